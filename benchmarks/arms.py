@@ -1,0 +1,161 @@
+"""What is run, what is true about it, and whether a verdict was right.
+
+An arm is one case in one environment: a scenario of the gallery, or the leaky, fixed or clean arm
+of a case of a corpus. Its truth was measured without any tool, and lies beside the case.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+
+class Mark(StrEnum):
+    """How a verdict stands to the truth."""
+
+    RIGHT = "right"
+    MISSED = "missed"
+    FALSE_ALARM = "false alarm"
+    INCONCLUSIVE = "inconclusive"
+    FAILED = "failed"
+    """There was no verdict: the run broke."""
+    LEFT_OUT = "left out"
+    """Never run: its packages could not be installed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm:
+    """One case in one environment, and its truth."""
+
+    case: str
+    name: str
+    truth: str
+    """leak, clean or bounded; only the first may be called leak."""
+    low_bytes_per_call: float | None = None
+    """The known growth lies from here to `high_bytes_per_call`: a container's table comes in steps."""
+    high_bytes_per_call: float | None = None
+    folder: Path
+    file: str
+    packages: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What leakcheck said of an arm, beside what is true."""
+
+    arm: Arm
+    mark: Mark
+    verdict: str | None = None
+    meter: str | None = None
+    growth_bytes_per_call: float | None = None
+    error_percent: float | None = None
+    """How far the growth lies outside what is known; None for what does not leak or was not found."""
+    calls: int | None = None
+    seconds: float | None = None
+    remark: str = ""
+
+
+def gallery_arms(folder: Path) -> list[Arm]:
+    """Return an arm for each scenario in the gallery's `truth.json`."""
+    truths = json.loads((folder / "truth.json").read_text(encoding="utf-8"))
+    arms = []
+    for name, truth in truths.items():
+        known = truth.get("bytes_per_call", {})
+        arms.append(
+            Arm(
+                case=name,
+                name="gallery",
+                truth=truth["type"],
+                low_bytes_per_call=known.get("low"),
+                high_bytes_per_call=known.get("high"),
+                folder=folder,
+                file=truth["file"],
+            )
+        )
+    return arms
+
+
+def corpus_arms(folder: Path) -> list[Arm]:
+    """Return the arms of every case in the corpus's `cases.json`, two for a leak and one for a clean case."""
+    arms = []
+    for case in json.loads((folder / "cases.json").read_text(encoding="utf-8")):
+        if case["type"] == "leak":
+            arms += [
+                _corpus_arm(folder, case, "leaky", case["leaky"]),
+                _corpus_arm(folder, case, "fixed", case["fixed"]),
+            ]
+        else:
+            arms.append(_corpus_arm(folder, case, "clean", case["requires"]))
+    return arms
+
+
+def _corpus_arm(folder: Path, case: Mapping[str, Any], name: str, packages: Sequence[str]) -> Arm:
+    leaks = name == "leaky"
+    known = case["exact"][name]["heap_bytes_per_call"] if leaks else None
+    return Arm(
+        case=case["name"],
+        name=name,
+        truth="leak" if leaks else "clean",
+        low_bytes_per_call=known,
+        high_bytes_per_call=known,
+        folder=folder,
+        file=case["file"],
+        packages=tuple(packages),
+        environment=(case.get("fixed_env") or {}) if name == "fixed" else {},
+    )
+
+
+def picked(arms: Sequence[Arm], expression: str | None) -> list[Arm]:
+    """Return the arms that an expression picks, as `leakcheck run -k` does; an arm is named `case-arm`.
+
+    Raises leakcheck's UsageError for a broken expression.
+    """
+    if expression is None:
+        return list(arms)
+    from leakcheck.select import parse_expression  # only now: it may have to be installed first
+
+    matches = parse_expression(expression)
+    return [arm for arm in arms if matches(f"{arm.case}-{arm.name}")]
+
+
+def judged(arm: Arm, result: Mapping[str, Any]) -> Outcome:
+    """Return how a result of the run document stands to the arm's truth."""
+    growth = result.get("growth") or {}
+    verdict = result.get("verdict")
+    trouble = result.get("trouble")
+    mark = Mark.FAILED if trouble else _mark(arm.truth, str(verdict))
+    per_1000 = growth.get("bytes_per_1000_calls")
+    rate = None if per_1000 is None else per_1000 / 1000
+    return Outcome(
+        arm=arm,
+        mark=mark,
+        verdict=verdict,
+        meter=growth.get("meter"),
+        growth_bytes_per_call=rate,
+        error_percent=_error_percent(arm, rate) if mark is Mark.RIGHT else None,
+        calls=growth.get("calls"),
+        seconds=result.get("duration_seconds"),
+        remark=str(trouble["message"]) if trouble else _bound(result.get("bounded_by")),
+    )
+
+
+def _mark(truth: str, verdict: str) -> Mark:
+    if verdict == "inconclusive":
+        return Mark.INCONCLUSIVE
+    if truth == "leak":
+        return Mark.RIGHT if verdict == "leak" else Mark.MISSED
+    return Mark.FALSE_ALARM if verdict == "leak" else Mark.RIGHT
+
+
+def _error_percent(arm: Arm, rate: float | None) -> float | None:
+    if rate is None or arm.low_bytes_per_call is None or arm.high_bytes_per_call is None:
+        return None
+    nearest = min(max(rate, arm.low_bytes_per_call), arm.high_bytes_per_call)
+    return 100 * (rate - nearest) / nearest
+
+
+def _bound(bounded_by: Mapping[str, Any] | None) -> str:
+    return f"{bounded_by.get('name')}, at most {bounded_by.get('limit')}" if bounded_by else ""

@@ -1,0 +1,10 @@
+"""leakcheck: replay a piece of code and learn whether memory grows with every call.
+
+This package is imported inside the process that is measured, so importing it brings in the
+standard library alone. Everything dearer is loaded when it is first asked for.
+"""
+
+from leakcheck._version import __version__
+from leakcheck.scenario import scenario
+
+__all__ = ["__version__", "scenario"]

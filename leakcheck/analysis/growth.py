@@ -1,0 +1,79 @@
+"""From the readings to a growth with bounds, in bytes per 1000 calls."""
+
+import math
+
+from leakcheck.analysis.progress import Progress
+from leakcheck.analysis.shape import Shape
+from leakcheck.analysis.trend import RESOLUTION_BYTES, Series, Slope, slope, standstill
+from leakcheck.model import Growth, Meter, Readings
+from leakcheck.units import CALLS_PER_RATE
+
+_BLOCK_BYTES, _MOST_BLOCK_BYTES = 64, 512
+_RESOLUTION = {Meter.HEAP: RESOLUTION_BYTES, Meter.RSS: 4096.0}
+_SETTLED_RISE_BYTES = 64 * 1024
+_WARM_UP_CALLS = 100
+
+
+def rate_of(shape: Shape) -> Slope:
+    """Return the bytes per call, with bounds, that the meter which decided shows."""
+    estimate = standstill if shape.flat else slope
+    if shape.meter is Meter.BLOCKS:
+        return _from_blocks(estimate(shape.tail, resolution=1.0))
+    return estimate(shape.tail, resolution=_RESOLUTION[shape.meter])
+
+
+def estimate_growth(progress: Progress, shape: Shape) -> Growth:
+    """Return the growth on the meter that decided, with the other meters' rates beside it.
+
+    All are estimated over the same calls: those that the verdict rests on.
+    """
+    readings, since = progress.readings, float(shape.tail.calls[0]) if len(shape.tail) else 0.0
+    per_call = rate_of(shape)
+    blocks = _rate(readings, readings.blocks, since)
+    return Growth(
+        bytes_per_1000_calls=CALLS_PER_RATE * per_call.per_call,
+        low=_finite(CALLS_PER_RATE * per_call.low),
+        high=_finite(CALLS_PER_RATE * per_call.high),
+        meter=shape.meter,
+        heap_bytes_per_1000_calls=_rate(readings, readings.heap_bytes or readings.python_bytes, since),
+        rss_bytes_per_1000_calls=_rate(readings, readings.rss_bytes, since),
+        blocks_per_1000_calls=blocks if blocks is not None else 0.0,
+        calls=progress.calls,
+    )
+
+
+def settled_after(progress: Progress, shape: Shape) -> int | None:
+    """Return the call at which memory that had grown stood still; None where it hardly grew.
+
+    Caches that fill in the first hundred calls, and less than 64 KiB, are every program's.
+    """
+    readings = progress.readings
+    whole = Series(readings.calls, readings.heap_bytes or readings.python_bytes or (0,) * len(readings.calls))
+    grown = whole.after(_WARM_UP_CALLS)
+    if not shape.flat or len(grown) < 2:
+        return None
+    floor = shape.tail.values.min()
+    if floor - grown.values[0] < _SETTLED_RISE_BYTES:
+        return None
+    return int(grown.calls[(grown.values >= floor).argmax()])
+
+
+def _rate(readings: Readings, column: tuple[int, ...], since: float) -> float | None:
+    if not column:
+        return None
+    return CALLS_PER_RATE * slope(Series(readings.calls, column).after(since)).per_call
+
+
+def _from_blocks(blocks: Slope) -> Slope:
+    """Return bytes for pymalloc's blocks, each of which holds 512 bytes at most."""
+    return Slope(
+        per_call=_BLOCK_BYTES * blocks.per_call,
+        low=min(_BLOCK_BYTES / 4 * blocks.low, _MOST_BLOCK_BYTES * blocks.low),
+        high=max(_BLOCK_BYTES / 4 * blocks.high, _MOST_BLOCK_BYTES * blocks.high),
+        doubt=_MOST_BLOCK_BYTES * blocks.doubt,
+    )
+
+
+def _finite(bound: float) -> float:
+    """Return a bound that JSON can carry: nothing known is written as a terabyte per call."""
+    return max(-1e15, min(bound, 1e15)) if not math.isnan(bound) else 0.0

@@ -1,0 +1,97 @@
+"""What the readings were found to do: stand still, rise, or neither yet; and on which meter.
+
+The heap decides where it can be read. Resident pages decide where they alone rise steadily: then
+memory was mapped past the allocators.
+"""
+
+from dataclasses import dataclass
+
+from leakcheck.analysis.progress import Progress
+from leakcheck.analysis.trend import CHUNKS, SMALLEST_RATE, Series, is_flat, is_rising
+from leakcheck.model import Meter, Readings
+
+FLAT_CALLS = 400
+"""Calls that must stand still before a scenario is called clean, where they are affordable."""
+
+FEWEST_FLAT_CALLS = 40
+EARLY_CALLS = 900
+"""Before this many calls a standstill has to be one to half a byte per call."""
+
+LEAST_RISING_CALLS, MOST_RISING_CALLS = 1500, 20_000
+RISING_SECONDS = 2.0
+"""How far a straight line is followed: for this long, between these two numbers of calls."""
+
+_FLAT_SECONDS = 20.0
+_SMALLEST_RSS_RATE = 64.0
+_SMALLEST_RSS_RISE_BYTES = 256 * 1024
+_SMALLEST_BLOCK_RATE = 0.2
+_EARLY_STRICTNESS = 1 / 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """What the readings were found to do, on which meter, and over which of them."""
+
+    flat: bool = False
+    rising: bool = False
+    meter: Meter
+    tail: Series
+    """The readings that the rate is to be estimated on."""
+
+
+def deciding_meter(readings: Readings) -> tuple[Meter, tuple[int, ...]]:
+    """Return the best meter this platform has, exact ones first, and its column.
+
+    Without a native meter Python's own bytes are the heap that is known.
+    """
+    if readings.heap_bytes:
+        return Meter.HEAP, readings.heap_bytes
+    if readings.python_bytes:
+        return Meter.HEAP, readings.python_bytes
+    return Meter.BLOCKS, readings.blocks
+
+
+def shape_of(progress: Progress, *, final: bool = False) -> Shape:
+    """Return what the readings do; neither flat nor rising while it is too early to say.
+
+    With `final` the calls that fitted must do, however few they are.
+    """
+    readings, calls = progress.readings, progress.calls
+    meter, column = deciding_meter(readings)
+    exact = Series(readings.calls, column)
+    smallest = _SMALLEST_BLOCK_RATE if meter is Meter.BLOCKS else SMALLEST_RATE
+    late = exact.after(calls / 4)
+    resident = Series(readings.calls, readings.rss_bytes or (0,) * len(readings.calls)).after(calls / 4)
+    old_enough = final or calls >= _rising_calls(progress.seconds_per_call)
+
+    resident_rises = (
+        is_rising(resident, smallest_rate=_SMALLEST_RSS_RATE)
+        and resident.values[-1] - resident.values[0] >= _SMALLEST_RSS_RISE_BYTES
+    )
+    flat_calls = calls / 2 if final else max(_flat_calls(progress.seconds_per_call), calls / 3)
+    tail = exact.after(calls - flat_calls)
+    strictness = _EARLY_STRICTNESS if calls < EARLY_CALLS and not final else 1.0
+    if calls > flat_calls and is_flat(tail, smallest_rate=smallest * strictness):
+        if not resident_rises:
+            return Shape(flat=True, meter=meter, tail=tail)
+        return Shape(rising=old_enough, meter=Meter.RSS, tail=resident)
+    if old_enough and is_rising(late, smallest_rate=smallest):
+        if resident_rises and _dwarfs(resident, late):
+            return Shape(rising=True, meter=Meter.RSS, tail=resident)
+        return Shape(rising=True, meter=meter, tail=late)
+    return Shape(meter=meter, tail=late)
+
+
+def _dwarfs(resident: Series, heap: Series) -> bool:
+    """Tell whether pages rise at over twice the heap's rate: memory was mapped past the allocators."""
+    pages = resident.floors(CHUNKS).values
+    live = heap.floors(CHUNKS).values
+    return bool(pages[-1] - pages[0] > 2 * max(live[-1] - live[0], 1))
+
+
+def _flat_calls(cost: float) -> float:
+    return min(max(_FLAT_SECONDS / max(cost, 1e-9), FEWEST_FLAT_CALLS), FLAT_CALLS)
+
+
+def _rising_calls(cost: float) -> float:
+    return min(max(RISING_SECONDS / max(cost, 1e-9), LEAST_RISING_CALLS), MOST_RISING_CALLS)

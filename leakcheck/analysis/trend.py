@@ -1,0 +1,200 @@
+"""What a series of readings does: does it stand still, does it rise steadily, or neither yet?
+
+The readings are exact, so the question is not noise but shape: steps of a table that doubles, the
+teeth of a cache that is pruned, a cache that fills. All three are answered on *floors*: the
+series is cut into chunks of equal length and each chunk's lowest reading is what was surely
+retained there. Teeth that are shorter than a chunk vanish; a leak under them does not.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+CHUNKS = 8
+"""Floors that a rise is judged on. Eight rises in a row happen by chance once in 40 000."""
+
+SMALLEST_RATE = 4.0
+"""Bytes per call below which a series counts as standing still: half of a list's slot, the
+smallest thing that Python code can leak with every call."""
+
+STEADY_SHARE = 0.75
+"""The later half of a leak rises at this share of the earlier half at least. A cache that fills
+with random keys slows down; a list that grows for ever does not."""
+
+RESOLUTION_BYTES = 48.0
+"""What can hide in all the calls that were seen: one small object with its slot."""
+
+_MIN_PER_HALF = 6
+_OUTLIER_DEVIATIONS = 6.0
+_SMALLEST_TOOTH_BYTES = 64 * 1024
+
+_Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slope:
+    """A rate in units per call, with its 95 % bounds."""
+
+    per_call: float
+    low: float
+    high: float
+    doubt: float
+    """Half the width of the interval, without the outliers that the bounds were widened by."""
+
+
+class Series:
+    """One meter's readings against the calls replayed."""
+
+    def __init__(self, calls: Sequence[float] | _Array, values: Sequence[float] | _Array) -> None:
+        self.calls: _Array = np.asarray(calls, dtype=np.float64)
+        self.values: _Array = np.asarray(values, dtype=np.float64)
+
+    def __len__(self) -> int:
+        return len(self.calls)
+
+    @property
+    def span(self) -> float:
+        """Return the calls between the first reading and the last."""
+        return float(self.calls[-1] - self.calls[0])
+
+    @property
+    def last_call(self) -> float:
+        """Return the number of the last call that was read."""
+        return float(self.calls[-1]) if len(self) else 0.0
+
+    def after(self, call: float) -> "Series":
+        """Return the readings taken at `call` or later."""
+        kept = self.calls >= call
+        return Series(self.calls[kept], self.values[kept])
+
+    def chunks(self, count: int) -> "list[Series]":
+        """Return `count` stretches of equally many calls, fewer where one would be empty."""
+        edges = np.linspace(self.calls[0], self.calls[-1], count + 1)[1:-1]
+        cuts = np.searchsorted(self.calls, edges)
+        parts = zip(np.split(self.calls, cuts), np.split(self.values, cuts), strict=True)
+        return [Series(calls, values) for calls, values in parts if len(calls)]
+
+    def floors(self, count: int) -> "Series":
+        """Return the lowest reading of each chunk, at the call where it was read."""
+        lowest = [(part.calls[at], part.values[at]) for part in self.chunks(count) for at in [part.values.argmin()]]
+        calls, values = zip(*lowest, strict=True)
+        return Series(calls, values)
+
+
+def is_flat(series: Series, *, smallest_rate: float = SMALLEST_RATE) -> bool:
+    """Tell whether two halves have the same level and the same ceiling.
+
+    The ceiling matters: right after a big tooth has fallen, the floor alone looks flat or falling
+    while the next tooth rises.
+    """
+    if len(series) < 2 * _MIN_PER_HALF:
+        return False
+    halves = series.chunks(2)
+    if len(halves) < 2 or min(map(len, halves)) < _MIN_PER_HALF:
+        return False
+    early, late = (half.values for half in halves)
+    tolerance = smallest_rate * series.span / 2
+    spread = float(series.values.max() - series.values.min())
+    return bool(
+        abs(_level_change(early, late)) <= tolerance + _floor_jitter(series)
+        and abs(late.max() - early.max()) <= max(tolerance, 0.1 * spread)
+    )
+
+
+def _level_change(early: _Array, late: _Array) -> float:
+    """Return how far the level moved, by the floors or the medians, whichever moved less.
+
+    A rare dip takes the floor with it where it is caught, and not where it is missed.
+    """
+    return float(min(late.min() - early.min(), np.median(late) - np.median(early), key=abs))
+
+
+def _floor_jitter(series: Series) -> float:
+    """Return how far two floors differ by chance when readings meet teeth at random.
+
+    The lowest of n readings spread evenly over a tooth lies 1/(n + 1) of its height above the
+    floor in the mean (order statistics of the uniform distribution); two such minima are compared.
+    """
+    if not has_teeth(series):
+        return 0.0
+    spread = float(series.values.max() - series.values.min())
+    return 2 * spread / (len(series) / 2 + 1)
+
+
+def is_rising(series: Series, *, smallest_rate: float = SMALLEST_RATE, chunks: int = CHUNKS) -> bool:
+    """Tell whether every floor lies above the one before, and the later half does not slow down."""
+    if len(series) < 2 * chunks:
+        return False
+    floors = series.floors(chunks)
+    if len(floors) < chunks:
+        return False
+    rises = np.diff(floors.values)
+    if not (rises > 0).all() or np.median(rises) * chunks < smallest_rate * series.span:
+        return False
+    middle = len(rises) // 2
+    early, late = rises[:middle], rises[-middle:]
+    # by the mean for rare big leaks, by the median for tables that double now and then
+    return bool(late.mean() >= STEADY_SHARE * early.mean() or np.median(late) >= STEADY_SHARE * np.median(early))
+
+
+def slope(series: Series, *, chunks: int = CHUNKS, resolution: float = RESOLUTION_BYTES) -> Slope:
+    """Return the rate at which the floors rise, with bounds; infinite ones where nothing can be said.
+
+    The rate is the least-squares slope through the floors, after single jumps between floors were
+    put back to the median rise (those further from it than six median absolute deviations; Hampel
+    1974): a table that doubled once is no rate. Under teeth a jump cannot be told from a tooth, so
+    there the line goes through all readings as they are, which finds it closest. The bounds are Student's 95 % interval of that slope,
+    widened by `resolution` over the calls seen, and by the jumps that were left out.
+    """
+    if len(series) < 2 or not series.span:
+        return Slope(per_call=0.0, low=-math.inf, high=math.inf, doubt=math.inf)
+    floors = series.floors(min(chunks, len(series)))
+    if len(floors) < 4:
+        rate = float(series.values[-1] - series.values[0]) / series.span
+        return _between(rate, abs(rate) + resolution / series.span)
+    from scipy.stats import linregress
+    from scipy.stats import t as student
+
+    steps = np.diff(floors.calls)
+    rates = np.diff(floors.values) / steps
+    distance = np.abs(rates - np.median(rates))
+    jumps = distance > _OUTLIER_DEVIATIONS * np.median(distance) + 1e-9
+    smooth = np.concatenate([[0.0], np.cumsum(np.where(jumps, np.median(rates), rates) * steps)])
+    if has_teeth(series):
+        line, points = linregress(series.calls, series.values), len(series)
+    else:
+        line, points = linregress(floors.calls, smooth), len(floors)
+    rate = float(line.slope)
+    doubt = float(student.ppf(0.975, points - 2) * _zero_if_nan(line.stderr)) + resolution / series.span
+    whole = float((floors.values[-1] - floors.values[0]) / floors.span) if jumps.any() and points == len(floors) else rate
+    return Slope(per_call=rate, low=min(rate - doubt, whole), high=max(rate + doubt, whole), doubt=doubt)
+
+
+def standstill(series: Series, *, resolution: float = RESOLUTION_BYTES) -> Slope:
+    """Return the rate of a series that `is_flat`: the change of level between its halves.
+
+    The bounds are as wide as that rate itself, the chance in catching teeth, and `resolution`, over
+    the calls seen: teeth of up to half the series leave nothing else to say.
+    """
+    early, late = (half.values for half in series.chunks(2))
+    rate = 2 * _level_change(early, late) / series.span
+    return _between(rate, abs(rate) + (2 * _floor_jitter(series) + resolution) / series.span)
+
+
+def has_teeth(series: Series) -> bool:
+    """Tell whether the series falls back by much of what it rose, again and again or just once."""
+    if len(series) < 2 * _MIN_PER_HALF:
+        return False
+    spread = float(series.values.max() - series.values.min())
+    return spread >= _SMALLEST_TOOTH_BYTES and bool(np.diff(series.values).min() <= -spread / 4)
+
+
+def _zero_if_nan(error: float) -> float:
+    return 0.0 if math.isnan(error) else error  # a line without any spread has no error
+
+
+def _between(rate: float, doubt: float) -> Slope:
+    return Slope(per_call=rate, low=rate - doubt, high=rate + doubt, doubt=doubt)

@@ -1,0 +1,63 @@
+"""The verdict (what the code does) and the gate (what the team allows)."""
+
+from collections.abc import Sequence
+
+from leakcheck.analysis.shape import Shape
+from leakcheck.model import Budget, Gate, Growth, Limited, Verdict
+
+_EXPLAINED = 0.9
+"""Share of the growth that a container with a limit must account for, to be its whole cause."""
+
+
+def holder_with_limit(growth: Growth, limited: Sequence[Limited]) -> Limited | None:
+    """Return the container whose filling is the growth; None where what is left over could leak.
+
+    Several may fill at once: then the one that fills last is returned, when together they explain it.
+    """
+    filling = [found for found in limited if found.bytes_per_1000_calls > 0]
+    explained = sum(found.bytes_per_1000_calls for found in filling)
+    if not filling or explained < _EXPLAINED * growth.bytes_per_1000_calls:
+        return None
+    return max(filling, key=lambda found: found.calls_until_full)
+
+
+def judge(shape: Shape, *, bounded: bool) -> Verdict:
+    """Return the verdict; LEAK only for a steady rise that nothing known will end."""
+    if bounded:
+        return Verdict.BOUNDED
+    if shape.flat:
+        return Verdict.CLEAN
+    return Verdict.LEAK if shape.rising else Verdict.INCONCLUSIVE
+
+
+def gate(
+    verdict: Verdict, growth: Growth | None, peak_bytes: int | None, budget: Budget, *, has_limit: bool = False
+) -> tuple[Gate, tuple[str, ...]]:
+    """Return what the budgets say, and the names of those that are broken.
+
+    Growth is over when its lower bound is above the budget, and within when its upper bound is not.
+    Growth that a known limit will end is no growth per 1000 calls: `has_limit` is within. A peak is
+    exact.
+    """
+    said = {"growth": Gate.WITHIN if has_limit else _gate_growth(verdict, growth, budget.growth_bytes_per_1000_calls)}
+    if budget.peak_bytes is not None:
+        said["peak"] = _gate_peak(peak_bytes, budget.peak_bytes)
+    failures = tuple(name for name, result in said.items() if result is Gate.OVER)
+    if failures:
+        return Gate.OVER, failures
+    return (Gate.INCONCLUSIVE if Gate.INCONCLUSIVE in said.values() else Gate.WITHIN), ()
+
+
+def _gate_growth(verdict: Verdict, growth: Growth | None, budget: float) -> Gate:
+    if growth is None or verdict is Verdict.INCONCLUSIVE:
+        # a rise that has not been followed to its end says nothing about the next 1000 calls
+        return Gate.INCONCLUSIVE
+    if growth.high <= budget:
+        return Gate.WITHIN
+    return Gate.OVER if growth.low > budget else Gate.INCONCLUSIVE
+
+
+def _gate_peak(peak_bytes: int | None, budget: float) -> Gate:
+    if peak_bytes is None:
+        return Gate.INCONCLUSIVE
+    return Gate.OVER if peak_bytes > budget else Gate.WITHIN

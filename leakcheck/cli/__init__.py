@@ -1,0 +1,67 @@
+"""The command line: a file for each verb, and the one place where an error is printed."""
+
+import signal
+import sys
+from types import FrameType
+
+import typer
+
+from leakcheck.cli import list as list_verb
+from leakcheck.cli import run as run_verb
+from leakcheck.cli import schema as schema_verb
+from leakcheck.cli import show as show_verb
+from leakcheck.errors import ExitCode, LeakcheckError
+
+_EXIT_CODES = """
+Exit codes: 0 within budget · 1 over budget · 2 usage or configuration · 3 a scenario failed or its
+process died · 5 nothing was measured · 6 inconclusive · 130 interrupted.
+"""
+
+app = typer.Typer(
+    name="leakcheck",
+    help="Replay a piece of code, and learn whether memory grows with every call.",
+    epilog=_EXIT_CODES,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("run")(run_verb.run)
+app.command("list")(list_verb.list_scenarios)
+app.command("show")(show_verb.show)
+app.command("schema")(schema_verb.schema)
+
+
+def _version(value: bool) -> None:
+    if value:
+        from leakcheck import __version__
+
+        typer.echo(f"leakcheck {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(version: bool = typer.Option(False, "--version", "-V", callback=_version, is_eager=True, help="Say which version this is.")) -> None:
+    """Replay a piece of code, and learn whether memory grows with every call."""
+
+
+def main() -> int:
+    """Run the command line and return the exit code; every LeakcheckError ends here, printed once."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        app()
+    except LeakcheckError as error:
+        from leakcheck.reporters.plain import plain
+
+        print(f"leakcheck: {plain(str(error))}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except SystemExit as done:
+        return done.code if isinstance(done.code, int) else ExitCode.WITHIN
+    return ExitCode.WITHIN
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    # a job that CI cancels keeps what it had, as one that a person interrupts
+    raise KeyboardInterrupt

@@ -1,0 +1,46 @@
+"""The options that several verbs share: each is spelt once."""
+
+import json
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from leakcheck.errors import UsageError
+from leakcheck.scenario import OptionValue
+
+Targets = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="TARGET...", help="FOLDER, FILE.py, FILE.py::NAME, FILE.py::NAME\\[VARIANT] or package.module:callable."
+    ),
+]
+Expression = Annotated[
+    str | None, typer.Option("-k", metavar="EXPR", help="Only what matches: words of the id with and, or, not.")
+]
+Python = Annotated[
+    str | None, typer.Option(metavar="PATH", help="Measure in that interpreter; it needs nothing of ours.")
+]
+Options = Annotated[
+    list[str] | None,
+    typer.Option("-o", metavar="NAME=VALUE", help="An option of the scenario; peak.NAME=VALUE for one pass."),
+]
+
+
+def parse_options(texts: Sequence[str] | None) -> dict[str, OptionValue]:
+    """Return scenario options by name; a value that reads as a JSON number or boolean is one."""
+    parsed: dict[str, OptionValue] = {}
+    for text in texts or ():
+        name, found, value = text.partition("=")
+        if not found or not name:
+            raise UsageError(f"-o {text!r}: write NAME=VALUE, for example -o rows=500000")
+        parsed[name] = _value(value)
+    return parsed
+
+
+def _value(text: str) -> OptionValue:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return value if isinstance(value, bool | int | float | str) else text

@@ -1,0 +1,75 @@
+"""What a waiting person sees: a live line on a terminal, a line for each result elsewhere."""
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from leakcheck.analysis.progress import Progress as Replayed
+from leakcheck.model import Description, Result
+from leakcheck.reporters.plain import plain
+from leakcheck.session import Observer
+from leakcheck.units import format_duration
+
+
+@contextmanager
+def watching() -> Iterator[Observer]:
+    """Yield the observer that fits the terminal; nothing of it stays on the screen afterwards."""
+    console = Console(stderr=True, highlight=False)
+    if not console.is_terminal:
+        yield _Lines()
+        return
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        yield _Live(progress)
+
+
+class _Lines:
+    """A line for each result, for logs; only where somebody would wonder whether it still runs."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._done = 0
+        self._began = time.monotonic()
+
+    def found(self, scenarios: Sequence[Description]) -> None:
+        self._count = len(scenarios)
+
+    def measuring(self, scenario: Description, doing: str, progress: Replayed) -> None:
+        """Say nothing: a log wants no spinner."""
+
+    def measured(self, result: Result) -> None:
+        self._done += 1
+        if time.monotonic() - self._began < 2 and self._done == self._count:
+            return
+        took = format_duration(result.duration_seconds)
+        print(f"[{self._done}/{self._count}] {plain(result.id)}: {result.verdict}, {result.gate} ({took})", file=sys.stderr, flush=True)
+
+
+class _Live:
+    """One line that moves: which scenario, which pass, how many calls."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task = progress.add_task("looking for scenarios", total=None)
+
+    def found(self, scenarios: Sequence[Description]) -> None:
+        self._progress.update(self._task, total=len(scenarios))
+
+    def measuring(self, scenario: Description, doing: str, progress: Replayed) -> None:
+        calls = f", {progress.calls:,} calls" if doing == "growth" else ""
+        self._progress.update(self._task, description=f"{plain(scenario.id)}: {doing}{calls}")
+
+    def measured(self, result: Result) -> None:
+        self._progress.advance(self._task)
+        self._progress.console.print(Text(f"{plain(result.id)}: {result.verdict}, {result.gate}", style="dim"))

@@ -1,0 +1,172 @@
+"""The settings, in one order: defaults < pyproject.toml < environment < flags.
+
+None means "not said here". Budgets have two more layers: a plain `growth` in pyproject.toml is
+the project's default, which a scenario's own mark overrides; an override by pattern is meant for
+that scenario, and beats its mark.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from leakcheck.errors import ConfigError, UsageError
+from leakcheck.model import Budget, Description
+from leakcheck.units import parse_growth, parse_size
+
+DEFAULT_GROWTH_BUDGET = "4 KiB / 1000 calls"
+"""A clean Django view reads 0 B; one `object()` kept per call, the smallest there is, 16 kB."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What one layer says. Every field may be None: not said here."""
+
+    growth: str | None = None
+    peak: str | None = None
+    calls: int | None = None
+    time: float | None = None
+    timeout: float | None = None
+    max_memory: str | None = None
+    python: str | None = None
+    output: str | None = None
+    allow_inconclusive: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """Budgets for the scenarios whose id or name matches a pattern ("newsletter*")."""
+
+    match: str
+    growth: str | None = None
+    peak: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _File(Said):
+    overrides: tuple[Override, ...] = ()
+
+
+_DEFAULTS = Said(time=60.0, timeout=60.0, output="reports", allow_inconclusive=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The resolved settings, and the budget layers that depend on the scenario."""
+
+    calls: int | None
+    time_seconds: float
+    timeout_seconds: float
+    memory_limit_bytes: float | None
+    python: str | None
+    output: Path
+    allow_inconclusive: bool
+    project: Said = field(default_factory=Said)
+    overrides: tuple[Override, ...] = ()
+    said: Said = field(default_factory=Said)
+
+    def budget(self, scenario: Description) -> Budget:
+        """Return the budgets a scenario is held to; the growth always, the peak only where one is set."""
+        growth = parse_growth(self.project.growth or DEFAULT_GROWTH_BUDGET)
+        peak = None if self.project.peak is None else parse_size(self.project.peak)
+        if scenario.growth_bytes_per_1000_calls is not None:
+            growth = scenario.growth_bytes_per_1000_calls
+        if scenario.peak_bytes is not None:
+            peak = scenario.peak_bytes
+        matching = [one for one in self.overrides if _matches(one.match, scenario)]
+        for layer in (*matching, self.said):
+            growth = growth if layer.growth is None else parse_growth(layer.growth)
+            peak = peak if layer.peak is None else parse_size(layer.peak)
+        return Budget(growth_bytes_per_1000_calls=growth, peak_bytes=peak)
+
+
+def _matches(pattern: str, scenario: Description) -> bool:
+    # an id's brackets are no character class
+    literal = pattern.replace("[", "[[]")
+    return fnmatchcase(scenario.id, literal) or fnmatchcase(scenario.name, literal)
+
+
+def resolve(flags: Said, *, environment: Mapping[str, str] = os.environ, folder: Path | None = None) -> Settings:
+    """Return the settings of all layers. Raises ConfigError for a setting that cannot be used."""
+    file = _read_pyproject(_find_pyproject(folder or Path.cwd()))
+    said = _merge(_read_environment(environment), flags)
+    merged = _merge(_DEFAULTS, file, said)
+    for layer in (file, *file.overrides, said):
+        _check_budgets(layer)
+    if merged.calls is not None and merged.calls < 1:
+        raise UsageError("--calls must be 1 or more")
+    assert merged.time is not None and merged.timeout is not None and merged.output is not None
+    if merged.time <= 0 or merged.timeout <= 0:
+        raise UsageError("--time and --timeout are seconds, more than 0")
+    return Settings(
+        calls=merged.calls,
+        time_seconds=merged.time,
+        timeout_seconds=merged.timeout,
+        memory_limit_bytes=None if merged.max_memory is None else parse_size(merged.max_memory),
+        python=merged.python,
+        output=Path(merged.output),
+        allow_inconclusive=bool(merged.allow_inconclusive),
+        project=file,
+        overrides=file.overrides,
+        said=said,
+    )
+
+
+def _merge(*layers: Said) -> Said:
+    """Return the last value said for each setting."""
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        merged.update({one.name: getattr(layer, one.name) for one in fields(Said) if getattr(layer, one.name) is not None})
+    return Said(**merged)
+
+
+def _check_budgets(layer: Said | Override) -> None:
+    if layer.growth is not None:
+        parse_growth(layer.growth)
+    if layer.peak is not None:
+        parse_size(layer.peak)
+
+
+def _find_pyproject(folder: Path) -> Path | None:
+    return next((path for parent in (folder, *folder.parents) if (path := parent / "pyproject.toml").is_file()), None)
+
+
+def _read_pyproject(path: Path | None) -> _File:
+    if path is None:
+        return _File()
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {}).get("leakcheck", {})
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+    where = f"{path}: [tool.leakcheck]"
+    _refuse_unknown(table, [one.name for one in fields(_File)], where)
+    for override in table.get("overrides", ()):
+        if isinstance(override, dict):
+            _refuse_unknown(override, [one.name for one in fields(Override)], f"{where} overrides")
+    try:
+        return msgspec.convert(table, _File)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{where}: {error}") from error
+
+
+def _refuse_unknown(table: Mapping[str, object], known: Sequence[str], where: str) -> None:
+    for name in table:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            remedy = f"did you mean {near[0]}?" if near else f"the options are {', '.join(known)}"
+            raise ConfigError(f"{where}: there is no option {name!r}; {remedy}")
+
+
+def _read_environment(environment: Mapping[str, str]) -> Said:
+    names = {f"LEAKCHECK_{name.upper()}": name for name in asdict(Said())}
+    found = {names[key]: value for key, value in environment.items() if key in names and value}
+    try:
+        return msgspec.convert(found, Said, strict=False)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"environment: LEAKCHECK_*: {error}") from error

@@ -1,0 +1,284 @@
+"""Start a measured process, talk to it, and survive whatever its code does.
+
+The process may write megabytes, close every descriptor, fork, hang, die or take all memory. So
+one loop waits for the answer, drains what is written, looks at the clock, at the memory and at
+whether the process still lives; and the whole process group ends with the measurement.
+"""
+
+import json
+import os
+import selectors
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import accumulate
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import psutil
+
+from leakcheck import worker as worker_package
+from leakcheck.errors import UsageError
+from leakcheck.model import Plan, Trouble
+from leakcheck.units import format_duration, format_size
+
+_POLL_SECONDS = 0.1
+_GRACE_SECONDS = 2.0
+_TAIL_BYTES = 4000
+_NUMBER_BYTES = 8
+_LONGEST_SOCKET_PATH = 100
+_MEMORY_SHARE = 0.8
+"""A measured process may take this share of what was free when it began."""
+
+
+class WorkerFailed(Exception):
+    """The measured process gave no answer, or answered that the user's code failed."""
+
+    def __init__(self, trouble: Trouble, block: Mapping[str, Any] | None = None) -> None:
+        super().__init__(trouble.message)
+        self.trouble = trouble
+        self.block = block
+        """What had been read of the block that failed, where the process could still tell."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """Where and within which limits a process is measured."""
+
+    python: str = sys.executable
+    timeout_seconds: float = 60.0
+    memory_limit_bytes: float | None = None
+    """None: four fifths of what is free when the process begins."""
+
+
+class Worker:
+    """One fresh interpreter doing one plan. Use it as a context manager: leaving ends the process."""
+
+    def __init__(self, plan: Plan, surroundings: Surroundings) -> None:
+        self._timeout_seconds = surroundings.timeout_seconds
+        self._memory_limit = surroundings.memory_limit_bytes or psutil.virtual_memory().available * _MEMORY_SHARE
+        self.cpu_seconds: float | None = None
+        self._tail = bytearray()
+        self._received = b""
+        self._messages: list[dict[str, Any]] = []
+        self._connection: socket.socket | None = None
+        self._selector = selectors.DefaultSelector()
+        self._folder = Path(_make_socket_folder())
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        path = str(self._folder / "socket")
+        self._listener.bind(path)
+        self._listener.listen()
+        self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
+        # by its path, so that an interpreter which has nothing of ours can run it
+        program = os.path.join(os.path.dirname(os.path.abspath(worker_package.__file__)), "__main__.py")
+        try:
+            self._process = subprocess.Popen(
+                [surroundings.python, program, path],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env={"PYTHONHASHSEED": "0", **os.environ},
+                start_new_session=True,
+            )
+        except OSError as error:
+            self._clean_up()
+            raise UsageError(f"{surroundings.python}: cannot be started as a Python ({error.strerror})") from error
+        for pipe in (self._process.stdout, self._process.stderr):
+            assert pipe is not None
+            os.set_blocking(pipe.fileno(), False)
+            self._selector.register(pipe, selectors.EVENT_READ, self._drain)
+        self._plan = plan
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self._kill(signal.SIGKILL)
+        self._process.wait()
+        self._clean_up()
+
+    def start(self) -> dict[str, Any]:
+        """Send the plan and return the first answer. Raises WorkerFailed where there is none."""
+        deadline = time.monotonic() + self._timeout_seconds
+        while self._connection is None:
+            self._turn(deadline, "the start of the process")
+        return self.ask({"plan": asdict(self._plan)}, during="set-up")
+
+    def ask(self, message: Mapping[str, Any], *, during: str, extra_seconds: float = 0.0) -> dict[str, Any]:
+        """Send a message and return the answer. `during` says in an error what was going on.
+
+        Raises WorkerFailed when the user's code fails or the process ends, hangs or grows past its
+        memory limit. `extra_seconds` is what the work is expected to take beyond one step's timeout.
+        """
+        if self._connection is not None:
+            try:
+                self._connection.sendall(json.dumps(message).encode() + b"\n")
+            except OSError:
+                pass  # it died; the loop below finds out how
+        return self.listen(during=during, extra_seconds=extra_seconds)
+
+    def listen(self, *, during: str, extra_seconds: float = 0.0) -> dict[str, Any]:
+        """Return the next message, as `ask` does, without sending one."""
+        deadline = time.monotonic() + self._timeout_seconds + extra_seconds
+        while not self._messages:
+            self._turn(deadline, during)
+        answer = self._messages.pop(0)
+        if answer.get("kind") == "trouble":
+            raise WorkerFailed(Trouble(**answer["trouble"]), answer.get("block"))
+        return answer
+
+    def finish(self) -> None:
+        """Tear the scenario down and let the process end. Raises WorkerFailed where that fails."""
+        answer = self.ask({"kind": "finish"}, during="tear-down")
+        self.cpu_seconds = answer.get("cpu_seconds")
+
+    def _turn(self, deadline: float, during: str) -> None:
+        """Take in what has come; raise WorkerFailed when nothing good can come any more."""
+        for key, _ in self._selector.select(_POLL_SECONDS):
+            key.data(key.fileobj)
+        if self._messages:
+            return
+        if self._process.poll() is not None:
+            self._take_in_the_rest()
+            if not self._messages:
+                raise WorkerFailed(self._death(during))
+        elif time.monotonic() > deadline:
+            raise WorkerFailed(self._hang(during))
+        elif self._resident_bytes() > self._memory_limit:
+            self._kill(signal.SIGKILL)
+            limit = format_size(self._memory_limit)
+            message = f"{during} took more than {limit} of memory and was ended; raise --max-memory if that is meant"
+            raise WorkerFailed(Trouble(kind="memory", message=message))
+
+    def _accept(self, listener: Any) -> None:
+        """Take the process's connection, also a second one after its code closed the first."""
+        if self._connection is not None:
+            self._forget(self._connection)
+        self._connection, _ = listener.accept()
+        self._received = b""
+        self._selector.register(self._connection, selectors.EVENT_READ, self._read)
+
+    def _read(self, connection: Any) -> None:
+        data = connection.recv(1 << 20)
+        if not data:
+            self._selector.unregister(connection)
+            return
+        self._received += data
+        while (message := self._next_message()) is not None:
+            self._messages.append(message)
+
+    def _next_message(self) -> dict[str, Any] | None:
+        """Return the next whole message, its columns unpacked; None while it is still coming."""
+        line, found, rest = self._received.partition(b"\n")
+        if not found:
+            return None
+        message: dict[str, Any] = json.loads(line)
+        lengths = message.pop("lengths", ())
+        needed = sum(lengths) * _NUMBER_BYTES
+        if len(rest) < needed:
+            return None
+        numbers = array("q")
+        numbers.frombytes(rest[:needed])
+        self._received = rest[needed:]
+        if lengths:
+            message["block"] = _unpack_block(message, numbers.tolist(), lengths)
+        return message
+
+    def _drain(self, pipe: Any) -> None:
+        data = pipe.read1(1 << 20) or b""
+        if not data:
+            self._selector.unregister(pipe)
+        self._tail = (self._tail + data)[-_TAIL_BYTES:]
+
+    def _take_in_the_rest(self) -> None:
+        while events := self._selector.select(0):
+            for key, _ in events:
+                key.data(key.fileobj)
+
+    def _resident_bytes(self) -> int:
+        try:
+            resident: int = psutil.Process(self._process.pid).memory_info().rss
+        except psutil.Error:
+            return 0
+        return resident
+
+    def _death(self, during: str) -> Trouble:
+        status = self._process.returncode
+        how = _signal_name(-status) if status < 0 else f"exit status {status}, without a word to us"
+        return Trouble(kind="died", message=f"the process ended during {during}: {how}", details=self._written())
+
+    def _hang(self, during: str) -> Trouble:
+        """End a hanging process; the abort makes faulthandler write where it was."""
+        self._kill(signal.SIGABRT)
+        end = time.monotonic() + _GRACE_SECONDS
+        while self._process.poll() is None and time.monotonic() < end:
+            for key, _ in self._selector.select(_POLL_SECONDS):
+                key.data(key.fileobj)
+        self._take_in_the_rest()
+        limit = format_duration(self._timeout_seconds)
+        message = f"{during} ran past {limit}; raise --timeout, or make one call smaller"
+        return Trouble(kind="hung", message=message, details=self._written())
+
+    def _written(self) -> str:
+        return self._tail.decode(errors="replace").strip()
+
+    def _kill(self, number: int) -> None:
+        """Signal the whole group: what the user's code forked must not outlive the measurement."""
+        try:
+            os.killpg(self._process.pid, number)
+        except (ProcessLookupError, PermissionError):
+            pass
+
+    def _forget(self, connection: socket.socket) -> None:
+        try:
+            self._selector.unregister(connection)
+        except KeyError:
+            pass
+        connection.close()
+
+    def _clean_up(self) -> None:
+        if self._connection is not None:
+            self._forget(self._connection)
+        self._selector.close()
+        self._listener.close()
+        process = getattr(self, "_process", None)
+        for pipe in (process.stdout, process.stderr) if process is not None else ():
+            pipe.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _unpack_block(message: dict[str, Any], numbers: list[int], lengths: Sequence[int]) -> dict[str, Any]:
+    """Return the fields of a `model.Block`; the last column holds the latencies."""
+    ends = list(accumulate(lengths))
+    columns = [numbers[end - length : end] for end, length in zip(ends, lengths, strict=True)]
+    return {
+        "readings": dict(zip(message["names"], columns[:-1], strict=True)),
+        "latencies_ns": columns[-1],
+        "calls": message["calls"],
+        **message["seconds"],
+    }
+
+
+def _make_socket_folder() -> str:
+    folder = tempfile.mkdtemp(prefix="leakcheck-")
+    if len(folder) < _LONGEST_SOCKET_PATH - len("/socket"):
+        return folder
+    os.rmdir(folder)
+    return tempfile.mkdtemp(prefix="leakcheck-", dir="/tmp")  # noqa: S108 - the kernel allows 107 characters
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return f"killed by {signal.Signals(number).name}"
+    except ValueError:
+        return f"killed by signal {number}"

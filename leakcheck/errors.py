@@ -1,0 +1,64 @@
+"""What can go wrong, and the exit code that each kind of trouble ends with."""
+
+from collections.abc import Iterable
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """The process's answer to CI. The numbers are a promise; see `worst` for their order."""
+
+    WITHIN = 0
+    OVER_BUDGET = 1
+    USAGE = 2
+    SCENARIO_FAILED = 3
+    NO_BASELINE = 4
+    NOTHING_MEASURED = 5
+    INCONCLUSIVE = 6
+    INTERRUPTED = 130
+
+
+_WORST_FIRST = (
+    ExitCode.INTERRUPTED,
+    ExitCode.USAGE,
+    ExitCode.SCENARIO_FAILED,
+    ExitCode.NOTHING_MEASURED,
+    ExitCode.NO_BASELINE,
+    ExitCode.OVER_BUDGET,
+    ExitCode.INCONCLUSIVE,
+    ExitCode.WITHIN,
+)
+
+
+def worst(codes: Iterable[ExitCode]) -> ExitCode:
+    """Return the code that wins when several things happened; WITHIN only when nothing did."""
+    return min(codes, key=_WORST_FIRST.index, default=ExitCode.WITHIN)
+
+
+class LeakcheckError(Exception):
+    """Something a user can mend. The message says where, what and the remedy."""
+
+    exit_code = ExitCode.USAGE
+
+
+class UsageError(LeakcheckError):
+    """A flag, a target or a unit that cannot be understood."""
+
+
+class ConfigError(UsageError):
+    """A setting in a file or in the environment that cannot be used."""
+
+
+class StoreError(LeakcheckError):
+    """A run could not be written, or what was read is not a run."""
+
+
+class NothingMeasured(LeakcheckError):
+    """Nothing matched, so there is nothing to be green about."""
+
+    exit_code = ExitCode.NOTHING_MEASURED
+
+
+class ScenarioFailed(LeakcheckError):
+    """The user's code raised, exited, hung or died while it was loaded or replayed."""
+
+    exit_code = ExitCode.SCENARIO_FAILED

@@ -1,0 +1,119 @@
+"""From targets to scenarios: asked of the interpreter that will measure them, file by file.
+
+The parent never imports the user's code. A file that does not import, or crashes the interpreter,
+becomes a failed result, and the others are still measured.
+"""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from leakcheck.config import Settings
+from leakcheck.discover import scenario_files
+from leakcheck.engine import Surroundings, Worker, WorkerFailed
+from leakcheck.errors import NothingMeasured, UsageError
+from leakcheck.model import Description, Gate, Pass, Plan, Result, Trouble, Verdict
+from leakcheck.scenario import OptionValue, Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The scenarios to measure, and a result for each file that could not be read."""
+
+    scenarios: tuple[Description, ...]
+    failed: tuple[Result, ...]
+    environment: Mapping[str, Any] | None
+
+
+def surroundings_of(settings: Settings, timeout_seconds: float | None = None) -> Surroundings:
+    """Return where and within which limits a measured process is to run."""
+    return Surroundings(
+        python=settings.python or sys.executable,
+        timeout_seconds=timeout_seconds or settings.timeout_seconds,
+        memory_limit_bytes=settings.memory_limit_bytes,
+    )
+
+
+def find(
+    targets: Sequence[Target],
+    settings: Settings,
+    *,
+    matches: Callable[[str], bool] = lambda name: True,
+    options: Mapping[str, OptionValue] | None = None,
+) -> Found:
+    """Return what the targets hold. Raises NothingMeasured where a name or expression matches nothing."""
+    scenarios: dict[tuple[str, str | None], Description] = {}
+    failed: list[Result] = []
+    environment: Mapping[str, Any] | None = None
+    for target in [one for target in targets for one in _files_of(target)]:
+        whole = Target(path=target.path) if target.path is not None else target
+        try:
+            with Worker(Plan(work=Pass.DESCRIBE, target=str(whole)), surroundings_of(settings)) as worker:
+                environment = worker.start()["environment"]
+                answer = worker.listen(during="import")
+        except WorkerFailed as error:
+            failed.append(_failed(whole, error.trouble, settings))
+            continue
+        described = msgspec.convert(answer["scenarios"], list[Description])
+        for scenario in _named(target, described):
+            scenarios.setdefault((scenario.target, scenario.variant), scenario)
+    picked = tuple(scenario for scenario in scenarios.values() if matches(scenario.id))
+    if not picked and not failed:
+        raise NothingMeasured(_why_nothing(targets, scenarios.values()))
+    _check_options(picked, options or {})
+    return Found(scenarios=picked, failed=tuple(failed), environment=environment)
+
+
+def _files_of(target: Target) -> list[Target]:
+    if target.path is None or target.path.is_file():
+        return [target]
+    return [Target(path=path) for path in scenario_files(target.path)]
+
+
+def _named(target: Target, described: Sequence[Description]) -> list[Description]:
+    """Return the scenarios that a target names: all of its file, one, or one variant of one."""
+    if target.path is None or target.name is None:
+        return list(described)
+    named = [one for one in described if one.name == target.name]
+    if not named:
+        there = ", ".join(dict.fromkeys(one.name for one in described)) or "none at all"
+        raise NothingMeasured(f"{target.path}: there is no scenario {target.name!r}; it holds {there}")
+    chosen = [one for one in named if target.variant in (None, one.variant)]
+    if not chosen:
+        there = ", ".join(str(one.variant) for one in named)
+        raise NothingMeasured(f"{target.path}::{target.name}: there is no variant {target.variant!r}; it has {there}")
+    return chosen
+
+
+def _why_nothing(targets: Sequence[Target], scenarios: Any) -> str:
+    if scenarios:
+        return f"-k picks none of {', '.join(one.id for one in scenarios)}"
+    where = ", ".join(map(str, targets))
+    return f"{where}: no function under @scenario; mark one, or name any callable as package.module:callable"
+
+
+def _check_options(scenarios: Sequence[Description], options: Mapping[str, OptionValue]) -> None:
+    for option in options:
+        name = option.split(".", 1)[-1]
+        known = {known for one in scenarios for known in one.option_names or ()}
+        if name not in known and not any(one.option_names is None for one in scenarios) and scenarios:
+            there = f"the options here are {', '.join(sorted(known))}" if known else "nothing here takes an option"
+            raise UsageError(f"-o {option}: there is no such option; {there}")
+
+
+def _failed(target: Target, trouble: Trouble, settings: Settings) -> Result:
+    name = str(target)
+    nameless = Description(target=name, name=name)
+    return Result(
+        scenario=name,
+        variant=None,
+        target=name,
+        verdict=Verdict.INCONCLUSIVE,
+        gate=Gate.ERROR,
+        failures=(),
+        budget=settings.budget(nameless),
+        trouble=trouble,
+    )

@@ -1,0 +1,234 @@
+"""Measure one scenario: the growth pass, then the peak pass, then the verdict."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+
+from leakcheck.analysis.growth import estimate_growth, rate_of, settled_after
+from leakcheck.analysis.latency import summarize_latency
+from leakcheck.analysis.patience import Patience, is_settled, next_step
+from leakcheck.analysis.progress import Progress
+from leakcheck.analysis.shape import Shape, shape_of
+from leakcheck.analysis.verdict import gate, holder_with_limit, judge
+from leakcheck.config import Settings
+from leakcheck.engine import Worker, WorkerFailed
+from leakcheck.find import surroundings_of
+from leakcheck.model import (
+    Block,
+    Budget,
+    Description,
+    Gate,
+    Growth,
+    Limited,
+    Meter,
+    Pass,
+    PeakReading,
+    Plan,
+    Result,
+    Trouble,
+    Verdict,
+)
+from leakcheck.scenario import OptionValue
+
+Watch = Callable[[Description, str, Progress], None]
+_WEIGHED_SHARE = 1 / 20
+_LONGEST_WEIGHING_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """All that one measurement needs."""
+
+    scenario: Description
+    settings: Settings
+    options: Mapping[str, OptionValue]
+    setup: str | None
+    measure_peak: bool
+    folder: Path
+
+    def options_for(self, work: Pass) -> dict[str, OptionValue]:
+        """Return the options of a pass: the scenario's own, then `NAME`, then `PASS.NAME`."""
+        takes = self.scenario.option_names
+        marked = self.scenario.peak_options if work is Pass.PEAK else self.scenario.growth_options
+        for_all = {name: value for name, value in self.options.items() if "." not in name}
+        prefix = f"{work.value}."
+        for_this = {name[len(prefix) :]: value for name, value in self.options.items() if name.startswith(prefix)}
+        said = {name: value for name, value in {**for_all, **for_this}.items() if takes is None or name in takes}
+        return {**marked, **said}
+
+    def plan(self, work: Pass, capture: Path | None = None) -> Plan:
+        """Return what the measured process is told."""
+        return Plan(
+            work=work,
+            target=self.scenario.target,
+            variant=self.scenario.variant,
+            options=self.options_for(work),
+            setup=self.setup,
+            capture_path=None if capture is None else str(capture.resolve()),
+        )
+
+
+@dataclass(slots=True)
+class _GrowthPass:
+    """What the growth pass has found out so far; all of it stands when the pass fails."""
+
+    progress: Progress = Progress()
+    latencies_ns: tuple[int, ...] = ()
+    shape: Shape | None = None
+    bounded_by: Limited | None = None
+    stopped_by: str | None = None
+    cpu_seconds: float | None = None
+    trouble: Trouble | None = None
+
+
+def measure(task: Task, watch: Watch) -> Result:
+    """Return the result of one scenario, whatever its code did; never raise for what it did."""
+    began = time.monotonic()
+    growth_pass = _measure_growth(task, watch)
+    peak, peak_trouble, capture = None, None, None
+    if task.measure_peak and growth_pass.trouble is None:
+        watch(task.scenario, "peak", growth_pass.progress)
+        peak, peak_trouble, capture = _measure_peak(task)
+    return replace(
+        _judged(task, growth_pass, peak, peak_trouble),
+        capture=capture,
+        duration_seconds=time.monotonic() - began,
+    )
+
+
+def _judged(task: Task, seen: _GrowthPass, peak: PeakReading | None, peak_trouble: Trouble | None) -> Result:
+    scenario, budget = task.scenario, task.settings.budget(task.scenario)
+    growth: Growth | None = None
+    verdict, settled = Verdict.INCONCLUSIVE, None
+    if seen.shape is not None:
+        growth = estimate_growth(seen.progress, seen.shape)
+        settled = settled_after(seen.progress, seen.shape)
+        verdict = judge(seen.shape, bounded=seen.bounded_by is not None or settled is not None)
+    peak_bytes = None if peak is None else peak.peak_bytes
+    held_to = budget if task.measure_peak else replace(budget, peak_bytes=None)
+    said, failures = gate(verdict, growth, peak_bytes, held_to, has_limit=seen.bounded_by is not None)
+    peak_died = peak_trouble is not None and peak_trouble.kind != "missing" and budget.peak_bytes is not None
+    if seen.trouble is not None or (peak_died and said is not Gate.OVER):
+        said = Gate.ERROR
+    same_options = task.options_for(Pass.GROWTH) == task.options_for(Pass.PEAK)
+    dear_calls = () if peak is None or same_options else peak.latencies_ns
+    return Result(
+        scenario=scenario.name,
+        variant=scenario.variant,
+        target=scenario.target,
+        verdict=verdict,
+        gate=said,
+        failures=failures,
+        budget=budget,
+        growth=growth,
+        peak_bytes=peak_bytes,
+        latency_seconds=summarize_latency(dear_calls or seen.latencies_ns),
+        bounded_by=seen.bounded_by,
+        settled_after_calls=settled,
+        stopped_by=seen.stopped_by,
+        trouble=seen.trouble,
+        peak_trouble=peak_trouble,
+        lesson=scenario.lesson,
+        growth_options=task.options_for(Pass.GROWTH),
+        peak_options=task.options_for(Pass.PEAK),
+        readings=seen.progress.readings,
+        worker_cpu_seconds=seen.cpu_seconds,
+    )
+
+
+def _measure_growth(task: Task, watch: Watch) -> _GrowthPass:
+    seen = _GrowthPass()
+    patience = Patience(calls=task.settings.calls, seconds=task.settings.time_seconds)
+    surroundings = surroundings_of(task.settings, task.scenario.timeout_seconds)
+    watch(task.scenario, "set-up", seen.progress)
+    try:
+        with Worker(task.plan(Pass.GROWTH), surroundings) as worker:
+            worker.start()
+            _take(seen, worker.ask({"kind": "first"}, during="call 1"))
+            budget = task.settings.budget(task.scenario)
+            _replay(seen, worker, patience, budget, lambda: watch(task.scenario, "growth", seen.progress))
+            _weigh(seen, worker)
+            worker.finish()
+            seen.cpu_seconds = worker.cpu_seconds
+    except WorkerFailed as failed:
+        if failed.block is not None:
+            _take(seen, {"block": failed.block})
+        seen.trouble = failed.trouble
+    return seen
+
+
+def _replay(
+    seen: _GrowthPass, worker: Worker, patience: Patience, budget: Budget, watch: Callable[[], None]
+) -> None:
+    """Replay block after block until the shape is clear, or calls or time are used up."""
+    while True:
+        step = next_step(seen.progress, patience)
+        if step is None:
+            seen.shape = shape_of(seen.progress, final=True)
+            if not seen.shape.flat:
+                used_up = patience.calls is not None and seen.progress.calls >= patience.calls
+                seen.stopped_by = "calls" if used_up else "time"
+            return
+        first = seen.progress.calls + 1
+        answer = worker.ask(
+            {
+                "kind": "block",
+                "windows": step.windows,
+                "calls_per_window": step.calls_per_window,
+                "timed_per_window": step.timed_per_window,
+            },
+            during=f"calls {first:,} to {first + step.calls - 1:,}",
+            # three times what the calls should take: a timeout is for hanging, not for slowing down
+            extra_seconds=3 * step.calls * seen.progress.seconds_per_call,
+        )
+        _take(seen, answer)
+        watch()
+        seen.shape = shape_of(seen.progress)
+        if is_settled(seen.shape, rate_of(seen.shape), seen.progress, budget):
+            return
+
+
+def _take(seen: _GrowthPass, answer: Mapping[str, object]) -> None:
+    block = msgspec.convert(answer["block"], Block)
+    seen.progress = seen.progress.after(block)
+    seen.latencies_ns += block.latencies_ns
+
+
+def _weigh(seen: _GrowthPass, worker: Worker) -> None:
+    """Ask for filling containers with a limit, where the heap rises and that would explain it."""
+    if seen.shape is None or seen.shape.flat or seen.shape.meter is Meter.RSS:
+        return
+    growth = estimate_growth(seen.progress, seen.shape)
+    if growth.bytes_per_1000_calls <= 0:
+        return
+    cost = max(seen.progress.seconds_per_call, 1e-9)
+    calls = max(1, int(min(seen.progress.calls * _WEIGHED_SHARE, _LONGEST_WEIGHING_SECONDS / cost)))
+    answer = worker.ask({"kind": "weigh", "calls": calls}, during="the search for limits", extra_seconds=3 * calls * cost)
+    seen.bounded_by = holder_with_limit(growth, msgspec.convert(answer["found"], list[Limited]))
+
+
+def _measure_peak(task: Task) -> tuple[PeakReading | None, Trouble | None, str | None]:
+    """Return the peak and the capture's name; or the trouble, which costs the growth verdict nothing."""
+    captures = task.folder / "captures"
+    capture = captures / f"{_file_name(task.scenario.id)}.bin"
+    try:
+        captures.mkdir(exist_ok=True)
+    except OSError as error:
+        return None, Trouble(kind="missing", message=f"{captures}: cannot be made ({error.strerror})"), None
+    capture.unlink(missing_ok=True)
+    surroundings = surroundings_of(task.settings, task.scenario.timeout_seconds)
+    try:
+        with Worker(task.plan(Pass.PEAK, capture), surroundings) as worker:
+            worker.start()
+            # some warm calls, and one that is traced and so takes five times as long
+            answer = worker.listen(during="the peak pass", extra_seconds=task.settings.timeout_seconds)
+    except WorkerFailed as failed:
+        return None, failed.trouble, None
+    return msgspec.convert(answer, PeakReading), None, str(capture.relative_to(task.folder))
+
+
+def _file_name(scenario_id: str) -> str:
+    return "".join(letter if letter.isalnum() or letter in "-_[]" else "_" for letter in scenario_id)[:150]

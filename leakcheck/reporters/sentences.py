@@ -1,0 +1,94 @@
+"""What a result means, in plain sentences: one for each thing a reader has to know or to mend."""
+
+from collections.abc import Iterator
+
+from leakcheck.model import Gate, Growth, Meter, Result, Trouble, Verdict
+from leakcheck.reporters.plain import plain
+from leakcheck.units import format_growth, format_size, format_size_beside
+
+
+def sentences(result: Result) -> Iterator[str]:
+    """Yield the sentences for what failed, or is not sure; none for a result that is simply fine."""
+    name = plain(result.id)
+    if result.trouble is not None:
+        yield f"{name}: {_trouble(result.trouble)}"
+        if result.growth is None:
+            return
+    growth, budget = result.growth, result.budget.growth_bytes_per_1000_calls
+    if growth is not None and result.verdict is Verdict.LEAK:
+        relation = "over" if "growth" in result.failures else "within"
+        rate = format_size_beside(growth.bytes_per_1000_calls, budget)
+        yield (
+            f"{name}: memory grows by {rate} per 1000 calls, {relation} the budget of "
+            f"{format_size_beside(budget, growth.bytes_per_1000_calls)}. Looked at {growth.calls:,} calls.{_by_meter(growth)}"
+        )
+    elif growth is not None and result.verdict is Verdict.BOUNDED:
+        yield f"{name}: {_bounded(result, growth)}"
+    elif growth is not None and result.verdict is Verdict.INCONCLUSIVE and result.trouble is None:
+        yield f"{name}: {_inconclusive(result, growth)}"
+    if growth is not None and result.gate is Gate.INCONCLUSIVE and result.verdict in (Verdict.CLEAN, Verdict.BOUNDED):
+        yield (
+            f"{name}: growth is known to lie between {format_size(growth.low)} and {format_size(growth.high)} per 1000 "
+            f"calls, and the budget of {format_size(budget)} lies in between; raise --time, or the budget."
+        )
+    yield from _peak(result, name)
+
+
+def _peak(result: Result, name: str) -> Iterator[str]:
+    allowed = result.budget.peak_bytes
+    if result.peak_bytes is not None and allowed is not None and "peak" in result.failures:
+        yield (
+            f"{name}: one call peaks at {format_size_beside(result.peak_bytes, allowed)}; "
+            f"the budget is {format_size_beside(allowed, result.peak_bytes)}."
+        )
+    if result.peak_trouble is not None and result.peak_trouble.kind != "missing":
+        yield f"{name}: the peak pass failed, and the growth verdict stands: {_trouble(result.peak_trouble)}"
+
+
+def peak_left_out(result: Result) -> bool:
+    """Tell whether the peak was left out because there is no memray where it was measured."""
+    return result.peak_trouble is not None and result.peak_trouble.kind == "missing"
+
+
+def _trouble(trouble: Trouble) -> str:
+    where = f"on call {trouble.call:,}" if trouble.call is not None else ""
+    said = {"raised": f"raised {where}:", "setup": "its set-up failed:", "import": "does not import:"}
+    return f"{said.get(trouble.kind, where)} {plain(trouble.message)}".strip()
+
+
+def _bounded(result: Result, growth: Growth) -> str:
+    holder = result.bounded_by
+    if holder is None:
+        return (
+            f"memory grew until about call {result.settled_after_calls:,} and has stood still since. "
+            f"Looked at {growth.calls:,} calls."
+        )
+    ends = format_size(holder.limit * holder.bytes_per_entry)
+    return (
+        f"memory grows by {format_size(growth.bytes_per_1000_calls)} per 1000 calls now, but what grows has a limit: "
+        f"{plain(holder.name)}, {holder.kind}, holds {holder.length:,} and is full at {holder.limit:,}, after about "
+        f"{holder.calls_until_full:,.0f} more calls, with {ends}."
+    )
+
+
+def _inconclusive(result: Result, growth: Growth) -> str:
+    remedy = {
+        "calls": f"all {growth.calls:,} calls are used up; raise --calls",
+        "time": f"the time is up after {growth.calls:,} calls; raise --time, or make one call cheaper",
+    }.get(result.stopped_by or "", f"looked at {growth.calls:,} calls")
+    return f"memory neither stands still nor grows steadily, so nothing is claimed: {remedy}."
+
+
+def _by_meter(growth: Growth) -> str:
+    if growth.meter is Meter.RSS:
+        return " Only the resident pages show it: memory is mapped past the heap."
+    if growth.meter is Meter.BLOCKS:
+        return " Estimated from Python's blocks: this platform has no exact meter of bytes."
+    return ""
+
+
+def budget_words(result: Result) -> str:
+    """Return the budgets a result was held to ("64 KiB / 1000 calls, peak 10 MiB")."""
+    peak = result.budget.peak_bytes
+    growth = format_growth(result.budget.growth_bytes_per_1000_calls)
+    return growth if peak is None else f"{growth}, peak {format_size(peak)}"

@@ -1,0 +1,125 @@
+"""The table that a person reads in five seconds, and the sentences below it."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rich.console import RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from leakcheck.model import Environment, Gate, Growth, Latency, Result, Run, Verdict
+from leakcheck.reporters.plain import plain
+from leakcheck.reporters.sentences import peak_left_out, sentences
+from leakcheck.units import format_duration, format_size
+
+_VERDICT_STYLES = {
+    Verdict.CLEAN: "green",
+    Verdict.LEAK: "bold red",
+    Verdict.BOUNDED: "cyan",
+    Verdict.INCONCLUSIVE: "yellow",
+}
+_GATE_STYLES = {
+    Gate.WITHIN: "green",
+    Gate.OVER: "bold red",
+    Gate.INCONCLUSIVE: "yellow",
+    Gate.ERROR: "bold red",
+}
+_MOST_DETAIL_LINES = 12
+_UNKNOWN_BYTES = 1e14
+"""Bounds this wide say that nothing is known."""
+
+
+def render_run(run: Run, folder: Path | None = None) -> Iterator[RenderableType]:
+    """Yield what the terminal shows of a run: where, the table, the sentences, the summary."""
+    if run.environment is not None:
+        yield Text(_where(run.environment), style="dim")
+        yield Text()
+    if run.results:
+        yield Padding(_table(run.results), (0, 0, 0, 2))
+        yield Text()
+    told = False
+    for result in run.results:
+        for line in sentences(result):
+            told = True
+            yield Text(line, style="" if result.gate is Gate.WITHIN else "bold")
+        yield from _details(result)
+    if any(peak_left_out(result) for result in run.results):
+        told = True
+        yield Text("The peaks were left out: there is no memray in the measured Python. Add it with: pip install memray")
+    if told:
+        yield Text()
+    yield Text(_summary(run, folder))
+
+
+def _where(environment: Environment) -> str:
+    parts = [
+        f"{environment.implementation.replace('cpython', 'CPython')} {environment.python}",
+        environment.libc,
+        environment.allocator if environment.allocator != "pymalloc" else "",
+        f"commit {environment.git_commit[:9]}{' with changes' if environment.git_dirty else ''}"
+        if environment.git_commit
+        else "",
+    ]
+    return plain(" · ".join(part for part in parts if part))
+
+
+def _table(results: Sequence[Result]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("scenario", overflow="fold")
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("growth / 1000 calls", justify="right", no_wrap=True)
+    table.add_column("peak / call", justify="right", no_wrap=True)
+    table.add_column("p50", justify="right", no_wrap=True)
+    table.add_column("gate", no_wrap=True)
+    for result in results:
+        verdict = Text("-") if result.growth is None else Text(result.verdict, style=_VERDICT_STYLES[result.verdict])
+        table.add_row(
+            Text(plain(result.id)),
+            verdict,
+            growth_words(result.growth),
+            "-" if result.peak_bytes is None else format_size(result.peak_bytes),
+            _latency(result.latency_seconds),
+            Text(gate_words(result), style=_GATE_STYLES[result.gate]),
+        )
+    return table
+
+
+def growth_words(growth: Growth | None) -> str:
+    """Return a growth with its bound: "144 MiB ± 96 KiB"; with both bounds where they are lopsided."""
+    if growth is None:
+        return "-"
+    rate, low, high = growth.bytes_per_1000_calls, growth.low, growth.high
+    if high - low > _UNKNOWN_BYTES:
+        return "unknown"
+    doubt = max(high - rate, rate - low)
+    if doubt > 2 * min(high - rate, rate - low):
+        return f"{format_size(rate)} ({format_size(low)} to {format_size(high)})"
+    return f"{format_size(rate)} ± {format_size(doubt)}"
+
+
+def gate_words(result: Result) -> str:
+    """Return the gate's answer, and the budgets that are broken."""
+    return f"{result.gate}  {', '.join(result.failures)}".rstrip()
+
+
+def _latency(latency: Latency | None) -> str:
+    return "-" if latency is None else format_duration(latency.p50)
+
+
+def _details(result: Result) -> Iterator[RenderableType]:
+    trouble = result.trouble or result.peak_trouble
+    if trouble is None or not trouble.details:
+        return
+    lines = plain(trouble.details, keep_lines=True).splitlines()[-_MOST_DETAIL_LINES:]
+    yield Padding(Text("\n".join(lines), style="dim"), (0, 0, 1, 4))
+
+
+def _summary(run: Run, folder: Path | None) -> str:
+    within = sum(result.gate is Gate.WITHIN for result in run.results)
+    parts = [f"{within} of {len(run.results)} within budget", format_duration(run.duration_seconds)]
+    if not run.finished:
+        parts.append("not finished")
+    if folder is not None:
+        parts.append(str(folder / "run.json"))
+    return plain(" · ".join(parts))

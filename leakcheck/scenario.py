@@ -1,0 +1,144 @@
+"""What is replayed: the `@scenario` mark, its variants, and the targets that name it.
+
+A scenario is a function whose body is one call, or a generator that sets up once and yields the
+callable; both may be `async def`. The mark only adds an attribute: a marked function stays what it
+was, and tests and scripts can go on calling it.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar, overload
+
+from leakcheck.errors import UsageError
+from leakcheck.units import parse_growth, parse_size
+
+OptionValue = bool | int | float | str
+_Function = TypeVar("_Function", bound=Callable[..., object])
+_MARK = "__leakcheck_scenario__"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """What `@scenario(...)` said. None and empty mean "not said here"."""
+
+    name: str
+    variants: Mapping[str, str] = field(default_factory=dict)
+    """Each variant's name and the sentence that says what to learn from it ("" if none)."""
+    growth_bytes_per_1000_calls: float | None = None
+    peak_bytes: float | None = None
+    growth_options: Mapping[str, OptionValue] = field(default_factory=dict)
+    peak_options: Mapping[str, OptionValue] = field(default_factory=dict)
+    timeout_seconds: float | None = None
+
+
+@overload
+def scenario(function: _Function, /) -> _Function: ...
+@overload
+def scenario(
+    *,
+    name: str | None = None,
+    variants: Iterable[str] | Mapping[str, str] = (),
+    growth: str | None = None,
+    peak: str | None = None,
+    growth_options: Mapping[str, OptionValue] | None = None,
+    peak_options: Mapping[str, OptionValue] | None = None,
+    timeout_seconds: float | None = None,
+) -> Callable[[_Function], _Function]: ...
+def scenario(
+    function: _Function | None = None,
+    /,
+    *,
+    name: str | None = None,
+    variants: Iterable[str] | Mapping[str, str] = (),
+    growth: str | None = None,
+    peak: str | None = None,
+    growth_options: Mapping[str, OptionValue] | None = None,
+    peak_options: Mapping[str, OptionValue] | None = None,
+    timeout_seconds: float | None = None,
+) -> _Function | Callable[[_Function], _Function]:
+    """Mark a function as a scenario and return it unchanged.
+
+    `growth` is a budget like "64 KiB / 1000 calls" and `peak` one like "10 MiB". `variants` are
+    names, or names with a sentence each; the function takes the name as its argument `variant`.
+    Its other parameters are options: `growth_options` and `peak_options` give them a value in one
+    pass, `-o NAME=VALUE` on the command line. Raises UsageError for a budget that is none.
+    """
+
+    def mark(marked: _Function) -> _Function:
+        sentences = variants if isinstance(variants, Mapping) else dict.fromkeys(variants, "")
+        said = Mark(
+            name=name or getattr(marked, "__name__", type(marked).__name__),
+            variants=dict(sentences),
+            growth_bytes_per_1000_calls=None if growth is None else parse_growth(growth),
+            peak_bytes=None if peak is None else parse_size(peak),
+            growth_options=dict(growth_options or {}),
+            peak_options=dict(peak_options or {}),
+            timeout_seconds=timeout_seconds,
+        )
+        setattr(marked, _MARK, said)
+        return marked
+
+    return mark if function is None else mark(function)
+
+
+def mark_of(candidate: object) -> Mark | None:
+    """Return what `@scenario` said of an object, or None where it was never marked."""
+    # the object's own dictionary only: a proxy's __getattr__ answers yes to anything
+    own = getattr(type(candidate), "__dict__", {}) if isinstance(candidate, type) else _own_attributes(candidate)
+    found = own.get(_MARK)
+    return found if isinstance(found, Mark) else None
+
+
+def _own_attributes(candidate: object) -> Mapping[str, object]:
+    try:
+        return vars(candidate)
+    except TypeError:
+        return {}
+
+
+def scenario_id(name: str, variant: str | None) -> str:
+    """Return the one spelling of a scenario and its variant: `newsletter[naive]`."""
+    return name if variant is None else f"{name}[{variant}]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What the user named: a folder, a file, a scenario in a file, or a callable in a module."""
+
+    path: Path | None = None
+    module: str | None = None
+    name: str | None = None
+    """The scenario's name in `path`, or the dotted callable in `module`."""
+    variant: str | None = None
+
+    def __str__(self) -> str:
+        if self.module is not None:
+            return f"{self.module}:{self.name}"
+        return str(self.path) + (f"::{scenario_id(self.name, self.variant)}" if self.name else "")
+
+
+_IN_FILE = re.compile(r"(?P<path>.+?\.py)(?:::(?P<name>[^\[\]]+)(?:\[(?P<variant>.+)\])?)?")
+_IN_MODULE = re.compile(r"(?P<module>[^\W\d]\w*(?:\.[^\W\d]\w*)*):(?P<name>[^\W\d]\w*(?:\.[^\W\d]\w*)*)")
+
+
+def parse_target(text: str) -> Target:
+    """Return the target that `text` names.
+
+    Raises UsageError where the file or folder is not there, or the text has none of the forms.
+    """
+    if match := _IN_FILE.fullmatch(text):
+        path = Path(match["path"])
+        if not path.is_file():
+            raise UsageError(f"{path}: there is no such file")
+        return Target(path=path, name=match["name"], variant=match["variant"])
+    if match := _IN_MODULE.fullmatch(text):
+        return Target(module=match["module"], name=match["name"])
+    path = Path(text)
+    if path.is_dir():
+        return Target(path=path)
+    raise UsageError(
+        f"{text!r}: there is no such folder, and it is no target; write FOLDER, FILE.py, FILE.py::NAME, "
+        "FILE.py::NAME[VARIANT] or package.module:callable"
+    )

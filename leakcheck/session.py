@@ -1,0 +1,166 @@
+"""Plan, measure, judge: the one road that every door takes.
+
+A scenario's measurement is a pure task: a description and settings go in, a Result comes out, and
+whatever the user's code did on the way is in it. Nothing is printed here; an Observer is told.
+"""
+
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from leakcheck import __version__, store
+from leakcheck.analysis.progress import Progress
+from leakcheck.config import Settings
+from leakcheck.errors import ExitCode, StoreError, worst
+from leakcheck.find import Found, find
+from leakcheck.measure import Task, measure
+from leakcheck.model import SCHEMA, Description, Environment, Gate, Result, Run
+from leakcheck.scenario import OptionValue, Target
+
+Matches = Callable[[str], bool]
+
+
+class Observer(Protocol):
+    """Who watches a run: a terminal, a test report, nobody."""
+
+    def found(self, scenarios: Sequence[Description]) -> None:
+        """All scenarios are known; measuring begins."""
+
+    def measuring(self, scenario: Description, doing: str, progress: Progress) -> None:
+        """A block of calls is done, or a pass begins."""
+
+    def measured(self, result: Result) -> None:
+        """A scenario is done and saved."""
+
+
+class Nobody:
+    """The observer that looks away."""
+
+    def found(self, scenarios: Sequence[Description]) -> None:
+        """Ignore."""
+
+    def measuring(self, scenario: Description, doing: str, progress: Progress) -> None:
+        """Ignore."""
+
+    def measured(self, result: Result) -> None:
+        """Ignore."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What somebody wants measured."""
+
+    targets: Sequence[Target]
+    settings: Settings
+    matches: Matches = lambda name: True
+    options: Mapping[str, OptionValue] = field(default_factory=dict)
+    """`rows` for every pass, `peak.rows` for one."""
+    setup: str | None = None
+    measure_peak: bool = True
+    command: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A run as it came out. `unsaved` says why its document could not be written, if it could not."""
+
+    run: Run
+    folder: Path
+    unsaved: StoreError | None = None
+    interrupted: bool = False
+
+
+def run(request: Request, observer: Observer | None = None) -> Outcome:
+    """Measure and judge all that the request names, saving after each scenario.
+
+    An interrupt ends the measurement and not the results: what was measured is in the outcome.
+    Raises LeakcheckError where nothing can be measured or the run's folder cannot be made.
+    """
+    observer = observer or Nobody()
+    started, clock = datetime.now().astimezone(), time.monotonic()
+    found = find(request.targets, request.settings, matches=request.matches, options=request.options)
+    folder = store.make_run_folder(request.settings.output, started)
+    document = Run(
+        schema=SCHEMA,
+        started=started.isoformat(timespec="seconds"),
+        command=tuple(request.command),
+        environment=_environment(found),
+        results=found.failed,
+    )
+    outcome = _saved(Outcome(run=document, folder=folder), clock)
+    observer.found(found.scenarios)
+    for failed in found.failed:
+        observer.measured(failed)
+    try:
+        for scenario in found.scenarios:
+            task = Task(
+                scenario=scenario,
+                settings=request.settings,
+                options=request.options,
+                setup=request.setup,
+                measure_peak=request.measure_peak,
+                folder=folder,
+            )
+            result = measure(task, observer.measuring)
+            document = replace(outcome.run, results=(*outcome.run.results, result))
+            outcome = _saved(replace(outcome, run=document), clock)
+            observer.measured(result)
+    except KeyboardInterrupt:
+        return _saved(replace(outcome, interrupted=True), clock)
+    return _saved(replace(outcome, run=replace(outcome.run, finished=True)), clock)
+
+
+def _saved(outcome: Outcome, clock: float) -> Outcome:
+    """Return the outcome after saving it; a full disk is remembered, and does not stop the measuring."""
+    outcome = replace(outcome, run=replace(outcome.run, duration_seconds=time.monotonic() - clock))
+    try:
+        store.save(outcome.run, outcome.folder / store.DOCUMENT)
+    except StoreError as error:
+        return replace(outcome, unsaved=error)
+    return replace(outcome, unsaved=None)
+
+
+def exit_code(results: Iterable[Result], *, allow_inconclusive: bool = False) -> ExitCode:
+    """Return what the results mean for CI, the worst one winning; NOTHING_MEASURED for none."""
+    codes = [_code(result) for result in results] or [ExitCode.NOTHING_MEASURED]
+    forgiven = ExitCode.INCONCLUSIVE if allow_inconclusive else None
+    return worst(code for code in codes if code is not forgiven)
+
+
+_CODES = {
+    Gate.WITHIN: ExitCode.WITHIN,
+    Gate.OVER: ExitCode.OVER_BUDGET,
+    Gate.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
+    Gate.ERROR: ExitCode.SCENARIO_FAILED,
+}
+
+
+def _code(result: Result) -> ExitCode:
+    if result.trouble is not None and result.trouble.kind == "usage":
+        return ExitCode.USAGE
+    return _CODES[result.gate]
+
+
+def _environment(found: Found) -> Environment | None:
+    if found.environment is None:
+        return None
+    commit = _git("rev-parse", "HEAD")
+    status = _git("status", "--porcelain")
+    return Environment(
+        **found.environment,
+        leakcheck=__version__,
+        git_commit=commit or None,
+        git_dirty=bool(status) if commit and status is not None else None,
+    )
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

@@ -1,0 +1,76 @@
+"""Say which scenarios a file or module holds, in the interpreter that will measure them."""
+
+import inspect
+import os
+import platform
+import sys
+from importlib import metadata
+from typing import Any
+
+from leakcheck.errors import UsageError
+from leakcheck.model import Plan
+from leakcheck.scenario import Mark, mark_of, parse_target
+from leakcheck.worker.channel import Channel
+from leakcheck.worker.load import find_dotted, load_file, make_current_folder_importable, marked_in
+from leakcheck.worker.trouble import describe_trouble
+
+
+def serve_describe(plan: Plan, channel: Channel) -> None:
+    """Say what this interpreter is, import the target, and answer the fields of each `model.Description`."""
+    try:
+        channel.send("environment", environment=_environment())
+        channel.send("described", scenarios=_describe(plan.target))
+    except BaseException as error:
+        channel.send("trouble", trouble=describe_trouble(error, "import"))
+
+
+def _describe(text: str) -> list[dict[str, Any]]:
+    make_current_folder_importable()
+    target = parse_target(text)
+    if target.module is not None and target.name is not None:
+        function = find_dotted(target.module, target.name)
+        if not callable(function):
+            raise UsageError(f"{text} is {function!r}, which cannot be called")
+        mark = mark_of(function) or Mark(name=text)
+        return _variants(text, mark, function)
+    assert target.path is not None
+    marked = marked_in(load_file(target.path))
+    return [row for name, (mark, function) in marked.items() for row in _variants(f"{target.path}::{name}", mark, function)]
+
+
+def _variants(target: str, mark: Mark, function: Any) -> list[dict[str, Any]]:
+    shared = {
+        "target": target,
+        "name": mark.name,
+        "growth_bytes_per_1000_calls": mark.growth_bytes_per_1000_calls,
+        "peak_bytes": mark.peak_bytes,
+        "growth_options": dict(mark.growth_options),
+        "peak_options": dict(mark.peak_options),
+        "option_names": _option_names(function),
+        "timeout_seconds": mark.timeout_seconds,
+    }
+    return [{**shared, "variant": name, "lesson": lesson} for name, lesson in mark.variants.items()] or [shared]
+
+
+def _option_names(function: Any) -> list[str] | None:
+    """Return the names that a function takes; None where it takes any, or does not tell."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return None
+    return [parameter.name for parameter in parameters if parameter.name != "variant"]
+
+
+def _environment() -> dict[str, Any]:
+    packages = ((found.metadata["Name"], found.version) for found in metadata.distributions())
+    return {
+        "python": platform.python_version(),
+        "implementation": sys.implementation.name,
+        "executable": sys.executable,
+        "platform": f"{sys.platform}-{platform.machine()}",
+        "allocator": os.environ.get("PYTHONMALLOC") or "pymalloc",
+        "libc": " ".join(platform.libc_ver()).strip(),
+        "packages": dict(sorted((name, version) for name, version in packages if name)),
+    }

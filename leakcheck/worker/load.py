@@ -1,0 +1,147 @@
+"""Import what the plan names and make one callable of it, whatever form it has.
+
+Whether the user wrote a plain function, a generator or the `async def` twin of either, what comes
+out is a function without arguments: one call of it is one call of the scenario.
+"""
+
+import importlib
+import inspect
+import os
+import sys
+from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from leakcheck.errors import ScenarioFailed, UsageError
+from leakcheck.model import Plan
+from leakcheck.scenario import Mark, OptionValue, Target, mark_of, parse_target
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
+Call = Callable[[], object]
+
+
+def load_file(path: Path) -> ModuleType:
+    """Import a file under the name that its packages give it, as pytest's prepend mode does."""
+    folder = path.resolve().parent
+    parts = [path.stem]
+    while (folder / "__init__.py").exists():
+        parts.insert(0, folder.name)
+        folder = folder.parent
+    sys.path.insert(0, str(folder))
+    return importlib.import_module(".".join(parts))
+
+
+def make_current_folder_importable() -> None:
+    """Let `package.module:callable` name a module that lies in the current folder."""
+    sys.path.insert(0, os.getcwd())
+
+
+def find_dotted(module: str, name: str) -> Any:
+    """Return the object that `module:name` names. Raises UsageError where it is not there."""
+    found: Any = importlib.import_module(module)
+    for part in name.split("."):
+        if not hasattr(found, part):
+            raise UsageError(f"{module}:{name}: {found!r} has no {part!r}")
+        found = getattr(found, part)
+    return found
+
+
+def marked_in(module: ModuleType) -> dict[str, tuple[Mark, Any]]:
+    """Return the scenarios that a module itself defines, by name and in order."""
+    found: dict[str, tuple[Mark, Any]] = {}
+    for value in vars(module).values():
+        mark = mark_of(value)
+        if mark is not None and getattr(value, "__module__", None) == module.__name__:
+            found[mark.name] = (mark, value)
+    return found
+
+
+class Subject:
+    """The loaded scenario: `call` replays it once, `close` tears it down."""
+
+    def __init__(self, plan: Plan) -> None:
+        make_current_folder_importable()
+        self._loop: AbstractEventLoop | None = None
+        self._generator: Any = None
+        if plan.setup is not None:
+            where = parse_target(plan.setup)
+            if where.module is None or where.name is None:
+                raise UsageError(f"--setup {plan.setup}: write package.module:callable")
+            self._finish(find_dotted(where.module, where.name)())
+        function, arguments = self._find(parse_target(plan.target), plan)
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            self._generator = function(**arguments)
+            self._call: Callable[..., object] = self._step_generator("was set up")
+        elif arguments:
+            self._call = lambda: function(**arguments)
+        else:
+            self._call = function
+
+    def _find(self, target: Target, plan: Plan) -> tuple[Any, Mapping[str, OptionValue | None]]:
+        if target.module is not None and target.name is not None:
+            function = find_dotted(target.module, target.name)
+            variants: Mapping[str, str] = getattr(mark_of(function), "variants", {})
+        else:
+            assert target.path is not None and target.name is not None
+            marked = marked_in(load_file(target.path))
+            if target.name not in marked:
+                raise UsageError(f"{target.path}: there is no scenario {target.name!r}")
+            mark, function = marked[target.name]
+            variants = mark.variants
+        return function, {**({"variant": plan.variant} if variants else {}), **plan.options}
+
+    def first_call(self) -> Call:
+        """Replay once and return what replays it from now on.
+
+        The first call shows whether the callable is awaited: a lambda around a coroutine function
+        looks like any other lambda until it is called.
+        """
+        result = self._call()
+        if not inspect.isawaitable(result):
+            return self._call
+        self._finish(result)
+        call, run = self._call, self._event_loop().run_until_complete
+        return lambda: run(call())  # type: ignore[arg-type]
+
+    def close(self) -> None:
+        """Run the scenario's tear-down and close its event loop."""
+        if self._generator is not None:
+            try:
+                self._step_generator("was torn down")
+            except (StopIteration, StopAsyncIteration):
+                pass
+            else:
+                raise ScenarioFailed("the generator yielded a second time; a scenario yields once")
+        if self._loop is not None:
+            self._loop.close()
+
+    def _step_generator(self, when: str) -> Callable[..., object]:
+        if inspect.isasyncgen(self._generator):
+            yielded = self._event_loop().run_until_complete(_next_of(self._generator))
+        else:
+            yielded = next(self._generator)
+        if not callable(yielded):
+            raise ScenarioFailed(f"the generator yielded {type(yielded).__name__} when it {when}, not a callable")
+        return yielded  # type: ignore[no-any-return]
+
+    def _finish(self, result: object) -> None:
+        if inspect.isawaitable(result):
+            self._event_loop().run_until_complete(result)
+
+    def _event_loop(self) -> "AbstractEventLoop":
+        if self._loop is None:
+            import asyncio  # 4 MiB that only an async scenario should have
+
+            self._loop = asyncio.new_event_loop()
+            asyncio.set_event_loop(self._loop)
+        return self._loop
+
+
+def _next_of(generator: Any) -> Coroutine[Any, Any, object]:
+    async def step() -> object:
+        return await anext(generator)
+
+    return step()

@@ -1,0 +1,123 @@
+"""The growth pass in the measured process: replay windows of calls and read the meters between them."""
+
+import os
+from array import array
+from time import perf_counter, perf_counter_ns
+from typing import Any
+
+from leakcheck.model import Plan
+from leakcheck.worker.channel import Channel
+from leakcheck.worker.limits import weigh_limited
+from leakcheck.worker.load import Call, Subject
+from leakcheck.worker.meters import CAPACITY, Meters
+from leakcheck.worker.settle import settle, thaw
+from leakcheck.worker.trouble import describe_trouble
+
+SECONDS = ("replay_seconds", "settle_seconds", "thaw_seconds")
+"""What a block says of where its time went."""
+
+LATENCY_CAPACITY = 4096
+"""Calls of one block that may be timed one by one."""
+
+
+class Replay:
+    """A loaded scenario under the meters. The engine says how many calls; this counts them."""
+
+    def __init__(self, call: Call, meters: Meters) -> None:
+        self._call = call
+        self._meters = meters
+        # full size now: watching must not allocate
+        self._latencies = array("q", bytes(8 * LATENCY_CAPACITY))
+        self._timed = 0
+        self._pid = os.getpid()
+        self.calls = 1  # the first call, which made the callable
+
+    def block(self, channel: Channel, windows: int, calls_per_window: int, timed_per_window: int) -> None:
+        """Replay some windows and send what a `model.Block` holds.
+
+        A reading is taken after each window, always in the same place: one that is taken elsewhere
+        finds other temporaries alive and is a hundred bytes off.
+        """
+        timed_per_window = min(timed_per_window, LATENCY_CAPACITY // windows, calls_per_window)
+        windows = min(windows, CAPACITY)
+        self._timed = 0
+        self._meters.start_block()
+        replay_seconds = 0.0
+        began = perf_counter()
+        thaw()
+        thawed = perf_counter()
+        for _ in range(windows):
+            window_began = perf_counter()
+            self._window(calls_per_window, timed_per_window)
+            replay_seconds += perf_counter() - window_began
+            if os.getpid() != self._pid:
+                os._exit(0)  # a child that the user's code forked came back into our loop
+            settle()
+            self._meters.read(self.calls)
+        seconds = {
+            "replay_seconds": replay_seconds,
+            "settle_seconds": perf_counter() - thawed - replay_seconds,
+            "thaw_seconds": thawed - began,
+        }
+        self.send(channel, "block", seconds)
+
+    def first(self, channel: Channel, seconds: float) -> None:
+        """Send the block that is the first call alone."""
+        self.send(channel, "block", {**dict.fromkeys(SECONDS, 0.0), "replay_seconds": seconds})
+
+    def send(self, channel: Channel, kind: str, seconds: dict[str, float], **fields: Any) -> None:
+        """Send the block as far as it went."""
+        columns = [*self._meters.columns(), (self._latencies, self._timed)]
+        channel.send(kind, columns=columns, names=self._meters.names, calls=self.calls, seconds=seconds, **fields)
+
+    def _window(self, calls: int, timed: int) -> None:
+        call, latencies, clock = self._call, self._latencies, perf_counter_ns
+        done, slot = -1, self._timed
+        try:
+            for done in range(timed):
+                began = clock()
+                call()
+                latencies[slot] = clock() - began
+                slot += 1
+            for done in range(timed, calls):  # noqa: B007 - the number of the call that failed
+                call()
+        finally:
+            self.calls += done + 1
+            self._timed = slot
+
+    def plain(self, calls: int) -> None:
+        """Replay without a reading."""
+        self._window(calls, 0)
+
+
+def serve_growth(plan: Plan, channel: Channel) -> None:
+    """Set up, then replay what the engine asks for until it says finish."""
+    meters = Meters(plan.meters)
+    began = perf_counter()
+    subject = Subject(plan)
+    set_up = perf_counter()
+    channel.send("ready", setup_seconds=set_up - began)
+    replay = None
+    while (request := channel.receive()) is not None:
+        kind = request.pop("kind")
+        try:
+            if kind == "finish":
+                subject.close()
+                return
+            if replay is None:
+                first_began = perf_counter()
+                replay = Replay(subject.first_call(), meters)
+                replay.first(channel, perf_counter() - first_began)
+            elif kind == "weigh":
+                channel.send("limited", found=weigh_limited(replay.plain, request["calls"], meters.heap))
+            else:
+                replay.block(channel, **request)
+        except BaseException as error:  # the user's code may raise anything, SystemExit included
+            at = "teardown" if kind == "finish" else "raised"
+            call = None if at == "teardown" else (replay.calls if replay is not None else 1)
+            trouble = describe_trouble(error, at, call=call)
+            if replay is None:
+                channel.send("trouble", trouble=trouble)
+            else:
+                replay.send(channel, "trouble", dict.fromkeys(SECONDS, 0.0), trouble=trouble)
+            return

@@ -1,0 +1,55 @@
+"""From the first word of the engine to the end of the process."""
+
+import atexit
+import ctypes
+import faulthandler
+import os
+import signal
+import sys
+
+from leakcheck.model import Pass, Plan
+from leakcheck.worker.channel import Channel
+from leakcheck.worker.trouble import describe_trouble
+
+
+def _die_with_parent() -> None:
+    """Ask Linux to end this process with the engine, so that a killed run leaves nothing behind."""
+    if sys.platform == "linux":
+        set_parent_death_signal = 1
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+
+
+def serve(socket_path: str) -> int:
+    """Do the one pass that the engine asks for; never return while a thread of the user's is alive."""
+    _die_with_parent()
+    # a segmentation fault, or the abort that ends a hanging call, leaves its traceback on stderr
+    faulthandler.enable()
+    channel = Channel(socket_path)
+    message = channel.receive()
+    if message is None:
+        return 1
+    plan = Plan(**{**message["plan"], "work": Pass(message["plan"]["work"])})
+    try:
+        if plan.work is Pass.PEAK:
+            from leakcheck.worker.peak import serve_peak as work
+        elif plan.work is Pass.DESCRIBE:
+            from leakcheck.worker.describe import serve_describe as work
+        else:
+            from leakcheck.worker.replay import serve_growth as work
+        work(plan, channel)
+    except BaseException as error:
+        channel.send("trouble", trouble=describe_trouble(error, "setup"))
+    channel.send("bye", cpu_seconds=sum(os.times()[:2]))
+    _leave()
+    return 0
+
+
+def _leave() -> None:
+    """End the process now: a thread that never ends must not keep it."""
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError, AttributeError):
+            pass
+    os._exit(0)

@@ -1,0 +1,42 @@
+"""Say how the user's code failed, with its own frames and none of ours."""
+
+import os
+import traceback
+from typing import Any
+
+from leakcheck.errors import LeakcheckError, ScenarioFailed
+
+_OURS = os.path.dirname(os.path.abspath(__file__))
+_MOST_CHARACTERS = 4000
+
+
+def describe_trouble(error: BaseException, kind: str, *, call: int | None = None) -> dict[str, Any]:
+    """Return the fields of a `model.Trouble` for what the user's code raised."""
+    if isinstance(error, SystemExit):
+        return {"kind": "exited", "message": f"called sys.exit({error.code!r})", "call": call, "details": ""}
+    if isinstance(error, LeakcheckError) and not isinstance(error, ScenarioFailed):
+        return {"kind": "usage", "message": str(error), "call": call, "details": _frames(error)}
+    if isinstance(error, ScenarioFailed):
+        return {"kind": kind, "message": str(error), "call": call, "details": ""}
+    return {"kind": kind, "message": _one_line(error), "call": call, "details": _frames(error)}
+
+
+def _one_line(error: BaseException) -> str:
+    try:
+        text = str(error)
+    except Exception:  # an exception whose __str__ raises is still to be reported
+        text = "(its message cannot be read)"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _frames(error: BaseException) -> str:
+    """Return the traceback below our own frames; empty where the error never left them."""
+    try:
+        frames = [f for f in traceback.extract_tb(error.__traceback__) if not _is_ours(f.filename)]
+        return "".join(traceback.format_list(frames))[-_MOST_CHARACTERS:].rstrip()
+    except Exception:
+        return ""
+
+
+def _is_ours(filename: str) -> bool:
+    return filename.startswith((_OURS, "<frozen importlib", os.path.dirname(_OURS) + os.sep + "scenario.py"))

@@ -1,0 +1,1 @@
+"""Scenarios to try leakcheck on: the newsletter, a small Django project, and a gallery of classic leaks."""

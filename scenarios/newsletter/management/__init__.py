@@ -1,0 +1,1 @@
+"""The commands that this Django app adds to `manage.py`."""

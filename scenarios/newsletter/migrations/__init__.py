@@ -1,0 +1,1 @@
+"""The tables of the newsletter, as `manage.py migrate` makes them."""

@@ -1,0 +1,84 @@
+"""The newsletter as leakcheck replays it: one call is one send to every subscriber.
+
+Only the standard library and leakcheck are imported here, because this file is also loaded just to
+list what there is. Django comes in when the replay is set up.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from leakcheck import scenario
+from scenarios.newsletter.children import seeded_database, smtp_sink
+
+VARIANTS = {
+    "naive": "all() holds every row at the peak of a call and nothing after it: dear, but no leak.",
+    "iterator": "iterator() holds 2000 rows at a time: a flat peak, except on MariaDB, whose client holds them all.",
+    "values": "values_list() with iterator() makes no model instances: the cheapest way, in memory and in time.",
+    "keyset": "Pages of 1000 by primary key are flat on every database, even where iterator() is not.",
+    "retained": "A module-level list keeps every queryset with its rows: each call leaks as much as it read.",
+    "outbox": "The locmem mail backend keeps every mail in mail.outbox: a leak in a long test process.",
+    "signal": "A receiver connected with weak=False at every call is never let go, and its closure holds the queryset.",
+    "debug_queries": "Only a request clears DEBUG's query log: in a task worker it grows, but it ends at 9000.",
+}
+
+
+@scenario(
+    variants=VARIANTS,
+    growth="64 KiB / 1000 calls",
+    peak="10 MiB",
+    growth_options={"rows": 200},
+    peak_options={"rows": 100_000},
+)
+def newsletter(variant: str, rows: int = 200) -> Iterator[Callable[[], None]]:
+    """Send the newsletter to `rows` subscribers, over a seeded SQLite database and real SMTP."""
+    database = seeded_database(rows)
+    with smtp_sink() as port:
+        _configure(database, port, variant)
+        yield _send(variant, rows)
+
+
+def _configure(database: Path, port: int, variant: str) -> None:
+    os.environ["DJANGO_SETTINGS_MODULE"] = "scenarios.newsletter.settings"
+    os.environ["NEWSLETTER_DATABASE"] = str(database)
+    os.environ["NEWSLETTER_SMTP_PORT"] = str(port)
+    backend = "locmem" if variant == "outbox" else "smtp"
+    os.environ["NEWSLETTER_EMAIL_BACKEND"] = f"django.core.mail.backends.{backend}.EmailBackend"
+    os.environ["NEWSLETTER_DEBUG"] = "1" if variant == "debug_queries" else "0"
+
+    import django
+    from django.conf import settings
+
+    if settings.configured:
+        raise RuntimeError("Django reads its settings once: replay each newsletter in a process of its own")
+    django.setup()
+
+    from django.core.mail import DNS_NAME
+
+    # or the first mail looks up this machine's own name, which takes seconds where there is no DNS
+    DNS_NAME._fqdn = "localhost"
+
+
+def _send(variant: str, rows: int) -> Callable[[], None]:
+    from django.core.handlers.wsgi import WSGIHandler
+
+    from scenarios.newsletter.client import post
+    from scenarios.newsletter.views import STRATEGIES
+
+    application = WSGIHandler()
+    fields = {"strategy": "iterator" if variant == "outbox" else variant}
+    answer = b'{"sent": %d}' % rows
+
+    def send() -> None:
+        """One request, as a web server makes it."""
+        body = post(application, "/newsletter/send", fields)
+        if body != answer:
+            raise RuntimeError(f"the newsletter should have gone to {rows} subscribers; the answer was {body!r}")
+
+    def send_outside_requests() -> None:
+        """One send of a task worker: no request starts, so nothing clears the query log."""
+        sent = STRATEGIES["values"]()
+        if sent != rows:
+            raise RuntimeError(f"the newsletter should have gone to {rows} subscribers; it went to {sent}")
+
+    return send_outside_requests if variant == "debug_queries" else send
