@@ -34,6 +34,7 @@ class Said:
     time: float | None = None
     timeout: float | None = None
     max_memory: str | None = None
+    jobs: int | None = None
     python: str | None = None
     output: str | None = None
     allow_inconclusive: bool | None = None
@@ -53,7 +54,7 @@ class _File(Said):
     overrides: tuple[Override, ...] = ()
 
 
-_DEFAULTS = Said(time=60.0, timeout=60.0, output="reports", allow_inconclusive=False)
+_DEFAULTS = Said(time=60.0, timeout=60.0, jobs=1, output="reports", allow_inconclusive=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +65,8 @@ class Settings:
     time_seconds: float
     timeout_seconds: float
     memory_limit_bytes: float | None
+    jobs: int
+    """Measurements side by side; never more than there are cores."""
     python: str | None
     output: Path
     allow_inconclusive: bool
@@ -80,7 +83,8 @@ class Settings:
         if scenario.peak_bytes is not None:
             peak = scenario.peak_bytes
         matching = [one for one in self.overrides if _matches(one.match, scenario)]
-        for layer in (*matching, self.said):
+        layers: list[Said | Override] = [*matching, self.said]
+        for layer in layers:
             growth = growth if layer.growth is None else parse_growth(layer.growth)
             peak = peak if layer.peak is None else parse_size(layer.peak)
         return Budget(growth_bytes_per_1000_calls=growth, peak_bytes=peak)
@@ -97,11 +101,17 @@ def resolve(flags: Said, *, environment: Mapping[str, str] = os.environ, folder:
     file = _read_pyproject(_find_pyproject(folder or Path.cwd()))
     said = _merge(_read_environment(environment), flags)
     merged = _merge(_DEFAULTS, file, said)
-    for layer in (file, *file.overrides, said):
+    budgets: list[Said | Override] = [file, *file.overrides, said]
+    for layer in budgets:
         _check_budgets(layer)
     if merged.calls is not None and merged.calls < 1:
         raise UsageError("--calls must be 1 or more")
-    assert merged.time is not None and merged.timeout is not None and merged.output is not None
+    if merged.jobs is not None and merged.jobs < 1:
+        raise UsageError("--jobs must be 1 or more")
+    assert merged.time is not None
+    assert merged.timeout is not None
+    assert merged.output is not None
+    assert merged.jobs is not None
     if merged.time <= 0 or merged.timeout <= 0:
         raise UsageError("--time and --timeout are seconds, more than 0")
     return Settings(
@@ -109,6 +119,7 @@ def resolve(flags: Said, *, environment: Mapping[str, str] = os.environ, folder:
         time_seconds=merged.time,
         timeout_seconds=merged.timeout,
         memory_limit_bytes=None if merged.max_memory is None else parse_size(merged.max_memory),
+        jobs=min(merged.jobs, os.cpu_count() or 1),
         python=merged.python,
         output=Path(merged.output),
         allow_inconclusive=bool(merged.allow_inconclusive),
@@ -122,7 +133,9 @@ def _merge(*layers: Said) -> Said:
     """Return the last value said for each setting."""
     merged: dict[str, Any] = {}
     for layer in layers:
-        merged.update({one.name: getattr(layer, one.name) for one in fields(Said) if getattr(layer, one.name) is not None})
+        merged.update(
+            {one.name: getattr(layer, one.name) for one in fields(Said) if getattr(layer, one.name) is not None}
+        )
     return Said(**merged)
 
 

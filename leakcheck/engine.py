@@ -17,9 +17,10 @@ import tempfile
 import time
 from array import array
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import accumulate
 from pathlib import Path
+from threading import Event
 from types import TracebackType
 from typing import Any, Self
 
@@ -37,6 +38,10 @@ _NUMBER_BYTES = 8
 _LONGEST_SOCKET_PATH = 100
 _MEMORY_SHARE = 0.8
 """A measured process may take this share of what was free when it began."""
+
+
+class Stopped(Exception):
+    """The measurement was told to stop; nothing is wrong with the scenario."""
 
 
 class WorkerFailed(Exception):
@@ -57,12 +62,15 @@ class Surroundings:
     timeout_seconds: float = 60.0
     memory_limit_bytes: float | None = None
     """None: four fifths of what is free when the process begins."""
+    stop: Event = field(default_factory=Event)
+    """Once set, a measurement that is under way ends with Stopped."""
 
 
 class Worker:
     """One fresh interpreter doing one plan. Use it as a context manager: leaving ends the process."""
 
     def __init__(self, plan: Plan, surroundings: Surroundings) -> None:
+        self._stop = surroundings.stop
         self._timeout_seconds = surroundings.timeout_seconds
         self._memory_limit = surroundings.memory_limit_bytes or psutil.virtual_memory().available * _MEMORY_SHARE
         self.cpu_seconds: float | None = None
@@ -78,7 +86,7 @@ class Worker:
         self._listener.listen()
         self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
         # by its path, so that an interpreter which has nothing of ours can run it
-        program = os.path.join(os.path.dirname(os.path.abspath(worker_package.__file__)), "__main__.py")
+        program = str(Path(worker_package.__file__).resolve().parent / "__main__.py")
         try:
             self._process = subprocess.Popen(
                 [surroundings.python, program, path],
@@ -144,6 +152,8 @@ class Worker:
 
     def _turn(self, deadline: float, during: str) -> None:
         """Take in what has come; raise WorkerFailed when nothing good can come any more."""
+        if self._stop.is_set():
+            raise Stopped
         for key, _ in self._selector.select(_POLL_SECONDS):
             key.data(key.fileobj)
         if self._messages:
@@ -273,8 +283,8 @@ def _make_socket_folder() -> str:
     folder = tempfile.mkdtemp(prefix="leakcheck-")
     if len(folder) < _LONGEST_SOCKET_PATH - len("/socket"):
         return folder
-    os.rmdir(folder)
-    return tempfile.mkdtemp(prefix="leakcheck-", dir="/tmp")  # noqa: S108 - the kernel allows 107 characters
+    Path(folder).rmdir()
+    return tempfile.mkdtemp(prefix="leakcheck-", dir="/tmp")  # the kernel allows 107 characters
 
 
 def _signal_name(number: int) -> str:

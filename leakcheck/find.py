@@ -7,6 +7,7 @@ becomes a failed result, and the others are still measured.
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from threading import Event
 from typing import Any
 
 import msgspec
@@ -28,12 +29,15 @@ class Found:
     environment: Mapping[str, Any] | None
 
 
-def surroundings_of(settings: Settings, timeout_seconds: float | None = None) -> Surroundings:
+def surroundings_of(
+    settings: Settings, timeout_seconds: float | None = None, stop: Event | None = None
+) -> Surroundings:
     """Return where and within which limits a measured process is to run."""
     return Surroundings(
         python=settings.python or sys.executable,
         timeout_seconds=timeout_seconds or settings.timeout_seconds,
         memory_limit_bytes=settings.memory_limit_bytes,
+        stop=stop or Event(),
     )
 
 
@@ -48,7 +52,7 @@ def find(
     scenarios: dict[tuple[str, str | None], Description] = {}
     failed: list[Result] = []
     environment: Mapping[str, Any] | None = None
-    for target in [one for target in targets for one in _files_of(target)]:
+    for target in [file for named in targets for file in _files_of(named)]:
         whole = Target(path=target.path) if target.path is not None else target
         try:
             with Worker(Plan(work=Pass.DESCRIBE, target=str(whole)), surroundings_of(settings)) as worker:

@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Event
 
 import msgspec
 
@@ -48,6 +49,8 @@ class Task:
     setup: str | None
     measure_peak: bool
     folder: Path
+    stop: Event
+    """Set when the run is interrupted."""
 
     def options_for(self, work: Pass) -> dict[str, OptionValue]:
         """Return the options of a pass: the scenario's own, then `NAME`, then `PASS.NAME`."""
@@ -75,7 +78,7 @@ class Task:
 class _GrowthPass:
     """What the growth pass has found out so far; all of it stands when the pass fails."""
 
-    progress: Progress = Progress()
+    progress: Progress = field(default_factory=Progress)
     latencies_ns: tuple[int, ...] = ()
     shape: Shape | None = None
     bounded_by: Limited | None = None
@@ -85,7 +88,7 @@ class _GrowthPass:
 
 
 def measure(task: Task, watch: Watch) -> Result:
-    """Return the result of one scenario, whatever its code did; never raise for what it did."""
+    """Return the result of one scenario, whatever its code did; raise nothing but Stopped."""
     began = time.monotonic()
     growth_pass = _measure_growth(task, watch)
     peak, peak_trouble, capture = None, None, None
@@ -142,7 +145,7 @@ def _judged(task: Task, seen: _GrowthPass, peak: PeakReading | None, peak_troubl
 def _measure_growth(task: Task, watch: Watch) -> _GrowthPass:
     seen = _GrowthPass()
     patience = Patience(calls=task.settings.calls, seconds=task.settings.time_seconds)
-    surroundings = surroundings_of(task.settings, task.scenario.timeout_seconds)
+    surroundings = surroundings_of(task.settings, task.scenario.timeout_seconds, task.stop)
     watch(task.scenario, "set-up", seen.progress)
     try:
         with Worker(task.plan(Pass.GROWTH), surroundings) as worker:
@@ -160,9 +163,7 @@ def _measure_growth(task: Task, watch: Watch) -> _GrowthPass:
     return seen
 
 
-def _replay(
-    seen: _GrowthPass, worker: Worker, patience: Patience, budget: Budget, watch: Callable[[], None]
-) -> None:
+def _replay(seen: _GrowthPass, worker: Worker, patience: Patience, budget: Budget, watch: Callable[[], None]) -> None:
     """Replay block after block until the shape is clear, or calls or time are used up."""
     while True:
         step = next_step(seen.progress, patience)
@@ -206,7 +207,9 @@ def _weigh(seen: _GrowthPass, worker: Worker) -> None:
         return
     cost = max(seen.progress.seconds_per_call, 1e-9)
     calls = max(1, int(min(seen.progress.calls * _WEIGHED_SHARE, _LONGEST_WEIGHING_SECONDS / cost)))
-    answer = worker.ask({"kind": "weigh", "calls": calls}, during="the search for limits", extra_seconds=3 * calls * cost)
+    answer = worker.ask(
+        {"kind": "weigh", "calls": calls}, during="the search for limits", extra_seconds=3 * calls * cost
+    )
     seen.bounded_by = holder_with_limit(growth, msgspec.convert(answer["found"], list[Limited]))
 
 
@@ -219,7 +222,7 @@ def _measure_peak(task: Task) -> tuple[PeakReading | None, Trouble | None, str |
     except OSError as error:
         return None, Trouble(kind="missing", message=f"{captures}: cannot be made ({error.strerror})"), None
     capture.unlink(missing_ok=True)
-    surroundings = surroundings_of(task.settings, task.scenario.timeout_seconds)
+    surroundings = surroundings_of(task.settings, task.scenario.timeout_seconds, task.stop)
     try:
         with Worker(task.plan(Pass.PEAK, capture), surroundings) as worker:
             worker.start()

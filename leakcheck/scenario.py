@@ -69,7 +69,7 @@ def scenario(
     def mark(marked: _Function) -> _Function:
         sentences = variants if isinstance(variants, Mapping) else dict.fromkeys(variants, "")
         said = Mark(
-            name=name or getattr(marked, "__name__", type(marked).__name__),
+            name=name or str(getattr(marked, "__name__", type(marked).__name__)),
             variants=dict(sentences),
             growth_bytes_per_1000_calls=None if growth is None else parse_growth(growth),
             peak_bytes=None if peak is None else parse_size(peak),

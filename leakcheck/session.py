@@ -6,10 +6,12 @@ whatever the user's code did on the way is in it. Nothing is printed here; an Ob
 
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from threading import Event
 from typing import Protocol
 
 from leakcheck import __version__, store
@@ -95,23 +97,42 @@ def run(request: Request, observer: Observer | None = None) -> Outcome:
     observer.found(found.scenarios)
     for failed in found.failed:
         observer.measured(failed)
+    stop = Event()
+    tasks = [
+        Task(
+            scenario=scenario,
+            settings=request.settings,
+            options=request.options,
+            setup=request.setup,
+            measure_peak=request.measure_peak,
+            folder=folder,
+            stop=stop,
+        )
+        for scenario in found.scenarios
+    ]
+    results: dict[int, Result] = {}
     try:
-        for scenario in found.scenarios:
-            task = Task(
-                scenario=scenario,
-                settings=request.settings,
-                options=request.options,
-                setup=request.setup,
-                measure_peak=request.measure_peak,
-                folder=folder,
-            )
-            result = measure(task, observer.measuring)
-            document = replace(outcome.run, results=(*outcome.run.results, result))
-            outcome = _saved(replace(outcome, run=document), clock)
+        for number, result in _measured(tasks, request.settings.jobs, observer):
+            results[number] = result
+            in_order = tuple(results[index] for index in sorted(results))
+            outcome = _saved(replace(outcome, run=replace(outcome.run, results=(*found.failed, *in_order))), clock)
             observer.measured(result)
     except KeyboardInterrupt:
         return _saved(replace(outcome, interrupted=True), clock)
     return _saved(replace(outcome, run=replace(outcome.run, finished=True)), clock)
+
+
+def _measured(tasks: Sequence[Task], jobs: int, observer: Observer) -> Iterator[tuple[int, Result]]:
+    """Yield the number and result of each task as it is done; leaving early ends what is under way."""
+    with ThreadPoolExecutor(max_workers=jobs) as pool:
+        futures = {pool.submit(measure, task, observer.measuring): number for number, task in enumerate(tasks)}
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        finally:
+            for task in tasks:
+                task.stop.set()
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _saved(outcome: Outcome, clock: float) -> Outcome:

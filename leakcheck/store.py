@@ -58,13 +58,15 @@ def write_atomically(path: Path, data: bytes) -> None:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            os.chmod(temporary, 0o666 & ~_umask())  # mkstemp's own mode is for secrets
-            os.replace(temporary, path)
+            Path(temporary).chmod(0o666 & ~_umask())  # mkstemp's own mode is for secrets
+            Path(temporary).replace(path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise StoreError(f"{path}: cannot be written ({error.strerror}); free some room, or choose another place") from error
+        raise StoreError(
+            f"{path}: cannot be written ({error.strerror}); free some room, or choose another place"
+        ) from error
 
 
 def _umask() -> int:

@@ -57,7 +57,9 @@ def _parse(text: str) -> tuple[float, int | None]:
         raise UsageError(f"{text!r} is not a size; write {_GRAMMAR}, for example '64 KiB / 1000 calls'")
     unit = match["unit"]
     if unit not in _BYTES_PER_UNIT:
-        raise UsageError(f"{text!r}: there is no unit {unit!r}; the units are {', '.join(_BYTES_PER_UNIT)}{_hint(unit)}")
+        raise UsageError(
+            f"{text!r}: there is no unit {unit!r}; the units are {', '.join(_BYTES_PER_UNIT)}{_hint(unit)}"
+        )
     calls = None
     if "/" in text:
         calls = int(match["calls"] or 1)

@@ -1,6 +1,6 @@
 """What has been replayed and read so far, and what it cost."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from leakcheck.model import Block, Readings
 
@@ -9,7 +9,7 @@ from leakcheck.model import Block, Readings
 class Progress:
     """What has been replayed and read so far, and what it cost."""
 
-    readings: Readings = Readings()
+    readings: Readings = field(default_factory=Readings)
     calls: int = 0
     seconds: float = 0.0
     """Time since the first call, replay and readings together."""

@@ -146,8 +146,8 @@ def slope(series: Series, *, chunks: int = CHUNKS, resolution: float = RESOLUTIO
     The rate is the least-squares slope through the floors, after single jumps between floors were
     put back to the median rise (those further from it than six median absolute deviations; Hampel
     1974): a table that doubled once is no rate. Under teeth a jump cannot be told from a tooth, so
-    there the line goes through all readings as they are, which finds it closest. The bounds are Student's 95 % interval of that slope,
-    widened by `resolution` over the calls seen, and by the jumps that were left out.
+    there the line goes through all readings as they are, which finds it closest. The bounds are
+    Student's 95 % interval of that slope, widened by `resolution` over the calls seen, and by the jumps that were left out.
     """
     if len(series) < 2 or not series.span:
         return Slope(per_call=0.0, low=-math.inf, high=math.inf, doubt=math.inf)
@@ -163,13 +163,14 @@ def slope(series: Series, *, chunks: int = CHUNKS, resolution: float = RESOLUTIO
     distance = np.abs(rates - np.median(rates))
     jumps = distance > _OUTLIER_DEVIATIONS * np.median(distance) + 1e-9
     smooth = np.concatenate([[0.0], np.cumsum(np.where(jumps, np.median(rates), rates) * steps)])
-    if has_teeth(series):
-        line, points = linregress(series.calls, series.values), len(series)
-    else:
-        line, points = linregress(floors.calls, smooth), len(floors)
-    rate = float(line.slope)
-    doubt = float(student.ppf(0.975, points - 2) * _zero_if_nan(line.stderr)) + resolution / series.span
-    whole = float((floors.values[-1] - floors.values[0]) / floors.span) if jumps.any() and points == len(floors) else rate
+    toothed = has_teeth(series)
+    points = series if toothed else Series(floors.calls, smooth)
+    line = linregress(points.calls, points.values)
+    rate, error = float(line.slope), float(line.stderr)
+    # a line without any spread has no error, and linregress says nan
+    spread = 0.0 if math.isnan(error) else float(student.ppf(0.975, len(points) - 2)) * error
+    doubt = spread + resolution / series.span
+    whole = float((floors.values[-1] - floors.values[0]) / floors.span) if jumps.any() and not toothed else rate
     return Slope(per_call=rate, low=min(rate - doubt, whole), high=max(rate + doubt, whole), doubt=doubt)
 
 
@@ -190,10 +191,6 @@ def has_teeth(series: Series) -> bool:
         return False
     spread = float(series.values.max() - series.values.min())
     return spread >= _SMALLEST_TOOTH_BYTES and bool(np.diff(series.values).min() <= -spread / 4)
-
-
-def _zero_if_nan(error: float) -> float:
-    return 0.0 if math.isnan(error) else error  # a line without any spread has no error
 
 
 def _between(rate: float, doubt: float) -> Slope:

@@ -41,7 +41,11 @@ def _version(value: bool) -> None:
 
 
 @app.callback()
-def _root(version: bool = typer.Option(False, "--version", "-V", callback=_version, is_eager=True, help="Say which version this is.")) -> None:
+def _root(
+    version: bool = typer.Option(
+        False, "--version", "-V", callback=_version, is_eager=True, help="Say which version this is."
+    ),
+) -> None:
     """Replay a piece of code, and learn whether memory grows with every call."""
 
 

@@ -14,11 +14,11 @@ def list_scenarios(targets: Targets, expression: Expression = None, python: Pyth
 
       leakcheck list scenarios/newsletter -k iterator
     """
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     from leakcheck import session
+    from leakcheck.cli.console import make_console
     from leakcheck.config import Said, resolve
     from leakcheck.find import find
     from leakcheck.model import Description
@@ -30,7 +30,7 @@ def list_scenarios(targets: Targets, expression: Expression = None, python: Pyth
     settings = resolve(Said(python=python))
     matches = parse_expression(expression) if expression is not None else lambda name: True
     found = find([parse_target(text) for text in targets], settings, matches=matches)
-    console = Console(highlight=False)
+    console = make_console()
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for header in ("scenario", "budget", "options", "what it shows"):
         table.add_column(header, overflow="fold")

@@ -5,11 +5,11 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from leakcheck.analysis.progress import Progress as Replayed
+from leakcheck.cli.console import make_console
 from leakcheck.model import Description, Result
 from leakcheck.reporters.plain import plain
 from leakcheck.session import Observer
@@ -19,7 +19,7 @@ from leakcheck.units import format_duration
 @contextmanager
 def watching() -> Iterator[Observer]:
     """Yield the observer that fits the terminal; nothing of it stays on the screen afterwards."""
-    console = Console(stderr=True, highlight=False)
+    console = make_console(stderr=True)
     if not console.is_terminal:
         yield _Lines()
         return
@@ -53,7 +53,11 @@ class _Lines:
         if time.monotonic() - self._began < 2 and self._done == self._count:
             return
         took = format_duration(result.duration_seconds)
-        print(f"[{self._done}/{self._count}] {plain(result.id)}: {result.verdict}, {result.gate} ({took})", file=sys.stderr, flush=True)
+        print(
+            f"[{self._done}/{self._count}] {plain(result.id)}: {result.verdict}, {result.gate} ({took})",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 class _Live:

@@ -27,6 +27,12 @@ def run(
     max_memory: Annotated[
         str | None, typer.Option(metavar="SIZE", help="End a process that takes more. [default: 80 % of what is free]")
     ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs", "-j", metavar="N", help="Measure N side by side; latencies then share the machine. [default: 1]"
+        ),
+    ] = None,
     python: Python = None,
     setup: Annotated[
         str | None, typer.Option(metavar="MODULE:CALLABLE", help="Run this once before the target is set up.")
@@ -35,7 +41,8 @@ def run(
         bool, typer.Option("--peak-pass/--no-peak", help="Trace one call for its peak; --no-peak leaves it out.")
     ] = True,
     json: Annotated[
-        str | None, typer.Option("--json", metavar="FILE", help="Write the run document there too; - for standard output.")
+        str | None,
+        typer.Option("--json", metavar="FILE", help="Write the run document there too; - for standard output."),
     ] = None,
     output: Annotated[
         str | None, typer.Option(metavar="DIR", help="Where the runs' folders are made. [default: reports]")
@@ -57,9 +64,8 @@ def run(
       leakcheck run bench.py::parse --python ../service/.venv/bin/python
     """
     # heavy imports wait until there is something to measure, so that help and mistakes are answered at once
-    from rich.console import Console
-
     from leakcheck import session, store
+    from leakcheck.cli.console import make_console
     from leakcheck.cli.progress import watching
     from leakcheck.config import Said, resolve
     from leakcheck.errors import ExitCode
@@ -75,6 +81,7 @@ def run(
             time=time,
             timeout=timeout,
             max_memory=max_memory,
+            jobs=jobs,
             python=python,
             output=output,
             allow_inconclusive=allow_inconclusive,
@@ -91,7 +98,7 @@ def run(
     )
     with watching() as observer:
         outcome = session.run(request, observer)
-    console = Console(stderr=json == "-", highlight=False)
+    console = make_console(stderr=json == "-")
     for part in render_run(outcome.run, outcome.folder):
         console.print(part)
     code = session.exit_code(outcome.run.results, allow_inconclusive=settings.allow_inconclusive)

@@ -15,11 +15,10 @@ def show(
 
       leakcheck show reports/2026-11-24T10-12-07
     """
-    from rich.console import Console
-
     from leakcheck import store
+    from leakcheck.cli.console import make_console
     from leakcheck.reporters.terminal import render_run
 
-    console = Console(highlight=False)
+    console = make_console()
     for part in render_run(store.load(run)):
         console.print(part)

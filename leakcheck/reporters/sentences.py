@@ -20,7 +20,8 @@ def sentences(result: Result) -> Iterator[str]:
         rate = format_size_beside(growth.bytes_per_1000_calls, budget)
         yield (
             f"{name}: memory grows by {rate} per 1000 calls, {relation} the budget of "
-            f"{format_size_beside(budget, growth.bytes_per_1000_calls)}. Looked at {growth.calls:,} calls.{_by_meter(growth)}"
+            f"{format_size_beside(budget, growth.bytes_per_1000_calls)}. "
+            f"Looked at {growth.calls:,} calls.{_by_meter(growth)}"
         )
     elif growth is not None and result.verdict is Verdict.BOUNDED:
         yield f"{name}: {_bounded(result, growth)}"

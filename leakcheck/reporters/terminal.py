@@ -26,6 +26,7 @@ _GATE_STYLES = {
     Gate.ERROR: "bold red",
 }
 _MOST_DETAIL_LINES = 12
+_NARROWEST_NAME = 14
 _UNKNOWN_BYTES = 1e14
 """Bounds this wide say that nothing is known."""
 
@@ -46,7 +47,9 @@ def render_run(run: Run, folder: Path | None = None) -> Iterator[RenderableType]
         yield from _details(result)
     if any(peak_left_out(result) for result in run.results):
         told = True
-        yield Text("The peaks were left out: there is no memray in the measured Python. Add it with: pip install memray")
+        yield Text(
+            "The peaks were left out: there is no memray in the measured Python. Add it with: pip install memray"
+        )
     if told:
         yield Text()
     yield Text(_summary(run, folder))
@@ -66,12 +69,12 @@ def _where(environment: Environment) -> str:
 
 def _table(results: Sequence[Result]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("scenario", overflow="fold")
+    table.add_column("scenario", overflow="fold", min_width=_NARROWEST_NAME)
     table.add_column("verdict", no_wrap=True)
     table.add_column("growth / 1000 calls", justify="right", no_wrap=True)
     table.add_column("peak / call", justify="right", no_wrap=True)
     table.add_column("p50", justify="right", no_wrap=True)
-    table.add_column("gate", no_wrap=True)
+    table.add_column("gate")
     for result in results:
         verdict = Text("-") if result.growth is None else Text(result.verdict, style=_VERDICT_STYLES[result.verdict])
         table.add_row(
@@ -86,16 +89,13 @@ def _table(results: Sequence[Result]) -> Table:
 
 
 def growth_words(growth: Growth | None) -> str:
-    """Return a growth with its bound: "144 MiB ± 96 KiB"; with both bounds where they are lopsided."""
+    """Return a growth with the wider of its bounds ("144 MiB ± 96 KiB")."""
     if growth is None:
         return "-"
-    rate, low, high = growth.bytes_per_1000_calls, growth.low, growth.high
-    if high - low > _UNKNOWN_BYTES:
+    doubt = max(growth.high - growth.bytes_per_1000_calls, growth.bytes_per_1000_calls - growth.low)
+    if doubt > _UNKNOWN_BYTES:
         return "unknown"
-    doubt = max(high - rate, rate - low)
-    if doubt > 2 * min(high - rate, rate - low):
-        return f"{format_size(rate)} ({format_size(low)} to {format_size(high)})"
-    return f"{format_size(rate)} ± {format_size(doubt)}"
+    return f"{format_size(growth.bytes_per_1000_calls)} ± {format_size(doubt)}"
 
 
 def gate_words(result: Result) -> str:

@@ -7,8 +7,8 @@ is installed beside it) to the search path of the code that is measured.
 
 import sys
 
-if sys.version_info < (3, 11):
-    sys.exit("leakcheck measures Python 3.11 and later; this is Python %d.%d" % sys.version_info[:2])
+if sys.version_info < (3, 11):  # noqa: UP036 - --python may name any
+    sys.exit("leakcheck measures Python 3.11 and later; this is Python %d.%d" % sys.version_info[:2])  # noqa: UP031
 
 
 def _make_package_importable() -> None:
@@ -23,7 +23,8 @@ def _make_package_importable() -> None:
     spec = importlib.util.spec_from_file_location(
         "leakcheck", os.path.join(package, "__init__.py"), submodule_search_locations=[package]
     )
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules["leakcheck"] = module
     spec.loader.exec_module(module)

@@ -35,7 +35,9 @@ def _describe(text: str) -> list[dict[str, Any]]:
         return _variants(text, mark, function)
     assert target.path is not None
     marked = marked_in(load_file(target.path))
-    return [row for name, (mark, function) in marked.items() for row in _variants(f"{target.path}::{name}", mark, function)]
+    return [
+        row for name, (mark, function) in marked.items() for row in _variants(f"{target.path}::{name}", mark, function)
+    ]
 
 
 def _variants(target: str, mark: Mark, function: Any) -> list[dict[str, Any]]:

@@ -85,7 +85,8 @@ class Subject:
             function = find_dotted(target.module, target.name)
             variants: Mapping[str, str] = getattr(mark_of(function), "variants", {})
         else:
-            assert target.path is not None and target.name is not None
+            assert target.path is not None
+            assert target.name is not None
             marked = marked_in(load_file(target.path))
             if target.name not in marked:
                 raise UsageError(f"{target.path}: there is no scenario {target.name!r}")
@@ -104,7 +105,7 @@ class Subject:
             return self._call
         self._finish(result)
         call, run = self._call, self._event_loop().run_until_complete
-        return lambda: run(call())  # type: ignore[arg-type]
+        return lambda: run(call())
 
     def close(self) -> None:
         """Run the scenario's tear-down and close its event loop."""

@@ -72,17 +72,20 @@ class Replay:
 
     def _window(self, calls: int, timed: int) -> None:
         call, latencies, clock = self._call, self._latencies, perf_counter_ns
-        done, slot = -1, self._timed
+        slot = self._timed
+        done = 0
         try:
-            for done in range(timed):
+            while done < timed:
                 began = clock()
                 call()
                 latencies[slot] = clock() - began
                 slot += 1
-            for done in range(timed, calls):  # noqa: B007 - the number of the call that failed
+                done += 1
+            for done in range(timed, calls):  # noqa: B007
                 call()
+            done = calls
         finally:
-            self.calls += done + 1
+            self.calls += done  # those that came to an end: the next one is the one that raised
             self._timed = slot
 
     def plain(self, calls: int) -> None:
@@ -114,7 +117,7 @@ def serve_growth(plan: Plan, channel: Channel) -> None:
                 replay.block(channel, **request)
         except BaseException as error:  # the user's code may raise anything, SystemExit included
             at = "teardown" if kind == "finish" else "raised"
-            call = None if at == "teardown" else (replay.calls if replay is not None else 1)
+            call = None if at == "teardown" else (replay.calls + 1 if replay is not None else 1)
             trouble = describe_trouble(error, at, call=call)
             if replay is None:
                 channel.send("trouble", trouble=trouble)
