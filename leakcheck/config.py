@@ -112,7 +112,7 @@ def resolve(flags: Said, *, environment: Mapping[str, str] = os.environ, folder:
     assert merged.timeout is not None
     assert merged.output is not None
     assert merged.jobs is not None
-    if merged.time <= 0 or merged.timeout <= 0:
+    if not (merged.time > 0 and merged.timeout > 0):  # so that nan is refused too
         raise UsageError("--time and --timeout are seconds, more than 0")
     return Settings(
         calls=merged.calls,
@@ -154,12 +154,16 @@ def _read_pyproject(path: Path | None) -> _File:
     if path is None:
         return _File()
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {}).get("leakcheck", {})
+        tools = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path}: {error}") from error
     where = f"{path}: [tool.leakcheck]"
+    table = tools.get("leakcheck", {}) if isinstance(tools, dict) else {}
+    if not isinstance(table, dict):
+        raise ConfigError(f"{where}: is a {type(table).__name__}; it must be a table of settings")
     _refuse_unknown(table, [one.name for one in fields(_File)], where)
-    for override in table.get("overrides", ()):
+    overrides = table.get("overrides")
+    for override in overrides if isinstance(overrides, list) else ():
         if isinstance(override, dict):
             _refuse_unknown(override, [one.name for one in fields(Override)], f"{where} overrides")
     try:

@@ -28,7 +28,8 @@ import psutil
 
 from leakcheck import worker as worker_package
 from leakcheck.errors import UsageError
-from leakcheck.model import Plan, Trouble
+from leakcheck.model import Trouble
+from leakcheck.plan import Plan
 from leakcheck.units import format_duration, format_size
 
 _POLL_SECONDS = 0.1

@@ -16,7 +16,8 @@ from leakcheck.config import Settings
 from leakcheck.discover import scenario_files
 from leakcheck.engine import Surroundings, Worker, WorkerFailed
 from leakcheck.errors import NothingMeasured, UsageError
-from leakcheck.model import Description, Gate, Pass, Plan, Result, Trouble, Verdict
+from leakcheck.model import Description, Gate, Result, Trouble, Verdict
+from leakcheck.plan import Pass, Plan
 from leakcheck.scenario import OptionValue, Target
 
 

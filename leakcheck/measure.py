@@ -25,13 +25,12 @@ from leakcheck.model import (
     Growth,
     Limited,
     Meter,
-    Pass,
     PeakReading,
-    Plan,
     Result,
     Trouble,
     Verdict,
 )
+from leakcheck.plan import Pass, Plan
 from leakcheck.scenario import OptionValue
 
 Watch = Callable[[Description, str, Progress], None]
@@ -138,6 +137,8 @@ def _judged(task: Task, seen: _GrowthPass, peak: PeakReading | None, peak_troubl
         growth_options=task.options_for(Pass.GROWTH),
         peak_options=task.options_for(Pass.PEAK),
         readings=seen.progress.readings,
+        replay_seconds=seen.progress.replay_seconds,
+        watch_seconds=seen.progress.watch_seconds,
         worker_cpu_seconds=seen.cpu_seconds,
     )
 

@@ -4,6 +4,7 @@ The classes are plain dataclasses because the measured process builds some of th
 standard library alone. Everything here travels as JSON and nothing else.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -33,14 +34,6 @@ class Gate(StrEnum):
     ERROR = "error"
 
 
-class Pass(StrEnum):
-    """A way of running a scenario, each in a fresh interpreter."""
-
-    DESCRIBE = "describe"
-    GROWTH = "growth"
-    PEAK = "peak"
-
-
 class Meter(StrEnum):
     """The meter that decided a verdict."""
 
@@ -49,24 +42,7 @@ class Meter(StrEnum):
     BLOCKS = "blocks"
 
 
-# --- what the engine asks of a measured process ---------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """All that a fresh interpreter needs to know to do one pass."""
-
-    work: Pass
-    target: str
-    """`FILE.py::NAME`, `FILE.py` (describe only) or `package.module:callable`."""
-    variant: str | None = None
-    options: Mapping[str, OptionValue] = field(default_factory=dict)
-    setup: str | None = None
-    """A `package.module:callable` that runs once before the target is set up."""
-    capture_path: str | None = None
-    """Where the peak pass leaves memray's capture."""
-    meters: tuple[str, ...] = ("python", "native", "rss")
-    """The meters that may be used, `blocks` always; fewer where one is to be left alone."""
+# --- what a measured process answers --------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,9 +65,6 @@ class Description:
     def id(self) -> str:
         """The one spelling: `newsletter[naive]`."""
         return scenario_id(self.name, self.variant)
-
-
-# --- what a measured process answers --------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +109,7 @@ class Block:
     settle_seconds: float
     """Wall time spent in collecting new garbage and reading meters, once a window."""
     thaw_seconds: float
-    """Wall time spent in collecting the whole heap, once a block."""
+    """Wall time spent in collecting the whole heap, now and then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,8 +131,8 @@ class Limited:
 
     @property
     def calls_until_full(self) -> float:
-        """Further calls after which it stops growing."""
-        return (self.limit - self.length) / self.length_per_call
+        """Further calls after which it stops growing; infinitely many where it does not grow."""
+        return math.inf if not self.length_per_call else (self.limit - self.length) / self.length_per_call
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,6 +220,10 @@ class Result:
     capture: str | None = None
     """memray's capture of the peak, relative to the run's folder."""
     duration_seconds: float = 0.0
+    replay_seconds: float = 0.0
+    """Wall time of the growth pass that was the user's code."""
+    watch_seconds: float = 0.0
+    """Wall time of the growth pass that was ours: collecting garbage and reading meters."""
     worker_cpu_seconds: float | None = None
     """CPU time of the growth pass's whole process, its start included."""
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar, overload
 
 from leakcheck.errors import UsageError
@@ -86,16 +87,16 @@ def scenario(
 def mark_of(candidate: object) -> Mark | None:
     """Return what `@scenario` said of an object, or None where it was never marked."""
     # the object's own dictionary only: a proxy's __getattr__ answers yes to anything
-    own = getattr(type(candidate), "__dict__", {}) if isinstance(candidate, type) else _own_attributes(candidate)
-    found = own.get(_MARK)
+    found = _own_attributes(candidate).get(_MARK)
     return found if isinstance(found, Mark) else None
 
 
 def _own_attributes(candidate: object) -> Mapping[str, object]:
     try:
-        return vars(candidate)
-    except TypeError:
+        own = vars(candidate)
+    except Exception:  # a proxy outside its context (flask.request) raises what it likes
         return {}
+    return own if type(own) in (dict, MappingProxyType) else {}
 
 
 def scenario_id(name: str, variant: str | None) -> str:

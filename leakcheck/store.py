@@ -88,7 +88,18 @@ def load(path: Path) -> Run:
         raise StoreError(f"{document}: is not a run document ({error})") from error
     if run.schema != SCHEMA:
         raise StoreError(f"{document}: has the schema {run.schema!r}; this leakcheck reads {SCHEMA}")
+    if _holds_huge_number(msgspec.to_builtins(run)):
+        raise StoreError(f"{document}: is not a run document (it holds a number of more than 64 bits)")
     return run
+
+
+def _holds_huge_number(value: object) -> bool:
+    """Tell whether there is an integer that no float can stand for: whoever prints it would fail."""
+    if isinstance(value, int):
+        return abs(value) >= 1 << 64
+    if isinstance(value, dict):
+        return any(map(_holds_huge_number, value.values()))
+    return isinstance(value, list | tuple) and any(map(_holds_huge_number, value))
 
 
 def run_schema() -> dict[str, Any]:

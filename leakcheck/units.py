@@ -24,8 +24,8 @@ _BYTES_PER_UNIT = {
 _PRINTED_UNITS = ("B", "KiB", "MiB", "GiB")
 
 _QUANTITY = re.compile(
-    r"""\s* (?P<number>\d+(?:\.\d*)?|\.\d+) \s* (?P<unit>[A-Za-z]+)
-        \s* (?: / \s* (?P<calls>\d+)? \s* calls? )? \s*""",
+    r"""\s* (?P<number>\d{1,15}(?:\.\d*)?|\.\d+) \s* (?P<unit>[A-Za-z]+)
+        \s* (?: / \s* (?P<calls>\d{1,15})? \s* calls? )? \s*""",
     re.VERBOSE,
 )
 _GRAMMAR = "NUMBER (B|kB|KiB|MB|MiB|GB|GiB) [/ [N] calls]"
@@ -75,6 +75,8 @@ def _hint(unit: str) -> str:
 
 def format_size(size_bytes: float) -> str:
     """Return a size for people: three digits and a binary unit, whole bytes below 1 KiB ("93.1 MiB")."""
+    if not math.isfinite(size_bytes):
+        return "unknown"
     unit = max(0, min(int(math.log(max(abs(size_bytes), 1), 1024)), len(_PRINTED_UNITS) - 1))
     if unit == 0:
         return f"{size_bytes:.0f} B"
@@ -91,8 +93,8 @@ def format_size_beside(size_bytes: float, other_bytes: float) -> str:
 
 
 def format_growth(bytes_per_1000_calls: float) -> str:
-    """Return a growth in the grammar that `parse_growth` reads ("64 KiB / 1000 calls")."""
-    return f"{format_size(bytes_per_1000_calls)} / {CALLS_PER_RATE} calls"
+    """Return a growth in the grammar that `parse_growth` reads ("64.0 KiB / 1000 calls")."""
+    return f"{format_size(bytes_per_1000_calls).replace(',', '')} / {CALLS_PER_RATE} calls"
 
 
 def format_duration(seconds: float) -> str:

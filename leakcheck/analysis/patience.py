@@ -28,7 +28,7 @@ budget it lies, but no longer than this for its sake."""
 
 _BLOCK_SECONDS = 2.0
 _FIRST_CALLS, _FIRST_LOOK = 20, 100
-_SETTLE_SHARE = 1 / 30
+_SETTLE_SHARE = 1 / 60
 _SETTLE_SHARE_UNDER_TEETH = 1 / 2
 _CALLS_PER_WINDOW_UNDER_TEETH = 10
 _TIMING_COST_SECONDS = 200e-9

@@ -11,10 +11,17 @@ class Progress:
 
     readings: Readings = field(default_factory=Readings)
     calls: int = 0
-    seconds: float = 0.0
-    """Time since the first call, replay and readings together."""
+    replay_seconds: float = 0.0
+    watch_seconds: float = 0.0
+    """Collecting garbage and reading meters: what is ours."""
     seconds_per_call: float = 0.0
-    seconds_per_reading: float = 0.0
+    seconds_per_reading: float = 0.2e-3
+    """What a reading takes in a small process, until one was taken."""
+
+    @property
+    def seconds(self) -> float:
+        """Return the time since the first call."""
+        return self.replay_seconds + self.watch_seconds
 
     def after(self, block: Block) -> "Progress":
         """Return the progress with one more block; the newest block says what a call costs."""
@@ -23,7 +30,8 @@ class Progress:
         return Progress(
             readings=self.readings + block.readings,
             calls=block.calls,
-            seconds=self.seconds + block.replay_seconds + block.settle_seconds + block.thaw_seconds,
+            replay_seconds=self.replay_seconds + block.replay_seconds,
+            watch_seconds=self.watch_seconds + block.settle_seconds + block.thaw_seconds,
             seconds_per_call=block.replay_seconds / max(replayed, 1),
             seconds_per_reading=block.settle_seconds / taken if taken else self.seconds_per_reading,
         )

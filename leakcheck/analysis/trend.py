@@ -147,7 +147,8 @@ def slope(series: Series, *, chunks: int = CHUNKS, resolution: float = RESOLUTIO
     put back to the median rise (those further from it than six median absolute deviations; Hampel
     1974): a table that doubled once is no rate. Under teeth a jump cannot be told from a tooth, so
     there the line goes through all readings as they are, which finds it closest. The bounds are
-    Student's 95 % interval of that slope, widened by `resolution` over the calls seen, and by the jumps that were left out.
+    Student's 95 % interval of that slope, widened by `resolution` over the calls seen, and by the
+    jumps that were left out.
     """
     if len(series) < 2 or not series.span:
         return Slope(per_call=0.0, low=-math.inf, high=math.inf, doubt=math.inf)

@@ -60,10 +60,8 @@ def _trouble(trouble: Trouble) -> str:
 def _bounded(result: Result, growth: Growth) -> str:
     holder = result.bounded_by
     if holder is None:
-        return (
-            f"memory grew until about call {result.settled_after_calls:,} and has stood still since. "
-            f"Looked at {growth.calls:,} calls."
-        )
+        until = "" if result.settled_after_calls is None else f" until about call {result.settled_after_calls:,}"
+        return f"memory grew{until} and has stood still since. Looked at {growth.calls:,} calls."
     ends = format_size(holder.limit * holder.bytes_per_entry)
     return (
         f"memory grows by {format_size(growth.bytes_per_1000_calls)} per 1000 calls now, but what grows has a limit: "

@@ -8,7 +8,7 @@ from importlib import metadata
 from typing import Any
 
 from leakcheck.errors import UsageError
-from leakcheck.model import Plan
+from leakcheck.plan import Plan
 from leakcheck.scenario import Mark, mark_of, parse_target
 from leakcheck.worker.channel import Channel
 from leakcheck.worker.load import find_dotted, load_file, make_current_folder_importable, marked_in

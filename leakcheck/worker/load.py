@@ -8,13 +8,13 @@ import importlib
 import inspect
 import os
 import sys
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from leakcheck.errors import ScenarioFailed, UsageError
-from leakcheck.model import Plan
+from leakcheck.plan import Plan
 from leakcheck.scenario import Mark, OptionValue, Target, mark_of, parse_target
 
 if TYPE_CHECKING:
@@ -104,7 +104,8 @@ class Subject:
         if not inspect.isawaitable(result):
             return self._call
         self._finish(result)
-        call, run = self._call, self._event_loop().run_until_complete
+        call: Callable[[], Any] = self._call
+        run = self._event_loop().run_until_complete
         return lambda: run(call())
 
     def close(self) -> None:
@@ -126,11 +127,11 @@ class Subject:
             yielded = next(self._generator)
         if not callable(yielded):
             raise ScenarioFailed(f"the generator yielded {type(yielded).__name__} when it {when}, not a callable")
-        return yielded  # type: ignore[no-any-return]
+        return yielded
 
     def _finish(self, result: object) -> None:
         if inspect.isawaitable(result):
-            self._event_loop().run_until_complete(result)
+            self._event_loop().run_until_complete(_await(result))
 
     def _event_loop(self) -> "AbstractEventLoop":
         if self._loop is None:
@@ -139,6 +140,10 @@ class Subject:
             self._loop = asyncio.new_event_loop()
             asyncio.set_event_loop(self._loop)
         return self._loop
+
+
+async def _await(result: Awaitable[object]) -> object:
+    return await result
 
 
 def _next_of(generator: Any) -> Coroutine[Any, Any, object]:

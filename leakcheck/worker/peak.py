@@ -2,7 +2,7 @@
 
 from time import perf_counter_ns
 
-from leakcheck.model import Plan
+from leakcheck.plan import Plan
 from leakcheck.worker.channel import Channel
 from leakcheck.worker.load import Call, Subject
 from leakcheck.worker.settle import settle

@@ -5,7 +5,7 @@ from array import array
 from time import perf_counter, perf_counter_ns
 from typing import Any
 
-from leakcheck.model import Plan
+from leakcheck.plan import Plan
 from leakcheck.worker.channel import Channel
 from leakcheck.worker.limits import weigh_limited
 from leakcheck.worker.load import Call, Subject
@@ -15,6 +15,9 @@ from leakcheck.worker.trouble import describe_trouble
 
 SECONDS = ("replay_seconds", "settle_seconds", "thaw_seconds")
 """What a block says of where its time went."""
+
+_THAW_EVERY = 4
+"""The whole heap is collected each time that the calls are this many times those of the last time."""
 
 LATENCY_CAPACITY = 4096
 """Calls of one block that may be timed one by one."""
@@ -28,9 +31,15 @@ class Replay:
         self._meters = meters
         # full size now: watching must not allocate
         self._latencies = array("q", bytes(8 * LATENCY_CAPACITY))
-        self._timed = 0
+        # numbers above 256 are objects: kept as attributes they would show up as 32 bytes of growth;
+        # calls replayed, calls timed in this block, calls at the last thaw
+        self._counts = array("q", [1, 0, 0])
         self._pid = os.getpid()
-        self.calls = 1  # the first call, which made the callable
+
+    @property
+    def calls(self) -> int:
+        """Return the calls replayed to their end, the first one, which made the callable, included."""
+        return self._counts[0]
 
     def block(self, channel: Channel, windows: int, calls_per_window: int, timed_per_window: int) -> None:
         """Replay some windows and send what a `model.Block` holds.
@@ -40,11 +49,13 @@ class Replay:
         """
         timed_per_window = min(timed_per_window, LATENCY_CAPACITY // windows, calls_per_window)
         windows = min(windows, CAPACITY)
-        self._timed = 0
+        self._counts[1] = 0
         self._meters.start_block()
         replay_seconds = 0.0
         began = perf_counter()
-        thaw()
+        if self.calls >= _THAW_EVERY * self._counts[2]:
+            self._counts[2] = self.calls
+            thaw()
         thawed = perf_counter()
         for _ in range(windows):
             window_began = perf_counter()
@@ -67,12 +78,12 @@ class Replay:
 
     def send(self, channel: Channel, kind: str, seconds: dict[str, float], **fields: Any) -> None:
         """Send the block as far as it went."""
-        columns = [*self._meters.columns(), (self._latencies, self._timed)]
+        columns = [*self._meters.columns(), (self._latencies, self._counts[1])]
         channel.send(kind, columns=columns, names=self._meters.names, calls=self.calls, seconds=seconds, **fields)
 
     def _window(self, calls: int, timed: int) -> None:
         call, latencies, clock = self._call, self._latencies, perf_counter_ns
-        slot = self._timed
+        slot = self._counts[1]
         done = 0
         try:
             while done < timed:
@@ -85,8 +96,8 @@ class Replay:
                 call()
             done = calls
         finally:
-            self.calls += done  # those that came to an end: the next one is the one that raised
-            self._timed = slot
+            self._counts[0] += done  # those that came to an end: the next one is the one that raised
+            self._counts[1] = slot
 
     def plain(self, calls: int) -> None:
         """Replay without a reading."""

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 
-from leakcheck.model import Pass, Plan
+from leakcheck.plan import Pass, Plan
 from leakcheck.worker.channel import Channel
 from leakcheck.worker.trouble import describe_trouble
 

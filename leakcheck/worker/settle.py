@@ -28,8 +28,8 @@ def thaw() -> None:
     """Collect the whole heap once, then set it aside, so that `settle` looks at new objects alone.
 
     A full collection costs milliseconds on a big heap, and before every reading it would cost more
-    than the calls in between. What was set aside is looked at again at each thaw, so that a cycle
-    among old objects is missed for one block at most.
+    than the calls in between. What was set aside is looked at again at each thaw, which comes
+    ever more rarely, so that a cycle among old objects is missed for that long at most.
     """
     gc.unfreeze()
     settle()

@@ -1,0 +1,36 @@
+"""What the engine asks of a measured process.
+
+It stands apart from the model because the measured process loads this and not the model: what it
+loads is time and memory that are not the user's.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from leakcheck.scenario import OptionValue
+
+
+class Pass(StrEnum):
+    """A way of running a scenario, each in a fresh interpreter."""
+
+    DESCRIBE = "describe"
+    GROWTH = "growth"
+    PEAK = "peak"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """All that a fresh interpreter needs to know to do one pass."""
+
+    work: Pass
+    target: str
+    """`FILE.py::NAME`, `FILE.py` (describe only) or `package.module:callable`."""
+    variant: str | None = None
+    options: Mapping[str, OptionValue] = field(default_factory=dict)
+    setup: str | None = None
+    """A `package.module:callable` that runs once before the target is set up."""
+    capture_path: str | None = None
+    """Where the peak pass leaves memray's capture."""
+    meters: tuple[str, ...] = ("python", "native", "rss")
+    """The meters that may be used, `blocks` always; fewer where one is to be left alone."""
