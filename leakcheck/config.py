@@ -98,12 +98,14 @@ def _matches(pattern: str, scenario: Description) -> bool:
 
 def resolve(flags: Said, *, environment: Mapping[str, str] = os.environ, folder: Path | None = None) -> Settings:
     """Return the settings of all layers. Raises ConfigError for a setting that cannot be used."""
-    file = _read_pyproject(_find_pyproject(folder or Path.cwd()))
+    path = _find_pyproject(folder or Path.cwd())
+    file = _read_pyproject(path)
     said = _merge(_read_environment(environment), flags)
     merged = _merge(_DEFAULTS, file, said)
-    budgets: list[Said | Override] = [file, *file.overrides, said]
-    for layer in budgets:
-        _check_budgets(layer)
+    in_file: list[Said | Override] = [file, *file.overrides]
+    for layer in in_file:
+        _check_sizes(layer, f"{path}: [tool.leakcheck]: ")
+    _check_sizes(said, "")
     if merged.calls is not None and merged.calls < 1:
         raise UsageError("--calls must be 1 or more")
     if merged.jobs is not None and merged.jobs < 1:
@@ -139,11 +141,15 @@ def _merge(*layers: Said) -> Said:
     return Said(**merged)
 
 
-def _check_budgets(layer: Said | Override) -> None:
-    if layer.growth is not None:
-        parse_growth(layer.growth)
-    if layer.peak is not None:
-        parse_size(layer.peak)
+def _check_sizes(layer: Said | Override, where: str) -> None:
+    try:
+        if layer.growth is not None:
+            parse_growth(layer.growth)
+        for size in (layer.peak, getattr(layer, "max_memory", None)):
+            if size is not None:
+                parse_size(size)
+    except UsageError as error:
+        raise ConfigError(f"{where}{error}") from error
 
 
 def _find_pyproject(folder: Path) -> Path | None:

@@ -34,7 +34,9 @@ from leakcheck.units import format_duration, format_size
 
 _POLL_SECONDS = 0.1
 _GRACE_SECONDS = 2.0
-_TAIL_BYTES = 4000
+_TAIL_BYTES = 32_000
+_MOST_CHARACTERS = 4000
+_MOST_FRAMES = 8
 _NUMBER_BYTES = 8
 _LONGEST_SOCKET_PATH = 100
 _MEMORY_SHARE = 0.8
@@ -174,10 +176,20 @@ class Worker:
     def _accept(self, listener: Any) -> None:
         """Take the process's connection, also a second one after its code closed the first."""
         if self._connection is not None:
+            self._read_the_rest(self._connection)
             self._forget(self._connection)
         self._connection, _ = listener.accept()
         self._received = b""
         self._selector.register(self._connection, selectors.EVENT_READ, self._read)
+
+    def _read_the_rest(self, connection: socket.socket) -> None:
+        """Take in what was sent before the connection was closed: its last message may not have been read."""
+        connection.setblocking(False)
+        try:
+            while connection in self._selector.get_map():
+                self._read(connection)
+        except BlockingIOError:
+            pass  # a child may hold it open still
 
     def _read(self, connection: Any) -> None:
         data = connection.recv(1 << 20)
@@ -241,7 +253,7 @@ class Worker:
         return Trouble(kind="hung", message=message, details=self._written())
 
     def _written(self) -> str:
-        return self._tail.decode(errors="replace").strip()
+        return _shortened(self._tail.decode(errors="replace")).strip()[-_MOST_CHARACTERS:]
 
     def _kill(self, number: int) -> None:
         """Signal the whole group: what the user's code forked must not outlive the measurement."""
@@ -278,6 +290,22 @@ def _unpack_block(message: dict[str, Any], numbers: list[int], lengths: Sequence
         "calls": message["calls"],
         **message["seconds"],
     }
+
+
+def _shortened(written: str) -> str:
+    """Return what a process wrote, with the newest frames of each of faulthandler's stacks and none of ours.
+
+    faulthandler writes the newest frame first, so whoever looks at the end would see where every
+    process begins instead of where this one was.
+    """
+    ours = (f'  File "{Path(worker_package.__file__).resolve().parent}', '  File "<frozen importlib')
+    kept: list[str] = []
+    frames = 0
+    for line in written.splitlines():
+        frames = frames + 1 if line.startswith("  File ") else 0
+        if frames <= _MOST_FRAMES and not line.startswith(ours):
+            kept.append(line)
+    return "\n".join(kept)
 
 
 def _make_socket_folder() -> str:

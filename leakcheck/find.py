@@ -49,7 +49,7 @@ def find(
     matches: Callable[[str], bool] = lambda name: True,
     options: Mapping[str, OptionValue] | None = None,
 ) -> Found:
-    """Return what the targets hold. Raises NothingMeasured where a name or expression matches nothing."""
+    """Return what the targets hold. Raises NothingMeasured where they hold nothing to measure or to report."""
     scenarios: dict[tuple[str, str | None], Description] = {}
     failed: list[Result] = []
     environment: Mapping[str, Any] | None = None
@@ -63,11 +63,15 @@ def find(
             failed.append(_failed(whole, error.trouble, settings))
             continue
         described = msgspec.convert(answer["scenarios"], list[Description])
-        for scenario in _named(target, described):
-            scenarios.setdefault((scenario.target, scenario.variant), scenario)
+        try:
+            for scenario in _named(target, described):
+                scenarios.setdefault((scenario.target, scenario.variant), scenario)
+        except NothingMeasured as error:
+            failed.append(_failed(target, Trouble(kind="nothing", message=str(error)), settings))
     picked = tuple(scenario for scenario in scenarios.values() if matches(scenario.id))
-    if not picked and not failed:
-        raise NothingMeasured(_why_nothing(targets, scenarios.values()))
+    if not picked and all(one.trouble is not None and one.trouble.kind == "nothing" for one in failed):
+        said = "; ".join(f"{one.id}: {one.trouble.message}" for one in failed if one.trouble is not None)
+        raise NothingMeasured(said or _why_nothing(targets, scenarios.values()))
     _check_options(picked, options or {})
     return Found(scenarios=picked, failed=tuple(failed), environment=environment)
 
@@ -85,11 +89,11 @@ def _named(target: Target, described: Sequence[Description]) -> list[Description
     named = [one for one in described if one.name == target.name]
     if not named:
         there = ", ".join(dict.fromkeys(one.name for one in described)) or "none at all"
-        raise NothingMeasured(f"{target.path}: there is no scenario {target.name!r}; it holds {there}")
+        raise NothingMeasured(f"there is no scenario {target.name!r}; the file holds {there}")
     chosen = [one for one in named if target.variant in (None, one.variant)]
     if not chosen:
         there = ", ".join(str(one.variant) for one in named)
-        raise NothingMeasured(f"{target.path}::{target.name}: there is no variant {target.variant!r}; it has {there}")
+        raise NothingMeasured(f"there is no variant {target.variant!r}; it has {there}")
     return chosen
 
 

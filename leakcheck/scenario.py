@@ -137,7 +137,7 @@ def parse_target(text: str) -> Target:
     if match := _IN_MODULE.fullmatch(text):
         return Target(module=match["module"], name=match["name"])
     path = Path(text)
-    if path.is_dir():
+    if text and path.is_dir():  # an empty variable in a script is not the current folder
         return Target(path=path)
     raise UsageError(
         f"{text!r}: there is no such folder, and it is no target; write FOLDER, FILE.py, FILE.py::NAME, "

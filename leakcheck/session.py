@@ -30,7 +30,7 @@ class Observer(Protocol):
     """Who watches a run: a terminal, a test report, nobody."""
 
     def found(self, scenarios: Sequence[Description]) -> None:
-        """All scenarios are known; measuring begins."""
+        """All scenarios are known, and those that cannot be measured were told; measuring begins."""
 
     def measuring(self, scenario: Description, doing: str, progress: Progress) -> None:
         """A block of calls is done, or a pass begins."""
@@ -94,9 +94,9 @@ def run(request: Request, observer: Observer | None = None) -> Outcome:
         results=found.failed,
     )
     outcome = _saved(Outcome(run=document, folder=folder), clock)
-    observer.found(found.scenarios)
     for failed in found.failed:
         observer.measured(failed)
+    observer.found(found.scenarios)
     stop = Event()
     tasks = [
         Task(
@@ -158,12 +158,12 @@ _CODES = {
     Gate.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
     Gate.ERROR: ExitCode.SCENARIO_FAILED,
 }
+_TROUBLE_CODES = {"usage": ExitCode.USAGE, "nothing": ExitCode.NOTHING_MEASURED}
 
 
 def _code(result: Result) -> ExitCode:
-    if result.trouble is not None and result.trouble.kind == "usage":
-        return ExitCode.USAGE
-    return _CODES[result.gate]
+    kind = result.trouble.kind if result.trouble is not None else ""
+    return _TROUBLE_CODES.get(kind, _CODES[result.gate])
 
 
 def _environment(found: Found) -> Environment | None:

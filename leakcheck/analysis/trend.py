@@ -156,8 +156,7 @@ def slope(series: Series, *, chunks: int = CHUNKS, resolution: float = RESOLUTIO
     if len(floors) < 4:
         rate = float(series.values[-1] - series.values[0]) / series.span
         return _between(rate, abs(rate) + resolution / series.span)
-    from scipy.stats import linregress
-    from scipy.stats import t as student
+    from scipy.special import stdtrit  # not scipy.stats, which takes half a second to import
 
     steps = np.diff(floors.calls)
     rates = np.diff(floors.values) / steps
@@ -166,13 +165,18 @@ def slope(series: Series, *, chunks: int = CHUNKS, resolution: float = RESOLUTIO
     smooth = np.concatenate([[0.0], np.cumsum(np.where(jumps, np.median(rates), rates) * steps)])
     toothed = has_teeth(series)
     points = series if toothed else Series(floors.calls, smooth)
-    line = linregress(points.calls, points.values)
-    rate, error = float(line.slope), float(line.stderr)
-    # a line without any spread has no error, and linregress says nan
-    spread = 0.0 if math.isnan(error) else float(student.ppf(0.975, len(points) - 2)) * error
-    doubt = spread + resolution / series.span
+    rate, error = _least_squares(points)
+    doubt = float(stdtrit(len(points) - 2, 0.975)) * error + resolution / series.span
     whole = float((floors.values[-1] - floors.values[0]) / floors.span) if jumps.any() and not toothed else rate
     return Slope(per_call=rate, low=min(rate - doubt, whole), high=max(rate + doubt, whole), doubt=doubt)
+
+
+def _least_squares(points: Series) -> tuple[float, float]:
+    """Return the slope of the line through at least three points, and its standard error."""
+    calls, values = points.calls - points.calls.mean(), points.values - points.values.mean()
+    rate = (calls @ values) / (calls @ calls)
+    left = values - rate * calls
+    return float(rate), math.sqrt(float(left @ left) / (len(points) - 2) / float(calls @ calls))
 
 
 def standstill(series: Series, *, resolution: float = RESOLUTION_BYTES) -> Slope:

@@ -12,7 +12,7 @@ from leakcheck.scenario import OptionValue
 Targets = Annotated[
     list[str],
     typer.Argument(
-        metavar="TARGET...", help="FOLDER, FILE.py, FILE.py::NAME, FILE.py::NAME\\[VARIANT] or package.module:callable."
+        metavar="TARGET", help="FOLDER, FILE.py, FILE.py::NAME, FILE.py::NAME\\[VARIANT] or package.module:callable."
     ),
 ]
 Expression = Annotated[

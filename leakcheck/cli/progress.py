@@ -43,7 +43,7 @@ class _Lines:
         self._began = time.monotonic()
 
     def found(self, scenarios: Sequence[Description]) -> None:
-        self._count = len(scenarios)
+        self._count = self._done + len(scenarios)
 
     def measuring(self, scenario: Description, doing: str, progress: Replayed) -> None:
         """Say nothing: a log wants no spinner."""
@@ -52,6 +52,8 @@ class _Lines:
         self._done += 1
         if time.monotonic() - self._began < 2 and self._done == self._count:
             return
+        if result.growth is None and not result.duration_seconds:
+            return  # not measured at all: its sentence says why
         took = format_duration(result.duration_seconds)
         print(
             f"[{self._done}/{self._count}] {plain(result.id)}: {result.verdict}, {result.gate} ({took})",
@@ -68,7 +70,7 @@ class _Live:
         self._task = progress.add_task("looking for scenarios", total=None)
 
     def found(self, scenarios: Sequence[Description]) -> None:
-        self._progress.update(self._task, total=len(scenarios))
+        self._progress.update(self._task, total=self._progress.tasks[0].completed + len(scenarios))
 
     def measuring(self, scenario: Description, doing: str, progress: Replayed) -> None:
         calls = f", {progress.calls:,} calls" if doing == "growth" else ""

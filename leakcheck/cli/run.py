@@ -19,18 +19,19 @@ def run(
     peak: Annotated[str | None, typer.Option(metavar="SIZE", help="Peak budget for all, like '10 MiB'.")] = None,
     calls: Annotated[int | None, typer.Option(metavar="N", help="Replay no more than N calls of each variant.")] = None,
     time: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="Follow each variant no longer than this. [default: 60]")
+        float | None, typer.Option(metavar="SECONDS", help="Follow each variant no longer than this. \\[default: 60]")
     ] = None,
     timeout: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="A call that takes longer hangs. [default: 60]")
+        float | None, typer.Option(metavar="SECONDS", help="A call that takes longer hangs. \\[default: 60]")
     ] = None,
     max_memory: Annotated[
-        str | None, typer.Option(metavar="SIZE", help="End a process that takes more. [default: 80 % of what is free]")
+        str | None,
+        typer.Option(metavar="SIZE", help="End a process that takes more. \\[default: 80 % of what is free]"),
     ] = None,
     jobs: Annotated[
         int | None,
         typer.Option(
-            "--jobs", "-j", metavar="N", help="Measure N side by side; latencies then share the machine. [default: 1]"
+            "--jobs", "-j", metavar="N", help="Measure N side by side; latencies then share the machine. \\[default: 1]"
         ),
     ] = None,
     python: Python = None,
@@ -45,7 +46,7 @@ def run(
         typer.Option("--json", metavar="FILE", help="Write the run document there too; - for standard output."),
     ] = None,
     output: Annotated[
-        str | None, typer.Option(metavar="DIR", help="Where the runs' folders are made. [default: reports]")
+        str | None, typer.Option(metavar="DIR", help="Where the runs' folders are made. \\[default: reports]")
     ] = None,
     allow_inconclusive: Annotated[
         bool | None, typer.Option("--allow-inconclusive", help="End with 0 where nothing can be said.")

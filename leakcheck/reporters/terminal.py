@@ -100,7 +100,7 @@ def growth_words(growth: Growth | None) -> str:
 
 def gate_words(result: Result) -> str:
     """Return the gate's answer, and the budgets that are broken."""
-    return f"{result.gate}  {', '.join(result.failures)}".rstrip()
+    return plain(f"{result.gate}  {', '.join(result.failures)}".rstrip())
 
 
 def _latency(latency: Latency | None) -> str:

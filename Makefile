@@ -1,0 +1,43 @@
+# Two commands on a fresh machine: `make demo` and `make test`. The rest is for working on leakcheck.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test check format bench clean help
+
+help:  ## Show the targets.
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+$(STAMP): pyproject.toml leakcheck/_version.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "leakcheck needs Python 3.11 or later; this is `$(PYTHON) --version`. Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: $(STAMP)  ## Replay the newsletter send, strategy by strategy, and show what its gate says.
+	@echo "The newsletter send, replayed: four variants are held over budget on purpose, so the gate says 1."
+	@$(BIN)/leakcheck run scenarios/newsletter --jobs 2; code=$$?; \
+		if [ $$code -eq 1 ]; then echo "leakcheck ended with 1, over budget: in CI this build would have failed."; \
+		else echo "leakcheck ended with $$code, and 1 was expected."; exit 1; fi
+
+test: $(STAMP)  ## Run the tests.
+	$(BIN)/python -m pytest
+
+check: $(STAMP)  ## Format, lint and strict types: all that must be quiet before a commit.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(STAMP)  ## Put the code into shape.
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(STAMP)  ## Verdicts against the truth, and the cost over a bare replay. Takes some minutes.
+	$(BIN)/python benchmarks/accuracy.py
+	$(BIN)/python benchmarks/overhead.py
+
+clean:  ## Remove the environment and what runs have left behind.
+	rm -rf $(VENV) .leakcheck build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
