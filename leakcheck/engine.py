@@ -15,10 +15,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from itertools import accumulate
 from pathlib import Path
 from threading import Event
 from types import TracebackType
@@ -28,6 +26,7 @@ import psutil
 
 from leakcheck import worker as worker_package
 from leakcheck.errors import UsageError
+from leakcheck.inbox import Inbox
 from leakcheck.model import Trouble
 from leakcheck.plan import Plan
 from leakcheck.units import format_duration, format_size
@@ -37,7 +36,6 @@ _GRACE_SECONDS = 2.0
 _TAIL_BYTES = 32_000
 _MOST_CHARACTERS = 4000
 _MOST_FRAMES = 8
-_NUMBER_BYTES = 8
 _LONGEST_SOCKET_PATH = 100
 _MEMORY_SHARE = 0.8
 """A measured process may take this share of what was free when it began."""
@@ -78,8 +76,7 @@ class Worker:
         self._memory_limit = surroundings.memory_limit_bytes or psutil.virtual_memory().available * _MEMORY_SHARE
         self.cpu_seconds: float | None = None
         self._tail = bytearray()
-        self._received = b""
-        self._messages: list[dict[str, Any]] = []
+        self._inbox = Inbox()
         self._connection: socket.socket | None = None
         self._selector = selectors.DefaultSelector()
         self._folder = Path(_make_socket_folder())
@@ -141,9 +138,9 @@ class Worker:
     def listen(self, *, during: str, extra_seconds: float = 0.0) -> dict[str, Any]:
         """Return the next message, as `ask` does, without sending one."""
         deadline = time.monotonic() + self._timeout_seconds + extra_seconds
-        while not self._messages:
+        while not self._inbox.messages:
             self._turn(deadline, during)
-        answer = self._messages.pop(0)
+        answer = self._inbox.messages.popleft()
         if answer.get("kind") == "trouble":
             raise WorkerFailed(Trouble(**answer["trouble"]), answer.get("block"))
         return answer
@@ -159,11 +156,11 @@ class Worker:
             raise Stopped
         for key, _ in self._selector.select(_POLL_SECONDS):
             key.data(key.fileobj)
-        if self._messages:
+        if self._inbox.messages:
             return
         if self._process.poll() is not None:
             self._take_in_the_rest()
-            if not self._messages:
+            if not self._inbox.messages:
                 raise WorkerFailed(self._death(during))
         elif time.monotonic() > deadline:
             raise WorkerFailed(self._hang(during))
@@ -179,7 +176,7 @@ class Worker:
             self._read_the_rest(self._connection)
             self._forget(self._connection)
         self._connection, _ = listener.accept()
-        self._received = b""
+        self._inbox.forget_half()
         self._selector.register(self._connection, selectors.EVENT_READ, self._read)
 
     def _read_the_rest(self, connection: socket.socket) -> None:
@@ -196,26 +193,7 @@ class Worker:
         if not data:
             self._selector.unregister(connection)
             return
-        self._received += data
-        while (message := self._next_message()) is not None:
-            self._messages.append(message)
-
-    def _next_message(self) -> dict[str, Any] | None:
-        """Return the next whole message, its columns unpacked; None while it is still coming."""
-        line, found, rest = self._received.partition(b"\n")
-        if not found:
-            return None
-        message: dict[str, Any] = json.loads(line)
-        lengths = message.pop("lengths", ())
-        needed = sum(lengths) * _NUMBER_BYTES
-        if len(rest) < needed:
-            return None
-        numbers = array("q")
-        numbers.frombytes(rest[:needed])
-        self._received = rest[needed:]
-        if lengths:
-            message["block"] = _unpack_block(message, numbers.tolist(), lengths)
-        return message
+        self._inbox.feed(data)
 
     def _drain(self, pipe: Any) -> None:
         data = pipe.read1(1 << 20) or b""
@@ -278,18 +256,6 @@ class Worker:
         for pipe in (process.stdout, process.stderr) if process is not None else ():
             pipe.close()
         shutil.rmtree(self._folder, ignore_errors=True)
-
-
-def _unpack_block(message: dict[str, Any], numbers: list[int], lengths: Sequence[int]) -> dict[str, Any]:
-    """Return the fields of a `model.Block`; the last column holds the latencies."""
-    ends = list(accumulate(lengths))
-    columns = [numbers[end - length : end] for end, length in zip(ends, lengths, strict=True)]
-    return {
-        "readings": dict(zip(message["names"], columns[:-1], strict=True)),
-        "latencies_ns": columns[-1],
-        "calls": message["calls"],
-        **message["seconds"],
-    }
 
 
 def _shortened(written: str) -> str:

@@ -65,8 +65,8 @@ def _bounded(result: Result, growth: Growth) -> str:
     ends = format_size(holder.limit * holder.bytes_per_entry)
     return (
         f"memory grows by {format_size(growth.bytes_per_1000_calls)} per 1000 calls now, but what grows has a limit: "
-        f"{plain(holder.name)}, {plain(holder.kind)}, holds {holder.length:,} and is full at {holder.limit:,}, after about "
-        f"{holder.calls_until_full:,.0f} more calls, with {ends}."
+        f"{plain(holder.name)}, {plain(holder.kind)}, holds {holder.length:,} and is full at {holder.limit:,}, "
+        f"after about {holder.calls_until_full:,.0f} more calls, with {ends}."
     )
 
 
