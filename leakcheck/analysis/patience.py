@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from leakcheck.analysis.progress import Progress
-from leakcheck.analysis.shape import FLAT_CALLS, Shape, deciding_meter
+from leakcheck.analysis.shape import FLAT_CALLS, Shape, deciding_meter, rising_calls
 from leakcheck.analysis.trend import Series, Slope, has_teeth
 from leakcheck.model import Budget
 from leakcheck.units import CALLS_PER_RATE
@@ -19,7 +19,8 @@ NEXT_LOOK = 1.35
 """Each look sees this many times the calls of the one before."""
 
 QUIET_CALLS = 1000
-"""One look falls here at the latest, so that a quiet scenario is settled by then."""
+"""One look falls here at the latest, so that a quiet scenario is settled by then; and another where a
+rise is first believed."""
 
 PRECISION = 0.05
 PRECISION_SECONDS = 10.0
@@ -85,8 +86,9 @@ def next_step(progress: Progress, patience: Patience) -> Step | None:
         wanted = _FIRST_LOOK
     else:
         wanted = ceil(calls * (NEXT_LOOK - 1))
-    if calls < QUIET_CALLS:
-        wanted = min(wanted, QUIET_CALLS - calls)
+    for look in (QUIET_CALLS, ceil(rising_calls(cost))):
+        if calls < look:
+            wanted = min(wanted, look - calls)
     affordable = int(min(_BLOCK_SECONDS, left) / cost) if cost else wanted
     if patience.calls is not None:
         wanted = min(wanted, patience.calls - calls)

@@ -25,6 +25,7 @@ _FLAT_SECONDS = 20.0
 _SMALLEST_RSS_RATE = 64.0
 _SMALLEST_RSS_RISE_BYTES = 256 * 1024
 _SMALLEST_BLOCK_RATE = 0.2
+_MOST_BLOCK_BYTES = 512
 _EARLY_STRICTNESS = 1 / 8
 
 
@@ -62,7 +63,7 @@ def shape_of(progress: Progress, *, final: bool = False) -> Shape:
     smallest = _SMALLEST_BLOCK_RATE if meter is Meter.BLOCKS else SMALLEST_RATE
     late = exact.after(calls / 4)
     resident = Series(readings.calls, readings.rss_bytes or (0,) * len(readings.calls)).after(calls / 4)
-    old_enough = final or calls >= _rising_calls(progress.seconds_per_call)
+    old_enough = final or calls >= rising_calls(progress.seconds_per_call)
 
     resident_rises = (
         is_rising(resident, smallest_rate=_SMALLEST_RSS_RATE)
@@ -76,7 +77,8 @@ def shape_of(progress: Progress, *, final: bool = False) -> Shape:
             return Shape(flat=True, meter=meter, tail=tail)
         return Shape(rising=old_enough, meter=Meter.RSS, tail=resident)
     if old_enough and is_rising(late, smallest_rate=smallest):
-        if resident_rises and _dwarfs(resident, late):
+        live = Series(late.calls, _MOST_BLOCK_BYTES * late.values) if meter is Meter.BLOCKS else late
+        if resident_rises and _dwarfs(resident, live):
             return Shape(rising=True, meter=Meter.RSS, tail=resident)
         return Shape(rising=True, meter=meter, tail=late)
     return Shape(meter=meter, tail=late)
@@ -93,5 +95,6 @@ def _flat_calls(cost: float) -> float:
     return min(max(_FLAT_SECONDS / max(cost, 1e-9), FEWEST_FLAT_CALLS), FLAT_CALLS)
 
 
-def _rising_calls(cost: float) -> float:
+def rising_calls(cost: float) -> float:
+    """Return how many calls a straight line is followed before it is believed, at so many seconds a call."""
     return min(max(RISING_SECONDS / max(cost, 1e-9), LEAST_RISING_CALLS), MOST_RISING_CALLS)

@@ -126,19 +126,20 @@ class Meters:
         # full size now: watching must not allocate
         self._calls = array("q", bytes(8 * CAPACITY))
         self._meters = [(name, read, array("q", bytes(8 * CAPACITY))) for name, read in found.items() if read]
-        self._rows = 0
+        # an array, not an attribute: a row number above 256 would be an object that lives while reading
+        self._rows = array("q", [0])
 
     def start_block(self) -> None:
         """Forget the last block's readings; their room is used again."""
-        self._rows = 0
+        self._rows[0] = 0
 
-    def read(self, calls: int) -> None:
-        """Take one reading after `calls` calls."""
-        row = self._rows
-        self._calls[row] = calls
+    def read(self, counts: "array[int]") -> None:
+        """Take one reading; `counts` holds the calls so far in its first place."""
+        rows = self._rows
+        self._calls[rows[0]] = counts[0]
         for _, read, column in self._meters:
-            column[row] = read()
-        self._rows = row + 1
+            column[rows[0]] = read()
+        rows[0] += 1
 
     @property
     def names(self) -> list[str]:
@@ -147,7 +148,7 @@ class Meters:
 
     def columns(self) -> list[tuple["array[int]", int]]:
         """Return the arrays, and how much of each is this block's."""
-        return [(self._calls, self._rows), *((column, self._rows) for _, _, column in self._meters)]
+        return [(self._calls, self._rows[0]), *((column, self._rows[0]) for _, _, column in self._meters)]
 
     def heap(self) -> int:
         """Return the live bytes now, as far as they can be read; for differences only."""

@@ -2,6 +2,7 @@
 
 import os
 from array import array
+from itertools import repeat
 from time import perf_counter, perf_counter_ns
 from typing import Any
 
@@ -57,14 +58,14 @@ class Replay:
             self._counts[2] = self.calls
             thaw()
         thawed = perf_counter()
-        for _ in range(windows):
+        for _ in repeat(None, windows):
             window_began = perf_counter()
             self._window(calls_per_window, timed_per_window)
             replay_seconds += perf_counter() - window_began
             if os.getpid() != self._pid:
                 os._exit(0)  # a child that the user's code forked came back into our loop
             settle()
-            self._meters.read(self.calls)
+            self._meters.read(self._counts)
         seconds = {
             "replay_seconds": replay_seconds,
             "settle_seconds": perf_counter() - thawed - replay_seconds,
