@@ -18,7 +18,7 @@ EARLY_CALLS = 900
 """Before this many calls a standstill has to be one to half a byte per call."""
 
 LEAST_RISING_CALLS, MOST_RISING_CALLS = 1500, 20_000
-RISING_SECONDS = 2.0
+RISING_SECONDS = 1.8
 """How far a straight line is followed: for this long, between these two numbers of calls."""
 
 _FLAT_SECONDS = 20.0
