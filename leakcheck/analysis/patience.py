@@ -10,17 +10,13 @@ from dataclasses import dataclass
 from math import ceil
 
 from leakcheck.analysis.progress import Progress
-from leakcheck.analysis.shape import FLAT_CALLS, Shape, deciding_meter, rising_calls
+from leakcheck.analysis.shape import FLAT_CALLS, QUIET_CALLS, Shape, deciding_meter, rising_calls
 from leakcheck.analysis.trend import Series, Slope, has_teeth
 from leakcheck.model import Budget
 from leakcheck.units import CALLS_PER_RATE
 
 NEXT_LOOK = 1.35
 """Each look sees this many times the calls of the one before."""
-
-QUIET_CALLS = 1000
-"""One look falls here at the latest, so that a quiet scenario is settled by then; and another where a
-rise is first believed."""
 
 PRECISION = 0.05
 PRECISION_SECONDS = 10.0
@@ -86,6 +82,7 @@ def next_step(progress: Progress, patience: Patience) -> Step | None:
         wanted = _FIRST_LOOK
     else:
         wanted = ceil(calls * (NEXT_LOOK - 1))
+    # one look falls where a quiet scenario may be settled, and one where a rise is first believed
     for look in (QUIET_CALLS, ceil(rising_calls(cost))):
         if calls < look:
             wanted = min(wanted, look - calls)

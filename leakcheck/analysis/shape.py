@@ -14,14 +14,16 @@ FLAT_CALLS = 400
 """Calls that must stand still before a scenario is called clean, where they are affordable."""
 
 FEWEST_FLAT_CALLS = 40
-EARLY_CALLS = 900
-"""Before this many calls a standstill has to be one to half a byte per call."""
+QUIET_CALLS = 800
+"""Calls that are replayed in any case where they are cheap; before that many a standstill has to be
+one to half a byte per call."""
 
 LEAST_RISING_CALLS, MOST_RISING_CALLS = 1500, 20_000
 RISING_SECONDS = 1.8
 """How far a straight line is followed: for this long, between these two numbers of calls."""
 
 _FLAT_SECONDS = 20.0
+_QUIET_SECONDS = 0.8
 _SMALLEST_RSS_RATE = 64.0
 _SMALLEST_RSS_RISE_BYTES = 256 * 1024
 _SMALLEST_BLOCK_RATE = 0.2
@@ -71,8 +73,9 @@ def shape_of(progress: Progress, *, final: bool = False) -> Shape:
     )
     flat_calls = calls / 2 if final else max(_flat_calls(progress.seconds_per_call), calls / 3)
     tail = exact.after(calls - flat_calls)
-    strictness = _EARLY_STRICTNESS if calls < EARLY_CALLS and not final else 1.0
-    if calls > flat_calls and is_flat(tail, smallest_rate=smallest * strictness):
+    strictness = _EARLY_STRICTNESS if calls < QUIET_CALLS and not final else 1.0
+    long_enough = final or calls >= _quiet_calls(progress.seconds_per_call)
+    if long_enough and calls > flat_calls and is_flat(tail, smallest_rate=smallest * strictness):
         if not resident_rises:
             return Shape(flat=True, meter=meter, tail=tail)
         return Shape(rising=old_enough, meter=Meter.RSS, tail=resident)
@@ -89,6 +92,10 @@ def _dwarfs(resident: Series, heap: Series) -> bool:
     pages = resident.floors(CHUNKS).values
     live = heap.floors(CHUNKS).values
     return bool(pages[-1] - pages[0] > 2 * max(live[-1] - live[0], 1))
+
+
+def _quiet_calls(cost: float) -> float:
+    return min(_QUIET_SECONDS / max(cost, 1e-9), QUIET_CALLS)
 
 
 def _flat_calls(cost: float) -> float:

@@ -25,28 +25,45 @@ class _Holder:
     limit: int
     length: Callable[[], int]
     empty: Callable[[], None]
+    """Let go of what it holds."""
+    own_bytes: Callable[[], int]
+    """What it takes by itself and keeps when it is emptied."""
 
 
 def _deques(candidate: Any) -> _Holder | None:
-    limit = candidate.maxlen
+    # through the base class, here and below: a subclass may have attributes and a __len__ of its own
+    limit = deque.maxlen.__get__(candidate)
     if not limit:
         return None
-    # through the base class: a subclass may have a __len__ or a clear of its own
     return _Holder(
-        candidate, f"deque(maxlen={limit})", limit, lambda: deque.__len__(candidate), lambda: deque.clear(candidate)
+        candidate,
+        f"deque(maxlen={limit})",
+        limit,
+        lambda: deque.__len__(candidate),
+        lambda: _blank(candidate),
+        lambda: deque.__sizeof__(candidate),
     )
 
 
+def _blank(entries: "deque[Any]") -> None:
+    """Put None in the place of each entry: clear() would keep 16 blocks for later, which nobody could weigh."""
+    for _ in range(deque.__len__(entries)):
+        deque.rotate(entries)
+        deque.__setitem__(entries, 0, None)
+
+
 def _lru_caches(candidate: Any) -> _Holder | None:
-    limit = candidate.cache_info().maxsize
+    # through the type: the wrapped function's own attributes are copied over the wrapper's
+    limit = _LruCache.cache_info(candidate).maxsize
     if not limit:
         return None
     return _Holder(
         candidate,
         f"lru_cache(maxsize={limit})",
         limit,
-        lambda: candidate.cache_info().currsize,
-        candidate.cache_clear,
+        lambda: _LruCache.cache_info(candidate).currsize,
+        lambda: _LruCache.cache_clear(candidate),
+        lambda: 0,
     )
 
 
@@ -89,7 +106,7 @@ def weigh_limited(replay: Callable[[int], None], calls: int, heap: Callable[[], 
                 "limit": holder.limit,
                 "length": length,
                 "length_per_call": (length - earlier) / calls,
-                "bytes_per_entry": (full - heap()) / length,
+                "bytes_per_entry": (full - heap() + holder.own_bytes()) / length,
             }
         )
     return found
