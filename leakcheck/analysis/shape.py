@@ -74,7 +74,9 @@ def shape_of(progress: Progress, *, final: bool = False) -> Shape:
     flat_calls = calls / 2 if final else max(_flat_calls(progress.seconds_per_call), calls / 3)
     tail = exact.after(calls - flat_calls)
     strictness = _EARLY_STRICTNESS if calls < QUIET_CALLS and not final else 1.0
-    long_enough = final or calls >= _quiet_calls(progress.seconds_per_call)
+    # without a native meter only the pages show what C leaks, and those are coarse
+    needed = _quiet_calls if readings.native_bytes else rising_calls
+    long_enough = final or calls >= needed(progress.seconds_per_call)
     if long_enough and calls > flat_calls and is_flat(tail, smallest_rate=smallest * strictness):
         if not resident_rises:
             return Shape(flat=True, meter=meter, tail=tail)

@@ -51,6 +51,16 @@ def peak_left_out(result: Result) -> bool:
     return result.peak_trouble is not None and result.peak_trouble.kind == "missing"
 
 
+def missing_meters(result: Result) -> str | None:
+    """Return what could not be read where it was measured, and what stands in; None where all could."""
+    readings = result.readings
+    if not readings.calls or readings.native_bytes:
+        return None
+    if readings.python_bytes:
+        return "Native memory could not be read here: the heap is Python's alone; resident pages stand in for the rest."
+    return "Live bytes could not be read here: growth is reckoned from Python's blocks and from resident pages."
+
+
 def _trouble(trouble: Trouble) -> str:
     where = f"on call {trouble.call:,}" if trouble.call is not None else ""
     said = {"raised": f"raised {where}:", "setup": "its set-up failed:", "import": "does not import:"}

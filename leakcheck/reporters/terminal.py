@@ -10,7 +10,7 @@ from rich.text import Text
 
 from leakcheck.model import Environment, Gate, Growth, Latency, Result, Run, Verdict
 from leakcheck.reporters.plain import plain
-from leakcheck.reporters.sentences import peak_left_out, sentences
+from leakcheck.reporters.sentences import missing_meters, peak_left_out, sentences
 from leakcheck.units import format_duration, format_size
 
 _VERDICT_STYLES = {
@@ -50,6 +50,9 @@ def render_run(run: Run, folder: Path | None = None) -> Iterator[RenderableType]
         yield Text(
             "The peaks were left out: there is no memray in the measured Python. Add it with: pip install memray"
         )
+    for line in dict.fromkeys(filter(None, map(missing_meters, run.results))):
+        told = True
+        yield Text(line)
     if told:
         yield Text()
     yield Text(_summary(run, folder))
