@@ -106,7 +106,9 @@ def _why_nothing(targets: Sequence[Target], scenarios: Any) -> str:
 
 def _check_options(scenarios: Sequence[Description], options: Mapping[str, OptionValue]) -> None:
     for option in options:
-        name = option.split(".", 1)[-1]
+        which, _, name = option.rpartition(".")
+        if which not in ("", Pass.GROWTH, Pass.PEAK):
+            raise UsageError(f"-o {option}: there is no pass {which!r}; write growth.{name} or peak.{name}")
         known = {known for one in scenarios for known in one.option_names or ()}
         if name not in known and not any(one.option_names is None for one in scenarios) and scenarios:
             there = f"the options here are {', '.join(sorted(known))}" if known else "nothing here takes an option"

@@ -221,7 +221,7 @@ def _measure_peak(task: Task) -> tuple[PeakReading | None, Trouble | None, str |
     try:
         captures.mkdir(exist_ok=True)
     except OSError as error:
-        return None, Trouble(kind="missing", message=f"{captures}: cannot be made ({error.strerror})"), None
+        return None, Trouble(kind="disk", message=f"{captures}: cannot be made ({error.strerror})"), None
     capture.unlink(missing_ok=True)
     surroundings = surroundings_of(task.settings, task.scenario.timeout_seconds, task.stop)
     try:

@@ -1,0 +1,16 @@
+"""What several tests begin with."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.live.command import Leakcheck
+
+
+@pytest.fixture
+def leakcheck(tmp_path: Path) -> Iterator[Leakcheck]:
+    """The real command, in an empty folder; whatever it did there, no process of it may be left."""
+    command = Leakcheck(tmp_path)
+    yield command
+    assert command.processes_left() == []

@@ -1,0 +1,149 @@
+"""The real command, run as a user runs it: in a process of its own, in a folder of its own."""
+
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from leakcheck import store
+from leakcheck.model import Readings, Result, Run
+
+LONGEST_SECONDS = 120.0
+"""No run here takes a tenth of this; it only keeps a hanging one from hanging the tests."""
+
+_WIDE_ENOUGH = "220"
+_MARK = "LEAKCHECK_TEST_FOLDER"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """A command as it came out, and the document that it wrote, if it wrote one."""
+
+    code: int
+    output: str
+    errors: str
+    documents: tuple[Run, ...]
+    """What `--json` wrote, or else the run.json of each folder that was made."""
+
+    @property
+    def document(self) -> Run:
+        """Return the one document."""
+        assert len(self.documents) == 1, self.errors
+        return self.documents[0]
+
+    @property
+    def result(self) -> Result:
+        """Return the one result."""
+        (result,) = self.document.results
+        return result
+
+    def __getitem__(self, name: str) -> Result:
+        by_id = {result.id: result for result in self.document.results}
+        assert name in by_id, f"{name} is not in {list(by_id)}; stderr: {self.errors}"
+        return by_id[name]
+
+
+class Leakcheck:
+    """`python -m leakcheck` in an empty folder, and the files that a user has there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.output = folder / "out"
+        self._json = folder / "run-document.json"
+
+    def write(self, name: str, source: str) -> Path:
+        """Write a file of the user's."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(source).lstrip(), encoding="utf-8")
+        return path
+
+    def start(
+        self,
+        *arguments: str,
+        environment: Mapping[str, str] | None = None,
+        before: Callable[[], None] | None = None,
+    ) -> "subprocess.Popen[str]":
+        """Start a command in a session of its own, so that a signal to it reaches nobody else."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "leakcheck", *arguments],
+            cwd=self.folder,
+            env={**_bare_environment(), **(environment or {}), _MARK: str(self.folder)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            preexec_fn=before,
+        )
+
+    def finish(self, process: "subprocess.Popen[str]") -> Ran:
+        """Wait for a command and return how it came out, with all documents in the output folder."""
+        try:
+            output, errors = process.communicate(timeout=LONGEST_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        saved = [self._json] if self._json.exists() else sorted(self.output.glob("*/run.json"))
+        return Ran(
+            code=process.returncode,
+            output=output,
+            errors=errors,
+            documents=tuple(store.load(path) for path in saved),
+        )
+
+    def run(self, *arguments: str, environment: Mapping[str, str] | None = None) -> Ran:
+        """Run `leakcheck run …` without the peak pass, to its end. Name `--peak-pass` where it is wanted."""
+        return self.finish(
+            self.start(
+                "run",
+                "--no-peak",
+                f"--output={self.output}",
+                f"--json={self._json}",
+                *arguments,
+                environment=environment,
+            )
+        )
+
+    def processes_left(self, *, seconds: float = 5.0) -> list[str]:
+        """Return the command lines of what our commands started and left running, after waiting so long for it."""
+        end = time.monotonic() + seconds
+        while (left := self._running()) and time.monotonic() < end:
+            time.sleep(0.05)
+        return left
+
+    def _running(self) -> list[str]:
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if process.environ().get(_MARK) == str(self.folder):
+                    found.append(" ".join(process.cmdline()))
+            except psutil.Error:
+                continue
+        return found
+
+
+def after(readings: Readings, call: int) -> Readings:
+    """Return the readings taken after a call."""
+    first = next(row for row, calls in enumerate(readings.calls) if calls >= call)
+    return Readings(**{name: getattr(readings, name)[first:] for name in Readings.__dataclass_fields__})
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether a process still runs; one that waits to be buried does not."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _bare_environment() -> dict[str, str]:
+    """Return our environment without the settings of whoever runs the tests."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("LEAKCHECK_", "PYTHON"))}
+    return {**kept, "COLUMNS": _WIDE_ENOUGH, "NO_COLOR": "1", "PYTHONDONTWRITEBYTECODE": "1"}

@@ -1,0 +1,137 @@
+"""What a person sees of a run: gold files of whole pages, and the words in its cells.
+
+Where the page is meant to change, `LEAKCHECK_GOLD=write pytest tests/unit/test_terminal.py` writes
+it anew, and git shows what became of it.
+"""
+
+import io
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from leakcheck.model import Environment, Growth, Run, Trouble
+from leakcheck.reporters.terminal import gate_words, growth_words, render_run
+from tests.unit.runs import BOUNDED, BROKEN, CLEAN, ENVIRONMENT, LEAK, MIB, NAIVE, UNSURE, growth, run_of
+
+GOLD = Path(__file__).parent / "gold"
+WIDTH = 120
+
+
+def page(run: Run, folder: Path | None = None, *, width: int = WIDTH, colour: bool = False) -> str:
+    console = Console(
+        file=io.StringIO(),
+        width=width,
+        force_terminal=colour,
+        color_system="standard" if colour else None,
+        highlight=False,
+        legacy_windows=False,
+        _environ={},
+    )
+    for part in render_run(run, folder):
+        console.print(part)
+    assert isinstance(console.file, io.StringIO)
+    return "".join(f"{line.rstrip()}\n" for line in console.file.getvalue().splitlines())
+
+
+MISSING = Trouble(kind="missing", message="no memray")
+RUNS = {
+    "every_verdict": (run_of(NAIVE, CLEAN, LEAK, BOUNDED, UNSURE, BROKEN), Path("reports/2026-11-24T10-12-07")),
+    "all_within": (run_of(CLEAN), Path("reports/2026-11-24T10-12-07")),
+    "interrupted": (run_of(CLEAN, finished=False), None),
+    "nothing": (run_of(environment=None), None),
+    "without_memray": (run_of(replace(CLEAN, peak_bytes=None, peak_trouble=MISSING)), None),
+}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_run_looks_as_its_gold_file(name: str) -> None:
+    gold = GOLD / f"{name}.txt"
+    run, folder = RUNS[name]
+    shown = page(run, folder)
+    if os.environ.get("LEAKCHECK_GOLD") == "write":
+        gold.write_text(shown, encoding="utf-8")
+    assert shown == gold.read_text(encoding="utf-8")
+
+
+def test_the_gold_files_are_the_runs_and_no_others() -> None:
+    assert {path.stem for path in GOLD.glob("*.txt")} == set(RUNS)
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_no_line_is_wider_than_the_terminal(name: str) -> None:
+    for width in (80, WIDTH):
+        assert max(map(len, page(RUNS[name][0], width=width).splitlines())) <= width
+
+
+@pytest.mark.parametrize(
+    ("seen", "words"),
+    [
+        (None, "-"),
+        (growth(0.0, 96.0), "0 B ± 96 B"),
+        (growth(144 * MIB, 0.1 * MIB), "144 MiB ± 102 KiB"),
+        (growth(0.0, 1e15), "unknown"),
+        (growth(0.0, 0.99e14), "0 B ± 92,201 GiB"),
+        # the wider of the two bounds is the one that is owed to the reader
+        (growth(100.0, 10.0, low=79.0), "100 B ± 21 B"),
+    ],
+)
+def test_a_growth_is_shown_with_the_wider_of_its_bounds(seen: Growth | None, words: str) -> None:
+    assert growth_words(seen) == words
+
+
+def test_the_gate_names_the_budgets_that_are_broken() -> None:
+    assert gate_words(CLEAN) == "within"
+    assert gate_words(NAIVE) == "over  peak"
+    assert gate_words(LEAK) == "over  growth, peak"
+
+
+HOSTILE = "[bold]x[/bold]\x1b[31m\u202e"
+SHOWN = "[bold]x[/bold]\\x1b[31m\\u202e"
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        run_of(replace(CLEAN, scenario=HOSTILE)),
+        run_of(replace(CLEAN, variant=HOSTILE)),
+        run_of(replace(LEAK, failures=(HOSTILE,))),
+        run_of(replace(BROKEN, trouble=Trouble(kind="raised", message=HOSTILE))),
+        run_of(replace(BROKEN, trouble=Trouble(kind="raised", message="E", details=f"line 1\n{HOSTILE}"))),
+        run_of(CLEAN, environment=replace(ENVIRONMENT, libc=HOSTILE)),
+        run_of(CLEAN, environment=replace(ENVIRONMENT, python=HOSTILE)),
+        run_of(CLEAN, environment=replace(ENVIRONMENT, allocator=HOSTILE)),
+    ],
+    ids=["scenario", "variant", "failures", "message", "details", "libc", "python", "allocator"],
+)
+def test_text_of_others_is_shown_as_text_on_a_terminal_with_colours(run: Run) -> None:
+    shown = page(run, width=400, colour=True)
+    assert SHOWN in shown
+    assert HOSTILE not in shown
+
+
+def test_a_folder_is_shown_as_text_too() -> None:
+    assert SHOWN in page(run_of(CLEAN), Path(HOSTILE.replace("/", "")), width=400).replace(
+        "[bold]x[bold]", "[bold]x[/bold]"
+    )
+
+
+def test_a_long_traceback_is_shown_by_its_end() -> None:
+    details = "\n".join(f"line {number}" for number in range(1, 31))
+    shown = page(run_of(replace(BROKEN, trouble=Trouble(kind="raised", message="E", details=details))))
+    assert "line 18\n" not in shown
+    assert [f"line {number}" for number in range(19, 31)] == [
+        line.strip() for line in shown.splitlines() if line.strip().startswith("line")
+    ]
+
+
+def test_an_allocator_is_named_where_it_is_not_the_usual_one() -> None:
+    def first_line(environment: Environment) -> str:
+        return page(run_of(environment=environment)).splitlines()[0]
+
+    assert "pymalloc" not in first_line(ENVIRONMENT)
+    assert "malloc" in first_line(replace(ENVIRONMENT, allocator="malloc"))
+    assert first_line(replace(ENVIRONMENT, git_commit=None)).endswith("glibc 2.36")
+    assert "with changes" not in first_line(replace(ENVIRONMENT, git_dirty=False))
