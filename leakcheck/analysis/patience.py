@@ -20,8 +20,8 @@ NEXT_LOOK = 1.35
 
 PRECISION = 0.05
 PRECISION_SECONDS = 10.0
-"""A shape that is clear is followed until its rate is known to this share, or on which side of the
-budget it lies, but no longer than this for its sake."""
+"""A rise is followed until its rate is known to this share, and on which side of the budget it lies,
+but no longer than this for its sake."""
 
 _BLOCK_SECONDS = 2.0
 _FIRST_CALLS, _FIRST_LOOK = 20, 100
@@ -62,7 +62,8 @@ def is_settled(shape: Shape, rate: Slope, progress: Progress, budget: Budget) ->
     """Tell whether looking further would change neither the verdict nor the gate."""
     if not (shape.flat or shape.rising):
         return False
-    if progress.seconds >= PRECISION_SECONDS:
+    # a standstill that is not sure is none: big teeth can hide a leak for a long time
+    if shape.rising and progress.seconds >= PRECISION_SECONDS:
         return True
     allowed = budget.growth_bytes_per_1000_calls / CALLS_PER_RATE
     if rate.low <= allowed < rate.high:

@@ -30,6 +30,7 @@ RESOLUTION_BYTES = 48.0
 _MIN_PER_HALF = 6
 _OUTLIER_DEVIATIONS = 6.0
 _SMALLEST_TOOTH_BYTES = 64 * 1024
+_SHARE_GIVEN_BACK = 0.2
 
 _Array = NDArray[np.float64]
 
@@ -163,12 +164,20 @@ def slope(series: Series, *, chunks: int = CHUNKS, resolution: float = RESOLUTIO
     distance = np.abs(rates - np.median(rates))
     jumps = distance > _OUTLIER_DEVIATIONS * np.median(distance) + 1e-9
     smooth = np.concatenate([[0.0], np.cumsum(np.where(jumps, np.median(rates), rates) * steps)])
-    toothed = has_teeth(series)
+    toothed = _falls_back(series)
     points = series if toothed else Series(floors.calls, smooth)
     rate, error = _least_squares(points)
-    doubt = float(stdtrit(len(points) - 2, 0.975)) * error + resolution / series.span
+    # each jump that was put back took one of the floors' freedoms with it
+    freedom = max(1, len(points) - 2 - (0 if toothed else int(jumps.sum())))
+    doubt = float(stdtrit(freedom, 0.975)) * error + resolution / series.span
     whole = float((floors.values[-1] - floors.values[0]) / floors.span) if jumps.any() and not toothed else rate
     return Slope(per_call=rate, low=min(rate - doubt, whole), high=max(rate + doubt, whole), doubt=doubt)
+
+
+def _falls_back(series: Series) -> bool:
+    """Tell whether a good part of what is gained is given back, in teeth of whatever height."""
+    steps = np.diff(series.values)
+    return bool(-steps[steps < 0].sum() >= _SHARE_GIVEN_BACK * steps[steps > 0].sum() > 0)
 
 
 def _least_squares(points: Series) -> tuple[float, float]:

@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from leakcheck.analysis.shape import Shape
 from leakcheck.model import Budget, Gate, Growth, Limited, Verdict
 
+_WIDEST_CLEAN_BYTES_PER_1000_CALLS = 32_000
+"""A standstill that is known less closely than to 32 bytes per call, one small object, is not called clean."""
+
 _EXPLAINED = 0.9
 """Share of the growth that a container with a limit must account for, to be its whole cause."""
 
@@ -21,12 +24,16 @@ def holder_with_limit(growth: Growth, limited: Sequence[Limited]) -> Limited | N
     return max(filling, key=lambda found: found.calls_until_full)
 
 
-def judge(shape: Shape, *, bounded: bool) -> Verdict:
-    """Return the verdict; LEAK only for a steady rise that nothing known will end."""
+def judge(shape: Shape, growth: Growth, *, bounded: bool) -> Verdict:
+    """Return the verdict; LEAK only for a steady rise that nothing known will end.
+
+    CLEAN only where little could hide: under big teeth a standstill may be as wide as a leak.
+    """
     if bounded:
         return Verdict.BOUNDED
     if shape.flat:
-        return Verdict.CLEAN
+        sure = growth.high - growth.low <= 2 * _WIDEST_CLEAN_BYTES_PER_1000_CALLS
+        return Verdict.CLEAN if sure else Verdict.INCONCLUSIVE
     return Verdict.LEAK if shape.rising else Verdict.INCONCLUSIVE
 
 

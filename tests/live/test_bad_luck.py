@@ -33,7 +33,7 @@ from leakcheck import scenario
 @scenario
 def slow():
     pathlib.Path("slow-process.txt").write_text(str(os.getpid()))
-    time.sleep(0.01)
+    time.sleep(3600)
 """
 
 
@@ -200,7 +200,7 @@ def test_a_tear_down_that_raises_costs_the_gate_and_not_the_measurement(leakchec
 
 
 def test_a_body_that_hangs_is_ended_and_where_it_hung_is_shown(leakcheck: Leakcheck) -> None:
-    # GIVEN a body that waits for ever on its third call
+    # GIVEN a body that waits for ever on its third call, deep down
     bad = """
     import itertools, threading
     from leakcheck import scenario
@@ -210,10 +210,13 @@ def test_a_body_that_hangs_is_ended_and_where_it_hung_is_shown(leakcheck: Leakch
     def wait_for_a_message_that_never_comes():
         threading.Event().wait()
 
+    def descend(depth):
+        descend(depth - 1) if depth else wait_for_a_message_that_never_comes()
+
     @scenario
     def bad():
         if next(COUNT) == 3:
-            wait_for_a_message_that_never_comes()
+            descend(80)
     """
     # WHEN it is run with a timeout
     ran = run_beside_healthy(leakcheck, bad, "--timeout", "2")
@@ -343,6 +346,8 @@ def test_of_the_megabytes_that_a_dying_body_wrote_only_the_end_is_shown(leakchec
     ran = run_beside_healthy(leakcheck, bad)
     assert_failed(ran, "bad: the process ended during call 1: exit status 1")
     assert "line 99999" in ran.output
+    assert ran["bad"].trouble is not None
+    assert len(ran["bad"].trouble.details) <= 4000
     assert len(ran.output.splitlines()) < 40
 
 
@@ -776,7 +781,7 @@ def test_a_run_that_is_killed_leaves_no_process_and_a_document_that_can_be_read(
 
 
 def start_with_slow_second(leakcheck: Leakcheck) -> "subprocess.Popen[str]":
-    """Start a run of a scenario that is soon done and one that never is; return when it is at the second."""
+    """Start a run of a scenario that is soon done, and of one whose first call never ends."""
     leakcheck.write("healthy.py", HEALTHY)
     leakcheck.write("slow.py", SLOW)
     return leakcheck.start("run", "healthy.py", "slow.py", "--no-peak", f"--output={leakcheck.output}")

@@ -138,3 +138,23 @@ def test_open_files_and_threads_are_counted(leakcheck: Leakcheck) -> None:
     opened = readings.open_files[-1] - readings.open_files[0]
     assert opened == readings.calls[-1] - readings.calls[0]
     assert (readings.threads[0], readings.threads[-1]) == (1, 2)
+
+
+def test_counting_open_files_that_pile_up_allocates_nothing(leakcheck: Leakcheck) -> None:
+    # GIVEN a body that opens a file with every call, and keeps no memory
+    leakcheck.write(
+        "opens.py",
+        """
+        import os
+        from leakcheck import scenario
+
+        @scenario
+        def opens():
+            os.dup(0)
+        """,
+    )
+    # WHEN it is measured
+    readings = after(leakcheck.run("opens.py", "--calls", "900").result.readings, 100)
+    # THEN the files are seen, and counting them left no trace in the heap
+    assert readings.open_files[-1] - readings.open_files[0] == readings.calls[-1] - readings.calls[0] > 500
+    assert len(set(readings.heap_bytes)) == 1

@@ -125,12 +125,21 @@ def test_the_meter_that_decided_is_named(rate: Column, meter: Meter) -> None:
     assert growth.meter is meter
 
 
-@pytest.mark.parametrize("tooth", [teeth(1000, TOOTH), teeth(200, 10_240)])
-def test_a_leak_under_few_teeth_is_found_though_its_rate_is_less_sure(tooth: Column) -> None:
-    """GIVEN 97 bytes a call under teeth as long as a chunk, and calls of a millisecond, which are few."""
-    result = simulate(Script(heap=total(tooth, leak(97))))
+@pytest.mark.parametrize(("tooth", "error"), [(teeth(1000, TOOTH), 0.15), (teeth(200, 10_240), 0.02)])
+@pytest.mark.parametrize("seconds_per_call", [0.001, 0.005])
+def test_a_leak_under_few_teeth_is_found_surer_where_they_are_small(
+    tooth: Column, error: float, seconds_per_call: float
+) -> None:
+    """GIVEN 97 bytes a call under teeth as long as a chunk, and calls of a millisecond or more, which are few."""
+    result = simulate(Script(heap=total(tooth, leak(97)), seconds_per_call=seconds_per_call))
     assert (result.verdict, result.gate) == (Verdict.LEAK, Gate.OVER)
-    assert rate_of(result) == pytest.approx(97, rel=0.15)
+    assert rate_of(result) == pytest.approx(97, rel=error)
+
+
+def test_a_leak_under_teeth_that_are_a_thousand_times_its_size_is_never_called_clean() -> None:
+    """GIVEN calls of 5 ms, so that few of the teeth are seen in the time there is."""
+    result = simulate(Script(heap=total(teeth(250, 1_500_000), leak(97)), seconds_per_call=0.005))
+    assert result.verdict in (Verdict.LEAK, Verdict.INCONCLUSIVE)
 
 
 def test_a_sparse_leak_is_found_at_the_rate_that_chance_gave_it() -> None:

@@ -33,7 +33,15 @@ NEITHER = Shape(meter=Meter.HEAP, tail=NOTHING_SEEN)
 def test_only_a_steady_rise_that_nothing_known_will_end_is_a_leak(
     shape: Shape, bounded: bool, verdict: Verdict
 ) -> None:
-    assert judge(shape, bounded=bounded) is verdict
+    assert judge(shape, growth(), bounded=bounded) is verdict
+
+
+@pytest.mark.parametrize(
+    ("doubt", "verdict"), [(31_999.0, Verdict.CLEAN), (32_000.0, Verdict.CLEAN), (32_001.0, Verdict.INCONCLUSIVE)]
+)
+def test_a_standstill_is_clean_only_where_little_could_hide_in_it(doubt: float, verdict: Verdict) -> None:
+    seen = replace(growth(), bytes_per_1000_calls=0.0, low=-doubt, high=doubt)
+    assert judge(FLAT, seen, bounded=False) is verdict
 
 
 @pytest.mark.parametrize(
