@@ -108,8 +108,8 @@ class Block:
     """Wall time spent in the user's calls."""
     settle_seconds: float
     """Wall time spent in collecting new garbage and reading meters, once a window."""
-    thaw_seconds: float
-    """Wall time spent in collecting the whole heap, now and then."""
+    set_aside_seconds: float
+    """Wall time spent in collecting the whole heap, in the first blocks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,7 +31,7 @@ class Progress:
             readings=self.readings + block.readings,
             calls=block.calls,
             replay_seconds=self.replay_seconds + block.replay_seconds,
-            watch_seconds=self.watch_seconds + block.settle_seconds + block.thaw_seconds,
+            watch_seconds=self.watch_seconds + block.settle_seconds + block.set_aside_seconds,
             seconds_per_call=block.replay_seconds / max(replayed, 1),
             seconds_per_reading=block.settle_seconds / taken if taken else self.seconds_per_reading,
         )

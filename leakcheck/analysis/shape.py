@@ -26,6 +26,9 @@ _FLAT_SECONDS = 20.0
 _QUIET_SECONDS = 0.8
 _SMALLEST_RSS_RATE = 64.0
 _SMALLEST_RSS_RISE_BYTES = 256 * 1024
+_PAGES_LEFT_BEHIND = 4
+"""A heap that moves leaves pages behind for a long while; in all some times what it moves by."""
+
 _SMALLEST_BLOCK_RATE = 0.2
 _MOST_BLOCK_BYTES = 512
 _EARLY_STRICTNESS = 1 / 8
@@ -68,8 +71,7 @@ def shape_of(progress: Progress, *, final: bool = False) -> Shape:
     old_enough = final or calls >= rising_calls(progress.seconds_per_call)
 
     resident_rises = (
-        is_rising(resident, smallest_rate=_SMALLEST_RSS_RATE)
-        and resident.values[-1] - resident.values[0] >= _SMALLEST_RSS_RISE_BYTES
+        is_rising(resident, smallest_rate=_SMALLEST_RSS_RATE) and _rise(resident) >= _SMALLEST_RSS_RISE_BYTES
     )
     flat_calls = calls / 2 if final else max(_flat_calls(progress.seconds_per_call), calls / 3)
     tail = exact.after(calls - flat_calls)
@@ -78,7 +80,7 @@ def shape_of(progress: Progress, *, final: bool = False) -> Shape:
     needed = _quiet_calls if readings.native_bytes else rising_calls
     long_enough = final or calls >= needed(progress.seconds_per_call)
     if long_enough and calls > flat_calls and is_flat(tail, smallest_rate=smallest * strictness):
-        if not resident_rises:
+        if not resident_rises or _rise(resident) < _PAGES_LEFT_BEHIND * _spread(late):
             return Shape(flat=True, meter=meter, tail=tail)
         return Shape(rising=old_enough, meter=Meter.RSS, tail=resident)
     if old_enough and is_rising(late, smallest_rate=smallest):
@@ -87,6 +89,14 @@ def shape_of(progress: Progress, *, final: bool = False) -> Shape:
             return Shape(rising=True, meter=Meter.RSS, tail=resident)
         return Shape(rising=True, meter=meter, tail=late)
     return Shape(meter=meter, tail=late)
+
+
+def _rise(series: Series) -> float:
+    return float(series.values[-1] - series.values[0])
+
+
+def _spread(series: Series) -> float:
+    return float(series.values.max() - series.values.min())
 
 
 def _dwarfs(resident: Series, heap: Series) -> bool:

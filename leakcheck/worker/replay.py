@@ -11,14 +11,14 @@ from leakcheck.worker.channel import Channel
 from leakcheck.worker.limits import weigh_limited
 from leakcheck.worker.load import Call, Subject
 from leakcheck.worker.meters import CAPACITY, Meters
-from leakcheck.worker.settle import settle, thaw
+from leakcheck.worker.settle import set_aside, settle
 from leakcheck.worker.trouble import describe_trouble
 
-SECONDS = ("replay_seconds", "settle_seconds", "thaw_seconds")
+SECONDS = ("replay_seconds", "settle_seconds", "set_aside_seconds")
 """What a block says of where its time went."""
 
-_THAW_EVERY = 4
-"""The whole heap is collected each time that the calls are this many times those of the last time."""
+_WARM_UP_CALLS = 50
+"""What the first calls leave (lazy imports, filled tables) is set aside like what set-up left."""
 
 LATENCY_CAPACITY = 4096
 """Calls of one block that may be timed one by one."""
@@ -33,8 +33,8 @@ class Replay:
         # full size now: watching must not allocate
         self._latencies = array("q", bytes(8 * LATENCY_CAPACITY))
         # numbers above 256 are objects: kept as attributes they would show up as 32 bytes of growth;
-        # calls replayed, calls timed in this block, calls at the last thaw
-        self._counts = array("q", [1, 0, 0])
+        # calls replayed and calls timed in this block
+        self._counts = array("q", [1, 0])
         self._pid = os.getpid()
 
     @property
@@ -54,10 +54,9 @@ class Replay:
         self._meters.start_block()
         replay_seconds = 0.0
         began = perf_counter()
-        if self.calls >= _THAW_EVERY * self._counts[2]:
-            self._counts[2] = self.calls
-            thaw()
-        thawed = perf_counter()
+        if self.calls < _WARM_UP_CALLS:
+            set_aside()
+        set_out = perf_counter()
         for _ in repeat(None, windows):
             window_began = perf_counter()
             self._window(calls_per_window, timed_per_window)
@@ -68,8 +67,8 @@ class Replay:
             self._meters.read(self._counts)
         seconds = {
             "replay_seconds": replay_seconds,
-            "settle_seconds": perf_counter() - thawed - replay_seconds,
-            "thaw_seconds": thawed - began,
+            "settle_seconds": perf_counter() - set_out - replay_seconds,
+            "set_aside_seconds": set_out - began,
         }
         self.send(channel, "block", seconds)
 

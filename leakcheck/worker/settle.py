@@ -17,19 +17,20 @@ _clear_internal_caches = _find_cache_clearer()
 
 
 def settle() -> None:
-    """Collect all garbage made since the last `thaw`, and clear the interpreter's type cache."""
+    """Collect all garbage that calls have made, and clear the interpreter's type cache."""
     for _ in range(_MAX_COLLECTIONS):
         if not gc.collect():
             break
     _clear_internal_caches()
 
 
-def thaw() -> None:
-    """Collect the whole heap once, then set it aside, so that `settle` looks at new objects alone.
+def set_aside() -> None:
+    """Collect the whole heap, then set it aside, so that `settle` looks at what calls have made alone.
 
     A full collection costs milliseconds on a big heap, and before every reading it would cost more
-    than the calls in between. What was set aside is looked at again at each thaw, which comes
-    ever more rarely, so that a cycle among old objects is missed for that long at most.
+    than the calls in between. Only what imports and set-up left may be set aside: entries of a cache
+    that calls fill would never be collected once they are dropped, and a bounded cache would look
+    like a leak.
     """
     gc.unfreeze()
     settle()

@@ -790,8 +790,16 @@ def start_with_slow_second(leakcheck: Leakcheck) -> "subprocess.Popen[str]":
 def process_of_slow(leakcheck: Leakcheck) -> int:
     """Return the id of the process that is replaying `slow`."""
     written = leakcheck.folder / "slow-process.txt"
-    wait_until(lambda: written.exists() and written.read_text() != "")
-    return int(written.read_text())
+    # what was read is kept: the file may be empty again, between being opened and being written
+    read = [""]
+
+    def is_written() -> bool:
+        if written.exists():
+            read.append(written.read_text())
+        return read[-1] != ""
+
+    wait_until(is_written)
+    return int(read[-1])
 
 
 def wait_until(true: Callable[[], bool], *, seconds: float = 30.0) -> None:

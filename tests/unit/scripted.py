@@ -107,7 +107,7 @@ class ScriptedWorker:
             "latencies_ns": [int(script.seconds_per_call * 1e9)] * min(replayed, 100),
             "replay_seconds": replayed * script.seconds_per_call,
             "settle_seconds": len(read_at) * script.seconds_per_reading,
-            "thaw_seconds": 0.0,
+            "set_aside_seconds": 0.0,
         }
         if failed:
             raise WorkerFailed(Trouble(kind="raised", call=self._calls + 1, message="ValueError: as scripted"), block)

@@ -120,7 +120,7 @@ def test_progress_adds_blocks_up_and_remembers_what_the_newest_cost() -> None:
             latencies_ns=(),
             replay_seconds=seconds,
             settle_seconds=0.5,
-            thaw_seconds=0.25,
+            set_aside_seconds=0.25,
         )
 
     seen = Progress().after(block(1, seconds=2.0, readings=()))
