@@ -13,4 +13,5 @@ def leakcheck(tmp_path: Path) -> Iterator[Leakcheck]:
     """The real command, in an empty folder; whatever it did there, no process of it may be left."""
     command = Leakcheck(tmp_path)
     yield command
+    command.close()
     assert command.processes_left() == []

@@ -56,6 +56,7 @@ class Leakcheck:
         self.folder = folder
         self.output = folder / "out"
         self._json = folder / "run-document.json"
+        self._started: list[subprocess.Popen[str]] = []
 
     def write(self, name: str, source: str) -> Path:
         """Write a file of the user's."""
@@ -71,7 +72,7 @@ class Leakcheck:
         before: Callable[[], None] | None = None,
     ) -> "subprocess.Popen[str]":
         """Start a command in a session of its own, so that a signal to it reaches nobody else."""
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "leakcheck", *arguments],
             cwd=self.folder,
             env={**_bare_environment(), **(environment or {}), _MARK: str(self.folder)},
@@ -82,6 +83,8 @@ class Leakcheck:
             start_new_session=True,
             preexec_fn=before,
         )
+        self._started.append(process)
+        return process
 
     def finish(self, process: "subprocess.Popen[str]") -> Ran:
         """Wait for a command and return how it came out, with all documents in the output folder."""
@@ -110,6 +113,13 @@ class Leakcheck:
                 environment=environment,
             )
         )
+
+    def close(self) -> None:
+        """End the commands that a failing test did not wait for."""
+        for process in self._started:
+            if process.returncode is None:
+                process.kill()
+                process.communicate()
 
     def processes_left(self, *, seconds: float = 5.0) -> list[str]:
         """Return the command lines of what our commands started and left running, after waiting so long for it."""

@@ -381,13 +381,29 @@ def test_an_option_of_one_pass_leaves_the_other_alone(leakcheck: Leakcheck) -> N
 
 
 def test_two_hundred_calls_are_enough_to_see_a_leak_and_are_not_exceeded(leakcheck: Leakcheck) -> None:
-    leakcheck.write("forms.py", FORMS)
-    ran = leakcheck.run("forms.py::varied", "--calls", "200")
+    leakcheck.write(
+        "few.py",
+        """
+        import ctypes
+        from leakcheck import scenario
+
+        LIBC = ctypes.CDLL(None)
+
+        @scenario
+        def leak():
+            LIBC.malloc(100)
+
+        @scenario
+        def quiet():
+            pass
+        """,
+    )
+    ran = leakcheck.run("few.py", "--calls", "200")
     for result in ran.document.results:
         assert result.growth is not None
-        assert result.growth.calls <= 200
-    assert_leaks(ran["varied[keeps]"], 112 + 8, within=0.15)
-    assert ran["varied[drops]"].verdict is Verdict.CLEAN
+        assert result.growth.calls == 200
+    assert_leaks(ran["leak"], MALLOC_OF_100)
+    assert ran["quiet"].verdict is Verdict.CLEAN
 
 
 SHOP = """
