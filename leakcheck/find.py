@@ -20,6 +20,8 @@ from leakcheck.model import Description, Gate, Result, Trouble, Verdict
 from leakcheck.plan import Pass, Plan
 from leakcheck.scenario import OptionValue, Target
 
+_NO_SCENARIO = "no function under @scenario; mark one, or name any callable as package.module:callable"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
@@ -51,7 +53,8 @@ def find(
 ) -> Found:
     """Return what the targets hold. Raises NothingMeasured where they hold nothing to measure or to report."""
     scenarios: dict[tuple[str, str | None], Description] = {}
-    failed: list[Result] = []
+    nothing = Trouble(kind="nothing", message=_NO_SCENARIO)
+    failed = [_failed(empty, nothing, settings) for empty in targets if not _files_of(empty)]
     environment: Mapping[str, Any] | None = None
     for target in [file for named in targets for file in _files_of(named)]:
         whole = Target(path=target.path) if target.path is not None else target
@@ -71,7 +74,7 @@ def find(
     picked = tuple(scenario for scenario in scenarios.values() if matches(scenario.id))
     if not picked and all(one.trouble is not None and one.trouble.kind == "nothing" for one in failed):
         said = "; ".join(f"{one.id}: {one.trouble.message}" for one in failed if one.trouble is not None)
-        raise NothingMeasured(said or _why_nothing(targets, scenarios.values()))
+        raise NothingMeasured(said or f"-k picks none of {', '.join(one.id for one in scenarios.values())}")
     _check_options(picked, options or {})
     return Found(scenarios=picked, failed=tuple(failed), environment=environment)
 
@@ -84,6 +87,8 @@ def _files_of(target: Target) -> list[Target]:
 
 def _named(target: Target, described: Sequence[Description]) -> list[Description]:
     """Return the scenarios that a target names: all of its file, one, or one variant of one."""
+    if not described:
+        raise NothingMeasured(_NO_SCENARIO)
     if target.path is None or target.name is None:
         return list(described)
     named = [one for one in described if one.name == target.name]
@@ -95,13 +100,6 @@ def _named(target: Target, described: Sequence[Description]) -> list[Description
         there = ", ".join(str(one.variant) for one in named)
         raise NothingMeasured(f"there is no variant {target.variant!r}; it has {there}")
     return chosen
-
-
-def _why_nothing(targets: Sequence[Target], scenarios: Any) -> str:
-    if scenarios:
-        return f"-k picks none of {', '.join(one.id for one in scenarios)}"
-    where = ", ".join(map(str, targets))
-    return f"{where}: no function under @scenario; mark one, or name any callable as package.module:callable"
 
 
 def _check_options(scenarios: Sequence[Description], options: Mapping[str, OptionValue]) -> None:

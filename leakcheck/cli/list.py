@@ -38,7 +38,9 @@ def list_scenarios(targets: Targets, expression: Expression = None, python: Pyth
     def options(scenario: Description) -> str:
         for_growth, for_peak = scenario.growth_options, scenario.peak_options
         return ", ".join(
-            f"{name}={for_growth.get(name, '-')}" + (f" (peak {for_peak[name]})" if name in for_peak else "")
+            name
+            + (f"={for_growth[name]}" if name in for_growth else "")
+            + (f" (peak {for_peak[name]})" if name in for_peak else "")
             for name in scenario.option_names or ()
         )
 

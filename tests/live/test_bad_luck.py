@@ -653,6 +653,17 @@ def test_where_nothing_is_there_to_measure_that_is_no_success(
     assert ran.code == ExitCode.NOTHING_MEASURED
 
 
+@pytest.mark.parametrize("target", ["empty", "nothing.py"])
+def test_a_target_that_holds_nothing_is_said_beside_others_that_do(leakcheck: Leakcheck, target: str) -> None:
+    leakcheck.write("healthy.py", HEALTHY)
+    leakcheck.write("nothing.py", "def plain(): ...")
+    leakcheck.write("empty/readme.txt", "no Python here")
+    ran = leakcheck.run(target, "healthy.py")
+    assert f"{target}: no function under @scenario" in ran.output
+    assert ran.code == ExitCode.NOTHING_MEASURED
+    assert_healthy_was_measured(ran)
+
+
 @pytest.mark.parametrize(
     ("target", "message"),
     [
