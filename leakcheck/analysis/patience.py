@@ -28,6 +28,8 @@ _FIRST_CALLS, _FIRST_LOOK = 20, 100
 _FEWEST_READINGS = 40
 """Readings to judge by, also where few calls fit."""
 
+_MANY_READINGS = 400
+_SHORTEST_WHERE_MANY_FIT = 10
 _SETTLE_SHARE = 1 / 60
 _SETTLE_SHARE_UNDER_TEETH = 1 / 2
 _CALLS_PER_WINDOW_UNDER_TEETH = 10
@@ -92,7 +94,9 @@ def next_step(progress: Progress, patience: Patience) -> Step | None:
         wanted = min(wanted, patience.calls - calls)
     wanted = max(1, min(wanted, affordable))
     in_all = min(calls + left / cost if cost else 1e9, patience.calls or 1e9)
-    per_window = min(_calls_per_window(progress), wanted, max(1, int(in_all / _FEWEST_READINGS)))
+    # where many calls fit, a reading after each would tell no more
+    per_window = max(_calls_per_window(progress), min(_SHORTEST_WHERE_MANY_FIT, int(in_all / _MANY_READINGS)))
+    per_window = min(per_window, wanted, max(1, int(in_all / _FEWEST_READINGS)))
     windows = max(1, wanted // per_window)
     return Step(windows=windows, calls_per_window=per_window, timed_per_window=_timed(per_window, cost))
 
