@@ -306,6 +306,15 @@ def test_a_call_that_raises_is_an_error_and_what_was_read_before_is_kept(call: i
     assert max(result.readings.calls, default=0) <= call - 1
 
 
+def test_of_a_replay_that_broke_off_nothing_is_claimed_though_it_stood_still_until_then() -> None:
+    """GIVEN a budget so small that a standstill of 800 calls is not followed far enough, and a call that raises."""
+    unbroken = simulate(Script(heap=still), growth="60 B / 1000 calls", calls=800)
+    broken = simulate(Script(heap=still, fails_after=900), growth="60 B / 1000 calls")
+    assert unbroken.verdict is Verdict.CLEAN
+    assert (broken.verdict, broken.gate) == (Verdict.INCONCLUSIVE, Gate.ERROR)
+    assert broken.growth is not None
+
+
 # --- whatever the figures -------------------------------------------------------------------------
 
 
