@@ -100,7 +100,7 @@ def run(
     with watching() as observer:
         outcome = session.run(request, observer)
     console = make_console(stderr=json == "-")
-    for part in render_run(outcome.run, outcome.folder):
+    for part in render_run(outcome.run, outcome.folder, columns=console.width):
         console.print(part)
     code = session.exit_code(outcome.run.results, allow_inconclusive=settings.allow_inconclusive)
     if json == "-":

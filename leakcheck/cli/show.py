@@ -34,5 +34,5 @@ def show(
     from leakcheck.reporters.terminal import render_run
 
     console = make_console()
-    for part in render_run(saved):
+    for part in render_run(saved, columns=console.width):
         console.print(part)

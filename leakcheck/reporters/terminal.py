@@ -26,18 +26,19 @@ _GATE_STYLES = {
     Gate.ERROR: "bold red",
 }
 _MOST_DETAIL_LINES = 12
-_NARROWEST_NAME = 14
+_OTHER_COLUMNS = 54
+_ROOM_FOR_ALL = 100
 _UNKNOWN_BYTES = 1e14
 """Bounds this wide say that nothing is known."""
 
 
-def render_run(run: Run, folder: Path | None = None) -> Iterator[RenderableType]:
-    """Yield what the terminal shows of a run: where, the table, the sentences, the summary."""
+def render_run(run: Run, folder: Path | None = None, *, columns: int = _ROOM_FOR_ALL) -> Iterator[RenderableType]:
+    """Yield what a terminal of so many columns shows: where, the table, the sentences, the summary."""
     if run.environment is not None:
         yield Text(_where(run.environment), style="dim")
         yield Text()
     if run.results:
-        yield Padding(_table(run.results), (0, 0, 0, 2))
+        yield Padding(_table(run.results, columns), (0, 0, 0, 2 if columns >= _ROOM_FOR_ALL else 0))
         yield Text()
     told = False
     for result in run.results:
@@ -70,13 +71,17 @@ def _where(environment: Environment) -> str:
     return plain(" · ".join(part for part in parts if part))
 
 
-def _table(results: Sequence[Result]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("scenario", overflow="fold", min_width=_NARROWEST_NAME)
+def _table(results: Sequence[Result], columns: int) -> Table:
+    roomy = columns >= _ROOM_FOR_ALL
+    table = Table(box=None, pad_edge=False, padding=(0, 2 if roomy else 1, 0, 0), header_style="dim")
+    longest_name = max(len(plain(result.id)) for result in results)
+    table.add_column("scenario", overflow="fold", min_width=max(1, min(longest_name, columns - _OTHER_COLUMNS)))
     table.add_column("verdict", no_wrap=True)
     table.add_column("growth / 1000 calls", justify="right", no_wrap=True)
     table.add_column("peak / call", justify="right", no_wrap=True)
-    table.add_column("p50", justify="right", no_wrap=True)
+    # on a narrow terminal whole names are worth more: the sentences below say which budgets are broken
+    if roomy:
+        table.add_column("p50", justify="right", no_wrap=True)
     table.add_column("gate")
     for result in results:
         verdict = Text("-") if result.growth is None else Text(result.verdict, style=_VERDICT_STYLES[result.verdict])
@@ -85,8 +90,8 @@ def _table(results: Sequence[Result]) -> Table:
             verdict,
             growth_words(result.growth),
             "-" if result.peak_bytes is None else format_size(result.peak_bytes),
-            _latency(result.latency_seconds),
-            Text(gate_words(result), style=_GATE_STYLES[result.gate]),
+            *([_latency(result.latency_seconds)] if roomy else []),
+            Text(gate_words(result) if roomy else result.gate.value, style=_GATE_STYLES[result.gate]),
         )
     return table
 

@@ -135,3 +135,15 @@ def test_an_allocator_is_named_where_it_is_not_the_usual_one() -> None:
     assert "malloc" in first_line(replace(ENVIRONMENT, allocator="malloc"))
     assert first_line(replace(ENVIRONMENT, git_commit=None)).endswith("glibc 2.36")
     assert "with changes" not in first_line(replace(ENVIRONMENT, git_dirty=False))
+
+
+def test_on_a_narrow_terminal_names_stay_whole_and_the_latency_gives_way() -> None:
+    console = Console(file=io.StringIO(), width=80, highlight=False)
+    run = run_of(replace(NAIVE, scenario="newsletter", variant="debug_queries"))
+    for part in render_run(run, columns=80):
+        console.print(part)
+    assert isinstance(console.file, io.StringIO)
+    shown = console.file.getvalue()
+    assert "newsletter[debug_queries]" in shown
+    assert "p50" not in shown
+    assert "p50" in page(run)
