@@ -17,6 +17,10 @@ class Pass(StrEnum):
     DESCRIBE = "describe"
     GROWTH = "growth"
     PEAK = "peak"
+    HOLD = "hold"
+    """Which containers grow, and what holds them: nothing is traced."""
+    SITES = "sites"
+    """Which lines allocate what grows: a tracer is on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,5 +36,9 @@ class Plan:
     """A `package.module:callable` that runs once before the target is set up."""
     capture_path: str | None = None
     """Where the peak pass leaves memray's capture."""
+    tracer: str = ""
+    """What tells the sites: a `SiteMeter`'s value."""
+    lent_packages: str | None = None
+    """A folder from which memray may be imported where the measured Python has none of its own."""
     meters: tuple[str, ...] = ("python", "native", "rss")
     """The meters that may be used, `blocks` always; fewer where one is to be left alone."""

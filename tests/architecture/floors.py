@@ -24,7 +24,7 @@ class Floor:
 
 
 # `leakcheck` is the package's own __init__: it is imported in the measured process, so it is a word
-WORDS = frozenset({"leakcheck", "_version", "errors", "model", "plan", "scenario", "units"})
+WORDS = frozenset({"leakcheck", "_version", "errors", "explanation", "model", "plan", "scenario", "units"})
 THOUGHT = frozenset({"analysis"})
 WORKER = frozenset({"worker"})
 EDGES = frozenset({"engine", "inbox", "store", "config", "discover", "select", "reporters"})

@@ -1,0 +1,137 @@
+"""The facts of an explanation: what allocates, what grows, what holds it, and what else rises.
+
+Frozen like all facts, with units in the names. A share is a part of the measured growth, 1.0 for
+all of it; it may lie a little above, because each part is measured by itself.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class FrameKind(StrEnum):
+    """Whose code a frame is."""
+
+    OWN = "own"
+    """The user's: neither the standard library's, nor an installed package's, nor ours."""
+    LIBRARY = "library"
+    NATIVE = "native"
+
+
+class SiteMeter(StrEnum):
+    """What told the sites."""
+
+    MEMRAY = "memray"
+    MEMRAY_NATIVE = "memray with native frames"
+    TRACEMALLOC = "tracemalloc"
+    LINES = "malloc's live bytes, line by line"
+    """The exact meters, read at every line: for memory that neither of the others sees."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """One line of a stack. Native frames may lack a file (""), and a line (0)."""
+
+    function: str
+    file: str
+    line: int
+    kind: FrameKind
+    source: str = ""
+    """The line's text, stripped; "" where it cannot be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """A line whose live bytes grow: the user's own, or a library's where no own line led there."""
+
+    bytes_per_1000_calls: float
+    low: float
+    high: float
+    """The least and the most that any two windows said."""
+    blocks_per_1000_calls: float
+    share: float
+    frames: tuple[Frame, ...]
+    """Its heaviest stack, innermost first."""
+    stacks: int
+    """How many stacks lead through this line to an allocation that grows."""
+    native: bool = False
+    """Allocated by native code that went past Python's allocators."""
+    fingerprint: str = ""
+
+    @property
+    def frame(self) -> Frame:
+        """The line to name first: the innermost of the user's own, else the innermost of Python."""
+        own = [frame for frame in self.frames if frame.kind is FrameKind.OWN]
+        python = [frame for frame in self.frames if frame.kind is not FrameKind.NATIVE]
+        return (own or python or list(self.frames))[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """One step of a retention path: `newsletter.views` (module), `.SENT` (list), `[*]` (QuerySet)."""
+
+    step: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """Something with a length that rises with the calls."""
+
+    name: str
+    """What a person would call it: `newsletter.views.SENT`, `render (lru_cache)`."""
+    kind: str
+    """Its type, with its limit: `list`, `deque(maxlen=2000)`."""
+    where: str = ""
+    """How it is reached, where that is no module's attribute: `class attribute`, `thread-local`."""
+    length: int
+    length_per_call: float
+    limit: int | None = None
+    """The length at which it stops; None where none is known."""
+    stopped: bool = False
+    """It grew, and stood still before the search ended: its limit is the length it has."""
+    bytes_per_1000_calls: float | None = None
+    """What its new entries hold alone, measured by taking them out; None where that failed."""
+    share: float | None = None
+    fingerprint: str = ""
+
+    @property
+    def calls_until_full(self) -> float | None:
+        """Further calls until it is full; None where no limit is known or it does not grow."""
+        if self.limit is None or self.length_per_call <= 0:
+            return None
+        return max(0.0, (self.limit - self.length) / self.length_per_call)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionPath:
+    """How what stays is held: from a root to it, through at most a dozen links."""
+
+    links: tuple[Link, ...]
+    bytes_per_1000_calls: float | None = None
+    share: float | None = None
+    objects_per_call: float = 0.0
+    """Objects a call that this path alone leads to, as far as the collector knows them."""
+    held_by_native: bool = False
+    """The last link has a reference that no Python object owns."""
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """One kind of what rises, and how many of it there are (`/var/log/app.log`, 212)."""
+
+    what: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownLeak:
+    """An accepted leak that this result has: it is measured, listed apart, and does not fail."""
+
+    entry: str
+    """The fingerprint or the pattern of the entry."""
+    reason: str
+    bytes_per_1000_calls: float
+    share: float
+    expired: str | None = None
+    """The date on which the entry ran out; then it fails after all."""
