@@ -3,8 +3,6 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from threading import Event
 
 import msgspec
 
@@ -14,13 +12,10 @@ from leakcheck.analysis.patience import Patience, is_settled, next_step
 from leakcheck.analysis.progress import Progress
 from leakcheck.analysis.shape import Shape, shape_of
 from leakcheck.analysis.verdict import gate, holder_with_limit, judge
-from leakcheck.config import Settings
 from leakcheck.engine import Worker, WorkerFailed
-from leakcheck.find import surroundings_of
 from leakcheck.model import (
     Block,
     Budget,
-    Description,
     Gate,
     Growth,
     Limited,
@@ -30,47 +25,11 @@ from leakcheck.model import (
     Trouble,
     Verdict,
 )
-from leakcheck.plan import Pass, Plan
-from leakcheck.scenario import OptionValue
+from leakcheck.plan import Pass
+from leakcheck.task import Task, Watch
 
-Watch = Callable[[Description, str, Progress], None]
 _WEIGHED_SHARE = 1 / 20
 _LONGEST_WEIGHING_SECONDS = 2.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """All that one measurement needs."""
-
-    scenario: Description
-    settings: Settings
-    options: Mapping[str, OptionValue]
-    setup: str | None
-    measure_peak: bool
-    folder: Path
-    stop: Event
-    """Set when the run is interrupted."""
-
-    def options_for(self, work: Pass) -> dict[str, OptionValue]:
-        """Return the options of a pass: the scenario's own, then `NAME`, then `PASS.NAME`."""
-        takes = self.scenario.option_names
-        marked = self.scenario.peak_options if work is Pass.PEAK else self.scenario.growth_options
-        for_all = {name: value for name, value in self.options.items() if "." not in name}
-        prefix = f"{work.value}."
-        for_this = {name[len(prefix) :]: value for name, value in self.options.items() if name.startswith(prefix)}
-        said = {name: value for name, value in {**for_all, **for_this}.items() if takes is None or name in takes}
-        return {**marked, **said}
-
-    def plan(self, work: Pass, capture: Path | None = None) -> Plan:
-        """Return what the measured process is told."""
-        return Plan(
-            work=work,
-            target=self.scenario.target,
-            variant=self.scenario.variant,
-            options=self.options_for(work),
-            setup=self.setup,
-            capture_path=None if capture is None else str(capture.resolve()),
-        )
 
 
 @dataclass(slots=True)
@@ -148,10 +107,9 @@ def _judged(task: Task, seen: _GrowthPass, peak: PeakReading | None, peak_troubl
 def _measure_growth(task: Task, watch: Watch) -> _GrowthPass:
     seen = _GrowthPass()
     patience = Patience(calls=task.settings.calls, seconds=task.settings.time_seconds)
-    surroundings = surroundings_of(task.settings, task.scenario.timeout_seconds, task.stop)
     watch(task.scenario, "set-up", seen.progress)
     try:
-        with Worker(task.plan(Pass.GROWTH), surroundings) as worker:
+        with Worker(task.plan(Pass.GROWTH), task.surroundings) as worker:
             worker.start()
             _take(seen, worker.ask({"kind": "first"}, during="call 1"))
             budget = task.settings.budget(task.scenario)
@@ -225,9 +183,8 @@ def _measure_peak(task: Task) -> tuple[PeakReading | None, Trouble | None, str |
     except OSError as error:
         return None, Trouble(kind="disk", message=f"{captures}: cannot be made ({error.strerror})"), None
     capture.unlink(missing_ok=True)
-    surroundings = surroundings_of(task.settings, task.scenario.timeout_seconds, task.stop)
     try:
-        with Worker(task.plan(Pass.PEAK, capture), surroundings) as worker:
+        with Worker(task.plan(Pass.PEAK, capture), task.surroundings) as worker:
             worker.start()
             # some warm calls, and one that is traced and so takes five times as long
             answer = worker.listen(during="the peak pass", extra_seconds=task.settings.timeout_seconds)

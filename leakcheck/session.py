@@ -19,9 +19,10 @@ from leakcheck.analysis.progress import Progress
 from leakcheck.config import Settings
 from leakcheck.errors import ExitCode, StoreError, worst
 from leakcheck.find import Found, find
-from leakcheck.measure import Task, measure
+from leakcheck.measure import measure
 from leakcheck.model import SCHEMA, Description, Environment, Gate, Result, Run
 from leakcheck.scenario import OptionValue, Target
+from leakcheck.task import Task
 
 Matches = Callable[[str], bool]
 

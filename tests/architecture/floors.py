@@ -28,7 +28,7 @@ WORDS = frozenset({"leakcheck", "_version", "errors", "explanation", "model", "p
 THOUGHT = frozenset({"analysis"})
 WORKER = frozenset({"worker"})
 EDGES = frozenset({"engine", "inbox", "store", "config", "discover", "select", "reporters"})
-ROAD = frozenset({"session", "measure", "find"})
+ROAD = frozenset({"session", "measure", "explain", "task", "find"})
 DOORS = frozenset({"__main__", "cli", "pytest_plugin", "django"})
 
 FLOORS = (

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from leakcheck.config import Said, resolve
 from leakcheck.engine import WorkerFailed
-from leakcheck.measure import Task, measure
+from leakcheck.measure import measure
 from leakcheck.model import Description, Limited, Result, Trouble
+from leakcheck.task import Task
 from leakcheck.worker.meters import CAPACITY
 
 Column = Callable[[NDArray[np.int64]], NDArray[Any]]
