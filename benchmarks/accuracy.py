@@ -37,7 +37,7 @@ Job = Callable[[], list[Outcome]]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what was asked for, print the tables, and return the exit code."""
     options = parse(arguments)
-    console = Console(width=None if sys.stdout.isatty() else 150)
+    console = Console(width=None if sys.stdout.isatty() else 190)
     if importlib.util.find_spec("leakcheck") is None:
         console.print("leakcheck is not installed here; run `pip install -e .` in the project first")
         return 2

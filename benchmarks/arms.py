@@ -36,6 +36,12 @@ class Arm:
     low_bytes_per_call: float | None = None
     """The known growth lies from here to `high_bytes_per_call`: a container's table comes in steps."""
     high_bytes_per_call: float | None = None
+    holder: str = ""
+    """What the name or the path of the first holder shown must contain; "" where nothing in Python holds it."""
+    lines: tuple[str, ...] = ()
+    """Texts of which the first site's stack must show one, where nothing in Python holds it."""
+    resource: str | None = None
+    """The one kind of thing beside memory that rises; "" where nothing does, None where that is not known."""
     folder: Path
     file: str
     packages: tuple[str, ...] = ()
@@ -55,6 +61,11 @@ class Outcome:
     """How far the growth lies outside what is known; None for what does not leak or was not found."""
     calls: int | None = None
     seconds: float | None = None
+    named: bool | None = None
+    """The first holder shown, or the first site where nothing holds it, is the culprit; None where none is known."""
+    explained_fraction: float | None = None
+    blamed: int = 0
+    """Culprits that were shown at all."""
     remark: str = ""
 
 
@@ -71,6 +82,9 @@ def gallery_arms(folder: Path) -> list[Arm]:
                 truth=truth["type"],
                 low_bytes_per_call=known.get("low"),
                 high_bytes_per_call=known.get("high"),
+                holder=truth.get("holder", ""),
+                lines=(truth["culprit"],) if "culprit" in truth else (),
+                resource=truth.get("resource", ""),
                 folder=folder,
                 file=truth["file"],
             )
@@ -95,12 +109,15 @@ def corpus_arms(folder: Path) -> list[Arm]:
 def _corpus_arm(folder: Path, case: Mapping[str, Any], name: str, packages: Sequence[str]) -> Arm:
     leaks = name == "leaky"
     known = case["exact"][name]["heap_bytes_per_call"] if leaks else None
+    culprit = case.get("culprit", {}) if leaks else {}
     return Arm(
         case=case["name"],
         name=name,
         truth="leak" if leaks else "clean",
         low_bytes_per_call=known,
         high_bytes_per_call=known,
+        holder=culprit.get("holder", ""),
+        lines=tuple(culprit.get("line", ())),
         folder=folder,
         file=case["file"],
         packages=tuple(packages),
@@ -127,6 +144,9 @@ def judged(arm: Arm, result: Mapping[str, Any]) -> Outcome:
     verdict = result.get("verdict")
     trouble = result.get("trouble")
     mark = Mark.FAILED if trouble else _mark(arm.truth, str(verdict))
+    rises = [resource["kind"] for resource in result.get("resources") or () if resource["gate"] == "over"]
+    if mark is Mark.RIGHT:
+        mark = _mark_of_resources(arm.resource, rises)
     per_1000 = growth.get("bytes_per_1000_calls")
     rate = None if per_1000 is None else per_1000 / 1000
     return Outcome(
@@ -138,8 +158,24 @@ def judged(arm: Arm, result: Mapping[str, Any]) -> Outcome:
         error_percent=_error_percent(arm, rate) if mark is Mark.RIGHT else None,
         calls=growth.get("calls"),
         seconds=result.get("duration_seconds"),
-        remark=str(trouble["message"]) if trouble else _bound(result.get("bounded_by")),
+        named=_is_named(arm, result),
+        explained_fraction=result.get("explained_fraction"),
+        blamed=len(result.get("retention_paths") or ()) + len(result.get("sites") or ()),
+        remark=str(trouble["message"]) if trouble else _bound(result.get("bounded_by")) or ", ".join(rises),
     )
+
+
+def _is_named(arm: Arm, result: Mapping[str, Any]) -> bool | None:
+    """Tell whether the first that is shown is the culprit."""
+    if not arm.holder and not arm.lines:
+        return None
+    containers, paths, sites = (result.get(name) or [] for name in ("containers", "retention_paths", "sites"))
+    path = "".join(link["step"] for link in paths[0]["links"]) if paths else ""
+    names = [*(one["name"] for one in containers[:1]), path]
+    sources = [frame["source"] for frame in sites[0]["frames"]] if sites else []
+    if arm.holder:
+        return any(arm.holder in name for name in names)
+    return any(line in source for line in arm.lines for source in sources)
 
 
 def _mark(truth: str, verdict: str) -> Mark:
@@ -148,6 +184,12 @@ def _mark(truth: str, verdict: str) -> Mark:
     if truth == "leak":
         return Mark.RIGHT if verdict == "leak" else Mark.MISSED
     return Mark.FALSE_ALARM if verdict == "leak" else Mark.RIGHT
+
+
+def _mark_of_resources(known: str | None, rises: Sequence[str]) -> Mark:
+    if known is not None and set(rises) - {known}:
+        return Mark.FALSE_ALARM
+    return Mark.MISSED if known and known not in rises else Mark.RIGHT
 
 
 def _error_percent(arm: Arm, rate: float | None) -> float | None:

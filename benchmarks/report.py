@@ -36,6 +36,13 @@ class Summary:
     worst_error_percent: float
     worst_error_arm: str
     rates_off: int
+    culprits: int
+    """Leaks that were found and whose culprit is known."""
+    named: int
+    blamed_clean: int
+    """Clean arms of which something was blamed; where a limit was found, it is no blame."""
+    least_explained: float
+    least_explained_arm: str
     good: bool
 
 
@@ -45,6 +52,9 @@ def summary(outcomes: Sequence[Outcome]) -> Summary:
     leaks = [outcome for outcome in run if outcome.arm.truth == "leak"]
     rates = [(abs(outcome.error_percent), outcome.arm) for outcome in run if outcome.error_percent is not None]
     worst, arm = max(rates, key=lambda rate: rate[0], default=(0.0, None))
+    known = [outcome for outcome in leaks if outcome.named is not None and outcome.mark is Mark.RIGHT]
+    shares = [(one.explained_fraction, one.arm) for one in leaks if one.explained_fraction is not None]
+    least, dim = min(shares, key=lambda share: share[0], default=(0.0, None))
     off = sum(error > RATE_TOLERANCE_PERCENT for error, _ in rates)
     count = {mark: sum(outcome.mark is mark for outcome in outcomes) for mark in Mark}
     broken = count[Mark.MISSED] + count[Mark.FALSE_ALARM] + count[Mark.FAILED] + off
@@ -60,6 +70,11 @@ def summary(outcomes: Sequence[Outcome]) -> Summary:
         worst_error_percent=worst,
         worst_error_arm="" if arm is None else f"{arm.case} {arm.name}",
         rates_off=off,
+        culprits=len(known),
+        named=sum(outcome.named is True for outcome in known),
+        blamed_clean=sum(one.blamed > 0 and one.verdict != "bounded" for one in run if one.arm.truth == "clean"),
+        least_explained=least,
+        least_explained_arm="" if dim is None else f"{dim.case} {dim.name}",
         # where nothing ran, nothing is shown to be right
         good=bool(run) and not broken and count[Mark.INCONCLUSIVE] <= INCONCLUSIVE_SHARE * len(run),
     )
@@ -70,8 +85,9 @@ def print_outcomes(outcomes: Sequence[Outcome], console: Console) -> None:
     table = Table(box=None, pad_edge=False)
     for heading in ("case", "arm", "truth", "verdict", ""):
         table.add_column(heading, no_wrap=True)
-    for heading in ("growth B/call", "known", "error", "calls", "s"):
+    for heading in ("growth B/call", "known", "error", "calls", "s", "explained"):
         table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("named", no_wrap=True)
     table.add_column("remark", no_wrap=True)
     for outcome in outcomes:
         style = _STYLES[outcome.mark]
@@ -87,6 +103,8 @@ def print_outcomes(outcomes: Sequence[Outcome], console: Console) -> None:
             _error(outcome.error_percent),
             "-" if outcome.calls is None else f"{outcome.calls:,}",
             "-" if outcome.seconds is None else f"{outcome.seconds:.1f}",
+            "-" if outcome.explained_fraction is None else f"{outcome.explained_fraction:.0%}",
+            {True: "[green]yes[/]", False: "[bold red]no[/]", None: ""}[outcome.named],
             escape(outcome.remark[:60]),
         )
     console.print(table)
@@ -99,6 +117,8 @@ def print_summary(totals: Summary, console: Console) -> None:
         f"\nleaks found {totals.leaks_found}/{totals.leaks} · false alarms {totals.false_alarms}/{totals.not_leaks} · "
         f"inconclusive {totals.inconclusive}/{totals.arms} · failed {totals.failed} · left out {totals.left_out}\n"
         f"worst rate error {worst}; {totals.rates_off} over {RATE_TOLERANCE_PERCENT:.0f} %\n"
+        f"culprits named {totals.named}/{totals.culprits} · clean arms blamed {totals.blamed_clean} · "
+        f"least explained {totals.least_explained:.0%} ({totals.least_explained_arm})\n"
         f"{'[green]as promised[/]' if totals.good else '[bold red]not as promised[/]'}",
         highlight=False,
     )

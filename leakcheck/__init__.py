@@ -5,6 +5,7 @@ standard library alone. Everything dearer is loaded when it is first asked for.
 """
 
 from leakcheck._version import __version__
+from leakcheck.limited import limited
 from leakcheck.scenario import scenario
 
-__all__ = ["__version__", "scenario"]
+__all__ = ["__version__", "limited", "scenario"]

@@ -5,6 +5,7 @@ the project's default, which a scenario's own mark overrides; an override by pat
 that scenario, and beats its mark.
 """
 
+import math
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ from typing import Any
 import msgspec
 
 from leakcheck.errors import ConfigError, UsageError
+from leakcheck.explanation import Explain, KnownEntry, ResourceKind
 from leakcheck.model import Budget, Description
 from leakcheck.units import parse_growth, parse_size
 
@@ -37,6 +39,7 @@ class Said:
     jobs: int | None = None
     python: str | None = None
     output: str | None = None
+    explain: Explain | None = None
     allow_inconclusive: bool | None = None
 
 
@@ -52,9 +55,13 @@ class Override:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _File(Said):
     overrides: tuple[Override, ...] = ()
+    known: tuple[KnownEntry, ...] = ()
+    resources: Mapping[str, float | str] = field(default_factory=dict)
 
 
-_DEFAULTS = Said(time=60.0, timeout=60.0, jobs=1, output="reports", allow_inconclusive=False)
+_OFF = "off"
+_RESOURCES = {kind.replace(" ", "_"): kind for kind in ResourceKind}
+_DEFAULTS = Said(time=60.0, timeout=60.0, jobs=1, output="reports", explain=Explain.AUTO, allow_inconclusive=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +76,12 @@ class Settings:
     """Measurements side by side; never more than there are cores."""
     python: str | None
     output: Path
+    explain: Explain
     allow_inconclusive: bool
+    known: tuple[KnownEntry, ...] = ()
+    """Leaks that are accepted."""
+    resource_budgets: Mapping[str, float] = field(default_factory=dict)
+    """How many open files, threads and the like may stay of 1000 calls; what is not here is not looked at."""
     project: Said = field(default_factory=Said)
     overrides: tuple[Override, ...] = ()
     said: Said = field(default_factory=Said)
@@ -114,6 +126,7 @@ def resolve(flags: Said, *, environment: Mapping[str, str] = os.environ, folder:
     assert merged.timeout is not None
     assert merged.output is not None
     assert merged.jobs is not None
+    assert merged.explain is not None
     if not (merged.time > 0 and merged.timeout > 0):  # so that nan is refused too
         raise UsageError("--time and --timeout are seconds, more than 0")
     return Settings(
@@ -124,7 +137,14 @@ def resolve(flags: Said, *, environment: Mapping[str, str] = os.environ, folder:
         jobs=min(merged.jobs, os.cpu_count() or 1),
         python=merged.python,
         output=Path(merged.output),
+        explain=merged.explain,
         allow_inconclusive=bool(merged.allow_inconclusive),
+        known=file.known,
+        resource_budgets={
+            kind.value: float(allowed)
+            for name, kind in _RESOURCES.items()
+            if (allowed := file.resources.get(name, 0)) != _OFF
+        },
         project=file,
         overrides=file.overrides,
         said=said,
@@ -168,14 +188,28 @@ def _read_pyproject(path: Path | None) -> _File:
     if not isinstance(table, dict):
         raise ConfigError(f"{where}: is a {type(table).__name__}; it must be a table of settings")
     _refuse_unknown(table, [one.name for one in fields(_File)], where)
-    overrides = table.get("overrides")
-    for override in overrides if isinstance(overrides, list) else ():
-        if isinstance(override, dict):
-            _refuse_unknown(override, [one.name for one in fields(Override)], f"{where} overrides")
+    for key, kind in (("overrides", Override), ("known", KnownEntry)):
+        entries = table.get(key)
+        for entry in entries if isinstance(entries, list) else ():
+            if isinstance(entry, dict):
+                _refuse_unknown(entry, [one.name for one in fields(kind)], f"{where} {key}")
     try:
-        return msgspec.convert(table, _File)
+        file = msgspec.convert(table, _File)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{where}: {error}") from error
+    _refuse_unknown(file.resources, list(_RESOURCES), f"{where} resources")
+    for name, allowed in file.resources.items():
+        if allowed != _OFF and not (isinstance(allowed, float) and 0 <= allowed < math.inf):
+            raise ConfigError(
+                f"{where} resources: {name} is {allowed!r}; write how many may stay of 1000 calls, or {_OFF!r}"
+            )
+    for number, known in enumerate(file.known, 1):
+        if not known.reason.strip() or bool(known.fingerprint) == bool(known.match):
+            raise ConfigError(
+                f"{where} known, entry {number}: needs a reason, and either a fingerprint (leakcheck prints it) "
+                "or a match over the site and the path, like '*SENT*'"
+            )
+    return file
 
 
 def _refuse_unknown(table: Mapping[str, object], known: Sequence[str], where: str) -> None:

@@ -4,8 +4,21 @@ Frozen like all facts, with units in the names. A share is a part of the measure
 all of it; it may lie a little above, because each part is measured by itself.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
+
+from leakcheck.verdicts import Gate, Verdict
+
+
+class Explain(StrEnum):
+    """When a growth is explained."""
+
+    AUTO = "auto"
+    """Where memory grew, or grew over budget."""
+    ALWAYS = "always"
+    NEVER = "never"
 
 
 class FrameKind(StrEnum):
@@ -125,6 +138,34 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """What was found out about why a scenario grows; as far as the search came."""
+
+    containers: tuple[Container, ...] = ()
+    retention_paths: tuple[RetentionPath, ...] = ()
+    sites: tuple[Site, ...] = ()
+    sites_meter: SiteMeter | None = None
+    explained_fraction: float | None = None
+    """The sites' growth together, as a share of what was measured; None where no site was looked for."""
+    notes: tuple[str, ...] = ()
+    """What could not be found out, and why: sentences."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownEntry:
+    """An entry of the list of known leaks, as it stands in pyproject.toml."""
+
+    reason: str
+    fingerprint: str = ""
+    match: str = ""
+    """A pattern over the names of containers, the steps of paths and the lines of sites (`*SENT*`)."""
+    scenario: str = "*"
+    """A pattern over the ids of scenarios that it is for."""
+    expires: date | None = None
+    """The last day on which it holds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KnownLeak:
     """An accepted leak that this result has: it is measured, listed apart, and does not fail."""
 
@@ -135,3 +176,87 @@ class KnownLeak:
     share: float
     expired: str | None = None
     """The date on which the entry ran out; then it fails after all."""
+
+
+# --- what a tracer saw ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackBytes:
+    """What one stack took and still holds, in bytes of the allocator's blocks."""
+
+    frames: tuple[Frame, ...]
+    """Innermost first."""
+    bytes: float
+    blocks: float
+    native: bool = False
+    realloc: bool = False
+    """Its blocks were resized, as a list's table is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """What was taken in a window of calls and still held at its end, by stack."""
+
+    calls: int
+    stacks: tuple[StackBytes, ...]
+    other_bytes: float = 0.0
+    """Held by stacks too light to be told."""
+    before: int = 0
+    """Calls replayed in that process before the window."""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeakSite:
+    """A line that held much when one call held the most."""
+
+    bytes: float
+    share: float
+    """Of the high-water mark."""
+    frames: tuple[Frame, ...]
+    """Its heaviest stack, innermost first."""
+    stacks: int
+
+    @property
+    def frame(self) -> Frame:
+        """The line to name first, as of a Site."""
+        return frame_to_name(self.frames)
+
+
+def frame_to_name(frames: Sequence[Frame]) -> Frame:
+    """Return the innermost frame of the user's own, else the innermost of Python, else the innermost."""
+    own = (frame for frame in frames if frame.kind is FrameKind.OWN)
+    python = (frame for frame in frames if frame.kind is not FrameKind.NATIVE)
+    return next(own, None) or next(python, None) or frames[0]
+
+
+# --- what else rises ------------------------------------------------------------------------------
+
+
+class ResourceKind(StrEnum):
+    """What is counted beside memory."""
+
+    OPEN_FILES = "open files"
+    """Sockets and pipes included."""
+    THREADS = "threads"
+    CHILD_PROCESSES = "child processes"
+    ASYNCIO_TASKS = "asyncio tasks"
+    UNCOLLECTABLE_OBJECTS = "uncollectable objects"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """Something that is counted, and rises with the calls. Counts are exact; the bounds tell how regularly it rises."""
+
+    kind: ResourceKind
+    per_1000_calls: float
+    low: float
+    high: float
+    budget_per_1000_calls: float
+    verdict: Verdict
+    gate: Gate
+    count: int = 0
+    """How many there were at the last reading."""
+    named: tuple[Named, ...] = ()
+    """What they are, the most frequent first."""

@@ -3,16 +3,21 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date
 
 import msgspec
 
-from leakcheck.analysis.growth import estimate_growth, rate_of, settled_after
+from leakcheck.analysis.explained import explained, is_to_be_explained
+from leakcheck.analysis.growth import estimate_growth, rate_of, rate_until, settled_after
 from leakcheck.analysis.latency import summarize_latency
 from leakcheck.analysis.patience import Patience, is_settled, next_step
 from leakcheck.analysis.progress import Progress
+from leakcheck.analysis.resources import are_settled, gate_resources, is_enough, judge_resources, with_names
 from leakcheck.analysis.shape import Shape, shape_of
 from leakcheck.analysis.verdict import gate, holder_with_limit, judge
 from leakcheck.engine import Worker, WorkerFailed
+from leakcheck.explain import Case, explain
+from leakcheck.explanation import Named
 from leakcheck.model import (
     Block,
     Budget,
@@ -40,6 +45,8 @@ class _GrowthPass:
     latencies_ns: tuple[int, ...] = ()
     shape: Shape | None = None
     bounded_by: Limited | None = None
+    named: Mapping[str, tuple[Named, ...]] = field(default_factory=dict)
+    """What rises beside memory, by its kind."""
     stopped_by: str | None = None
     cpu_seconds: float | None = None
     trouble: Trouble | None = None
@@ -53,11 +60,21 @@ def measure(task: Task, watch: Watch) -> Result:
     if task.measure_peak and growth_pass.trouble is None:
         watch(task.scenario, "peak", growth_pass.progress)
         peak, peak_trouble, capture = _measure_peak(task)
-    return replace(
-        _judged(task, growth_pass, peak, peak_trouble),
-        capture=capture,
-        duration_seconds=time.monotonic() - began,
-    )
+    result = replace(_judged(task, growth_pass, peak, peak_trouble), capture=capture)
+    if result.growth is not None and is_to_be_explained(result, task.settings.explain):
+        settled = result.settled_after_calls
+        case = Case(
+            bytes_per_1000_calls=result.growth.bytes_per_1000_calls
+            if settled is None
+            else rate_until(result.readings, settled),
+            meter=result.growth.meter,
+            seconds_per_call=growth_pass.progress.seconds_per_call,
+            is_bounded=result.verdict is Verdict.BOUNDED,
+            settled_after_calls=settled,
+        )
+        explanation = explain(task, case, lambda doing: watch(task.scenario, doing, growth_pass.progress))
+        result = explained(result, explanation, task.settings.known, date.today())
+    return replace(result, duration_seconds=time.monotonic() - began)
 
 
 def _judged(task: Task, seen: _GrowthPass, peak: PeakReading | None, peak_trouble: Trouble | None) -> Result:
@@ -76,6 +93,8 @@ def _judged(task: Task, seen: _GrowthPass, peak: PeakReading | None, peak_troubl
     peak_died = peak_trouble is not None and peak_trouble.kind != "missing" and budget.peak_bytes is not None
     if seen.trouble is not None or (peak_died and said is not Gate.OVER):
         said = Gate.ERROR
+    risen = judge_resources(seen.progress.readings, task.settings.resource_budgets)
+    said, failures = gate_resources(said, failures, risen)
     same_options = task.options_for(Pass.GROWTH) == task.options_for(Pass.PEAK)
     dear_calls = () if peak is None or same_options else peak.latencies_ns
     return Result(
@@ -94,6 +113,7 @@ def _judged(task: Task, seen: _GrowthPass, peak: PeakReading | None, peak_troubl
         stopped_by=seen.stopped_by,
         trouble=seen.trouble,
         peak_trouble=peak_trouble,
+        resources=with_names(risen, seen.named),
         lesson=scenario.lesson,
         growth_options=task.options_for(Pass.GROWTH),
         peak_options=task.options_for(Pass.PEAK),
@@ -113,7 +133,9 @@ def _measure_growth(task: Task, watch: Watch) -> _GrowthPass:
             worker.start()
             _take(seen, worker.ask({"kind": "first"}, during="call 1"))
             budget = task.settings.budget(task.scenario)
-            _replay(seen, worker, patience, budget, lambda: watch(task.scenario, "growth", seen.progress))
+            allowed = task.settings.resource_budgets
+            _replay(seen, worker, patience, budget, allowed, lambda: watch(task.scenario, "growth", seen.progress))
+            _name(seen, worker, allowed)
             _weigh(seen, worker)
             worker.finish()
             seen.cpu_seconds = worker.cpu_seconds
@@ -124,13 +146,21 @@ def _measure_growth(task: Task, watch: Watch) -> _GrowthPass:
     return seen
 
 
-def _replay(seen: _GrowthPass, worker: Worker, patience: Patience, budget: Budget, watch: Callable[[], None]) -> None:
+def _replay(
+    seen: _GrowthPass,
+    worker: Worker,
+    patience: Patience,
+    budget: Budget,
+    allowed: Mapping[str, float],
+    watch: Callable[[], None],
+) -> None:
     """Replay block after block until the shape is clear, or calls or time are used up."""
     while True:
         step = next_step(seen.progress, patience)
-        if step is None:
+        enough = is_enough(seen.progress.readings, allowed)
+        if step is None or enough:
             seen.shape = shape_of(seen.progress, final=True)
-            if not seen.shape.flat:
+            if not seen.shape.flat and not enough:
                 used_up = patience.calls is not None and seen.progress.calls >= patience.calls
                 seen.stopped_by = "calls" if used_up else "time"
             return
@@ -149,7 +179,8 @@ def _replay(seen: _GrowthPass, worker: Worker, patience: Patience, budget: Budge
         _take(seen, answer)
         watch()
         seen.shape = shape_of(seen.progress)
-        if is_settled(seen.shape, rate_of(seen.shape), seen.progress, budget):
+        rate = rate_of(seen.shape)
+        if is_settled(seen.shape, rate, seen.progress, budget) and are_settled(seen.progress, allowed):
             return
 
 
@@ -157,6 +188,14 @@ def _take(seen: _GrowthPass, answer: Mapping[str, object]) -> None:
     block = msgspec.convert(answer["block"], Block)
     seen.progress = seen.progress.after(block)
     seen.latencies_ns += block.latencies_ns
+
+
+def _name(seen: _GrowthPass, worker: Worker, allowed: Mapping[str, float]) -> None:
+    """Ask what the open files, threads and the like are, where they rise: that process has them all at hand."""
+    risen = [resource.kind.value for resource in judge_resources(seen.progress.readings, allowed)]
+    if risen:
+        answer = worker.ask({"kind": "name", "resources": risen}, during="the naming of what rises")
+        seen.named = msgspec.convert(answer["resources"], dict[str, tuple[Named, ...]])
 
 
 def _weigh(seen: _GrowthPass, worker: Worker) -> None:
@@ -169,7 +208,7 @@ def _weigh(seen: _GrowthPass, worker: Worker) -> None:
     cost = max(seen.progress.seconds_per_call, 1e-9)
     calls = max(1, int(min(seen.progress.calls * _WEIGHED_SHARE, _LONGEST_WEIGHING_SECONDS / cost)))
     answer = worker.ask(
-        {"kind": "weigh", "calls": calls}, during="the search for limits", extra_seconds=3 * calls * cost
+        {"kind": "weigh", "calls": calls}, during="the search for limits", extra_seconds=6 * calls * cost
     )
     seen.bounded_by = holder_with_limit(growth, msgspec.convert(answer["found"], list[Limited]))
 

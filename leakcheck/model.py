@@ -9,29 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from leakcheck.explanation import Container, KnownEntry, KnownLeak, Resource, RetentionPath, Site, SiteMeter, StackBytes
 from leakcheck.scenario import OptionValue, scenario_id
+from leakcheck.verdicts import Gate as Gate
+from leakcheck.verdicts import Verdict as Verdict
 
 SCHEMA = "leakcheck.run/1"
 """The run document's schema. A field may be added under the same number; one that is taken away
 or changes its meaning makes 2, and this comment then says what 1 looked like."""
-
-
-class Verdict(StrEnum):
-    """What the code does."""
-
-    CLEAN = "clean"
-    LEAK = "leak"
-    BOUNDED = "bounded"
-    INCONCLUSIVE = "inconclusive"
-
-
-class Gate(StrEnum):
-    """What the team allows."""
-
-    WITHIN = "within"
-    OVER = "over"
-    INCONCLUSIVE = "inconclusive"
-    ERROR = "error"
 
 
 class Meter(StrEnum):
@@ -82,6 +67,12 @@ class Readings:
     rss_bytes: tuple[int, ...] = ()
     open_files: tuple[int, ...] = ()
     threads: tuple[int, ...] = ()
+    children: tuple[int, ...] = ()
+    """Child processes, those that ended and were never waited for included."""
+    tasks: tuple[int, ...] = ()
+    """asyncio tasks that are not done; 0 where asyncio is not loaded."""
+    uncollectable: tuple[int, ...] = ()
+    """Objects in `gc.garbage`."""
 
     @property
     def heap_bytes(self) -> tuple[int, ...]:
@@ -141,6 +132,8 @@ class PeakReading:
 
     peak_bytes: int
     latencies_ns: tuple[int, ...]
+    stacks: tuple[StackBytes, ...] = ()
+    """What held the most when the most was held, in bytes as they were requested; the heaviest forty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,7 +194,7 @@ class Result:
     verdict: Verdict
     gate: Gate
     failures: tuple[str, ...]
-    """The budgets that are broken, by name: growth, peak."""
+    """The budgets that are broken, by name: growth, peak, or the kind of a resource."""
     budget: Budget
     growth: Growth | None = None
     peak_bytes: int | None = None
@@ -213,6 +206,18 @@ class Result:
     """What ended the growth pass before the verdict was sure: calls, time; else None."""
     trouble: Trouble | None = None
     peak_trouble: Trouble | None = None
+    containers: tuple[Container, ...] = ()
+    retention_paths: tuple[RetentionPath, ...] = ()
+    sites: tuple[Site, ...] = ()
+    sites_meter: SiteMeter | None = None
+    explained_fraction: float | None = None
+    """The sites' growth together, as a share of the measured growth; None where none was looked for."""
+    explain_notes: tuple[str, ...] = ()
+    """What could not be explained, and why."""
+    known: tuple[KnownLeak, ...] = ()
+    """The accepted leaks that this growth consists of."""
+    resources: tuple[Resource, ...] = ()
+    """What else rises with the calls: open files, threads and the like; none where all stand still."""
     lesson: str = ""
     growth_options: Mapping[str, OptionValue] = field(default_factory=dict)
     peak_options: Mapping[str, OptionValue] = field(default_factory=dict)
@@ -259,6 +264,8 @@ class Run:
     command: tuple[str, ...]
     environment: Environment | None
     results: tuple[Result, ...] = ()
+    known_unseen: tuple[KnownEntry, ...] = ()
+    """The entries of the list of known leaks that were looked for and did not occur."""
     finished: bool = False
     """False in a document that an interrupt or a crash left behind."""
     duration_seconds: float = 0.0

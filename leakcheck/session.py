@@ -15,6 +15,7 @@ from threading import Event
 from typing import Protocol
 
 from leakcheck import __version__, store
+from leakcheck.analysis.known import unseen_entries
 from leakcheck.analysis.progress import Progress
 from leakcheck.config import Settings
 from leakcheck.errors import ExitCode, StoreError, worst
@@ -120,7 +121,8 @@ def run(request: Request, observer: Observer | None = None) -> Outcome:
             observer.measured(result)
     except KeyboardInterrupt:
         return _saved(replace(outcome, interrupted=True), clock)
-    return _saved(replace(outcome, run=replace(outcome.run, finished=True)), clock)
+    unseen = unseen_entries(request.settings.known, outcome.run.results)
+    return _saved(replace(outcome, run=replace(outcome.run, finished=True, known_unseen=unseen)), clock)
 
 
 def _measured(tasks: Sequence[Task], jobs: int, observer: Observer) -> Iterator[tuple[int, Result]]:

@@ -9,6 +9,7 @@ from leakcheck.analysis.progress import Progress
 from leakcheck.config import Settings
 from leakcheck.engine import Surroundings
 from leakcheck.find import surroundings_of
+from leakcheck.lending import lent_packages
 from leakcheck.model import Description
 from leakcheck.plan import Pass, Plan
 from leakcheck.scenario import OptionValue
@@ -50,6 +51,7 @@ class Task:
             setup=self.setup,
             capture_path=None if capture is None else str(capture.resolve()),
             tracer=tracer,
+            lent_packages=lent_packages() if work in (Pass.PEAK, Pass.SITES) else None,
         )
 
     @property

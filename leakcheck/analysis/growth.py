@@ -58,6 +58,16 @@ def settled_after(progress: Progress, shape: Shape) -> int | None:
     return int(grown.calls[(grown.values >= floor).argmax()])
 
 
+def rate_until(readings: Readings, calls: int) -> float:
+    """Return the bytes per 1000 calls that memory grew by until it stood still after so many calls."""
+    heap = readings.heap_bytes or readings.python_bytes
+    risen = [(at, held) for at, held in zip(readings.calls, heap, strict=False) if at <= calls]
+    if len(risen) < 2:
+        return 0.0
+    (first, before), (last, after) = risen[0], risen[-1]
+    return CALLS_PER_RATE * (after - before) / max(last - first, 1)
+
+
 def _rate(readings: Readings, column: tuple[int, ...], since: float) -> float | None:
     if not column:
         return None

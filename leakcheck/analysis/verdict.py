@@ -11,17 +11,32 @@ _WIDEST_CLEAN_BYTES_PER_1000_CALLS = 32_000
 _EXPLAINED = 0.9
 """Share of the growth that a container with a limit must account for, to be its whole cause."""
 
+_FILLED_ALL_ALONG = 0.5
+"""Share of what it would hold, had it filled at its present rate from the first call on. One that is
+emptied every thousand calls rises steeply in between, and explains nothing of what stays."""
+
+_LIMIT_OUT_OF_REACH_CALLS, _LIMIT_OUT_OF_REACH_BYTES = 1_000_000, 1024**3
+"""A limit that is further away than both is none: `deque(maxlen=10**9)`."""
+
 
 def holder_with_limit(growth: Growth, limited: Sequence[Limited]) -> Limited | None:
     """Return the container whose filling is the growth; None where what is left over could leak.
 
     Several may fill at once: then the one that fills last is returned, when together they explain it.
     """
-    filling = [found for found in limited if found.bytes_per_1000_calls > 0]
+    filling = [found for found in limited if found.bytes_per_1000_calls > 0 and _ends_it(found, growth.calls)]
     explained = sum(found.bytes_per_1000_calls for found in filling)
     if not filling or explained < _EXPLAINED * growth.bytes_per_1000_calls:
         return None
     return max(filling, key=lambda found: found.calls_until_full)
+
+
+def _ends_it(found: Limited, calls: int) -> bool:
+    """Tell whether a container has been filling since the beginning, and will be full some day."""
+    if found.length < _FILLED_ALL_ALONG * found.length_per_call * calls:
+        return False
+    full_bytes = found.limit * found.bytes_per_entry
+    return found.calls_until_full <= _LIMIT_OUT_OF_REACH_CALLS or full_bytes <= _LIMIT_OUT_OF_REACH_BYTES
 
 
 def judge(shape: Shape, growth: Growth, *, bounded: bool) -> Verdict:

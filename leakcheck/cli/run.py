@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from leakcheck.cli.options import Expression, Options, Python, Targets, parse_options
+from leakcheck.explanation import Explain
 
 
 def run(
@@ -41,6 +42,13 @@ def run(
     measure_peak: Annotated[
         bool, typer.Option("--peak-pass/--no-peak", help="Trace one call for its peak; --no-peak leaves it out.")
     ] = True,
+    explain: Annotated[
+        Explain | None,
+        typer.Option(
+            "--explain",
+            help="Say why it grows: where memory grew or went over budget, always, never. \\[default: auto]",
+        ),
+    ] = None,
     json: Annotated[
         str | None,
         typer.Option("--json", metavar="FILE", help="Write the run document there too; - for standard output."),
@@ -85,6 +93,7 @@ def run(
             jobs=jobs,
             python=python,
             output=output,
+            explain=explain,
             allow_inconclusive=allow_inconclusive,
         )
     )

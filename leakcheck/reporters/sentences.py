@@ -16,7 +16,7 @@ def sentences(result: Result) -> Iterator[str]:
             return
     growth, budget = result.growth, result.budget.growth_bytes_per_1000_calls
     if growth is not None and result.verdict is Verdict.LEAK:
-        relation = "over" if "growth" in result.failures else "within"
+        relation = "over" if growth.low > budget else "within"
         rate = format_size_beside(growth.bytes_per_1000_calls, budget)
         yield (
             f"{name}: memory grows by {rate} per 1000 calls, {relation} the budget of "
@@ -73,6 +73,12 @@ def _bounded(result: Result, growth: Growth) -> str:
         until = "" if result.settled_after_calls is None else f" until about call {result.settled_after_calls:,}"
         return f"memory grew{until} and has stood still since. Looked at {growth.calls:,} calls."
     ends = format_size(holder.limit * holder.bytes_per_entry)
+    if result.settled_after_calls is not None:
+        return (
+            f"memory grew until about call {result.settled_after_calls:,} and has stood still since: "
+            f"{plain(holder.name)}, {plain(holder.kind)}, stopped at {holder.length:,}. "
+            f"Looked at {growth.calls:,} calls."
+        )
     return (
         f"memory grows by {format_size(growth.bytes_per_1000_calls)} per 1000 calls now, but what grows has a limit: "
         f"{plain(holder.name)}, {plain(holder.kind)}, holds {holder.length:,} and is full at {holder.limit:,}, "

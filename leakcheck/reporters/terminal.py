@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from leakcheck.model import Environment, Gate, Growth, Latency, Result, Run, Verdict
+from leakcheck.reporters.causes import causes, notes, unseen_words
 from leakcheck.reporters.plain import plain
 from leakcheck.reporters.sentences import missing_meters, peak_left_out, sentences
 from leakcheck.units import format_duration, format_size
@@ -45,6 +46,10 @@ def render_run(run: Run, folder: Path | None = None, *, columns: int = _ROOM_FOR
         for line in sentences(result):
             told = True
             yield Text(line, style="" if result.gate is Gate.WITHIN else "bold")
+        yield from _causes(result)
+        for line in notes(result):
+            told = True
+            yield Text(line)
         yield from _details(result)
     if any(peak_left_out(result) for result in run.results):
         told = True
@@ -52,6 +57,9 @@ def render_run(run: Run, folder: Path | None = None, *, columns: int = _ROOM_FOR
             "The peaks were left out: there is no memray in the measured Python. Add it with: pip install memray"
         )
     for line in dict.fromkeys(filter(None, map(missing_meters, run.results))):
+        told = True
+        yield Text(line)
+    for line in map(unseen_words, run.known_unseen):
         told = True
         yield Text(line)
     if told:
@@ -107,12 +115,26 @@ def growth_words(growth: Growth | None) -> str:
 
 
 def gate_words(result: Result) -> str:
-    """Return the gate's answer, and the budgets that are broken."""
-    return plain(f"{result.gate}  {', '.join(result.failures)}".rstrip())
+    """Return the gate's answer, and the budgets that are broken, or that a known leak would break."""
+    forgiven = result.gate is Gate.WITHIN and any(leak.expired is None for leak in result.known)
+    return plain(f"{result.gate}  {'known leak' if forgiven else ', '.join(result.failures)}".rstrip())
 
 
 def _latency(latency: Latency | None) -> str:
     return "-" if latency is None else format_duration(latency.p50)
+
+
+def _causes(result: Result) -> Iterator[RenderableType]:
+    rows = list(causes(result))
+    if not rows:
+        return
+    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_column(overflow="fold")
+    for row in rows:
+        table.add_row(Text(row.label), Text(row.where), Text(row.what))
+    yield Padding(table, (0, 0, 0, 2))
 
 
 def _details(result: Result) -> Iterator[RenderableType]:

@@ -1,4 +1,4 @@
-"""The exact meters: live bytes, blocks, resident pages, open files and threads, untraced.
+"""The exact meters: live bytes, blocks, resident pages, and what is counted beside memory; untraced.
 
 Python's live bytes are what pymalloc has handed out (`_PyObject_DebugMallocStats`), native bytes
 what glibc's malloc has (`mallinfo2`). pymalloc takes its arenas from mmap, so no byte counts
@@ -10,9 +10,10 @@ by itself.
 import ctypes
 import os
 import sys
-import threading
 from array import array
 from collections.abc import Callable, Collection
+
+from leakcheck.worker import counts
 
 CAPACITY = 2048
 """Readings that one block may have."""
@@ -99,24 +100,6 @@ def _rss_bytes() -> Read | None:
     return read
 
 
-def _open_files() -> Read | None:
-    if not os.path.isdir("/proc/self/fd"):
-        return None
-
-    def read() -> int:
-        # no list of them: one that is longer each time is a trace in malloc
-        with os.scandir("/proc/self/fd") as entries:
-            return sum(1 for _ in entries) - 1  # the listing opens one itself
-
-    return read
-
-
-def _threads() -> Read:
-    if not os.path.isdir("/proc/self/task"):
-        return threading.active_count
-    return lambda: os.stat("/proc/self/task").st_nlink - 2
-
-
 class Meters:
     """All meters of this platform, and the arrays that a block's readings are written into."""
 
@@ -126,8 +109,11 @@ class Meters:
             "native_bytes": _native_bytes() if "native" in allowed else None,
             "blocks": sys.getallocatedblocks,
             "rss_bytes": _rss_bytes() if "rss" in allowed else None,
-            "open_files": _open_files(),
-            "threads": _threads(),
+            "open_files": counts.open_files(),
+            "threads": counts.threads(),
+            "children": counts.children(),
+            "tasks": counts.tasks(),
+            "uncollectable": counts.uncollectable(),
         }
         # full size now: watching must not allocate
         self._calls = array("q", bytes(8 * CAPACITY))
@@ -139,10 +125,10 @@ class Meters:
         """Forget the last block's readings; their room is used again."""
         self._rows[0] = 0
 
-    def read(self, counts: "array[int]") -> None:
-        """Take one reading; `counts` holds the calls so far in its first place."""
+    def read(self, done: "array[int]") -> None:
+        """Take one reading; `done` holds the calls so far in its first place."""
         rows = self._rows
-        self._calls[rows[0]] = counts[0]
+        self._calls[rows[0]] = done[0]
         for _, read, column in self._meters:
             column[rows[0]] = read()
         rows[0] += 1

@@ -4,18 +4,22 @@ from time import perf_counter_ns
 
 from leakcheck.plan import Plan
 from leakcheck.worker.channel import Channel
+from leakcheck.worker.lent import borrow_memray
 from leakcheck.worker.load import Call, Subject
 from leakcheck.worker.settle import settle
+from leakcheck.worker.sites.captures import holdings
+from leakcheck.worker.sites.stacks import written
 from leakcheck.worker.trouble import describe_trouble
 
 _MOST_SAMPLES = 20
 _SAMPLING_NS = 1_500_000_000
+_MOST_STACKS = 40
 
 
 def serve_peak(plan: Plan, channel: Channel) -> None:
-    """Warm up, time a few calls untraced, trace one, and answer the high-water mark."""
+    """Warm up, time a few calls untraced, trace one, and answer the high-water mark and the stacks that made it."""
     try:
-        import memray
+        memray = borrow_memray(plan.lent_packages)
     except ImportError as error:
         channel.send("trouble", trouble=describe_trouble(error, "missing"))
         return
@@ -35,8 +39,10 @@ def serve_peak(plan: Plan, channel: Channel) -> None:
         ):
             call()
         with memray.FileReader(plan.capture_path) as reader:
-            peak_bytes = sum(record.size for record in reader.get_high_watermark_allocation_records())
-        channel.send("peak", peak_bytes=peak_bytes, latencies_ns=latencies)
+            records = list(reader.get_high_watermark_allocation_records(merge_threads=True))
+            stacks, _ = written(holdings(records, mapped=True, held=False), most=_MOST_STACKS)
+        peak_bytes = sum(record.size for record in records)
+        channel.send("peak", peak_bytes=peak_bytes, latencies_ns=latencies, stacks=stacks)
         subject.close()
     except BaseException as error:
         channel.send("trouble", trouble=describe_trouble(error, "raised" if calls else "setup", call=calls or None))

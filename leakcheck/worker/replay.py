@@ -8,11 +8,12 @@ from typing import Any
 
 from leakcheck.plan import Plan
 from leakcheck.worker.channel import Channel
-from leakcheck.worker.limits import weigh_limited
 from leakcheck.worker.load import Call, Subject
 from leakcheck.worker.meters import CAPACITY, Meters
+from leakcheck.worker.resources import make_room_for_files, name_resources, snapshot
 from leakcheck.worker.settle import set_aside, settle
 from leakcheck.worker.trouble import describe_trouble
+from leakcheck.worker.weigh import weigh_limited
 
 SECONDS = ("replay_seconds", "settle_seconds", "set_aside_seconds")
 """What a block says of where its time went."""
@@ -106,12 +107,13 @@ class Replay:
 
 def serve_growth(plan: Plan, channel: Channel) -> None:
     """Set up, then replay what the engine asks for until it says finish."""
+    make_room_for_files()
     meters = Meters(plan.meters)
     began = perf_counter()
     subject = Subject(plan)
     set_up = perf_counter()
     channel.send("ready", setup_seconds=set_up - began)
-    replay = None
+    replay, emptied, there_before = None, False, {}
     while (request := channel.receive()) is not None:
         kind = request.pop("kind")
         try:
@@ -119,14 +121,21 @@ def serve_growth(plan: Plan, channel: Channel) -> None:
                 subject.close()
                 return
             if replay is None:
+                there_before = snapshot()
                 first_began = perf_counter()
                 replay = Replay(subject.first_call(), meters)
                 replay.first(channel, perf_counter() - first_began)
+            elif kind == "name":
+                channel.send("named", resources=name_resources(request["resources"], there_before))
             elif kind == "weigh":
-                channel.send("limited", found=weigh_limited(replay.plain, request["calls"], meters.heap))
+                found = weigh_limited(replay.plain, request["calls"], meters.heap)
+                emptied = bool(found)
+                channel.send("limited", found=found)
             else:
                 replay.block(channel, **request)
         except BaseException as error:  # the user's code may raise anything, SystemExit included
+            if kind == "finish" and emptied:
+                return  # a tear-down that misses what was emptied is our doing
             at = "teardown" if kind == "finish" else "raised"
             call = None if at == "teardown" else (replay.calls + 1 if replay is not None else 1)
             trouble = describe_trouble(error, at, call=call)

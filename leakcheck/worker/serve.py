@@ -3,6 +3,7 @@
 import atexit
 import ctypes
 import faulthandler
+import importlib
 import os
 import signal
 import sys
@@ -10,6 +11,15 @@ import sys
 from leakcheck.plan import Pass, Plan
 from leakcheck.worker.channel import Channel
 from leakcheck.worker.trouble import describe_trouble
+
+# by name: whatever is loaded is measured, so each pass loads its own and no other
+_WORK = {
+    Pass.DESCRIBE: ("leakcheck.worker.describe", "serve_describe"),
+    Pass.GROWTH: ("leakcheck.worker.replay", "serve_growth"),
+    Pass.PEAK: ("leakcheck.worker.peak", "serve_peak"),
+    Pass.HOLD: ("leakcheck.worker.hold.serve", "serve_hold"),
+    Pass.SITES: ("leakcheck.worker.sites.serve", "serve_sites"),
+}
 
 
 def _die_with_parent() -> None:
@@ -30,12 +40,8 @@ def serve(socket_path: str) -> int:
         return 1
     plan = Plan(**{**message["plan"], "work": Pass(message["plan"]["work"])})
     try:
-        if plan.work is Pass.PEAK:
-            from leakcheck.worker.peak import serve_peak as work
-        elif plan.work is Pass.DESCRIBE:
-            from leakcheck.worker.describe import serve_describe as work
-        else:
-            from leakcheck.worker.replay import serve_growth as work
+        module, function = _WORK[plan.work]
+        work = getattr(importlib.import_module(module), function)
         work(plan, channel)
     except BaseException as error:
         channel.send("trouble", trouble=describe_trouble(error, "setup"))

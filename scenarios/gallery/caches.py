@@ -7,8 +7,11 @@ them apart is the limit, or patience.
 import itertools
 import re
 import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 
+from leakcheck import limited
 from leakcheck.scenario import scenario
 
 NUMBERS = itertools.count()
@@ -87,3 +90,63 @@ def weak_value_dictionary() -> None:
     """Register a session weakly: the registry forgets it with the call."""
     session = Session()
     SESSIONS[next(NUMBERS)] = session
+
+
+class Pages:
+    """A cache of one's own with a limit: the oldest page goes when there are too many."""
+
+    def __init__(self, maxsize: int) -> None:
+        self.maxsize = maxsize
+        self.pages: OrderedDict[int, bytes] = OrderedDict()
+
+    def add(self, number: int, page: bytes) -> None:
+        """Keep a page."""
+        self.pages[number] = page
+        if len(self.pages) > self.maxsize:
+            self.pages.popitem(last=False)
+
+
+class HoardedPages(Pages):
+    """The look-alike: it has the number, and nobody looks at it."""
+
+    def add(self, number: int, page: bytes) -> None:
+        """Keep a page."""
+        self.pages[number] = page
+
+
+class ShelvedPages:
+    """A cache that counts in shelves of ten, and keeps its limit where nobody would look for it."""
+
+    def __init__(self, shelves: int) -> None:
+        self._room = (shelves,)
+        self._shelves: dict[int, list[bytes]] = {}
+
+    def add(self, number: int, page: bytes) -> None:
+        """Keep a page."""
+        self._shelves.setdefault(number // 10, []).append(page)
+        if len(self._shelves) > self._room[0]:
+            del self._shelves[next(iter(self._shelves))]
+
+
+limited(ShelvedPages, entries="_shelves", limit=lambda cache: cache._room[0])
+
+
+@scenario
+def own_cache_with_maxsize() -> Iterator[Callable[[], None]]:
+    """Fill a cache of one's own; it is far from full when the replay ends."""
+    pages = Pages(maxsize=40_000)
+    yield lambda: pages.add(next(NUMBERS), bytes(400))
+
+
+@scenario
+def own_cache_that_ignores_maxsize() -> Iterator[Callable[[], None]]:
+    """Fill the look-alike: a number that is called maxsize is no limit."""
+    pages = HoardedPages(maxsize=40_000)
+    yield lambda: pages.add(next(NUMBERS), bytes(400))
+
+
+@scenario
+def own_cache_taught() -> Iterator[Callable[[], None]]:
+    """Fill a cache whose limit only `limited(...)` tells."""
+    pages = ShelvedPages(shelves=4000)
+    yield lambda: pages.add(next(NUMBERS), bytes(400))

@@ -24,10 +24,12 @@ class Floor:
 
 
 # `leakcheck` is the package's own __init__: it is imported in the measured process, so it is a word
-WORDS = frozenset({"leakcheck", "_version", "errors", "explanation", "model", "plan", "scenario", "units"})
+WORDS = frozenset(
+    {"leakcheck", "_version", "errors", "explanation", "limited", "model", "plan", "scenario", "units", "verdicts"}
+)
 THOUGHT = frozenset({"analysis"})
 WORKER = frozenset({"worker"})
-EDGES = frozenset({"engine", "inbox", "store", "config", "discover", "select", "reporters"})
+EDGES = frozenset({"engine", "inbox", "lending", "store", "config", "discover", "select", "reporters"})
 ROAD = frozenset({"session", "measure", "explain", "task", "find"})
 DOORS = frozenset({"__main__", "cli", "pytest_plugin", "django"})
 
@@ -45,8 +47,9 @@ FLOORS = (
 )
 
 EXCEPTIONS: Mapping[str, frozenset[str]] = {
-    # the one pass that traces
+    # the passes that trace
     "leakcheck.worker.peak": frozenset({"memray"}),
+    "leakcheck.worker.lent": frozenset({"memray"}),
     # the worker's package alone, to find the path that it is started by; and what takes its answers apart
     "leakcheck.engine": frozenset({"leakcheck.worker", "leakcheck.inbox"}),
 }

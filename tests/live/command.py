@@ -102,11 +102,12 @@ class Leakcheck:
         )
 
     def run(self, *arguments: str, environment: Mapping[str, str] | None = None) -> Ran:
-        """Run `leakcheck run …` without the peak pass, to its end. Name `--peak-pass` where it is wanted."""
+        """Run `leakcheck run …` without the peak and explain passes, to its end. Name `--peak-pass`, `--explain=auto` where wanted."""
         return self.finish(
             self.start(
                 "run",
                 "--no-peak",
+                "--explain=never",
                 f"--output={self.output}",
                 f"--json={self._json}",
                 *arguments,

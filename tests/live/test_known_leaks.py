@@ -10,7 +10,7 @@ import pytest
 from leakcheck import session
 from leakcheck.config import Said, resolve
 from leakcheck.errors import ExitCode
-from leakcheck.measure import Task
+from leakcheck.task import Task
 from leakcheck.model import Gate, Meter, Result, Verdict
 from leakcheck.plan import Pass, Plan
 from leakcheck.scenario import parse_target

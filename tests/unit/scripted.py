@@ -5,7 +5,7 @@ does, and only what answers is made up. Time is made up too, so nothing here wai
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from threading import Event
 from typing import Any, Self
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from leakcheck.config import Said, resolve
 from leakcheck.engine import WorkerFailed
+from leakcheck.explanation import Explain
 from leakcheck.measure import measure
 from leakcheck.model import Description, Limited, Result, Trouble
 from leakcheck.task import Task
@@ -61,6 +62,10 @@ class Script:
     seconds_per_reading: float = 0.0003
     limited: Sequence[Limited] = ()
     """What a search for filling containers finds."""
+    counted: Mapping[str, Column] = field(default_factory=dict)
+    """Open files, threads and the like, by the column's name; none where the platform does not tell."""
+    named: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    """What is said when it is asked what they are."""
     fails_after: int | None = None
     """The call after which the next one raises."""
 
@@ -86,6 +91,8 @@ class ScriptedWorker:
         """Answer as the worker does: the first call alone, a block of windows, or a search for limits."""
         if message["kind"] == "first":
             return {"block": self._block(windows=0, calls_per_window=1, first=True)}
+        if message["kind"] == "name":
+            return {"resources": {kind: self._script.named.get(kind, []) for kind in message["resources"]}}
         if message["kind"] == "weigh":
             return {"found": [asdict(found) for found in self._script.limited]}
         windows = min(message["windows"], CAPACITY)
@@ -125,6 +132,7 @@ class ScriptedWorker:
             "native_bytes": [] if exact is None else [_PROGRAM_BYTES] * len(calls),
             "blocks": _whole(script.blocks(calls)),
             "rss_bytes": _whole(pages),
+            **{name: _whole(column(calls)) for name, column in script.counted.items()},
         }
 
 
@@ -140,7 +148,7 @@ def simulate(
     said = Said(growth=growth, calls=calls, time=seconds)
     task = Task(
         scenario=Description(target="scripted.py::scripted", name="scripted"),
-        settings=resolve(said, environment={}, folder=Path("/")),
+        settings=resolve(replace(said, explain=Explain.NEVER), environment={}, folder=Path("/")),
         options={},
         setup=None,
         measure_peak=False,

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from leakcheck.config import DEFAULT_GROWTH_BUDGET, Said, Settings, resolve
 from leakcheck.errors import ConfigError, UsageError
+from leakcheck.explanation import Explain, KnownEntry
 from leakcheck.model import Description
 from leakcheck.units import parse_growth
 
@@ -210,3 +212,35 @@ def test_a_wrong_budget_in_an_override_is_refused_even_where_it_matches_nothing(
 def test_one_call_and_a_moment_are_enough(settings: Resolve) -> None:
     least = settings(flags=Said(calls=1, time=0.001, timeout=0.001))
     assert (least.calls, least.time_seconds, least.timeout_seconds) == (1, 0.001, 0.001)
+
+
+KNOWN = '[[tool.leakcheck.known]]\nreason = "ticket 12"\n'
+
+
+def test_known_leaks_are_read_with_their_day_of_expiry(settings: Resolve) -> None:
+    (entry,) = settings(f'\n{KNOWN}match = "*SENT*"\nscenario = "news*"\nexpires = 2027-01-31\n').known
+    assert entry == KnownEntry(reason="ticket 12", match="*SENT*", scenario="news*", expires=date(2027, 1, 31))
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        (KNOWN, "either a fingerprint"),
+        (f'{KNOWN}match = "a"\nfingerprint = "b"\n', "either a fingerprint"),
+        ('[[tool.leakcheck.known]]\nreason = " "\nmatch = "a"\n', "needs a reason"),
+        ('[[tool.leakcheck.known]]\nmatch = "a"\n', "reason"),
+        (f'{KNOWN}mach = "a"\n', "did you mean match?"),
+        (f'{KNOWN}match = "a"\nexpires = "soon"\n', "expires"),
+        ('explain = "sometimes"\n', "explain"),
+    ],
+)
+def test_a_known_leak_that_cannot_be_used_is_refused_by_name(settings: Resolve, table: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said.replace("?", r"\?")):
+        settings(f"\n{table}")
+
+
+def test_explaining_can_be_left_out_by_any_layer(settings: Resolve) -> None:
+    assert settings().explain is Explain.AUTO
+    assert settings('explain = "always"').explain is Explain.ALWAYS
+    assert settings('explain = "always"', {"LEAKCHECK_EXPLAIN": "never"}).explain is Explain.NEVER
+    assert settings("", {"LEAKCHECK_EXPLAIN": "never"}, Said(explain=Explain.AUTO)).explain is Explain.AUTO

@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from leakcheck.model import Environment, Growth, Run, Trouble
+from leakcheck.explanation import KnownEntry, KnownLeak, Link, RetentionPath, SiteMeter
+from leakcheck.model import Environment, Gate, Growth, Run, Trouble
 from leakcheck.reporters.terminal import gate_words, growth_words, render_run
+from tests.unit.causes import SENT, SENT_PATH, SITE
 from tests.unit.runs import BOUNDED, BROKEN, CLEAN, ENVIRONMENT, LEAK, MIB, NAIVE, UNSURE, growth, run_of
 
 GOLD = Path(__file__).parent / "gold"
@@ -37,11 +39,42 @@ def page(run: Run, folder: Path | None = None, *, width: int = WIDTH, colour: bo
 
 
 MISSING = Trouble(kind="missing", message="no memray")
+EXPLAINED = replace(
+    LEAK,
+    failures=("growth",),
+    containers=(SENT,),
+    retention_paths=(SENT_PATH,),
+    sites=(SITE,),
+    sites_meter=SiteMeter.MEMRAY,
+    explained_fraction=0.98,
+)
+KNOWN = KnownLeak(entry="*SENT*", reason="ticket 12", bytes_per_1000_calls=143 * MIB, share=0.99)
+FORGIVEN = replace(EXPLAINED, variant="accepted", gate=Gate.WITHIN, failures=(), known=(KNOWN,))
+CHAIN = RetentionPath(
+    links=(Link(step="chain", type="module"), Link(step=".Chain.last", type="Node")),
+    share=1.0,
+    fingerprint="b" * 12,
+    held_by_native=True,
+)
+CHAINED = replace(
+    EXPLAINED,
+    variant="chained",
+    containers=(),
+    retention_paths=(CHAIN,),
+    sites=(),
+    explained_fraction=None,
+    explain_notes=("tracing with memray ended early: the process ended",),
+)
+UNSEEN = KnownEntry(match="*OUTBOX*", scenario="newsletter[outbox]", reason="ticket 7")
 RUNS = {
     "every_verdict": (run_of(NAIVE, CLEAN, LEAK, BOUNDED, UNSURE, BROKEN), Path("reports/2026-11-24T10-12-07")),
     "all_within": (run_of(CLEAN), Path("reports/2026-11-24T10-12-07")),
     "interrupted": (run_of(CLEAN, finished=False), None),
     "nothing": (run_of(environment=None), None),
+    "explained": (
+        replace(run_of(EXPLAINED, FORGIVEN, CHAINED), known_unseen=(UNSEEN,)),
+        Path("reports/2026-11-24T10-12-07"),
+    ),
     "without_memray": (run_of(replace(CLEAN, peak_bytes=None, peak_trouble=MISSING)), None),
 }
 

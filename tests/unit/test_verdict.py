@@ -155,3 +155,25 @@ def test_a_container_tells_how_much_longer_it_fills() -> None:
     assert cache(620_000.0, limit=9000, length=2100).calls_until_full == 6900
     assert cache(620_000.0).bytes_per_1000_calls == pytest.approx(620_000)
     assert replace(cache(1.0), length_per_call=0.0).calls_until_full == float("inf")
+
+
+@pytest.mark.parametrize(("length", "is_whole_cause"), [(249, False), (250, True), (9000, True)])
+def test_a_container_that_was_emptied_on_the_way_explains_nothing_of_what_stays(
+    length: int, is_whole_cause: bool
+) -> None:
+    # over 500 calls at one entry a call; less than half of that is there
+    container = cache(1000.0, length=length, limit=10_000)
+    assert holder_with_limit(growth(1000.0), [container]) == (container if is_whole_cause else None)
+
+
+@pytest.mark.parametrize(
+    ("limit", "bytes_per_1000_calls", "ends"),
+    [
+        (900_000, 10_000_000.0, True),  # many bytes, and reached within a million calls
+        (10**9, 1000.0, True),  # a billion calls away, and small when full
+        (10**9, 2_000_000.0, False),
+    ],
+)
+def test_a_limit_that_nothing_will_ever_reach_is_none(limit: int, bytes_per_1000_calls: float, ends: bool) -> None:
+    container = cache(bytes_per_1000_calls, limit=limit)
+    assert (holder_with_limit(growth(bytes_per_1000_calls), [container]) is not None) == ends

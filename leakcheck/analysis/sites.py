@@ -1,0 +1,144 @@
+"""From the stacks that windows left behind to the lines whose memory grows, and to the next window.
+
+A line is named by the innermost frame of the user's own, else of Python, else by native code.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import PurePath
+
+from leakcheck.analysis.fingerprint import fingerprint_of
+from leakcheck.analysis.slopes import (
+    DECIDING_WINDOWS,
+    Line,
+    deciding_windows,
+    grown_lines,
+    line_of,
+    slopes_between,
+)
+from leakcheck.explanation import Frame, PeakSite, Site, StackBytes, Window, frame_to_name
+from leakcheck.units import CALLS_PER_RATE
+
+LEAST_SHARE = 0.01
+"""Of the growth; what is less is not told."""
+
+EXPLAINED = (0.9, 1.1)
+"""The part of the measured growth that the sites must add up to."""
+
+FEWEST_CALLS, MOST_CALLS = 5, 2000
+"""Of the first window. The most is for leaks in one call of fifty: those want calls, and cheap ones are to be had."""
+
+FIRST_SECONDS = 6.0
+"""What the first three windows may take together, traced."""
+
+MOST_DOUBLINGS = 3
+
+_MOST_CONTRADICTION = 0.5
+_UNITS = sum(range(1, DECIDING_WINDOWS + 1))
+"""The first windows have n, 2n and 3n calls."""
+
+
+def sites_of(windows: Sequence[Window], growth_bytes_per_1000_calls: float) -> tuple[Site, ...]:
+    """Return the lines whose live bytes grow by at least a hundredth of the growth, the fastest first.
+
+    A line grows that held more after the longer of any two windows; a cache that is full, or teeth,
+    do not. Its share may pass 1 a little: sites and growth are measured in different processes.
+    Nothing is returned for fewer than two windows, or a growth that is none.
+    """
+    if growth_bytes_per_1000_calls <= 0:
+        return ()
+    found = []
+    for grown in grown_lines(windows).values():
+        rate = CALLS_PER_RATE * grown.bytes.rate
+        if grown.bytes.low <= 0 or rate < LEAST_SHARE * growth_bytes_per_1000_calls:
+            continue
+        frames = tuple(grown.heaviest[1])
+        found.append(
+            Site(
+                bytes_per_1000_calls=rate,
+                low=CALLS_PER_RATE * grown.bytes.low,
+                high=CALLS_PER_RATE * grown.bytes.high,
+                blocks_per_1000_calls=CALLS_PER_RATE * grown.blocks.rate,
+                share=rate / growth_bytes_per_1000_calls,
+                frames=frames,
+                stacks=len(grown.stacks),
+                native=grown.native_rate > grown.bytes.rate / 2,
+                fingerprint=fingerprint(frame_to_name(frames)),
+            )
+        )
+    return tuple(sorted(found, key=lambda site: -site.bytes_per_1000_calls))
+
+
+def explained_fraction(windows: Sequence[Window], growth_bytes_per_1000_calls: float) -> float:
+    """Return which part of the growth all stacks together are seen to make, 0.0 where nothing can be said.
+
+    What shrinks is taken off, and what is too small to be a site counts. Lines with teeth so high
+    that the slopes between windows contradict each other by half the growth do not.
+    """
+    if growth_bytes_per_1000_calls <= 0:
+        return 0.0
+    others = slopes_between([(window.calls, window.other_bytes) for window in deciding_windows(windows)])
+    all_slopes = [others, *(grown.bytes for grown in grown_lines(windows).values())]
+    most_doubt = _MOST_CONTRADICTION * growth_bytes_per_1000_calls / CALLS_PER_RATE
+    clear = (one.rate for one in all_slopes if one.low > 0 or one.high - one.low <= most_doubt)
+    return CALLS_PER_RATE * sum(clear) / growth_bytes_per_1000_calls
+
+
+def peak_sites(stacks: Sequence[StackBytes], peak_bytes: float) -> tuple[PeakSite, ...]:
+    """Return the lines that held at least a hundredth of the high-water mark, the heaviest first."""
+    lines: dict[Line, list[StackBytes]] = defaultdict(list)
+    for stack in stacks:
+        if stack.frames:
+            lines[line_of(stack.frames)].append(stack)
+    found = [
+        PeakSite(
+            bytes=held,
+            share=held / peak_bytes,
+            frames=max(here, key=lambda stack: stack.bytes).frames,
+            stacks=len({stack.frames for stack in here}),
+        )
+        for here in lines.values()
+        for held in [sum(stack.bytes for stack in here)]
+        if held > 0 and held >= LEAST_SHARE * peak_bytes
+    ]
+    return tuple(sorted(found, key=lambda site: -site.bytes))
+
+
+def fingerprint(frame: Frame) -> str:
+    """Return a name for a site that stays when lines move or the project lies elsewhere."""
+    return fingerprint_of([frame.function, *PurePath(frame.file).parts[-2:], frame.source or frame.function])
+
+
+def next_window(
+    windows: Sequence[Window],
+    growth_bytes_per_1000_calls: float,
+    seconds_per_traced_call: float,
+    seconds_left: float,
+) -> int | None:
+    """Return the calls of the window to trace next; None when the growth is explained, or time is up.
+
+    After three windows the longest is doubled, up to three times, for as long as the stacks do not
+    add up to the growth: a bounded cache that replaces its entries looks like a leak until a window
+    is longer than the cache is large.
+    """
+    cost = max(seconds_per_traced_call, 1e-9)
+    if len(windows) < DECIDING_WINDOWS:
+        first = min(window.calls for window in windows) if windows else _first(cost, seconds_left)
+        calls = first * (len(windows) + 1)
+        return calls if first and (not windows or calls * cost <= seconds_left) else None
+    low, high = EXPLAINED
+    if low <= explained_fraction(windows, growth_bytes_per_1000_calls) <= high:
+        return None
+    calls = 2 * max(window.calls for window in windows)
+    if len(windows) - DECIDING_WINDOWS >= MOST_DOUBLINGS or calls * cost > seconds_left:
+        return None
+    return calls
+
+
+def _first(cost: float, seconds_left: float) -> int:
+    """Return n; 0 where there is no time for even three windows of 1, 2 and 3 calls."""
+    affordable = int(min(FIRST_SECONDS, seconds_left) / (_UNITS * cost))
+    calls = min(max(affordable, FEWEST_CALLS), MOST_CALLS)
+    if calls >= 100:
+        calls -= calls % 100  # what happens at every tenth or fiftieth call happens equally often in each
+    return calls if calls * _UNITS * cost <= seconds_left else int(seconds_left / (_UNITS * cost))

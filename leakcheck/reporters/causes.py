@@ -1,0 +1,173 @@
+"""Why it grows, in rows: which line allocates, which container holds, which path keeps it alive."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from leakcheck.explanation import Container, Frame, FrameKind, KnownEntry, KnownLeak, Link, RetentionPath, Site
+from leakcheck.model import Result, Verdict
+from leakcheck.reporters.plain import plain
+from leakcheck.units import format_size
+
+_MOST = 3
+_LEAST_SHARE = 0.02
+_LONGEST_SOURCE = 60
+_MORE_THAN_ALL = 1.1
+"""A dict's table that doubled while it was traced is in the sites, and not in the growth: it is no steady rise."""
+_Part = TypeVar("_Part", Site, RetentionPath)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One row: `held by`, `newsletter.views.SENT`, `list, +1.00 per call, no limit, 98 %`."""
+
+    label: str
+    where: str
+    what: str = ""
+
+
+def causes(result: Result) -> Iterator[Row]:
+    """Yield the rows of a result's explanation, the most telling first; none where there is none."""
+    yield from _allocated(result)
+    yield from _held(result)
+    if result.explained_fraction is not None and result.sites_meter is not None:
+        yield Row(label="explains", where=f"{_explained(result.explained_fraction)}, seen by {result.sites_meter}")
+    if result.verdict is Verdict.LEAK and (fingerprint := _fingerprint(result)):
+        yield Row(label="fingerprint", where=fingerprint)
+
+
+def notes(result: Result) -> Iterator[str]:
+    """Yield a sentence for what could not be explained, and for each known leak."""
+    name = plain(result.id)
+    for note in result.explain_notes:
+        yield f"{name}: {plain(note)}; the verdict stands."
+    for leak in result.known:
+        yield f"{name}: {_known(leak)}"
+
+
+def unseen_words(entry: KnownEntry) -> str:
+    """Return the sentence for an entry of the known leaks that did not occur."""
+    name = plain(entry.fingerprint or entry.match)
+    if entry.scenario == "*":
+        where = "did not occur in this run: if the run covers it, its entry can be removed"
+    else:
+        where = f"no longer occurs in {plain(entry.scenario)}: its entry can be removed"
+    return f"The known leak {name} {where} ({plain(entry.reason)})."
+
+
+def _allocated(result: Result) -> Iterator[Row]:
+    label = "allocated at"
+    for site in _heavy(result.sites):
+        source = _cut(plain(site.frame.source))
+        yield Row(label=label, where=place(site.frame), what=f"{source}  {_site_share(site)}".strip())
+        if (deeper := _deeper(site)) is not None:
+            yield Row(label="", where=f"  in {deeper}")
+        label = ""
+
+
+def _explained(fraction: float) -> str:
+    if fraction > _MORE_THAN_ALL:
+        return "all of the growth, and tables that double now and then"
+    return f"{fraction:.0%} of the growth"
+
+
+def _cut(source: str) -> str:
+    return source if len(source) <= _LONGEST_SOURCE else f"{source[: _LONGEST_SOURCE - 1]}…"
+
+
+def _deeper(site: Site) -> str | None:
+    """Return where a library, or native code, took the memory that the named line asked for."""
+    first = site.frames[0]
+    if first is site.frame:
+        return None
+    if first.kind is not FrameKind.NATIVE:
+        return f"{place(first)} {plain(first.function)}"
+    return f"{plain(first.file)} {plain(first.function)}, native code".strip()
+
+
+def _held(result: Result) -> Iterator[Row]:
+    label = "held by"
+    containers = {container.fingerprint: container for container in result.containers}
+    told = "" if result.bounded_by is None else result.bounded_by.name
+    for path in _heavy(result.retention_paths):
+        container = containers.get(path.fingerprint)
+        if container is not None and container.name == told:
+            continue  # the sentence above says it
+        if container is not None:
+            yield Row(label=label, where=plain(container.name), what=container_words(container))
+        if container is None or _says_more(path):
+            yield Row(
+                label=label if container is None else "", where=path_words(path), what=_path_share(path, container)
+            )
+        label = ""
+
+
+def _says_more(path: RetentionPath) -> bool:
+    return any(link.step == "..." for link in path.links)
+
+
+def container_words(container: Container) -> str:
+    """Return what a container is and does (`list, +1.00 per call, no limit`)."""
+    parts = [plain(container.kind)]
+    if container.where:
+        parts.append(plain(container.where))
+    if container.stopped:
+        parts.append(f"stands still at {container.length:,}")
+    else:
+        parts.append(f"+{container.length_per_call:.2f} per call")
+        full = container.calls_until_full
+        parts.append("no limit" if full is None else f"full at {container.limit:,} after about {full:,.0f} more calls")
+    if container.share is not None:
+        parts.append(_share(container.share))
+    return ", ".join(parts)
+
+
+def path_words(path: RetentionPath) -> str:
+    """Return a path on one line, root first (`newsletter.views.SENT[*]._result_cache`)."""
+    return plain("".join(link.step for link in path.links)) if path.links else "native code"
+
+
+def _path_share(path: RetentionPath, container: Container | None) -> str:
+    parts = [plain(types_of(path.links))] if path.links else []
+    if path.held_by_native:
+        parts.append("held by native code")
+    if container is None and path.share is not None:
+        parts.append(_share(path.share))
+    return ", ".join(parts)
+
+
+def types_of(links: Sequence[Link]) -> str:
+    """Return the type at the end of a path."""
+    return links[-1].type
+
+
+def place(frame: Frame) -> str:
+    """Return a frame's place (`scenarios/newsletter/views.py:41`)."""
+    return plain(f"{frame.file}:{frame.line}" if frame.line else frame.file or frame.function)
+
+
+def _heavy(parts: Sequence[_Part]) -> list[_Part]:
+    return [part for part in parts if part.share is None or part.share >= _LEAST_SHARE][:_MOST]
+
+
+def _fingerprint(result: Result) -> str:
+    found = [path.fingerprint for path in result.retention_paths] + [site.fingerprint for site in result.sites]
+    return next(iter(found), "")
+
+
+def _known(leak: KnownLeak) -> str:
+    what = f"{_share(leak.share)} of the growth, {format_size(leak.bytes_per_1000_calls)} per 1000 calls, is known"
+    if leak.expired is not None:
+        return f"{what}, but the entry {plain(leak.entry)} expired on {leak.expired}: {plain(leak.reason)}"
+    return f"{what} and does not fail: {plain(leak.reason)} ({plain(leak.entry)})"
+
+
+def _share(share: float) -> str:
+    return f"{share:.0%}"
+
+
+def _site_share(site: Site) -> str:
+    """Return a site's share with the wider of its bounds; without, where it rounds to nothing."""
+    doubt = max(site.high - site.bytes_per_1000_calls, site.bytes_per_1000_calls - site.low)
+    points = 100 * site.share * doubt / site.bytes_per_1000_calls if site.bytes_per_1000_calls else 0.0
+    return _share(site.share) if points < 1 else f"{100 * site.share:.0f} ± {points:.0f}%"

@@ -1,0 +1,116 @@
+"""What has no growing length as holders: chains, texts and copies that hang on one place in an old object."""
+
+import gc
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from leakcheck.worker.hold import look
+from leakcheck.worker.hold.fresh import heaviest_way, reach
+from leakcheck.worker.hold.holders import Found
+from leakcheck.worker.hold.names import Told, name_of_type, tell
+from leakcheck.worker.hold.paths import World, path_to
+from leakcheck.worker.hold.places import MOST_REACHED, Place
+from leakcheck.worker.hold.watch import Watched
+from leakcheck.worker.hold.weigh import LetGo
+from leakcheck.worker.settle import settle
+
+_MOST_DOUBTFUL = 24
+_MOST_TOLD = 3
+_MORE_CALLS = 0.25
+_FEWEST_HELD = 0.02
+_FEWEST_EARLY, _MOST_EARLY = 0.15, 0.85
+_HELD_BY_US = 4
+"""References to what is looked at that are our doing: two lists, a variable, and the one for asking."""
+
+
+def confirmed(
+    places: Sequence[Place], watched: Watched, new: frozenset[int], replay: Callable[[int], None], world: World
+) -> Iterator[tuple[Place, float]]:
+    """Replay more calls, and yield the places that lead to more than before, with the bytes that all calls would add.
+
+    What is made anew at every call is a text or a copy that gets longer, or it is what the last call left.
+    """
+    doubtful = [place for place in places if place.is_replaced and all(edge.read for edge in place.edges)]
+    doubtful = doubtful[:_MOST_DOUBTFUL]
+    if not doubtful:
+        return
+    calls = max(1, int(watched.calls * _MORE_CALLS))
+    before = [_held_bytes(place, new) for place in doubtful]
+    # what is made from here on is new as well
+    gc.freeze()
+    world.budget.pause()
+    replay(calls)
+    world.budget.go_on()
+    settle()
+    newer = new.union(map(id, gc.get_objects()))
+    gc.unfreeze()
+    after = [_held_bytes(place, newer) for place in doubtful]
+    for place, early, late in zip(doubtful, before, after, strict=True):
+        for edge in place.edges:
+            edge.child = edge.read() if edge.read is not None else edge.child
+        if late > early:
+            yield place, (late - early) / calls * watched.calls
+
+
+def _held_bytes(place: Place, new: frozenset[int]) -> int:
+    held = [edge.read() for edge in place.edges if edge.read is not None]
+    return reach([one for one in held if one is not None], new, MOST_REACHED).bytes
+
+
+def found_at(place: Place, new: frozenset[int], world: World) -> Found:
+    """Return a place as a holder, without a weight; of several that lead to the same, the one nearest to a root."""
+    told = [_told(one, new, world) for one in (place, *place.beside)[:_MOST_TOLD]]
+    best = min(told, key=lambda pair: (not pair[0], pair[1].anchor))
+    return Found(best[1], objects=len(place.reach.ids), reckoned_bytes=place.reach.bytes)
+
+
+def _told(place: Place, new: frozenset[int], world: World) -> tuple[bool, Told]:
+    edge = max(place.edges, key=lambda edge: reach([edge.child], new, 1000).bytes)
+    chain = path_to(edge.source, world)
+    return world.is_rooted(chain), tell([*chain, edge.child], world, heaviest_way(edge.child, new, 6))
+
+
+def cutter(place: Place) -> LetGo:
+    """Return what clears the place; of what becomes free, what was there before the calls does not count."""
+
+    def let_go() -> Callable[[int, float | None], float]:
+        edges = place.all_edges
+        for edge in edges:
+            edge.child = None
+            if edge.cut is not None:
+                edge.cut()
+        return lambda freed, new_share: freed * (1.0 if new_share is None else new_share)
+
+    return let_go
+
+
+def held_by_native(watched: Watched, new: frozenset[int], starts: list[Any], world: World) -> list[Found]:
+    """Return what no object leads to although something refers to it: native code that keeps or forgot it."""
+    led_to = reach(starts, new, sys.maxsize).ids
+    rest = [one for one in watched.new if id(one) not in led_to and not world.is_ours(one)]
+    referred = set(map(id, look.referents(rest)))
+    groups: dict[int, list[Any]] = {}
+    for one in rest:
+        if id(one) not in referred and sys.getrefcount(one) > _HELD_BY_US:
+            groups.setdefault(id(type(one)), []).append(one)
+    found = []
+    for group in groups.values():
+        early = sum(id(one) in watched.early for one in group) / len(group)
+        if len(group) < max(3, _FEWEST_HELD * watched.calls) or not _FEWEST_EARLY <= early <= _MOST_EARLY:
+            continue
+        led = reach(group, new, MOST_REACHED)
+        links = [{"step": "native code", "type": name_of_type(group[0])}]
+        told = tell([group[0]], world, heaviest_way(group[0], new, 4))
+        links += told.links[1:]
+        found.append(
+            Found(
+                Told(links, 1, "native code", ""),
+                objects=len(led.ids),
+                reckoned_bytes=led.bytes,
+                bytes=led.bytes,
+                weighed="reckoned",
+                held_by_native=True,
+            )
+        )
+    return found

@@ -1,0 +1,206 @@
+"""Growing containers as holders: those of one path taken together, named, and weighed."""
+
+import gc
+import linecache
+import sys
+from _queue import SimpleQueue
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+from weakref import ReferenceType
+
+from leakcheck.worker.hold import look
+from leakcheck.worker.hold.fresh import heaviest_way, reach, sample
+from leakcheck.worker.hold.holders import Found
+from leakcheck.worker.hold.kinds import AT_EXIT, LruCache, kind_of
+from leakcheck.worker.hold.lengths import Grown, Growth
+from leakcheck.worker.hold.names import Told, tell
+from leakcheck.worker.hold.paths import World, owners_beside, path_to
+from leakcheck.worker.hold.steps import step_from
+from leakcheck.worker.hold.watch import Watched
+from leakcheck.worker.hold.weigh import LetGo
+from leakcheck.worker.limits import holder_of, is_weak
+
+_MOST_NAMED = 12
+_MOST_LOOKED_AT = 200
+_SAMPLED = 40
+_REACH = 500
+_HELD_BY_US = 2
+"""References to a grown container that are our doing, the one for asking included."""
+
+_FEWEST_OF_MANY = 0.02
+"""Entries a call that many containers must have taken in together, where each of them rose once only."""
+
+
+def _is_the_interpreters(container: object) -> bool:
+    return any(container is one for one in (sys.modules, linecache.cache, gc.garbage, sys.path_importer_cache))
+
+
+def named(watched: Watched, new: frozenset[int], world: World) -> list[Found]:
+    """Return what grew with its names and without a weight, the heaviest by its objects' sizes first."""
+    # one that is ours alone by now has been replaced by another
+    alive = [one for one in watched.grown if sys.getrefcount(one.container) > _HELD_BY_US]
+    left = {id(one.container): one for one in alive if not _is_the_interpreters(one.container)}
+    steady = [one for one in left.values() if one.growth is not Growth.ONCE][:_MOST_LOOKED_AT]
+    by_bytes = sorted(((_reckoned(one, new), one) for one in steady), key=lambda pair: -pair[0])
+    found: list[Found] = []
+    for _, one in [*by_bytes, *((0.0, one) for one in _of_many(list(left.values()), watched.calls))]:
+        if len(found) >= _MOST_NAMED or world.budget.is_spent():
+            break
+        if id(one.container) not in left:
+            continue  # taken together with another one
+        chain = path_to(one.container, world)
+        cluster = [one, *_beside(chain, one, left)]
+        for each in cluster:
+            left.pop(id(each.container), None)
+        gained = sum(each.gained for each in cluster)
+        if one.growth is Growth.ONCE and gained < max(3, _FEWEST_OF_MANY * watched.calls):
+            continue
+        if _is_a_part(chain, one):
+            continue
+        found.append(_found(chain, cluster, new, world))
+    return sorted(found, key=lambda one: -one.reckoned_bytes)
+
+
+def _of_many(grown: Sequence[Grown], calls: int) -> Iterator[Grown]:
+    """Yield a container of each type of which so many rose once that it is no chance."""
+    groups: dict[int, list[Grown]] = {}
+    for one in grown:
+        if one.growth is Growth.ONCE:
+            groups.setdefault(id(type(one.container)), []).append(one)
+    for group in groups.values():
+        if len(group) >= max(3, _FEWEST_OF_MANY * calls):
+            # some may be of another path
+            yield from sample(group, 4)
+
+
+def _is_a_part(chain: Sequence[Any], grown: Grown) -> bool:
+    """Tell whether it is the table of something else: of a cache, or the one in which a class notes its subclasses."""
+    if len(chain) > 1:
+        owner = kind_of(type(chain[-2]))
+        has_table = owner is not None and (owner.base is LruCache or owner.base is SimpleQueue)
+        return has_table and owner is not None and owner.length(chain[-2]) == grown.length
+    entries = grown.kind.newest(grown.container, 1)
+    return len(entries) == 2 and type(entries[0]) is int and type(entries[1]) is ReferenceType
+
+
+def _beside(chain: Sequence[Any], lead: Grown, left: dict[int, Grown]) -> list[Grown]:
+    """Return the other grown containers of the same path: below the last link that stands for many."""
+    places = []
+    at = 0
+    while at < len(chain) - 1:
+        step = step_from(chain, at)
+        places.append((at, step))
+        at = step.to
+    varying = max((n for n, (_, step) in enumerate(places) if step.text == "[*]"), default=None)
+    if varying is None:
+        return []
+    start, first = places[varying]
+    texts = [step.text for _, step in places[varying + 1 :]]
+    models = chain[first.to :]
+    found = []
+    for entry in look.referents(chain[start : first.to]):
+        if type(entry) is not type(models[0]):
+            continue
+        for path in _same(entry, models[1:]):
+            grown = left.get(id(path[-1]))
+            alike = grown is not None and grown is not lead and grown.kind is lead.kind
+            if alike and grown is not None and _texts(path) == texts and grown not in found:
+                found.append(grown)
+    return found
+
+
+def _same(entry: Any, models: Sequence[Any]) -> Iterator[list[Any]]:
+    """Yield each way on from an entry over objects of the same types."""
+    if not models:
+        yield [entry]
+        return
+    for one in look.referents((entry,)):
+        if type(one) is type(models[0]):
+            for rest in _same(one, models[1:]):
+                yield [entry, *rest]
+
+
+def _texts(path: Sequence[Any]) -> list[str]:
+    found = []
+    at = 0
+    while at < len(path) - 1:
+        step = step_from(path, at)
+        found.append(step.text)
+        at = step.to
+    return found
+
+
+def _entries(grown: Grown, new: frozenset[int]) -> list[Any]:
+    """Return some of what was put in lately."""
+    newest = grown.kind.newest(grown.container, min(grown.gained, _SAMPLED))
+    return newest or sample([one for one in look.referents((grown.container,)) if id(one) in new], _SAMPLED)
+
+
+def _reckoned(grown: Grown, new: frozenset[int]) -> float:
+    """Return about how many bytes its new entries take, by the sizes of a few."""
+    entries = _entries(grown, new)
+    if not entries:
+        return float(grown.gained)
+    # a dictionary's keys are among them: what matters is how many entries they stand for
+    shown = min(grown.gained, _SAMPLED)
+    return reach(entries, new, _REACH * _SAMPLED).bytes / shown * grown.gained
+
+
+def _found(chain: list[Any], cluster: list[Grown], new: frozenset[int], world: World) -> Found:
+    lead = cluster[0]
+    entries = _entries(lead, new)
+    kind, limit = lead.kind.word(lead.container), lead.kind.limit(lead.container)
+    if lead.kind is AT_EXIT:
+        links = [{"step": "atexit", "type": "module"}, {"step": ".register", "type": kind}]
+        told = Told(links, len(links), "atexit.register", "")
+        return Found(told, cluster, kind, reckoned_bytes=_reckoned(lead, new))
+    is_weakly_held = False
+    if limit is None and not world.budget.is_spent():
+        owners = owners_beside(lead.container, chain, world)
+        is_weakly_held = is_weak(owners)
+        known = holder_of(lead.container, owners)
+        if known is not None and known.found.proved:
+            kind, limit = known.found.kind, known.found.limit
+    heaviest = max(entries, key=lambda one: reach([one], new, _REACH).bytes, default=None)
+    beyond = [] if heaviest is None else [heaviest, *heaviest_way(heaviest, new, 6)]
+    shown = min(lead.gained, _SAMPLED)
+    tracked = len(reach(entries, new, _REACH * _SAMPLED).ids)
+    gained = sum(one.gained for one in cluster)
+    return Found(
+        tell(chain, world, beyond),
+        cluster,
+        kind,
+        limit,
+        objects=tracked / shown * gained,
+        reckoned_bytes=_reckoned(lead, new) / lead.gained * gained,
+        is_rooted=world.is_rooted(chain),
+        is_library=look.is_standard(chain),
+        is_weak=is_weakly_held,
+    )
+
+
+def emptier(found: Sequence[Found]) -> LetGo:
+    """Return what takes out the new entries, and then tells from the bytes set free what they explain.
+
+    A table keeps its size, or gives up more than the new entries' part of it; so it is set apart, and
+    counted by the share of the entries that are new.
+    """
+
+    def let_go() -> Callable[[int, float | None], float]:
+        tables = kept = gained = cleared = 0.0
+        new_only = True
+        for one in (grown for each in found for grown in each.grown):
+            own, length = one.kind.own_bytes(one.container), max(1, one.length)
+            new_only &= one.kind.let_go(one.container, one.gained)
+            tables += own * one.gained / length
+            kept += own - one.kind.own_bytes(one.container)
+            gained += one.gained
+            cleared += length
+
+        def count(freed: int, new_share: float | None) -> float:
+            share = 1.0 if new_only else gained / cleared if new_share is None else new_share
+            return share * (freed - kept) + tables
+
+        return count
+
+    return let_go

@@ -1,0 +1,142 @@
+"""References from what was there before the calls to what they have made: where a chain without a length hangs."""
+
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import Context, ContextVar
+from dataclasses import dataclass
+from itertools import compress
+from types import CellType, FrameType
+from typing import Any
+
+from leakcheck.worker import bare
+from leakcheck.worker.hold import look
+from leakcheck.worker.hold.budget import Budget
+from leakcheck.worker.hold.lengths import CHUNK
+from leakcheck.worker.hold.steps import attribute_of, contents, key_of
+
+_ATOMS = frozenset({id(str), id(bytes), id(tuple)})
+_FEWEST_ENTRIES = 16
+_WIDEST_CHARACTER = 4
+
+
+@dataclass(slots=True, eq=False)
+class Edge:
+    """One place in an old object that holds something new, and how to read or clear it."""
+
+    source: Any
+    child: Any
+    place: tuple[Any, ...]
+    """What edges of many sources are told apart by; those of one kind are taken together."""
+    read: Callable[[], Any] | None = None
+    """Return what the place holds now; None where it cannot be come at."""
+    cut: Callable[[], object] | None = None
+    """Put None there, in the copy that weighs."""
+
+
+def edge_of(source: Any, child: Any) -> Edge:
+    """Return the place in the source that leads to the child."""
+    cls = type(source)
+    if issubclass(cls, dict):
+        key = key_of(source, child)
+        return Edge(
+            source,
+            child,
+            (id(source), id(key)),
+            lambda: next((held for name, held in list(dict.items(source)) if name is key), None),
+            lambda: dict.__setitem__(source, key, None),
+        )
+    if cls is CellType:
+        return Edge(
+            source, child, (id(source),), lambda: contents(source), lambda: setattr(source, "cell_contents", None)
+        )
+    if cls is Context:
+        return _of_context(source, child)
+    if cls is FrameType or look.is_generator(source):
+        return _of_frame(source, child)
+    name = attribute_of(source, child)
+    if name is not None:
+        # attributes of the same name in objects of one class are one place, such as each worker's queue
+        return Edge(
+            source,
+            child,
+            (id(cls), name),
+            lambda: next((held for known, held in bare.attributes(source) if known == name), None),
+            lambda: bare.put(source, name, None),
+        )
+    if issubclass(cls, list):
+        at = next((n for n, held in enumerate(list.__iter__(source)) if held is child), 0)
+        return Edge(
+            source,
+            child,
+            (id(source),),
+            lambda: list.__getitem__(source, at) if at < list.__len__(source) else None,
+            lambda: list.__setitem__(source, at, None),
+        )
+    return Edge(source, child, (id(source),))
+
+
+def _of_context(context: Context, child: Any) -> Edge:
+    """The collector sees a hash table there; a person sees a variable and its value."""
+    below = {id(one) for one in look.referents((child,))}
+    below |= {id(one) for one in look.referents(look.referents((child,)))}
+    found = next(((var, value) for var, value in Context.items(context) if id(value) in below), None)
+    if found is None:
+        return Edge(context, child, (id(context),))
+    var, value = found
+    return Edge(
+        context,
+        value,
+        (id(context), id(var)),
+        lambda: next((held for one, held in Context.items(context) if one is var), None),
+        lambda: ContextVar.set(var, None),
+    )
+
+
+def _of_frame(keeper: Any, child: Any) -> Edge:
+    def frame() -> FrameType | None:
+        return keeper if type(keeper) is FrameType else look.frame_of(keeper)
+
+    running = frame()
+    variables = look.local_names(running) if running is not None else []
+    name = next((name for name, held in variables if held is child), None)
+
+    def read() -> Any:
+        now = frame()
+        return dict(look.local_names(now)).get(name) if now is not None and name is not None else None
+
+    return Edge(keeper, child, (id(keeper), name), read)
+
+
+def old_to_new(
+    objects: Sequence[Any], new: frozenset[int], text_bytes: float, entries: int, budget: Budget
+) -> Iterator[tuple[Any, list[Any]]]:
+    """Yield each old object that refers to new ones, with those.
+
+    Whether a text or an untracked tuple is new nobody knows: those of so many bytes or entries are taken for it.
+    """
+    fewest = max(1, min(entries, int(text_bytes / _WIDEST_CHARACTER)))
+
+    def is_long(candidate: Any) -> bool:
+        if type(candidate) is tuple:
+            return len(candidate) >= max(entries, _FEWEST_ENTRIES) and not gc.is_tracked(candidate)
+        return (type(candidate) is str or type(candidate) is bytes) and look.size_of(candidate) >= text_bytes
+
+    for start in range(0, len(objects), CHUNK):
+        if budget.is_spent():
+            return
+        chunk = objects[start : start + CHUNK]
+        if not _is_worth_a_look(look.referents(chunk), new, fewest):
+            continue
+        for one in chunk:
+            if id(one) in new:
+                continue
+            held = [child for child in look.referents((one,)) if id(child) in new or is_long(child)]
+            if held:
+                yield one, held
+
+
+def _is_worth_a_look(referents: list[Any], new: frozenset[int], fewest: int) -> bool:
+    if not new.isdisjoint(map(id, referents)):
+        return True
+    atoms = compress(referents, map(_ATOMS.__contains__, map(id, map(type, referents))))
+    return max(map(len, atoms), default=0) >= fewest

@@ -1,0 +1,66 @@
+"""What the search answers: one holder each for what keeps a part of the growth."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from leakcheck.worker.hold.lengths import Grown, Growth
+from leakcheck.worker.hold.names import Told
+
+
+@dataclass(slots=True, eq=False)
+class Found:
+    """One thing that keeps what grows, as far as it is known."""
+
+    told: Told
+    grown: list[Grown] = field(default_factory=list)
+    """The containers that it is: one, or many of one path (`WORKERS[*].queue`)."""
+    kind: str = ""
+    limit: int | None = None
+    objects: float = 0.0
+    """New objects that it leads to."""
+    reckoned_bytes: float = 0.0
+    bytes: float | None = None
+    """What it explains of what the calls have left."""
+    weighed: str = ""
+    held_by_native: bool = False
+    is_rooted: bool = True
+    """A module, class, function or frame leads to it."""
+    is_library: bool = False
+    """What owns it is the standard library's."""
+    is_weak: bool = False
+    """It lists what others keep; by itself it keeps only the list."""
+
+    @property
+    def gained(self) -> int:
+        """Return by how much the length has risen."""
+        return sum(one.gained for one in self.grown)
+
+    @property
+    def is_stopped(self) -> bool:
+        """Tell whether it stood still in the end."""
+        return all(one.growth is Growth.STOPPED for one in self.grown)
+
+    def fields(self, calls: int) -> dict[str, Any]:
+        """Return what is sent: all figures a call."""
+        return {
+            "links": self.told.links,
+            "anchor": self.told.anchor,
+            "container": self._container(calls) if self.grown else None,
+            "objects_per_call": self.objects / calls,
+            "bytes_per_call": None if self.bytes is None else self.bytes / calls,
+            "weighed": self.weighed,
+            "held_by_native": self.held_by_native,
+        }
+
+    def _container(self, calls: int) -> dict[str, Any]:
+        length = sum(one.length for one in self.grown)
+        stopped = self.is_stopped
+        return {
+            "name": self.told.name,
+            "kind": self.kind,
+            "where": self.told.where,
+            "length": length,
+            "length_per_call": self.gained / calls,
+            "limit": length if stopped and self.limit is None else self.limit,
+            "stopped": stopped,
+        }

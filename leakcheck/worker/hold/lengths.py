@@ -1,0 +1,155 @@
+"""Which containers have grown: the lengths of all that there are, read again after each window of calls.
+
+The containers are kept alive meanwhile, or an id could be taken over by another one; those that did
+not grow in the first half are let go of then.
+"""
+
+import atexit
+import gc
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import compress, filterfalse, pairwise
+from operator import gt
+from typing import Any
+
+from leakcheck.worker.hold import look
+from leakcheck.worker.hold.budget import Budget
+from leakcheck.worker.hold.kinds import AT_EXIT, UNTRACKED, Kind, kind_of
+
+CHUNK = 5000
+"""Objects whose referents are asked for at once: enough to be fast, too few to need much memory."""
+
+_MOST_FALLEN = 0.1
+_FEWEST_RISES = 2
+_STILL_WINDOWS = 0.25
+_FEWEST_MISSED = 3.0
+
+
+class Growth(StrEnum):
+    """How a length went on."""
+
+    GROWING = "growing"
+    STOPPED = "stopped"
+    """It rose, and stood still at the end for longer than chance explains."""
+    ONCE = "once"
+    """It rose in one window alone: nothing by itself, but perhaps one of many."""
+
+
+def growth_of(lengths: Sequence[int]) -> Growth | None:
+    """Return how a container grew, from its length at equal distances of calls; None where it fell back, or did not.
+
+    A length that falls now and then is one that somebody looks after: a tenth of the rise is forgiven.
+    """
+    steps = [later - earlier for earlier, later in pairwise(lengths)]
+    gained = lengths[-1] - lengths[0]
+    fallen = -sum(step for step in steps if step < 0)
+    if gained <= 0 or fallen > _MOST_FALLEN * (gained + fallen):
+        return None
+    if sum(step > 0 for step in steps) < _FEWEST_RISES:
+        return Growth.ONCE
+    moved = max(place for place, step in enumerate(steps, 1) if step)
+    still = len(steps) - moved
+    # as many entries as it would have taken in meanwhile, had it gone on
+    missed = gained / moved * still
+    if still >= _STILL_WINDOWS * len(steps) and missed >= _FEWEST_MISSED:
+        return Growth.STOPPED
+    return Growth.GROWING
+
+
+@dataclass(slots=True, eq=False)
+class Grown:
+    """A container that has become longer."""
+
+    container: Any
+    kind: Kind
+    gained: int
+    growth: Growth
+
+    @property
+    def length(self) -> int:
+        """Return its length now."""
+        return self.kind.length(self.container)
+
+
+@dataclass(slots=True, eq=False)
+class _Group:
+    """The containers of one type, and their lengths at each reading."""
+
+    kind: Kind
+    containers: list[Any]
+    lengths: list["array[int]"]
+
+    def read(self) -> None:
+        self.lengths.append(array("q", map(self.kind.length, self.containers)))
+
+    def forget_the_rest(self) -> None:
+        rose = list(map(gt, self.lengths[-1], self.lengths[0]))
+        self.containers = list(compress(self.containers, rose))
+        self.lengths = [array("q", compress(row, rose)) for row in self.lengths]
+
+    def grown(self) -> Iterator[Grown]:
+        for place, container in enumerate(self.containers):
+            lengths = [row[place] for row in self.lengths]
+            growth = growth_of(lengths)
+            if growth is not None:
+                yield Grown(container, self.kind, lengths[-1] - lengths[0], growth)
+
+
+class Lengths:
+    """The lengths of all containers that exist when this is made."""
+
+    def __init__(self, objects: list[Any], budget: Budget) -> None:
+        kinds = _kinds_of(objects)
+        groups: dict[int, list[Any]] = {cls: [] for cls in kinds}
+        for container in compress(objects, map(kinds.__contains__, map(id, map(type, objects)))):
+            groups[id(type(container))].append(container)
+        self._find_untracked(objects, kinds, groups, budget)
+        self._groups = [_Group(kinds[cls], containers, []) for cls, containers in groups.items()]
+        self._groups.append(_Group(AT_EXIT, [atexit], []))
+        self.read()
+
+    def _find_untracked(
+        self, objects: list[Any], kinds: dict[int, Kind], groups: dict[int, list[Any]], budget: Budget
+    ) -> None:
+        """Add what the collector does not list but what it lists refers to."""
+        for cls in UNTRACKED:
+            kind = kind_of(cls)
+            assert kind is not None
+            kinds.setdefault(id(cls), kind)
+            groups.setdefault(id(cls), [])
+        wanted = frozenset(map(id, UNTRACKED))
+        seen: set[int] = set()
+        for start in range(0, len(objects), CHUNK):
+            if budget.is_spent():
+                return
+            referents = look.referents(objects[start : start + CHUNK])
+            found = compress(referents, map(wanted.__contains__, map(id, map(type, referents))))
+            for container in filterfalse(gc.is_tracked, found):
+                if id(container) not in seen:
+                    seen.add(id(container))
+                    groups[id(type(container))].append(container)
+
+    def read(self) -> None:
+        """Read all lengths once more."""
+        for group in self._groups:
+            group.read()
+
+    def forget_the_rest(self) -> None:
+        """Let go of those that have not become longer so far."""
+        for group in self._groups:
+            group.forget_the_rest()
+
+    def grown(self) -> list[Grown]:
+        """Return what grew, the one that gained most entries first."""
+        found = [grown for group in self._groups for grown in group.grown()]
+        return sorted(found, key=lambda grown: -grown.gained)
+
+
+def _kinds_of(objects: list[Any]) -> dict[int, Kind]:
+    """Return how to handle each type of container among the objects, by the type's id."""
+    # by ids: a metaclass may have a __hash__ and an __eq__ of its own
+    types = dict(zip(map(id, map(type, objects)), map(type, objects), strict=True))
+    found = {key: kind_of(cls) for key, cls in types.items()}
+    return {key: kind for key, kind in found.items() if kind is not None}

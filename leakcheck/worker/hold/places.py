@@ -1,0 +1,105 @@
+"""Places in old objects that lead to a part of what grew: one attribute, key or variable, perhaps of many objects."""
+
+import gc
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from leakcheck.worker.hold import look
+from leakcheck.worker.hold.edges import Edge, edge_of, old_to_new
+from leakcheck.worker.hold.fresh import Reach, reach
+from leakcheck.worker.hold.paths import World
+from leakcheck.worker.hold.watch import Watched
+
+_TEXT_SHARE = 0.3
+_LEAST_TEXT_BYTES = 1024.0
+_LEAST_SHARE = 0.05
+"""Of what grew: a place that leads to less is not looked at."""
+
+MOST_REACHED = 200_000
+_MOST_SOURCES = 2000
+_FEWEST_EARLY, _MOST_EARLY = 0.15, 0.85
+_SAME = 0.8
+
+
+@dataclass(slots=True, eq=False)
+class Place:
+    """Edges that are one place to a person, and what they lead to."""
+
+    edges: list[Edge]
+    reach: Reach
+    early_share: float
+    """Of the objects, how many are of the first half of the calls."""
+    beside: list["Place"] = field(default_factory=list)
+    """Other places that lead to the same."""
+
+    @property
+    def is_steady(self) -> bool:
+        """Tell whether it keeps what was made early and what was made late: then it grows."""
+        return _FEWEST_EARLY <= self.early_share <= _MOST_EARLY and len(self.reach.ids) > 1
+
+    @property
+    def is_replaced(self) -> bool:
+        """Tell whether all that it leads to is from late: it grows only where it is a copy that gets longer."""
+        return self.early_share < _FEWEST_EARLY or len(self.reach.ids) <= 1
+
+    @property
+    def all_edges(self) -> list[Edge]:
+        """Return the edges of all places that lead to the same."""
+        return [edge for place in (self, *self.beside) for edge in place.edges]
+
+
+def places_of(
+    watched: Watched, new: frozenset[int], grown_bytes: float, passed_by: frozenset[int], world: World
+) -> tuple[list[Place], list[Any]]:
+    """Return the places that lead to a part of the growth, the heaviest first, and all that any place leads to.
+
+    Containers that are known to grow (`passed_by`) are no such places.
+    """
+    text_bytes = max(_LEAST_TEXT_BYTES, _TEXT_SHARE * grown_bytes)
+    groups: dict[tuple[Any, ...], list[Edge]] = {}
+    starts: list[Any] = []
+    world.hide(groups, starts, watched.new)
+    found = old_to_new(gc.get_objects(), new, text_bytes, int(_TEXT_SHARE * watched.calls), world.budget)
+    for source, held in (*found, *_running(new)):
+        if world.is_ours(source):
+            continue
+        starts += held
+        if id(source) in passed_by or len(groups) >= _MOST_SOURCES:
+            continue
+        for child in held:
+            edge = edge_of(source, child)
+            groups.setdefault(edge.place, []).append(edge)
+    places = []
+    for edges in groups.values():
+        if world.budget.is_spent():
+            break
+        led_to = reach([edge.child for edge in edges], new, MOST_REACHED)
+        if led_to.bytes >= _LEAST_SHARE * grown_bytes:
+            early = len(led_to.ids & watched.early) / len(led_to.ids) if led_to.ids else 0.0
+            places.append(Place(edges, led_to, early))
+    return sorted(places, key=lambda place: -place.reach.bytes), starts
+
+
+def _running(new: frozenset[int]) -> Iterator[tuple[Any, list[Any]]]:
+    """Yield running frames and what is new among their variables: the collector does not list them."""
+    for frame in look.thread_frames():
+        held = [value for _, value in look.local_names(frame) if id(value) in new]
+        if held:
+            yield frame, held
+
+
+def merged(places: Iterable[Place]) -> list[Place]:
+    """Return the places, those that lead to the same objects taken together under the heaviest."""
+    found: list[Place] = []
+    for place in places:
+        same = next((one for one in found if _is_same(one, place)), None)
+        if same is None:
+            found.append(place)
+        else:
+            same.beside.append(place)
+    return found
+
+
+def _is_same(heavier: Place, lighter: Place) -> bool:
+    return len(heavier.reach.ids & lighter.reach.ids) >= _SAME * max(1, len(lighter.reach.ids))

@@ -1,0 +1,35 @@
+"""The hold pass in the measured process: replay, search, and answer what holds what grows."""
+
+from leakcheck.plan import Plan
+from leakcheck.worker.channel import Channel
+from leakcheck.worker.hold.search import search
+from leakcheck.worker.load import Subject
+from leakcheck.worker.meters import Meters
+from leakcheck.worker.replay import Replay
+from leakcheck.worker.trouble import describe_trouble
+
+
+def serve_hold(plan: Plan, channel: Channel) -> None:
+    """Set up, search once when the engine asks, and tear down when it says finish.
+
+    Each `found` message replaces the one before; the last one says `last`.
+    """
+    meters = Meters(plan.meters)
+    subject = Subject(plan)
+    channel.send("ready", setup_seconds=0.0)
+    replay = None
+    while (request := channel.receive()) is not None:
+        kind = request.pop("kind")
+        try:
+            if kind == "finish":
+                subject.close()
+                return
+            if replay is None:
+                replay = Replay(subject.first_call(), meters)
+            for found in search(replay.plain, meters.heap, **request):
+                channel.send("found", **found)
+        except BaseException as error:  # the user's code may raise anything, SystemExit included
+            at = "teardown" if kind == "finish" else "raised"
+            call = None if at == "teardown" else (replay.calls + 1 if replay is not None else 1)
+            channel.send("trouble", trouble=describe_trouble(error, at, call=call))
+            return

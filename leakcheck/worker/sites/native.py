@@ -1,0 +1,153 @@
+"""Native frames: which library each belongs to, and which of them are worth showing.
+
+memray resolves an address to functions and source files, several where calls were inlined, and to
+`<unknown>` where a library was stripped. It does not say the library, and that is what people know:
+`_multidict.cpython-311-x86_64-linux-gnu.so`. The capture has the addresses; memray prints them.
+"""
+
+import bisect
+import ctypes
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+from leakcheck.worker.sites.inlined import INTERPRETER, UNKNOWN, spread_over, stem_of
+from leakcheck.worker.sites.stacks import Place
+from leakcheck.worker.sites.whose import NATIVE, kind_of
+
+_TRACE = re.compile(r"NATIVE_TRACE_INDEX ip=(?:0x)?([0-9a-f]+) index=(\d+)")
+_PLUMBING = re.compile(r"(ld-linux|ld-musl|libc|libm|libpthread|libdl|librt|libstdc\+\+|libgcc_s|libffi)\b")
+_TRACER = re.compile(r"_memray\b")
+
+
+class Libraries:
+    """The libraries of a capture's native frames; where they cannot be told, the source files speak."""
+
+    def __init__(self, memray: Any, capture: str) -> None:
+        self._traces = [(0, 0), *_native_traces(memray, capture)]
+        self._ranges = sorted(_mapped_files())
+        self._interpreter = os.path.realpath(sys.executable)
+
+    def places(self, record: Any) -> tuple[list[Place], bool]:
+        """Return a record's Python and native places, and whether the interpreter itself allocated.
+
+        The interpreter's own machinery and the C library's are left out.
+        """
+        native = record.native_stack_trace()
+        libraries = self._libraries_of(record, native)
+        python = iter(record.stack_trace())
+        next_python = next(python, None)
+        places: list[Place] = []
+        innermost: str | None = None
+        at = 0
+        for frame in record.hybrid_stack_trace():
+            if frame == next_python:
+                next_python = next(python, None)
+                innermost = innermost or ""
+                kind = kind_of(frame[1])
+                if kind is not None:
+                    places.append(Place(*frame, kind))
+                continue
+            while at < len(native) and native[at] != frame:
+                at += 1  # the evaluator's, in whose place Python's frames stand
+            library = libraries[at] if at < len(libraries) else _guessed(frame[1])
+            at += 1
+            if _PLUMBING.match(library):
+                continue
+            innermost = library if innermost is None else innermost
+            if library and not _TRACER.match(library) and not _is_inlined_interpreter(frame[1], library):
+                places.append(_native_place(frame, library))
+        return _without_repeats(places), not innermost
+
+    def _libraries_of(self, record: Any, frames: list[tuple[str, str, int]]) -> list[str]:
+        """Return each native frame's library, "" for the interpreter, as far as they can be told."""
+        found: list[str] = []
+        at = record.native_stack_id
+        while 0 < at < len(self._traces):
+            address, at = self._traces[at]
+            found.append(self._library_at(address))
+        if not found or len(found) > len(frames):
+            return []
+        return [found[which] for which in spread_over(found, [(function, file) for function, file, _ in frames])]
+
+    def _library_at(self, address: int) -> str:
+        at = bisect.bisect(self._ranges, (address, sys.maxsize, "")) - 1
+        if at < 0 or address >= self._ranges[at][1]:
+            return UNKNOWN
+        path = self._ranges[at][2]
+        name = os.path.basename(path)
+        return "" if name.startswith("libpython") or path == self._interpreter else name
+
+
+def _guessed(file: str) -> str:
+    """Return what stands for the library where only a source file is known."""
+    return "" if INTERPRETER.search(file) else os.path.basename(file)
+
+
+def _is_inlined_interpreter(file: str, library: str) -> bool:
+    """Tell whether a source file is the interpreter's although its code stands in an extension."""
+    return bool(INTERPRETER.search(file)) and stem_of(library) not in file
+
+
+def _native_place(frame: tuple[str, str, int], library: str) -> Place:
+    function, file, line = (part if part != UNKNOWN else "" for part in frame)
+    # of where it was built the end is enough
+    source = os.sep.join(str(file).split(os.sep)[-3:])
+    return Place(str(function), library if library != UNKNOWN else "", int(line or 0), NATIVE, source)
+
+
+def _without_repeats(places: list[Place]) -> list[Place]:
+    """Leave out a nameless frame beside another of the same library: it says nothing more."""
+    kept: list[Place] = []
+    for at, place in enumerate(places):
+        beside = [*places[max(at - 1, 0) : at], *places[at + 1 : at + 2]]
+        nameless = place.kind == NATIVE and not place.function
+        named_beside = any(one.file == place.file and one.function for one in beside)
+        repeated = bool(kept) and kept[-1] == place
+        if not (nameless and (named_beside or repeated)):
+            kept.append(place)
+    return kept
+
+
+def _native_traces(memray: Any, capture: str) -> Iterator[tuple[int, int]]:
+    """Yield the address and the caller's number of each native frame, numbered from 1 in this order."""
+    for line in _printed(memray, capture):
+        found = _TRACE.match(line)
+        if found is not None:
+            yield int(found[1], 16), int(found[2])
+
+
+def _printed(memray: Any, capture: str) -> list[str]:
+    """Return what memray prints of a capture. It goes past sys.stdout, so the descriptor is turned."""
+    flush = ctypes.CDLL(None).fflush
+    try:
+        flush(None)
+        with tempfile.TemporaryFile(mode="w+", errors="replace") as file:
+            stdout = os.dup(1)
+            try:
+                os.dup2(file.fileno(), 1)
+                memray.dump_all_records(capture)
+                flush(None)
+            finally:
+                os.dup2(stdout, 1)
+                os.close(stdout)
+            file.seek(0)
+            return [line for line in file if line.startswith("NATIVE_TRACE")]
+    except OSError:
+        return []  # the user's code closed it
+
+
+def _mapped_files() -> Iterator[tuple[int, int, str]]:
+    """Yield begin, end and path of each mapped file, of this process: libraries do not move while it lives."""
+    try:
+        with open("/proc/self/maps", errors="replace") as maps:
+            for line in maps:
+                fields = line.split(maxsplit=5)
+                if len(fields) == 6 and fields[5].startswith("/"):
+                    begin, _, end = fields[0].partition("-")
+                    yield int(begin, 16), int(end, 16), fields[5].rstrip("\n")
+    except OSError:
+        return

@@ -1,0 +1,71 @@
+"""The tracer that every Python has: tracemalloc. It sees what went through Python's allocators, frees too."""
+
+import tracemalloc
+from collections import Counter
+
+from leakcheck.worker.settle import settle
+from leakcheck.worker.sites.defined import function_at
+from leakcheck.worker.sites.stacks import Holding, Place, Run, held_bytes, shortened
+from leakcheck.worker.sites.whose import PACKAGE, kind_of
+
+_FRAMES = 25
+_CALLERS = ("load.py", "serve.py")
+"""Our modules that call the user's code; what is allocated under another of ours is ours."""
+
+_Stack = tuple[tuple[str, int], ...]
+
+
+class Traced:
+    """Live bytes by traceback, read at each window's end; a window is the change since the reading before."""
+
+    def __init__(self) -> None:
+        self._bytes: Counter[_Stack] = Counter()
+        self._blocks: Counter[_Stack] = Counter()
+
+    def warm_up(self, run: Run, calls: int) -> None:
+        """Begin to trace, replay, and take the first reading."""
+        if not tracemalloc.is_tracing():
+            tracemalloc.start(_FRAMES)
+        run(calls)
+        self._bytes, self._blocks = _read()
+
+    def window(self, run: Run, calls: int, *, mapped: bool) -> list[Holding]:
+        """Return the change of each traceback's live bytes; negative where it held more before."""
+        run(calls)
+        held, blocks = _read()
+        changed = [stack for stack in {**held, **self._bytes} if held[stack] != self._bytes[stack]]
+        found = [
+            Holding(places, held[stack] - self._bytes[stack], blocks[stack] - self._blocks[stack])
+            for stack in changed
+            if (places := _places(stack))
+        ]
+        self._bytes, self._blocks = held, blocks
+        return found
+
+    def stop(self) -> None:
+        """Trace no longer."""
+        tracemalloc.stop()
+
+
+def _read() -> tuple[Counter[_Stack], Counter[_Stack]]:
+    settle()
+    held: Counter[_Stack] = Counter()
+    blocks: Counter[_Stack] = Counter()
+    # block by block: a list's table and its entries come from one line, and a mean of both would be neither's.
+    # _traces are the bare tuples; the objects that the public iteration makes of them take ten times as long
+    for _, size, stack, *_ in tracemalloc.take_snapshot().traces._traces:
+        held[stack] += int(held_bytes(size, 1, pymalloc=True))
+        blocks[stack] += 1
+    return held, blocks
+
+
+def _places(stack: _Stack) -> tuple[Place, ...]:
+    """Return the places of a traceback, innermost first; none for what we allocated ourselves.
+
+    Its frames have no functions: the source tells them.
+    """
+    ours = next((file for file, _ in stack if file.startswith(PACKAGE)), None)
+    if ours is not None and not ours.endswith(_CALLERS):
+        return ()
+    known = [(file, line, kind) for file, line in stack if (kind := kind_of(file)) is not None]
+    return shortened([Place(function_at(file, line), file, line, kind) for file, line, kind in known])

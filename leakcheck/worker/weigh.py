@@ -1,0 +1,145 @@
+"""Weigh the containers that are filling: what do they hold, and does their limit hold?
+
+They are emptied in the process that is about to end anyway, and the bytes set free say what share of
+the growth was their doing. An estimate from object sizes would miss what is shared, and miss native
+memory.
+"""
+
+import gc
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from time import perf_counter
+from types import FrameType
+from typing import Any
+
+from leakcheck.worker import bare
+from leakcheck.worker.containers import length_of, lengths, longer_than, slot_bytes, table_bytes
+from leakcheck.worker.limits import Holder, holder_of
+from leakcheck.worker.owners import owners_of
+from leakcheck.worker.settle import settle
+
+_MOST_CONTAINERS = 64
+_FEWEST_EXPECTED = 10
+"""Entries that a replay must have been about to add before their absence proves a limit."""
+
+
+def weigh_limited(replay: Callable[[int], None], calls: int, heap: Callable[[], int]) -> list[dict[str, Any]]:
+    """Replay `calls` more and return the fields of a `model.Limited` for each filling container.
+
+    They are emptied on the way, so this is the last thing that a process is asked.
+    """
+    gc.unfreeze()  # frozen objects are in no generation, and so in no list
+    settle()
+    before = lengths()
+    began = perf_counter()
+    replay(calls)
+    seconds = perf_counter() - began
+    settle()
+    filling = _filling(before)
+    rates = {
+        id(holder.container): (length_of(holder.container) - before[id(holder.container)]) / calls * holder.units
+        for holder in filling
+    }
+    proved = [holder for holder in filling if holder.found.proved]
+    enough = _FEWEST_EXPECTED / calls
+    to_prove = [one for one in filling if not one.found.proved and rates[id(one.container)] >= enough]
+    if to_prove:
+        proved += _proved(to_prove, lambda: replay(calls), seconds=1 + 2 * seconds)
+        settle()
+    return [_weighed(holder, rates[id(holder.container)], heap) for holder in proved if holder.length()]
+
+
+def _filling(before: dict[int, int]) -> list[Holder]:
+    """Return each container that became longer, is not full, and has a limit or looks as if it had."""
+    grown = [container for container, _ in longer_than(before)[:_MOST_CONTAINERS]]
+    owners = owners_of(grown) if grown else {}
+    holders = [holder_of(container, owners[id(container)]) for container in grown]
+    # several containers of one owner may lead to the same one
+    found = {id(holder.container): holder for holder in holders if holder is not None}
+    return [
+        holder
+        for holder in found.values()
+        if holder.found.length < holder.found.limit and id(holder.container) in before
+    ]
+
+
+def _proved(holders: Sequence[Holder], replay: Callable[[], None], *, seconds: float) -> list[Holder]:
+    """Return those that stop growing when their limit is lowered to their present length.
+
+    That a number is called `maxsize` proves nothing. Lowered, it either ends the growth or it does
+    not. The code may dislike it: what raises, or waits for room for longer than `seconds`, has not
+    shown a limit.
+    """
+    lowered: dict[tuple[int, str], tuple[int, Holder]] = {}
+    for holder in holders:
+        place = (id(holder.owner), holder.attribute)
+        length = max(holder.length(), lowered[place][0] if place in lowered else 0)
+        lowered[place] = (length, holder)
+    undo = [bare.put(holder.owner, holder.attribute, length) for length, holder in lowered.values()]
+    try:
+        with _alarm(seconds):
+            replay()
+    except BaseException:  # SystemExit too: it is our doing, and nobody is to hear of it
+        return []
+    finally:
+        for put_back in undo:
+            if put_back is not None:
+                put_back()
+    # one more: some look before they add, and some after it
+    kept = [holder for holder in holders if holder.length() <= lowered[id(holder.owner), holder.attribute][0] + 1]
+    return [replace(holder, found=replace(holder.found, kind=_kept_to(holder), proved=True)) for holder in kept]
+
+
+def _kept_to(holder: Holder) -> str:
+    return f"{type(holder.container).__qualname__} kept to .{holder.attribute}={holder.found.limit}"
+
+
+@contextmanager
+def _alarm(seconds: float) -> Iterator[None]:
+    """End what takes longer, where no alarm of the user's is set; elsewhere the engine's timeout would end it all."""
+    if signal.getsignal(signal.SIGALRM) is not signal.SIG_DFL or signal.getitimer(signal.ITIMER_REAL)[0]:
+        raise TimeoutError
+
+    def ring(number: int, frame: FrameType | None) -> None:
+        raise TimeoutError
+
+    signal.signal(signal.SIGALRM, ring)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+
+
+def _weighed(holder: Holder, length_per_call: float, heap: Callable[[], int]) -> dict[str, Any]:
+    name = _name_of(holder)
+    # a cache that is cleared when it is full holds few by now, where its limit was proved
+    length = holder.length()
+    parts = holder.parts()
+    slots = sum(length_of(part) * slot_bytes(part) for part in parts)
+    tables = sum(map(table_bytes, parts))
+    settle()  # what the search for the name has left is none of it
+    full = heap()
+    holder.let_go()
+    settle()
+    # a table that has just doubled takes much, and no part of that is in the growth: its steps are left out there
+    freed = full - heap() - (tables - sum(map(table_bytes, parts))) + slots
+    return {
+        "name": name,
+        "kind": holder.found.kind,
+        "limit": holder.found.limit,
+        "length": holder.found.length,
+        "length_per_call": length_per_call,
+        "bytes_per_entry": freed / length,
+    }
+
+
+def _name_of(holder: Holder) -> str:
+    """Return what a person would call it: a function's name, a module's or an object's attribute."""
+    # only now: whatever is loaded is measured, and most processes never come here
+    from leakcheck.worker.hold.names import name_of
+
+    return name_of(holder.container, [holder])
