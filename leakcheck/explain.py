@@ -4,18 +4,16 @@ Two processes, each with its own way of failing: one searches for what grows and
 with nothing traced; one traces who allocates. Neither can cost the scenario its growth verdict.
 """
 
-import os
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from leakcheck.analysis.holders import Holder, containers_of, held_share, paths_of
+from leakcheck.analysis.places import as_shown
 from leakcheck.analysis.sites import explained_fraction, next_window, sites_of
 from leakcheck.engine import Worker, WorkerFailed
 from leakcheck.explanation import Explanation, SiteMeter, Window
@@ -43,6 +41,8 @@ _TRACED_COST = {
 }
 """What a traced call is taken to cost before one was timed, in plain calls."""
 
+_FRESH = (SiteMeter.MEMRAY, SiteMeter.MEMRAY_NATIVE)
+_WARM_UP_CALLS = 20
 _ENOUGH = 0.9
 Watch = Callable[[str], None]
 
@@ -168,57 +168,42 @@ def _is_worth_trying(meter: SiteMeter, best: Explanation, case: Case, held: floa
 
 
 def _trace(task: Task, case: Case, meter: SiteMeter) -> _Findings:
-    """Ask a process for the stacks that are alive after windows of different length, until they add up."""
+    """Ask for the stacks that are alive after windows of different length, until they add up.
+
+    memray does not see frees of what was there before its window, so each of its windows has a process
+    of its own: in one that goes on, a dict's table would count whole in every window.
+    """
     found = _Findings()
-    rate = case.bytes_per_1000_calls
-    mapped = case.meter is Meter.RSS
     cost = case.seconds_per_call * _TRACED_COST[meter]
     began = time.monotonic()
+
+    def wanted() -> int | None:
+        return next_window(found.windows, case.bytes_per_1000_calls, cost, began + SITES_SECONDS - time.monotonic())
+
     try:
-        with Worker(task.plan(Pass.SITES, tracer=meter.value), task.surroundings) as worker:
-            worker.start()
-            while (
-                calls := next_window(found.windows, rate, cost, began + SITES_SECONDS - time.monotonic())
-            ) is not None:
-                if not found.windows:
-                    _window(worker, "warm_up", calls, mapped, cost)
-                window_began = time.monotonic()
-                answer = _window(worker, "window", calls, mapped, cost)
-                cost = (time.monotonic() - window_began) / calls
-                found.windows.append(_shortened(msgspec.convert(answer, Window)))
-            worker.finish()
+        calls = wanted()
+        while calls is not None:
+            with Worker(task.plan(Pass.SITES, tracer=meter.value), task.surroundings) as worker:
+                worker.start()
+                _ask(worker, "warm_up", min(calls, _WARM_UP_CALLS), case, cost)
+                while calls is not None:
+                    answer = _ask(worker, "window", calls, case, cost)
+                    window = msgspec.convert(answer, Window)
+                    found.windows.append(replace(window, stacks=as_shown(window.stacks, str(Path.cwd()))))
+                    cost = window.seconds / calls
+                    calls = wanted()
+                    if meter in _FRESH:
+                        break
+                worker.finish()
     except WorkerFailed as failed:
         if failed.trouble.kind != "missing":
             found.notes.append(f"tracing with {meter} ended early: {failed.trouble.message}")
     return found
 
 
-def _window(worker: Worker, kind: str, calls: int, mapped: bool, cost: float) -> dict[str, Any]:
+def _ask(worker: Worker, kind: str, calls: int, case: Case, cost: float) -> dict[str, Any]:
     return worker.ask(
-        {"kind": kind, "calls": calls, "mapped": mapped},
+        {"kind": kind, "calls": calls, "mapped": case.meter is Meter.RSS},
         during="tracing who allocates",
         extra_seconds=10 * calls * cost,
     )
-
-
-def _shortened(window: Window) -> Window:
-    """Return a window whose files are written as people write them: from here, or from where packages lie."""
-    here = f"{Path.cwd()}{os.sep}"
-    stacks = tuple(
-        replace(stack, frames=tuple(replace(frame, file=_short(frame.file, here)) for frame in stack.frames))
-        for stack in window.stacks
-    )
-    return replace(window, stacks=stacks)
-
-
-@cache
-def _short(file: str, here: str) -> str:
-    for packages in ("site-packages", "dist-packages"):
-        _, found, rest = file.rpartition(f"{os.sep}{packages}{os.sep}")
-        if found:
-            return rest
-    match = _STANDARD_LIBRARY.search(file)
-    return file[match.start(1) :] if match else file.removeprefix(here)
-
-
-_STANDARD_LIBRARY = re.compile(r"/lib(?:64)?/(python3\.\d+t?/)")

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
+from pathlib import Path
 
 import msgspec
 
@@ -11,9 +12,11 @@ from leakcheck.analysis.explained import explained, is_to_be_explained
 from leakcheck.analysis.growth import estimate_growth, rate_of, rate_until, settled_after
 from leakcheck.analysis.latency import summarize_latency
 from leakcheck.analysis.patience import Patience, is_settled, next_step
+from leakcheck.analysis.places import as_shown
 from leakcheck.analysis.progress import Progress
 from leakcheck.analysis.resources import are_settled, gate_resources, is_enough, judge_resources, with_names
 from leakcheck.analysis.shape import Shape, shape_of
+from leakcheck.analysis.sites import peak_sites
 from leakcheck.analysis.verdict import gate, holder_with_limit, judge
 from leakcheck.engine import Worker, WorkerFailed
 from leakcheck.explain import Case, explain
@@ -107,6 +110,7 @@ def _judged(task: Task, seen: _GrowthPass, peak: PeakReading | None, peak_troubl
         budget=budget,
         growth=growth,
         peak_bytes=peak_bytes,
+        peak_sites=() if peak is None else peak_sites(as_shown(peak.stacks, str(Path.cwd())), peak.peak_bytes),
         latency_seconds=summarize_latency(dear_calls or seen.latencies_ns),
         bounded_by=seen.bounded_by,
         settled_after_calls=settled,

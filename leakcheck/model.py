@@ -9,7 +9,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from leakcheck.explanation import Container, KnownEntry, KnownLeak, Resource, RetentionPath, Site, SiteMeter, StackBytes
+from leakcheck.explanation import (
+    Container,
+    KnownEntry,
+    KnownLeak,
+    PeakSite,
+    Resource,
+    RetentionPath,
+    Site,
+    SiteMeter,
+    StackBytes,
+)
 from leakcheck.scenario import OptionValue, scenario_id
 from leakcheck.verdicts import Gate as Gate
 from leakcheck.verdicts import Verdict as Verdict
@@ -214,6 +224,8 @@ class Result:
     """The sites' growth together, as a share of the measured growth; None where none was looked for."""
     explain_notes: tuple[str, ...] = ()
     """What could not be explained, and why."""
+    peak_sites: tuple[PeakSite, ...] = ()
+    """The lines that held the most when one call held the most."""
     known: tuple[KnownLeak, ...] = ()
     """The accepted leaks that this growth consists of."""
     resources: tuple[Resource, ...] = ()

@@ -34,6 +34,7 @@ FIRST_SECONDS = 6.0
 MOST_DOUBLINGS = 3
 
 _MOST_CONTRADICTION = 0.5
+_STANDS_STILL = 0.02
 _UNITS = sum(range(1, DECIDING_WINDOWS + 1))
 """The first windows have n, 2n and 3n calls."""
 
@@ -52,7 +53,6 @@ def sites_of(windows: Sequence[Window], growth_bytes_per_1000_calls: float) -> t
         rate = CALLS_PER_RATE * grown.bytes.rate
         if grown.bytes.low <= 0 or rate < LEAST_SHARE * growth_bytes_per_1000_calls:
             continue
-        frames = tuple(grown.heaviest[1])
         found.append(
             Site(
                 bytes_per_1000_calls=rate,
@@ -60,10 +60,10 @@ def sites_of(windows: Sequence[Window], growth_bytes_per_1000_calls: float) -> t
                 high=CALLS_PER_RATE * grown.bytes.high,
                 blocks_per_1000_calls=CALLS_PER_RATE * grown.blocks.rate,
                 share=rate / growth_bytes_per_1000_calls,
-                frames=frames,
-                stacks=len(grown.stacks),
-                native=grown.native_rate > grown.bytes.rate / 2,
-                fingerprint=fingerprint(frame_to_name(frames)),
+                frames=grown.frames,
+                stacks=grown.stacks,
+                native=grown.native_share > 0.5,
+                fingerprint=fingerprint(frame_to_name(grown.frames)),
             )
         )
     return tuple(sorted(found, key=lambda site: -site.bytes_per_1000_calls))
@@ -118,8 +118,8 @@ def next_window(
     """Return the calls of the window to trace next; None when the growth is explained, or time is up.
 
     After three windows the longest is doubled, up to three times, for as long as the stacks do not
-    add up to the growth: a bounded cache that replaces its entries looks like a leak until a window
-    is longer than the cache is large.
+    add up to the growth and what they add up to still changes: a bounded cache that replaces its
+    entries looks like a leak until a window is longer than the cache is large.
     """
     cost = max(seconds_per_traced_call, 1e-9)
     if len(windows) < DECIDING_WINDOWS:
@@ -127,8 +127,13 @@ def next_window(
         calls = first * (len(windows) + 1)
         return calls if first and (not windows or calls * cost <= seconds_left) else None
     low, high = EXPLAINED
-    if low <= explained_fraction(windows, growth_bytes_per_1000_calls) <= high:
+    fraction = explained_fraction(windows, growth_bytes_per_1000_calls)
+    if low <= fraction <= high:
         return None
+    if len(windows) > DECIDING_WINDOWS:
+        before = explained_fraction(windows[:-1], growth_bytes_per_1000_calls)
+        if abs(fraction - before) < _STANDS_STILL:
+            return None
     calls = 2 * max(window.calls for window in windows)
     if len(windows) - DECIDING_WINDOWS >= MOST_DOUBLINGS or calls * cost > seconds_left:
         return None

@@ -8,9 +8,10 @@ one window with a doubling in it is an outlier.
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import combinations
 from statistics import median
+from typing import Literal
 
 from leakcheck.explanation import Frame, StackBytes, Window, frame_to_name
 
@@ -19,6 +20,8 @@ DECIDING_WINDOWS = 3
 
 Line = tuple[str, str, int]
 Point = tuple[float, float]
+_Row = list[StackBytes | None]
+"""A stack in each of the windows."""
 
 
 @dataclass(slots=True)
@@ -37,62 +40,87 @@ class Slopes:
 class Grown:
     """All that the windows say of one line."""
 
-    bytes: Slopes = field(default_factory=Slopes)
-    blocks: Slopes = field(default_factory=Slopes)
-    heaviest: tuple[float, Sequence[Frame]] = (float("-inf"), ())
-    stacks: set[tuple[Frame, ...]] = field(default_factory=set)
-    native_rate: float = 0.0
+    bytes: Slopes
+    blocks: Slopes
+    frames: tuple[Frame, ...]
+    """The stack that grows the fastest."""
+    stacks: int
+    native_share: float
 
 
 def deciding_windows(windows: Sequence[Window]) -> list[Window]:
+    """Return the longest windows, the longest last."""
     return sorted(windows, key=lambda window: window.calls)[-DECIDING_WINDOWS:]
 
 
 def line_of(frames: Sequence[Frame]) -> Line:
+    """Return the line that a stack is named by."""
     frame = frame_to_name(frames)
     return frame.function, frame.file, frame.line
 
 
 def grown_lines(windows: Sequence[Window]) -> dict[Line, Grown]:
-    """Return what the deciding windows say of each line.
-
-    A line's stacks are added up before the slopes are taken, but for the single blocks, which are
-    told on their own.
-    """
+    """Return what the deciding windows say of each line."""
     deciding = deciding_windows(windows)
-    found: dict[Line, Grown] = defaultdict(Grown)
-    summed: dict[tuple[Line, bool], list[list[float]]] = defaultdict(lambda: [[0.0, 0.0] for _ in deciding])
-    for seen in _by_stack(deciding):
-        stack = next(one for one in seen if one is not None)
-        line = line_of(stack.frames)
-        grown = found[line]
-        grown.stacks.add(stack.frames)
-        grown.heaviest = max(
-            grown.heaviest, (max(one.bytes for one in seen if one is not None), stack.frames), key=lambda one: one[0]
-        )
-        if _is_single_block(seen):
-            slopes = _growth_of_one_block(
-                [(one.before + one.calls, at.bytes) for one, at in zip(deciding, seen, strict=True) if at is not None]
-            )
-            grown.bytes += slopes
-            grown.native_rate += slopes.rate if stack.native else 0.0
-            continue
-        for at, one in enumerate(seen):
-            if one is not None:
-                summed[line, stack.native][at][0] += one.bytes
-                summed[line, stack.native][at][1] += one.blocks
-    for (line, native), totals in summed.items():
-        grown = found[line]
-        slopes = slopes_between([(one.calls, total) for one, (total, _) in zip(deciding, totals, strict=True)])
-        grown.bytes += slopes
-        grown.blocks += slopes_between([(one.calls, blocks) for one, (_, blocks) in zip(deciding, totals, strict=True)])
-        grown.native_rate += slopes.rate if native else 0.0
-    return found
+    lines: dict[Line, list[_Row]] = defaultdict(list)
+    for row in _by_stack(deciding):
+        lines[line_of(_frames(row))].append(row)
+    return {line: _grown(rows, deciding) for line, rows in lines.items()}
 
 
-def _by_stack(windows: Sequence[Window]) -> Iterator[list[StackBytes | None]]:
+def _grown(rows: Sequence[_Row], windows: Sequence[Window]) -> Grown:
+    """Return what the windows say of a line, whose stacks are given.
+
+    They are added up before the slopes are taken, because a rare one has no slope of its own; but
+    for single blocks, and for teeth: where the sum does not rise steadily, those that do make the line.
+    """
+    slopes = [_slopes_of(row, windows) for row in rows]
+    many = [row for row in rows if not _is_single_block(row)]
+    total = slopes_between(_points(many, windows, "bytes"))
+    if total.low <= 0:
+        rising = [one for row, one in zip(rows, slopes, strict=True) if one.low > 0 and not _is_single_block(row)]
+        total = sum(rising, Slopes()) if rising else total
+    for row, one in zip(rows, slopes, strict=True):
+        if _is_single_block(row):
+            total += one
+    fastest = max(range(len(rows)), key=lambda at: slopes[at].rate)
+    native = sum(max(one.rate, 0.0) for row, one in zip(rows, slopes, strict=True) if _any(row).native)
+    whole = sum(max(one.rate, 0.0) for one in slopes)
+    return Grown(
+        bytes=total,
+        blocks=slopes_between(_points(many, windows, "blocks")),
+        frames=_frames(rows[fastest]),
+        stacks=len({_frames(row) for row in rows}),
+        native_share=native / whole if whole else 0.0,
+    )
+
+
+def _slopes_of(row: _Row, windows: Sequence[Window]) -> Slopes:
+    if not _is_single_block(row):
+        return slopes_between(_points([row], windows, "bytes"))
+    seen = [(one.before + one.calls, at.bytes) for one, at in zip(windows, row, strict=True) if at is not None]
+    return _growth_of_one_block(seen)
+
+
+def _points(rows: Sequence[_Row], windows: Sequence[Window], unit: Literal["bytes", "blocks"]) -> list[Point]:
+    """Return the calls of each window, and what these stacks hold in it together."""
+    return [
+        (window.calls, sum(getattr(row[at], unit) for row in rows if row[at] is not None))
+        for at, window in enumerate(windows)
+    ]
+
+
+def _any(row: _Row) -> StackBytes:
+    return next(one for one in row if one is not None)
+
+
+def _frames(row: _Row) -> tuple[Frame, ...]:
+    return _any(row).frames
+
+
+def _by_stack(windows: Sequence[Window]) -> Iterator[_Row]:
     """Yield for each stack what it holds in each window, None where it is not among the told."""
-    rows: dict[tuple[tuple[Frame, ...], bool, bool], list[StackBytes | None]] = {}
+    rows: dict[tuple[tuple[Frame, ...], bool, bool], _Row] = {}
     for at, window in enumerate(windows):
         for stack in window.stacks:
             if stack.frames:
@@ -101,13 +129,13 @@ def _by_stack(windows: Sequence[Window]) -> Iterator[list[StackBytes | None]]:
     yield from rows.values()
 
 
-def _is_single_block(seen: Sequence[StackBytes | None]) -> bool:
+def _is_single_block(row: _Row) -> bool:
     """Tell whether a stack holds one block however long the window is: a table or a text that grows.
 
     Each window that moves it sees it anew and whole, so its size says how many calls there were
     since the process began, and not how long the window was. A window that did not see it says nothing.
     """
-    return all(one is None or one.blocks == 1 for one in seen)
+    return all(one is None or one.blocks == 1 for one in row)
 
 
 def _growth_of_one_block(points: Sequence[Point]) -> Slopes:
@@ -116,7 +144,9 @@ def _growth_of_one_block(points: Sequence[Point]) -> Slopes:
     A table that doubles is a stair, and two of its steps may lie closely together: no slope is
     taken to be more than the later size over all calls, as if it had begun with the process.
     """
-    return _summed_up([min((y2 - y1) / (x2 - x1), y2 / x2) for (x1, y1), (x2, y2) in combinations(points, 2) if x1 < x2])
+    return _summed_up(
+        [min((y2 - y1) / (x2 - x1), y2 / x2) for (x1, y1), (x2, y2) in combinations(points, 2) if x1 < x2]
+    )
 
 
 def slopes_between(points: Sequence[Point]) -> Slopes:

@@ -4,7 +4,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from leakcheck.explanation import Container, Frame, FrameKind, KnownEntry, KnownLeak, Link, RetentionPath, Site
+from leakcheck.explanation import (
+    Container,
+    Frame,
+    FrameKind,
+    KnownEntry,
+    KnownLeak,
+    Link,
+    PeakSite,
+    RetentionPath,
+    Site,
+)
 from leakcheck.model import Result, Verdict
 from leakcheck.reporters.plain import plain
 from leakcheck.units import format_size
@@ -28,6 +38,8 @@ class Row:
 
 def causes(result: Result) -> Iterator[Row]:
     """Yield the rows of a result's explanation, the most telling first; none where there is none."""
+    if "peak" in result.failures:
+        yield from _at_peak(result)
     yield from _allocated(result)
     yield from _held(result)
     if result.explained_fraction is not None and result.sites_meter is not None:
@@ -75,7 +87,17 @@ def _cut(source: str) -> str:
     return source if len(source) <= _LONGEST_SOURCE else f"{source[: _LONGEST_SOURCE - 1]}…"
 
 
-def _deeper(site: Site) -> str | None:
+def _at_peak(result: Result) -> Iterator[Row]:
+    label = "at the peak"
+    for site in result.peak_sites[:_MOST]:
+        share = f"{format_size(site.bytes)}, {_share(site.share)} of the peak"
+        yield Row(label=label, where=place(site.frame), what=f"{_cut(plain(site.frame.source))}  {share}".strip())
+        if (deeper := _deeper(site)) is not None:
+            yield Row(label="", where=f"  in {deeper}")
+        label = ""
+
+
+def _deeper(site: Site | PeakSite) -> str | None:
     """Return where a library, or native code, took the memory that the named line asked for."""
     first = site.frames[0]
     if first is site.frame:
@@ -143,7 +165,8 @@ def types_of(links: Sequence[Link]) -> str:
 
 def place(frame: Frame) -> str:
     """Return a frame's place (`scenarios/newsletter/views.py:41`)."""
-    return plain(f"{frame.file}:{frame.line}" if frame.line else frame.file or frame.function)
+    where = f"{frame.file}:{frame.line}" if frame.line else frame.file
+    return plain(where if where else frame.function)
 
 
 def _heavy(parts: Sequence[_Part]) -> list[_Part]:

@@ -115,6 +115,11 @@ def lengths() -> dict[int, int]:
     return {id(container): kind.length(container) for container, kind in _containers()}
 
 
+def of_types(*types: type) -> Iterator[Any]:
+    """Yield every container of these types, or of types derived from them."""
+    return (container for container, _ in _containers() if issubclass(type(container), types))
+
+
 def longer_than(before: dict[int, int]) -> list[tuple[Any, int]]:
     """Return each container that became longer, with its earlier length, the one that grew most first.
 

@@ -1,24 +1,25 @@
-"""Lend memray to an interpreter that has none: the engine's own, and to nobody else there.
+"""Lend memray to an interpreter that has none: the engine's own, and nothing else of the engine's.
 
-The engine's folder never comes onto the search path, and what memray itself needs is out of sight
-again before the user's code is loaded. It would else find packages that it does without everywhere
-else, and take other roads through its optional imports.
+The engine's folder never comes onto the search path, and what memray itself imports is stood in for
+while it is loaded. The user's code would else find packages that it does without everywhere else,
+and take other roads through its optional imports.
 """
 
 import importlib.util
 import sys
 import sysconfig
-from collections.abc import Sequence
+import typing
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
-LENT_NAMES = frozenset({"memray", "rich", "typing_extensions"})
-"""What tracking and reading a capture need. (memray's reporters need more; nobody calls them here.)"""
+LENT = "memray"
 
 
 class _Lender:
-    """A finder for a few names in one folder. It stands last: what the measured Python has itself is taken first."""
+    """A finder for memray alone, in one folder."""
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
@@ -27,7 +28,7 @@ class _Lender:
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         # submodules are found by their package's own path
-        return PathFinder.find_spec(name, [self._folder], target) if name in LENT_NAMES else None
+        return PathFinder.find_spec(name, [self._folder], target) if name == LENT else None
 
 
 def borrow_memray(lent_packages: str | None) -> Any:
@@ -36,24 +37,45 @@ def borrow_memray(lent_packages: str | None) -> Any:
     Raises ImportError where neither is to be had.
     """
     folder, _, abi = (lent_packages or "").rpartition("#")
-    if importlib.util.find_spec("memray") is not None or not folder or abi != sysconfig.get_config_var("SOABI"):
+    if not folder or abi != sysconfig.get_config_var("SOABI") or importlib.util.find_spec(LENT) is not None:
         return _import_memray()
-    before = set(sys.modules)
     lender = _Lender(folder)
     sys.meta_path.append(lender)
     try:
-        return _import_memray()
+        with _stand_ins():
+            return _import_memray()
     finally:
         sys.meta_path.remove(lender)
-        for name in set(sys.modules) - before:
-            if name.partition(".")[0] in LENT_NAMES - {"memray"}:
-                del sys.modules[name]  # memray keeps what it imported; a second import is the user's business
 
 
 def _import_memray() -> Any:
     import memray
 
-    # a Tracker imports this when it is made, which is too late to be lent
+    # a Tracker imports this when it is made, which is too late for what is lent
     import memray.reporters.module_tools
 
     return memray
+
+
+@contextmanager
+def _stand_ins() -> Iterator[None]:
+    """Stand in for what memray imports of others, where it is missing.
+
+    Of rich it takes `print`, for a warning that greenlets are experimental, and progress bars that
+    are not asked for; of typing_extensions a base class that the standard library has too.
+    """
+    found: dict[str, dict[str, object]] = {
+        "rich": {"print": lambda *_, **__: None},
+        "rich.progress": {"Progress": None, "SpinnerColumn": None},
+        "typing_extensions": {"TypedDict": typing.TypedDict},
+    }
+    missing = [name for name in found if importlib.util.find_spec(name.partition(".")[0]) is None]
+    for name in missing:
+        module = ModuleType(name)
+        vars(module).update(found[name])
+        sys.modules[name] = module
+    try:
+        yield
+    finally:
+        for name in missing:
+            del sys.modules[name]

@@ -128,7 +128,7 @@ def serve_growth(plan: Plan, channel: Channel) -> None:
             elif kind == "name":
                 channel.send("named", resources=name_resources(request["resources"], there_before))
             elif kind == "weigh":
-                found = weigh_limited(replay.plain, request["calls"], meters.heap)
+                found = weigh_limited(replay.plain, request["calls"], meters.heap, replay.calls)
                 emptied = bool(found)
                 channel.send("limited", found=found)
             else:

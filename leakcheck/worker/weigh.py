@@ -7,6 +7,7 @@ memory.
 
 import gc
 import signal
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,7 +16,7 @@ from types import FrameType
 from typing import Any
 
 from leakcheck.worker import bare
-from leakcheck.worker.containers import length_of, lengths, longer_than, slot_bytes, table_bytes
+from leakcheck.worker.containers import LruCache, length_of, lengths, longer_than, of_types, slot_bytes, table_bytes
 from leakcheck.worker.limits import Holder, holder_of
 from leakcheck.worker.owners import owners_of
 from leakcheck.worker.settle import settle
@@ -24,45 +25,71 @@ _MOST_CONTAINERS = 64
 _FEWEST_EXPECTED = 10
 """Entries that a replay must have been about to add before their absence proves a limit."""
 
+_FULL_BY = 0.9
+"""Share of the calls by which a container was full at the earliest: a standstill of more is seen as one."""
 
-def weigh_limited(replay: Callable[[int], None], calls: int, heap: Callable[[], int]) -> list[dict[str, Any]]:
-    """Replay `calls` more and return the fields of a `model.Limited` for each filling container.
+_STOOD_STILL = 0.1
+"""Memory that rises by no more than this share of what a full container once added has stopped growing."""
 
+
+def weigh_limited(
+    replay: Callable[[int], None], calls: int, heap: Callable[[], int], replayed: int
+) -> list[dict[str, Any]]:
+    """Replay `calls` more after those `replayed`, and return the fields of a `model.Limited` for each container.
+
+    Those that are filling, and those that have just become full: the growth that was seen may be theirs.
     They are emptied on the way, so this is the last thing that a process is asked.
     """
     gc.unfreeze()  # frozen objects are in no generation, and so in no list
     settle()
     before = lengths()
+    heap_before = heap()
     began = perf_counter()
     replay(calls)
     seconds = perf_counter() - began
     settle()
+    risen = heap() - heap_before
     filling = _filling(before)
-    rates = {
-        id(holder.container): (length_of(holder.container) - before[id(holder.container)]) / calls * holder.units
-        for holder in filling
-    }
+    rates = {id(one.container): _rate(one, before[id(one.container)], calls, replayed) for one in filling}
     proved = [holder for holder in filling if holder.found.proved]
     enough = _FEWEST_EXPECTED / calls
     to_prove = [one for one in filling if not one.found.proved and rates[id(one.container)] >= enough]
     if to_prove:
         proved += _proved(to_prove, lambda: replay(calls), seconds=1 + 2 * seconds)
         settle()
-    return [_weighed(holder, rates[id(holder.container)], heap) for holder in proved if holder.length()]
+    found = [_weighed(holder, rates[id(holder.container)], heap) for holder in proved if holder.length()]
+    for holder in _full(before):
+        weighed = _weighed(holder, holder.found.limit / (_FULL_BY * replayed), heap)
+        if risen <= _STOOD_STILL * weighed["length_per_call"] * weighed["bytes_per_entry"] * calls:
+            found.append(weighed)
+    return found
+
+
+def _rate(holder: Holder, earlier: int, calls: int, replayed: int) -> float:
+    """Return the entries added with each call; of one that became full, those of all calls so far, which is less."""
+    length = length_of(holder.container)
+    rate = (length - earlier) / calls * holder.units
+    return rate if holder.found.length < holder.found.limit else max(rate, holder.found.length / (replayed + calls))
 
 
 def _filling(before: dict[int, int]) -> list[Holder]:
-    """Return each container that became longer, is not full, and has a limit or looks as if it had."""
+    """Return each container that became longer, and has a limit or looks as if it had."""
     grown = [container for container, _ in longer_than(before)[:_MOST_CONTAINERS]]
     owners = owners_of(grown) if grown else {}
     holders = [holder_of(container, owners[id(container)]) for container in grown]
     # several containers of one owner may lead to the same one
     found = {id(holder.container): holder for holder in holders if holder is not None}
-    return [
-        holder
-        for holder in found.values()
-        if holder.found.length < holder.found.limit and id(holder.container) in before
-    ]
+    return [holder for holder in found.values() if holder.found.length and id(holder.container) in before]
+
+
+def _full(before: dict[int, int]) -> list[Holder]:
+    """Return each container that is as full as it was before; of those whose type has a limit.
+
+    A limit that was reached in the last look's calls leaves the growth of those before it, and nothing
+    that grows.
+    """
+    sized = (holder_of(one, ()) for one in of_types(deque, LruCache) if before.get(id(one)) == length_of(one))
+    return [one for one in sized if one is not None and one.found.proved and one.found.length == one.found.limit]
 
 
 def _proved(holders: Sequence[Holder], replay: Callable[[], None], *, seconds: float) -> list[Holder]:

@@ -49,7 +49,7 @@ FLOORS = (
 EXCEPTIONS: Mapping[str, frozenset[str]] = {
     # the passes that trace
     "leakcheck.worker.peak": frozenset({"memray"}),
-    "leakcheck.worker.lent": frozenset({"memray"}),
+    "leakcheck.worker.lent": frozenset({"memray", "memray.reporters.module_tools"}),
     # the worker's package alone, to find the path that it is started by; and what takes its answers apart
     "leakcheck.engine": frozenset({"leakcheck.worker", "leakcheck.inbox"}),
 }

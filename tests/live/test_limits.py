@@ -63,7 +63,7 @@ def run_filling(leakcheck: Leakcheck, setup: str, statement: str) -> Ran:
             "from django.conf import settings\nsettings.configure()\n"
             "from django.core.cache.backends.locmem import LocMemCache\nCACHE = LocMemCache('', {'max_entries': 9000})",
             "CACHE.set(str(next(COUNT)), bytes(500))",
-            "locmem._caches[*]",
+            ("locmem._caches[*]", "fills.CACHE._cache"),
             "LocMemCache(max_entries=9000)",
         ),
         (
@@ -89,7 +89,7 @@ def run_filling(leakcheck: Leakcheck, setup: str, statement: str) -> Ran:
     ids=["jinja2", "django", "cachetools", "proved", "proved for a class", "taught"],
 )
 def test_a_cache_that_is_not_full_yet_is_bounded_and_its_limit_is_named(
-    leakcheck: Leakcheck, setup: str, statement: str, name: str, kind: str
+    leakcheck: Leakcheck, setup: str, statement: str, name: str | tuple[str, ...], kind: str
 ) -> None:
     ran = run_filling(leakcheck, setup, statement)
     assert (ran.result.verdict, ran.result.gate, ran.result.trouble) == (Verdict.BOUNDED, Gate.WITHIN, None)
@@ -100,6 +100,13 @@ def test_a_cache_that_is_not_full_yet_is_bounded_and_its_limit_is_named(
     assert 1000 < holder.length < 9000
     assert holder.length_per_call == pytest.approx(1, rel=0.05)
     assert ran.code == ExitCode.WITHIN
+
+
+@pytest.mark.parametrize("limit", [1500, 1560, 1650])
+def test_a_limit_that_is_reached_as_the_replay_ends_is_still_one(leakcheck: Leakcheck, limit: int) -> None:
+    setup = f"import collections\nCACHE = collections.deque(maxlen={limit})"
+    ran = run_filling(leakcheck, setup, "CACHE.append(bytes(300))")
+    assert (ran.result.verdict, ran.result.gate) == (Verdict.BOUNDED, Gate.WITHIN)
 
 
 def test_a_limit_in_units_of_its_own_is_told_in_them(leakcheck: Leakcheck) -> None:
@@ -122,6 +129,8 @@ def test_a_limit_in_units_of_its_own_is_told_in_them(leakcheck: Leakcheck) -> No
         ("CACHE = Pages(9000); KEPT = []", "CACHE.add(next(COUNT), [1]); KEPT.append([1])"),
         ("CACHE = Pages(9000)", "CACHE.add(next(COUNT), [1]); Module.cache[next(COUNT)] = [1]"),
         ("import collections\nLOG = collections.deque(maxlen=10**9)", "LOG.append([bytes(2000)])"),
+        ("import collections\nLOG, KEPT = collections.deque(maxlen=1560), []", "LOG.append([1]); KEPT.append([1])"),
+        ("import functools\nLOG = functools.lru_cache(500)(bytes)\nKEPT = []", "LOG(next(COUNT)); KEPT.append([1])"),
     ],
     ids=[
         "a maxsize that is ignored",
@@ -129,6 +138,8 @@ def test_a_limit_in_units_of_its_own_is_told_in_them(leakcheck: Leakcheck) -> No
         "a leak beside it",
         "two of which one",
         "out of reach",
+        "full at the end, and a leak",
+        "full, and a leak",
     ],
 )
 def test_what_only_looks_limited_is_a_leak(leakcheck: Leakcheck, setup: str, statement: str) -> None:

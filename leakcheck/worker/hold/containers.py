@@ -179,6 +179,11 @@ def _found(chain: list[Any], cluster: list[Grown], new: frozenset[int], world: W
     )
 
 
+def takes_all(found: Sequence[Found]) -> bool:
+    """Tell whether emptying takes old entries out as well."""
+    return any(grown.kind.takes_all for one in found for grown in one.grown)
+
+
 def emptier(found: Sequence[Found]) -> LetGo:
     """Return what takes out the new entries, and then tells from the bytes set free what they explain.
 
@@ -188,17 +193,16 @@ def emptier(found: Sequence[Found]) -> LetGo:
 
     def let_go() -> Callable[[int, float | None], float]:
         tables = kept = gained = cleared = 0.0
-        new_only = True
         for one in (grown for each in found for grown in each.grown):
             own, length = one.kind.own_bytes(one.container), max(1, one.length)
-            new_only &= one.kind.let_go(one.container, one.gained)
+            one.kind.let_go(one.container, one.gained)
             tables += own * one.gained / length
             kept += own - one.kind.own_bytes(one.container)
             gained += one.gained
             cleared += length
 
         def count(freed: int, new_share: float | None) -> float:
-            share = 1.0 if new_only else gained / cleared if new_share is None else new_share
+            share = (gained / cleared if new_share is None else new_share) if takes_all(found) else 1.0
             return share * (freed - kept) + tables
 
         return count

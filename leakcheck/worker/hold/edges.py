@@ -1,10 +1,10 @@
 """References from what was there before the calls to what they have made: where a chain without a length hangs."""
 
 import gc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import Context, ContextVar
 from dataclasses import dataclass
-from itertools import compress
+from itertools import compress, filterfalse
 from types import CellType, FrameType
 from typing import Any
 
@@ -15,6 +15,7 @@ from leakcheck.worker.hold.lengths import CHUNK
 from leakcheck.worker.hold.steps import attribute_of, contents, key_of
 
 _ATOMS = frozenset({id(str), id(bytes), id(tuple)})
+_DICTIONARY = id(dict)
 _FEWEST_ENTRIES = 16
 _WIDEST_CHARACTER = 4
 
@@ -107,12 +108,23 @@ def _of_frame(keeper: Any, child: Any) -> Edge:
     return Edge(keeper, child, (id(keeper), name), read)
 
 
-def old_to_new(
+def old_to_new(objects: Sequence[Any], new: frozenset[int], budget: Budget) -> Iterator[tuple[Any, list[Any]]]:
+    """Yield each old object that refers to new ones, with those."""
+    for chunk in _chunks(objects, budget):
+        if new.isdisjoint(map(id, look.referents(chunk))):
+            continue
+        for one in chunk:
+            held = [] if id(one) in new else [child for child in look.referents((one,)) if id(child) in new]
+            if held:
+                yield one, held
+
+
+def to_long(
     objects: Sequence[Any], new: frozenset[int], text_bytes: float, entries: int, budget: Budget
 ) -> Iterator[tuple[Any, list[Any]]]:
-    """Yield each old object that refers to new ones, with those.
+    """Yield each old object that refers to texts of so many bytes, or to untracked tuples of so many entries.
 
-    Whether a text or an untracked tuple is new nobody knows: those of so many bytes or entries are taken for it.
+    Whether those are new nobody knows.
     """
     fewest = max(1, min(entries, int(text_bytes / _WIDEST_CHARACTER)))
 
@@ -121,22 +133,28 @@ def old_to_new(
             return len(candidate) >= max(entries, _FEWEST_ENTRIES) and not gc.is_tracked(candidate)
         return (type(candidate) is str or type(candidate) is bytes) and look.size_of(candidate) >= text_bytes
 
-    for start in range(0, len(objects), CHUNK):
-        if budget.is_spent():
-            return
-        chunk = objects[start : start + CHUNK]
-        if not _is_worth_a_look(look.referents(chunk), new, fewest):
+    for chunk in _chunks(objects, budget):
+        referents = look.referents(chunk)
+        types = list(map(id, map(type, referents)))
+        # what holds nothing but texts and numbers is not listed: the attributes of many an object
+        dictionaries = compress(referents, map(_DICTIONARY.__eq__, types))
+        unlisted = {id(one): one for one in filterfalse(gc.is_tracked, dictionaries)}
+        within = look.referents(unlisted.values())
+        if not _has_long(referents, types, fewest) and not _has_long(within, map(id, map(type, within)), fewest):
             continue
-        for one in chunk:
-            if id(one) in new:
-                continue
-            held = [child for child in look.referents((one,)) if id(child) in new or is_long(child)]
+        for one in (*chunk, *unlisted.values()):
+            held = [] if id(one) in new else [child for child in look.referents((one,)) if is_long(child)]
             if held:
                 yield one, held
 
 
-def _is_worth_a_look(referents: list[Any], new: frozenset[int], fewest: int) -> bool:
-    if not new.isdisjoint(map(id, referents)):
-        return True
-    atoms = compress(referents, map(_ATOMS.__contains__, map(id, map(type, referents))))
-    return max(map(len, atoms), default=0) >= fewest
+def _chunks(objects: Sequence[Any], budget: Budget) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(objects), CHUNK):
+        if budget.is_spent():
+            return
+        yield objects[start : start + CHUNK]
+
+
+def _has_long(objects: list[Any], types: Iterable[int], fewest: int) -> bool:
+    """Tell whether a text or a tuple of so many is among some objects, given the ids of their types."""
+    return max(map(len, compress(objects, map(_ATOMS.__contains__, types))), default=0) >= fewest

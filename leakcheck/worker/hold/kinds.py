@@ -34,12 +34,13 @@ class Kind:
 
     base: type
     length: Callable[[Any], int]
-    let_go: Callable[[Any, int], bool]
-    """Take out the newest so many; False where only all could be taken out."""
+    let_go: Callable[[Any, int], object]
+    """Take out the newest so many, or all where that is all that can be done."""
     own_bytes: Callable[[Any], int] = _nothing
     """What the container's own table takes."""
     newest: Callable[[Any, int], list[Any]] = _none
     """Some of what was put in last."""
+    takes_all: bool = False
 
     def word(self, container: Any) -> str:
         """Return what to call it, with its limit: `list`, `deque(maxlen=2000)`."""
@@ -58,37 +59,32 @@ class Kind:
         return deque.maxlen.__get__(container) if self.base is deque else None
 
 
-def _del_tail(base: Any) -> Callable[[Any, int], bool]:
-    def let_go(container: Any, count: int) -> bool:
+def _del_tail(base: Any) -> Callable[[Any, int], object]:
+    def let_go(container: Any, count: int) -> None:
         base.__delitem__(container, slice(max(0, base.__len__(container) - count), None))
-        return True
 
     return let_go
 
 
-def _pop_items(container: Any, count: int) -> bool:
+def _pop_items(container: Any, count: int) -> None:
     for _ in range(count):
         dict.popitem(container)
-    return True
 
 
-def _blank_right(container: Any, count: int) -> bool:
+def _blank_right(container: Any, count: int) -> None:
     # None in each place: pop() would keep 16 blocks for later, which nobody could weigh
     for place in range(1, count + 1):
         deque.__setitem__(container, -place, None)
-    return True
 
 
-def _get_all(container: Any, count: int) -> bool:
+def _get_all(container: Any, count: int) -> None:
     for _ in range(count):
         SimpleQueue.get_nowait(container)
-    return True
 
 
-def _clear(clear: Callable[[Any], object]) -> Callable[[Any, int], bool]:
-    def let_go(container: Any, count: int) -> bool:
+def _clear(clear: Callable[[Any], object]) -> Callable[[Any, int], object]:
+    def let_go(container: Any, count: int) -> None:
         clear(container)
-        return False
 
     return let_go
 
@@ -144,20 +140,20 @@ def _newest_cached(cache: Any, count: int) -> list[Any]:
 
 # an OrderedDict stands before the dict it also is: dict.popitem() would leave its links behind
 KINDS = (
-    Kind(OrderedDict, dict.__len__, _clear(OrderedDict.clear), OrderedDict.__sizeof__, _newest_items),
+    Kind(OrderedDict, dict.__len__, _clear(OrderedDict.clear), OrderedDict.__sizeof__, _newest_items, True),
     Kind(dict, dict.__len__, _pop_items, dict.__sizeof__, _newest_items),
     Kind(list, list.__len__, _del_tail(list), list.__sizeof__, _some(list.__reversed__)),
-    Kind(set, set.__len__, _clear(set.clear), set.__sizeof__, _some(set.__iter__)),
+    Kind(set, set.__len__, _clear(set.clear), set.__sizeof__, _some(set.__iter__), True),
     Kind(deque, deque.__len__, _blank_right, deque.__sizeof__, _some(deque.__reversed__)),
-    Kind(LruCache, _entries, _clear(LruCache.cache_clear), _nothing, _newest_cached),
+    Kind(LruCache, _entries, _clear(LruCache.cache_clear), _nothing, _newest_cached, True),
     Kind(SimpleQueue, SimpleQueue.qsize, _get_all),
     Kind(bytearray, bytearray.__len__, _del_tail(bytearray), bytearray.__sizeof__),
     Kind(array, array.__len__, _del_tail(array), array.__sizeof__),
-    Kind(io.BytesIO, _bytes_length, _clear(lambda buffer: io.BytesIO.truncate(buffer, 0))),
-    Kind(io.StringIO, _text_length, _clear(lambda buffer: io.StringIO.truncate(buffer, 0))),
+    Kind(io.BytesIO, _bytes_length, _clear(io.BytesIO.close), takes_all=True),
+    Kind(io.StringIO, _text_length, _clear(io.StringIO.close), takes_all=True),
 )
 
-AT_EXIT = Kind(type(atexit), lambda _: atexit._ncallbacks(), _clear(lambda _: atexit._clear()))
+AT_EXIT = Kind(type(atexit), lambda _: atexit._ncallbacks(), _clear(lambda _: atexit._clear()), takes_all=True)
 """The functions to call at exit: a table in C that no object refers to."""
 
 UNTRACKED = (dict, bytearray)

@@ -7,6 +7,7 @@ not grow in the first half are let go of then.
 import atexit
 import gc
 from array import array
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -21,10 +22,13 @@ from leakcheck.worker.hold.kinds import AT_EXIT, UNTRACKED, Kind, kind_of
 CHUNK = 5000
 """Objects whose referents are asked for at once: enough to be fast, too few to need much memory."""
 
+_EXACT = (list, dict, set, deque)
+_MANY = 300_000
 _MOST_FALLEN = 0.1
 _FEWEST_RISES = 2
-_STILL_WINDOWS = 0.25
-_FEWEST_MISSED = 3.0
+_STILL_SHARE = 0.25
+_FEWEST_MISSED = 3.5
+_CHANCE = 0.05
 
 
 class Growth(StrEnum):
@@ -37,8 +41,8 @@ class Growth(StrEnum):
     """It rose in one window alone: nothing by itself, but perhaps one of many."""
 
 
-def growth_of(lengths: Sequence[int]) -> Growth | None:
-    """Return how a container grew, from its length at equal distances of calls; None where it fell back, or did not.
+def growth_of(lengths: Sequence[int], windows: Sequence[int]) -> Growth | None:
+    """Return how a container grew, from its length after so many windows of calls; None where it did not, or fell back.
 
     A length that falls now and then is one that somebody looks after: a tenth of the rise is forgiven.
     """
@@ -49,11 +53,15 @@ def growth_of(lengths: Sequence[int]) -> Growth | None:
         return None
     if sum(step > 0 for step in steps) < _FEWEST_RISES:
         return Growth.ONCE
-    moved = max(place for place, step in enumerate(steps, 1) if step)
-    still = len(steps) - moved
+    widths = [later - earlier for earlier, later in pairwise(windows)]
+    moved = sum(widths[: max(place for place, step in enumerate(steps, 1) if step)])
+    still = sum(widths) - moved
     # as many entries as it would have taken in meanwhile, had it gone on
     missed = gained / moved * still
-    if still >= _STILL_WINDOWS * len(steps) and missed >= _FEWEST_MISSED:
+    # the chance that as many windows in a row bring nothing, where each brings something as often as those before
+    rising = sum(width for width, step in zip(widths, steps, strict=True) if step > 0) / moved
+    chance = (1 - min(1.0, rising)) ** still
+    if still >= _STILL_SHARE * sum(widths) and missed >= _FEWEST_MISSED and chance <= _CHANCE:
         return Growth.STOPPED
     return Growth.GROWING
 
@@ -80,19 +88,22 @@ class _Group:
     kind: Kind
     containers: list[Any]
     lengths: list["array[int]"]
+    is_exact: bool
 
     def read(self) -> None:
-        self.lengths.append(array("q", map(self.kind.length, self.containers)))
+        # of the exact type nobody has changed what len() does, and it takes half the time
+        length = len if self.is_exact else self.kind.length
+        self.lengths.append(array("q", map(length, self.containers)))
 
     def forget_the_rest(self) -> None:
         rose = list(map(gt, self.lengths[-1], self.lengths[0]))
         self.containers = list(compress(self.containers, rose))
         self.lengths = [array("q", compress(row, rose)) for row in self.lengths]
 
-    def grown(self) -> Iterator[Grown]:
+    def grown(self, windows: Sequence[int]) -> Iterator[Grown]:
         for place, container in enumerate(self.containers):
             lengths = [row[place] for row in self.lengths]
-            growth = growth_of(lengths)
+            growth = growth_of(lengths, windows)
             if growth is not None:
                 yield Grown(container, self.kind, lengths[-1] - lengths[0], growth)
 
@@ -106,9 +117,14 @@ class Lengths:
         for container in compress(objects, map(kinds.__contains__, map(id, map(type, objects)))):
             groups[id(type(container))].append(container)
         self._find_untracked(objects, kinds, groups, budget)
-        self._groups = [_Group(kinds[cls], containers, []) for cls, containers in groups.items()]
-        self._groups.append(_Group(AT_EXIT, [atexit], []))
-        self.read()
+        exact = frozenset(map(id, _EXACT))
+        self._groups = [_Group(kinds[cls], containers, [], cls in exact) for cls, containers in groups.items()]
+        self._groups.append(_Group(AT_EXIT, [atexit], [], False))
+        self._windows: list[int] = []
+        # each reading looks at memory all over the heap
+        self.is_big = sum(map(len, groups.values())) > _MANY
+        """Whether a reading costs so much that there should be few before most are let go of."""
+        self.read(0)
 
     def _find_untracked(
         self, objects: list[Any], kinds: dict[int, Kind], groups: dict[int, list[Any]], budget: Budget
@@ -131,8 +147,9 @@ class Lengths:
                     seen.add(id(container))
                     groups[id(type(container))].append(container)
 
-    def read(self) -> None:
-        """Read all lengths once more."""
+    def read(self, windows: int) -> None:
+        """Read all lengths once more, after so many windows."""
+        self._windows.append(windows)
         for group in self._groups:
             group.read()
 
@@ -143,7 +160,7 @@ class Lengths:
 
     def grown(self) -> list[Grown]:
         """Return what grew, the one that gained most entries first."""
-        found = [grown for group in self._groups for grown in group.grown()]
+        found = [grown for group in self._groups for grown in group.grown(self._windows)]
         return sorted(found, key=lambda grown: -grown.gained)
 
 

@@ -95,63 +95,77 @@ def path_to(target: object, world: World) -> list[Any]:
     """
     if world.is_root(target):
         return [target]
-    children: dict[int, Any] = {}
-    seen = {id(target)}
-    frontier = [target]
-    held = [frontier]
-    world.hide(children, held, frontier)
-    running = None
+    trail = _Trail(target)
+    passing = None
     began = world.budget.seconds
     for level in range(_MOST_LEVELS):
         if world.budget.is_spent() or world.budget.seconds > began + _MOST_SECONDS:
             break
-        roots, further = _referrers(frontier, seen, children, world)
-        running = running or next((root for root in roots if _is_passing(root, children)), None)
-        if lasting := [root for root in roots if not _is_passing(root, children)]:
-            best = min(lasting, key=lambda root: _obscurity(root, children, lasting, world))
-            return _chain(best, children, target)
-        if not further or (running is not None and level >= _MOST_LEVELS_PAST_A_FRAME):
+        roots, further = trail.step_back(world)
+        passing = passing or next((root for root in roots if _is_passing(root, trail.children)), None)
+        if lasting := [root for root in roots if not _is_passing(root, trail.children)]:
+            best = min(lasting, key=lambda root: _obscurity(root, trail.children, lasting, world))
+            return trail.chain_from(best)
+        if not further or (passing is not None and level >= _MOST_LEVELS_PAST_A_FRAME):
             break
-        frontier = sorted(further, key=_detour)[:_MOST_FRONTIER]
-        held.append(frontier)
-        world.hide(frontier)
-    return [target] if running is None else _chain(running, children, target)
+        trail.go_on_from(sorted(further, key=_detour)[:_MOST_FRONTIER])
+    return [target] if passing is None else trail.chain_from(passing)
 
 
-def _referrers(
-    frontier: list[Any], seen: set[int], children: dict[int, Any], world: World
-) -> tuple[list[Any], list[Any]]:
-    roots: list[Any] = []
-    further: list[Any] = []
-    targets = {id(one): one for one in frontier}
-    world.hide(targets, roots, further)
-    running = [(frame, one) for one in frontier if (frame := world.frame_with(one)) is not None]
-    found = gc.get_referrers(*frontier)
-    for referrer, child in [*((one, None) for one in found), *running]:
-        if id(referrer) in seen or referrer is found or world.is_hidden(referrer):
-            continue
-        seen.add(id(referrer))
-        if child is None:
-            child = _target_of(referrer, targets)
-        if child is None:
-            continue
-        children[id(referrer)] = child
-        is_root = world.is_root(referrer) or (type(referrer) is FrameType and world.frame_with(child) is referrer)
-        (roots if is_root else further).append(referrer)
-    return roots, further
+class _Trail:
+    """What the search for a path has seen so far."""
+
+    def __init__(self, target: object) -> None:
+        self._target = target
+        self.children: dict[int, Any] = {}
+        """By the id of an object, the next one on the way to the target."""
+        self._seen = {id(target)}
+        # our own lists refer to what we look for; they live as long as this, or their ids would be used again
+        self._lists: list[object] = []
+        self._frontier = self._ours([target])
+
+    def _ours(self, made: Any) -> Any:
+        self._seen.add(id(made))
+        self._lists.append(made)
+        return made
+
+    def go_on_from(self, further: list[Any]) -> None:
+        """Look next at what refers to these."""
+        self._frontier = self._ours(further)
+
+    def step_back(self, world: World) -> tuple[list[Any], list[Any]]:
+        """Return what refers to the objects looked at last: the roots, and what leads further back."""
+        roots: list[Any] = self._ours([])
+        further: list[Any] = self._ours([])
+        targets = self._ours({id(one): one for one in self._frontier})
+        self._seen.update((id(self.children), id(self._lists)))
+        running = [(frame, one) for one in self._frontier if (frame := world.frame_with(one)) is not None]
+        found = self._ours(gc.get_referrers(*self._frontier))
+        for referrer, child in [*((one, None) for one in found), *running]:
+            if id(referrer) in self._seen or world.is_hidden(referrer):
+                continue
+            self._seen.add(id(referrer))
+            if child is None:
+                child = _target_of(referrer, targets)
+            if child is None:
+                continue
+            self.children[id(referrer)] = child
+            is_root = world.is_root(referrer) or (type(referrer) is FrameType and world.frame_with(child) is referrer)
+            (roots if is_root else further).append(referrer)
+        return roots, further
+
+    def chain_from(self, root: Any) -> list[Any]:
+        """Return the way from a root to the target."""
+        chain = [root]
+        while chain[-1] is not self._target:
+            chain.append(self.children[id(chain[-1])])
+        return chain
 
 
 def _target_of(referrer: object, targets: dict[int, Any]) -> Any:
     if type(referrer) is ModuleType:
         return targets.get(id(bare.namespace(referrer)))
     return next((targets[one] for one in map(id, look.referents((referrer,))) if one in targets), None)
-
-
-def _chain(root: Any, children: dict[int, Any], target: object) -> list[Any]:
-    chain = [root]
-    while chain[-1] is not target:
-        chain.append(children[id(chain[-1])])
-    return chain
 
 
 def _is_passing(root: object, children: dict[int, Any]) -> bool:

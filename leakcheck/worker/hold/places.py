@@ -6,16 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from leakcheck.worker.hold import look
-from leakcheck.worker.hold.edges import Edge, edge_of, old_to_new
+from leakcheck.worker.hold.edges import Edge, edge_of, old_to_new, to_long
 from leakcheck.worker.hold.fresh import Reach, reach
 from leakcheck.worker.hold.paths import World
 from leakcheck.worker.hold.watch import Watched
 
 _TEXT_SHARE = 0.3
 _LEAST_TEXT_BYTES = 1024.0
-_LEAST_SHARE = 0.05
-"""Of what grew: a place that leads to less is not looked at."""
-
 MOST_REACHED = 200_000
 _MOST_SOURCES = 2000
 _FEWEST_EARLY, _MOST_EARLY = 0.15, 0.85
@@ -49,36 +46,46 @@ class Place:
         return [edge for place in (self, *self.beside) for edge in place.edges]
 
 
+Sources = Iterable[tuple[Any, list[Any]]]
+"""Old objects, and what each refers to."""
+
+
+def sources_of_new(watched: Watched, new: frozenset[int], world: World) -> list[tuple[Any, list[Any]]]:
+    """Return what refers to new objects: old ones, but for ours, and the frames that run."""
+    world.hide(watched.new)
+    found = old_to_new(gc.get_objects(), new, world.budget)
+    return [(source, held) for source, held in (*found, *_running(new)) if not world.is_ours(source)]
+
+
+def sources_of_long(watched: Watched, new: frozenset[int], grown_bytes: float, world: World) -> Iterator[Any]:
+    """Yield what refers to texts and tuples that are long enough to be a part of the growth."""
+    text_bytes = max(_LEAST_TEXT_BYTES, _TEXT_SHARE * grown_bytes)
+    found = to_long(gc.get_objects(), new, text_bytes, int(_TEXT_SHARE * watched.calls), world.budget)
+    return ((source, held) for source, held in found if not world.is_ours(source))
+
+
 def places_of(
-    watched: Watched, new: frozenset[int], grown_bytes: float, passed_by: frozenset[int], world: World
-) -> tuple[list[Place], list[Any]]:
-    """Return the places that lead to a part of the growth, the heaviest first, and all that any place leads to.
+    sources: Sources, watched: Watched, new: frozenset[int], least_bytes: float, passed_by: frozenset[int], world: World
+) -> list[Place]:
+    """Return the places that lead to so many bytes or more, the heaviest first.
 
     Containers that are known to grow (`passed_by`) are no such places.
     """
-    text_bytes = max(_LEAST_TEXT_BYTES, _TEXT_SHARE * grown_bytes)
     groups: dict[tuple[Any, ...], list[Edge]] = {}
-    starts: list[Any] = []
-    world.hide(groups, starts, watched.new)
-    found = old_to_new(gc.get_objects(), new, text_bytes, int(_TEXT_SHARE * watched.calls), world.budget)
-    for source, held in (*found, *_running(new)):
-        if world.is_ours(source):
-            continue
-        starts += held
-        if id(source) in passed_by or len(groups) >= _MOST_SOURCES:
-            continue
-        for child in held:
-            edge = edge_of(source, child)
-            groups.setdefault(edge.place, []).append(edge)
+    for source, held in sources:
+        if id(source) not in passed_by and len(groups) < _MOST_SOURCES:
+            for child in held:
+                edge = edge_of(source, child)
+                groups.setdefault(edge.place, []).append(edge)
     places = []
     for edges in groups.values():
         if world.budget.is_spent():
             break
         led_to = reach([edge.child for edge in edges], new, MOST_REACHED)
-        if led_to.bytes >= _LEAST_SHARE * grown_bytes:
+        if led_to.bytes >= least_bytes:
             early = len(led_to.ids & watched.early) / len(led_to.ids) if led_to.ids else 0.0
             places.append(Place(edges, led_to, early))
-    return sorted(places, key=lambda place: -place.reach.bytes), starts
+    return sorted(places, key=lambda place: -place.reach.bytes)
 
 
 def _running(new: frozenset[int]) -> Iterator[tuple[Any, list[Any]]]:

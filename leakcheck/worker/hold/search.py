@@ -6,16 +6,17 @@ from typing import Any
 
 from leakcheck.worker.hold.budget import Budget
 from leakcheck.worker.hold.chains import confirmed, cutter, found_at, held_by_native
-from leakcheck.worker.hold.containers import emptier, named
+from leakcheck.worker.hold.containers import emptier, named, takes_all
 from leakcheck.worker.hold.holders import Found
 from leakcheck.worker.hold.paths import World
-from leakcheck.worker.hold.places import Place, merged, places_of
+from leakcheck.worker.hold.places import Place, merged, places_of, sources_of_long, sources_of_new
 from leakcheck.worker.hold.watch import Replay, Watched, watch
 from leakcheck.worker.hold.weigh import LetGo, weigh
 
-_ENOUGH = 0.9
+_ENOUGH, _MUCH = 0.9, 0.5
 _LEAST_SHARE, _LEAST_BYTES_PER_CALL = 0.01, 0.5
 _LEAST_SHARE_STOPPED = 0.05
+_LEAST_SHARE_OF_A_PLACE = 0.05
 _MOST_SHARE = 2.0
 """What explains twice the growth is no part of it: a tooth that these calls happened to climb."""
 
@@ -34,8 +35,17 @@ def search(
     watched = watch(replay, calls, budget)
     was_enabled = gc.isenabled()
     gc.disable()  # so that what the search makes stays in the youngest generation, and can be told from the rest
+
+    def replay_as_before(calls: int) -> None:
+        if was_enabled:
+            gc.enable()
+        try:
+            replay(calls)
+        finally:
+            gc.disable()
+
     try:
-        yield from _found(replay, heap, watched, bytes_per_call * watched.calls, budget)
+        yield from _found(replay_as_before, heap, watched, bytes_per_call * watched.calls, budget)
     finally:
         if was_enabled:
             gc.enable()
@@ -56,35 +66,46 @@ def _found(
     if found:
         yield answer(found)
         _weigh_containers(found, grown_bytes, watched, heap, budget)
-    if _explained(found) < _ENOUGH * grown_bytes and watched.is_known and not budget.is_spent():
+    if _explained(found, grown_bytes) < _ENOUGH * grown_bytes and watched.is_known and not budget.is_spent():
         if found:
             yield answer(found)
         found += _hanging(found, replay, grown_bytes, watched, new, world, heap)
     yield answer(found, last=True)
 
 
-def _explained(found: Sequence[Found]) -> float:
-    return sum(one.bytes or 0.0 for one in found)
-
-
-def _weigh(let_go: LetGo, watched: Watched, heap: Heap, budget: Budget) -> float | None:
-    return weigh(let_go, watched.new, heap, budget.left)
+def _explained(found: Sequence[Found], grown_bytes: float) -> float:
+    """Return the bytes that some holders explain together, but for those that explain too much to be true."""
+    return sum(one.bytes for one in found if one.bytes is not None and one.bytes <= _MOST_SHARE * grown_bytes)
 
 
 def _weigh_containers(found: Sequence[Found], grown_bytes: float, watched: Watched, heap: Heap, budget: Budget) -> None:
     """Weigh the heaviest each by itself, and where that leaves much open, all of them together."""
     weighed = found[:_MOST_WEIGHED]
+
+    def without(some: Sequence[Found]) -> LetGo:
+        let_go = emptier(some)
+
+        def alone() -> Callable[[int, float | None], float]:
+            # what we have in hand would stay: the table of a container is a container too
+            watched.grown.clear()
+            for one in found:
+                if one not in some:
+                    one.grown.clear()
+            return let_go()
+
+        return alone
+
     for one in weighed:
-        weight = _weigh(emptier([one]), watched, heap, budget)
+        weight = weigh(without([one]), watched.new, heap, budget.left, is_mixed=takes_all([one]))
         if weight is not None:
             one.bytes, one.weighed = max(0.0, weight), "emptied"
-    if len(weighed) > 1 and _explained(weighed) < _ENOUGH * grown_bytes:
-        together = _weigh(emptier(weighed), watched, heap, budget)
+    if len(weighed) > 1 and (apart := _explained(weighed, grown_bytes)) < _ENOUGH * grown_bytes:
+        together = weigh(without(weighed), watched.new, heap, budget.left, is_mixed=takes_all(weighed))
         # entries that two containers share: neither frees them alone
-        if together is not None and together > _SHARED * _explained(weighed):
+        if together is not None and _SHARED * apart < together <= _MOST_SHARE * grown_bytes:
             # the user's own rather than the standard library's, which keeps what it was given
             first = min(weighed, key=lambda one: (one.is_library, one.told.anchor, -one.reckoned_bytes))
-            first.bytes = together - _explained([one for one in weighed if one is not first])
+            first.bytes = together - sum(one.bytes or 0.0 for one in weighed if one is not first)
             first.weighed = "emptied"
 
 
@@ -100,12 +121,14 @@ def _hanging(
     """Return what hangs on old objects without a length that tells."""
     watched.look_again()
     passed_by = frozenset(id(one.container) for each in known for one in each.grown)
-    places, starts = places_of(watched, new, grown_bytes, passed_by, world)
-    found = held_by_native(watched, new, starts, world)
-    starts.clear()
+    least_bytes = _LEAST_SHARE_OF_A_PLACE * grown_bytes
+    sources = sources_of_new(watched, new, world)
+    places = places_of(sources, watched, new, least_bytes, passed_by, world)
+    found = held_by_native(watched, new, [child for _, held in sources for child in held], world)
+    sources.clear()
 
     def is_enough() -> bool:
-        return world.budget.is_spent() or _explained([*known, *found]) >= _ENOUGH * grown_bytes
+        return world.budget.is_spent() or _explained([*known, *found], grown_bytes) >= _ENOUGH * grown_bytes
 
     for place in merged(place for place in places if place.is_steady)[:_MOST_WEIGHED]:
         if is_enough():
@@ -115,6 +138,8 @@ def _hanging(
         found.append(one)
     if is_enough():
         return found
+    texts = sources_of_long(watched, new, grown_bytes, world)
+    places += places_of(texts, watched, new, least_bytes, passed_by, world)
     for place, grown in confirmed(places, watched, new, replay, world):
         one = found_at(place, new, world)
         one.bytes, one.weighed = grown, "reckoned"
@@ -125,19 +150,20 @@ def _hanging(
 def _cut(place: Place, watched: Watched, heap: Heap, budget: Budget) -> tuple[float, str]:
     """Return what a place explains: what becomes free without it, but for what was there before the calls."""
     if all(edge.cut is not None for edge in place.all_edges):
-        weight = _weigh(cutter(place), watched, heap, budget)
+        weight = weigh(cutter(place), watched.new, heap, budget.left)
         if weight is not None and weight > 0:
             return weight, "emptied"
     return place.reach.bytes, "reckoned"
 
 
 def ranked(found: Sequence[Found], grown_bytes: float, calls: int) -> list[Found]:
-    """Return the holders that explain something, the one that explains most first."""
-    ordered = sorted(found, key=lambda one: (-(one.bytes or 0.0), -one.reckoned_bytes))
-    if not any(one.bytes is not None for one in found):
-        return ordered
+    """Return the holders that explain something, the one that explains most first.
+
+    What could not be weighed is kept while the others leave half of the growth open.
+    """
+    ordered = sorted(found, key=lambda one: -(one.reckoned_bytes if one.bytes is None else one.bytes))
     kept = [one for one in ordered if one.bytes is None or _is_part(one, one.bytes, grown_bytes, calls)]
-    if any(one.bytes is not None for one in kept):
+    if _explained(kept, grown_bytes) >= _MUCH * grown_bytes:
         kept = [one for one in kept if one.bytes is not None]
     rooted = max((one.bytes or 0.0 for one in kept if one.is_rooted), default=0.0)
     # a table that only native code knows of is likely to belong to something that has a name

@@ -60,29 +60,29 @@ def watch(replay: Replay, calls: int, budget: Budget) -> Watched:
     windows = max(1, min(_WINDOWS, calls))
     halves: list[frozenset[int]] = []
     is_known = True
-    frozen = _set_aside()
+    canary: list[object] = []
+    gc.freeze()
     for window in range(1, windows + 1):
         budget.pause()
         replay(calls // windows)
         budget.go_on()
         settle()
-        lengths.read()
+        if window >= windows // 2 or not lengths.is_big:
+            lengths.read(window)
         if window == windows // 2:
             lengths.forget_the_rest()
         if window == windows // 2 or window == windows:
-            is_known &= gc.get_freeze_count() > frozen / 2
-            halves.append(frozenset(map(id, gc.get_objects())) if is_known else frozenset())
-            # an id that became free in one half may be taken over in the next
-            frozen = _set_aside()
+            halves.append(frozenset(map(id, gc.get_objects())))
+            # the user's code has thawed what was set aside
+            is_known &= id(canary) not in halves[-1]
+            # set aside too: an id that became free in one half may be taken over in the next
+            gc.freeze()
     gc.unfreeze()
     grown = lengths.grown()
     del lengths  # or its lists would be among what is new, and keep what they list
-    if sum(map(len, halves)) > _MOST_NEW:
-        halves, is_known, budget.stopped_by = [], False, "memory"
+    if is_known and sum(map(len, halves)) > _MOST_NEW:
+        is_known, budget.stopped_by = False, "memory"
+    if not is_known:
+        halves.clear()
     early, late = (halves[0] - halves[1], halves[1]) if len(halves) == 2 else (frozenset(), frozenset().union(*halves))
     return Watched(calls // windows * windows, count, grown, early, late, is_known, _among(early | late))
-
-
-def _set_aside() -> int:
-    gc.freeze()
-    return gc.get_freeze_count()

@@ -37,10 +37,13 @@ LetGo = Callable[[], Callable[[int, float | None], float]]
 """Lets go, and returns what tells how many of the bytes set free count, given the share of the objects that are new."""
 
 
-def weigh(let_go: LetGo, new: list[Any], heap: Callable[[], int], seconds: float) -> float | None:
+def weigh(
+    let_go: LetGo, new: list[Any], heap: Callable[[], int], seconds: float, *, is_mixed: bool = True
+) -> float | None:
     """Return the bytes that a forked copy frees by letting go, those that count; None where it came to nothing in time.
 
-    `new` are the objects that the calls have left: only among them may there be cycles to collect.
+    `new` are the objects that the calls have left: only among them may there be cycles to collect. Where
+    `is_mixed`, old objects may become free as well, and are counted.
     """
     if seconds <= 0:
         return None
@@ -56,7 +59,7 @@ def weigh(let_go: LetGo, new: list[Any], heap: Callable[[], int], seconds: float
         return None
     if pid == 0:
         try:
-            _answer(let_go, new, heap, writer)
+            _answer(let_go, new, heap, writer, is_mixed)
         finally:
             os._exit(0)
     os.close(writer)
@@ -92,18 +95,20 @@ def _end(pid: int) -> None:
         pass  # a handler of the user's has taken the news
 
 
-def _answer(let_go: LetGo, new: list[Any], heap: Callable[[], int], writer: int) -> None:
+def _answer(let_go: LetGo, new: list[Any], heap: Callable[[], int], writer: int, is_mixed: bool) -> None:
     """Let go, read, and write the answer: all this in the copy."""
     _tie_hands(writer)
     _set_old_aside(new)
     new.clear()
     # empties the free lists too, in which an object would go on being counted
     _collect()
-    old, young, full = gc.get_freeze_count(), len(gc.get_objects()), heap()
+    # counting the old ones takes a look at each
+    old, young = gc.get_freeze_count() if is_mixed else 0, len(gc.get_objects())
+    full = heap()
     count = let_go()
     _collect()
     freed = full - heap()
-    old, young = old - gc.get_freeze_count(), young - len(gc.get_objects())
+    old, young = old - gc.get_freeze_count() if is_mixed else 0, young - len(gc.get_objects())
     # of what the collector does not track nobody knows how old it was
     share = young / (max(0, old) + young) if young > 0 else None
     os.write(writer, _ANSWER.pack(count(freed, share)))
@@ -137,12 +142,15 @@ def _set_old_aside(new: list[Any]) -> None:
     # as an address: of an object ctypes would ask for an attribute
     untrack.argtypes = track.argtypes = [ctypes.c_void_p]
     untrack.restype = track.restype = None
-    tracked = [*filter(gc.is_tracked, new), *gc.get_objects(generation=0)]
+    youngest = gc.get_objects(generation=0)
+    # each once: what is tracked twice is a fatal error
+    tracked = set(map(id, filter(gc.is_tracked, new))).union(map(id, youngest))
+    tracked.discard(id(youngest))
     for one in tracked:
-        untrack(id(one))
+        untrack(one)
     gc.freeze()
     for one in tracked:
-        track(id(one))
+        track(one)
 
 
 def _collect() -> None:

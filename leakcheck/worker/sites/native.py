@@ -49,7 +49,7 @@ class Libraries:
                 innermost = innermost or ""
                 kind = kind_of(frame[1])
                 if kind is not None:
-                    places.append(Place(*frame, kind))
+                    places.append(Place(frame[0], frame[1], frame[2], kind))
                 continue
             while at < len(native) and native[at] != frame:
                 at += 1  # the evaluator's, in whose place Python's frames stand

@@ -2,6 +2,7 @@
 
 import tracemalloc
 from collections import Counter
+from typing import Any
 
 from leakcheck.worker.settle import settle
 from leakcheck.worker.sites.defined import function_at
@@ -53,7 +54,8 @@ def _read() -> tuple[Counter[_Stack], Counter[_Stack]]:
     blocks: Counter[_Stack] = Counter()
     # block by block: a list's table and its entries come from one line, and a mean of both would be neither's.
     # _traces are the bare tuples; the objects that the public iteration makes of them take ten times as long
-    for _, size, stack, *_ in tracemalloc.take_snapshot().traces._traces:
+    traces: Any = tracemalloc.take_snapshot().traces
+    for _, size, stack, *_ in traces._traces:
         held[stack] += int(held_bytes(size, 1, pymalloc=True))
         blocks[stack] += 1
     return held, blocks

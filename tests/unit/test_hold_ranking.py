@@ -1,0 +1,85 @@
+"""Which of what was found is told, and in which order."""
+
+from leakcheck.worker.hold.holders import Found
+from leakcheck.worker.hold.kinds import kind_of
+from leakcheck.worker.hold.lengths import Grown, Growth
+from leakcheck.worker.hold.names import Told
+from leakcheck.worker.hold.search import ranked
+
+CALLS = 100
+GREW = 100_000.0
+
+
+def found(name: str, explains: float | None, *, reckoned: float = 0.0) -> Found:
+    told = Told([{"step": name, "type": "list"}], 1, name, "")
+    return Found(told, bytes=explains, reckoned_bytes=reckoned)
+
+
+def container(name: str, explains: float | None, growth: Growth = Growth.GROWING, *, reckoned: float = 0.0) -> Found:
+    kind = kind_of(list)
+    assert kind is not None
+    one = found(name, explains, reckoned=reckoned)
+    one.grown = [Grown([0] * 100, kind, 50, growth)]
+    return one
+
+
+def names(*candidates: Found) -> list[str]:
+    return [one.told.name for one in ranked(candidates, GREW, CALLS)]
+
+
+def test_what_explains_most_comes_first() -> None:
+    assert names(found("little", 20_000), found("much", 75_000)) == ["much", "little"]
+
+
+def test_what_explains_less_than_a_hundredth_is_left_out_unless_nothing_could_be_weighed() -> None:
+    assert names(found("all", 99_000), found("dust", 900)) == ["all"]
+    assert names(container("unweighed", None), container("lighter", None)) == ["unweighed", "lighter"]
+
+
+def test_what_explains_twice_the_growth_is_no_part_of_it() -> None:
+    # GIVEN a batch that these calls happened to fill, and the leak beneath it
+    assert names(container("batch", 250_000), container("leak", 95_000)) == ["leak"]
+
+
+def test_what_stood_still_has_to_explain_more() -> None:
+    assert names(container("leak", 90_000), container("filled", 4_000, Growth.STOPPED)) == ["leak"]
+    assert names(container("filled", 6_000, Growth.STOPPED)) == ["filled"]
+
+
+def test_what_could_not_be_weighed_is_kept_while_much_is_open() -> None:
+    unweighed = container("threads", None, reckoned=50_000)
+    assert names(unweighed, found("native code", 12_000)) == ["threads", "native code"]
+    assert names(unweighed, found("leak", 80_000)) == ["leak"]
+
+
+def test_a_table_without_a_name_gives_way_to_what_has_one() -> None:
+    table = container("a list", 90_000)
+    table.is_rooted = False
+    assert names(table, container("held.TEXT", 89_000)) == ["held.TEXT"]
+    assert names(table) == ["a list"]
+
+
+def test_a_weak_registry_gives_way_to_what_keeps_its_entries() -> None:
+    weak = container("asyncio.tasks._all_tasks.data", 10_000)
+    weak.is_weak = True
+    assert names(weak, container("held.TASKS", 80_000)) == ["held.TASKS"]
+    assert names(weak) == ["asyncio.tasks._all_tasks.data"]
+
+
+def test_the_fields_are_figures_a_call() -> None:
+    fields = container("held.ROWS", 90_000).fields(CALLS)
+    assert fields["bytes_per_call"] == 900
+    assert fields["container"] == {
+        "name": "held.ROWS",
+        "kind": "",
+        "where": "",
+        "length": 100,
+        "length_per_call": 0.5,
+        "limit": None,
+        "stopped": False,
+    }
+
+
+def test_what_stood_still_has_its_length_as_its_limit() -> None:
+    fields = container("held.ROWS", 90_000, Growth.STOPPED).fields(CALLS)
+    assert (fields["container"]["limit"], fields["container"]["stopped"]) == (100, True)

@@ -1,0 +1,486 @@
+"""From stacks to lines: slopes, teeth, tables, names, and how long the next window is."""
+
+import json
+import tracemalloc
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from leakcheck.analysis.fingerprint import fingerprint_of
+from leakcheck.analysis.sites import (
+    FEWEST_CALLS,
+    MOST_CALLS,
+    explained_fraction,
+    fingerprint,
+    next_window,
+    peak_sites,
+    sites_of,
+)
+from leakcheck.explanation import Frame, FrameKind, SiteMeter, StackBytes, Window, frame_to_name
+from leakcheck.worker.sites.balance import Balance
+from leakcheck.worker.sites.defined import function_at
+from leakcheck.worker.sites.inlined import UNKNOWN, spread_over
+from leakcheck.worker.sites.serve import TRACERS
+from leakcheck.worker.sites.stacks import Holding, Place, held_bytes, shortened, written
+from leakcheck.worker.sites.whose import LIBRARY, OWN, PACKAGE, kind_of
+
+
+def own(line: int, source: str = "", file: str = "/home/me/shop/views.py", function: str = "view") -> Frame:
+    return Frame(function=function, file=file, line=line, kind=FrameKind.OWN, source=source or f"line {line}")
+
+
+def library(line: int) -> Frame:
+    return Frame(function="dumps", file="/lib/python3.11/json/__init__.py", line=line, kind=FrameKind.LIBRARY)
+
+
+def native(function: str) -> Frame:
+    return Frame(function=function, file="_fast.so", line=0, kind=FrameKind.NATIVE)
+
+
+def stack(*frames: Frame, size: float, blocks: float = 2.0, native: bool = False, realloc: bool = False) -> StackBytes:
+    return StackBytes(frames=frames, bytes=size, blocks=blocks, native=native, realloc=realloc)
+
+
+def windows(*rows: tuple[int, list[StackBytes]], other: float = 0.0) -> list[Window]:
+    """Windows of so many calls with these stacks, one after the other in one process."""
+    found, before = [], 20
+    for calls, stacks in rows:
+        found.append(Window(calls=calls, stacks=tuple(stacks), before=before, other_bytes=other * calls))
+        before += calls
+    return found
+
+
+def leaking(per_call: float, *calls: int, constant: float = 0.0) -> list[Window]:
+    return windows(
+        *((many, [stack(own(1), size=per_call * many + constant, blocks=many)]) for many in calls or (10, 20, 30))
+    )
+
+
+# --- rates ----------------------------------------------------------------------------------------
+
+
+@given(
+    per_call=st.floats(1, 1e6),
+    constant=st.floats(0, 1e7),
+    first=st.integers(5, 2000),
+)
+def test_a_steady_leak_has_its_rate_whatever_the_windows_have_in_common(
+    per_call: float, constant: float, first: int
+) -> None:
+    seen = leaking(per_call, first, 2 * first, 3 * first, constant=constant)
+    [site] = sites_of(seen, 1000 * per_call)
+    assert site.bytes_per_1000_calls == pytest.approx(1000 * per_call, rel=1e-3)
+    assert site.low == pytest.approx(site.high, rel=1e-2)
+    assert site.share == pytest.approx(1.0, rel=1e-3)
+    assert site.blocks_per_1000_calls == pytest.approx(1000)
+    assert explained_fraction(seen, 1000 * per_call) == pytest.approx(1.0, rel=1e-3)
+
+
+@given(at=st.sampled_from([0, 1, 2]), table=st.floats(0, 9_900))
+def test_a_table_that_doubles_in_one_window_is_an_outlier(at: int, table: float) -> None:
+    # GIVEN 100 bytes a call, and in one of the windows a table beside them
+    rows = [
+        (calls, [stack(own(1), size=100.0 * calls + table * (at == number), blocks=calls)])
+        for number, calls in enumerate((100, 200, 300))
+    ]
+    # WHEN it is in the middle window THEN the rate is the leak's; else the table counts over the longest step
+    moved = {0: -table / 200, 1: 0.0, 2: table / 200}[at]
+    assert explained_fraction(windows(*rows), 100_000) == pytest.approx(1 + moved / 100)
+
+
+def test_what_every_window_has_is_no_leak() -> None:
+    # GIVEN a full cache, whose entries each window replaces
+    seen = windows(*((calls, [stack(own(1), size=50_000, blocks=500)]) for calls in (1000, 2000, 3000)))
+    assert sites_of(seen, 10_000) == ()
+    assert explained_fraction(seen, 10_000) == 0.0
+
+
+def test_a_cache_that_is_full_in_the_longer_windows_is_not_told() -> None:
+    seen = windows(*((calls, [stack(own(1), size=min(calls, 250) * 100.0, blocks=9)]) for calls in (200, 400, 800)))
+    assert sites_of(seen, 100_000) == ()
+
+
+def test_a_list_that_grows_is_seen_whole_by_each_window_and_counted_once() -> None:
+    # GIVEN 16 bytes a call, and a list of 8 bytes a call that each window moves
+    rows, before = [], 20
+    for calls in (100, 200, 300):
+        before += calls
+        rows.append(
+            (
+                calls,
+                [
+                    stack(own(1), size=16.0 * calls, blocks=calls),
+                    stack(own(1), size=8.0 * before, blocks=1, realloc=True),
+                ],
+            )
+        )
+    # WHEN it is added up THEN the list is 8 bytes a call, not 8 a call for all calls before as well
+    [site] = sites_of(windows(*rows), 24_000)
+    assert site.bytes_per_1000_calls == pytest.approx(24_000)
+
+
+def test_a_leak_under_teeth_of_the_same_line_is_its_steady_stacks() -> None:
+    # GIVEN a line whose calls fill and clear something big, and beside it lose 100 bytes each
+    teeth = (900_000, 100_000, 700_000)
+    rows = [
+        (calls, [stack(library(1), own(1), size=100.0 * calls), stack(library(2), own(1), size=tooth, blocks=9)])
+        for calls, tooth in zip((100, 200, 300), teeth, strict=True)
+    ]
+    # WHEN it is explained THEN the steady stack is told, at its rate
+    [site] = sites_of(windows(*rows), 100_000)
+    assert site.bytes_per_1000_calls == pytest.approx(100_000)
+    assert site.frames[0] == library(1)
+    assert explained_fraction(windows(*rows), 100_000) == pytest.approx(1.0)
+
+
+def test_teeth_of_another_line_do_not_spoil_what_is_explained() -> None:
+    teeth = (900_000, 100_000, 700_000)
+    rows = [
+        (calls, [stack(own(1), size=100.0 * calls), stack(own(2), size=tooth, blocks=9)])
+        for calls, tooth in zip((100, 200, 300), teeth, strict=True)
+    ]
+    assert [site.frame.line for site in sites_of(windows(*rows), 100_000)] == [1]
+    assert explained_fraction(windows(*rows), 100_000) == pytest.approx(1.0)
+
+
+def test_stacks_that_lead_through_one_line_are_one_site() -> None:
+    # GIVEN two ways below one line of the user's, and one beside it
+    rows = [
+        (
+            calls,
+            [
+                stack(library(1), own(7), own(1), size=30.0 * calls),
+                stack(library(2), own(7), own(1), size=50.0 * calls),
+                stack(own(8), own(1), size=20.0 * calls),
+            ],
+        )
+        for calls in (100, 200, 300)
+    ]
+    # WHEN they are merged THEN each line is a site, the heavier first, with its heaviest stack
+    first, second = sites_of(windows(*rows), 100_000)
+    assert (first.frame.line, first.stacks) == (7, 2)
+    assert first.bytes_per_1000_calls == pytest.approx(80_000)
+    assert first.frames[0] == library(2)
+    assert second.frame.line == 8
+    assert second.share == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(("per_call", "told"), [(0.9, False), (1.1, True)])
+def test_what_makes_less_than_a_hundredth_is_not_told_but_counts(per_call: float, told: bool) -> None:
+    rows = [(calls, [stack(own(2), size=per_call * calls)]) for calls in (100, 200, 300)]
+    assert bool(sites_of(windows(*rows), 100_000)) == told
+    assert explained_fraction(windows(*rows), 100_000) == pytest.approx(per_call / 100)
+
+
+def test_bytes_of_stacks_too_light_to_be_told_count() -> None:
+    rows = [(calls, [stack(own(1), size=60.0 * calls)]) for calls in (100, 200, 300)]
+    assert explained_fraction(windows(*rows, other=40.0), 100_000) == pytest.approx(1.0)
+
+
+def test_native_is_what_native_code_mostly_allocates() -> None:
+    rows = [
+        (
+            calls,
+            [
+                stack(native("leak"), own(1), size=70.0 * calls, native=True),
+                stack(own(1), size=30.0 * calls),
+                stack(own(2), size=20.0 * calls),
+            ],
+        )
+        for calls in (100, 200, 300)
+    ]
+    assert [site.native for site in sites_of(windows(*rows), 120_000)] == [True, False]
+
+
+@pytest.mark.parametrize("seen", [[], leaking(10, 100)[:1]], ids=["no window", "one window"])
+def test_one_window_says_nothing(seen: list[Window]) -> None:
+    assert sites_of(seen, 1000) == ()
+    assert explained_fraction(seen, 1000) == 0.0
+
+
+def test_where_nothing_grows_nothing_is_explained() -> None:
+    assert sites_of(leaking(10), 0) == ()
+    assert explained_fraction(leaking(10), -5) == 0.0
+
+
+# --- names ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("frames", "named"),
+    [
+        ([native("x"), library(1), own(2), own(3)], own(2)),
+        ([native("x"), library(1), library(2)], library(1)),
+        ([native("x"), native("y")], native("x")),
+    ],
+)
+def test_a_stack_is_named_by_the_innermost_own_line_then_python_then_native(frames: list[Frame], named: Frame) -> None:
+    assert frame_to_name(frames) == named
+
+
+def test_a_fingerprint_stays_when_lines_move_and_changes_with_the_code() -> None:
+    here = own(41, "SENT.append(one)")
+    assert fingerprint(own(77, "SENT.append(one)", "/ci/build/shop/views.py")) == fingerprint(here)
+    assert fingerprint(own(41, "SENT.append(two)")) != fingerprint(here)
+    assert fingerprint(own(41, "SENT.append(one)", "/home/me/shop/urls.py")) != fingerprint(here)
+    assert fingerprint(own(41, "SENT.append(one)", function="other")) != fingerprint(here)
+    assert len(fingerprint(here)) == 12
+
+
+@given(st.lists(st.text()), st.lists(st.text()))
+def test_a_fingerprint_keeps_parts_apart(one: list[str], other: list[str]) -> None:
+    tidy = [[" ".join(part.split()) for part in parts] for parts in (one, other)]
+    plain = all("\0" not in part for parts in tidy for part in parts)
+    if plain and one and other:
+        assert (fingerprint_of(one) == fingerprint_of(other)) == (tidy[0] == tidy[1])
+
+
+def test_each_meter_has_its_tracer() -> None:
+    assert set(TRACERS) == {meter.value for meter in SiteMeter}
+
+
+# --- the peak -------------------------------------------------------------------------------------
+
+
+def test_the_peak_is_told_line_by_line() -> None:
+    stacks = [
+        stack(library(1), own(7), size=600),
+        stack(library(2), own(7), size=300),
+        stack(own(8), size=95),
+        stack(own(9), size=5),
+    ]
+    first, second = peak_sites(stacks, 1000)
+    assert (first.bytes, first.share, first.stacks, first.frame.line) == (900, 0.9, 2, 7)
+    assert first.frames[0] == library(1)
+    assert (second.bytes, second.frame.line) == (95, 8)
+
+
+def test_a_peak_of_nothing_has_no_sites() -> None:
+    assert peak_sites([], 0) == ()
+    assert peak_sites([stack(own(1), size=0)], 0) == ()
+
+
+# --- how long the next window is ------------------------------------------------------------------
+
+
+def ask(seen: list[Window], growth: float = 10_000, cost: float = 0.001, left: float = 20.0) -> int | None:
+    return next_window(seen, growth, cost, left)
+
+
+@pytest.mark.parametrize(
+    ("cost", "calls"), [(1e-6, MOST_CALLS), (0.001, 1000), (0.0035, 200), (0.03, 33), (0.5, FEWEST_CALLS)]
+)
+def test_the_first_window_is_long_where_calls_are_cheap(cost: float, calls: int) -> None:
+    assert ask([], cost=cost) == calls
+
+
+@given(cost=st.floats(1e-7, 10), left=st.floats(0, 30))
+def test_three_windows_fit_into_the_time_left(cost: float, left: float) -> None:
+    calls = ask([], cost=cost, left=left)
+    assert calls is None or 6 * calls * cost <= left * (1 + 1e-9)
+
+
+def test_the_second_and_third_are_twice_and_thrice_as_long() -> None:
+    seen = leaking(10, 100, 200, 300)
+    assert ask(seen[:1]) == 200
+    assert ask(seen[:2]) == 300
+
+
+def test_three_windows_are_enough_where_they_explain_the_growth() -> None:
+    assert ask(leaking(10, 100, 200, 300), 10_000) is None
+    assert ask(leaking(10, 100, 200, 300), 9_500) is None
+    assert ask(leaking(10, 100, 200, 300), 8_000) == 600
+
+
+def test_the_longest_is_doubled_until_a_cache_is_full() -> None:
+    # GIVEN a cache of 500 entries that calls replace, beside a leak of 10 bytes a call
+    def seen_after(*calls: int) -> list[Window]:
+        return windows(
+            *(
+                (n, [stack(own(1), size=10.0 * n), stack(own(2), size=100.0 * min(n, 500), blocks=min(n, 500))])
+                for n in calls
+            )
+        )
+
+    calls = [100, 200, 300]
+    # WHEN windows are asked for THEN they are doubled past the cache's size, and the leak alone is left
+    while (following := ask(seen_after(*calls))) is not None:
+        calls.append(following)
+    assert calls == [100, 200, 300, 600, 1200]
+    [site] = sites_of(seen_after(*calls), 10_000)
+    assert site.frame.line == 1
+    assert site.share == pytest.approx(1.0)
+
+
+def test_it_is_not_doubled_for_ever_nor_past_the_time() -> None:
+    assert ask(leaking(10, 100, 200, 300), 50_000, left=0.5) is None
+    assert ask(leaking(10, 100, 200, 300, 600, 1200, 2400), 50_000) is None
+    # nor where doubling changed nothing
+    assert ask(leaking(10, 100, 200, 300, 600), 50_000) is None
+
+
+# --- in the measured process: sizes, stacks, files ------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("size", "blocks", "pymalloc", "held"),
+    [
+        (1, 1, True, 16),
+        (16, 1, True, 16),
+        (17, 1, True, 32),
+        (512, 1, True, 512),
+        (513, 1, True, 528),
+        (33 + 1000, 1, True, 1056),
+        (100, 1, False, 112),
+        (1, 1, False, 32),
+        (24, 1, False, 32),
+        (25, 1, False, 48),
+        (320, 10, True, 320),
+        (48 + 64 + 48, 3, True, 160 + 3 * 4),
+        (3000, 2, True, 3040),
+    ],
+)
+def test_what_is_held_is_what_the_allocator_hands_out(size: int, blocks: int, pymalloc: bool, held: int) -> None:
+    assert held_bytes(size, blocks, pymalloc=pymalloc) == held
+
+
+def place(line: int, kind: str = OWN) -> Place:
+    return Place("f", "/x/views.py", line, kind)
+
+
+def test_stacks_that_look_the_same_are_sent_once_and_the_light_ones_as_a_sum() -> None:
+    holdings = [
+        Holding((place(1),), 100, 1),
+        Holding((place(1),), 50, 2),
+        Holding((place(1),), 8, 1, realloc=True),
+        Holding((place(2),), 30, 1),
+        Holding((), 5, 1),
+    ]
+    rows, other = written(holdings, most=2)
+    assert [(row["bytes"], row["blocks"]) for row in rows] == [(150, 3), (30, 1)]
+    assert other == 8 + 5
+
+
+def test_a_deep_recursion_keeps_the_users_line() -> None:
+    deep = [place(line, LIBRARY) for line in range(60)] + [place(99)]
+    assert len(shortened(deep)) == 40
+    assert shortened(deep)[-1] == place(99)
+    assert shortened(deep[:40]) == tuple(deep[:40])
+
+
+@pytest.mark.parametrize(
+    ("file", "kind"),
+    [
+        ("/home/me/shop/views.py", OWN),
+        ("relative.py", OWN),
+        ("/home/me/.venv/lib/python3.11/site-packages/django/db/models.py", LIBRARY),
+        ("/usr/lib/python3/dist-packages/yaml.py", LIBRARY),
+        ("/home/me/.venv/lib/python3.11/site-packages/memray/__init__.py", None),
+        ("<frozen importlib._bootstrap>", LIBRARY),
+        ("<string>", LIBRARY),
+        (st.__file__, LIBRARY),
+        (pytest.__file__, LIBRARY),
+        (f"{PACKAGE}worker/load.py", None),
+    ],
+)
+def test_whose_a_file_is(file: str, kind: str | None) -> None:
+    assert kind_of(file) == kind
+
+
+def test_the_standard_librarys_files_are_no_users() -> None:
+    assert kind_of(json.__file__) == LIBRARY
+    assert kind_of(tracemalloc.__file__) is None
+
+
+def test_a_line_belongs_to_the_innermost_function_around_it() -> None:
+    lines = Path(__file__).read_text(encoding="utf-8").splitlines()
+    here = next(number for number, text in enumerate(lines, start=1) if text.startswith("def leaking("))
+    assert function_at(__file__, here + 1) == "leaking"
+    assert function_at(__file__, 1) == "<module>"
+    assert function_at("/nowhere/at/all.py", 3) == ""
+
+
+# --- what lines took and gave back ----------------------------------------------------------------
+
+
+def balance_of(*changes: tuple[str | None, int]) -> dict[str, int]:
+    balance: Balance[str] = Balance()
+    for key, change in changes:
+        balance.charge(key, change)
+    return {key: change for key, change, _ in balance.left()}
+
+
+def test_what_is_freed_elsewhere_is_taken_from_the_line_that_took_it() -> None:
+    assert balance_of(("a", 1048), ("leak", 112), ("b", -1048)) == {"leak": 112}
+
+
+def test_locals_that_are_freed_together_are_paired_by_their_sum() -> None:
+    assert balance_of(("a", 1048), ("b", 2064), ("leak", 112), ("caller", -3112)) == {"leak": 112}
+
+
+def test_what_cannot_be_paired_stays_where_it_is_seen() -> None:
+    assert balance_of(("a", 100), ("b", -70)) == {"a": 100, "b": -70}
+
+
+@given(st.lists(st.tuples(st.sampled_from(["a", "b", None]), st.integers(-500, 500).filter(bool)), max_size=40))
+def test_no_byte_is_lost_or_made_up(changes: list[tuple[str | None, int]]) -> None:
+    balance: Balance[str] = Balance()
+    for key, change in changes:
+        balance.charge(key, change)
+    total = sum(change for _, change, _ in balance.left()) + balance.unplaced
+    assert total == sum(change for _, change in changes)
+
+
+# --- which library a native frame is of -----------------------------------------------------------
+
+EXTENSION = "_fast.cpython-311-x86_64-linux-gnu.so"
+
+
+@pytest.mark.parametrize(
+    ("libraries", "frames", "spread"),
+    [
+        ([EXTENSION, ""], [("make", UNKNOWN), ("PyObject_Call", "Objects/call.c")], [0, 1]),
+        (
+            [EXTENSION, ""],
+            [("inner", "src/fast.c"), ("outer", "src/fast.c"), ("PyObject_Call", "Objects/call.c")],
+            [0, 0, 1],
+        ),
+        (
+            ["", EXTENSION],
+            [("PyUnicode_New", "Objects/unicodeobject.c"), ("PyUnicode_New", "Objects/unicodeobject.c"), ("", UNKNOWN)],
+            [0, 0, 1],
+        ),
+        (
+            ["", "_asyncio.cpython-311-x86_64-linux-gnu.so", ""],
+            [
+                ("gen_send_ex2", "Objects/genobject.c"),
+                ("gen_send", "Objects/genobject.c"),
+                ("task_step", "Modules/_asynciomodule.c"),
+                ("cfunction_call", "Objects/methodobject.c"),
+            ],
+            [0, 0, 1, 2],
+        ),
+    ],
+)
+def test_inlined_frames_are_of_the_library_they_look_like(
+    libraries: list[str], frames: list[tuple[str, str]], spread: list[int]
+) -> None:
+    assert spread_over(libraries, frames) == spread
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(1, 3), st.booleans()), min_size=1, max_size=60))
+def test_every_frame_gets_an_address_in_order(shape: list[tuple[bool, int, bool]]) -> None:
+    libraries, frames = [], []
+    for interpreter, inlined, known in shape:
+        libraries.append("" if interpreter else EXTENSION)
+        file = ("Objects/call.c" if interpreter else "src/fast.c") if known else UNKNOWN
+        frames += [("f", file)] * (inlined if known else 1)
+    spread = spread_over(libraries, frames)
+    assert len(spread) == min(len(frames), 100)
+    assert spread[0] == 0
+    assert all(later - earlier in (0, 1) for earlier, later in pairwise(spread))
+    if len(frames) <= 100:
+        assert spread[-1] == len(libraries) - 1
