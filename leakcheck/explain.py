@@ -29,7 +29,7 @@ _SEARCH_SECONDS = 10.0
 _HOLD_SECONDS = 3.0
 _FEWEST_HOLD_CALLS, _MOST_HOLD_CALLS = 40, 2000
 _LONGEST_FILLING_SECONDS = 15.0
-_FILLING_MARGIN = 1.35
+_FILLING_MARGIN = 2.0
 _HELD_BY_PYTHON = 0.5
 """Below this share of the growth that a Python object holds, native frames are looked at too."""
 
@@ -104,6 +104,7 @@ def _search(task: Task, case: Case, warm_up: int, calls: int) -> _Findings:
                     "calls": calls,
                     "bytes_per_call": case.bytes_per_1000_calls / CALLS_PER_RATE,
                     "seconds": _SEARCH_SECONDS,
+                    "settled": case.settled_after_calls is not None,
                 },
                 during="the search for what holds it",
                 extra_seconds=3 * cost + _SEARCH_SECONDS,

@@ -66,7 +66,7 @@ def _what_filled(containers: Sequence[Container]) -> Limited | None:
         return Limited(
             name=container.name,
             kind=container.kind,
-            limit=container.limit or container.length,
+            limit=container.length if container.limit is None else container.limit,
             length=container.length,
             length_per_call=0.0,
             bytes_per_entry=0.0 if held is None else held / CALLS_PER_RATE / rate,

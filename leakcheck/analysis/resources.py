@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from leakcheck.analysis.progress import Progress
 from leakcheck.analysis.shape import RISING_SECONDS, rising_calls
@@ -26,8 +27,9 @@ COLUMNS: Mapping[ResourceKind, str] = {
     ResourceKind.UNCOLLECTABLE_OBJECTS: "uncollectable",
 }
 
-_FEWEST = 8
-"""A rise of less may be a few that are late; it is not called a leak."""
+_FEWEST, _FEWEST_LATE, _LEAST_LATE_SHARE = 10, 4, 1 / 3
+"""A rise of less is not called a leak, nor one of which the later half brought fewer, or less than this
+share of the earlier half: it may be the last of a pool that is filled at random."""
 
 _LARGEST_POOL, _LARGEST_POOL_OF_CHEAP_CALLS = 256, 1000
 """A rise by more is no pool that fills; where calls are cheap, four times as much is waited for."""
@@ -112,10 +114,8 @@ def _judged(kind: ResourceKind, series: Series, budget: float) -> Resource | Non
     if not _may_rise(series) or len(floors) < CHUNKS:
         return None
     rises = np.diff(floors.values)
-    total, middle = float(rises.sum()), len(rises) // 2
-    early, late = float(rises[:middle].sum()), float(rises[-middle:].sum())
-    expected = STEADY_SHARE * early
-    if total < _FEWEST or late < expected - _SCATTER * math.sqrt(expected) or not rises[-2:].any():
+    total = float(rises.sum())
+    if total < _FEWEST or not _goes_on(rises):
         return None
     # how far the floors stray from the straight line: nothing for one a call, some where it comes at random
     line = floors.values[0] + total * (floors.calls - floors.calls[0]) / floors.span
@@ -134,3 +134,12 @@ def _judged(kind: ResourceKind, series: Series, budget: float) -> Resource | Non
         gate=Gate.OVER if low > allowed else Gate.WITHIN if high <= allowed else Gate.INCONCLUSIVE,
         count=int(series.values[-1]),
     )
+
+
+def _goes_on(rises: NDArray[np.float64]) -> bool:
+    """Tell whether the later half rises as the earlier one did, as far as chance allows, and to the end."""
+    middle = len(rises) // 2
+    early, late = float(rises[:middle].sum()), float(rises[-middle:].sum())
+    expected = STEADY_SHARE * early
+    least = max(expected - _SCATTER * math.sqrt(expected), _LEAST_LATE_SHARE * early, _FEWEST_LATE)
+    return late >= least and bool(rises[-2:].any())

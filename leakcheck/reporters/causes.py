@@ -134,7 +134,7 @@ def container_words(container: Container) -> str:
     if container.where:
         parts.append(plain(container.where))
     if container.stopped:
-        parts.append(f"stands still at {container.length:,}")
+        parts.append(f"holds {container.limit or container.length:,} at most")
     else:
         parts.append(f"+{container.length_per_call:.2f} per call")
         full = container.calls_until_full
@@ -170,7 +170,11 @@ def place(frame: Frame) -> str:
 
 
 def _heavy(parts: Sequence[_Part]) -> list[_Part]:
-    return [part for part in parts if part.share is None or part.share >= _LEAST_SHARE][:_MOST]
+    return [part for part in parts if _is_heavy(part.share)][:_MOST]
+
+
+def _is_heavy(share: float | None) -> bool:
+    return share is None or share >= _LEAST_SHARE
 
 
 def _fingerprint(result: Result) -> str:

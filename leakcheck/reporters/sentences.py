@@ -76,7 +76,7 @@ def _bounded(result: Result, growth: Growth) -> str:
     if result.settled_after_calls is not None:
         return (
             f"memory grew until about call {result.settled_after_calls:,} and has stood still since: "
-            f"{plain(holder.name)}, {plain(holder.kind)}, stopped at {holder.length:,}. "
+            f"{plain(holder.name)}, {plain(holder.kind)}, holds {holder.limit:,} at most. "
             f"Looked at {growth.calls:,} calls."
         )
     return (

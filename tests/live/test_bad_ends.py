@@ -253,11 +253,26 @@ def test_a_peak_pass_that_dies_is_no_peak_within_budget(leakcheck: Leakcheck) ->
     assert ran.code == ExitCode.SCENARIO_FAILED
 
 
-def test_without_memray_growth_is_measured_and_the_remedy_for_the_peak_is_said(
-    leakcheck: Leakcheck, bare_python: Path
-) -> None:
+def test_a_python_without_memray_is_lent_ours(leakcheck: Leakcheck, bare_python: Path) -> None:
     leakcheck.write("healthy.py", HEALTHY)
     ran = leakcheck.run("healthy.py", "--peak-pass", "--python", str(bare_python))
+    assert_healthy_was_measured(ran)
+    assert ran["healthy"].peak_bytes is not None
+    assert ran.code == ExitCode.WITHIN
+
+
+@pytest.fixture
+def without_memray(leakcheck: Leakcheck) -> dict[str, str]:
+    """The environment of a platform for which there is no memray: what is found under its name cannot be loaded."""
+    leakcheck.write("broken/memray.py", "raise ImportError('no memray for this platform')")
+    return {"PYTHONPATH": str(leakcheck.folder / "broken")}
+
+
+def test_without_memray_growth_is_measured_and_the_remedy_for_the_peak_is_said(
+    leakcheck: Leakcheck, without_memray: dict[str, str]
+) -> None:
+    leakcheck.write("healthy.py", HEALTHY)
+    ran = leakcheck.run("healthy.py", "--peak-pass", environment=without_memray)
     assert_healthy_was_measured(ran)
     assert ran["healthy"].peak_bytes is None
     assert "The peaks were left out: there is no memray in the measured Python." in ran.output
@@ -265,8 +280,10 @@ def test_without_memray_growth_is_measured_and_the_remedy_for_the_peak_is_said(
     assert ran.code == ExitCode.WITHIN
 
 
-def test_without_memray_a_peak_budget_is_not_taken_for_kept(leakcheck: Leakcheck, bare_python: Path) -> None:
+def test_without_memray_a_peak_budget_is_not_taken_for_kept(
+    leakcheck: Leakcheck, without_memray: dict[str, str]
+) -> None:
     leakcheck.write("healthy.py", HEALTHY)
-    ran = leakcheck.run("healthy.py", "--peak-pass", "--python", str(bare_python), "--peak", "10 MiB")
+    ran = leakcheck.run("healthy.py", "--peak-pass", "--peak", "10 MiB", environment=without_memray)
     assert (ran["healthy"].verdict, ran["healthy"].gate) == (Verdict.CLEAN, Gate.INCONCLUSIVE)
     assert ran.code == ExitCode.INCONCLUSIVE

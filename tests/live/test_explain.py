@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from leakcheck.errors import ExitCode
+from leakcheck.explanation import SiteMeter
 from leakcheck.model import Gate, Verdict
 from tests.live.command import Leakcheck
 
@@ -90,7 +91,7 @@ def test_a_dict_that_stopped_growing_is_bounded_by_name(leakcheck: Leakcheck) ->
     assert ran.result.verdict is Verdict.BOUNDED
     assert ran.result.bounded_by is not None
     assert (ran.result.bounded_by.name, ran.result.bounded_by.limit) == ("shop.BY_CUSTOMER", 1500)
-    assert "shop.BY_CUSTOMER, dict, stopped at 1,500" in ran.output
+    assert "shop.BY_CUSTOMER, dict, holds 1,500 at most" in ran.output
 
 
 DIES_WHEN_RUN_AGAIN = """
@@ -152,3 +153,13 @@ def test_the_document_can_be_read_without_us(leakcheck: Leakcheck) -> None:
     leakcheck.run("shop.py", "--explain=auto")
     result = json.loads(document.read_text(encoding="utf-8"))["results"][0]
     assert {"sites", "containers", "retention_paths", "resources", "explained_fraction"} <= set(result)
+
+
+def test_without_memray_tracemalloc_tells_the_lines(leakcheck: Leakcheck) -> None:
+    leakcheck.write("shop.py", LEAK)
+    leakcheck.write("broken/memray.py", "raise ImportError('no memray for this platform')")
+    ran = leakcheck.run("shop.py", "--explain=auto", environment={"PYTHONPATH": str(leakcheck.folder / "broken")})
+    assert ran.result.sites_meter is SiteMeter.TRACEMALLOC
+    assert ran.result.sites[0].frame.source == "handle(bytes(1000))"
+    assert ran.result.explained_fraction == pytest.approx(1.0, abs=0.1)
+    assert "seen by tracemalloc" in ran.output

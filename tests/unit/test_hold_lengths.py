@@ -29,6 +29,11 @@ EIGHT = range(9)
         ([5, 5, 5, 6, 6, 6, 6, 6, 6], Growth.ONCE),
         ([5] * 9, None),
         ([9, 8, 7, 6, 5, 4, 3, 2, 1], None),
+        # cut back to nine tenths, or to two thirds
+        ([0, 400, 800, 950, 990, 910, 960, 920, 980], Growth.TRIMMED),
+        ([20, 300, 600, 740, 560, 700, 510, 640, 730], Growth.TRIMMED),
+        # it passes its top again and again
+        ([0, 400, 300, 700, 500, 900, 700, 1100, 800], None),
         # teeth
         ([250, 500, 0, 250, 500, 0, 250, 500, 0], None),
         ([100, 300, 500, 700, 100, 300, 500, 700, 900], None),

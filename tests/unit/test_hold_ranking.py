@@ -19,7 +19,7 @@ def container(name: str, explains: float | None, growth: Growth = Growth.GROWING
     kind = kind_of(list)
     assert kind is not None
     one = found(name, explains, reckoned=reckoned)
-    one.grown = [Grown([0] * 100, kind, 50, growth)]
+    one.grown = [Grown([0] * 100, kind, 50, growth, 100)]
     return one
 
 

@@ -3,6 +3,8 @@
 import gc
 import re
 import signal
+import subprocess
+import sys
 import threading
 import weakref
 from collections import OrderedDict, deque
@@ -140,6 +142,32 @@ def test_what_became_longer_is_found_though_the_collector_does_not_track_it() ->
     grown = [container for container, earlier in longer_than(before) if earlier == 1]
     assert any(one is keeper.untracked for one in grown)
     assert not any(one is keeper.still for one in grown)
+
+
+DEAD_OBJECTS = """
+import asyncio, resource
+resource.setrlimit(resource.RLIMIT_DATA, (1 << 30, 1 << 30))
+from leakcheck.worker.containers import lengths
+
+async def wait(event):
+    await event.wait()
+
+async def main():
+    event = asyncio.Event()
+    tasks = [asyncio.create_task(wait(event)) for _ in range(3)]
+    await asyncio.sleep(0)
+    event.set()
+    await asyncio.wait(tasks)
+
+asyncio.run(main())
+print(all(lengths() for _ in range(3)))
+"""
+
+
+def test_no_module_is_asked_what_it_refers_to() -> None:
+    # 3.12's _asyncio then tells objects that are dead, and at the second time takes all memory
+    done = subprocess.run([sys.executable, "-c", DEAD_OBJECTS], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("True\n", "")
 
 
 MODULE = ModuleType("made_up")

@@ -37,8 +37,8 @@ class Found:
 
     @property
     def is_stopped(self) -> bool:
-        """Tell whether it stood still in the end."""
-        return all(one.growth is Growth.STOPPED for one in self.grown)
+        """Tell whether it stood still in the end, or was cut back."""
+        return all(one.growth in (Growth.STOPPED, Growth.TRIMMED) for one in self.grown)
 
     def fields(self, calls: int) -> dict[str, Any]:
         """Return what is sent: all figures a call."""
@@ -61,6 +61,6 @@ class Found:
             "where": self.told.where,
             "length": length,
             "length_per_call": self.gained / calls,
-            "limit": length if stopped and self.limit is None else self.limit,
+            "limit": sum(one.top for one in self.grown) if stopped and self.limit is None else self.limit,
             "stopped": stopped,
         }

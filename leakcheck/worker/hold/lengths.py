@@ -29,6 +29,7 @@ _FEWEST_RISES = 2
 _STILL_SHARE = 0.25
 _FEWEST_MISSED = 3.5
 _CHANCE = 0.05
+_NEAR_TOP, _LONG_TRIMMED = 0.8, 0.5
 
 
 class Growth(StrEnum):
@@ -37,6 +38,8 @@ class Growth(StrEnum):
     GROWING = "growing"
     STOPPED = "stopped"
     """It rose, and stood still at the end for longer than chance explains."""
+    TRIMMED = "trimmed"
+    """It rose, and has since been cut back now and then to no less than half, and never passed its top."""
     ONCE = "once"
     """It rose in one window alone: nothing by itself, but perhaps one of many."""
 
@@ -49,7 +52,11 @@ def growth_of(lengths: Sequence[int], windows: Sequence[int]) -> Growth | None:
     steps = [later - earlier for earlier, later in pairwise(lengths)]
     gained = lengths[-1] - lengths[0]
     fallen = -sum(step for step in steps if step < 0)
-    if gained <= 0 or fallen > _MOST_FALLEN * (gained + fallen):
+    if gained <= 0:
+        return None
+    if fallen and _is_trimmed(lengths):
+        return Growth.TRIMMED
+    if fallen > _MOST_FALLEN * (gained + fallen):
         return None
     if sum(step > 0 for step in steps) < _FEWEST_RISES:
         return Growth.ONCE
@@ -66,6 +73,13 @@ def growth_of(lengths: Sequence[int], windows: Sequence[int]) -> Growth | None:
     return Growth.GROWING
 
 
+def _is_trimmed(lengths: Sequence[int]) -> bool:
+    top = max(lengths)
+    reached = next(place for place, length in enumerate(lengths) if length >= _NEAR_TOP * top)
+    after = lengths[reached:]
+    return lengths[0] <= top / 2 and len(after) >= _LONG_TRIMMED * len(lengths) and min(after) >= top / 2
+
+
 @dataclass(slots=True, eq=False)
 class Grown:
     """A container that has become longer."""
@@ -74,6 +88,8 @@ class Grown:
     kind: Kind
     gained: int
     growth: Growth
+    top: int
+    """The longest that it was at a reading."""
 
     @property
     def length(self) -> int:
@@ -105,7 +121,7 @@ class _Group:
             lengths = [row[place] for row in self.lengths]
             growth = growth_of(lengths, windows)
             if growth is not None:
-                yield Grown(container, self.kind, lengths[-1] - lengths[0], growth)
+                yield Grown(container, self.kind, lengths[-1] - lengths[0], growth, max(lengths))
 
 
 class Lengths:

@@ -8,6 +8,7 @@ from leakcheck.worker.hold.budget import Budget
 from leakcheck.worker.hold.chains import confirmed, cutter, found_at, held_by_native
 from leakcheck.worker.hold.containers import emptier, named, takes_all
 from leakcheck.worker.hold.holders import Found
+from leakcheck.worker.hold.lengths import Growth
 from leakcheck.worker.hold.paths import World
 from leakcheck.worker.hold.places import Place, merged, places_of, sources_of_long, sources_of_new
 from leakcheck.worker.hold.watch import Replay, Watched, watch
@@ -27,12 +28,25 @@ Heap = Callable[[], int]
 
 
 def search(
-    replay: Replay, heap: Heap, *, warm_up: int, calls: int, bytes_per_call: float, seconds: float
+    replay: Replay,
+    heap: Heap,
+    *,
+    warm_up: int,
+    calls: int,
+    bytes_per_call: float,
+    seconds: float,
+    settled: bool = False,
 ) -> Iterator[dict[str, Any]]:
-    """Replay, and yield what is known of the holders, again whenever more is known; the last one says so."""
+    """Replay, and yield what is known of the holders, again whenever more is known; the last one says so.
+
+    What is cut back now and then is told where memory is known to have settled: elsewhere it is no part
+    of what grows.
+    """
     replay(warm_up)
     budget = Budget(seconds)
     watched = watch(replay, calls, budget)
+    if not settled:
+        watched.grown[:] = [one for one in watched.grown if one.growth is not Growth.TRIMMED]
     was_enabled = gc.isenabled()
     gc.disable()  # so that what the search makes stays in the youngest generation, and can be told from the rest
 
