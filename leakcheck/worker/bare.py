@@ -7,7 +7,7 @@ the purpose. So here the type is asked, and its own descriptors.
 from collections.abc import Callable, Iterator
 from itertools import chain
 from types import GetSetDescriptorType, MemberDescriptorType, ModuleType
-from typing import Any
+from typing import Any, TypeGuard
 
 _MRO = type.__dict__["__mro__"]
 _CLASS_DICT = type.__dict__["__dict__"]
@@ -58,7 +58,7 @@ def slots(owner: object) -> Iterator[tuple[str, Any]]:
                 yield name, descriptor
 
 
-def is_class(owner: object) -> bool:
+def is_class(owner: object) -> TypeGuard[type]:
     """Tell whether it is a class, whatever its `__class__` says."""
     return issubclass(type(owner), type)
 

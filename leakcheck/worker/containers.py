@@ -95,7 +95,8 @@ def slot_bytes(container: object) -> float:
 
 
 def _containers() -> Iterator[tuple[Any, _Kind]]:
-    kinds: dict[type, _Kind | None] = {}
+    # by ids: a metaclass may have a __hash__ and an __eq__ of its own
+    kinds: dict[int, tuple[type, _Kind | None]] = {}
     found = gc.get_objects()
     for start in range(0, len(found), _BATCH):
         batch = found[start : start + _BATCH]
@@ -106,9 +107,9 @@ def _containers() -> Iterator[tuple[Any, _Kind]]:
         for part in (batch, untracked):
             for candidate in part:
                 cls = type(candidate)
-                if cls not in kinds:
-                    kinds[cls] = _kind(cls)
-                kind = kinds[cls]
+                if id(cls) not in kinds:
+                    kinds[id(cls)] = cls, _kind(cls)
+                kind = kinds[id(cls)][1]
                 if kind is not None:
                     yield candidate, kind
 

@@ -164,7 +164,7 @@ def _said(said: Any, owner: object) -> float | None:
     """Return the number that a rule names, for one instance; None where there is none."""
     number = bare.attribute(owner, said) if isinstance(said, str) else said(owner) if callable(said) else said
     # not isinstance: a proxy would answer as what it stands for
-    return number if type(number) in (int, float) else None
+    return number if type(number) is int or type(number) is float else None
 
 
 def _by_module(container: object, owner: object) -> Holder | None:

@@ -102,7 +102,7 @@ class Leakcheck:
         )
 
     def run(self, *arguments: str, environment: Mapping[str, str] | None = None) -> Ran:
-        """Run `leakcheck run …` without the peak and explain passes, to its end. Name `--peak-pass`, `--explain=auto` where wanted."""
+        """Run `leakcheck run …` to its end, without two passes: name `--peak-pass`, `--explain=auto` for them."""
         return self.finish(
             self.start(
                 "run",

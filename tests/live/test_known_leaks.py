@@ -10,10 +10,11 @@ import pytest
 from leakcheck import session
 from leakcheck.config import Said, resolve
 from leakcheck.errors import ExitCode
-from leakcheck.task import Task
+from leakcheck.explanation import Explain
 from leakcheck.model import Gate, Meter, Result, Verdict
 from leakcheck.plan import Pass, Plan
 from leakcheck.scenario import parse_target
+from leakcheck.task import Task
 from tests.live.command import Leakcheck
 
 OBJECT = 16
@@ -592,7 +593,8 @@ def test_with_fewer_meters_a_leak_is_found_by_what_is_left(
         "def quiet(): pass\n"
     )
     # WHEN a leak and a quiet scenario are measured
-    settings = resolve(Said(output=str(tmp_path / "out"), calls=2000), environment={}, folder=tmp_path)
+    said = Said(output=str(tmp_path / "out"), calls=2000, explain=Explain.NEVER)
+    settings = resolve(said, environment={}, folder=tmp_path)
     request = session.Request(targets=[parse_target(str(tmp_path / "leaks.py"))], settings=settings, measure_peak=False)
     leak, quiet = session.run(request).run.results
     # THEN the verdicts are the same, and the bounds of the growth are as wide as the meter is coarse

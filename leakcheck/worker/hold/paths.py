@@ -195,10 +195,20 @@ def _obscurity(root: object, children: dict[int, Any], roots: Sequence[object], 
         hidden = type(key) is not str or key.startswith("_")
         rivals = sum(id(one) in world.namespaces for one in roots)
         imported = rivals > 1 and type(key) is str and not _defines(root, key)
-        return (1 if hidden else 0) + (2 if imported else 0), name.count("."), name
+        abroad = _is_abroad(root, name, children)
+        return (1 if hidden else 0) + (2 if imported or abroad else 0), name.count("."), name
     if bare.is_class(root):
-        return 1, 0, ""
-    return 3, 0, ""
+        return 1 + (2 if _is_abroad(root, bare.dotted_name(root), children) else 0), 0, ""
+    return 4, 0, ""
+
+
+def _is_abroad(root: object, name: str, children: dict[int, Any]) -> bool:
+    """Tell whether what it leads to is an object of another package's class: that package is where to look first."""
+    on_the_way = children[id(root)]
+    while type(on_the_way) is dict and id(on_the_way) in children:
+        on_the_way = children[id(on_the_way)]
+    home = bare.dotted_name(type(on_the_way)).partition(".")[0]
+    return home not in ("builtins", "collections") and home != name.partition(".")[0]
 
 
 def _defines(namespace: dict[str, Any], name: str) -> bool:
