@@ -167,7 +167,7 @@ def judged(arm: Arm, result: Mapping[str, Any]) -> Outcome:
 
 def _is_named(arm: Arm, result: Mapping[str, Any]) -> bool | None:
     """Tell whether the first that is shown is the culprit."""
-    if not arm.holder and not arm.lines:
+    if arm.truth != "leak" or not (arm.holder or arm.lines):
         return None
     containers, paths, sites = (result.get(name) or [] for name in ("containers", "retention_paths", "sites"))
     path = "".join(link["step"] for link in paths[0]["links"]) if paths else ""

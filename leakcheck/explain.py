@@ -43,7 +43,8 @@ _TRACED_COST = {
 
 _FRESH = (SiteMeter.MEMRAY, SiteMeter.MEMRAY_NATIVE)
 _WARM_UP_CALLS = 20
-_ENOUGH = 0.9
+_ENOUGH, _MOSTLY = 0.9, 0.7
+"""Of the growth: above the first no other meter is tried, above the second none that is blind to Python's blocks."""
 Watch = Callable[[str], None]
 
 
@@ -164,7 +165,7 @@ def _is_worth_trying(meter: SiteMeter, best: Explanation, case: Case, held: floa
     if meter is SiteMeter.MEMRAY_NATIVE:
         return held < _HELD_BY_PYTHON
     if meter is SiteMeter.LINES:
-        return True
+        return best.explained_fraction is None or best.explained_fraction < _MOSTLY
     return best.sites_meter is None and case.meter is not Meter.RSS
 
 

@@ -11,6 +11,8 @@ from leakcheck.units import CALLS_PER_RATE
 _BLOCK_BYTES, _MOST_BLOCK_BYTES = 64, 512
 _RESOLUTION = {Meter.HEAP: RESOLUTION_BYTES, Meter.RSS: 4096.0}
 _SETTLED_RISE_BYTES = 64 * 1024
+_NEARLY = 0.99
+"""Of the rise: small teeth may touch the floor of the standstill long after it was reached."""
 _WARM_UP_CALLS = 100
 
 
@@ -55,7 +57,8 @@ def settled_after(progress: Progress, shape: Shape) -> int | None:
     floor = shape.tail.values.min()
     if floor - grown.values[0] < _SETTLED_RISE_BYTES:
         return None
-    return int(grown.calls[(grown.values >= floor).argmax()])
+    nearly = grown.values[0] + _NEARLY * (floor - grown.values[0])
+    return int(grown.calls[(grown.values >= nearly).argmax()])
 
 
 def rate_until(readings: Readings, calls: int) -> float:

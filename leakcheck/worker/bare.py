@@ -65,7 +65,7 @@ def is_class(owner: object) -> TypeGuard[type]:
 
 def attributes(owner: object) -> Iterator[tuple[str, Any]]:
     """Yield the name and value of every attribute that an object has for itself, and not by its class."""
-    own = class_dict(owner) if is_class(owner) else namespace(owner)  # type: ignore[arg-type]
+    own = class_dict(owner) if is_class(owner) else namespace(owner)
     if own is not None:
         # a copy: another thread may add one meanwhile
         yield from ((name, value) for name, value in own.copy().items() if type(name) is str)
@@ -82,7 +82,7 @@ def inherited(owner: object) -> Iterator[tuple[str, Any]]:
     """Yield the name and value of every attribute that an object has by its classes, the nearest first."""
     if issubclass(type(owner), ModuleType):
         return
-    classes = mro(owner)[1:] if is_class(owner) else mro(type(owner))  # type: ignore[arg-type]
+    classes = mro(owner)[1:] if is_class(owner) else mro(type(owner))
     for cls in classes:
         yield from class_dict(cls).copy().items()
 

@@ -23,6 +23,7 @@ _MOST_SHARE = 2.0
 
 _MOST_WEIGHED = 6
 _SHARED = 1.2
+_FEWEST_AT_ONCE = 16
 
 Heap = Callable[[], int]
 
@@ -45,6 +46,9 @@ def search(
     replay(warm_up)
     budget = Budget(seconds)
     watched = watch(replay, calls, budget)
+    for one in watched.grown:
+        if settled and one.growth is Growth.ONCE and one.gained >= _FEWEST_AT_ONCE:
+            one.growth = Growth.STOPPED  # it filled within one window
     if not settled:
         watched.grown[:] = [one for one in watched.grown if one.growth is not Growth.TRIMMED]
     was_enabled = gc.isenabled()
