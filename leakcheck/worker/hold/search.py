@@ -46,11 +46,7 @@ def search(
     replay(warm_up)
     budget = Budget(seconds)
     watched = watch(replay, calls, budget)
-    for one in watched.grown:
-        if settled and one.growth is Growth.ONCE and one.gained >= _FEWEST_AT_ONCE:
-            one.growth = Growth.STOPPED  # it filled within one window
-    if not settled:
-        watched.grown[:] = [one for one in watched.grown if one.growth is not Growth.TRIMMED]
+    _read_anew(watched, settled)
     was_enabled = gc.isenabled()
     gc.disable()  # so that what the search makes stays in the youngest generation, and can be told from the rest
 
@@ -67,6 +63,18 @@ def search(
     finally:
         if was_enabled:
             gc.enable()
+
+
+def _read_anew(watched: Watched, settled: bool) -> None:
+    """Take what was cut back for full where memory has settled, and for nothing elsewhere.
+
+    It stands by itself: a variable in the search's own frame would keep the last container alive.
+    """
+    for one in watched.grown:
+        if settled and one.growth is Growth.ONCE and one.gained >= _FEWEST_AT_ONCE:
+            one.growth = Growth.STOPPED  # it filled within one window
+    if not settled:
+        watched.grown[:] = [one for one in watched.grown if one.growth is not Growth.TRIMMED]
 
 
 def _found(
