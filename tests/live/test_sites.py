@@ -26,7 +26,8 @@ PROJECT = Path(__file__).parents[2]
 GALLERY = PROJECT / "scenarios" / "gallery"
 TRUTH: dict[str, dict[str, Any]] = json.loads((GALLERY / "truth.json").read_text(encoding="utf-8"))
 CORPUS = PROJECT / "benchmarks" / "corpus"
-ENVIRONMENTS = Path(os.environ.get("LEAKCHECK_CORPUS_ENVIRONMENTS", "/tmp/corpusenv"))
+ROOT = Path(__file__).resolve().parents[2]
+ENVIRONMENTS = Path(os.environ.get("LEAKCHECK_CORPUS_ENVIRONMENTS", ROOT / ".leakcheck" / "envs"))
 SECONDS = 20.0
 
 
@@ -132,7 +133,8 @@ def test_the_line_that_allocates_is_the_first_site_of_every_leak_of_the_gallery(
     if "culprit" in truth:
         culprit = ALLOCATED_AT.get(name, truth["culprit"])
         assert any(culprit in frame.source for frame in found.sites[0].frames), found.sites
-    if name not in IN_STEPS:
+    # the truth's rates are those of 3.11: objects and tables have other sizes elsewhere
+    if name not in IN_STEPS and sys.version_info[:2] == (3, 11):
         assert 0.9 <= found.explained <= 1.1
     assert found.sites[0].frame.kind is not FrameKind.LIBRARY
 
@@ -271,6 +273,8 @@ def test_the_extension_is_named_that_loses_memory(name: str, monkeypatch: pytest
     python = ENVIRONMENTS / environment / "bin" / "python"
     if not python.exists():
         pytest.skip(f"{python} is not there; benchmarks/accuracy.py makes such environments")
+    if sys.version_info[:2] != (3, 11):
+        pytest.skip("the environments are of 3.11, and memray is lent to the same Python only")
     monkeypatch.chdir(CORPUS)
     # WHEN ours is lent to it
     found = told(
