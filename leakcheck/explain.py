@@ -58,6 +58,8 @@ class Case:
     seconds_per_call: float
     is_bounded: bool = False
     """It ends by itself: who fills it is said, and who allocates is not asked."""
+    under_teeth: bool = False
+    """The growth was found under teeth, and so counts the tables that doubled."""
     settled_after_calls: int | None = None
     """Where memory stood still in the end: the containers that filled until then are looked for."""
 
@@ -148,9 +150,9 @@ def _with_sites(task: Task, case: Case, explanation: Explanation, held: float) -
         best = replace(best, notes=(*best.notes, *traced.notes))
         if not traced.windows:
             continue
-        fraction = explained_fraction(traced.windows, rate)
+        fraction = explained_fraction(traced.windows, rate, under_teeth=case.under_teeth)
         if best.explained_fraction is None or abs(1 - fraction) < abs(1 - best.explained_fraction):
-            sites = sites_of(traced.windows, rate)
+            sites = sites_of(traced.windows, rate, under_teeth=case.under_teeth)
             best = replace(best, sites=sites, sites_meter=meter, explained_fraction=fraction)
     return best
 
@@ -180,7 +182,8 @@ def _trace(task: Task, case: Case, meter: SiteMeter) -> _Findings:
     began = time.monotonic()
 
     def wanted() -> int | None:
-        return next_window(found.windows, case.bytes_per_1000_calls, cost, began + SITES_SECONDS - time.monotonic())
+        left = began + SITES_SECONDS - time.monotonic()
+        return next_window(found.windows, case.bytes_per_1000_calls, cost, left, under_teeth=case.under_teeth)
 
     try:
         calls = wanted()

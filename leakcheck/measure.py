@@ -17,6 +17,7 @@ from leakcheck.analysis.progress import Progress
 from leakcheck.analysis.resources import are_settled, gate_resources, is_enough, judge_resources, with_names
 from leakcheck.analysis.shape import Shape, shape_of
 from leakcheck.analysis.sites import peak_sites
+from leakcheck.analysis.trend import falls_back
 from leakcheck.analysis.verdict import gate, holder_with_limit, judge
 from leakcheck.engine import Worker, WorkerFailed
 from leakcheck.explain import Case, explain
@@ -73,6 +74,7 @@ def measure(task: Task, watch: Watch) -> Result:
             meter=result.growth.meter,
             seconds_per_call=growth_pass.progress.seconds_per_call,
             is_bounded=result.verdict is Verdict.BOUNDED,
+            under_teeth=growth_pass.shape is not None and falls_back(growth_pass.shape.tail),
             settled_after_calls=settled,
         )
         explanation = explain(task, case, lambda doing: watch(task.scenario, doing, growth_pass.progress))

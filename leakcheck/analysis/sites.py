@@ -31,7 +31,8 @@ FEWEST_CALLS, MOST_CALLS = 5, 2000
 FIRST_SECONDS = 6.0
 """What the first three windows may take together, traced."""
 
-MOST_DOUBLINGS = 3
+MOST_LONGER = 4
+_LONGER = 5 / 3
 
 _MOST_CONTRADICTION = 0.5
 _STANDS_STILL = 0.02
@@ -39,7 +40,9 @@ _UNITS = sum(range(1, DECIDING_WINDOWS + 1))
 """The first windows have n, 2n and 3n calls."""
 
 
-def sites_of(windows: Sequence[Window], growth_bytes_per_1000_calls: float) -> tuple[Site, ...]:
+def sites_of(
+    windows: Sequence[Window], growth_bytes_per_1000_calls: float, *, under_teeth: bool = False
+) -> tuple[Site, ...]:
     """Return the lines whose live bytes grow by at least a hundredth of the growth, the fastest first.
 
     A line grows that held more after the longer of any two windows; a cache that is full, or teeth,
@@ -49,7 +52,7 @@ def sites_of(windows: Sequence[Window], growth_bytes_per_1000_calls: float) -> t
     if growth_bytes_per_1000_calls <= 0:
         return ()
     found = []
-    for grown in grown_lines(windows).values():
+    for grown in grown_lines(windows, under_teeth=under_teeth).values():
         rate = CALLS_PER_RATE * grown.bytes.rate
         if grown.bytes.low <= 0 or rate < LEAST_SHARE * growth_bytes_per_1000_calls:
             continue
@@ -69,16 +72,20 @@ def sites_of(windows: Sequence[Window], growth_bytes_per_1000_calls: float) -> t
     return tuple(sorted(found, key=lambda site: -site.bytes_per_1000_calls))
 
 
-def explained_fraction(windows: Sequence[Window], growth_bytes_per_1000_calls: float) -> float:
+def explained_fraction(
+    windows: Sequence[Window], growth_bytes_per_1000_calls: float, *, under_teeth: bool = False
+) -> float:
     """Return which part of the growth all stacks together are seen to make, 0.0 where nothing can be said.
 
     What shrinks is taken off, and what is too small to be a site counts. Lines with teeth so high
-    that the slopes between windows contradict each other by half the growth do not.
+    that the slopes between windows contradict each other by half the growth do not. Tables count by
+    their doublings where the growth counts them: `under_teeth`.
     """
     if growth_bytes_per_1000_calls <= 0:
         return 0.0
     others = slopes_between([(window.calls, window.other_bytes) for window in deciding_windows(windows)])
-    all_slopes = [others, *(grown.bytes for grown in grown_lines(windows).values())]
+    lines = grown_lines(windows, under_teeth=under_teeth).values()
+    all_slopes = [others, *(grown.bytes for grown in lines)]
     most_doubt = _MOST_CONTRADICTION * growth_bytes_per_1000_calls / CALLS_PER_RATE
     clear = (one.rate for one in all_slopes if one.low > 0 or one.high - one.low <= most_doubt)
     return CALLS_PER_RATE * sum(clear) / growth_bytes_per_1000_calls
@@ -114,12 +121,15 @@ def next_window(
     growth_bytes_per_1000_calls: float,
     seconds_per_traced_call: float,
     seconds_left: float,
+    *,
+    under_teeth: bool = False,
 ) -> int | None:
     """Return the calls of the window to trace next; None when the growth is explained, or time is up.
 
-    After three windows the longest is doubled, up to three times, for as long as the stacks do not
-    add up to the growth and what they add up to still changes: a bounded cache that replaces its
-    entries looks like a leak until a window is longer than the cache is large.
+    After three windows come longer ones, up to four, for as long as the stacks do not add up to the
+    growth and what they add up to still changes: a bounded cache that replaces its entries looks like
+    a leak until a window is longer than the cache is large. Lengths of 6, 10, 17 and 28 firsts keep
+    step neither with teeth nor with tables that double.
     """
     cost = max(seconds_per_traced_call, 1e-9)
     if len(windows) < DECIDING_WINDOWS:
@@ -127,15 +137,16 @@ def next_window(
         calls = first * (len(windows) + 1)
         return calls if first and (not windows or calls * cost <= seconds_left) else None
     low, high = EXPLAINED
-    fraction = explained_fraction(windows, growth_bytes_per_1000_calls)
+    fraction = explained_fraction(windows, growth_bytes_per_1000_calls, under_teeth=under_teeth)
     if low <= fraction <= high:
         return None
     if len(windows) > DECIDING_WINDOWS:
-        before = explained_fraction(windows[:-1], growth_bytes_per_1000_calls)
+        before = explained_fraction(windows[:-1], growth_bytes_per_1000_calls, under_teeth=under_teeth)
         if abs(fraction - before) < _STANDS_STILL:
             return None
-    calls = 2 * max(window.calls for window in windows)
-    if len(windows) - DECIDING_WINDOWS >= MOST_DOUBLINGS or calls * cost > seconds_left:
+    first, longest = (pick(window.calls for window in windows) for pick in (min, max))
+    calls = 2 * longest if len(windows) == DECIDING_WINDOWS else first * round(_LONGER * longest / first)
+    if len(windows) - DECIDING_WINDOWS >= MOST_LONGER or calls * cost > seconds_left:
         return None
     return calls
 

@@ -18,6 +18,9 @@ from leakcheck.explanation import Frame, StackBytes, Window, frame_to_name
 DECIDING_WINDOWS = 3
 """The longest windows alone say the rate: a short one may end before a bounded cache is full."""
 
+_STEADY = 0.5
+"""Slopes between windows that differ by more than that factor are those of teeth, where there are teeth."""
+
 Line = tuple[str, str, int]
 Point = tuple[float, float]
 _Row = list[StackBytes | None]
@@ -59,25 +62,28 @@ def line_of(frames: Sequence[Frame]) -> Line:
     return frame.function, frame.file, frame.line
 
 
-def grown_lines(windows: Sequence[Window]) -> dict[Line, Grown]:
-    """Return what the deciding windows say of each line."""
+def grown_lines(windows: Sequence[Window], *, under_teeth: bool = False) -> dict[Line, Grown]:
+    """Return what the deciding windows say of each line.
+
+    `under_teeth` says that the growth to be explained counts the tables that doubled.
+    """
     deciding = deciding_windows(windows)
     lines: dict[Line, list[_Row]] = defaultdict(list)
     for row in _by_stack(deciding):
         lines[line_of(_frames(row))].append(row)
-    return {line: _grown(rows, deciding) for line, rows in lines.items()}
+    return {line: _grown(rows, deciding, under_teeth) for line, rows in lines.items()}
 
 
-def _grown(rows: Sequence[_Row], windows: Sequence[Window]) -> Grown:
+def _grown(rows: Sequence[_Row], windows: Sequence[Window], under_teeth: bool) -> Grown:
     """Return what the windows say of a line, whose stacks are given.
 
     They are added up before the slopes are taken, because a rare one has no slope of its own; but
     for single blocks, and for teeth: where the sum does not rise steadily, those that do make the line.
     """
-    slopes = [_slopes_of(row, windows) for row in rows]
+    slopes = [_slopes_of(row, windows, under_teeth) for row in rows]
     many = [row for row in rows if not _is_single_block(row)]
     total = slopes_between(_points(many, windows, "bytes"))
-    if total.low <= 0:
+    if total.low <= 0 or (under_teeth and total.low < _STEADY * total.high):
         rising = [one for row, one in zip(rows, slopes, strict=True) if one.low > 0 and not _is_single_block(row)]
         total = sum(rising, Slopes()) if rising else total
     for row, one in zip(rows, slopes, strict=True):
@@ -95,11 +101,11 @@ def _grown(rows: Sequence[_Row], windows: Sequence[Window]) -> Grown:
     )
 
 
-def _slopes_of(row: _Row, windows: Sequence[Window]) -> Slopes:
+def _slopes_of(row: _Row, windows: Sequence[Window], under_teeth: bool) -> Slopes:
     if not _is_single_block(row):
         return slopes_between(_points([row], windows, "bytes"))
     seen = [(one.before + one.calls, at.bytes) for one, at in zip(windows, row, strict=True) if at is not None]
-    return _growth_of_one_block(seen)
+    return _most_per_call(seen) if under_teeth else _growth_of_one_block(seen)
 
 
 def _points(rows: Sequence[_Row], windows: Sequence[Window], unit: Literal["bytes", "blocks"]) -> list[Point]:
@@ -147,6 +153,18 @@ def _growth_of_one_block(points: Sequence[Point]) -> Slopes:
     return _summed_up(
         [min((y2 - y1) / (x2 - x1), y2 / x2) for (x1, y1), (x2, y2) in combinations(points, 2) if x1 < x2]
     )
+
+
+def _most_per_call(points: Sequence[Point]) -> Slopes:
+    """Return the most that a block is seen to take for each call there was, where it ever grew.
+
+    That is what a table that doubles costs from one doubling to the next, closely enough: the windows
+    end at different distances from the last one.
+    """
+    if len(points) < 2 or max(points)[1] <= min(points)[1]:
+        return Slopes()
+    per_call = [size / calls for calls, size in points]
+    return Slopes(max(per_call), min(per_call), max(per_call))
 
 
 def slopes_between(points: Sequence[Point]) -> Slopes:

@@ -164,7 +164,7 @@ def slope(series: Series, *, chunks: int = CHUNKS, resolution: float = RESOLUTIO
     distance = np.abs(rates - np.median(rates))
     jumps = distance > _OUTLIER_DEVIATIONS * np.median(distance) + 1e-9
     smooth = np.concatenate([[0.0], np.cumsum(np.where(jumps, np.median(rates), rates) * steps)])
-    toothed = _falls_back(series)
+    toothed = falls_back(series)
     points = series if toothed else Series(floors.calls, smooth)
     rate, error = _least_squares(points)
     # each jump that was put back took one of the floors' freedoms with it
@@ -174,7 +174,7 @@ def slope(series: Series, *, chunks: int = CHUNKS, resolution: float = RESOLUTIO
     return Slope(per_call=rate, low=min(rate - doubt, whole), high=max(rate + doubt, whole), doubt=doubt)
 
 
-def _falls_back(series: Series) -> bool:
+def falls_back(series: Series) -> bool:
     """Tell whether a good part of what is gained is given back, in teeth of whatever height."""
     steps = np.diff(series.values)
     return bool(-steps[steps < 0].sum() >= _SHARE_GIVEN_BACK * steps[steps > 0].sum() > 0)

@@ -25,6 +25,9 @@ _MOST_CONTAINERS = 64
 _FEWEST_EXPECTED = 10
 """Entries that a replay must have been about to add before their absence proves a limit."""
 
+_LOOKS = 8
+_UNITS = sum(range(1, _LOOKS + 1))
+
 _FULL_BY = 0.9
 """Share of the calls by which a container was full at the earliest: a standstill of more is seen as one."""
 
@@ -51,6 +54,7 @@ def weigh_limited(
     risen = heap() - heap_before
     filling = _filling(before)
     rates = {id(one.container): _rate(one, before[id(one.container)], calls, replayed) for one in filling}
+    filling = _never_shorter(filling, replay, calls)
     proved = [holder for holder in filling if holder.found.proved]
     enough = _FEWEST_EXPECTED / calls
     to_prove = [one for one in filling if not one.found.proved and rates[id(one.container)] >= enough]
@@ -80,6 +84,23 @@ def _filling(before: dict[int, int]) -> list[Holder]:
     # several containers of one owner may lead to the same one
     found = {id(holder.container): holder for holder in holders if holder is not None}
     return [holder for holder in found.values() if holder.found.length and id(holder.container) in before]
+
+
+def _never_shorter(holders: Sequence[Holder], replay: Callable[[int], None], calls: int) -> list[Holder]:
+    """Return those that no further call makes shorter.
+
+    A cache that is pruned again and again is full, whatever its length was at two moments. The looks
+    are further and further apart, so that they cannot keep step with its teeth.
+    """
+    lengths_before = [holder.length() for holder in holders]
+    rising = [True] * len(holders)
+    for part in range(1, _LOOKS + 1) if holders else ():
+        replay(max(1, calls * part // (2 * _UNITS)))
+        for at, holder in enumerate(holders):
+            length = holder.length()
+            rising[at] = rising[at] and length >= lengths_before[at]
+            lengths_before[at] = length
+    return [holder for holder, rises in zip(holders, rising, strict=True) if rises]
 
 
 def _full(before: dict[int, int]) -> list[Holder]:

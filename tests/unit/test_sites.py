@@ -1,6 +1,7 @@
 """From stacks to lines: slopes, teeth, tables, names, and how long the next window is."""
 
 import json
+import math
 import tracemalloc
 from itertools import pairwise
 from pathlib import Path
@@ -295,7 +296,7 @@ def test_three_windows_are_enough_where_they_explain_the_growth() -> None:
     assert ask(leaking(10, 100, 200, 300), 8_000) == 600
 
 
-def test_the_longest_is_doubled_until_a_cache_is_full() -> None:
+def test_longer_windows_follow_until_a_cache_is_full() -> None:
     # GIVEN a cache of 500 entries that calls replace, beside a leak of 10 bytes a call
     def seen_after(*calls: int) -> list[Window]:
         return windows(
@@ -306,20 +307,47 @@ def test_the_longest_is_doubled_until_a_cache_is_full() -> None:
         )
 
     calls = [100, 200, 300]
-    # WHEN windows are asked for THEN they are doubled past the cache's size, and the leak alone is left
+    # WHEN windows are asked for THEN they go past the cache's size, and the leak alone is left
     while (following := ask(seen_after(*calls))) is not None:
         calls.append(following)
-    assert calls == [100, 200, 300, 600, 1200]
+    assert calls == [100, 200, 300, 600, 1000]
     [site] = sites_of(seen_after(*calls), 10_000)
     assert site.frame.line == 1
     assert site.share == pytest.approx(1.0)
 
 
-def test_it_is_not_doubled_for_ever_nor_past_the_time() -> None:
+def test_they_do_not_follow_for_ever_nor_past_the_time() -> None:
     assert ask(leaking(10, 100, 200, 300), 50_000, left=0.5) is None
-    assert ask(leaking(10, 100, 200, 300, 600, 1200, 2400), 50_000) is None
-    # nor where doubling changed nothing
+    assert ask(leaking(10, 100, 200, 300, 600, 1000, 1700, 2800), 50_000) is None
+    # nor where a longer one changed nothing
     assert ask(leaking(10, 100, 200, 300, 600), 50_000) is None
+
+
+def test_a_table_counts_by_its_doublings_where_the_growth_counts_them() -> None:
+    # GIVEN entries of 64 bytes, under teeth of 1000 that a cache prunes, and the table they are in
+    def table(calls: int) -> float:
+        return float(16 * 2 ** math.ceil(math.log2(max(calls, 1))))
+
+    calls_so_far = {300: 320, 500: 820, 800: 1620}
+    teeth = {300: 5_000.0, 500: 40_000.0, 800: 22_000.0}
+    seen = windows(
+        *(
+            (
+                n,
+                [
+                    stack(own(1), size=64.0 * n, blocks=n),
+                    stack(own(1), own(2, function="prune"), size=teeth[n], blocks=9),
+                    stack(own(1), own(2, function="resize"), size=table(calls_so_far[n]), blocks=1),
+                ],
+            )
+            for n in (300, 500, 800)
+        )
+    )
+    # WHEN it is explained under teeth THEN the line has its entries and its table, and no tooth
+    [site] = [one for one in sites_of(seen, 90_000, under_teeth=True) if one.frame.line == 1]
+    assert site.bytes_per_1000_calls == pytest.approx(64_000 + 1000 * table(320) / 320)
+    assert explained_fraction(seen, 90_000, under_teeth=True) == pytest.approx(1.0, abs=0.01)
+    assert explained_fraction(seen, 90_000) != pytest.approx(1.0, abs=0.2)
 
 
 # --- in the measured process: sizes, stacks, files ------------------------------------------------
