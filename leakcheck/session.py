@@ -77,6 +77,12 @@ class Outcome:
     unsaved: StoreError | None = None
     interrupted: bool = False
 
+    def exit_code(self, *, allow_inconclusive: bool) -> ExitCode:
+        """Return what it means for CI."""
+        if self.interrupted:
+            return ExitCode.INTERRUPTED
+        return exit_code(self.run.results, allow_inconclusive=allow_inconclusive)
+
 
 def run(request: Request, observer: Observer | None = None) -> Outcome:
     """Measure and judge all that the request names, saving after each scenario.

@@ -5,15 +5,20 @@ from typing import Annotated
 
 import typer
 
+from leakcheck.cli.groups import flat
+from leakcheck.cli.outputs import Outputs
 
+
+@flat
 def show(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, or its run.json.")],
+    outputs: Outputs,
     svg: Annotated[
         Path | None,
         typer.Option("--svg", metavar="FILE", help="Draw it as a picture instead, for a README or a slide."),
     ] = None,
 ) -> None:
-    """Print a saved run as it was printed when it was measured.
+    """Print a saved run as it was printed when it was measured, or write it in another form.
 
     [bold]Examples[/bold]
 
@@ -22,17 +27,12 @@ def show(
       leakcheck show reports/2026-11-24T10-12-07 --svg table.svg
     """
     from leakcheck import store
-    from leakcheck.cli.console import make_console
 
     saved = store.load(run)
-    if svg is not None:
-        from leakcheck.reporters.picture import draw
-
-        for _, picture in draw(saved):
-            store.write_atomically(svg, picture)
+    if svg is None:
+        outputs.tell(saved)
         return
-    from leakcheck.reporters.terminal import render_run
+    from leakcheck.reporters.picture import draw
 
-    console = make_console()
-    for part in render_run(saved, columns=console.width):
-        console.print(part)
+    for _, picture in draw(saved):
+        store.write_atomically(svg, picture)

@@ -1,0 +1,127 @@
+"""What a measured process answers: what it holds, what the meters read, how the user's code failed."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from leakcheck.explanation import StackBytes
+from leakcheck.scenario import OptionValue, scenario_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """A scenario as found in the user's file, one for each variant."""
+
+    target: str
+    name: str
+    variant: str | None = None
+    lesson: str = ""
+    growth_bytes_per_1000_calls: float | None = None
+    peak_bytes: float | None = None
+    growth_options: Mapping[str, OptionValue] = field(default_factory=dict)
+    peak_options: Mapping[str, OptionValue] = field(default_factory=dict)
+    option_names: tuple[str, ...] | None = None
+    """The options that the scenario takes; None where it takes any."""
+    timeout_seconds: float | None = None
+
+    @property
+    def id(self) -> str:
+        """The one spelling: `newsletter[naive]`."""
+        return scenario_id(self.name, self.variant)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readings:
+    """The meters' values at the ends of windows, a column a meter, all columns of one length.
+
+    A meter that the platform does not have is an empty column.
+    """
+
+    calls: tuple[int, ...] = ()
+    """How many calls had been replayed when each reading was taken."""
+    python_bytes: tuple[int, ...] = ()
+    native_bytes: tuple[int, ...] = ()
+    blocks: tuple[int, ...] = ()
+    rss_bytes: tuple[int, ...] = ()
+    open_files: tuple[int, ...] = ()
+    threads: tuple[int, ...] = ()
+    children: tuple[int, ...] = ()
+    """Child processes, those that ended and were never waited for included."""
+    tasks: tuple[int, ...] = ()
+    """asyncio tasks that are not done; 0 where asyncio is not loaded."""
+    uncollectable: tuple[int, ...] = ()
+    """Objects in `gc.garbage`."""
+
+    @property
+    def heap_bytes(self) -> tuple[int, ...]:
+        """Every live byte of the program's allocators; empty where native bytes cannot be read."""
+        return tuple(p + n for p, n in zip(self.python_bytes, self.native_bytes, strict=False))
+
+    def __add__(self, later: "Readings") -> "Readings":
+        return Readings(**{name: getattr(self, name) + getattr(later, name) for name in COLUMNS})
+
+
+COLUMNS = tuple(Readings.__dataclass_fields__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """What the worker answers when it has replayed some windows."""
+
+    readings: Readings
+    calls: int
+    """Calls replayed since the process began."""
+    latencies_ns: tuple[int, ...]
+    """The calls that were timed one by one; every call, where that costs next to nothing."""
+    replay_seconds: float
+    """Wall time spent in the user's calls."""
+    settle_seconds: float
+    """Wall time spent in collecting new garbage and reading meters, once a window."""
+    set_aside_seconds: float
+    """Wall time spent in collecting the whole heap, in the first blocks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limited:
+    """A growing container with a limit, and what it was found to hold."""
+
+    name: str
+    kind: str
+    limit: int
+    length: int
+    length_per_call: float
+    bytes_per_entry: float
+    """Bytes set free for each entry when the container was emptied in the dying process."""
+
+    @property
+    def bytes_per_1000_calls(self) -> float:
+        """The growth that this container explains while it fills."""
+        return 1000 * self.length_per_call * self.bytes_per_entry
+
+    @property
+    def calls_until_full(self) -> float:
+        """Further calls after which it stops growing; infinitely many where it does not grow."""
+        return math.inf if not self.length_per_call else (self.limit - self.length) / self.length_per_call
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeakReading:
+    """What the peak pass answers."""
+
+    peak_bytes: int
+    latencies_ns: tuple[int, ...]
+    stacks: tuple[StackBytes, ...] = ()
+    """What held the most when the most was held, in bytes as they were requested; the heaviest forty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """How the user's code failed: what happened, where, and what to do about it."""
+
+    kind: str
+    """nothing, import, usage, setup, raised, exited, died, hung, memory, missing, disk, teardown."""
+    message: str
+    call: int | None = None
+    """The number of the call that failed; None where it was no call."""
+    details: str = ""
+    """The end of the traceback, or of what the process wrote."""

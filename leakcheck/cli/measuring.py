@@ -1,0 +1,96 @@
+"""What every verb that measures can be told, and the request that it makes of it."""
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from leakcheck.cli.options import Expression, Options, Python, Targets, parse_options
+from leakcheck.explanation import Explain
+
+if TYPE_CHECKING:
+    from leakcheck.session import Request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measuring:
+    """The options of `run`, `check` and `baseline update`."""
+
+    targets: Targets
+    expression: Expression = None
+    option: Options = None
+    growth: Annotated[
+        str | None, typer.Option(metavar="GROWTH", help="Growth budget for all, like '64 KiB / 1000 calls'.")
+    ] = None
+    peak: Annotated[str | None, typer.Option(metavar="SIZE", help="Peak budget for all, like '10 MiB'.")] = None
+    calls: Annotated[int | None, typer.Option(metavar="N", help="Replay no more than N calls of each variant.")] = None
+    time: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="Follow each variant no longer than this. \\[default: 60]")
+    ] = None
+    timeout: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="A call that takes longer hangs. \\[default: 60]")
+    ] = None
+    max_memory: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="End a process that takes more. \\[default: 80 % of what is free]"),
+    ] = None
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs", "-j", metavar="N", help="Measure N side by side; latencies then share the machine. \\[default: 1]"
+        ),
+    ] = None
+    python: Python = None
+    setup: Annotated[
+        str | None, typer.Option(metavar="MODULE:CALLABLE", help="Run this once before the target is set up.")
+    ] = None
+    measure_peak: Annotated[
+        bool, typer.Option("--peak-pass/--no-peak", help="Trace one call for its peak; --no-peak leaves it out.")
+    ] = True
+    explain: Annotated[
+        Explain | None,
+        typer.Option(
+            "--explain",
+            help="Say why it grows: where memory grew or went over budget, always, never. \\[default: auto]",
+        ),
+    ] = None
+    output: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Where the runs' folders are made. \\[default: reports]")
+    ] = None
+    allow_inconclusive: Annotated[
+        bool | None, typer.Option("--allow-inconclusive", help="End with 0 where nothing can be said.")
+    ] = None
+
+    def request(self) -> "Request":
+        """Return what is to be measured. Raises UsageError or ConfigError for what cannot be understood."""
+        # heavy imports wait until there is something to measure, so that help and mistakes are answered at once
+        from leakcheck import session
+        from leakcheck.config import Said, resolve
+        from leakcheck.scenario import parse_target
+        from leakcheck.select import parse_expression
+
+        settings = resolve(
+            Said(
+                growth=self.growth,
+                peak=self.peak,
+                calls=self.calls,
+                time=self.time,
+                timeout=self.timeout,
+                max_memory=self.max_memory,
+                jobs=self.jobs,
+                python=self.python,
+                output=self.output,
+                explain=self.explain,
+                allow_inconclusive=self.allow_inconclusive,
+            )
+        )
+        return session.Request(
+            targets=[parse_target(text) for text in self.targets],
+            settings=settings,
+            matches=parse_expression(self.expression) if self.expression is not None else lambda name: True,
+            options=parse_options(self.option),
+            setup=self.setup,
+            measure_peak=self.measure_peak,
+            command=("leakcheck", *sys.argv[1:]),
+        )
