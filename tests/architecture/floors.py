@@ -28,6 +28,7 @@ WORDS = frozenset(
     {
         "leakcheck",
         "_version",
+        "answers",
         "baseline",
         "errors",
         "explanation",
