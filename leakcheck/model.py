@@ -65,6 +65,11 @@ class Latency:
     p50: float
     p95: float | None
     samples: int
+    p50_low: float | None = None
+    p50_high: float | None = None
+    """The bounds of the median (95 %); of fewer than six samples the least and the most."""
+    p95_low: float | None = None
+    p95_high: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from leakcheck.contrast import Comparison
 from leakcheck.errors import StoreError
 from leakcheck.model import SCHEMA, Run
 
@@ -44,6 +45,11 @@ def save(run: Run, path: Path) -> None:
 def encode(run: Run) -> bytes:
     """Return the run document."""
     return msgspec.json.encode(run) + b"\n"
+
+
+def encode_comparison(comparison: Comparison) -> bytes:
+    """Return the document of a comparison."""
+    return msgspec.json.format(msgspec.json.encode(comparison), indent=1) + b"\n"
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -1,8 +1,10 @@
 """Latency from the calls that were timed one by one."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from leakcheck.model import Latency
 
@@ -10,10 +12,34 @@ FEWEST_FOR_P95 = 100
 
 
 def summarize_latency(latencies_ns: Sequence[int]) -> Latency | None:
-    """Return median and 95th percentile in seconds (linear interpolation); None without a sample."""
+    """Return median and 95th percentile in seconds (linear interpolation), with bounds; None without a sample."""
     if not latencies_ns:
         return None
-    p50, p95 = np.percentile(np.asarray(latencies_ns, dtype=np.float64) / 1e9, [50, 95])
+    seconds = np.sort(np.asarray(latencies_ns, dtype=np.float64)) / 1e9
+    p50, p95 = np.percentile(seconds, [50, 95])
+    p50_low, p50_high = _bounds(seconds, 0.5)
+    if len(seconds) < FEWEST_FOR_P95:
+        return Latency(p50=float(p50), p95=None, samples=len(seconds), p50_low=p50_low, p50_high=p50_high)
+    p95_low, p95_high = _bounds(seconds, 0.95)
     return Latency(
-        p50=float(p50), p95=float(p95) if len(latencies_ns) >= FEWEST_FOR_P95 else None, samples=len(latencies_ns)
+        p50=float(p50),
+        p95=float(p95),
+        samples=len(seconds),
+        p50_low=p50_low,
+        p50_high=p50_high,
+        p95_low=p95_low,
+        p95_high=p95_high,
     )
+
+
+def _bounds(ordered: NDArray[np.float64], share: float) -> tuple[float, float]:
+    """Return the samples between which a percentile lies with 95 %, or the outermost where that takes more samples.
+
+    How many samples lie below it is binomial, whatever their distribution (Conover, Practical
+    Nonparametric Statistics, 3.2).
+    """
+    from scipy.special import bdtrik  # not scipy.stats, which takes half a second to import
+
+    last = len(ordered) - 1
+    low, high = (float(bdtrik(chance, len(ordered), share)) for chance in (0.025, 0.975))
+    return float(ordered[max(0, math.floor(low))]), float(ordered[min(last, math.ceil(high))])

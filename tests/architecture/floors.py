@@ -30,6 +30,7 @@ WORDS = frozenset(
         "_version",
         "answers",
         "baseline",
+        "contrast",
         "errors",
         "explanation",
         "limited",
@@ -42,8 +43,10 @@ WORDS = frozenset(
 )
 THOUGHT = frozenset({"analysis"})
 WORKER = frozenset({"worker"})
-EDGES = frozenset({"engine", "inbox", "lending", "store", "config", "discover", "select", "reporters"})
-ROAD = frozenset({"session", "measure", "explain", "task", "find"})
+EDGES = frozenset(
+    {"engine", "inbox", "lending", "store", "config", "discover", "select", "reporters", "revisions", "environments"}
+)
+ROAD = frozenset({"session", "compare", "measure", "explain", "task", "find"})
 DOORS = frozenset({"__main__", "cli", "pytest_plugin", "django"})
 
 FLOORS = (

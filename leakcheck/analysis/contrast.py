@@ -1,0 +1,140 @@
+"""What changed between two arms, and whether that is more than chance.
+
+Growth and peak are exact to their bounds, so their difference has the bounds of both (interval
+arithmetic; no distribution is assumed). Timings are compared as ratios, and only where both arms
+were measured in turn on one machine.
+"""
+
+from collections.abc import Callable, Sequence
+
+from leakcheck.contrast import Answer, Contrast, Figure, Metric, Row
+from leakcheck.model import Result
+from leakcheck.units import CALLS_PER_RATE
+
+_LEAST_BYTES = {Metric.GROWTH: 4.0 * CALLS_PER_RATE, Metric.PEAK: 4096.0}
+"""Half a list's slot per call, and a page: paths and names of other lengths make differences below that."""
+
+_LEAST_PEAK_SHARE, _LEAST_LATENCY_SHARE = 0.01, 0.05
+_SERVED_ONLY = "not measured: it takes a server under a memory limit"
+_AT_OTHER_TIMES = "measured at different times: timings are compared only side by side"
+
+Read = Callable[[Result], Figure | None]
+
+
+def contrast(scenario: str, before: Sequence[Result], after: Sequence[Result], *, side_by_side: bool) -> Contrast:
+    """Return the table of one scenario; each arm is given as the results of its rounds, one at least.
+
+    `side_by_side` says that the arms were measured in turn in one go: without it no change of a
+    latency is claimed.
+    """
+    failed = _trouble_of(before, "before") or _trouble_of(after, "after")
+    rows = tuple(_row(metric, read, before, after, failed, side_by_side) for metric, read in _READ.items())
+    return Contrast(
+        scenario=scenario, before=before[0].id, after=after[0].id, rows=rows, rounds=min(len(before), len(after))
+    )
+
+
+def _growth(result: Result) -> Figure | None:
+    growth = result.growth
+    if growth is None:
+        return None
+    return Figure(value=growth.bytes_per_1000_calls, low=growth.low, high=growth.high)
+
+
+def _peak(result: Result) -> Figure | None:
+    peak = result.peak_bytes
+    return None if peak is None else Figure(value=peak, low=peak, high=peak)
+
+
+def _p50(result: Result) -> Figure | None:
+    latency = result.latency_seconds
+    return None if latency is None else _bounded(latency.p50, latency.p50_low, latency.p50_high)
+
+
+def _p95(result: Result) -> Figure | None:
+    latency = result.latency_seconds
+    return None if latency is None else _bounded(latency.p95, latency.p95_low, latency.p95_high)
+
+
+def _bounded(value: float | None, low: float | None, high: float | None) -> Figure | None:
+    """Return a figure; None where it has no bounds, as in documents of before there were any."""
+    if value is None or low is None or high is None:
+        return None
+    return Figure(value=value, low=low, high=high)
+
+
+def _never(result: Result) -> Figure | None:
+    return None
+
+
+_READ: dict[Metric, Read] = {
+    Metric.ERROR_RATE: _never,
+    Metric.P50: _p50,
+    Metric.P95: _p95,
+    Metric.PEAK: _peak,
+    Metric.GROWTH: _growth,
+    Metric.CRASHES: _never,
+}
+_TIMINGS = (Metric.P50, Metric.P95)
+
+
+def _row(
+    metric: Metric,
+    read: Read,
+    before: Sequence[Result],
+    after: Sequence[Result],
+    failed: str,
+    side_by_side: bool,
+) -> Row:
+    old, new = _pooled(before, read), _pooled(after, read)
+    if old is None or new is None:
+        return Row(
+            metric=metric,
+            before=old,
+            after=new,
+            change=None,
+            answer=Answer.UNKNOWN,
+            note=_SERVED_ONLY if read is _never else failed or _why_missing(metric),
+        )
+    if metric not in _TIMINGS:
+        change = Figure(value=new.value - old.value, low=new.low - old.high, high=new.high - old.low)
+        return Row(metric=metric, before=old, after=new, change=change, answer=_answer(change, _floor(metric, old)))
+    if not side_by_side or old.low <= 0:
+        return Row(metric=metric, before=old, after=new, change=None, answer=Answer.SAME, note=_AT_OTHER_TIMES)
+    ratio = Figure(value=new.value / old.value, low=new.low / old.high, high=new.high / old.low)
+    shifted = Figure(value=ratio.value - 1, low=ratio.low - 1, high=ratio.high - 1)
+    return Row(metric=metric, before=old, after=new, change=ratio, answer=_answer(shifted, _LEAST_LATENCY_SHARE))
+
+
+def _pooled(results: Sequence[Result], read: Read) -> Figure | None:
+    """Return the middle of what the rounds found, with the least and the most that any of them bears out."""
+    found = sorted(filter(None, map(read, results)), key=lambda figure: figure.value)
+    if not found:
+        return None
+    middle = found[(len(found) - 1) // 2]
+    return Figure(value=middle.value, low=min(one.low for one in found), high=max(one.high for one in found))
+
+
+def _answer(change: Figure, least: float) -> Answer:
+    if change.low > 0 and change.value >= least:
+        return Answer.WORSE
+    if change.high < 0 and -change.value >= least:
+        return Answer.BETTER
+    return Answer.SAME
+
+
+def _floor(metric: Metric, before: Figure) -> float:
+    share = _LEAST_PEAK_SHARE if metric is Metric.PEAK else 0.0
+    return max(_LEAST_BYTES[metric], share * before.value)
+
+
+def _why_missing(metric: Metric) -> str:
+    return {
+        Metric.P95: "not measured: fewer than 100 calls were timed",
+        Metric.PEAK: "not measured: there was no peak pass",
+    }.get(metric, "not measured")
+
+
+def _trouble_of(results: Sequence[Result], arm: str) -> str:
+    trouble = next((one.trouble for one in results if one.trouble is not None), None)
+    return "" if trouble is None else f"{arm}: {trouble.kind}: {trouble.message}"

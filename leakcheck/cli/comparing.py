@@ -1,0 +1,167 @@
+"""What the words after `leakcheck compare` mean: two runs, a run's variants, a target's, or two revisions."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from leakcheck import compare, revisions, store
+from leakcheck.cli.options import parse_options
+from leakcheck.compare import Side
+from leakcheck.config import Said, Settings, resolve
+from leakcheck.contrast import Comparison
+from leakcheck.discover import scenario_files
+from leakcheck.environments import lock_of, python_of
+from leakcheck.errors import UsageError
+from leakcheck.find import find
+from leakcheck.scenario import parse_target
+from leakcheck.select import parse_expression
+
+Watch = Callable[[str], None]
+_GRAMMAR = "write two runs, `RUN --variants A B`, `TARGET --variants A B`, or `A..B TARGET`"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What was asked for."""
+
+    things: tuple[str, ...]
+    variants: tuple[str, str] | None
+    expression: str | None
+    options: tuple[str, ...]
+    rounds: int
+    setup: str | None
+    python: str | None
+    pythons: tuple[str | None, str | None]
+    fresh: bool
+    output: str | None
+    began: datetime
+
+
+def compared(wanted: Wanted, watch: Watch) -> Comparison:
+    """Return the comparison. Raises UsageError for words that name none, and whatever measuring raises."""
+    first, *rest = wanted.things
+    if revisions.is_range(first):
+        return _revisions(wanted, first, rest, watch)
+    if wanted.variants is not None:
+        if len(wanted.things) == 1 and _is_run(first):
+            return compare.compare_variants(store.load(Path(first)), *wanted.variants)
+        return _variants(wanted, wanted.things, wanted.variants, watch)
+    if len(wanted.things) == 2 and all(map(_is_run, wanted.things)):
+        before, after = (store.load(Path(text)) for text in wanted.things)
+        return compare.compare_runs(before, after, (wanted.things[0], wanted.things[1]))
+    missing = [text for text in wanted.things if not Path(text).exists()]
+    if missing:
+        raise UsageError(f"{missing[0]}: there is no such run, and no such revisions; {_GRAMMAR}")
+    raise UsageError(f"{' '.join(wanted.things)}: {_GRAMMAR}")
+
+
+def _is_run(text: str) -> bool:
+    path = Path(text)
+    return (path.is_file() and path.suffix == ".json") or (path / store.DOCUMENT).is_file()
+
+
+def _settings(wanted: Wanted) -> Settings:
+    return resolve(Said(python=wanted.python, output=wanted.output))
+
+
+def _arguments(wanted: Wanted) -> list[str]:
+    arguments = [part for option in wanted.options for part in ("-o", option)]
+    if wanted.expression is not None:
+        arguments += ["-k", wanted.expression]
+    return arguments + (["--setup", wanted.setup] if wanted.setup is not None else [])
+
+
+def _variants(wanted: Wanted, texts: Sequence[str], names: tuple[str, str], watch: Watch) -> Comparison:
+    """Measure two variants of each scenario of the targets, in turn."""
+    settings = _settings(wanted)
+    matches = parse_expression(wanted.expression) if wanted.expression is not None else lambda name: True
+    targets = [parse_target(text) for text in texts]
+    found = find(targets, settings, matches=matches, options=parse_options(list(wanted.options)))
+    picked = {name: [one for one in found.scenarios if one.variant == name] for name in names}
+    for name, scenarios in picked.items():
+        if not scenarios:
+            there = ", ".join(dict.fromkeys(str(one.variant) for one in found.scenarios if one.variant)) or "none"
+            raise UsageError(f"there is no variant {name!r}; the variants are {there}")
+    here = Path.cwd()
+    before, after = (
+        Side(
+            label=name,
+            folder=here,
+            targets=tuple(f"{one.target}[{name}]" for one in picked[name]),
+            python=wanted.python,
+        )
+        for name in names
+    )
+    arguments = [part for option in wanted.options for part in ("-o", option)]
+    arguments += ["--setup", wanted.setup] if wanted.setup is not None else []
+    return _measured(wanted, settings, before, after, arguments, watch, by_variant=True)
+
+
+def _revisions(wanted: Wanted, text: str, targets: Sequence[str], watch: Watch) -> Comparison:
+    """Check both revisions out, give them the newer one's scenarios, and measure them in turn."""
+    if not targets:
+        raise UsageError(f"{text}: say what to measure, for example `leakcheck compare {text} scenarios`")
+    settings = _settings(wanted)
+    older, newer = revisions.two_revisions(text)
+    watch(f"nothing yet: checking out {older.name} and {newer.name}")
+    old, new = revisions.check_out(older), revisions.check_out(newer)
+    harness_files = [file for one in targets for file in _scenario_files(new, one)]
+    lent = revisions.lend_scenarios(harness_files, new, old)
+    place = newer.repository / revisions.PLACE
+    harness = hashlib.sha256(b"".join((new / path).read_bytes() for path in lent)).hexdigest()
+    sides = []
+    for revision, folder, given in ((older, old, wanted.pythons[0]), (newer, new, wanted.pythons[1])):
+        python = given or python_of(folder, new, place, wanted.python)
+        content = repr((revision.commit, harness, lock_of(folder), python, tuple(targets)))
+        label = revision.name if older.name != newer.name else revision.commit[:9]
+        sides.append(
+            Side(
+                label=label,
+                folder=folder,
+                targets=tuple(targets),
+                python=python,
+                commit=revision.commit,
+                content="" if wanted.fresh else content,
+            )
+        )
+    return _measured(wanted, settings, sides[0], sides[1], _arguments(wanted), watch)
+
+
+def _scenario_files(folder: Path, text: str) -> list[Path]:
+    """Return the files that hold the scenarios of a target, which may be in the newer revision alone."""
+    if ".py" not in text and ":" in text:
+        return []
+    path = Path(text.partition("::")[0])
+    if path.is_absolute() or ".." in path.parts:
+        raise UsageError(f"{text}: a target of two revisions is a path below the current folder")
+    named = folder / path
+    if not named.exists():
+        raise UsageError(f"{path}: the newer revision has no such file or folder; commit it first")
+    return scenario_files(named) if named.is_dir() else [named]
+
+
+def _measured(
+    wanted: Wanted,
+    settings: Settings,
+    before: Side,
+    after: Side,
+    arguments: Sequence[str],
+    watch: Watch,
+    *,
+    by_variant: bool = False,
+) -> Comparison:
+    folder = store.make_run_folder(settings.output, wanted.began)
+    comparison = compare.compare_sides(
+        before,
+        after,
+        rounds=wanted.rounds,
+        arguments=arguments,
+        kept=revisions.PLACE / "compare",
+        output=folder.resolve(),
+        watch=watch,
+        by_variant=by_variant,
+    )
+    store.write_atomically(folder / "compare.json", store.encode_comparison(comparison))
+    return comparison

@@ -1,0 +1,176 @@
+"""Compare two arms: two runs, two variants, or two revisions that are measured in turn.
+
+An arm is measured by this very command in a process of its own, from the arm's folder, so both are
+measured alike and neither sees the other.
+"""
+
+import hashlib
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from leakcheck import __version__, store
+from leakcheck.analysis.contrast import contrast
+from leakcheck.contrast import CONTRAST_SCHEMA, Arm, Comparison
+from leakcheck.errors import NothingMeasured, StoreError, UsageError
+from leakcheck.model import Result, Run
+
+Watch = Callable[[str], None]
+"""Told what is being measured."""
+
+_MOST_CHARACTERS = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """What one arm is, and how to measure it."""
+
+    label: str
+    folder: Path
+    targets: tuple[str, ...]
+    python: str | None = None
+    commit: str | None = None
+    content: str = ""
+    """Stands for all that the arm's figures depend on; empty where that is not known, and nothing is kept."""
+
+
+def compare_runs(before: Run, after: Run, labels: tuple[str, str]) -> Comparison:
+    """Return two saved runs beside each other. Raises NothingMeasured where they have no scenario in common."""
+    return _compared(
+        _arm(labels[0], before), _arm(labels[1], after), [before.results], [after.results], side_by_side=False
+    )
+
+
+def compare_variants(run: Run, before: str, after: str) -> Comparison:
+    """Return two variants of each scenario of a run. Raises UsageError where no scenario has both."""
+    return _compared(
+        _arm(before, run),
+        _arm(after, run),
+        [[one for one in run.results if one.variant == before]],
+        [[one for one in run.results if one.variant == after]],
+        side_by_side=True,
+        by_variant=True,
+    )
+
+
+def compare_sides(
+    before: Side,
+    after: Side,
+    *,
+    rounds: int,
+    arguments: Sequence[str],
+    kept: Path,
+    output: Path,
+    watch: Watch,
+    by_variant: bool = False,
+) -> Comparison:
+    """Measure both sides in turn, `rounds` times, and return them beside each other.
+
+    The first of each round is the second of the next, so that what drifts meets both alike. Each
+    document goes to `output` as it comes; one that `kept` already has from the same contents is not
+    measured again. Raises NothingMeasured, UsageError and StoreError.
+    """
+    found: dict[str, list[Run]] = {before.label: [], after.label: []}
+    contents = hashlib.sha256(repr((before.content, after.content, arguments, __version__)).encode()).hexdigest()[:20]
+    memory = kept / contents if before.content and after.content else None
+    for number, side in _in_turn(before, after, rounds):
+        name = f"{'before' if side is before else 'after'}-{number}.json"
+        watch(f"{side.label}, round {number} of {rounds}")
+        document = None if memory is None else _remembered(memory / name)
+        if document is None:
+            # the peak pass in each round: where it takes other options, the latencies are its own
+            document = _measured(side, arguments, output / name)
+            if memory is not None and document.finished:
+                memory.mkdir(parents=True, exist_ok=True)
+                store.save(document, memory / name)
+        store.save(document, output / name)
+        found[side.label].append(document)
+    old, new = found[before.label], found[after.label]
+    return _compared(
+        _arm(before.label, old[0], before.commit, len(old), "before"),
+        _arm(after.label, new[0], after.commit, len(new), "after"),
+        [run.results for run in old],
+        [run.results for run in new],
+        side_by_side=True,
+        by_variant=by_variant,
+    )
+
+
+def _in_turn(before: Side, after: Side, rounds: int) -> Iterator[tuple[int, Side]]:
+    for number in range(1, rounds + 1):
+        for side in (before, after) if number % 2 else (after, before):
+            yield number, side
+
+
+def _remembered(path: Path) -> Run | None:
+    try:
+        return store.load(path) if path.exists() else None
+    except StoreError:
+        return None  # written by another version, or damaged: measured again
+
+
+def _measured(side: Side, arguments: Sequence[str], document: Path) -> Run:
+    """Return the run of one side. Raises UsageError where the command measured nothing at all."""
+    # -P: the folder that is measured may hold a leakcheck of its own
+    command = [sys.executable, "-P", "-m", "leakcheck", "run", *side.targets, *arguments, "--explain", "never"]
+    place = document.resolve()
+    if side.python is not None:
+        command += ["--python", side.python]
+    command += ["--json", str(place), "--output", str(place.parent / "runs")]
+    done = subprocess.run(command, cwd=side.folder, capture_output=True, text=True, check=False)
+    if not document.is_file():
+        said = (done.stderr.strip() or done.stdout.strip())[-_MOST_CHARACTERS:]
+        raise UsageError(f"{side.label}: nothing was measured (exit code {done.returncode}): {said}")
+    return store.load(document)
+
+
+def _arm(label: str, run: Run, commit: str | None = None, rounds: int = 0, name: str = "") -> Arm:
+    environment = run.environment
+    return Arm(
+        label=label,
+        commit=commit or (environment.git_commit if environment is not None else None),
+        python=None if environment is None else f"{environment.implementation} {environment.python}",
+        documents=tuple(f"{name}-{number}.json" for number in range(1, rounds + 1)),
+    )
+
+
+def _compared(
+    before: Arm,
+    after: Arm,
+    old: Sequence[Sequence[Result]],
+    new: Sequence[Sequence[Result]],
+    *,
+    side_by_side: bool,
+    by_variant: bool = False,
+) -> Comparison:
+    """Return the comparison of what both arms hold; each arm is given as the results of its rounds."""
+    olds, news = _by_name(old, by_variant), _by_name(new, by_variant)
+    common = [name for name in news if name in olds]
+    if not common:
+        raise NothingMeasured(
+            f"{before.label} and {after.label} have no scenario in common; the first has "
+            f"{', '.join(olds) or 'none'}, the second {', '.join(news) or 'none'}"
+        )
+    notes = [f"{name} is in {before.label} alone" for name in olds if name not in news]
+    notes += [f"{name} is in {after.label} alone" for name in news if name not in olds]
+    if before.python != after.python:
+        notes.append(
+            f"{before.label} ran on {before.python}, {after.label} on {after.python}: that is part of the change"
+        )
+    return Comparison(
+        schema=CONTRAST_SCHEMA,
+        before=before,
+        after=after,
+        contrasts=tuple(contrast(name, olds[name], news[name], side_by_side=side_by_side) for name in common),
+        notes=tuple(notes),
+    )
+
+
+def _by_name(rounds: Sequence[Sequence[Result]], by_variant: bool) -> Mapping[str, list[Result]]:
+    found: dict[str, list[Result]] = {}
+    for results in rounds:
+        for result in results:
+            found.setdefault(result.scenario if by_variant else result.id, []).append(result)
+    return found
