@@ -18,7 +18,7 @@ from leakcheck.errors import NothingMeasured, StoreError, UsageError
 from leakcheck.model import Result, Run
 
 Watch = Callable[[str], None]
-"""Told what is being measured."""
+"""Told what is being done."""
 
 _MOST_CHARACTERS = 500
 
@@ -61,7 +61,7 @@ def compare_sides(
     *,
     rounds: int,
     arguments: Sequence[str],
-    kept: Path,
+    kept: Path | None,
     output: Path,
     watch: Watch,
     by_variant: bool = False,
@@ -69,17 +69,17 @@ def compare_sides(
     """Measure both sides in turn, `rounds` times, and return them beside each other.
 
     The first of each round is the second of the next, so that what drifts meets both alike. Each
-    document goes to `output` as it comes; one that `kept` already has from the same contents is not
+    document goes to `output` as it comes; one that the folder `kept` already has from the same contents is not
     measured again. Raises NothingMeasured, UsageError and StoreError.
     """
     found: dict[str, list[Run]] = {before.label: [], after.label: []}
     contents = hashlib.sha256(repr((before.content, after.content, arguments, __version__)).encode()).hexdigest()[:20]
-    memory = kept / contents if before.content and after.content else None
+    memory = kept / contents if kept is not None and before.content and after.content else None
     for number, side in _in_turn(before, after, rounds):
         name = f"{'before' if side is before else 'after'}-{number}.json"
-        watch(f"{side.label}, round {number} of {rounds}")
         document = None if memory is None else _remembered(memory / name)
         if document is None:
+            watch(f"measuring {side.label}, round {number} of {rounds}")
             # the peak pass in each round: where it takes other options, the latencies are its own
             document = _measured(side, arguments, output / name)
             if memory is not None and document.finished:

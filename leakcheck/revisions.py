@@ -3,15 +3,16 @@
 Nothing of the user's own checkout is touched: the folders are git worktrees below `.leakcheck`.
 """
 
+import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from leakcheck.errors import UsageError
 
-PLACE = Path(".leakcheck")
 _GIT_SECONDS = 300
 
 
@@ -26,9 +27,14 @@ class Revision:
     """Where the current folder lies in the repository."""
 
     @property
+    def place(self) -> Path:
+        """Return the folder of the repository that is ours."""
+        return self.repository / ".leakcheck"
+
+    @property
     def checkout(self) -> Path:
-        """Return the folder that its worktree has, or will have."""
-        return self.repository / PLACE / "revisions" / self.commit[:12]
+        """Return the folder that its worktree has for a while."""
+        return self.place / "revisions" / f"{self.commit[:12]}-{os.getpid()}"
 
     @property
     def folder(self) -> Path:
@@ -57,21 +63,28 @@ def _revision(name: str, repository: Path, below: Path) -> Revision:
     return Revision(name=name, commit=commit, repository=repository, below=below)
 
 
-def check_out(revision: Revision) -> Path:
-    """Make or reset the revision's worktree, and return the current folder's twin in it. Raises UsageError."""
+@contextmanager
+def checked_out(revision: Revision) -> Iterator[Path]:
+    """Make a worktree of the revision, give the current folder's twin in it, and remove it again.
+
+    Raises UsageError where that cannot be done.
+    """
     folder = revision.checkout
-    remedy = f"remove {folder} and try again"
-    if not (folder / ".git").exists():
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    ignored = revision.place / ".gitignore"
+    if not ignored.exists():
+        ignored.write_text("*\n", encoding="utf-8")
+    add = ("worktree", "add", "--force", "--detach", str(folder), revision.commit)
+    try:
+        _git(*add, remedy="make room, or commit what is half done")
+        if not revision.folder.is_dir():
+            raise UsageError(
+                f"{revision.name}: had no folder {revision.below}; run it from one that both revisions have"
+            )
+        yield revision.folder
+    finally:
         shutil.rmtree(folder, ignore_errors=True)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        _git("worktree", "prune", remedy=remedy)
-        _git("worktree", "add", "--force", "--detach", str(folder), revision.commit, remedy=remedy)
-    else:
-        _git("-C", str(folder), "checkout", "--force", "--detach", revision.commit, remedy=remedy)
-        _git("-C", str(folder), "clean", "-fd", "--quiet", remedy=remedy)
-    if not revision.folder.is_dir():
-        raise UsageError(f"{revision.name}: had no folder {revision.below}; run it from one that both revisions have")
-    return revision.folder
+        _git("worktree", "prune", remedy=f"remove {folder}")
 
 
 def lend_scenarios(files: Sequence[Path], newer: Path, older: Path) -> list[Path]:

@@ -5,7 +5,9 @@ arithmetic; no distribution is assumed). Timings are compared as ratios, and onl
 were measured in turn on one machine.
 """
 
+import math
 from collections.abc import Callable, Sequence
+from statistics import fmean, stdev
 
 from leakcheck.contrast import Answer, Contrast, Figure, Metric, Row
 from leakcheck.model import Result
@@ -17,6 +19,10 @@ _LEAST_BYTES = {Metric.GROWTH: 4.0 * CALLS_PER_RATE, Metric.PEAK: 4096.0}
 _LEAST_PEAK_SHARE, _LEAST_LATENCY_SHARE = 0.01, 0.05
 _SERVED_ONLY = "not measured: it takes a server under a memory limit"
 _AT_OTHER_TIMES = "measured at different times: timings are compared only side by side"
+_TOO_FEW_ROUNDS = "timings of fewer than three rounds differ by chance; measure with `leakcheck compare TARGET`"
+_FEWEST_ROUNDS = 3
+_SHORTEST_SECONDS = 20e-6
+_TOO_SHORT = "calls of less than 20 µs are timed now and then, and too coarsely to compare"
 
 Read = Callable[[Result], Figure | None]
 
@@ -99,11 +105,44 @@ def _row(
     if metric not in _TIMINGS:
         change = Figure(value=new.value - old.value, low=new.low - old.high, high=new.high - old.low)
         return Row(metric=metric, before=old, after=new, change=change, answer=_answer(change, _floor(metric, old)))
-    if not side_by_side or old.low <= 0:
-        return Row(metric=metric, before=old, after=new, change=None, answer=Answer.SAME, note=_AT_OTHER_TIMES)
-    ratio = Figure(value=new.value / old.value, low=new.low / old.high, high=new.high / old.low)
+    rounds = [
+        (one.value, other.value)
+        for one, other in zip(map(read, before), map(read, after), strict=False)
+        if one is not None and other is not None and one.value > 0
+    ]
+    note = _why_untold(old, new, len(rounds), side_by_side)
+    if note:
+        return Row(metric=metric, before=old, after=new, change=None, answer=Answer.SAME, note=note)
+    ratio = _ratio(old, new, rounds)
     shifted = Figure(value=ratio.value - 1, low=ratio.low - 1, high=ratio.high - 1)
     return Row(metric=metric, before=old, after=new, change=ratio, answer=_answer(shifted, _LEAST_LATENCY_SHARE))
+
+
+def _why_untold(before: Figure, after: Figure, rounds: int, side_by_side: bool) -> str:
+    """Return why no change of a timing can be claimed; nothing where it can."""
+    if not side_by_side:
+        return _AT_OTHER_TIMES
+    if min(before.low, after.low) < _SHORTEST_SECONDS:
+        return _TOO_SHORT
+    return _TOO_FEW_ROUNDS if rounds < _FEWEST_ROUNDS else ""
+
+
+def _ratio(before: Figure, after: Figure, rounds: Sequence[tuple[float, float]]) -> Figure:
+    """Return after / before, with the wider of two bounds: what the calls bear out, and what the rounds do.
+
+    Calls of one process are alike where processes are not; so the ratios of the rounds, which were
+    measured in turn, have an interval of their own (Student's, 95 %, of the logarithms).
+    """
+    from scipy.special import stdtrit  # not scipy.stats, which takes half a second to import
+
+    logs = [math.log(new / old) for old, new in rounds]
+    middle, count = fmean(logs), len(logs)
+    doubt = float(stdtrit(count - 1, 0.975)) * stdev(logs) / math.sqrt(count)
+    return Figure(
+        value=math.exp(middle),
+        low=min(after.low / before.high, math.exp(middle - doubt)),
+        high=max(after.high / before.low, math.exp(middle + doubt)),
+    )
 
 
 def _pooled(results: Sequence[Result], read: Read) -> Figure | None:

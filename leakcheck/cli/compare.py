@@ -73,7 +73,7 @@ def compare(
         output=output,
         began=datetime.now().astimezone(),
     )
-    comparison = compared(wanted, lambda doing: print(f"measuring {doing}", file=sys.stderr, flush=True))
+    comparison = compared(wanted, lambda doing: print(doing, file=sys.stderr, flush=True))
     console = make_console()
     for part in forms.render_comparison(comparison):
         console.print(part)

@@ -105,28 +105,26 @@ def _revisions(wanted: Wanted, text: str, targets: Sequence[str], watch: Watch) 
         raise UsageError(f"{text}: say what to measure, for example `leakcheck compare {text} scenarios`")
     settings = _settings(wanted)
     older, newer = revisions.two_revisions(text)
-    watch(f"nothing yet: checking out {older.name} and {newer.name}")
-    old, new = revisions.check_out(older), revisions.check_out(newer)
-    harness_files = [file for one in targets for file in _scenario_files(new, one)]
-    lent = revisions.lend_scenarios(harness_files, new, old)
-    place = newer.repository / revisions.PLACE
-    harness = hashlib.sha256(b"".join((new / path).read_bytes() for path in lent)).hexdigest()
-    sides = []
-    for revision, folder, given in ((older, old, wanted.pythons[0]), (newer, new, wanted.pythons[1])):
-        python = given or python_of(folder, new, place, wanted.python)
-        content = repr((revision.commit, harness, lock_of(folder), python, tuple(targets)))
-        label = revision.name if older.name != newer.name else revision.commit[:9]
-        sides.append(
-            Side(
-                label=label,
-                folder=folder,
-                targets=tuple(targets),
-                python=python,
-                commit=revision.commit,
-                content="" if wanted.fresh else content,
+    watch(f"checking out {older.name} and {newer.name}")
+    with revisions.checked_out(older) as old, revisions.checked_out(newer) as new:
+        files = [file for one in targets for file in _scenario_files(new, one)]
+        lent = revisions.lend_scenarios(files, new, old)
+        harness = hashlib.sha256(b"".join((new / path).read_bytes() for path in lent)).hexdigest()
+        sides = []
+        for revision, folder, given in ((older, old, wanted.pythons[0]), (newer, new, wanted.pythons[1])):
+            python = given or python_of(folder, new, newer.place, wanted.python)
+            content = repr((revision.commit, harness, lock_of(folder), python, tuple(targets)))
+            sides.append(
+                Side(
+                    label=revision.name if older.name != newer.name else revision.commit[:9],
+                    folder=folder,
+                    targets=tuple(targets),
+                    python=python,
+                    commit=revision.commit,
+                    content="" if wanted.fresh else content,
+                )
             )
-        )
-    return _measured(wanted, settings, sides[0], sides[1], _arguments(wanted), watch)
+        return _measured(wanted, settings, sides[0], sides[1], _arguments(wanted), watch, kept=newer.place)
 
 
 def _scenario_files(folder: Path, text: str) -> list[Path]:
@@ -150,6 +148,7 @@ def _measured(
     arguments: Sequence[str],
     watch: Watch,
     *,
+    kept: Path | None = None,
     by_variant: bool = False,
 ) -> Comparison:
     folder = store.make_run_folder(settings.output, wanted.began)
@@ -158,7 +157,7 @@ def _measured(
         after,
         rounds=wanted.rounds,
         arguments=arguments,
-        kept=revisions.PLACE / "compare",
+        kept=None if kept is None else kept / "compare",
         output=folder.resolve(),
         watch=watch,
         by_variant=by_variant,
