@@ -36,6 +36,7 @@ class Said:
     time: float | None = None
     timeout: float | None = None
     max_memory: str | None = None
+    memory: str | None = None
     jobs: int | None = None
     python: str | None = None
     output: str | None = None
@@ -72,6 +73,8 @@ class Settings:
     time_seconds: float
     timeout_seconds: float
     memory_limit_bytes: float | None
+    memory_bytes: float | None
+    """What the program has where it is deployed: told is when a leak uses it up."""
     jobs: int
     """Measurements side by side; never more than there are cores."""
     python: str | None
@@ -134,6 +137,7 @@ def resolve(flags: Said, *, environment: Mapping[str, str] = os.environ, folder:
         time_seconds=merged.time,
         timeout_seconds=merged.timeout,
         memory_limit_bytes=None if merged.max_memory is None else parse_size(merged.max_memory),
+        memory_bytes=None if merged.memory is None else parse_size(merged.memory),
         jobs=min(merged.jobs, os.cpu_count() or 1),
         python=merged.python,
         output=Path(merged.output),
@@ -165,7 +169,7 @@ def _check_sizes(layer: Said | Override, where: str) -> None:
     try:
         if layer.growth is not None:
             parse_growth(layer.growth)
-        for size in (layer.peak, getattr(layer, "max_memory", None)):
+        for size in (layer.peak, getattr(layer, "max_memory", None), getattr(layer, "memory", None)):
             if size is not None:
                 parse_size(size)
     except UsageError as error:

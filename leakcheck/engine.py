@@ -145,6 +145,15 @@ class Worker:
             raise WorkerFailed(Trouble(**answer["trouble"]), answer.get("block"))
         return answer
 
+    def heard(self) -> list[dict[str, Any]]:
+        """Return what it said unasked so far. Raises WorkerFailed where it has ended."""
+        self._take_in_the_rest()
+        if self._process.poll() is not None and not self._inbox.messages:
+            raise WorkerFailed(self._death("serving"))
+        answers = list(self._inbox.messages)
+        self._inbox.messages.clear()
+        return answers
+
     def finish(self) -> None:
         """Tear the scenario down and let the process end. Raises WorkerFailed where that fails."""
         answer = self.ask({"kind": "finish"}, during="tear-down")

@@ -105,8 +105,10 @@ def _named(target: Target, described: Sequence[Description]) -> list[Description
 def _check_options(scenarios: Sequence[Description], options: Mapping[str, OptionValue]) -> None:
     for option in options:
         which, _, name = option.rpartition(".")
-        if which not in ("", Pass.GROWTH, Pass.PEAK):
-            raise UsageError(f"-o {option}: there is no pass {which!r}; write growth.{name} or peak.{name}")
+        if which not in ("", Pass.GROWTH, Pass.PEAK, Pass.LIMIT):
+            raise UsageError(
+                f"-o {option}: there is no pass {which!r}; write growth.{name}, peak.{name} or limit.{name}"
+            )
         known = {known for one in scenarios for known in one.option_names or ()}
         if name not in known and not any(one.option_names is None for one in scenarios) and scenarios:
             there = f"the options here are {', '.join(sorted(known))}" if known else "nothing here takes an option"

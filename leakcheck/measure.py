@@ -15,6 +15,7 @@ from leakcheck.analysis.patience import Patience, is_settled, next_step
 from leakcheck.analysis.places import as_shown
 from leakcheck.analysis.progress import Progress
 from leakcheck.analysis.resources import are_settled, gate_resources, is_enough, judge_resources, with_names
+from leakcheck.analysis.served import foretold_by
 from leakcheck.analysis.shape import Shape, shape_of
 from leakcheck.analysis.sites import peak_sites
 from leakcheck.analysis.trend import falls_back
@@ -22,6 +23,7 @@ from leakcheck.analysis.verdict import gate, holder_with_limit, judge
 from leakcheck.engine import Worker, WorkerFailed
 from leakcheck.explain import Case, explain
 from leakcheck.explanation import Named
+from leakcheck.limit import serve_under_limit
 from leakcheck.model import (
     Block,
     Budget,
@@ -35,6 +37,7 @@ from leakcheck.model import (
     Verdict,
 )
 from leakcheck.plan import Pass
+from leakcheck.served import Limit
 from leakcheck.task import Task, Watch
 
 _WEIGHED_SHARE = 1 / 20
@@ -79,7 +82,22 @@ def measure(task: Task, watch: Watch) -> Result:
         )
         explanation = explain(task, case, lambda doing: watch(task.scenario, doing, growth_pass.progress))
         result = explained(result, explanation, task.settings.known, date.today())
+    if task.settings.memory_bytes is not None:
+        forecast = foretold_by(result.verdict, result.growth, result.readings, int(task.settings.memory_bytes))
+        result = replace(result, forecast=forecast)
+    if task.serving is not None and result.trouble is None:
+        result = _served(result, serve_under_limit(task, task.serving, result.growth, watch))
     return replace(result, duration_seconds=time.monotonic() - began)
+
+
+def _served(result: Result, served: Limit | Trouble) -> Result:
+    """Return the result with what serving it showed. A request that surely fails is over: none is allowed to."""
+    if isinstance(served, Trouble):
+        return replace(result, trouble=served, gate=Gate.ERROR)
+    if not served.errors:
+        return replace(result, limit=served)
+    gate = Gate.ERROR if result.gate is Gate.ERROR else Gate.OVER
+    return replace(result, limit=served, gate=gate, failures=(*result.failures, "errors"))
 
 
 def _judged(task: Task, seen: _GrowthPass, peak: PeakReading | None, peak_trouble: Trouble | None) -> Result:

@@ -27,6 +27,7 @@ from leakcheck.explanation import (
     SiteMeter,
 )
 from leakcheck.scenario import OptionValue, scenario_id
+from leakcheck.served import Forecast, Limit
 from leakcheck.verdicts import Gate as Gate
 from leakcheck.verdicts import Verdict as Verdict
 
@@ -129,6 +130,10 @@ class Result:
     """What else rises with the calls: open files, threads and the like; none where all stand still."""
     changes: tuple[Change, ...] = ()
     """Each metric that the baseline accepts a figure of."""
+    limit: Limit | None = None
+    """How it did when it was served under a memory limit."""
+    forecast: Forecast | None = None
+    """When memory ends, of a leak that was given a limit."""
     is_new: bool = False
     """There was a baseline, and this was not in it."""
     lesson: str = ""

@@ -7,6 +7,7 @@ loads is time and memory that are not the user's.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from leakcheck.scenario import OptionValue
 
@@ -21,6 +22,8 @@ class Pass(StrEnum):
     """Which containers grow, and what holds them: nothing is traced."""
     SITES = "sites"
     """Which lines allocate what grows: a tracer is on."""
+    LIMIT = "limit"
+    """A real server under a memory limit, driven over HTTP."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,3 +45,5 @@ class Plan:
     """A folder from which memray may be imported where the measured Python has none of its own."""
     meters: tuple[str, ...] = ("python", "native", "rss")
     """The meters that may be used, `blocks` always; fewer where one is to be left alone."""
+    serving: Mapping[str, Any] | None = None
+    """The fields of a `served.Serving`, for the limit pass."""

@@ -23,6 +23,7 @@ from leakcheck.find import Found, find
 from leakcheck.measure import measure
 from leakcheck.model import SCHEMA, Description, Environment, Gate, Result, Run
 from leakcheck.scenario import OptionValue, Target
+from leakcheck.served import Serving
 from leakcheck.task import Task
 
 Matches = Callable[[str], bool]
@@ -65,6 +66,8 @@ class Request:
     """`rows` for every pass, `peak.rows` for one."""
     setup: str | None = None
     measure_peak: bool = True
+    serving: Serving | None = None
+    """How each is to be served under a memory limit, too."""
     command: Sequence[str] = ()
 
 
@@ -113,6 +116,7 @@ def run(request: Request, observer: Observer | None = None) -> Outcome:
             options=request.options,
             setup=request.setup,
             measure_peak=request.measure_peak,
+            serving=request.serving,
             folder=folder,
             stop=stop,
         )

@@ -13,6 +13,7 @@ from leakcheck.lending import lent_packages
 from leakcheck.model import Description
 from leakcheck.plan import Pass, Plan
 from leakcheck.scenario import OptionValue
+from leakcheck.served import Serving
 
 Watch = Callable[[Description, str, Progress], None]
 """Told what is being done: the scenario, the pass, how far it is."""
@@ -27,6 +28,8 @@ class Task:
     options: Mapping[str, OptionValue]
     setup: str | None
     measure_peak: bool
+    serving: Serving | None
+    """How it is to be served under a memory limit; None where it is not."""
     folder: Path
     stop: Event
     """Set when the run is interrupted."""
@@ -34,23 +37,30 @@ class Task:
     def options_for(self, work: Pass) -> dict[str, OptionValue]:
         """Return the options of a pass: the scenario's own, then `NAME`, then `PASS.NAME`."""
         takes = self.scenario.option_names
-        marked = self.scenario.peak_options if work is Pass.PEAK else self.scenario.growth_options
+        marked = self.scenario.peak_options if work in (Pass.PEAK, Pass.LIMIT) else self.scenario.growth_options
         for_all = {name: value for name, value in self.options.items() if "." not in name}
         prefix = f"{work.value}."
         for_this = {name[len(prefix) :]: value for name, value in self.options.items() if name.startswith(prefix)}
         said = {name: value for name, value in {**for_all, **for_this}.items() if takes is None or name in takes}
         return {**marked, **said}
 
-    def plan(self, work: Pass, capture: Path | None = None, tracer: str = "") -> Plan:
+    def plan(
+        self,
+        work: Pass,
+        capture: Path | None = None,
+        tracer: str = "",
+        serving: Mapping[str, object] | None = None,
+    ) -> Plan:
         """Return what the measured process is told. A pass that explains replays what the growth pass did."""
         return Plan(
             work=work,
             target=self.scenario.target,
             variant=self.scenario.variant,
-            options=self.options_for(work if work is Pass.PEAK else Pass.GROWTH),
+            options=self.options_for(work if work in (Pass.PEAK, Pass.LIMIT) else Pass.GROWTH),
             setup=self.setup,
             capture_path=None if capture is None else str(capture.resolve()),
             tracer=tracer,
+            serving=serving,
             lent_packages=lent_packages() if work in (Pass.PEAK, Pass.SITES) else None,
         )
 

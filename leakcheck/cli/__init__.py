@@ -7,6 +7,7 @@ from types import FrameType
 import typer
 
 from leakcheck.cli import compare as compare_verb
+from leakcheck.cli import limit as limit_verb
 from leakcheck.cli import list as list_verb
 from leakcheck.cli import run as run_verb
 from leakcheck.cli import schema as schema_verb
@@ -31,6 +32,7 @@ app.command("run")(run_verb.run)
 app.command("list")(list_verb.list_scenarios)
 app.command("show")(show_verb.show)
 app.command("compare")(compare_verb.compare)
+app.command("limit")(limit_verb.limit)
 app.command("schema")(schema_verb.schema)
 
 

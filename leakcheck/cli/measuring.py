@@ -35,6 +35,10 @@ class Measuring:
         str | None,
         typer.Option(metavar="SIZE", help="End a process that takes more. \\[default: 80 % of what is free]"),
     ] = None
+    memory: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="What it has where it is deployed: say when a leak uses that up."),
+    ] = None
     jobs: Annotated[
         int | None,
         typer.Option(
@@ -78,6 +82,7 @@ class Measuring:
                 time=self.time,
                 timeout=self.timeout,
                 max_memory=self.max_memory,
+                memory=self.memory,
                 jobs=self.jobs,
                 python=self.python,
                 output=self.output,

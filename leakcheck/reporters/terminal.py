@@ -13,6 +13,7 @@ from leakcheck.reporters.causes import causes, notes, unseen_words
 from leakcheck.reporters.plain import plain
 from leakcheck.reporters.resources import resource_sentences
 from leakcheck.reporters.sentences import missing_meters, peak_left_out, sentences
+from leakcheck.reporters.served import served_sentences
 from leakcheck.units import format_duration, format_size
 
 _VERDICT_STYLES = {
@@ -44,7 +45,7 @@ def render_run(run: Run, folder: Path | None = None, *, columns: int = _ROOM_FOR
         yield Text()
     told = False
     for result in run.results:
-        for line in (*sentences(result), *resource_sentences(result)):
+        for line in (*sentences(result), *resource_sentences(result), *served_sentences(result)):
             told = True
             yield Text(line, style="" if result.gate is Gate.WITHIN else "bold")
         yield from _causes(result)

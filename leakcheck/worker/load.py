@@ -108,6 +108,11 @@ class Subject:
         run = self._event_loop().run_until_complete
         return lambda: run(call())
 
+    @property
+    def bare_call(self) -> Callable[..., object]:
+        """Return what replays it once, and an awaitable where that is to be awaited."""
+        return self._call
+
     def close(self) -> None:
         """Run the scenario's tear-down and close its event loop."""
         if self._generator is not None:

@@ -19,6 +19,7 @@ _WORK = {
     Pass.PEAK: ("leakcheck.worker.peak", "serve_peak"),
     Pass.HOLD: ("leakcheck.worker.hold.serve", "serve_hold"),
     Pass.SITES: ("leakcheck.worker.sites.serve", "serve_sites"),
+    Pass.LIMIT: ("leakcheck.worker.serving.serve", "serve_limited"),
 }
 
 

@@ -37,6 +37,7 @@ WORDS = frozenset(
         "model",
         "plan",
         "scenario",
+        "served",
         "units",
         "verdicts",
     }
@@ -44,9 +45,21 @@ WORDS = frozenset(
 THOUGHT = frozenset({"analysis"})
 WORKER = frozenset({"worker"})
 EDGES = frozenset(
-    {"engine", "inbox", "lending", "store", "config", "discover", "select", "reporters", "revisions", "environments"}
+    {
+        "engine",
+        "inbox",
+        "lending",
+        "store",
+        "config",
+        "discover",
+        "select",
+        "reporters",
+        "revisions",
+        "environments",
+        "traffic",
+    }
 )
-ROAD = frozenset({"session", "compare", "measure", "explain", "task", "find"})
+ROAD = frozenset({"session", "compare", "limit", "measure", "explain", "task", "find"})
 DOORS = frozenset({"__main__", "cli", "pytest_plugin", "django"})
 
 FLOORS = (
@@ -63,6 +76,9 @@ FLOORS = (
 )
 
 EXCEPTIONS: Mapping[str, frozenset[str]] = {
+    # the user's server, imported where it is measured, and who drives it
+    "leakcheck.worker.serving.serve": frozenset({"gunicorn", "gunicorn.app.base"}),
+    "leakcheck.traffic": frozenset({"httpx"}),
     # the passes that trace
     "leakcheck.worker.peak": frozenset({"memray"}),
     "leakcheck.worker.lent": frozenset({"memray", "memray.reporters.module_tools"}),

@@ -151,6 +151,7 @@ def simulate(
         settings=resolve(replace(said, explain=Explain.NEVER), environment={}, folder=Path("/")),
         options={},
         setup=None,
+        serving=None,
         measure_peak=False,
         folder=Path("/nowhere"),
         stop=Event(),

@@ -1,0 +1,54 @@
+"""What became of the requests to a served scenario, and when the memory of a leak ends."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from leakcheck.analysis.latency import summarize_latency
+from leakcheck.model import Growth, Readings, Verdict
+from leakcheck.served import Failure, Forecast, Share, Successes
+from leakcheck.units import CALLS_PER_RATE
+
+
+def wilson(errors: int, requests: int) -> Share:
+    """Return the share with its 95 % interval (Wilson, JASA 22, 1927); from 0 to 1 where nothing was asked."""
+    if not requests:
+        return Share(value=0.0, low=0.0, high=1.0)
+    from scipy.stats import binomtest
+
+    interval = binomtest(errors, requests).proportion_ci(confidence_level=0.95, method="wilson")
+    return Share(value=errors / requests, low=float(interval.low), high=float(interval.high))
+
+
+def failures_of(kinds: Sequence[str]) -> tuple[Failure, ...]:
+    """Return each way of failing with its count, the most frequent first; "" is none."""
+    return tuple(Failure(kind=kind, count=count) for kind, count in Counter(filter(None, kinds)).most_common())
+
+
+def successes_of(seconds: Sequence[float]) -> Successes | None:
+    """Return the latency of the requests that succeeded; None where none did."""
+    found = summarize_latency([int(one * 1e9) for one in seconds])
+    if found is None or found.p50_low is None or found.p50_high is None:
+        return None
+    return Successes(
+        p50=found.p50, p50_low=found.p50_low, p50_high=found.p50_high, p95=found.p95, samples=found.samples
+    )
+
+
+def foretell(growth: Growth, memory_bytes: int, calls: int, held_bytes: int) -> Forecast | None:
+    """Return the call at which memory ends, where `held_bytes` were taken after so many calls.
+
+    (limit - held) / growth, as the slope of the calls that were seen goes on; None where it does not rise.
+    """
+    left = memory_bytes - held_bytes
+    if growth.low <= 0 or left <= 0:
+        return None
+    ends = (calls + CALLS_PER_RATE * left / rate for rate in (growth.bytes_per_1000_calls, growth.high, growth.low))
+    middle, low, high = ends
+    return Forecast(memory_bytes=memory_bytes, calls=middle, low=low, high=high)
+
+
+def foretold_by(verdict: Verdict, growth: Growth | None, readings: Readings, memory_bytes: int) -> Forecast | None:
+    """Return when the memory of the process that was measured would have ended; None for what does not leak."""
+    if verdict is not Verdict.LEAK or growth is None or not readings.rss_bytes:
+        return None
+    return foretell(growth, memory_bytes, readings.calls[-1], readings.rss_bytes[-1])

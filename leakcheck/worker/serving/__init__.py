@@ -1,0 +1,1 @@
+"""The limit pass in the measured process: a real server whose workers have a memory limit."""
