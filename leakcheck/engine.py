@@ -145,6 +145,11 @@ class Worker:
             raise WorkerFailed(Trouble(**answer["trouble"]), answer.get("block"))
         return answer
 
+    @property
+    def is_alive(self) -> bool:
+        """Tell whether the process still runs."""
+        return self._process.poll() is None
+
     def heard(self) -> list[dict[str, Any]]:
         """Return what it said unasked so far. Raises WorkerFailed where it has ended."""
         self._take_in_the_rest()

@@ -1,7 +1,9 @@
 """What became of the requests to a served scenario, and when the memory of a leak ends."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
+from statistics import NormalDist
 
 from leakcheck.analysis.latency import summarize_latency
 from leakcheck.model import Growth, Readings, Verdict
@@ -9,14 +11,18 @@ from leakcheck.served import Failure, Forecast, Share, Successes
 from leakcheck.units import CALLS_PER_RATE
 
 
+_NORMAL_97_5 = NormalDist().inv_cdf(0.975)
+
+
 def wilson(errors: int, requests: int) -> Share:
     """Return the share with its 95 % interval (Wilson, JASA 22, 1927); from 0 to 1 where nothing was asked."""
     if not requests:
         return Share(value=0.0, low=0.0, high=1.0)
-    from scipy.stats import binomtest
-
-    interval = binomtest(errors, requests).proportion_ci(confidence_level=0.95, method="wilson")
-    return Share(value=errors / requests, low=float(interval.low), high=float(interval.high))
+    rate = errors / requests
+    spread = _NORMAL_97_5**2 / requests
+    middle = (rate + spread / 2) / (1 + spread)
+    half = math.sqrt(rate * (1 - rate) * spread + spread**2 / 4) / (1 + spread)
+    return Share(value=rate, low=max(0.0, middle - half), high=min(1.0, middle + half))
 
 
 def failures_of(kinds: Sequence[str]) -> tuple[Failure, ...]:
@@ -37,14 +43,17 @@ def successes_of(seconds: Sequence[float]) -> Successes | None:
 def foretell(growth: Growth, memory_bytes: int, calls: int, held_bytes: int) -> Forecast | None:
     """Return the call at which memory ends, where `held_bytes` were taken after so many calls.
 
-    (limit - held) / growth, as the slope of the calls that were seen goes on; None where it does not rise.
+    (limit - held) / growth, the slope of the calls that were seen, carried on or back; None where it does
+    not surely rise.
     """
     left = memory_bytes - held_bytes
-    if growth.low <= 0 or left <= 0:
+    if growth.low <= 0:
         return None
     ends = (calls + CALLS_PER_RATE * left / rate for rate in (growth.bytes_per_1000_calls, growth.high, growth.low))
-    middle, low, high = ends
-    return Forecast(memory_bytes=memory_bytes, calls=middle, low=low, high=high)
+    middle, *bounds = ends
+    if middle <= 0:
+        return None  # so little memory that it does not even start
+    return Forecast(memory_bytes=memory_bytes, calls=middle, low=min(bounds), high=max(bounds))
 
 
 def foretold_by(verdict: Verdict, growth: Growth | None, readings: Readings, memory_bytes: int) -> Forecast | None:

@@ -6,6 +6,7 @@ The answers are made beforehand: where memory has ended there is none left to ma
 import os
 from collections.abc import Callable, Iterable
 from inspect import isawaitable
+from threading import Lock
 from typing import Any
 
 from leakcheck.worker.load import Call, Subject
@@ -36,9 +37,18 @@ class Wsgi:
 
     def __init__(self, subject: Subject) -> None:
         self._subject = subject  # a generator that nobody holds is torn down
-        self._call: Call = subject.first_call()
+        self._call: Call = self._first
+        self._lock = Lock()
         self._headers = [("Content-Type", "text/plain"), ("Content-Length", "2"), (WORKER_HEADER, str(os.getpid()))]
         self._no_memory = [*self._headers, (FAILURE_HEADER, "MemoryError")]
+
+    def _first(self) -> None:
+        """Make the call that shows how it is called; where it fails, the next request is the first again."""
+        with self._lock:
+            if self._call == self._first:
+                self._call = self._subject.first_call()
+                return
+        self._call()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Make one call, or do other work, and answer how that went."""
