@@ -25,6 +25,7 @@ from typing import Any, Self
 import psutil
 
 from leakcheck import worker as worker_package
+from leakcheck.aftermath import last_words, signal_name
 from leakcheck.errors import UsageError
 from leakcheck.inbox import Inbox
 from leakcheck.model import Trouble
@@ -34,8 +35,6 @@ from leakcheck.units import format_duration, format_size
 _POLL_SECONDS = 0.1
 _GRACE_SECONDS = 2.0
 _TAIL_BYTES = 32_000
-_MOST_CHARACTERS = 4000
-_MOST_FRAMES = 8
 _LONGEST_SOCKET_PATH = 100
 _MEMORY_SHARE = 0.8
 """A measured process may take this share of what was free when it began."""
@@ -229,7 +228,7 @@ class Worker:
 
     def _death(self, during: str) -> Trouble:
         status = self._process.returncode
-        how = _signal_name(-status) if status < 0 else f"exit status {status}, without a word to us"
+        how = signal_name(-status) if status < 0 else f"exit status {status}, without a word to us"
         return Trouble(kind="died", message=f"the process ended during {during}: {how}", details=self._written())
 
     def _hang(self, during: str) -> Trouble:
@@ -245,7 +244,7 @@ class Worker:
         return Trouble(kind="hung", message=message, details=self._written())
 
     def _written(self) -> str:
-        return _shortened(self._tail.decode(errors="replace")).strip()[-_MOST_CHARACTERS:]
+        return last_words(bytes(self._tail))
 
     def _kill(self, number: int) -> None:
         """Signal the whole group: what the user's code forked must not outlive the measurement."""
@@ -272,32 +271,9 @@ class Worker:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def _shortened(written: str) -> str:
-    """Return what a process wrote, with the newest frames of each of faulthandler's stacks and none of ours.
-
-    faulthandler writes the newest frame first, so whoever looks at the end would see where every
-    process begins instead of where this one was.
-    """
-    ours = (f'  File "{Path(worker_package.__file__).resolve().parent}', '  File "<frozen importlib')
-    kept: list[str] = []
-    frames = 0
-    for line in written.splitlines():
-        frames = frames + 1 if line.startswith("  File ") else 0
-        if frames <= _MOST_FRAMES and not line.startswith(ours):
-            kept.append(line)
-    return "\n".join(kept)
-
-
 def _make_socket_folder() -> str:
     folder = tempfile.mkdtemp(prefix="leakcheck-")
     if len(folder) < _LONGEST_SOCKET_PATH - len("/socket"):
         return folder
     Path(folder).rmdir()
     return tempfile.mkdtemp(prefix="leakcheck-", dir="/tmp")  # the kernel allows 107 characters
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return f"killed by {signal.Signals(number).name}"
-    except ValueError:
-        return f"killed by signal {number}"

@@ -10,7 +10,6 @@ from leakcheck.model import Growth, Readings, Verdict
 from leakcheck.served import Failure, Forecast, Share, Successes
 from leakcheck.units import CALLS_PER_RATE
 
-
 _NORMAL_97_5 = NormalDist().inv_cdf(0.975)
 
 

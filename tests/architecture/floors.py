@@ -47,6 +47,7 @@ WORKER = frozenset({"worker"})
 EDGES = frozenset(
     {
         "engine",
+        "aftermath",
         "inbox",
         "lending",
         "store",
@@ -83,7 +84,8 @@ EXCEPTIONS: Mapping[str, frozenset[str]] = {
     "leakcheck.worker.peak": frozenset({"memray"}),
     "leakcheck.worker.lent": frozenset({"memray", "memray.reporters.module_tools"}),
     # the worker's package alone, to find the path that it is started by; and what takes its answers apart
-    "leakcheck.engine": frozenset({"leakcheck.worker", "leakcheck.inbox"}),
+    "leakcheck.engine": frozenset({"leakcheck.worker", "leakcheck.inbox", "leakcheck.aftermath"}),
+    "leakcheck.aftermath": frozenset({"leakcheck.worker"}),
 }
 
 
