@@ -122,8 +122,8 @@ def _beside(result: Result) -> str:
 
 def _told(result: Result, is_worst: bool) -> str:
     lines = [piece for line in story(result) for piece in _wrapped(line)]
-    summary = f"<code>{as_html(plain(result.id))}</code> is {GATE_WORDS[result.gate]}"
-    summary += as_html(plain(f": {', '.join(result.failures)}")) if result.failures else ""
+    summary = f"<code>{as_html(cut(plain(result.id), _LONGEST_NAME))}</code> is {GATE_WORDS[result.gate]}"
+    summary += as_html(cut(plain(f": {', '.join(result.failures)}"), _LONGEST_NAME)) if result.failures else ""
     return f"\n<details{' open' if is_worst else ''}>\n<summary>{summary}</summary>\n\n{block(lines)}\n</details>\n"
 
 

@@ -50,7 +50,7 @@ def headline(result: Result) -> str:
 
 def main_sentence(result: Result) -> str:
     """Return the one sentence that says the most; the headline of a result of which there is nothing to say."""
-    return next(iter([*sentences(result), *resource_sentences(result)]), f"{headline(result)}.")
+    return plain(next(iter([*sentences(result), *resource_sentences(result)]), f"{headline(result)}."))
 
 
 def story(result: Result) -> list[str]:
@@ -58,7 +58,8 @@ def story(result: Result) -> list[str]:
     said = [*sentences(result), *resource_sentences(result)]
     if not said and result.gate is not Gate.WITHIN:
         said = [main_sentence(result)]
-    return [*said, *aligned(list(causes(result))), *notes(result), *details(result)]
+    lines = [*said, *aligned(list(causes(result))), *notes(result), *details(result)]
+    return [plain(line) for line in lines]  # once more, for the one that somebody forgot
 
 
 def aligned(rows: Sequence[Row]) -> list[str]:
