@@ -8,10 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from leakcheck.model import Gate, Result, Run
-from leakcheck.reporters.causes import unseen_words
 from leakcheck.reporters.locations import Location, Workspace, locate
 from leakcheck.reporters.plain import plain
-from leakcheck.reporters.told import change_words, cut, headline, story, worst_first
+from leakcheck.reporters.told import change_words, cut, headline, run_sentences, story, worst_first
 
 MOST_OF_A_KIND = 10
 _MOST_CHARACTERS = 4000
@@ -49,8 +48,8 @@ def _all(run: Run, workspace: Workspace) -> Iterator[_Annotation]:
             yield _Annotation(kind=kind, title=headline(result), message=message, location=locate(result, workspace))
     for result in run.results:
         yield from _improved(result, workspace)
-    for entry in run.known_unseen:
-        yield _Annotation(kind="notice", title="a known leak is gone", message=unseen_words(entry))
+    for sentence in run_sentences(run):
+        yield _Annotation(kind="notice", title="something can be tidied up", message=sentence)
 
 
 def _improved(result: Result, workspace: Workspace) -> Iterator[_Annotation]:

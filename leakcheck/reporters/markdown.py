@@ -11,11 +11,10 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from leakcheck.model import Environment, Gate, Result, Run
-from leakcheck.reporters.causes import unseen_words
 from leakcheck.reporters.plain import inert, plain
 from leakcheck.reporters.sentences import budget_words
-from leakcheck.reporters.terminal import growth_words
-from leakcheck.reporters.told import GATE_WORDS, change_words, cut, story, worst_first
+from leakcheck.reporters.terminal import gate_words, growth_words
+from leakcheck.reporters.told import GATE_WORDS, change_words, cut, run_sentences, story, worst_first
 from leakcheck.units import format_duration, format_size
 
 MOST_BYTES_OF_A_COMMENT = 65_536 - 1
@@ -105,9 +104,9 @@ def _row(result: Result, compared: bool) -> str:
 
 
 def _gate(result: Result) -> str:
-    if result.gate is Gate.WITHIN:
-        return "within, known leak" if any(leak.expired is None for leak in result.known) else "within"
-    return " ".join([f"**{result.gate.value}**", ", ".join(map(_word, result.failures))]).strip()
+    gate, _, words = gate_words(result).partition("  ")
+    answer = gate if result.gate is Gate.WITHIN else f"**{gate}**"
+    return f"{answer} {', '.join(map(_word, words.split(', ')))}" if words else answer
 
 
 def _word(text: str) -> str:
@@ -133,8 +132,8 @@ def _wrapped(line: str) -> list[str]:
 
 
 def _also(run: Run) -> list[str]:
-    sentences = [piece for entry in run.known_unseen for piece in _wrapped(unseen_words(entry))]
-    return [f"\n{block(sentences)}"] if sentences else []
+    lines = [piece for sentence in run_sentences(run) for piece in _wrapped(sentence)]
+    return [f"\n{block(lines)}"] if lines else []
 
 
 def _foot(run: Run) -> str:

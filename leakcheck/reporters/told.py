@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 from leakcheck.baseline import Change
-from leakcheck.model import Gate, Result
-from leakcheck.reporters.causes import Row, causes, notes
+from leakcheck.model import Gate, Result, Run
+from leakcheck.reporters.causes import Row, causes, notes, unseen_words
 from leakcheck.reporters.plain import plain
 from leakcheck.reporters.resources import resource_sentences
 from leakcheck.reporters.sentences import sentences
@@ -60,6 +60,11 @@ def story(result: Result) -> list[str]:
         said = [main_sentence(result)]
     lines = [*said, *aligned(list(causes(result))), *notes(result), *details(result)]
     return [plain(line) for line in lines]  # once more, for the one that somebody forgot
+
+
+def run_sentences(run: Run) -> list[str]:
+    """Return what concerns the run and no single result of it."""
+    return [plain(sentence) for sentence in map(unseen_words, run.known_unseen)]
 
 
 def aligned(rows: Sequence[Row]) -> list[str]:
