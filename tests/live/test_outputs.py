@@ -29,7 +29,7 @@ def leak():
 
 @scenario
 def broken():
-    raise ValueError("no rows\\n::error::from a message")
+    raise ValueError("no rows ##[group]x\\n::error::from a message")
 """
 QUIET = "from leakcheck import scenario\n\n@scenario\ndef quiet():\n    pass\n"
 ON_THE_EDGE = """
@@ -126,6 +126,9 @@ def test_a_document_can_have_standard_output_and_the_table_gives_way(
         assert obeyed(ran.output) == []
         assert "1 of 3 within budget" in ran.errors
         assert len(obeyed(ran.errors)) == 2
+    # AND the run document, the last of them, says what was said
+    messages = [one["trouble"]["message"] for one in json.loads(ran.output)["results"] if one["trouble"]]
+    assert messages == ["ValueError: no rows ##[group]x\n::error::from a message"]
 
 
 def test_two_documents_for_standard_output_are_refused_before_anything_is_measured(leakcheck: Leakcheck) -> None:
