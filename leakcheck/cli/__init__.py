@@ -12,6 +12,7 @@ from leakcheck.cli import list as list_verb
 from leakcheck.cli import run as run_verb
 from leakcheck.cli import schema as schema_verb
 from leakcheck.cli import show as show_verb
+from leakcheck.cli.inert import inert_streams
 from leakcheck.errors import ExitCode, LeakcheckError
 
 _EXIT_CODES = """
@@ -56,6 +57,11 @@ def _root(
 def main() -> int:
     """Run the command line and return the exit code; every LeakcheckError ends here, printed once."""
     signal.signal(signal.SIGTERM, _interrupt)
+    with inert_streams():
+        return _run()
+
+
+def _run() -> int:
     try:
         app()
     except LeakcheckError as error:

@@ -27,7 +27,8 @@ def run(measuring: Measuring, outputs: Outputs) -> None:
     request = measuring.request()
     with watching() as observer:
         outcome = session.run(request, observer)
-    outputs.tell(outcome.run, outcome.folder)
+    forgiving = request.settings.allow_inconclusive
+    outputs.tell(outcome.run, outcome.folder, allow_inconclusive=forgiving)
     if outcome.unsaved is not None:
         raise outcome.unsaved
-    raise typer.Exit(outcome.exit_code(allow_inconclusive=request.settings.allow_inconclusive))
+    raise typer.Exit(outcome.exit_code(allow_inconclusive=forgiving))

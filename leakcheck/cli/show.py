@@ -25,12 +25,15 @@ def show(
       leakcheck show reports/2026-11-24T10-12-07
 
       leakcheck show reports/2026-11-24T10-12-07 --svg table.svg
+
+      leakcheck show reports/2026-11-24T10-12-07 --markdown comment.md
     """
     from leakcheck import store
+    from leakcheck.config import Said, resolve
 
     saved = store.load(run)
     if svg is None:
-        outputs.tell(saved)
+        outputs.tell(saved, allow_inconclusive=resolve(Said()).allow_inconclusive)
         return
     from leakcheck.reporters.picture import draw
 

@@ -185,7 +185,7 @@ def _fingerprint(result: Result) -> str:
 def _known(leak: KnownLeak) -> str:
     what = f"{_share(leak.share)} of the growth, {format_size(leak.bytes_per_1000_calls)} per 1000 calls, is known"
     if leak.expired is not None:
-        return f"{what}, but the entry {plain(leak.entry)} expired on {leak.expired}: {plain(leak.reason)}"
+        return f"{what}, but the entry {plain(leak.entry)} expired on {plain(leak.expired)}: {plain(leak.reason)}"
     return f"{what} and does not fail: {plain(leak.reason)} ({plain(leak.entry)})"
 
 

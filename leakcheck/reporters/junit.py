@@ -1,0 +1,132 @@
+"""A run as JUnit XML, for Jenkins, GitLab and whatever else draws tests: what is not within budget has failed."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from xml.etree import ElementTree
+
+from leakcheck.model import Environment, Gate, Result, Run
+from leakcheck.reporters.locations import source_of
+from leakcheck.reporters.plain import inert, plain
+from leakcheck.reporters.told import main_sentence, story
+
+_UNFINISHED = "the run was interrupted: what is here had been measured, and the rest had not"
+_NOTHING = "nothing was measured"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    """One testcase: how it came out, and what it says."""
+
+    name: str
+    suite: str
+    outcome: str = ""
+    """failure, error or skipped; "" for one that passed."""
+    kind: str = ""
+    message: str = ""
+    lines: tuple[str, ...] = ()
+    duration_seconds: float = 0.0
+    figures: tuple[tuple[str, str], ...] = ()
+
+
+def junit(run: Run, *, hostname: str, allow_inconclusive: bool = False) -> Iterator[tuple[str, bytes]]:
+    """Yield one document with a suite for each file of scenarios.
+
+    It is valid under Jenkins' junit-10.xsd, where a case has no properties: so the figures of a case
+    stand among its suite's, under its name. An unfinished run holds an error that says so.
+    """
+    cases = [_case(result, allow_inconclusive) for result in run.results]
+    if not run.finished:
+        cases.append(_Case(name="run", suite="leakcheck", outcome="error", kind="interrupted", message=_UNFINISHED))
+    elif not cases:
+        cases.append(_Case(name="run", suite="leakcheck", outcome="error", kind="nothing", message=_NOTHING))
+    root = ElementTree.Element("testsuites", {"name": "leakcheck", **_counts(cases, skipped=False)})
+    for suite in dict.fromkeys(case.suite for case in cases):
+        root.append(_suite(suite, [case for case in cases if case.suite == suite], run, hostname))
+    ElementTree.indent(root)
+    written = ElementTree.tostring(root, encoding="unicode")
+    # on a log the document is printed line by line, and a runner reads along
+    yield "junit.xml", f'<?xml version="1.0" encoding="utf-8"?>\n{inert(written, "&#{};")}\n'.encode()
+
+
+def _case(result: Result, allow_inconclusive: bool) -> _Case:
+    outcome = {Gate.WITHIN: "", Gate.OVER: "failure", Gate.INCONCLUSIVE: "failure", Gate.ERROR: "error"}[result.gate]
+    kinds = {Gate.OVER: ", ".join(result.failures), Gate.INCONCLUSIVE: "inconclusive"}
+    kind = kinds.get(result.gate, result.trouble.kind if result.trouble is not None else "")
+    return _Case(
+        name=plain(result.id),
+        suite=_dotted(source_of(result.target)),
+        outcome="skipped" if result.gate is Gate.INCONCLUSIVE and allow_inconclusive else outcome,
+        kind=plain(kind),
+        message=main_sentence(result) if outcome else "",
+        lines=tuple(story(result)),
+        duration_seconds=result.duration_seconds,
+        figures=tuple(_figures(result)),
+    )
+
+
+def _dotted(file: str) -> str:
+    """Return a file as the class that Jenkins sorts by (`scenarios.newsletter.scenario`)."""
+    return plain(re.sub(r"[/\\]+", ".", file.removesuffix(".py")).strip(".")) or "leakcheck"
+
+
+def _suite(name: str, cases: list[_Case], run: Run, hostname: str) -> ElementTree.Element:
+    times = {"timestamp": plain(run.started), "hostname": plain(hostname)}
+    suite = ElementTree.Element("testsuite", {"name": name, **_counts(cases), **times})
+    properties = ElementTree.SubElement(suite, "properties")
+    about_all = [*_surroundings(run.environment), ("finished", str(run.finished).lower())]
+    for key, value in [*about_all, *(figure for case in cases for figure in case.figures)]:
+        ElementTree.SubElement(properties, "property", name=plain(key), value=plain(value))
+    for case in cases:
+        suite.append(_testcase(case))
+    return suite
+
+
+def _testcase(case: _Case) -> ElementTree.Element:
+    element = ElementTree.Element("testcase", classname=case.suite, name=case.name, time=f"{case.duration_seconds:.3f}")
+    if case.outcome:
+        outcome = ElementTree.SubElement(element, case.outcome, type=case.kind, message=case.message)
+        outcome.text = "\n".join(case.lines)
+    elif case.lines:
+        ElementTree.SubElement(element, "system-out").text = "\n".join(case.lines)
+    return element
+
+
+def _counts(cases: Iterable[_Case], *, skipped: bool = True) -> dict[str, str]:
+    outcomes = [case.outcome for case in cases]
+    counts = {
+        "tests": str(len(outcomes)),
+        "failures": str(outcomes.count("failure")),
+        "errors": str(outcomes.count("error")),
+        "time": f"{sum(case.duration_seconds for case in cases):.3f}",
+    }
+    return {**counts, "skipped": str(outcomes.count("skipped"))} if skipped else counts
+
+
+def _surroundings(environment: Environment | None) -> Iterator[tuple[str, str]]:
+    if environment is not None:
+        for name in ("implementation", "python", "platform", "allocator", "libc", "leakcheck"):
+            yield name, getattr(environment, name)
+        if environment.git_commit is not None:
+            yield "git_commit", environment.git_commit
+
+
+def _figures(result: Result) -> Iterator[tuple[str, str]]:
+    """Yield a result's figures in bytes; what was not measured, or is not limited, is left out."""
+    growth, budget = result.growth, result.budget
+    figures: list[tuple[str, object]] = [
+        ("verdict", result.verdict),
+        ("gate", result.gate),
+        ("growth_budget_bytes_per_1000_calls", budget.growth_bytes_per_1000_calls),
+        ("peak_budget_bytes", budget.peak_bytes),
+        ("peak_bytes", result.peak_bytes),
+    ]
+    if growth is not None:
+        figures += [
+            ("growth_bytes_per_1000_calls", growth.bytes_per_1000_calls),
+            ("growth_low_bytes_per_1000_calls", growth.low),
+            ("growth_high_bytes_per_1000_calls", growth.high),
+        ]
+    for name, value in figures:
+        if value is not None:
+            yield f"{result.id} {name}", f"{value:.0f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,45 @@
+"""The runs that the reports' gold files show."""
+
+from dataclasses import replace
+
+from leakcheck.baseline import Change
+from leakcheck.explanation import KnownEntry, KnownLeak, PeakSite, SiteMeter
+from leakcheck.model import Gate, Run, Shard
+from tests.unit.causes import SENT, SENT_PATH, SITE
+from tests.unit.hostile import EVERYTHING, run_with
+from tests.unit.runs import BOUNDED, BROKEN, CLEAN, KIB, LEAK, MIB, NAIVE, UNSURE, run_of
+
+EXPLAINED = replace(
+    LEAK,
+    containers=(SENT,),
+    retention_paths=(SENT_PATH,),
+    sites=(SITE,),
+    sites_meter=SiteMeter.MEMRAY,
+    explained_fraction=0.98,
+    duration_seconds=12.3456,
+)
+_KNOWN = KnownLeak(entry="*SENT*", reason="ticket 12", bytes_per_1000_calls=143 * MIB, share=0.99)
+FORGIVEN = replace(EXPLAINED, variant="accepted", gate=Gate.WITHIN, failures=(), known=(_KNOWN,))
+PEAKS = replace(NAIVE, peak_sites=(PeakSite(bytes=90 * MIB, share=0.97, frames=SITE.frames, stacks=3),))
+_GROWTH = Change(metric="growth", before=0.0, after=144 * MIB, low=143 * MIB, high=145 * MIB, gate=Gate.OVER)
+_PEAK = Change(metric="peak", before=20 * MIB, after=4.7 * MIB, low=4.7 * MIB, high=4.7 * MIB, gate=Gate.WITHIN)
+
+RUNS: dict[str, Run] = {
+    "every_verdict": replace(
+        run_of(PEAKS, CLEAN, EXPLAINED, FORGIVEN, BOUNDED, UNSURE, BROKEN),
+        known_unseen=(KnownEntry(match="*OUTBOX*", scenario="newsletter[outbox]", reason="ticket 7"),),
+    ),
+    "all_within": run_of(CLEAN, BOUNDED),
+    "compared": replace(
+        run_of(
+            replace(EXPLAINED, changes=(_GROWTH,)),
+            replace(CLEAN, changes=(replace(_GROWTH, after=KIB, gate=Gate.WITHIN), replace(_PEAK, better=True))),
+            replace(BOUNDED, is_new=True),
+        ),
+        baseline="leakcheck-baseline.json",
+        shard=Shard(number=2, count=3, whole=()),
+    ),
+    "interrupted": run_of(CLEAN, finished=False),
+    "nothing": run_of(environment=None),
+    "hostile": run_with(EVERYTHING),
+}
