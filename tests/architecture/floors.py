@@ -36,6 +36,7 @@ WORDS = frozenset(
         "model",
         "plan",
         "scenario",
+        "stacks",
         "units",
         "verdicts",
     }
@@ -50,7 +51,7 @@ FLOORS = (
     Floor(rooms=WORDS, may_import=WORDS),
     Floor(rooms=THOUGHT, may_import=WORDS, libraries=frozenset({"numpy", "scipy"})),
     Floor(rooms=WORKER, may_import=WORDS),
-    Floor(rooms=EDGES, may_import=WORDS, libraries=frozenset({"msgspec", "psutil", "rich"})),
+    Floor(rooms=EDGES, may_import=WORDS, libraries=frozenset({"jinja2", "markupsafe", "msgspec", "psutil", "rich"})),
     Floor(rooms=ROAD, may_import=WORDS | THOUGHT | EDGES | ROAD, libraries=frozenset({"msgspec"})),
     Floor(
         rooms=DOORS,

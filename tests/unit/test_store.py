@@ -218,4 +218,4 @@ def test_every_budget_broken_is_in_the_document_by_name() -> None:
     assert result["verdict"] == "leak"
     assert result["failures"] == ["growth", "peak"]
     assert {"bytes_per_1000_calls", "low", "high", "meter", "calls"} <= result["growth"].keys()
-    assert result["latency_seconds"].keys() == {"p50", "p95", "samples"}
+    assert result["latency_seconds"].keys() == {"p50", "p95", "samples", "spread"}
