@@ -7,6 +7,7 @@ from types import FrameType
 import typer
 
 from leakcheck.cli import list as list_verb
+from leakcheck.cli import report as report_verb
 from leakcheck.cli import run as run_verb
 from leakcheck.cli import schema as schema_verb
 from leakcheck.cli import show as show_verb
@@ -29,6 +30,7 @@ app = typer.Typer(
 app.command("run")(run_verb.run)
 app.command("list")(list_verb.list_scenarios)
 app.command("show")(show_verb.show)
+app.command("report")(report_verb.report)
 app.command("schema")(schema_verb.schema)
 
 

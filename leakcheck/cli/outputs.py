@@ -20,14 +20,14 @@ class Outputs:
         typer.Option("--json", metavar="FILE", help="Write the run document there too; - for standard output."),
     ] = None
 
-    def tell(self, run: "Run", folder: Path | None = None) -> None:
-        """Print the run, and write it wherever it is wanted. Raises StoreError where that fails."""
+    def tell(self, run: "Run", folder: Path | None = None, page: Path | None = None) -> None:
+        """Print the run, its report's place last, and write it wherever it is wanted. Raises StoreError."""
         from leakcheck import store
         from leakcheck.cli.console import make_console
         from leakcheck.reporters.terminal import render_run
 
         console = make_console(stderr=self.json == "-")
-        for part in render_run(run, folder, columns=console.width):
+        for part in render_run(run, folder, page=page, columns=console.width):
             console.print(part)
         if self.json == "-":
             sys.stdout.buffer.write(store.encode(run))

@@ -63,6 +63,8 @@ FLOORS = (
 EXCEPTIONS: Mapping[str, frozenset[str]] = {
     # the passes that trace
     "leakcheck.worker.peak": frozenset({"memray"}),
+    # and the page of memray's own that a report links to
+    "leakcheck.reporters.memray_page": frozenset({"memray", "memray.reporters.flamegraph"}),
     "leakcheck.worker.lent": frozenset({"memray", "memray.reporters.module_tools"}),
     # the worker's package alone, to find the path that it is started by; and what takes its answers apart
     "leakcheck.engine": frozenset({"leakcheck.worker", "leakcheck.inbox"}),

@@ -53,7 +53,7 @@ def _axis(low: float, high: float, unit: float, label: Callable[[float], str], l
     low, high = _tame(low), _tame(high)
     if high - low <= 1e-9 * max(abs(low), abs(high), 1e-9):
         high = low + max(abs(low), unit)
-    step = max(_round_step((high - low) / 4 / unit) * unit, least_step)
+    step = max(_round_step((high - low) / 5 / unit) * unit, least_step)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     values = [number * step for number in range(first, last + 1)]
     ticks = tuple(Tick(at=(value - low) / (high - low), label=label(value)) for value in values)
