@@ -12,8 +12,6 @@ import pytest
 from leakcheck.reporters.html.page import render_report
 from tests.unit.shown import SHOWN, with_text
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
-
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 HOSTILE = "</script><img src=x onerror=alert(1)>\"'&\u202e"
 
@@ -27,6 +25,11 @@ class Opened:
     requests: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
 
+    def refuse(self, dialog: Any) -> None:
+        """Write down that a dialog was opened, and close it."""
+        self.complaints.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
     def is_clean(self) -> bool:
         """Tell whether nothing was asked for but the file itself, and nobody complained."""
         assert self.complaints == []
@@ -37,6 +40,9 @@ class Opened:
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
     """Debian's Chromium, driven from outside."""
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="playwright is not installed: pip install playwright"
+    )
     if CHROMIUM is None:
         pytest.skip("there is no Chromium here: apt-get install chromium")
     # root has no sandbox, and a container little shared memory
@@ -73,7 +79,7 @@ def opened(chromium: Any, reports: dict[str, Path], request: pytest.FixtureReque
     page.on("request", lambda one: found.requests.append(one.url))
     page.on("console", lambda one: found.complaints.append(f"{one.type}: {one.text}"))
     page.on("pageerror", lambda error: found.complaints.append(str(error)))
-    page.on("dialog", lambda dialog: (found.complaints.append(dialog.message), dialog.dismiss()))
+    page.on("dialog", found.refuse)
     page.goto(found.address)
     yield found
     context.close()

@@ -258,7 +258,7 @@ FAINT = """() => {
     let count = 0;
     while (walk.nextNode()) {
         const one = walk.currentNode.parentElement;
-        if (!walk.currentNode.data.trim() || !one.checkVisibility() || ['SCRIPT', 'STYLE', 'TITLE', 'title'].includes(one.tagName)) continue;
+        if (!walk.currentNode.data.trim() || !one.checkVisibility() || one.closest('script, style, title')) continue;
         const style = getComputedStyle(one);
         const below = sheet(one);
         const ink = over(rgb(one.closest('svg') ? style.fill : style.color), below);

@@ -13,6 +13,7 @@ import pytest
 
 from leakcheck.explanation import StackTree
 from leakcheck.model import Budget, Gate, Readings, Run, Trouble, Verdict
+from leakcheck.reporters.html.flames import Flames, difference_of
 from leakcheck.reporters.html.page import as_data
 from leakcheck.reporters.plain import plain
 from leakcheck.store import encode
@@ -213,6 +214,17 @@ def test_memrays_page_is_linked_where_there_is_one() -> None:
     assert [one.text for one in page.all("a") if one.attributes["href"].startswith("memray/")] == [
         "memray's own page of the peak"
     ]
+
+
+def test_two_results_are_laid_over_each_other_where_one_of_them_holds_something() -> None:
+    flames = Flames()
+    peak, growth = difference_of(ITERATOR, RETAINED, flames, "d")
+    assert (peak.key, peak.others, peak.beside) == ("d-after-peak", ("d-before-peak",), "d-before-peak")
+    assert (growth.key, growth.beside) == ("d-after-growth", "d-before-growth")
+    held = {key: round(sum(tree["bytes"]) + tree["other"]) for key, tree in flames.trees.items()}  # type: ignore[call-overload]
+    assert held["d-before-peak"] == ITERATOR.peak_bytes
+    assert held["d-before-growth"] == 0
+    assert difference_of(CLEAN, CLEAN, flames, "e") == ()
 
 
 # --- documents of strangers, and large ones -------------------------------------------------------

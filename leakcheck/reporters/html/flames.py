@@ -20,6 +20,8 @@ class Flame:
     result: Result
     others: tuple[str, ...] = ()
     """The keys of the flames of the same measure."""
+    beside: str = ""
+    """That of the others which it is laid over from the beginning."""
 
 
 @dataclass(slots=True)
@@ -59,29 +61,41 @@ class Flames:
         return {"frames": rows, "flames": self.trees}
 
 
+def trees_of(result: Result) -> tuple[tuple[str, StackTree], ...]:
+    """Return what can be drawn of a result, by measure."""
+    return (PEAK, result.peak_stacks), (GROWTH, result.growth_stacks)
+
+
 def flames_of(results: Sequence[Result], flames: Flames, prefix: str) -> list[tuple[Flame, ...]]:
     """Take in all trees of one scenario's results, and return the flames of each."""
-    found: list[list[Flame]] = []
     keys: dict[str, list[str]] = {PEAK: [], GROWTH: []}
     for number, result in enumerate(results):
-        own = []
-        for measure, tree in ((PEAK, result.peak_stacks), (GROWTH, result.growth_stacks)):
-            if tree.total_bytes <= 0:
-                continue
-            key = f"{prefix}-{number}-{measure}"
-            flames.add(key, result.id, measure, tree)
-            keys[measure].append(key)
-            own.append(Flame(key=key, measure=measure, result=result))
-        found.append(own)
+        for measure, tree in trees_of(result):
+            if tree.total_bytes > 0:
+                keys[measure].append(f"{prefix}-{number}-{measure}")
+                flames.add(keys[measure][-1], result.id, measure, tree)
     return [
         tuple(
-            Flame(
-                key=one.key,
-                measure=one.measure,
-                result=one.result,
-                others=tuple(key for key in keys[one.measure] if key != one.key),
-            )
-            for one in own
+            Flame(key=key, measure=measure, result=result, others=tuple(one for one in keys[measure] if one != key))
+            for measure, _ in trees_of(result)
+            for key in [f"{prefix}-{number}-{measure}"]
+            if key in keys[measure]
         )
-        for own in found
+        for number, result in enumerate(results)
     ]
+
+
+def difference_of(before: Result, after: Result, flames: Flames, prefix: str) -> tuple[Flame, ...]:
+    """Take in the trees of two results, of one run or of two, and return the later's flames, laid over the earlier's.
+
+    Frames meet by function and file, because lines move. Where neither holds anything there is nothing to lay.
+    """
+    found = []
+    for (measure, earlier), (_, later) in zip(trees_of(before), trees_of(after), strict=True):
+        if earlier.total_bytes <= 0 and later.total_bytes <= 0:
+            continue
+        keys = [f"{prefix}-{when}-{measure}" for when in ("before", "after")]
+        flames.add(keys[0], f"{before.id} before", measure, earlier)
+        flames.add(keys[1], f"{after.id} after", measure, later)
+        found.append(Flame(key=keys[1], measure=measure, result=after, others=(keys[0],), beside=keys[0]))
+    return tuple(found)

@@ -127,6 +127,7 @@
     search.addEventListener("input", mark);
     if (beside) {
       for (const key of beside.dataset.others.split(" ")) beside.append(element("option", { value: key }, data.flames[key].name));
+      beside.value = beside.dataset.beside;
       beside.addEventListener("change", begin);
     }
     panel.addEventListener("toggle", () => { if (panel.open && !nodes.length) begin(); });
