@@ -31,11 +31,11 @@ class Reporting:
         from leakcheck.reporters.plain import plain
 
         try:
-            from leakcheck.reporters.html.page import render_report
+            from leakcheck.reporters.html.page import REPORT, render_report
 
             for name, page in render_report(run):
                 store.write_atomically(folder / name, page)
-                return folder / name
+            return folder / REPORT
         except Exception as error:
             print(
                 f"leakcheck: the report could not be written, and the run stands: {plain(str(error))}", file=sys.stderr
@@ -62,6 +62,7 @@ def report(
     """
     from leakcheck import store
     from leakcheck.reporters.html.page import render_report
+    from leakcheck.reporters.plain import plain
 
     saved = store.load(run)
     home = run if run.is_dir() else run.parent
@@ -70,7 +71,7 @@ def report(
     pages = _memray_pages(saved, home, folder) if memray_pages else {}
     for name, page in render_report(saved, pages):
         store.write_atomically(folder / name, page)
-        typer.echo(str(folder / name))
+        typer.echo(plain(str(folder / name)))
 
 
 def _memray_pages(run: "Run", home: Path, folder: Path) -> dict[str, str]:

@@ -79,7 +79,7 @@ def opened(chromium: Any, reports: dict[str, Path], request: pytest.FixtureReque
     page.on("request", lambda one: found.requests.append(one.url))
     page.on("console", lambda one: found.complaints.append(f"{one.type}: {one.text}"))
     page.on("pageerror", lambda error: found.complaints.append(str(error)))
-    page.on("dialog", found.refuse)
+    page.on("dialog", lambda dialog: found.refuse(dialog))
     page.goto(found.address)
     yield found
     context.close()
