@@ -111,7 +111,7 @@ class PeakReading:
     peak_bytes: int
     latencies_ns: tuple[int, ...]
     stacks: tuple[StackBytes, ...] = ()
-    """What held the most when the most was held, in bytes as they were requested; the heaviest forty."""
+    """What held the most when the most was held, in bytes as they were requested; the heaviest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,8 @@ import msgspec
 from leakcheck.analysis.holders import Holder, containers_of, held_share, paths_of
 from leakcheck.analysis.places import as_shown
 from leakcheck.analysis.sites import explained_fraction, next_window, sites_of
+from leakcheck.analysis.slopes import grown_stacks
+from leakcheck.analysis.trees import tree_of
 from leakcheck.engine import Worker, WorkerFailed
 from leakcheck.explanation import Explanation, SiteMeter, Window
 from leakcheck.model import Meter
@@ -153,7 +155,10 @@ def _with_sites(task: Task, case: Case, explanation: Explanation, held: float) -
         fraction = explained_fraction(traced.windows, rate, under_teeth=case.under_teeth)
         if best.explained_fraction is None or abs(1 - fraction) < abs(1 - best.explained_fraction):
             sites = sites_of(traced.windows, rate, under_teeth=case.under_teeth)
-            best = replace(best, sites=sites, sites_meter=meter, explained_fraction=fraction)
+            stacks = grown_stacks(traced.windows, under_teeth=case.under_teeth)
+            best = replace(
+                best, sites=sites, sites_meter=meter, explained_fraction=fraction, growth_stacks=tree_of(stacks)
+            )
     return best
 
 

@@ -4,11 +4,14 @@ Frozen like all facts, with units in the names. A share is a part of the measure
 all of it; it may lie a little above, because each part is measured by itself.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
+from leakcheck.stacks import Frame as Frame
+from leakcheck.stacks import FrameKind as FrameKind
+from leakcheck.stacks import StackTree as StackTree
+from leakcheck.stacks import frame_to_name as frame_to_name
 from leakcheck.verdicts import Gate, Verdict
 
 
@@ -21,15 +24,6 @@ class Explain(StrEnum):
     NEVER = "never"
 
 
-class FrameKind(StrEnum):
-    """Whose code a frame is."""
-
-    OWN = "own"
-    """The user's: neither the standard library's, nor an installed package's, nor ours."""
-    LIBRARY = "library"
-    NATIVE = "native"
-
-
 class SiteMeter(StrEnum):
     """What told the sites."""
 
@@ -38,18 +32,6 @@ class SiteMeter(StrEnum):
     TRACEMALLOC = "tracemalloc"
     LINES = "malloc's live bytes, line by line"
     """The exact meters, read at every line: for memory that neither of the others sees."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
-    """One line of a stack. Native frames may lack a file (""), and a line (0)."""
-
-    function: str
-    file: str
-    line: int
-    kind: FrameKind
-    source: str = ""
-    """The line's text, stripped; "" where it cannot be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +129,8 @@ class Explanation:
     sites_meter: SiteMeter | None = None
     explained_fraction: float | None = None
     """The sites' growth together, as a share of what was measured; None where no site was looked for."""
+    growth_stacks: StackTree = field(default_factory=StackTree)
+    """The stacks that grow, in bytes per 1000 calls."""
     notes: tuple[str, ...] = ()
     """What could not be found out, and why: sentences."""
 
@@ -222,13 +206,6 @@ class PeakSite:
     def frame(self) -> Frame:
         """The line to name first, as of a Site."""
         return frame_to_name(self.frames)
-
-
-def frame_to_name(frames: Sequence[Frame]) -> Frame:
-    """Return the innermost frame of the user's own, else the innermost of Python, else the innermost."""
-    own = (frame for frame in frames if frame.kind is FrameKind.OWN)
-    python = (frame for frame in frames if frame.kind is not FrameKind.NATIVE)
-    return next(own, None) or next(python, None) or frames[0]
 
 
 # --- what else rises ------------------------------------------------------------------------------

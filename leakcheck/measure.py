@@ -18,11 +18,12 @@ from leakcheck.analysis.resources import are_settled, gate_resources, is_enough,
 from leakcheck.analysis.served import foretold_by
 from leakcheck.analysis.shape import Shape, shape_of
 from leakcheck.analysis.sites import peak_sites
+from leakcheck.analysis.trees import tree_of
 from leakcheck.analysis.trend import falls_back
 from leakcheck.analysis.verdict import gate, holder_with_limit, judge
 from leakcheck.engine import Worker, WorkerFailed
 from leakcheck.explain import Case, explain
-from leakcheck.explanation import Named
+from leakcheck.explanation import Named, StackTree
 from leakcheck.limit import serve_under_limit
 from leakcheck.model import (
     Block,
@@ -118,6 +119,7 @@ def _judged(task: Task, seen: _GrowthPass, peak: PeakReading | None, peak_troubl
         said = Gate.ERROR
     risen = judge_resources(seen.progress.readings, task.settings.resource_budgets)
     said, failures = gate_resources(said, failures, risen)
+    held = () if peak is None else as_shown(peak.stacks, str(Path.cwd()))
     same_options = task.options_for(Pass.GROWTH) == task.options_for(Pass.PEAK)
     dear_calls = () if peak is None or same_options else peak.latencies_ns
     return Result(
@@ -130,7 +132,8 @@ def _judged(task: Task, seen: _GrowthPass, peak: PeakReading | None, peak_troubl
         budget=budget,
         growth=growth,
         peak_bytes=peak_bytes,
-        peak_sites=() if peak is None else peak_sites(as_shown(peak.stacks, str(Path.cwd())), peak.peak_bytes),
+        peak_sites=() if peak is None else peak_sites(held, peak.peak_bytes),
+        peak_stacks=StackTree() if peak is None else tree_of(held, whole_bytes=peak.peak_bytes),
         latency_seconds=summarize_latency(dear_calls or seen.latencies_ns),
         bounded_by=seen.bounded_by,
         settled_after_calls=settled,

@@ -25,6 +25,7 @@ from leakcheck.explanation import (
     RetentionPath,
     Site,
     SiteMeter,
+    StackTree,
 )
 from leakcheck.scenario import OptionValue, scenario_id
 from leakcheck.served import Forecast, Limit
@@ -57,6 +58,8 @@ class Growth:
     blocks_per_1000_calls: float
     calls: int
     """Calls replayed in all; the estimate rests on the later ones."""
+    from_call: int | None = None
+    """The first of those; None where nothing was estimated, and in documents that are older than this field."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +74,8 @@ class Latency:
     """The bounds of the median (95 %); of fewer than six samples the least and the most."""
     p95_low: float | None = None
     p95_high: float | None = None
+    spread: tuple[float, ...] = ()
+    """The fastest call, the nine deciles and the slowest call; of fewer than eleven samples, each of them, sorted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +129,10 @@ class Result:
     """What could not be explained, and why."""
     peak_sites: tuple[PeakSite, ...] = ()
     """The lines that held the most when one call held the most."""
+    peak_stacks: StackTree = field(default_factory=StackTree)
+    """All that was held then, by stack: its total is the peak."""
+    growth_stacks: StackTree = field(default_factory=StackTree)
+    """The stacks that grow, in bytes per 1000 calls, as the sites' meter saw them."""
     known: tuple[KnownLeak, ...] = ()
     """The accepted leaks that this growth consists of."""
     resources: tuple[Resource, ...] = ()

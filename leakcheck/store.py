@@ -37,6 +37,25 @@ def make_run_folder(parent: Path, started: datetime) -> Path:
             raise StoreError(f"{folder}: cannot be made ({error.strerror}); choose another with --output") from error
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder, if it is not there. Raises StoreError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{folder}: cannot be made ({error.strerror}); choose another with --output") from error
+
+
+def beside(folder: Path, name: str) -> Path:
+    """Return a file that a run's document names, below the run's folder. Raises StoreError where it is not there.
+
+    A document may come from a stranger: what it names is not followed out of its folder.
+    """
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()) or not path.is_file():
+        raise StoreError(f"{folder / name}: is not there; captures lie beside the run document, in its folder")
+    return path
+
+
 def save(run: Run, path: Path) -> None:
     """Write the document atomically. Raises StoreError, and leaves what was there, where that fails."""
     write_atomically(path, encode(run))

@@ -36,6 +36,7 @@ def explained(result: Result, explanation: Explanation, entries: Sequence[KnownE
         sites=explanation.sites,
         sites_meter=explanation.sites_meter,
         explained_fraction=explanation.explained_fraction,
+        growth_stacks=explanation.growth_stacks,
         explain_notes=explanation.notes,
     )
     if result.verdict is Verdict.BOUNDED and result.bounded_by is None:

@@ -41,6 +41,7 @@ def estimate_growth(progress: Progress, shape: Shape) -> Growth:
         rss_bytes_per_1000_calls=_rate(readings, readings.rss_bytes, since),
         blocks_per_1000_calls=blocks if blocks is not None else 0.0,
         calls=progress.calls,
+        from_call=int(since) if len(shape.tail) else None,
     )
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from leakcheck.model import Latency
 
 FEWEST_FOR_P95 = 100
+_DECILES = range(0, 101, 10)
 
 
 def summarize_latency(latencies_ns: Sequence[int]) -> Latency | None:
@@ -17,18 +18,19 @@ def summarize_latency(latencies_ns: Sequence[int]) -> Latency | None:
         return None
     seconds = np.sort(np.asarray(latencies_ns, dtype=np.float64)) / 1e9
     p50, p95 = np.percentile(seconds, [50, 95])
+    enough = len(seconds) >= FEWEST_FOR_P95
     p50_low, p50_high = _bounds(seconds, 0.5)
-    if len(seconds) < FEWEST_FOR_P95:
-        return Latency(p50=float(p50), p95=None, samples=len(seconds), p50_low=p50_low, p50_high=p50_high)
-    p95_low, p95_high = _bounds(seconds, 0.95)
+    p95_low, p95_high = _bounds(seconds, 0.95) if enough else (None, None)
+    spread = np.percentile(seconds, _DECILES) if len(seconds) >= len(_DECILES) else seconds
     return Latency(
         p50=float(p50),
-        p95=float(p95),
+        p95=float(p95) if enough else None,
         samples=len(seconds),
         p50_low=p50_low,
         p50_high=p50_high,
         p95_low=p95_low,
         p95_high=p95_high,
+        spread=tuple(spread.tolist()),
     )
 
 

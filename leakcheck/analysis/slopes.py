@@ -8,12 +8,13 @@ one window with a doubling in it is an outlier.
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from statistics import median
 from typing import Literal
 
 from leakcheck.explanation import Frame, StackBytes, Window, frame_to_name
+from leakcheck.units import CALLS_PER_RATE
 
 DECIDING_WINDOWS = 3
 """The longest windows alone say the rate: a short one may end before a bounded cache is full."""
@@ -68,10 +69,35 @@ def grown_lines(windows: Sequence[Window], *, under_teeth: bool = False) -> dict
     `under_teeth` says that the growth to be explained counts the tables that doubled.
     """
     deciding = deciding_windows(windows)
+    return {line: _grown(rows, deciding, under_teeth) for line, rows in _by_line(deciding).items()}
+
+
+def grown_stacks(windows: Sequence[Window], *, under_teeth: bool = False) -> Iterator[StackBytes]:
+    """Yield the stacks of the lines that grow, with their bytes and blocks per 1000 calls.
+
+    The stacks of a line share what is said of the line: by their own slopes, or where no single one
+    has any, because each is rare, by what they hold.
+    """
+    deciding = deciding_windows(windows)
+    for rows in _by_line(deciding).values():
+        line = _grown(rows, deciding, under_teeth)
+        if line.bytes.low <= 0:
+            continue
+        weights = [max(_slopes_of(row, deciding, under_teeth).rate, 0.0) for row in rows]
+        if not any(weights):
+            weights = [max(sum(one.bytes for one in row if one is not None), 0.0) for row in rows]
+        whole = sum(weights)
+        for row, weight in zip(rows, weights, strict=True):
+            if weight:
+                part = CALLS_PER_RATE * weight / whole
+                yield replace(_any(row), bytes=part * line.bytes.rate, blocks=part * line.blocks.rate)
+
+
+def _by_line(windows: Sequence[Window]) -> dict[Line, list[_Row]]:
     lines: dict[Line, list[_Row]] = defaultdict(list)
-    for row in _by_stack(deciding):
+    for row in _by_stack(windows):
         lines[line_of(_frames(row))].append(row)
-    return {line: _grown(rows, deciding, under_teeth) for line, rows in lines.items()}
+    return lines
 
 
 def _grown(rows: Sequence[_Row], windows: Sequence[Window], under_teeth: bool) -> Grown:

@@ -9,6 +9,7 @@ import typer
 from leakcheck.cli import compare as compare_verb
 from leakcheck.cli import limit as limit_verb
 from leakcheck.cli import list as list_verb
+from leakcheck.cli import report as report_verb
 from leakcheck.cli import run as run_verb
 from leakcheck.cli import schema as schema_verb
 from leakcheck.cli import show as show_verb
@@ -34,6 +35,7 @@ app.command("list")(list_verb.list_scenarios)
 app.command("show")(show_verb.show)
 app.command("compare")(compare_verb.compare)
 app.command("limit")(limit_verb.limit)
+app.command("report")(report_verb.report)
 app.command("schema")(schema_verb.schema)
 
 

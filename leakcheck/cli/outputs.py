@@ -58,13 +58,15 @@ class Outputs:
         if len(taken) > 1:
             raise UsageError(f"{' and '.join(taken)}: only one can have standard output; write the other to a file")
 
-    def tell(self, run: "Run", folder: Path | None = None, *, allow_inconclusive: bool = False) -> None:
-        """Print the run, and write it wherever it is wanted.
+    def tell(
+        self, run: "Run", folder: Path | None = None, page: Path | None = None, *, allow_inconclusive: bool = False
+    ) -> None:
+        """Print the run, its report's place last, and write it wherever it is wanted.
 
         Where one place cannot be written to the others still are. Raises StoreError for the first of those.
         """
         stdout_is_taken = any(getattr(self, name) == _STANDARD_OUTPUT for name in _DOCUMENTS)
-        self._print(run, folder, to_stderr=stdout_is_taken)
+        self._print(run, folder, page, to_stderr=stdout_is_taken)
         failed: list[StoreError] = []
         wanted = {name: place for name in _DOCUMENTS if (place := getattr(self, name)) is not None}
         writers = [partial(_write, name, place, run, allow_inconclusive) for name, place in wanted.items()]
@@ -79,12 +81,12 @@ class Outputs:
         if failed:
             raise failed[0]
 
-    def _print(self, run: "Run", folder: Path | None, *, to_stderr: bool) -> None:
+    def _print(self, run: "Run", folder: Path | None, page: Path | None, *, to_stderr: bool) -> None:
         from leakcheck.cli.console import make_console
         from leakcheck.reporters.terminal import render_run
 
         console = make_console(stderr=to_stderr)
-        for part in render_run(run, folder, columns=console.width):
+        for part in render_run(run, folder, page=page, columns=console.width):
             console.print(part)
         if self.github is GitHub.ALWAYS or (self.github is GitHub.AUTO and os.environ.get("GITHUB_ACTIONS") == "true"):
             from leakcheck.reporters.github import annotations

@@ -5,10 +5,11 @@ import typer
 from leakcheck.cli.groups import flat
 from leakcheck.cli.measuring import Measuring
 from leakcheck.cli.outputs import Outputs
+from leakcheck.cli.report import Reporting
 
 
 @flat
-def run(measuring: Measuring, outputs: Outputs) -> None:
+def run(measuring: Measuring, outputs: Outputs, reporting: Reporting) -> None:
     """Replay scenarios and fail when memory grows, or peaks, over budget.
 
     [bold]Examples[/bold]
@@ -27,8 +28,9 @@ def run(measuring: Measuring, outputs: Outputs) -> None:
     request = measuring.request()
     with watching() as observer:
         outcome = session.run(request, observer)
+    page = reporting.write(outcome.run, outcome.folder) if outcome.unsaved is None else None
     forgiving = request.settings.allow_inconclusive
-    outputs.tell(outcome.run, outcome.folder, allow_inconclusive=forgiving)
+    outputs.tell(outcome.run, outcome.folder, page, allow_inconclusive=forgiving)
     if outcome.unsaved is not None:
         raise outcome.unsaved
     raise typer.Exit(outcome.exit_code(allow_inconclusive=forgiving))

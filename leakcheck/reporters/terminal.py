@@ -35,10 +35,15 @@ _UNKNOWN_BYTES = 1e14
 """Bounds this wide say that nothing is known."""
 
 
-def render_run(run: Run, folder: Path | None = None, *, columns: int = _ROOM_FOR_ALL) -> Iterator[RenderableType]:
-    """Yield what a terminal of so many columns shows: where, the table, the sentences, the summary."""
+def render_run(
+    run: Run, folder: Path | None = None, *, page: Path | None = None, columns: int = _ROOM_FOR_ALL
+) -> Iterator[RenderableType]:
+    """Yield what a terminal of so many columns shows: where, the table, the sentences, the summary.
+
+    The summary ends with the report's page, or else with the run document in its folder.
+    """
     if run.environment is not None:
-        yield Text(_where(run.environment), style="dim")
+        yield Text(environment_words(run.environment), style="dim")
         yield Text()
     if run.results:
         yield Padding(_table(run.results, columns), (0, 0, 0, 2 if columns >= _ROOM_FOR_ALL else 0))
@@ -66,10 +71,11 @@ def render_run(run: Run, folder: Path | None = None, *, columns: int = _ROOM_FOR
         yield Text(line)
     if told:
         yield Text()
-    yield Text(_summary(run, folder))
+    yield Text(_summary(run, page if page is not None or folder is None else folder / "run.json"))
 
 
-def _where(environment: Environment) -> str:
+def environment_words(environment: Environment) -> str:
+    """Return where it was measured (`CPython 3.11.7 · glibc 2.36 · commit 5aaf40e01`)."""
     parts = [
         f"{environment.implementation.replace('cpython', 'CPython')} {environment.python}",
         environment.libc,
@@ -147,11 +153,11 @@ def _details(result: Result) -> Iterator[RenderableType]:
     yield Padding(Text("\n".join(lines), style="dim"), (0, 0, 1, 4))
 
 
-def _summary(run: Run, folder: Path | None) -> str:
+def _summary(run: Run, file: Path | None) -> str:
     within = sum(result.gate is Gate.WITHIN for result in run.results)
     parts = [f"{within} of {len(run.results)} within budget", format_duration(run.duration_seconds)]
     if not run.finished:
         parts.append("not finished")
-    if folder is not None:
-        parts.append(str(folder / "run.json"))
+    if file is not None:
+        parts.append(str(file))
     return plain(" · ".join(parts))

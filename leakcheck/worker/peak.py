@@ -13,7 +13,6 @@ from leakcheck.worker.trouble import describe_trouble
 
 _MOST_SAMPLES = 20
 _SAMPLING_NS = 1_500_000_000
-_MOST_STACKS = 40
 
 
 def serve_peak(plan: Plan, channel: Channel) -> None:
@@ -40,7 +39,7 @@ def serve_peak(plan: Plan, channel: Channel) -> None:
             call()
         with memray.FileReader(plan.capture_path) as reader:
             records = list(reader.get_high_watermark_allocation_records(merge_threads=True))
-            stacks, _ = written(holdings(records, mapped=True, held=False), most=_MOST_STACKS)
+            stacks, _ = written(holdings(records, mapped=True, held=False))
         peak_bytes = sum(record.size for record in records)
         channel.send("peak", peak_bytes=peak_bytes, latencies_ns=latencies, stacks=stacks)
         subject.close()

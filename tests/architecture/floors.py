@@ -38,6 +38,7 @@ WORDS = frozenset(
         "plan",
         "scenario",
         "served",
+        "stacks",
         "units",
         "verdicts",
     }
@@ -67,7 +68,7 @@ FLOORS = (
     Floor(rooms=WORDS, may_import=WORDS),
     Floor(rooms=THOUGHT, may_import=WORDS, libraries=frozenset({"numpy", "scipy"})),
     Floor(rooms=WORKER, may_import=WORDS),
-    Floor(rooms=EDGES, may_import=WORDS, libraries=frozenset({"msgspec", "psutil", "rich"})),
+    Floor(rooms=EDGES, may_import=WORDS, libraries=frozenset({"jinja2", "markupsafe", "msgspec", "psutil", "rich"})),
     Floor(rooms=ROAD, may_import=WORDS | THOUGHT | EDGES | ROAD, libraries=frozenset({"msgspec"})),
     Floor(
         rooms=DOORS,
@@ -82,6 +83,8 @@ EXCEPTIONS: Mapping[str, frozenset[str]] = {
     "leakcheck.traffic": frozenset({"httpx"}),
     # the passes that trace
     "leakcheck.worker.peak": frozenset({"memray"}),
+    # and the page of memray's own that a report links to
+    "leakcheck.reporters.memray_page": frozenset({"memray", "memray.reporters.flamegraph"}),
     "leakcheck.worker.lent": frozenset({"memray", "memray.reporters.module_tools"}),
     # the worker's package alone, to find the path that it is started by; and what takes its answers apart
     "leakcheck.engine": frozenset({"leakcheck.worker", "leakcheck.inbox", "leakcheck.aftermath"}),

@@ -102,12 +102,13 @@ class Leakcheck:
         )
 
     def run(self, *arguments: str, environment: Mapping[str, str] | None = None) -> Ran:
-        """Run `leakcheck run …` to its end, without two passes: name `--peak-pass`, `--explain=auto` for them."""
+        """Run `leakcheck run …` to its end, bare: for more name `--peak-pass`, `--explain=auto`, `--report`."""
         return self.finish(
             self.start(
                 "run",
                 "--no-peak",
                 "--explain=never",
+                "--no-report",
                 f"--output={self.output}",
                 f"--json={self._json}",
                 *arguments,

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from leakcheck.errors import StoreError
 from leakcheck.model import SCHEMA, Run
-from leakcheck.store import DOCUMENT, encode, load, make_run_folder, run_schema, save, write_atomically
+from leakcheck.store import DOCUMENT, beside, encode, load, make_run_folder, run_schema, save, write_atomically
 from tests.unit.runs import BOUNDED, BROKEN, CLEAN, LEAK, UNSURE, run_of
 
 RUN = run_of(CLEAN, LEAK, BOUNDED, UNSURE, BROKEN)
@@ -218,4 +218,16 @@ def test_every_budget_broken_is_in_the_document_by_name() -> None:
     assert result["verdict"] == "leak"
     assert result["failures"] == ["growth", "peak"]
     assert {"bytes_per_1000_calls", "low", "high", "meter", "calls"} <= result["growth"].keys()
-    assert {"p50", "p95", "samples"} <= result["latency_seconds"].keys()
+    assert result["latency_seconds"].keys() >= {"p50", "p95", "samples", "spread"}
+
+
+@pytest.mark.parametrize("name", ["../secret.bin", "captures/../../secret.bin", "captures", "nothing.bin", "link.bin"])
+def test_a_document_names_no_file_outside_its_folder(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "run"
+    (folder / "captures").mkdir(parents=True)
+    (tmp_path / "secret.bin").touch()
+    (folder / "link.bin").symlink_to(tmp_path / "secret.bin")
+    (folder / "captures" / "own.bin").touch()
+    with pytest.raises(StoreError, match="is not there"):
+        beside(folder, name)
+    assert beside(folder, "captures/own.bin") == (folder / "captures" / "own.bin").resolve()

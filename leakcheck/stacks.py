@@ -1,0 +1,57 @@
+"""The words for stacks: a frame, and what many stacks hold together as a tree."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class FrameKind(StrEnum):
+    """Whose code a frame is."""
+
+    OWN = "own"
+    """The user's: neither the standard library's, nor an installed package's, nor ours."""
+    LIBRARY = "library"
+    NATIVE = "native"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """One line of a stack. Native frames may lack a file (""), and a line (0)."""
+
+    function: str
+    file: str
+    line: int
+    kind: FrameKind
+    source: str = ""
+    """The line's text, stripped; "" where it cannot be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackTree:
+    """What many stacks hold. Those that begin alike share their nodes, and nodes share their frames.
+
+    `parents`, `frame_numbers` and `bytes` are columns of one length, a row a node. A node's parent stands
+    before it. Written out stack by stack, a run document would be some twenty times as large.
+    """
+
+    frames: tuple[Frame, ...] = ()
+    parents: tuple[int, ...] = ()
+    """The row of the caller; -1 where a stack begins."""
+    frame_numbers: tuple[int, ...] = ()
+    """Which of the frames a node is."""
+    bytes: tuple[float, ...] = ()
+    """What the stacks that end here hold: what their callees hold is not in it."""
+    other_bytes: float = 0.0
+    """Held by stacks too light to be told, and by those that nothing is known of; so that all adds up."""
+
+    @property
+    def total_bytes(self) -> float:
+        """What all stacks hold together."""
+        return sum(self.bytes) + self.other_bytes
+
+
+def frame_to_name(frames: Sequence[Frame]) -> Frame:
+    """Return the innermost frame of the user's own, else the innermost of Python, else the innermost."""
+    own = (frame for frame in frames if frame.kind is FrameKind.OWN)
+    python = (frame for frame in frames if frame.kind is not FrameKind.NATIVE)
+    return next(own, None) or next(python, None) or frames[0]
