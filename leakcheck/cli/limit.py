@@ -58,7 +58,7 @@ def limit(
     )
     with watching() as observer:
         outcome = session.run(replace(request, settings=settings, serving=serving, measure_peak=False), observer)
-    outputs.tell(outcome.run, outcome.folder)
+    outputs.tell(outcome.run, outcome.folder, allow_inconclusive=settings.allow_inconclusive)
     if outcome.unsaved is not None:
         raise outcome.unsaved
     raise typer.Exit(outcome.exit_code(allow_inconclusive=settings.allow_inconclusive))
