@@ -40,6 +40,11 @@ def explained(result: Result, explanation: Explanation, entries: Sequence[KnownE
     )
     if result.verdict is Verdict.BOUNDED and result.bounded_by is None:
         result = replace(result, bounded_by=_what_filled(explanation.containers))
+    return with_known(result, explanation, entries, today)
+
+
+def with_known(result: Result, explanation: Explanation, entries: Sequence[KnownEntry], today: date) -> Result:
+    """Return a result with its known leaks set apart: growth does not fail where all the rest is within budget."""
     accounted = account(explanation, entries, result.id, today)
     result = replace(result, known=accounted.known)
     if "growth" in result.failures and accounted.is_forgiven(result.budget.growth_bytes_per_1000_calls):

@@ -42,8 +42,8 @@ WORDS = frozenset(
 )
 THOUGHT = frozenset({"analysis"})
 WORKER = frozenset({"worker"})
-EDGES = frozenset({"engine", "inbox", "lending", "store", "config", "discover", "select", "reporters"})
-ROAD = frozenset({"session", "measure", "explain", "task", "find"})
+EDGES = frozenset({"engine", "inbox", "lending", "store", "config", "discover", "repository", "select", "reporters"})
+ROAD = frozenset({"session", "against", "measure", "explain", "task", "find"})
 DOORS = frozenset({"__main__", "cli", "pytest_plugin", "django"})
 
 FLOORS = (
