@@ -14,6 +14,7 @@ from leakcheck.baseline import Accepted, Baseline
 from leakcheck.config import Settings
 from leakcheck.errors import NoBaseline, UsageError
 from leakcheck.explanation import Explanation
+from leakcheck.find import Found
 from leakcheck.model import Environment, Result, Run
 from leakcheck.scenario import Target
 from leakcheck.select import Matches
@@ -41,7 +42,7 @@ class Against:
 
 
 def load_against(settings: Settings, targets: Sequence[str] = ()) -> Against:
-    """Return the baseline that the settings name. Raises NoBaseline where there is none, StoreError for a broken one."""
+    """Return the baseline that the settings name. Raises NoBaseline where there is none, StoreError if it is broken."""
     baseline = store.load_baseline(settings.baseline)
     if baseline is None:
         raise NoBaseline(f"{settings.baseline}: there is no baseline yet; accept what is here: {remedy(targets)}")
@@ -87,28 +88,32 @@ def refuse_same_ids(named: Iterable[tuple[str, str]]) -> None:
 
 
 def gone(
-    entries: Mapping[str, Accepted],
-    *,
-    folder: Path,
-    targets: Sequence[Target],
-    whole: Iterable[str],
-    failed: Iterable[str],
-    matches: Matches,
+    entries: Mapping[str, Accepted], found: Found, *, folder: Path, targets: Sequence[Target], matches: Matches
 ) -> tuple[str, ...]:
-    """Return the ids of entries that the targets held once, and hold no longer.
+    """Return the ids of entries that the targets held once, and hold no longer. `folder` is the baseline's.
 
-    `folder` is the baseline's. What `-k` leaves out, and what lies in a file that failed, is not known to be gone.
+    What `-k` leaves out, and what lies in a file that could not be read, is not known to be gone.
     """
-    there = set(whole)
-    unread = {_file(target) for target in failed}
+    unread = {_file(one.target) for one in found.failed if one.trouble is not None and one.trouble.kind != "nothing"}
     return tuple(
         name
         for name, entry in sorted(entries.items())
-        if name not in there
+        if name not in found.whole
         and matches(name)
-        and _home(entry, folder) not in unread
-        and any(_covers(target, name, entry, folder) for target in targets)
+        and _home(entry.target, folder) not in unread
+        and any(covers(target, name, entry.target, folder) for target in targets)
     )
+
+
+def covers(target: Target, name: str, place: str, folder: Path) -> bool:
+    """Tell whether a target holds the scenario of that id, whose place is spelled as by a baseline in `folder`."""
+    if target.path is None:
+        return place == str(target)
+    home = _home(place, folder)
+    if home is None or not home.is_relative_to(_file(target.path)):
+        return False
+    scenario = place.partition("::")[2]
+    return target.name in (None, scenario) and (target.variant is None or name == f"{scenario}[{target.variant}]")
 
 
 def spelled(target: str, folder: Path) -> str:
@@ -119,20 +124,10 @@ def spelled(target: str, folder: Path) -> str:
     return f"{Path(os.path.relpath(_file(path), _file(folder))).as_posix()}::{name}"
 
 
-def _covers(target: Target, name: str, entry: Accepted, folder: Path) -> bool:
-    if target.path is None:
-        return entry.target == str(target)
-    home, path = _home(entry, folder), _file(target.path)
-    if home is None or not home.is_relative_to(path):
-        return False
-    scenario = entry.target.partition("::")[2]
-    return target.name in (None, scenario) and (target.variant is None or name == f"{scenario}[{target.variant}]")
-
-
-def _home(entry: Accepted, folder: Path) -> Path | None:
-    """Return the file of an entry; None where it is a callable in a module."""
-    path, separator, _ = entry.target.partition("::")
-    # by its letters alone: the file is a stranger's, and need not name anything that there is
+def _home(place: str, folder: Path) -> Path | None:
+    """Return the file of a scenario; None where it is a callable in a module."""
+    path, separator, _ = place.partition("::")
+    # by its letters alone: the baseline is a stranger's, and need not name anything that there is
     return Path(os.path.abspath(_file(folder) / path)) if separator else None  # noqa: PTH100
 
 

@@ -92,9 +92,9 @@ class Settings:
     output: Path
     explain: Explain
     allow_inconclusive: bool
-    baseline: Path = Path(FILE_NAME)
+    baseline: Path
     """The file of accepted figures; whether there is one is seen by who needs it."""
-    change: Allowance = Allowance(share=0.05, bytes=16 * 1024)
+    change: Allowance
     """What a figure may change by and is still the same."""
     known: tuple[KnownEntry, ...] = ()
     """Leaks that are accepted."""

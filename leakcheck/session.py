@@ -77,6 +77,8 @@ class Outcome:
 
     run: Run
     folder: Path
+    found: Found | None = None
+    """What the targets hold."""
     unsaved: StoreError | None = None
     interrupted: bool = False
 
@@ -109,7 +111,7 @@ def run(request: Request, observer: Observer | None = None) -> Outcome:
         baseline=None if request.against is None else str(request.against.path),
         baseline_gone=_gone(request, found, accepted),
     )
-    outcome = _saved(Outcome(run=document, folder=folder), clock)
+    outcome = _saved(Outcome(run=document, folder=folder, found=found), clock)
     for failed in found.failed:
         observer.measured(failed)
     observer.found(found.scenarios)
@@ -207,12 +209,5 @@ def _accepted(request: Request, found: Found, environment: Environment | None) -
 def _gone(request: Request, found: Found, accepted: Mapping[str, Accepted] | None) -> tuple[str, ...]:
     if request.against is None or accepted is None:
         return ()
-    unread = [one for one in found.failed if one.trouble is not None and one.trouble.kind != "nothing"]
-    return gone(
-        accepted,
-        folder=request.against.path.parent,
-        targets=request.targets,
-        whole=found.whole,
-        failed=[one.target for one in unread],
-        matches=request.matches,
-    )
+    folder = request.against.path.parent
+    return gone(accepted, found, folder=folder, targets=request.targets, matches=request.matches)

@@ -8,10 +8,18 @@ from rich.text import Text
 
 from leakcheck.baseline import Accepted, Baseline, Change, Step
 from leakcheck.model import Gate, Result
+from leakcheck.reporters.changes import is_news
 from leakcheck.reporters.plain import plain
 from leakcheck.units import format_difference, format_size, format_size_beside
 
-_STYLES = {Gate.WITHIN: "green", Gate.OVER: "bold red", Gate.INCONCLUSIVE: "yellow", Gate.ERROR: "bold red"}
+_STYLES: Mapping[str, str] = {
+    Gate.WITHIN: "green",
+    Gate.OVER: "bold red",
+    Gate.INCONCLUSIVE: "yellow",
+    Gate.ERROR: "bold red",
+}
+
+_METRICS = ("growth", "peak")
 
 
 def render_baseline(baseline: Baseline) -> Iterator[RenderableType]:
@@ -37,7 +45,20 @@ def render_steps(steps: Sequence[Step]) -> Iterator[RenderableType]:
         yield table
         yield Text()
     if unchanged := len(steps) - len(changed):
-        yield Text(f"{unchanged} as accepted before.")
+        yield Text(f"{unchanged:,} as accepted before.")
+
+
+def acceptance_sentences(result: Result, accepted: Accepted) -> Iterator[str]:
+    """Yield what is to be known of a result that was accepted: what it is over, and what no baseline accepts."""
+    name, over = plain(result.id), [metric for metric in result.failures if metric in _METRICS]
+    if over:
+        why = "" if accepted.reason else "; say why with --reason"
+        yield f"{name}: over its budget ({', '.join(over)}), and accepted with that{why}."
+    for kind in result.failures:
+        if kind not in _METRICS:
+            yield f"{name}: {plain(kind)} rise over their budget, which no baseline accepts: [tool.leakcheck.resources]."
+    if accepted.note:
+        yield f"{name}: {plain(accepted.note)}, so it is held to its budget."
 
 
 def render_comparison(results: Sequence[Result], entries: Mapping[str, Accepted]) -> Iterator[RenderableType]:
@@ -45,23 +66,30 @@ def render_comparison(results: Sequence[Result], entries: Mapping[str, Accepted]
     table = _table("scenario", "metric", "accepted", "measured", "change", "gate")
     measured = {result.id for result in results}
     for result in results:
-        shown = [_comparison(change) for change in result.changes] or [_nothing(result)]
-        for row in shown:
-            _add(table, result.id, *row, style=_STYLES.get(Gate(row[-1]), "") if row[-1] in set(Gate) else "")
+        for row in [_comparison(change, result) for change in result.changes] or [_nothing(result)]:
+            _add(table, result.id, *row, style=_STYLES.get(row[-1], ""))
     for name in sorted(set(entries) - measured):
         _add(table, name, "", "", "-", "", "not in this run", style="dim")
     yield table
     yield Text()
 
 
-def _comparison(change: Change) -> tuple[str, ...]:
-    before, after = format_size_beside(change.before, change.after), format_size_beside(change.after, change.before)
-    different = "" if change.after == change.before else format_difference(change.after, change.before)
-    return change.metric, before, after, different, "better" if change.better else change.gate.value
+def _comparison(change: Change, result: Result) -> tuple[str, ...]:
+    different = format_difference(change.after, change.before) if is_news(change) else ""
+    return change.metric, format_size(change.before), format_size(change.after), different, _gate(change, result)
+
+
+def _gate(change: Change, result: Result) -> str:
+    """Return what the gate says of one metric: its budget counts too, and a known leak does not."""
+    if change.metric in result.failures or result.gate is Gate.ERROR:
+        return Gate.OVER if result.gate is not Gate.ERROR else Gate.ERROR
+    if change.gate is Gate.OVER:
+        return "known leak"
+    return "better" if change.better else change.gate
 
 
 def _nothing(result: Result) -> tuple[str, ...]:
-    return "", "-", "-", "", "NEW" if result.is_new else result.gate.value
+    return "", "-", "-", "", "NEW" if result.is_new else result.gate
 
 
 def _what(step: Step) -> str:
@@ -72,22 +100,22 @@ def _what(step: Step) -> str:
 
 def _cells(step: Step) -> tuple[str, str, str]:
     before, after = step.before, step.after
-    verdicts = [None if one is None else one.verdict.value for one in (before, after)]
-    growths = [None if one is None else _growth(one) for one in (before, after)]
-    peaks = [None if one is None else one.peak_bytes for one in (before, after)]
-    return _arrow(verdicts[0], verdicts[1]), _sizes(growths[0], growths[1]), _sizes(peaks[0], peaks[1])
+    if before is None or after is None:
+        there = before or after
+        assert there is not None
+        return there.verdict, _size(_growth(there)), _size(there.peak_bytes)
+    growth, peak = _sizes(_growth(before), _growth(after)), _sizes(before.peak_bytes, after.peak_bytes)
+    return _arrow(before.verdict, after.verdict), growth, peak
 
 
 def _sizes(before: int | None, after: int | None) -> str:
     if before is None or after is None:
-        return _arrow(None if before is None else format_size(before), None if after is None else format_size(after))
+        return _arrow(_size(before), _size(after))
     return _arrow(format_size_beside(before, after), format_size_beside(after, before))
 
 
-def _arrow(before: str | None, after: str | None) -> str:
-    if before == after:
-        return before or "-"
-    return f"{before or '-'} → {after or '-'}"
+def _arrow(before: str, after: str) -> str:
+    return before if before == after else f"{before} → {after}"
 
 
 def _growth(entry: Accepted) -> int | None:

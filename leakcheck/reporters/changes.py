@@ -44,12 +44,13 @@ def run_sentences(run: Run) -> Iterator[str]:
         )
 
 
-def _is_news(change: Change) -> bool:
+def is_news(change: Change) -> bool:
+    """Tell whether a figure changed by more than two runs of one program differ by."""
     return abs(change.after - change.before) > max(_TOLD_SHARE * change.before, _TOLD_BYTES)
 
 
 def _difference(change: Change, result: Result) -> str:
-    if change.gate is Gate.WITHIN and not change.better and not _is_news(change):
+    if change.gate is Gate.WITHIN and not change.better and not is_news(change):
         return ""
     before, allowed = format_size_beside(change.before, change.after), plain(change.allowed)
     side = "over" if change.after > change.before else "under"

@@ -43,7 +43,7 @@ WORDS = frozenset(
 THOUGHT = frozenset({"analysis"})
 WORKER = frozenset({"worker"})
 EDGES = frozenset({"engine", "inbox", "lending", "store", "config", "discover", "repository", "select", "reporters"})
-ROAD = frozenset({"session", "against", "measure", "explain", "task", "find"})
+ROAD = frozenset({"session", "against", "update", "measure", "explain", "task", "find"})
 DOORS = frozenset({"__main__", "cli", "pytest_plugin", "django"})
 
 FLOORS = (
