@@ -33,11 +33,10 @@ def main() -> int:
             for entries in _entries(file):
                 for name, entry in entries.items():
                     seen.setdefault(name, []).append(entry)
-    for name, entries in sorted(seen.items()):
-        print(
-            f"{name}: growth {_spread([one.growth_bytes_per_1000_calls for one in entries])}; "
-            f"peak {_spread([one.peak_bytes for one in entries])}; {', '.join(sorted({one.verdict for one in entries}))}"
-        )
+    for name, accepted in sorted(seen.items()):
+        growth = _spread([one.growth_bytes_per_1000_calls for one in accepted])
+        peak = _spread([one.peak_bytes for one in accepted])
+        print(f"{name}: growth {growth}; peak {peak}; {', '.join(sorted({one.verdict for one in accepted}))}")
     print(f"{same} of {arguments.rounds} rounds gave the same file")
     return 0 if same == arguments.rounds else 1
 

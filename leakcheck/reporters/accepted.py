@@ -56,7 +56,7 @@ def acceptance_sentences(result: Result, accepted: Accepted) -> Iterator[str]:
         yield f"{name}: over its budget ({', '.join(over)}), and accepted with that{why}."
     for kind in result.failures:
         if kind not in _METRICS:
-            yield f"{name}: {plain(kind)} rise over their budget, which no baseline accepts: [tool.leakcheck.resources]."
+            yield f"{name}: {plain(kind)} rise over their budget, which stands in [tool.leakcheck.resources] alone."
     if accepted.note:
         yield f"{name}: {plain(accepted.note)}, so it is held to its budget."
 
