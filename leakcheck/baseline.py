@@ -22,7 +22,7 @@ class Accepted:
     """What is accepted of one scenario in one environment."""
 
     verdict: Verdict
-    target: str
+    target: str = ""
     """Where it is: `scenarios/shop.py::cart`, from the baseline's folder, or `package.module:callable`."""
     growth_bytes_per_1000_calls: int | None = None
     """0 for what stands still or has a limit; None where no exact meter told it."""
@@ -36,7 +36,7 @@ class Accepted:
 class Baseline:
     """The accepted figures: by environment (`cpython-3.11-linux-x86_64-pymalloc`), then by the scenario's id."""
 
-    schema: str = SCHEMA
+    schema: str
     environments: Mapping[str, Mapping[str, Accepted]] = field(default_factory=dict)
 
 

@@ -23,7 +23,7 @@ DOCUMENT = "run.json"
 _LARGEST_DOCUMENT_BYTES = 256 * 1024 * 1024
 _LARGEST_BASELINE_BYTES = 16 * 1024 * 1024
 _RUN_FOLDER = re.compile(r"(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d)(?:-(\d{1,9}))?")
-_MERGE_MARK = b"<<<<<<<"
+_MERGE_MARK = b"\n<<<<<<< "
 _Document = TypeVar("_Document", Run, Baseline)
 
 
@@ -110,7 +110,7 @@ def load_baseline(path: Path) -> Baseline | None:
     except OSError:
         pass  # reading says why
     data = _read(path, _LARGEST_BASELINE_BYTES, "baseline")
-    if _MERGE_MARK in data:
+    if _MERGE_MARK in b"\n" + data:
         raise StoreError(f"{path}: a merge left its marks in it; take one side, and run leakcheck baseline update")
     baseline = _checked(path, data, Baseline, BASELINE_SCHEMA, "a baseline")
     for entries in baseline.environments.values():

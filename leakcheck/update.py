@@ -7,7 +7,7 @@ from pathlib import Path
 from leakcheck import repository, store
 from leakcheck.against import covers, refuse_same_ids, spelled
 from leakcheck.analysis.acceptance import accept, is_acceptable
-from leakcheck.baseline import Accepted, Baseline, Step
+from leakcheck.baseline import SCHEMA, Accepted, Baseline, Step
 from leakcheck.config import Settings
 from leakcheck.errors import ExitCode, NothingMeasured, UsageError, worst
 from leakcheck.model import Gate, Result, Run
@@ -47,7 +47,7 @@ def updated(
     """Return the baseline with a run's results accepted; all else stays. Raises NothingMeasured for an empty run."""
     if run.environment is None or not run.results:
         raise NothingMeasured("there is nothing to accept: nothing was measured")
-    old = old or Baseline()
+    old = old or Baseline(schema=SCHEMA)
     folder, key = settings.baseline.parent, run.environment.key
     before = old.environments.get(key, {})
     accepted = {
