@@ -52,9 +52,7 @@ def is_news(change: Change) -> bool:
 def _difference(change: Change, result: Result) -> str:
     if change.gate is Gate.WITHIN and not change.better and not is_news(change):
         return ""
-    before, allowed = format_size_beside(change.before, change.after), plain(change.allowed)
-    side = "over" if change.after > change.before else "under"
-    figure = f"{_figure(change)}, {format_difference(change.after, change.before)} {side} the accepted {before}"
+    figure, allowed = f"{_figure(change)}, {_beside(change)}", plain(change.allowed)
     if change.gate is Gate.OVER:
         return f"{figure}: worse by more than {allowed}"
     if change.gate is Gate.INCONCLUSIVE:
@@ -66,6 +64,14 @@ def _difference(change: Change, result: Result) -> str:
     return f"{figure}: within {allowed}{but}"
 
 
+def _beside(change: Change) -> str:
+    """Return how far a figure lies from the accepted one ("+3.1 % over the accepted 140 MiB")."""
+    before = format_size_beside(change.before, change.after)
+    far = format_difference(change.after, change.before).removeprefix("-")
+    side = "over " if change.after > change.before else "under "
+    return f"{far} {side if 'times' not in far else ''}the accepted {before}"
+
+
 def _figure(change: Change) -> str:
     after = format_size_beside(change.after, change.before)
     return f"growth is {after} per 1000 calls" if change.metric == "growth" else f"one call peaks at {after}"
@@ -74,7 +80,7 @@ def _figure(change: Change) -> str:
 def _excuse(change: Change, result: Result) -> str:
     is_growth = change.metric == "growth"
     budget = result.budget.growth_bytes_per_1000_calls if is_growth else result.budget.peak_bytes
-    if not change.excused or budget is None or change.low <= budget:
+    if change.gate is not Gate.WITHIN or not change.excused or budget is None or change.low <= budget:
         return ""
     reason = f" ({plain(change.reason)})" if change.reason else ""
     return f"its {change.metric} is over the budget of {format_size(budget)}, as accepted in the baseline{reason}"
