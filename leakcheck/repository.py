@@ -19,7 +19,7 @@ def changed_files(besides: Sequence[Path] = ()) -> tuple[str, ...] | None:
     """
     top = _git("rev-parse", "--show-toplevel")
     # with -z names come as they are, without quotes
-    status = _git("status", "--porcelain", "--no-renames", "-z") if top else None
+    status = _git("status", "--porcelain", "--no-renames", "--untracked-files=all", "-z") if top else None
     if top is None or status is None:
         return None
     names = [entry[3:] for entry in status.split("\0") if entry]
