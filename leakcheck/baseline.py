@@ -78,6 +78,8 @@ class Change:
     """What was accepted is over the budget, so that the budget does not count."""
     allowed: str = ""
     """The change that was allowed (`+5 % and +16 KiB`)."""
+    most: float | None = None
+    """The largest figure that would not have been worse."""
     reason: str = ""
     """Why `before` was accepted."""
 

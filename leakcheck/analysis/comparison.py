@@ -55,6 +55,7 @@ def compare(metric: str, before: float, after: Figure, allowance: Allowance) -> 
         gate=gate,
         better=after.high < allowance.least(before),
         allowed=str(allowance),
+        most=most,
     )
 
 

@@ -156,9 +156,10 @@ def test_a_leak_that_was_accepted_is_green_until_it_is_worse(leakcheck: Leakchec
     # AND less may be allowed
     ran = leakcheck.check("shop.py", CALLS, "--change", "+1 % and +1 KiB")
     assert ran.code == ExitCode.OVER_BUDGET
-    # WHEN it grows by more THEN it is red
+    # WHEN it grows by more THEN it is red, and explained
     write_shop(leakcheck, kept_bytes=110_000)
-    ran = leakcheck.check("shop.py", CALLS)
+    ran = leakcheck.check("shop.py", CALLS, "--explain=auto")
+    assert [container.name for container in ran["leak"].containers] == ["shop.KEPT"]
     assert ran.code == ExitCode.OVER_BUDGET
     assert ran["leak"].failures == ("growth",)
     assert "worse by more than +5 % and +16 KiB." in ran.output
@@ -173,6 +174,7 @@ def test_a_peak_that_is_worse_is_red_and_a_better_one_prints_how_to_tighten(leak
     # THEN that is red, though no budget names the peak
     assert (ran.code, ran.result.failures) == (ExitCode.OVER_BUDGET, ("peak",))
     assert "page: one call peaks at 1.05 MiB, +10.0 % over the accepted" in ran.output
+    assert "at the peak  shop.py:11" in ran.output
     # WHEN one call costs half
     write_shop(leakcheck, peak=500_000)
     ran = leakcheck.check("shop.py", "-k", "page")

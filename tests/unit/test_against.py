@@ -18,7 +18,7 @@ from leakcheck.scenario import parse_target
 from leakcheck.select import parse_expression
 from leakcheck.update import picked, refuse_dirty_run, updated
 from tests.unit.causes import SENT, SENT_PATH, SITE
-from tests.unit.runs import BROKEN, CLEAN, ENVIRONMENT, LEAK, MIB, UNSURE, run_of
+from tests.unit.runs import BROKEN, CLEAN, ENVIRONMENT, LEAK, MIB, UNSURE, growth, run_of
 
 KEY = ENVIRONMENT.key
 
@@ -33,9 +33,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def entry(target: str = "bench/shop.py::shop", growth: int | None = 0, peak: int | None = None) -> Accepted:
-    verdict = Verdict.LEAK if growth else Verdict.CLEAN
-    return Accepted(verdict=verdict, target=target, growth_bytes_per_1000_calls=growth, peak_bytes=peak)
+def entry(target: str = "bench/shop.py::shop", grows: int = 0) -> Accepted:
+    verdict = Verdict.LEAK if grows else Verdict.CLEAN
+    return Accepted(verdict=verdict, target=target, growth_bytes_per_1000_calls=grows)
 
 
 def against(entries: Mapping[str, Accepted], key: str = KEY) -> Against:
@@ -147,7 +147,7 @@ EXPLAINED = replace(
 
 def test_a_saved_run_is_held_to_the_baseline_as_it_would_have_been() -> None:
     said = compared_run(
-        run_of(LEAK, CLEAN, BROKEN), against({LEAK.id: entry(growth=120 * MIB)}), plain_settings(), date(2026, 1, 1)
+        run_of(LEAK, CLEAN, BROKEN), against({LEAK.id: entry(grows=120 * MIB)}), plain_settings(), date(2026, 1, 1)
     )
     assert [result.gate for result in said.results] == [Gate.OVER, Gate.WITHIN, Gate.ERROR]
     assert [result.is_new for result in said.results] == [False, True, False]
@@ -162,12 +162,30 @@ def exit_codes(run: Run) -> ExitCode:
 
 
 def test_a_known_leak_of_a_saved_run_still_does_not_fail_and_still_expires() -> None:
-    worse = against({LEAK.id: entry(growth=1)})
+    worse = against({LEAK.id: entry(grows=1)})
     for expires, gate in ((None, Gate.WITHIN), (date(2025, 1, 1), Gate.OVER)):
         known = KnownEntry(match="*SENT*", reason="ticket 12", expires=expires)
         settings = replace(plain_settings(), known=(known,))
         (result,) = compared_run(run_of(EXPLAINED), worse, settings, date(2026, 1, 1)).results
         assert (result.gate, result.changes[0].gate) == (gate, Gate.OVER)
+
+
+@pytest.mark.parametrize(("rest", "gate"), [(16 * 1024, Gate.WITHIN), (16 * 1024 + 1, Gate.OVER)])
+def test_what_is_on_no_list_may_be_no_worse_than_the_baseline_though_it_is_within_the_budget(
+    rest: float, gate: Gate
+) -> None:
+    # GIVEN a known leak of 100 KiB, and beside it one that is not on the list
+    budget = Budget(growth_bytes_per_1000_calls=64 * 1024)
+    paths = (
+        replace(SENT_PATH, bytes_per_1000_calls=100 * 1024, share=0.8),
+        replace(SENT_PATH, bytes_per_1000_calls=rest, share=0.2, fingerprint="b" * 12, links=()),
+    )
+    grown = replace(EXPLAINED, budget=budget, growth=growth(100 * 1024 + rest), retention_paths=paths, sites=())
+    settings = replace(plain_settings(), known=(KnownEntry(match="*SENT*", reason="ticket 12"),))
+    # WHEN nothing grew before, so that 16 KiB would not be worse
+    (result,) = compared_run(run_of(grown), against({LEAK.id: entry()}), settings, date(2026, 1, 1)).results
+    # THEN the rest alone decides
+    assert result.gate is gate
 
 
 def test_a_run_of_another_environment_cannot_be_compared() -> None:

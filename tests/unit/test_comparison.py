@@ -246,6 +246,7 @@ def test_both_metrics_are_told_with_their_figures() -> None:
             gate=Gate.OVER,
             excused=True,
             allowed="+5 % and +16 KiB",
+            most=105 * MIB,
         ),
         Change(
             metric="peak",
@@ -256,6 +257,7 @@ def test_both_metrics_are_told_with_their_figures() -> None:
             gate=Gate.WITHIN,
             excused=True,
             allowed="+5 % and +16 KiB",
+            most=94.5 * MIB,
         ),
     )
     assert said.budget == BUDGET
