@@ -17,13 +17,17 @@ from typing import Any
 
 import msgspec
 
+from leakcheck.baseline import FILE_NAME, Allowance
 from leakcheck.errors import ConfigError, UsageError
 from leakcheck.explanation import Explain, KnownEntry, ResourceKind
 from leakcheck.model import Budget, Description
-from leakcheck.units import parse_growth, parse_size
+from leakcheck.units import parse_change, parse_growth, parse_size
 
 DEFAULT_GROWTH_BUDGET = "4 KiB / 1000 calls"
 """A clean Django view reads 0 B; one `object()` kept per call, the smallest there is, 16 kB."""
+
+DEFAULT_CHANGE = "+5 % and +16 KiB"
+"""Fresh processes differ by less than a thousandth; a growth of 16 KiB per 1000 calls is one small object a call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +46,8 @@ class Said:
     output: str | None = None
     explain: Explain | None = None
     allow_inconclusive: bool | None = None
+    baseline: str | None = None
+    change: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +68,15 @@ class _File(Said):
 
 _OFF = "off"
 _RESOURCES = {kind.replace(" ", "_"): kind for kind in ResourceKind}
-_DEFAULTS = Said(time=60.0, timeout=60.0, jobs=1, output="reports", explain=Explain.AUTO, allow_inconclusive=False)
+_DEFAULTS = Said(
+    time=60.0,
+    timeout=60.0,
+    jobs=1,
+    output="reports",
+    explain=Explain.AUTO,
+    allow_inconclusive=False,
+    change=DEFAULT_CHANGE,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +95,10 @@ class Settings:
     output: Path
     explain: Explain
     allow_inconclusive: bool
+    baseline: Path
+    """The file of accepted figures; whether there is one is seen by who needs it."""
+    change: Allowance
+    """What a figure may change by and is still the same."""
     known: tuple[KnownEntry, ...] = ()
     """Leaks that are accepted."""
     resource_budgets: Mapping[str, float] = field(default_factory=dict)
@@ -130,6 +148,7 @@ def resolve(flags: Said, *, environment: Mapping[str, str] = os.environ, folder:
     assert merged.output is not None
     assert merged.jobs is not None
     assert merged.explain is not None
+    assert merged.change is not None
     if not (merged.time > 0 and merged.timeout > 0):  # so that nan is refused too
         raise UsageError("--time and --timeout are seconds, more than 0")
     return Settings(
@@ -143,6 +162,8 @@ def resolve(flags: Said, *, environment: Mapping[str, str] = os.environ, folder:
         output=Path(merged.output),
         explain=merged.explain,
         allow_inconclusive=bool(merged.allow_inconclusive),
+        baseline=_baseline(said, file, path),
+        change=_allowance(merged.change),
         known=file.known,
         resource_budgets={
             kind.value: float(allowed)
@@ -165,6 +186,24 @@ def _merge(*layers: Said) -> Said:
     return Said(**merged)
 
 
+def _baseline(said: Said, file: Said, path: Path | None) -> Path:
+    """Return the baseline's place: the file's word is meant from its own folder, all others from here."""
+    if said.baseline is not None:
+        return Path(said.baseline)
+    named = file.baseline or FILE_NAME
+    return Path(named) if path is None else _from_here(path.parent / named)
+
+
+def _allowance(text: str) -> Allowance:
+    share, size_bytes = parse_change(text)
+    return Allowance(share=share, bytes=size_bytes)
+
+
+def _from_here(path: Path) -> Path:
+    """Return a path as a person here would write it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
 def _check_sizes(layer: Said | Override, where: str) -> None:
     try:
         if layer.growth is not None:
@@ -172,6 +211,8 @@ def _check_sizes(layer: Said | Override, where: str) -> None:
         for size in (layer.peak, getattr(layer, "max_memory", None), getattr(layer, "memory", None)):
             if size is not None:
                 parse_size(size)
+        if isinstance(layer, Said) and layer.change is not None:
+            parse_change(layer.change)
     except UsageError as error:
         raise ConfigError(f"{where}{error}") from error
 

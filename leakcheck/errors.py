@@ -49,7 +49,13 @@ class ConfigError(UsageError):
 
 
 class StoreError(LeakcheckError):
-    """A run could not be written, or what was read is not a run."""
+    """A document could not be written, or what was read is not one of ours."""
+
+
+class NoBaseline(LeakcheckError):
+    """There is nothing to compare with, or only what was measured elsewhere."""
+
+    exit_code = ExitCode.NO_BASELINE
 
 
 class NothingMeasured(LeakcheckError):

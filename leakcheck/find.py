@@ -30,6 +30,8 @@ class Found:
     scenarios: tuple[Description, ...]
     failed: tuple[Result, ...]
     environment: Mapping[str, Any] | None
+    whole: tuple[str, ...] = ()
+    """The ids of all scenarios that the targets hold, those that `-k` leaves out included."""
 
 
 def surroundings_of(
@@ -76,7 +78,8 @@ def find(
         said = "; ".join(f"{one.id}: {one.trouble.message}" for one in failed if one.trouble is not None)
         raise NothingMeasured(said or f"-k picks none of {', '.join(one.id for one in scenarios.values())}")
     _check_options(picked, options or {})
-    return Found(scenarios=picked, failed=tuple(failed), environment=environment)
+    ids = tuple(scenario.id for scenario in scenarios.values())
+    return Found(scenarios=picked, failed=tuple(failed), environment=environment, whole=ids)
 
 
 def _files_of(target: Target) -> list[Target]:

@@ -8,19 +8,21 @@ from pathlib import Path
 
 import msgspec
 
+from leakcheck.analysis.comparison import compared
 from leakcheck.analysis.explained import explained, is_to_be_explained
+from leakcheck.analysis.gating import gated, held_to_budgets
 from leakcheck.analysis.growth import estimate_growth, rate_of, rate_until, settled_after
 from leakcheck.analysis.latency import summarize_latency
 from leakcheck.analysis.patience import Patience, is_settled, next_step
 from leakcheck.analysis.places import as_shown
 from leakcheck.analysis.progress import Progress
-from leakcheck.analysis.resources import are_settled, gate_resources, is_enough, judge_resources, with_names
+from leakcheck.analysis.resources import are_settled, is_enough, judge_resources, with_names
 from leakcheck.analysis.served import foretold_by
 from leakcheck.analysis.shape import Shape, shape_of
 from leakcheck.analysis.sites import peak_sites
 from leakcheck.analysis.trees import tree_of
 from leakcheck.analysis.trend import falls_back
-from leakcheck.analysis.verdict import gate, holder_with_limit, judge
+from leakcheck.analysis.verdict import holder_with_limit, judge
 from leakcheck.engine import Worker, WorkerFailed
 from leakcheck.explain import Case, explain
 from leakcheck.explanation import Named, StackTree
@@ -102,7 +104,7 @@ def _served(result: Result, served: Limit | Trouble) -> Result:
 
 
 def _judged(task: Task, seen: _GrowthPass, peak: PeakReading | None, peak_trouble: Trouble | None) -> Result:
-    scenario, budget = task.scenario, task.settings.budget(task.scenario)
+    scenario = task.scenario
     growth: Growth | None = None
     verdict, settled = Verdict.INCONCLUSIVE, None
     if seen.shape is not None:
@@ -111,27 +113,20 @@ def _judged(task: Task, seen: _GrowthPass, peak: PeakReading | None, peak_troubl
         if seen.trouble is None or seen.trouble.kind == "teardown":
             # of a replay that broke off the figures are shown, and nothing is claimed
             verdict = judge(seen.shape, growth, bounded=seen.bounded_by is not None or settled is not None)
-    peak_bytes = None if peak is None else peak.peak_bytes
-    held_to = budget if task.measure_peak else replace(budget, peak_bytes=None)
-    said, failures = gate(verdict, growth, peak_bytes, held_to, has_limit=seen.bounded_by is not None)
-    peak_died = peak_trouble is not None and peak_trouble.kind != "missing" and budget.peak_bytes is not None
-    if seen.trouble is not None or (peak_died and said is not Gate.OVER):
-        said = Gate.ERROR
     risen = judge_resources(seen.progress.readings, task.settings.resource_budgets)
-    said, failures = gate_resources(said, failures, risen)
     held = () if peak is None else as_shown(peak.stacks, str(Path.cwd()))
     same_options = task.options_for(Pass.GROWTH) == task.options_for(Pass.PEAK)
     dear_calls = () if peak is None or same_options else peak.latencies_ns
-    return Result(
+    result = Result(
         scenario=scenario.name,
         variant=scenario.variant,
         target=scenario.target,
         verdict=verdict,
-        gate=said,
-        failures=failures,
-        budget=budget,
+        gate=Gate.INCONCLUSIVE,
+        failures=(),
+        budget=task.settings.budget(scenario),
         growth=growth,
-        peak_bytes=peak_bytes,
+        peak_bytes=None if peak is None else peak.peak_bytes,
         peak_sites=() if peak is None else peak_sites(held, peak.peak_bytes),
         peak_stacks=StackTree() if peak is None else tree_of(held, whole_bytes=peak.peak_bytes),
         latency_seconds=summarize_latency(dear_calls or seen.latencies_ns),
@@ -149,6 +144,9 @@ def _judged(task: Task, seen: _GrowthPass, peak: PeakReading | None, peak_troubl
         watch_seconds=seen.progress.watch_seconds,
         worker_cpu_seconds=seen.cpu_seconds,
     )
+    if task.accepted is None:
+        return gated(result, held_to_budgets(result))
+    return compared(result, task.accepted.get(result.id), task.settings.change)
 
 
 def _measure_growth(task: Task, watch: Watch) -> _GrowthPass:

@@ -180,6 +180,12 @@ class Environment:
     git_commit: str | None = None
     git_dirty: bool | None = None
 
+    @property
+    def key(self) -> str:
+        """What a baseline's figures belong to: `cpython-3.11-linux-x86_64-pymalloc`."""
+        version = ".".join(self.python.split(".")[:2])
+        return f"{self.implementation}-{version}-{self.platform}-{self.allocator}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
@@ -193,6 +199,8 @@ class Run:
     results: tuple[Result, ...] = ()
     baseline: str | None = None
     """The baseline it was compared with; None where it was held to its budgets alone."""
+    baseline_gone: tuple[str, ...] = ()
+    """The ids of scenarios that the baseline has, and the targets no longer hold."""
     shard: Shard | None = None
     """None where the whole was measured."""
     known_unseen: tuple[KnownEntry, ...] = ()

@@ -4,7 +4,6 @@ A scenario's measurement is a pure task: a description and settings go in, a Res
 whatever the user's code did on the way is in it. Nothing is printed here; an Observer is told.
 """
 
-import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -14,9 +13,11 @@ from pathlib import Path
 from threading import Event
 from typing import Protocol
 
-from leakcheck import __version__, store
+from leakcheck import __version__, repository, store
+from leakcheck.against import Against, gone, refuse_same_ids
 from leakcheck.analysis.known import unseen_entries
 from leakcheck.analysis.progress import Progress
+from leakcheck.baseline import Accepted
 from leakcheck.config import Settings
 from leakcheck.errors import ExitCode, StoreError, worst
 from leakcheck.find import Found, find
@@ -57,7 +58,7 @@ class Nobody:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What somebody wants measured."""
+    """What somebody wants measured, and compared."""
 
     targets: Sequence[Target]
     settings: Settings
@@ -69,6 +70,8 @@ class Request:
     serving: Serving | None = None
     """How each is to be served under a memory limit, too."""
     command: Sequence[str] = ()
+    against: Against | None = None
+    """What to compare with; None where the budgets alone count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +80,8 @@ class Outcome:
 
     run: Run
     folder: Path
+    found: Found | None = None
+    """What the targets hold."""
     unsaved: StoreError | None = None
     interrupted: bool = False
 
@@ -91,20 +96,25 @@ def run(request: Request, observer: Observer | None = None) -> Outcome:
     """Measure and judge all that the request names, saving after each scenario.
 
     An interrupt ends the measurement and not the results: what was measured is in the outcome.
-    Raises LeakcheckError where nothing can be measured or the run's folder cannot be made.
+    Raises LeakcheckError where nothing can be measured, there is nothing to compare with though that is
+    wanted, or the run's folder cannot be made.
     """
     observer = observer or Nobody()
     started, clock = datetime.now().astimezone(), time.monotonic()
     found = find(request.targets, request.settings, matches=request.matches, options=request.options)
+    environment = _environment(found, request.settings)
+    accepted = _accepted(request, found, environment)
     folder = store.make_run_folder(request.settings.output, started)
     document = Run(
         schema=SCHEMA,
         started=started.isoformat(timespec="seconds"),
         command=tuple(request.command),
-        environment=_environment(found),
+        environment=environment,
         results=found.failed,
+        baseline=None if request.against is None else str(request.against.path),
+        baseline_gone=_gone(request, found, accepted),
     )
-    outcome = _saved(Outcome(run=document, folder=folder), clock)
+    outcome = _saved(Outcome(run=document, folder=folder, found=found), clock)
     for failed in found.failed:
         observer.measured(failed)
     observer.found(found.scenarios)
@@ -119,6 +129,7 @@ def run(request: Request, observer: Observer | None = None) -> Outcome:
             serving=request.serving,
             folder=folder,
             stop=stop,
+            accepted=accepted,
         )
         for scenario in found.scenarios
     ]
@@ -179,22 +190,28 @@ def _code(result: Result) -> ExitCode:
     return _TROUBLE_CODES.get(kind, _CODES[result.gate])
 
 
-def _environment(found: Found) -> Environment | None:
+def _environment(found: Found, settings: Settings) -> Environment | None:
     if found.environment is None:
         return None
-    commit = _git("rev-parse", "HEAD")
-    status = _git("status", "--porcelain")
+    changed = repository.changed_files([settings.output, settings.baseline])
     return Environment(
         **found.environment,
         leakcheck=__version__,
-        git_commit=commit or None,
-        git_dirty=bool(status) if commit and status is not None else None,
+        git_commit=(commit := repository.commit()),
+        git_dirty=bool(changed) if commit and changed is not None else None,
     )
 
 
-def _git(*arguments: str) -> str | None:
-    try:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=10, check=True)
-    except (OSError, subprocess.SubprocessError):
+def _accepted(request: Request, found: Found, environment: Environment | None) -> Mapping[str, Accepted] | None:
+    """Return what is accepted of each scenario; None where nothing is to be compared. Raises NoBaseline."""
+    if request.against is None or environment is None:
         return None
-    return done.stdout.strip()
+    refuse_same_ids((one.id, one.target) for one in found.scenarios)
+    return request.against.entries(environment)
+
+
+def _gone(request: Request, found: Found, accepted: Mapping[str, Accepted] | None) -> tuple[str, ...]:
+    if request.against is None or accepted is None:
+        return ()
+    folder = request.against.path.parent
+    return gone(accepted, found, folder=folder, targets=request.targets, matches=request.matches)

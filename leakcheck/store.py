@@ -1,23 +1,31 @@
-"""Saved runs: a folder each, written atomically, and read as the work of a stranger.
+"""Saved runs and the baseline: written atomically, and read as the work of a stranger.
 
 A document is replaced as a whole or not at all, so a run that is killed keeps what it had. What
 is read is checked against the model field by field; nothing is ever unpickled.
 """
 
+import json
 import os
+import re
 import tempfile
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
+from leakcheck.baseline import SCHEMA as BASELINE_SCHEMA
+from leakcheck.baseline import Baseline
 from leakcheck.contrast import Comparison
-from leakcheck.errors import StoreError
+from leakcheck.errors import NothingMeasured, StoreError
 from leakcheck.model import SCHEMA, Run
 
 DOCUMENT = "run.json"
 _LARGEST_DOCUMENT_BYTES = 256 * 1024 * 1024
+_LARGEST_BASELINE_BYTES = 16 * 1024 * 1024
+_RUN_FOLDER = re.compile(r"(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d)(?:-(\d{1,9}))?")
+_MERGE_MARK = b"\n<<<<<<< "
+_Document = TypeVar("_Document", Run, Baseline)
 
 
 def make_run_folder(parent: Path, started: datetime) -> Path:
@@ -103,19 +111,80 @@ def _umask() -> int:
 def load(path: Path) -> Run:
     """Return the run in a document, or in the folder that holds one. Raises StoreError."""
     document = path / DOCUMENT if path.is_dir() else path
+    return _checked(document, _read(document, _LARGEST_DOCUMENT_BYTES, "run"), Run, SCHEMA, "a run document")
+
+
+def newest_run(parent: Path) -> Path:
+    """Return the folder of the run that began last. Raises NothingMeasured where there is none."""
+    found = [
+        (match[1], int(match[2] or 1), document.parent)
+        for document in parent.glob(f"*/{DOCUMENT}")
+        if (match := _RUN_FOLDER.fullmatch(document.parent.name))
+    ]
+    if not found:
+        raise NothingMeasured(f"{parent}: there is no run in it; measure with leakcheck run, or name a run's folder")
+    return max(found)[2]
+
+
+def load_baseline(path: Path) -> Baseline | None:
+    """Return the baseline in a file; None where there is no such file. Raises StoreError for anything else."""
     try:
-        if document.stat().st_size > _LARGEST_DOCUMENT_BYTES:
-            raise StoreError(f"{document}: is larger than any run we write")
-        run = msgspec.json.decode(document.read_bytes(), type=Run)
+        path.stat()
+    except FileNotFoundError:
+        return None
+    except OSError:
+        pass  # reading says why
+    data = _read(path, _LARGEST_BASELINE_BYTES, "baseline")
+    if _MERGE_MARK in b"\n" + data:
+        raise StoreError(f"{path}: a merge left its marks in it; take one side, and run leakcheck baseline update")
+    baseline = _checked(path, data, Baseline, BASELINE_SCHEMA, "a baseline")
+    for entries in baseline.environments.values():
+        for name, entry in entries.items():
+            if min(entry.growth_bytes_per_1000_calls or 0, entry.peak_bytes or 0) < 0:
+                raise StoreError(f"{path}: is not a baseline (a figure of {name} is below 0)")
+    return baseline
+
+
+def save_baseline(baseline: Baseline, path: Path) -> None:
+    """Write the baseline atomically. Raises StoreError, and leaves what was there, where that fails."""
+    data = encode_baseline(baseline)
+    _checked(path, data, Baseline, BASELINE_SCHEMA, "a baseline")  # what could not be read again is never written
+    write_atomically(path, data)
+
+
+def encode_baseline(baseline: Baseline) -> bytes:
+    """Return the file: sorted, a value a line, so that a diff reads; what is not said is left out."""
+    document = msgspec.to_builtins(baseline)
+    document["environments"] = {
+        environment: {
+            name: {field: value for field, value in entry.items() if value not in (None, "")}
+            for name, entry in sorted(entries.items())
+        }
+        for environment, entries in sorted(document["environments"].items())
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
+
+
+def _read(path: Path, largest_bytes: int, what: str) -> bytes:
+    try:
+        if path.stat().st_size > largest_bytes:
+            raise StoreError(f"{path}: is larger than any {what} we write")
+        return path.read_bytes()
     except OSError as error:
-        raise StoreError(f"{document}: cannot be read ({error.strerror})") from error
+        raise StoreError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _checked(path: Path, data: bytes, kind: type[_Document], schema: str, what: str) -> _Document:
+    """Return the document in the data, checked field by field. Raises StoreError."""
+    try:
+        document = msgspec.json.decode(data, type=kind)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise StoreError(f"{document}: is not a run document ({error})") from error
-    if run.schema != SCHEMA:
-        raise StoreError(f"{document}: has the schema {run.schema!r}; this leakcheck reads {SCHEMA}")
-    if _holds_huge_number(msgspec.to_builtins(run)):
-        raise StoreError(f"{document}: is not a run document (it holds a number of more than 64 bits)")
-    return run
+        raise StoreError(f"{path}: is not {what} ({error})") from error
+    if document.schema != schema:
+        raise StoreError(f"{path}: has the schema {document.schema!r}; this leakcheck reads {schema}")
+    if _holds_huge_number(msgspec.to_builtins(document)):
+        raise StoreError(f"{path}: is not {what} (it holds a number of more than 64 bits)")
+    return document
 
 
 def _holds_huge_number(value: object) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 from threading import Event
 
 from leakcheck.analysis.progress import Progress
+from leakcheck.baseline import Accepted
 from leakcheck.config import Settings
 from leakcheck.engine import Surroundings
 from leakcheck.find import surroundings_of
@@ -33,6 +34,8 @@ class Task:
     folder: Path
     stop: Event
     """Set when the run is interrupted."""
+    accepted: Mapping[str, Accepted] | None = None
+    """What the baseline accepts, by the scenario's id; None where the budgets alone count."""
 
     def options_for(self, work: Pass) -> dict[str, OptionValue]:
         """Return the options of a pass: the scenario's own, then `NAME`, then `PASS.NAME`."""

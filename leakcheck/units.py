@@ -29,6 +29,7 @@ _QUANTITY = re.compile(
     re.VERBOSE,
 )
 _GRAMMAR = "NUMBER (B|kB|KiB|MB|MiB|GB|GiB) [/ [N] calls]"
+_CHANGE = re.compile(r"\s*\+?\s*(?P<percent>\d{1,9}(?:\.\d*)?|\.\d+)\s*%\s+and\s+\+?\s*(?P<size>[^+\s].*)")
 
 
 def parse_size(text: str) -> float:
@@ -95,6 +96,39 @@ def format_size_beside(size_bytes: float, other_bytes: float) -> str:
 def format_growth(bytes_per_1000_calls: float) -> str:
     """Return a growth in the grammar that `parse_growth` reads ("64.0 KiB / 1000 calls")."""
     return f"{format_size(bytes_per_1000_calls).replace(',', '')} / {CALLS_PER_RATE} calls"
+
+
+def parse_change(text: str) -> tuple[float, float]:
+    """Return the share and the bytes that `text` ("+5 % and +16 KiB") allows: 0.05 and 16384.
+
+    Both parts are wanted, because a share alone makes nothing of what is small, and a size alone makes
+    too much of what is large. Raises UsageError for anything else.
+    """
+    match = _CHANGE.fullmatch(text)
+    if match is None:
+        raise UsageError(f"{text!r} is not a change; write both parts, as in '+5 % and +16 KiB'")
+    return float(match["percent"]) / 100, parse_size(match["size"])
+
+
+def format_change(share: float, size_bytes: float) -> str:
+    """Return an allowed change in the grammar that `parse_change` reads, without rounding ("+5 % and +16 KiB")."""
+    whole = [unit for unit in _PRINTED_UNITS if size_bytes and size_bytes % _BYTES_PER_UNIT[unit] == 0]
+    unit = whole[-1] if whole else "B"
+    return f"+{_digits(100 * share)} % and +{_digits(size_bytes / _BYTES_PER_UNIT[unit])} {unit}"
+
+
+def _digits(number: float) -> str:
+    return f"{number:.6f}".rstrip("0").rstrip(".")
+
+
+def format_difference(after: float, before: float) -> str:
+    """Return how far `after` lies from `before` ("+3.1 %", "-12 %"); in bytes where `before` is nothing."""
+    if before <= 0:
+        return f"{'+' if after >= before else '-'}{format_size(abs(after - before))}"
+    percent = 100 * (after - before) / before
+    if abs(percent) >= 1000:
+        return f"{after / before:,.0f} times"
+    return f"{percent:+.{0 if abs(percent) >= 100 else 1}f} %"
 
 
 def format_duration(seconds: float) -> str:

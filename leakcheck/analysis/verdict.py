@@ -1,6 +1,6 @@
 """The verdict (what the code does) and the gate (what the team allows)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from leakcheck.analysis.shape import Shape
 from leakcheck.model import Budget, Gate, Growth, Limited, Verdict
@@ -55,7 +55,14 @@ def judge(shape: Shape, growth: Growth, *, bounded: bool) -> Verdict:
 def gate(
     verdict: Verdict, growth: Growth | None, peak_bytes: int | None, budget: Budget, *, has_limit: bool = False
 ) -> tuple[Gate, tuple[str, ...]]:
-    """Return what the budgets say, and the names of those that are broken.
+    """Return what the budgets say together, and the names of those that are broken."""
+    return together(gates(verdict, growth, peak_bytes, budget, has_limit=has_limit))
+
+
+def gates(
+    verdict: Verdict, growth: Growth | None, peak_bytes: int | None, budget: Budget, *, has_limit: bool = False
+) -> dict[str, Gate]:
+    """Return what each budget says, by its name.
 
     Growth is over when its lower bound is above the budget, and within when its upper bound is not.
     Growth that a known limit will end is no growth per 1000 calls: `has_limit` is within. A peak is
@@ -64,6 +71,11 @@ def gate(
     said = {"growth": Gate.WITHIN if has_limit else _gate_growth(verdict, growth, budget.growth_bytes_per_1000_calls)}
     if budget.peak_bytes is not None:
         said["peak"] = _gate_peak(peak_bytes, budget.peak_bytes)
+    return said
+
+
+def together(said: Mapping[str, Gate]) -> tuple[Gate, tuple[str, ...]]:
+    """Return the worst of what was said, and the names of what is over."""
     failures = tuple(name for name, result in said.items() if result is Gate.OVER)
     if failures:
         return Gate.OVER, failures

@@ -6,6 +6,8 @@ from types import FrameType
 
 import typer
 
+from leakcheck.cli import baseline as baseline_verbs
+from leakcheck.cli import check as check_verb
 from leakcheck.cli import compare as compare_verb
 from leakcheck.cli import limit as limit_verb
 from leakcheck.cli import list as list_verb
@@ -17,8 +19,9 @@ from leakcheck.cli.inert import inert_streams
 from leakcheck.errors import ExitCode, LeakcheckError
 
 _EXIT_CODES = """
-Exit codes: 0 within budget · 1 over budget · 2 usage or configuration · 3 a scenario failed or its
-process died · 5 nothing was measured · 6 inconclusive · 130 interrupted.
+Exit codes: 0 within budget · 1 over budget, or worse than the baseline · 2 usage or configuration ·
+3 a scenario failed or its process died · 4 no baseline, or none of this environment · 5 nothing was
+measured · 6 inconclusive · 130 interrupted.
 """
 
 app = typer.Typer(
@@ -31,6 +34,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run")(run_verb.run)
+app.command("check")(check_verb.check)
+app.add_typer(baseline_verbs.app, name="baseline", help="The accepted figures: update, diff, show.")
 app.command("list")(list_verb.list_scenarios)
 app.command("show")(show_verb.show)
 app.command("compare")(compare_verb.compare)

@@ -45,4 +45,6 @@ def _fields_of(group: Any) -> list[inspect.Parameter]:
 
 def _parameter(field: "Field[Any]", hint: Any) -> inspect.Parameter:
     default = inspect.Parameter.empty if field.default is MISSING else field.default
+    if field.default_factory is not MISSING:
+        default = field.default_factory()
     return inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hint)

@@ -8,6 +8,8 @@ import typer
 from leakcheck.cli.groups import flat
 from leakcheck.cli.measuring import Measuring
 from leakcheck.cli.outputs import Outputs
+from leakcheck.cli.report import Reporting
+from leakcheck.cli.telling import measure_and_tell
 from leakcheck.served import Limiter, Server
 
 
@@ -15,6 +17,7 @@ from leakcheck.served import Limiter, Server
 def limit(
     measuring: Measuring,
     outputs: Outputs,
+    reporting: Reporting,
     requests: Annotated[int, typer.Option(metavar="N", min=1, help="Requests to each scenario.")] = 200,
     concurrency: Annotated[int, typer.Option(metavar="N", min=1, help="Requests at a time.")] = 2,
     server: Annotated[
@@ -35,8 +38,6 @@ def limit(
 
       leakcheck limit scenarios/newsletter -k retained --memory 180MiB --requests 1500 -o limit.rows=200
     """
-    from leakcheck import session
-    from leakcheck.cli.progress import watching
     from leakcheck.errors import UsageError
     from leakcheck.explanation import Explain
     from leakcheck.served import Serving
@@ -56,9 +57,5 @@ def limit(
         limiter=limiter,
         timeout_seconds=max(1, int(settings.timeout_seconds)),
     )
-    with watching() as observer:
-        outcome = session.run(replace(request, settings=settings, serving=serving, measure_peak=False), observer)
-    outputs.tell(outcome.run, outcome.folder, allow_inconclusive=settings.allow_inconclusive)
-    if outcome.unsaved is not None:
-        raise outcome.unsaved
-    raise typer.Exit(outcome.exit_code(allow_inconclusive=settings.allow_inconclusive))
+    request = replace(request, settings=settings, serving=serving, measure_peak=False)
+    measure_and_tell(request, outputs, reporting)

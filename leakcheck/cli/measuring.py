@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from leakcheck.cli.options import Expression, Options, Python, Targets, parse_options
+from leakcheck.cli.options import Against, Expression, Options, Python, Targets, parse_options
 from leakcheck.explanation import Explain
 
 if TYPE_CHECKING:
@@ -66,8 +66,11 @@ class Measuring:
         bool | None, typer.Option("--allow-inconclusive", help="End with 0 where nothing can be said.")
     ] = None
 
-    def request(self) -> "Request":
-        """Return what is to be measured. Raises UsageError or ConfigError for what cannot be understood."""
+    def request(self, against: Against | None = None) -> "Request":
+        """Return what is to be measured, and what the baseline's options say.
+
+        Raises UsageError or ConfigError for what cannot be understood.
+        """
         # heavy imports wait until there is something to measure, so that help and mistakes are answered at once
         from leakcheck import session
         from leakcheck.config import Said, resolve
@@ -88,6 +91,8 @@ class Measuring:
                 output=self.output,
                 explain=self.explain,
                 allow_inconclusive=self.allow_inconclusive,
+                baseline=None if against is None else against.baseline,
+                change=None if against is None else against.change,
             )
         )
         return session.Request(

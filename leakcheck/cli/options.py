@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -25,6 +26,21 @@ Options = Annotated[
     list[str] | None,
     typer.Option("-o", metavar="NAME=VALUE", help="An option of the scenario; peak.NAME=VALUE for one pass."),
 ]
+BaselineFile = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="The accepted figures. \\[default: leakcheck-baseline.json beside pyproject]"),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Against:
+    """The options of every verb that compares with the baseline."""
+
+    baseline: BaselineFile = None
+    change: Annotated[
+        str | None,
+        typer.Option(metavar="CHANGE", help="What may change: both parts count. \\[default: +5 % and +16 KiB]"),
+    ] = None
 
 
 def parse_options(texts: Sequence[str] | None) -> dict[str, OptionValue]:

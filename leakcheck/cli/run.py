@@ -1,11 +1,10 @@
 """`leakcheck run`: measure, judge, print, and answer with the exit code."""
 
-import typer
-
 from leakcheck.cli.groups import flat
 from leakcheck.cli.measuring import Measuring
 from leakcheck.cli.outputs import Outputs
 from leakcheck.cli.report import Reporting
+from leakcheck.cli.telling import measure_and_tell
 
 
 @flat
@@ -22,15 +21,4 @@ def run(measuring: Measuring, outputs: Outputs, reporting: Reporting) -> None:
 
       leakcheck run bench.py::parse --python ../service/.venv/bin/python
     """
-    from leakcheck import session
-    from leakcheck.cli.progress import watching
-
-    request = measuring.request()
-    with watching() as observer:
-        outcome = session.run(request, observer)
-    page = reporting.write(outcome.run, outcome.folder) if outcome.unsaved is None else None
-    forgiving = request.settings.allow_inconclusive
-    outputs.tell(outcome.run, outcome.folder, page, allow_inconclusive=forgiving)
-    if outcome.unsaved is not None:
-        raise outcome.unsaved
-    raise typer.Exit(outcome.exit_code(allow_inconclusive=forgiving))
+    measure_and_tell(measuring.request(), outputs, reporting)

@@ -7,10 +7,10 @@ step and cuts a message at 4096 characters; so the worst come first, and the las
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from leakcheck.model import Gate, Result, Run
+from leakcheck.model import Gate, Run
 from leakcheck.reporters.locations import Location, Workspace, locate
 from leakcheck.reporters.plain import plain
-from leakcheck.reporters.told import change_words, cut, headline, run_sentences, story, worst_first
+from leakcheck.reporters.told import cut, headline, run_sentences, story, worst_first
 
 MOST_OF_A_KIND = 10
 _MOST_CHARACTERS = 4000
@@ -46,18 +46,8 @@ def _all(run: Run, workspace: Workspace) -> Iterator[_Annotation]:
         if (kind := _KINDS.get(result.gate)) is not None:
             message = "\n".join(story(result))
             yield _Annotation(kind=kind, title=headline(result), message=message, location=locate(result, workspace))
-    for result in run.results:
-        yield from _improved(result, workspace)
     for sentence in run_sentences(run):
         yield _Annotation(kind="notice", title="something can be tidied up", message=sentence)
-
-
-def _improved(result: Result, workspace: Workspace) -> Iterator[_Annotation]:
-    better = [change_words(change) for change in result.changes if change.better]
-    if better and result.gate is Gate.WITHIN:
-        message = f"{plain(result.id)}: {', '.join(better)} than the baseline accepts: it can be tightened."
-        title = f"{plain(result.id)} is better than its baseline"
-        yield _Annotation(kind="notice", title=title, message=message, location=locate(result, workspace))
 
 
 def _summed_up(kind: str, rest: Sequence[_Annotation]) -> _Annotation:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from leakcheck.model import Gate, Growth, Meter, Result, Trouble, Verdict
+from leakcheck.reporters.changes import change_sentences
 from leakcheck.reporters.plain import plain
 from leakcheck.units import format_growth, format_size, format_size_beside
 
@@ -33,14 +34,17 @@ def sentences(result: Result) -> Iterator[str]:
             f"calls, and the budget of {format_size(budget)} lies in between; raise --time, or the budget."
         )
     yield from _peak(result, name)
+    yield from change_sentences(result)
 
 
 def _peak(result: Result, name: str) -> Iterator[str]:
     allowed = result.budget.peak_bytes
-    if result.peak_bytes is not None and allowed is not None and "peak" in result.failures:
+    # a peak may also fail beside the baseline alone: that has a sentence of its own
+    peak, failed = result.peak_bytes, "peak" in result.failures
+    if failed and peak is not None and allowed is not None and peak > allowed:
         yield (
-            f"{name}: one call peaks at {format_size_beside(result.peak_bytes, allowed)}; "
-            f"the budget is {format_size_beside(allowed, result.peak_bytes)}."
+            f"{name}: one call peaks at {format_size_beside(peak, allowed)}; "
+            f"the budget is {format_size_beside(allowed, peak)}."
         )
     if result.peak_trouble is not None and result.peak_trouble.kind != "missing":
         yield f"{name}: the peak pass failed, and the growth verdict stands: {_trouble(result.peak_trouble)}"

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from leakcheck.model import Environment, Gate, Growth, Latency, Result, Run, Verdict
 from leakcheck.reporters.causes import causes, notes, unseen_words
+from leakcheck.reporters.changes import is_excused, run_sentences
 from leakcheck.reporters.plain import plain
 from leakcheck.reporters.resources import resource_sentences
 from leakcheck.reporters.sentences import missing_meters, peak_left_out, sentences
@@ -43,7 +44,7 @@ def render_run(
     The summary ends with the report's page, or else with the run document in its folder.
     """
     if run.environment is not None:
-        yield Text(environment_words(run.environment), style="dim")
+        yield Text(environment_words(run.environment, run.baseline), style="dim")
         yield Text()
     if run.results:
         yield Padding(_table(run.results, columns), (0, 0, 0, 2 if columns >= _ROOM_FOR_ALL else 0))
@@ -66,7 +67,7 @@ def render_run(
     for line in dict.fromkeys(filter(None, map(missing_meters, run.results))):
         told = True
         yield Text(line)
-    for line in map(unseen_words, run.known_unseen):
+    for line in (*map(unseen_words, run.known_unseen), *run_sentences(run)):
         told = True
         yield Text(line)
     if told:
@@ -74,7 +75,7 @@ def render_run(
     yield Text(_summary(run, page if page is not None or folder is None else folder / "run.json"))
 
 
-def environment_words(environment: Environment) -> str:
+def environment_words(environment: Environment, baseline: str | None = None) -> str:
     """Return where it was measured (`CPython 3.11.7 · glibc 2.36 · commit 5aaf40e01`)."""
     parts = [
         f"{environment.implementation.replace('cpython', 'CPython')} {environment.python}",
@@ -83,6 +84,7 @@ def environment_words(environment: Environment) -> str:
         f"commit {environment.git_commit[:9]}{' with changes' if environment.git_dirty else ''}"
         if environment.git_commit
         else "",
+        f"compared with {baseline}" if baseline is not None else "",
     ]
     return plain(" · ".join(part for part in parts if part))
 
@@ -123,9 +125,15 @@ def growth_words(growth: Growth | None) -> str:
 
 
 def gate_words(result: Result) -> str:
-    """Return the gate's answer, and the budgets that are broken, or that a known leak would break."""
-    forgiven = result.gate is Gate.WITHIN and any(leak.expired is None for leak in result.known)
-    return plain(f"{result.gate}  {'known leak' if forgiven else ', '.join(result.failures)}".rstrip())
+    """Return the gate's answer, and the budgets that are broken, or why a broken one does not fail."""
+    words = list(result.failures)
+    if result.gate is Gate.WITHIN and any(leak.expired is None for leak in result.known):
+        words.append("known leak")
+    elif result.gate is Gate.WITHIN and is_excused(result):
+        words.append("accepted")
+    if result.is_new:
+        words.append("NEW")
+    return plain(f"{result.gate}  {', '.join(words)}".rstrip())
 
 
 def _latency(latency: Latency | None) -> str:
@@ -155,7 +163,8 @@ def _details(result: Result) -> Iterator[RenderableType]:
 
 def _summary(run: Run, file: Path | None) -> str:
     within = sum(result.gate is Gate.WITHIN for result in run.results)
-    parts = [f"{within} of {len(run.results)} within budget", format_duration(run.duration_seconds)]
+    what = "budget" if run.baseline is None else "budget and baseline"
+    parts = [f"{within} of {len(run.results)} within {what}", format_duration(run.duration_seconds)]
     if not run.finished:
         parts.append("not finished")
     if file is not None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from leakcheck.baseline import Change
 from leakcheck.model import Gate, Result, Run
+from leakcheck.reporters import changes
 from leakcheck.reporters.causes import Row, causes, notes, unseen_words
 from leakcheck.reporters.plain import plain
 from leakcheck.reporters.resources import resource_sentences
@@ -64,7 +65,8 @@ def story(result: Result) -> list[str]:
 
 def run_sentences(run: Run) -> list[str]:
     """Return what concerns the run and no single result of it."""
-    return [plain(sentence) for sentence in map(unseen_words, run.known_unseen)]
+    said = [*map(unseen_words, run.known_unseen), *changes.run_sentences(run)]
+    return [plain(sentence) for sentence in said]
 
 
 def aligned(rows: Sequence[Row]) -> list[str]:

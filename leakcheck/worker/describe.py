@@ -4,6 +4,7 @@ import inspect
 import os
 import platform
 import sys
+import sysconfig
 from importlib import metadata
 from typing import Any
 
@@ -72,7 +73,19 @@ def _environment() -> dict[str, Any]:
         "implementation": sys.implementation.name,
         "executable": sys.executable,
         "platform": f"{sys.platform}-{platform.machine()}",
-        "allocator": os.environ.get("PYTHONMALLOC") or "pymalloc",
+        "allocator": _allocator(os.environ.get("PYTHONMALLOC", "")),
         "libc": " ".join(platform.libc_ver()).strip(),
         "packages": dict(sorted((name, version) for name, version in packages if name)),
     }
+
+
+def _allocator(said: str) -> str:
+    """Return what hands out this interpreter's memory: under different ones the same object has different sizes."""
+    built = "mimalloc" if sysconfig.get_config_var("Py_GIL_DISABLED") else "pymalloc"
+    if not sysconfig.get_config_var("WITH_PYMALLOC"):
+        built = "malloc"
+    debug = f"{built}_debug"
+    if said in ("", "default"):
+        is_debug = hasattr(sys, "gettotalrefcount") or (not said and sys.flags.dev_mode)
+        return debug if is_debug else built
+    return debug if said == "debug" else said

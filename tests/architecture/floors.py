@@ -54,6 +54,7 @@ EDGES = frozenset(
         "store",
         "config",
         "discover",
+        "repository",
         "select",
         "reporters",
         "revisions",
@@ -61,7 +62,7 @@ EDGES = frozenset(
         "traffic",
     }
 )
-ROAD = frozenset({"session", "compare", "limit", "measure", "explain", "task", "find"})
+ROAD = frozenset({"session", "compare", "limit", "measure", "explain", "against", "update", "task", "find"})
 DOORS = frozenset({"__main__", "cli", "pytest_plugin", "django"})
 
 FLOORS = (

@@ -116,6 +116,18 @@ class Leakcheck:
             )
         )
 
+    def check(self, *arguments: str, environment: Mapping[str, str] | None = None) -> Ran:
+        """Run `leakcheck check …` to its end, with the peak and without an explanation."""
+        self._json.unlink(missing_ok=True)
+        said = ("--explain=never", f"--output={self.output}", f"--json={self._json}")
+        return self.finish(self.start("check", *said, *arguments, environment=environment))
+
+    def baseline(self, verb: str, *arguments: str, environment: Mapping[str, str] | None = None) -> Ran:
+        """Run `leakcheck baseline VERB …` to its end; the documents are those of all runs so far."""
+        self._json.unlink(missing_ok=True)
+        said = {"update": ["--explain=never", f"--output={self.output}"], "diff": [f"--output={self.output}"]}
+        return self.finish(self.start("baseline", verb, *said.get(verb, ()), *arguments, environment=environment))
+
     def close(self) -> None:
         """End the commands that a failing test did not wait for."""
         for process in self._started:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from leakcheck.baseline import Allowance
 from leakcheck.config import DEFAULT_GROWTH_BUDGET, Said, Settings, resolve
 from leakcheck.errors import ConfigError, UsageError
 from leakcheck.explanation import Explain, KnownEntry
@@ -75,12 +76,15 @@ def test_every_setting_can_be_said_in_the_environment(settings: Resolve) -> None
             "LEAKCHECK_OUTPUT": "elsewhere",
             "LEAKCHECK_ALLOW_INCONCLUSIVE": "true",
             "LEAKCHECK_PEAK": "5 MiB",
+            "LEAKCHECK_BASELINE": "accepted.json",
+            "LEAKCHECK_CHANGE": "+10 % and +1 MiB",
             "PYTHONPATH": "is not ours",
         }
     )
     assert (said.calls, said.timeout_seconds, said.memory_limit_bytes) == (500, 2.5, 1024**3)
     assert (said.python, said.output, said.allow_inconclusive) == ("/opt/python", Path("elsewhere"), True)
     assert said.budget(NAIVE).peak_bytes == 5 * 1024**2
+    assert (said.baseline, said.change) == (Path("accepted.json"), Allowance(share=0.1, bytes=1024**2))
 
 
 def test_the_nearest_pyproject_above_is_read(tmp_path: Path) -> None:
@@ -190,6 +194,7 @@ def test_a_variable_of_the_wrong_type_is_refused(settings: Resolve, environment:
         Said(growth="64 Kib"),
         Said(peak="1 MiB / 2 calls"),
         Said(max_memory="much"),
+        Said(change="+5 %"),
         Said(calls=0),
         Said(calls=-1),
         Said(time=0.0),
@@ -244,3 +249,25 @@ def test_explaining_can_be_left_out_by_any_layer(settings: Resolve) -> None:
     assert settings('explain = "always"').explain is Explain.ALWAYS
     assert settings('explain = "always"', {"LEAKCHECK_EXPLAIN": "never"}).explain is Explain.NEVER
     assert settings("", {"LEAKCHECK_EXPLAIN": "never"}, Said(explain=Explain.AUTO)).explain is Explain.AUTO
+
+
+def test_the_baseline_lies_beside_pyproject_and_a_flags_word_is_meant_from_here(
+    settings: Resolve, tmp_path: Path
+) -> None:
+    assert settings().baseline == Path("leakcheck-baseline.json")
+    assert settings("").baseline == tmp_path / "leakcheck-baseline.json"
+    assert settings('baseline = "ci/accepted.json"').baseline == tmp_path / "ci" / "accepted.json"
+    assert settings(None, {}, Said(baseline="mine.json")).baseline == Path("mine.json")
+
+
+def test_a_baseline_below_here_is_named_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pyproject.toml").write_text("")
+    monkeypatch.chdir(tmp_path)
+    assert resolve(Said(), environment={}).baseline == Path("leakcheck-baseline.json")
+
+
+def test_a_change_has_a_default_of_both_parts(settings: Resolve) -> None:
+    assert settings().change == Allowance(share=0.05, bytes=16 * 1024)
+    assert settings('change = "+1 % and +1 KiB"').change == Allowance(share=0.01, bytes=1024)
+    with pytest.raises(ConfigError, match=r"pyproject\.toml.*write both parts"):
+        settings('change = "+1 %"')

@@ -17,7 +17,7 @@ from leakcheck.reporters.html.flames import Flames, difference_of
 from leakcheck.reporters.html.page import as_data
 from leakcheck.reporters.plain import plain
 from leakcheck.store import encode
-from leakcheck.units import format_duration, format_size
+from leakcheck.units import format_difference, format_duration, format_size
 from tests.unit.pages import Page, page_of
 from tests.unit.runs import BROKEN, CLEAN, LEAK, MIB, NAIVE, growth, run_of
 from tests.unit.shown import ITERATOR, NAIVE_SHOWN, RETAINED, SHOWN, readings, tree, with_text
@@ -134,6 +134,8 @@ def derived(run: Run) -> Iterator[str]:
             yield format_size(max(growth.high - growth.bytes_per_1000_calls, growth.bytes_per_1000_calls - growth.low))
         if (holder := result.bounded_by) is not None:
             yield from (format_size(holder.limit * holder.bytes_per_entry), f"{holder.calls_until_full:,.0f}")
+        for change in result.changes:
+            yield from _FIGURE.findall(format_difference(change.after, change.before))
         heap = result.readings.heap_bytes
         yield from map(format_size, heap)
         yield format_size(result.growth_stacks.total_bytes)

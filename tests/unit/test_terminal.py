@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from leakcheck.analysis.comparison import compared
+from leakcheck.baseline import Accepted, Allowance
 from leakcheck.explanation import KnownEntry, KnownLeak, Link, RetentionPath, SiteMeter
-from leakcheck.model import Environment, Gate, Growth, Run, Trouble
+from leakcheck.model import Environment, Gate, Growth, Result, Run, Trouble
 from leakcheck.reporters.terminal import gate_words, growth_words, render_run
 from tests.unit.causes import SENT, SENT_PATH, SITE
 from tests.unit.runs import BOUNDED, BROKEN, CLEAN, ENVIRONMENT, LEAK, MIB, NAIVE, UNSURE, growth, run_of
@@ -65,6 +67,38 @@ CHAINED = replace(
     explained_fraction=None,
     explain_notes=("tracing with memray ended early: the process ended",),
 )
+ALLOWED = Allowance(share=0.05, bytes=16 * 1024)
+
+
+def accepted(result: Result, growth_bytes: int | None, peak_bytes: int | None, reason: str = "") -> Result:
+    """Return a result beside what was accepted of it."""
+    entry = Accepted(
+        verdict=result.verdict,
+        target=result.target,
+        growth_bytes_per_1000_calls=growth_bytes,
+        peak_bytes=peak_bytes,
+        reason=reason,
+    )
+    return compared(result, entry, ALLOWED)
+
+
+CHECKED = replace(
+    run_of(
+        accepted(NAIVE, 0, int(93.1 * MIB), "ticket 7"),
+        accepted(CLEAN, 0, int(4.7 * MIB)),
+        accepted(LEAK, 120 * MIB, int(93.4 * MIB), "ticket 12"),
+        accepted(replace(LEAK, variant="a_little_more"), 140 * MIB, int(93.4 * MIB), "ticket 12"),
+        accepted(replace(LEAK, variant="unsure", growth=growth(150 * MIB, 5 * MIB)), 144 * MIB, None),
+        accepted(replace(CLEAN, variant="mended"), 144 * MIB, int(93.4 * MIB)),
+        accepted(replace(LEAK, variant="late", growth=growth(70_000), peak_bytes=9_000), 60_000, 9_000),
+        accepted(replace(CLEAN, variant="dearer"), 0, 4 * MIB),
+        compared(replace(CLEAN, variant="added"), None, ALLOWED),
+        compared(replace(LEAK, variant="added_too"), None, ALLOWED),
+        BROKEN,
+    ),
+    baseline="leakcheck-baseline.json",
+    baseline_gone=("newsletter[values]", "parser_of_old"),
+)
 UNSEEN = KnownEntry(match="*OUTBOX*", scenario="newsletter[outbox]", reason="ticket 7")
 RUNS = {
     "every_verdict": (run_of(NAIVE, CLEAN, LEAK, BOUNDED, UNSURE, BROKEN), Path("reports/2026-11-24T10-12-07")),
@@ -75,6 +109,7 @@ RUNS = {
         replace(run_of(EXPLAINED, FORGIVEN, CHAINED), known_unseen=(UNSEEN,)),
         Path("reports/2026-11-24T10-12-07"),
     ),
+    "checked": (CHECKED, Path("reports/2026-11-24T10-12-07")),
     "without_memray": (run_of(replace(CLEAN, peak_bytes=None, peak_trouble=MISSING)), None),
 }
 
@@ -136,8 +171,27 @@ SHOWN = "[bold]x[/bold]\\x1b[31m\\u202e"
         run_of(CLEAN, environment=replace(ENVIRONMENT, libc=HOSTILE)),
         run_of(CLEAN, environment=replace(ENVIRONMENT, python=HOSTILE)),
         run_of(CLEAN, environment=replace(ENVIRONMENT, allocator=HOSTILE)),
+        replace(run_of(CLEAN), baseline=HOSTILE),
+        replace(run_of(CLEAN), baseline="b", baseline_gone=(HOSTILE,)),
+        run_of(accepted(LEAK, 144 * MIB, None, HOSTILE)),
+        replace(run_of(replace(CLEAN, is_new=True, target=HOSTILE)), baseline="b"),
+        run_of(replace(LEAK, changes=tuple(replace(one, allowed=HOSTILE) for one in accepted(LEAK, 1, None).changes))),
     ],
-    ids=["scenario", "variant", "failures", "message", "details", "libc", "python", "allocator"],
+    ids=[
+        "scenario",
+        "variant",
+        "failures",
+        "message",
+        "details",
+        "libc",
+        "python",
+        "allocator",
+        "baseline",
+        "gone",
+        "reason",
+        "target",
+        "allowed",
+    ],
 )
 def test_text_of_others_is_shown_as_text_on_a_terminal_with_colours(run: Run) -> None:
     shown = page(run, width=400, colour=True)

@@ -8,10 +8,13 @@ from hypothesis import strategies as st
 
 from leakcheck.errors import UsageError
 from leakcheck.units import (
+    format_change,
+    format_difference,
     format_duration,
     format_growth,
     format_size,
     format_size_beside,
+    parse_change,
     parse_growth,
     parse_size,
 )
@@ -194,3 +197,70 @@ def test_two_sizes_that_rounding_would_make_equal_are_shown_in_bytes() -> None:
 )
 def test_a_duration_is_printed_in_its_own_unit(seconds: float, printed: str) -> None:
     assert format_duration(seconds) == printed
+
+
+@given(
+    hundredths=st.integers(0, 10**6),
+    number=st.integers(0, 10**5),
+    unit=st.sampled_from(sorted(UNITS)),
+    space=SPACES,
+    plus=st.sampled_from(["", "+"]),
+)
+def test_a_change_has_a_share_and_a_size_and_what_is_printed_is_read_again(
+    hundredths: int, number: int, unit: str, space: str, plus: str
+) -> None:
+    percent = f"{hundredths / 100:.2f}"
+    share, size_bytes = parse_change(f"{plus}{percent}{space}% and {plus}{number}{space}{unit}")
+    assert share == pytest.approx(hundredths / 10_000)
+    assert size_bytes == number * UNITS[unit]
+    assert parse_change(format_change(share, size_bytes)) == (share, size_bytes)
+
+
+@pytest.mark.parametrize(
+    ("text", "printed"),
+    [
+        ("+5 % and +16 KiB", "+5 % and +16 KiB"),
+        ("5% and 16KiB", "+5 % and +16 KiB"),
+        ("+2.5 % and +1000 B", "+2.5 % and +1000 B"),
+        ("+0 % and +1.5 B", "+0 % and +1.5 B"),
+        ("+100 % and +0 GiB", "+100 % and +0 B"),
+        ("+1 % and +2048 MiB", "+1 % and +2 GiB"),
+    ],
+)
+def test_a_change_is_printed_without_rounding(text: str, printed: str) -> None:
+    assert format_change(*parse_change(text)) == printed
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "+5 %", "+16 KiB", "5 and 16 KiB", "-5 % and -16 KiB", "+5 % and -1 B", "+5 % or +1 B", "+5 %and +1 B", "nan"],
+)
+def test_a_change_of_one_part_alone_or_downwards_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(UsageError, match=r"\+5 % and \+16 KiB|is not a size"):
+        parse_change(text)
+
+
+@given(st.text(max_size=30))
+def test_no_text_gets_anything_but_a_change_or_a_usage_error(text: str) -> None:
+    for said in (text, f"+5 % and +{text}", f"+{text} % and +1 B"):
+        try:
+            assert all(part >= 0 and math.isfinite(part) for part in parse_change(said))
+        except UsageError:
+            pass
+
+
+@pytest.mark.parametrize(
+    ("after", "before", "printed"),
+    [
+        (103.1, 100.0, "+3.1 %"),
+        (88.0, 100.0, "-12.0 %"),
+        (250.0, 100.0, "+150 %"),
+        (2000.0, 100.0, "20 times"),
+        (0.0, 100.0, "-100 %"),
+        (16 * 1024.0, 0.0, "+16.0 KiB"),
+    ],
+)
+def test_a_difference_is_a_share_of_what_was_and_a_size_where_nothing_was(
+    after: float, before: float, printed: str
+) -> None:
+    assert format_difference(after, before) == printed

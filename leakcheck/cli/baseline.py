@@ -1,0 +1,207 @@
+"""`leakcheck baseline`: accept figures, look at them, and hold a saved run to them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from leakcheck.cli.groups import flat
+from leakcheck.cli.measuring import Measuring
+from leakcheck.cli.options import Against, BaselineFile, Targets
+
+if TYPE_CHECKING:
+    from leakcheck.baseline import Accepted
+    from leakcheck.config import Settings
+    from leakcheck.model import Run
+    from leakcheck.session import Request
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Updating(Measuring):
+    """What is measured for an update: nothing, where a saved run is taken."""
+
+    targets: Targets = field(default_factory=list)
+
+
+@app.command("update")
+@flat
+def update(
+    measuring: Updating,
+    against: Against,
+    reason: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Why this is accepted; it is kept in the file.")
+    ] = None,
+    from_run: Annotated[
+        Path | None, typer.Option("--from", metavar="RUN", help="Accept a saved run, and measure nothing.")
+    ] = None,
+    allow_dirty: Annotated[
+        bool, typer.Option("--allow-dirty", help="Accept also what was measured with uncommitted changes.")
+    ] = False,
+) -> None:
+    """Measure, and write the figures down as accepted: for this Python, platform and allocator.
+
+    Only what is the same in each run is kept: the verdict, the growth and the peak. What failed or is inconclusive
+    is not accepted, and what -k leaves out stays as it is. Scenarios that the targets no longer hold are removed.
+
+    [bold]Examples[/bold]
+
+      leakcheck baseline update scenarios
+
+      leakcheck baseline update scenarios -k retained --reason "ticket 12: kept until the audit log moves"
+
+      leakcheck baseline update --from reports/2026-11-24T10-12-07
+    """
+    from leakcheck import store
+    from leakcheck.errors import UsageError
+    from leakcheck.update import refuse_dirty_run, refuse_dirty_tree
+
+    request = measuring.request(against)
+    store.load_baseline(request.settings.baseline)  # one that is broken is better said before anything is measured
+    if from_run is not None:
+        saved = store.load(from_run)
+        if not allow_dirty:
+            refuse_dirty_run(saved, from_run)
+        _accept_saved(request, saved, reason)
+    if not measuring.targets:
+        raise UsageError("name what to measure, as in leakcheck baseline update scenarios, or a run with --from")
+    if not allow_dirty:
+        refuse_dirty_tree(request.settings)
+    _accept_measured(request, reason)
+
+
+def _accept_saved(request: "Request", saved: "Run", reason: str | None) -> None:
+    from leakcheck.update import picked
+
+    _accept(request.settings, picked(saved, request.settings, request.targets, request.matches), reason)
+
+
+def _accept_measured(request: "Request", reason: str | None) -> None:
+    from leakcheck import session, store
+    from leakcheck.against import gone
+    from leakcheck.cli.outputs import Outputs
+    from leakcheck.cli.progress import watching
+    from leakcheck.errors import ExitCode
+
+    with watching() as observer:
+        outcome = session.run(request, observer)
+    Outputs().tell(outcome.run, outcome.folder)
+    if outcome.interrupted:
+        raise typer.Exit(ExitCode.INTERRUPTED)
+    removed: Sequence[str] = ()
+    baseline = store.load_baseline(request.settings.baseline)
+    if baseline is not None and outcome.found is not None and outcome.run.environment is not None:
+        entries = baseline.environments.get(outcome.run.environment.key, {})
+        folder = request.settings.baseline.parent
+        removed = gone(entries, outcome.found, folder=folder, targets=request.targets, matches=request.matches)
+    _accept(request.settings, outcome.run, reason, removed)
+
+
+def _accept(settings: "Settings", run: "Run", reason: str | None, removed: Sequence[str] = ()) -> None:
+    """Write what is accepted, say what changed, and end with the code for what is not accepted."""
+    from rich.text import Text
+
+    from leakcheck import store
+    from leakcheck.cli.console import make_console
+    from leakcheck.reporters.accepted import acceptance_sentences, render_steps
+    from leakcheck.reporters.plain import plain
+    from leakcheck.update import updated, write
+
+    # read again: while this measured, another update may have written
+    update = updated(store.load_baseline(settings.baseline), run, settings, gone=removed, reason=reason)
+    write(update, settings)
+    console, measured = make_console(), {result.id: result for result in run.results}
+    for part in render_steps(update.steps):
+        console.print(part)
+    for step in update.steps:
+        if step.after is not None:
+            for line in acceptance_sentences(measured[step.scenario], step.after):
+                console.print(Text(line))
+    for one in update.refused:
+        console.print(Text(plain(f"{one.id}: not accepted, because it is {_why(one.gate)}."), style="bold"))
+    written = "written; commit it" if update.changes_anything else "not changed"
+    console.print(Text(plain(f"{settings.baseline}: {written}.")))
+    raise typer.Exit(update.exit_code(allow_inconclusive=settings.allow_inconclusive))
+
+
+def _why(gate: str) -> str:
+    return "an error" if gate == "error" else "inconclusive"
+
+
+@app.command("diff")
+@flat
+def diff(
+    against: Against,
+    run: Annotated[
+        Path | None, typer.Argument(metavar="RUN", help="A run's folder, or its run.json. \\[default: the newest]")
+    ] = None,
+    output: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Where the runs' folders are. \\[default: reports]")
+    ] = None,
+    allow_inconclusive: Annotated[
+        bool | None, typer.Option("--allow-inconclusive", help="End with 0 where nothing can be said.")
+    ] = None,
+) -> None:
+    """Hold a saved run to the baseline, measure nothing, and end as leakcheck check would.
+
+    [bold]Examples[/bold]
+
+      leakcheck baseline diff
+
+      leakcheck baseline diff reports/2026-11-24T10-12-07 --change "+1 % and +1 KiB"
+    """
+    from datetime import date
+
+    from rich.text import Text
+
+    from leakcheck import store
+    from leakcheck.against import compared_run, load_against
+    from leakcheck.cli.console import make_console
+    from leakcheck.config import Said, resolve
+    from leakcheck.errors import ExitCode
+    from leakcheck.reporters.accepted import render_comparison
+    from leakcheck.reporters.changes import run_sentences
+    from leakcheck.reporters.sentences import sentences
+    from leakcheck.session import exit_code
+
+    settings = resolve(
+        Said(baseline=against.baseline, change=against.change, output=output, allow_inconclusive=allow_inconclusive)
+    )
+    held_to = load_against(settings)
+    saved = store.load(run or store.newest_run(settings.output))
+    compared = compared_run(saved, held_to, settings, date.today())
+    entries: dict[str, Accepted] = {}
+    if compared.environment is not None:
+        entries = {**held_to.entries(compared.environment)}
+    console = make_console()
+    for part in render_comparison(compared.results, entries):
+        console.print(part)
+    for line in (*(line for result in compared.results for line in sentences(result)), *run_sentences(compared)):
+        console.print(Text(line))
+    code = exit_code(compared.results, allow_inconclusive=settings.allow_inconclusive)
+    if not saved.finished:
+        console.print(Text("This run was not finished, so it can be red, and not green."))
+        code = ExitCode.INTERRUPTED if code == ExitCode.WITHIN else code
+    raise typer.Exit(code)
+
+
+@app.command("show")
+def show(baseline: BaselineFile = None) -> None:
+    """Print what is accepted, environment by environment.
+
+    [bold]Example[/bold]
+
+      leakcheck baseline show
+    """
+    from leakcheck.against import load_against
+    from leakcheck.cli.console import make_console
+    from leakcheck.config import Said, resolve
+    from leakcheck.reporters.accepted import render_baseline
+
+    settings = resolve(Said(baseline=baseline))
+    console = make_console()
+    for part in render_baseline(load_against(settings).baseline):
+        console.print(part)

@@ -1,0 +1,25 @@
+"""The end of every verb that measures: watch, save, report, tell, and answer with the exit code."""
+
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from leakcheck.cli.outputs import Outputs
+    from leakcheck.cli.report import Reporting
+    from leakcheck.session import Request
+
+
+def measure_and_tell(request: "Request", outputs: "Outputs", reporting: "Reporting") -> NoReturn:
+    """Measure what is requested, and tell it wherever it is wanted. Raises Exit with the code, or LeakcheckError."""
+    from leakcheck import session
+    from leakcheck.cli.progress import watching
+
+    with watching() as observer:
+        outcome = session.run(request, observer)
+    page = reporting.write(outcome.run, outcome.folder) if outcome.unsaved is None else None
+    forgiving = request.settings.allow_inconclusive
+    outputs.tell(outcome.run, outcome.folder, page, allow_inconclusive=forgiving)
+    if outcome.unsaved is not None:
+        raise outcome.unsaved
+    raise typer.Exit(outcome.exit_code(allow_inconclusive=forgiving))
