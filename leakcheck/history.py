@@ -135,7 +135,7 @@ def _refreshed(connection: sqlite3.Connection, document: Path, read: Read) -> st
         records = list(records_of(read(document), path))
     except StoreError as error:
         sentence = str(error)
-    except ValueError as error:
+    except (ValueError, OverflowError, OSError) as error:
         sentence = f"{document}: is not a run of a known time ({error})"
     connection.execute("DELETE FROM records WHERE document = ?", (path,))
     connection.execute(

@@ -69,6 +69,28 @@ def write_atomically(path: Path, data: bytes) -> None:
         ) from error
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder for what is written, where there is none. Raises StoreError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{folder}: cannot be made ({error.strerror}); choose another with --output") from error
+
+
+def capture_path(folder: Path, capture: str) -> Path:
+    """Return where a run's capture lies. Raises StoreError where the document names a file outside its own folder."""
+    try:
+        root, path = folder.resolve(), (folder / capture).resolve()
+        inside = path.is_relative_to(root)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise StoreError(f"{folder}: its document names a capture that cannot be ({error})") from error
+    if not inside:
+        raise StoreError(f"{folder}: its document names a capture that is not in its folder: {capture!r}")
+    if not path.is_file():
+        raise StoreError(f"{folder / capture}: there is no such capture; it stays beside the document that it is of")
+    return path
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)

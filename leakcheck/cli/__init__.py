@@ -6,7 +6,10 @@ from types import FrameType
 
 import typer
 
+from leakcheck.cli import export as export_verb
+from leakcheck.cli import history as history_verb
 from leakcheck.cli import list as list_verb
+from leakcheck.cli import plot as plot_verb
 from leakcheck.cli import run as run_verb
 from leakcheck.cli import schema as schema_verb
 from leakcheck.cli import show as show_verb
@@ -29,6 +32,9 @@ app = typer.Typer(
 app.command("run")(run_verb.run)
 app.command("list")(list_verb.list_scenarios)
 app.command("show")(show_verb.show)
+app.command("plot")(plot_verb.plot)
+app.command("export")(export_verb.export)
+app.command("history")(history_verb.history)
 app.command("schema")(schema_verb.schema)
 
 

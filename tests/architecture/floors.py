@@ -35,6 +35,7 @@ WORDS = frozenset(
         "limited",
         "model",
         "plan",
+        "record",
         "scenario",
         "units",
         "verdicts",
@@ -42,7 +43,7 @@ WORDS = frozenset(
 )
 THOUGHT = frozenset({"analysis"})
 WORKER = frozenset({"worker"})
-EDGES = frozenset({"engine", "inbox", "lending", "store", "config", "discover", "select", "reporters"})
+EDGES = frozenset({"engine", "inbox", "lending", "store", "config", "discover", "select", "reporters", "history"})
 ROAD = frozenset({"session", "measure", "explain", "task", "find"})
 DOORS = frozenset({"__main__", "cli", "pytest_plugin", "django"})
 
@@ -63,6 +64,15 @@ EXCEPTIONS: Mapping[str, frozenset[str]] = {
     # the passes that trace
     "leakcheck.worker.peak": frozenset({"memray"}),
     "leakcheck.worker.lent": frozenset({"memray", "memray.reporters.module_tools"}),
+    # pictures; never pyplot, which keeps figures and a back end for the whole process
+    "leakcheck.reporters.plots": frozenset({"matplotlib.figure"}),
+    "leakcheck.reporters.plots.canvas": frozenset(
+        {"matplotlib", "matplotlib.axes", "matplotlib.figure", "matplotlib.ticker"}
+    ),
+    "leakcheck.reporters.plots.growth": frozenset({"matplotlib.axes"}),
+    "leakcheck.reporters.plots.history": frozenset({"matplotlib.axes"}),
+    "leakcheck.reporters.plots.pair": frozenset({"matplotlib.axes"}),
+    "leakcheck.reporters.plots.peak": frozenset({"matplotlib.axes"}),
     # the worker's package alone, to find the path that it is started by; and what takes its answers apart
     "leakcheck.engine": frozenset({"leakcheck.worker", "leakcheck.inbox"}),
 }

@@ -2,7 +2,9 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from typing import Any
 
 from leakcheck.explanation import ResourceKind
 from leakcheck.model import Result, Run
@@ -37,51 +39,66 @@ def _cell(cell: Cell) -> str:
     return f"'{text}" if text.lstrip().startswith(_STARTS_A_FORMULA) else text
 
 
-_COLUMNS: dict[str, Callable[[Run, Result], Cell]] = {
-    "scenario": lambda run, one: one.scenario,
-    "variant": lambda run, one: one.variant,
-    "target": lambda run, one: one.target,
-    "verdict": lambda run, one: one.verdict.value if one.growth else None,
-    "gate": lambda run, one: one.gate.value,
-    "failures": lambda run, one: ", ".join(one.failures),
-    "growth (bytes / 1000 calls)": lambda run, one: one.growth and one.growth.bytes_per_1000_calls,
-    "growth, lower bound (bytes / 1000 calls)": lambda run, one: one.growth and one.growth.low,
-    "growth, upper bound (bytes / 1000 calls)": lambda run, one: one.growth and one.growth.high,
-    "growth budget (bytes / 1000 calls)": lambda run, one: one.budget.growth_bytes_per_1000_calls,
-    "meter": lambda run, one: one.growth and one.growth.meter.value,
-    "heap (bytes / 1000 calls)": lambda run, one: one.growth and one.growth.heap_bytes_per_1000_calls,
-    "resident pages (bytes / 1000 calls)": lambda run, one: one.growth and one.growth.rss_bytes_per_1000_calls,
-    "Python blocks (blocks / 1000 calls)": lambda run, one: one.growth and one.growth.blocks_per_1000_calls,
-    "calls": lambda run, one: one.growth and one.growth.calls,
-    "peak (bytes)": lambda run, one: one.peak_bytes,
-    "peak budget (bytes)": lambda run, one: one.budget.peak_bytes,
-    "p50 (seconds)": lambda run, one: one.latency_seconds and one.latency_seconds.p50,
-    "p95 (seconds)": lambda run, one: one.latency_seconds and one.latency_seconds.p95,
-    "latency samples": lambda run, one: one.latency_seconds and one.latency_seconds.samples,
-    "bounded by": lambda run, one: one.bounded_by and one.bounded_by.name,
-    "limit (entries)": lambda run, one: one.bounded_by and one.bounded_by.limit,
-    "stood still after (calls)": lambda run, one: one.settled_after_calls,
-    "allocated at": lambda run, one: place(one.sites[0].frame) if one.sites and one.sites[0].frames else None,
-    "held by": lambda run, one: path_words(one.retention_paths[0]) if one.retention_paths else None,
-    "explained (share of the growth)": lambda run, one: one.explained_fraction,
-    "took (seconds)": lambda run, one: one.duration_seconds,
-    "replaying (seconds)": lambda run, one: one.replay_seconds,
-    "watching (seconds)": lambda run, one: one.watch_seconds,
-    "CPU of the growth pass (seconds)": lambda run, one: one.worker_cpu_seconds,
-    "trouble": lambda run, one: one.trouble and one.trouble.message,
-    "run started": lambda run, one: run.started,
-    "git commit": lambda run, one: run.environment and run.environment.git_commit,
-    "python": lambda run, one: run.environment and run.environment.python,
+_OF_RESULTS = {
+    "scenario": "scenario",
+    "variant": "variant",
+    "target": "target",
+    "verdict": "verdict",
+    "gate": "gate",
+    "failures": "failures",
+    "growth (bytes / 1000 calls)": "growth.bytes_per_1000_calls",
+    "growth, lower bound (bytes / 1000 calls)": "growth.low",
+    "growth, upper bound (bytes / 1000 calls)": "growth.high",
+    "growth budget (bytes / 1000 calls)": "budget.growth_bytes_per_1000_calls",
+    "meter": "growth.meter",
+    "heap (bytes / 1000 calls)": "growth.heap_bytes_per_1000_calls",
+    "resident pages (bytes / 1000 calls)": "growth.rss_bytes_per_1000_calls",
+    "Python blocks (blocks / 1000 calls)": "growth.blocks_per_1000_calls",
+    "calls": "growth.calls",
+    "peak (bytes)": "peak_bytes",
+    "peak budget (bytes)": "budget.peak_bytes",
+    "p50 (seconds)": "latency_seconds.p50",
+    "p95 (seconds)": "latency_seconds.p95",
+    "latency samples": "latency_seconds.samples",
+    "bounded by": "bounded_by.name",
+    "limit (entries)": "bounded_by.limit",
+    "stood still after (calls)": "settled_after_calls",
+    "explained (share of the growth)": "explained_fraction",
+    "took (seconds)": "duration_seconds",
+    "replaying (seconds)": "replay_seconds",
+    "watching (seconds)": "watch_seconds",
+    "CPU of the growth pass (seconds)": "worker_cpu_seconds",
+    "trouble": "trouble.message",
 }
+"""What a column is called, and where it stands in the document."""
+
+_OF_RUNS = {"run started": "started", "git commit": "environment.git_commit", "python": "environment.python"}
 
 
 def run_sheet(run: Run) -> Iterator[tuple[str, bytes]]:
     """Yield one table with all results; what rises beside memory has a column for each kind."""
-    headings = [*_COLUMNS, *(f"{kind} (count / 1000 calls)" for kind in ResourceKind)]
-    rows = [[*(column(run, one) for column in _COLUMNS.values()), *_resources(one)] for one in run.results]
-    yield "run.csv", sheet(headings, rows)
+    rises = [f"{kind} (count / 1000 calls)" for kind in ResourceKind]
+    headings = [*_OF_RESULTS, "allocated at", "held by", *rises, *_OF_RUNS]
+    yield "run.csv", sheet(headings, [_row(run, result) for result in run.results])
 
 
-def _resources(result: Result) -> list[Cell]:
-    rises = {resource.kind: resource.per_1000_calls for resource in result.resources}
-    return [rises.get(kind) for kind in ResourceKind]
+def _row(run: Run, result: Result) -> list[Cell]:
+    sites, paths = result.sites, result.retention_paths
+    resources = {resource.kind: resource.per_1000_calls for resource in result.resources}
+    return [
+        *(_at(result, path) for path in _OF_RESULTS.values()),
+        place(sites[0].frame) if sites and sites[0].frames else None,
+        path_words(paths[0]) if paths else None,
+        *(resources.get(kind) for kind in ResourceKind),
+        *(_at(run, path) for path in _OF_RUNS.values()),
+    ]
+
+
+def _at(facts: Run | Result, path: str) -> Cell:
+    """Return what stands in the facts under a dotted path; None where a part of it is not there."""
+    found: Any = facts
+    for name in path.split("."):
+        found = None if found is None else getattr(found, name)
+    if isinstance(found, tuple):
+        return ", ".join(found)
+    return found.value if isinstance(found, StrEnum) else found

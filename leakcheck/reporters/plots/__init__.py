@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 
 from leakcheck.errors import UsageError
 from leakcheck.model import Result
-from leakcheck.record import Record
+from leakcheck.record import Record, Step
 
 FORMATS = ("svg", "png")
 
 
 def draw_run(results: Sequence[Result], formats: Sequence[str] = FORMATS) -> Iterator[tuple[str, bytes]]:
-    """Yield `growth` and `peak` in each format; one without figures is left out. Raises UsageError without matplotlib."""
+    """Yield `growth` and `peak` in each format, as far as they were measured. Raises UsageError without matplotlib."""
     _require_matplotlib()
     from leakcheck.reporters.plots.canvas import render
     from leakcheck.reporters.plots.growth import growth_figure, with_readings
@@ -36,12 +36,9 @@ def draw_pair(before: Result, after: Result, formats: Sequence[str] = FORMATS) -
 
 
 def draw_history(
-    records: Sequence[Record], steps: Sequence[int], formats: Sequence[str] = FORMATS
+    records: Sequence[Record], steps: Sequence[Step], formats: Sequence[str] = FORMATS
 ) -> Iterator[tuple[str, bytes]]:
-    """Yield `history` in each format: one scenario's growth and peak, run by run. Raises UsageError.
-
-    `steps` are the places of the runs where it stepped.
-    """
+    """Yield `history` in each format: one scenario's growth and peak, run by run. Raises UsageError."""
     _require_matplotlib()
     from leakcheck.reporters.plots.canvas import render
     from leakcheck.reporters.plots.history import history_figure

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -17,7 +18,7 @@ INK, QUIET, GRID = "#1a1a1a", "#595959", "#e3e3e3"
 PAPER = "#ffffff"
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7a7a7a")
-"""The palette of Okabe and Ito (2008), told apart by the colour-blind; its yellow, which white swallows, is left out."""
+"""Okabe and Ito's palette (2008), which the colour-blind can tell apart, without the yellow that white swallows."""
 
 DASHES = ("-", "--", "-.", ":")
 """Beside the colours, for print in grey: the lines of neighbours differ."""
@@ -25,7 +26,7 @@ DASHES = ("-", "--", "-.", ":")
 OVER, WITHIN, UNKNOWN = COLOURS[1], COLOURS[0], COLOURS[7]
 BUDGET = INK
 
-_LOOK: dict[str, object] = {
+_LOOK: dict[Any, Any] = {
     "axes.axisbelow": True,
     "axes.edgecolor": QUIET,
     "axes.grid": True,
@@ -38,6 +39,10 @@ _LOOK: dict[str, object] = {
     "figure.facecolor": PAPER,  # their own: a dark page shows them as a light one does
     "axes.facecolor": PAPER,
     "savefig.facecolor": PAPER,
+    "figure.constrained_layout.h_pad": 0.1,
+    "figure.constrained_layout.hspace": 0.06,
+    "figure.constrained_layout.w_pad": 0.1,
+    "figure.constrained_layout.wspace": 0.06,
     "figure.titlesize": 12,
     "font.size": 9,
     "grid.color": GRID,
@@ -111,11 +116,7 @@ def _written(drawing: Drawing, format: str) -> bytes:
 
 def new_figure(width: float, height: float) -> Figure:
     """Return an empty figure of so many inches, whose parts make room for each other."""
-    figure = Figure(figsize=(width, height), layout="constrained")
-    engine = figure.get_layout_engine()
-    assert engine is not None
-    engine.set(w_pad=0.1, h_pad=0.1, wspace=0.06, hspace=0.06)
-    return figure
+    return Figure(figsize=(width, height), layout="constrained")
 
 
 def shown(text: str, longest: int = 44) -> str:
@@ -163,7 +164,7 @@ def label_ends(axes: Axes, labels: Sequence[Label]) -> None:
     wanted = [(label.y - low) / (high - low) * lines for label in ordered]
     right = axes.get_xlim()[1]
     for label, line in zip(ordered, apart(wanted, lines), strict=True):
-        leader = {"color": label.colour, "linewidth": 0.7}
+        leader: dict[str, Any] = {"color": label.colour, "linewidth": 0.7}
         axes.plot((label.x, right), (label.y, label.y), alpha=0.6, **leader)
         axes.annotate(
             label.text,

@@ -109,7 +109,12 @@ def _panels(lines: Sequence[Line], results: Sequence[Result]) -> Drawing:
         _draw_line(axes, line, scale, colour, "-")
         axes.set_title(shown(line.result.id, 34), fontsize=9, pad=16)
         axes.annotate(
-            rate_words(line), xy=(0, 1), xytext=(0, 4), xycoords="axes fraction", textcoords="offset points", color=QUIET
+            rate_words(line),
+            xy=(0, 1),
+            xytext=(0, 4),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            color=QUIET,
         )
     for axes in every[len(drawn) :]:
         axes.set_visible(False)
@@ -148,9 +153,8 @@ def _budget_rays(axes: Axes, lines: Sequence[Line], scale: float) -> list[Label]
 
 def _axes_of(axes: Axes, lines: Sequence[Line], most_ticks: int = 6) -> float:
     """Set up the axes for all that the lines gain, and return how many bytes their unit has."""
-    low = min(0, *(y for line in lines for y in line.gained))
-    high = max(0, *(y for line in lines for y in line.gained))
-    high = max(high, low + _LEAST_SPAN_BYTES)
+    low = float(min(0, *(y for line in lines for y in line.gained)))
+    high = max(low + _LEAST_SPAN_BYTES, *(y for line in lines for y in line.gained))
     unit, scale = unit_for(max(abs(low), high))
     air = 0.04 * (high - low)
     axes.set_ylim((low - air) / scale, (high + air) / scale)

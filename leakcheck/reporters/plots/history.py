@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from matplotlib.axes import Axes
 
-from leakcheck.record import Record
+from leakcheck.record import Record, Step
 from leakcheck.reporters.plots.canvas import (
     COLOURS,
     OVER,
@@ -26,15 +26,17 @@ _UNKNOWN_BYTES = 1e14
 Value = Callable[[Record], tuple[float, float, float] | None]
 
 
-def history_figure(records: Sequence[Record], steps: Sequence[int]) -> Drawing:
+def history_figure(records: Sequence[Record], steps: Sequence[Step]) -> Drawing:
     """Return two panels, growth above peak, for the newest runs; a run that is over budget is marked."""
-    skipped = max(0, len(records) - _MOST_RUNS)
-    drawn = records[skipped:]
+    drawn = records[-_MOST_RUNS:]
     figure = new_figure(8.6, 4.8)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2)).tolist()
-    marked = [step - skipped for step in steps if step >= skipped]
-    _draw(above, drawn, marked, growth_of, "growth, {unit} / 1000 calls")
-    _draw(below, drawn, marked, peak_of, "peak, {unit}")
+    for axes, metric, value, words in (
+        (above, "growth", growth_of, "growth, {unit} / 1000 calls"),
+        (below, "peak", peak_of, "peak, {unit}"),
+    ):
+        _draw(axes, drawn, value, words)
+        _draw_steps(axes, drawn, [step for step in steps if step.metric == metric])
     every = max(1, -(-len(drawn) // _MOST_NAMED))
     places = [place for place in range(len(drawn)) if place % every == 0]
     turned = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if len(places) > 6 else {}
@@ -42,7 +44,7 @@ def history_figure(records: Sequence[Record], steps: Sequence[int]) -> Drawing:
     below.set_xlim(-0.5, len(drawn) - 0.5)
     name = shown(drawn[-1].scenario)
     above.set_title(f"{name}, run by run", fontsize=12, pad=18)
-    said = f"The newest {_MOST_RUNS} of {len(records)} runs. " if skipped else ""
+    said = f"The newest {_MOST_RUNS} of {len(records)} runs. " if len(drawn) < len(records) else ""
     note(figure, f"{said}Filled: over budget. Bars: the bounds between which the truth lies.")
     return Drawing(figure=figure, description=f"{name}: growth and peak of {len(drawn)} runs.")
 
@@ -61,7 +63,7 @@ def peak_of(record: Record) -> tuple[float, float, float] | None:
     return None if peak is None else (peak, peak, peak)
 
 
-def _draw(axes: Axes, records: Sequence[Record], steps: Sequence[int], value: Value, unit_words: str) -> None:
+def _draw(axes: Axes, records: Sequence[Record], value: Value, unit_words: str) -> None:
     known = [(place, found) for place, record in enumerate(records) if (found := value(record)) is not None]
     unit, scale = unit_for(max((abs(bound) for _, found in known for bound in found), default=0.0))
     axes.set_ylabel(unit_words.format(unit=unit))
@@ -76,19 +78,24 @@ def _draw(axes: Axes, records: Sequence[Record], steps: Sequence[int], value: Va
     low, high = (pick((bound / scale for _, found in known for bound in found), default=0.0) for pick in (min, max))
     low, high = min(low, 0.0), max(high, 1.0 if unit == "B" else 0.0)
     axes.set_ylim(low - 0.06 * (high - low), high + 0.18 * (high - low))
+
+
+def _draw_steps(axes: Axes, records: Sequence[Record], steps: Sequence[Step]) -> None:
     for step in steps:
-        axes.axvline(step - 0.5, color=QUIET, linestyle="--", linewidth=0.9)
-        found = value(records[step])
-        if found is not None:
-            axes.annotate(
-                f"stepped: {format_size(found[0])}",
-                xy=(step - 0.5, 1),
-                xytext=(4, -2),
-                xycoords=axes.get_xaxis_transform(),
-                textcoords="offset points",
-                va="top",
-                fontsize=8,
-            )
+        place = next((at for at, record in enumerate(records) if record is step.after), None)
+        if place is None:
+            continue
+        axes.axvline(place - 0.5, color=QUIET, linestyle="--", linewidth=0.9)
+        axes.annotate(
+            f"{'rose' if step.rose else 'fell'} to {format_size(step.after_bytes)}",
+            xy=(place - 0.5, 1),
+            xytext=(4, -2),
+            xycoords=axes.get_xaxis_transform(),
+            textcoords="offset points",
+            va="top",
+            fontsize=8,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+        )
 
 
 def _run_name(record: Record) -> str:

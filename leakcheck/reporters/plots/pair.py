@@ -88,8 +88,7 @@ def _draw(axes: Axes, metric: Metric) -> None:
         if bar is not None and (bar.high - bar.low) / scale > _LEAST_SEEN * span:
             bounds = (bar.low / scale, bar.high / scale)
             axes.plot(bounds, (place, place), color=INK, linewidth=1.0, marker="|", markersize=6)
-        place_of_words = {"xy": (end, place), "xytext": (5, 0), "textcoords": "offset points", "va": "center"}
-        axes.annotate(_words(bar), **place_of_words)
+        axes.annotate(_words(bar), xy=(end, place), xytext=(5, 0), textcoords="offset points", va="center")
     axes.set_xlim(low - (0.04 * span if low < 0 else 0.0), high + _ROOM_FOR_WORDS * span)
     axes.axvline(0, color=QUIET, linewidth=0.8)
     axes.set_xlabel(metric.unit)
@@ -125,11 +124,14 @@ def _peak(before: Result, after: Result) -> Metric:
 
 def _latency(before: Result, after: Result) -> Metric:
     """Return the medians. What they would be in another run is not known, so no change is claimed."""
-    first, second = (one.latency_seconds and one.latency_seconds.p50 for one in (before, after))
-    bars = (_exact(first, format_duration), _exact(second, format_duration))
+    bars = (_exact(_p50(before), format_duration), _exact(_p50(after), format_duration))
     longest = max(bar.value if bar else 0.0 for bar in bars)
     unit, scale = next((unit for unit in _SECONDS if longest >= unit[1]), _SECONDS[-1])
     return Metric(title="time of one call, p50", unit=unit, scale=scale, bars=bars)
+
+
+def _p50(result: Result) -> float | None:
+    return None if result.latency_seconds is None else result.latency_seconds.p50
 
 
 def _exact(value: float | None, words: Callable[[float], str]) -> Bar | None:

@@ -92,9 +92,7 @@ def _draw_budgets(axes: Axes, budgets: Sequence[float | None], scale: float) -> 
             axes.plot((budget / scale,) * 2, (place - 0.42, place + 0.42), color=BUDGET, linewidth=1.6)
 
 
-def _notes(
-    drawn: Sequence[tuple[Result, int]], results: Sequence[Result], budgets: Sequence[float | None]
-) -> str:
+def _notes(drawn: Sequence[tuple[Result, int]], results: Sequence[Result], budgets: Sequence[float | None]) -> str:
     measured = sum(result.peak_bytes is not None for result in results)
     parts = []
     if len(drawn) < measured:
