@@ -71,7 +71,7 @@ def test_two_variants_are_drawn_before_and_after(leakcheck: Leakcheck, run: Path
     drawn = use(leakcheck, "plot", str(run), *pair, "--format", "svg", "--output", "bars")
     assert drawn.code == 0, drawn.errors
     text = "".join(ElementTree.fromstring((leakcheck.folder / "bars" / "before-after.svg").read_bytes()).itertext())
-    assert "growth   −100 %" in text
+    assert "growth: −100 %" in text
 
 
 @pytest.mark.parametrize(

@@ -221,11 +221,11 @@ def test_what_was_not_read_in_bytes_is_left_out_and_counted() -> None:
 
 def test_before_and_after_say_the_change_only_where_it_is_known() -> None:
     texts = texts_of(svg_of(draw_pair(NEWSLETTER[4], NEWSLETTER[1], SVG_ALONE), "before-after"))
-    assert "growth   −100 %" in texts
-    assert any(text.startswith("peak of one call   −") for text in texts)
+    assert "growth: −100 %" in texts
+    assert any(text.startswith("peak of one call: −") for text in texts)
     assert "time of one call, p50" in texts
     texts = texts_of(svg_of(draw_pair(NEWSLETTER[0], NEWSLETTER[1], SVG_ALONE), "before-after"))
-    assert "growth   ~" in texts
+    assert "growth: ~" in texts
     texts = texts_of(svg_of(draw_pair(NEWSLETTER[0], BROKEN, SVG_ALONE), "before-after"))
     assert texts.count("not measured") == 3
 
@@ -296,4 +296,4 @@ def test_whatever_a_document_says_there_is_a_picture_or_none_and_no_crash(found:
 def test_what_is_unsure_is_drawn_without_a_slope() -> None:
     unknown = replace(grown(MIB), verdict=UNSURE.verdict, growth=replace(growth(MIB), low=-1e15, high=1e15))
     texts = texts_of(svg_of(draw_run([unknown], SVG_ALONE), "growth"))
-    assert any("naive  not known yet" in text for text in texts)
+    assert any("naive: not known yet" in text for text in texts)

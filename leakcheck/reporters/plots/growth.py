@@ -88,7 +88,7 @@ def _one_chart(lines: Sequence[Line], results: Sequence[Result]) -> Drawing:
         name = shown(line.result.variant or line.result.scenario, 28)
         x, y = line.end
         axes.plot(x, y / scale, marker="o", markersize=4, color=colour, clip_on=False)
-        labels.append(Label(text=f"{name}  {rate_words(line)}", x=x, y=y / scale, colour=colour))
+        labels.append(Label(text=f"{name}: {rate_words(line)}", x=x, y=y / scale, colour=colour))
     axes.set_xlabel("calls after the warm-up")
     axes.set_title(f"{shown(drawn[0].result.scenario)}: what stays alive, call by call", fontsize=12, pad=12)
     label_ends(axes, labels)
@@ -146,7 +146,7 @@ def _budget_rays(axes: Axes, lines: Sequence[Line], scale: float) -> list[Label]
         top = axes.get_ylim()[1]
         # a budget that leaves the picture is labelled where it does
         x = last if end <= top else last * top / end
-        text = f"budget  {format_size(budget)} / 1000 calls"
+        text = f"budget: {format_size(budget)} / 1000 calls"
         labels.append(Label(text=text, x=x, y=min(end, top), colour=BUDGET))
     return labels
 
@@ -159,7 +159,7 @@ def _axes_of(axes: Axes, lines: Sequence[Line], most_ticks: int = 6) -> float:
     air = 0.04 * (high - low)
     axes.set_ylim((low - air) / scale, (high + air) / scale)
     axes.set_xlim(0, max(line.calls[-1] for line in lines))
-    axes.set_ylabel(f"bytes gained, {unit}" if unit != "B" else "bytes gained")
+    axes.set_ylabel(f"live bytes gained, {unit}" if unit != "B" else "live bytes gained")
     for which in ("x", "y"):
         number_axis(axes, which, most_ticks)
     return scale
@@ -171,7 +171,8 @@ def rate_words(line: Line) -> str:
     if max(abs(growth.low), abs(growth.high)) >= _UNKNOWN_BYTES:
         return "not known yet"
     pages = ", pages" if growth.meter is Meter.RSS else ""
-    return f"{format_size(growth.bytes_per_1000_calls)} / 1000 calls{pages}"
+    bounded = ", bounded" if line.result.verdict is Verdict.BOUNDED else ""
+    return f"{format_size(growth.bytes_per_1000_calls)} / 1000 calls{pages}{bounded}"
 
 
 def _line_of(result: Result) -> Line | None:
@@ -209,4 +210,4 @@ def _left_out(drawn: int, results: Sequence[Result], lines: Sequence[Line]) -> s
 
 def _description(lines: Sequence[Line]) -> str:
     said = "; ".join(f"{shown(line.result.id)}: {rate_words(line)}" for line in lines)
-    return f"Bytes gained against calls. {said}."
+    return f"Live bytes gained against calls. {said}."

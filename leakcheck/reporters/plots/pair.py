@@ -92,7 +92,7 @@ def _draw(axes: Axes, metric: Metric) -> None:
     axes.set_xlim(low - (0.04 * span if low < 0 else 0.0), high + _ROOM_FOR_WORDS * span)
     axes.axvline(0, color=QUIET, linewidth=0.8)
     axes.set_xlabel(metric.unit)
-    axes.set_title(f"{metric.title}   {metric.change}".rstrip())
+    axes.set_title(f"{metric.title}: {metric.change}" if metric.change else metric.title)
     number_axis(axes, "x", 4)
     only_grid(axes, "x")
 
