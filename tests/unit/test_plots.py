@@ -83,7 +83,15 @@ def test_two_renderings_are_the_same_bytes_whatever_the_user_set_up(pictures: di
     assert set(pictures) == {
         f"{name}.{end}" for name in ("growth", "peak", "before-after", "history") for end in ("svg", "png")
     }
-    with mpl.rc_context({"font.size": 30, "axes.facecolor": "black", "svg.hashsalt": "other", "text.parse_math": True}):
+    with mpl.rc_context(
+        {
+            "font.size": 30,
+            "axes.linewidth": 5,
+            "axes.facecolor": "black",
+            "svg.hashsalt": "other",
+            "text.parse_math": True,
+        }
+    ):
         assert draw_all() == pictures
         assert mpl.rcParams["font.size"] == 30, "what the user set up is theirs again"
 
