@@ -4,8 +4,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+SAMPLE := naive or iterator or retained or outbox or debug_queries
 
-.PHONY: demo test check format bench clean help
+.PHONY: demo test check format bench sample clean help
 
 help:  ## Show the targets.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -38,6 +39,11 @@ format: $(STAMP)  ## Put the code into shape.
 bench: $(STAMP)  ## Verdicts against the truth, and the cost over a bare replay. Takes some minutes.
 	$(BIN)/python benchmarks/accuracy.py
 	$(BIN)/python benchmarks/overhead.py
+
+sample: $(STAMP)  ## Measure the run in reports/sample anew, and draw it.
+	@mkdir -p reports/sample
+	@$(BIN)/leakcheck run scenarios/newsletter -k "$(SAMPLE)" --json reports/sample/run.json; code=$$?; [ $$code -eq 1 ] || exit $$code
+	$(BIN)/leakcheck plot reports/sample --output reports/sample
 
 clean:  ## Remove the environment and what runs have left behind.
 	rm -rf $(VENV) .leakcheck build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*

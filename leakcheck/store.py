@@ -58,7 +58,10 @@ def beside(folder: Path, name: str) -> Path:
 
     A document may come from a stranger: what it names is not followed out of its folder.
     """
-    path = (folder / name).resolve()
+    try:
+        path = (folder / name).resolve()
+    except (OSError, ValueError, RuntimeError) as error:  # a null byte, a circle of links
+        raise StoreError(f"{folder}: its document names a file that cannot be ({error})") from error
     if not path.is_relative_to(folder.resolve()) or not path.is_file():
         raise StoreError(f"{folder / name}: is not there; captures lie beside the run document, in its folder")
     return path

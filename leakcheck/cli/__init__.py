@@ -9,8 +9,11 @@ import typer
 from leakcheck.cli import baseline as baseline_verbs
 from leakcheck.cli import check as check_verb
 from leakcheck.cli import compare as compare_verb
+from leakcheck.cli import export as export_verb
+from leakcheck.cli import history as history_verb
 from leakcheck.cli import limit as limit_verb
 from leakcheck.cli import list as list_verb
+from leakcheck.cli import plot as plot_verb
 from leakcheck.cli import report as report_verb
 from leakcheck.cli import run as run_verb
 from leakcheck.cli import schema as schema_verb
@@ -41,6 +44,9 @@ app.command("show")(show_verb.show)
 app.command("compare")(compare_verb.compare)
 app.command("limit")(limit_verb.limit)
 app.command("report")(report_verb.report)
+app.command("plot")(plot_verb.plot)
+app.command("export")(export_verb.export)
+app.command("history")(history_verb.history)
 app.command("schema")(schema_verb.schema)
 
 

@@ -36,6 +36,7 @@ WORDS = frozenset(
         "limited",
         "model",
         "plan",
+        "record",
         "scenario",
         "served",
         "stacks",
@@ -54,6 +55,7 @@ EDGES = frozenset(
         "store",
         "config",
         "discover",
+        "history",
         "repository",
         "select",
         "reporters",
@@ -87,6 +89,15 @@ EXCEPTIONS: Mapping[str, frozenset[str]] = {
     # and the page of memray's own that a report links to
     "leakcheck.reporters.memray_page": frozenset({"memray", "memray.reporters.flamegraph"}),
     "leakcheck.worker.lent": frozenset({"memray", "memray.reporters.module_tools"}),
+    # pictures; never pyplot, which keeps figures and a back end for the whole process
+    "leakcheck.reporters.plots": frozenset({"matplotlib.figure"}),
+    "leakcheck.reporters.plots.canvas": frozenset(
+        {"matplotlib", "matplotlib.axes", "matplotlib.figure", "matplotlib.ticker"}
+    ),
+    "leakcheck.reporters.plots.growth": frozenset({"matplotlib.axes"}),
+    "leakcheck.reporters.plots.history": frozenset({"matplotlib.axes"}),
+    "leakcheck.reporters.plots.pair": frozenset({"matplotlib.axes"}),
+    "leakcheck.reporters.plots.peak": frozenset({"matplotlib.axes"}),
     # the worker's package alone, to find the path that it is started by; and what takes its answers apart
     "leakcheck.engine": frozenset({"leakcheck.worker", "leakcheck.inbox", "leakcheck.aftermath"}),
     "leakcheck.aftermath": frozenset({"leakcheck.worker"}),

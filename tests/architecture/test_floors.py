@@ -51,6 +51,7 @@ def test_a_room_stands_on_one_floor_only() -> None:
         ("leakcheck.store", "from leakcheck import config", "leakcheck.config"),
         ("leakcheck.reporters.terminal", "from ..analysis.trend import slope", "leakcheck.analysis.trend"),
         ("leakcheck.reporters.terminal", "import matplotlib.pyplot", "matplotlib.pyplot"),
+        ("leakcheck.reporters.plots.peak", "import matplotlib.pyplot", "matplotlib.pyplot"),
         ("leakcheck.session", "from leakcheck.cli import main", "leakcheck.cli"),
         ("leakcheck.session", "from leakcheck import worker", "leakcheck.worker"),
         ("leakcheck.measure", "import typing\nif typing.TYPE_CHECKING:\n    import typer", "typer"),

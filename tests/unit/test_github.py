@@ -56,7 +56,9 @@ def test_what_could_be_tightened_is_a_notice() -> None:
     gone = KnownEntry(match="*OUTBOX*", scenario="newsletter[outbox]", reason="ticket 7")
     notices = [one for one in commands(replace(RUNS["compared"], known_unseen=(gone,))) if one.name == "notice"]
     known, *others = [one.data for one in notices]
-    assert known == "The known leak *OUTBOX* no longer occurs in newsletter[outbox]: its entry can be removed (ticket 7)."
+    assert (
+        known == "The known leak *OUTBOX* no longer occurs in newsletter[outbox]: its entry can be removed (ticket 7)."
+    )
     [better] = [data for data in others if data.startswith("Better")]
     assert better.startswith("Better than leakcheck-baseline.json says: newsletter[iterator]. Tighten it with: ")
 

@@ -1,0 +1,120 @@
+"""`leakcheck export`: a saved run for other tools."""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from leakcheck.cli.options import Expression
+from leakcheck.cli.plot import matching
+from leakcheck.errors import NothingMeasured, StoreError, UsageError
+
+if TYPE_CHECKING:
+    from leakcheck.model import Result, Run
+
+
+class Format(StrEnum):
+    """What other tools read."""
+
+    SPEEDSCOPE = "speedscope"
+    COLLAPSED = "collapsed"
+    CSV = "csv"
+    MEMRAY = "memray"
+
+
+class Stacks(StrEnum):
+    """Which stacks, where a file has room for one kind."""
+
+    PEAK = "peak"
+    GROWTH = "growth"
+
+
+def export(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, or its run.json.")],
+    format: Annotated[Format, typer.Option("--format", help="What to write.")],
+    expression: Expression = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", metavar="FILE", help="Where it goes; a folder for memray. \\[default: standard output]"
+        ),
+    ] = None,
+    stacks: Annotated[
+        Stacks, typer.Option("--stacks", help="Of which: what a peak holds, or what grows. For collapsed stacks.")
+    ] = Stacks.PEAK,
+) -> None:
+    """Write a saved run in the format of another tool.
+
+    speedscope: stacks of the peaks and of what grows, for speedscope.app. collapsed: a line a stack, for
+    flamegraph.pl and the like. csv: a row a scenario. memray: memray's own captures, for its reporters.
+
+    [bold]Examples[/bold]
+
+      leakcheck export reports/2026-11-24T10-12-07 --format speedscope --output run.speedscope.json
+
+      leakcheck export reports/2026-11-24T10-12-07 --format collapsed --stacks growth | flamegraph.pl > growth.svg
+
+      leakcheck export reports/2026-11-24T10-12-07 --format memray -k naive --output captures
+    """
+    from leakcheck import store
+    from leakcheck.reporters.plain import inert
+
+    saved = store.load(run)
+    chosen = replace(saved, results=tuple(matching(saved, expression)))
+    if format is Format.MEMRAY:
+        _copy_captures(run if run.is_dir() else run.parent, chosen.results, output)
+        return
+    documents = list(_documents(chosen, format, stacks))
+    if not documents:
+        raise NothingMeasured(_nothing(run, format, stacks))
+    for name, data in documents:
+        if output is None:
+            # a scenario's name in a log of CI is no command to its runner
+            sys.stdout.buffer.write(inert(data.decode()).encode())
+            continue
+        place = output / name if output.is_dir() else output
+        store.write_atomically(place, data)
+        typer.echo(place)
+
+
+def _documents(run: "Run", format: Format, stacks: Stacks) -> Iterator[tuple[str, bytes]]:
+    if format is Format.SPEEDSCOPE:
+        from leakcheck.reporters.exports.speedscope import speedscope
+
+        return speedscope(run)
+    if format is Format.COLLAPSED:
+        from leakcheck.reporters.exports.collapsed import collapsed
+        from leakcheck.reporters.exports.stacks import Kind
+
+        return collapsed(run, Kind(stacks.value))
+    from leakcheck.reporters.exports.sheet import run_sheet
+
+    return run_sheet(run)
+
+
+def _nothing(run: Path, format: Format, stacks: Stacks) -> str:
+    if format is Format.COLLAPSED and stacks is Stacks.GROWTH:
+        return f"{run}: knows of no stack that grows; measure with --explain always, or take --stacks peak"
+    return f"{run}: knows of no stacks; measure it again without --no-peak"
+
+
+def _copy_captures(folder: Path, results: "tuple[Result, ...]", output: Path | None) -> None:
+    from leakcheck import store
+
+    if output is None:
+        raise UsageError("--format memray copies files: say where to with --output DIR")
+    captures = {result.id: store.beside(folder, result.capture) for result in results if result.capture}
+    if not captures:
+        raise NothingMeasured(f"{folder}: holds no capture; measure it again without --no-peak")
+    store.make_folder(output)
+    for name, capture in captures.items():
+        try:
+            data = capture.read_bytes()
+        except OSError as error:
+            raise StoreError(f"{capture}: the capture of {name} cannot be read ({error.strerror})") from error
+        store.write_atomically(output / capture.name, data)
+        typer.echo(output / capture.name)

@@ -1,0 +1,57 @@
+"""What the history keeps of one scenario in one run: a row of the index, made of a run document."""
+
+from dataclasses import dataclass
+
+from leakcheck.verdicts import Gate, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One scenario in one run. All of it can be read in the document again."""
+
+    document: str
+    """The absolute path of the run document."""
+    started: str
+    """Local time with its offset, ISO 8601."""
+    started_seconds: float
+    """The same moment since 1970, by which runs are put in order."""
+    environment: str
+    """What has to be alike for figures to be compared (`cpython-3.11-linux-x86_64-pymalloc`)."""
+    git_commit: str | None
+    git_dirty: bool | None
+    scenario: str
+    """The id, with its variant."""
+    options: str
+    """The scenario's options for both passes (`rows=200, peak.rows=100000`): with others it is another series."""
+    verdict: Verdict
+    gate: Gate
+    meter: str | None
+    growth_bytes_per_1000_calls: float | None
+    growth_low: float | None
+    growth_high: float | None
+    peak_bytes: int | None
+    p50_seconds: float | None
+
+    @property
+    def series(self) -> tuple[str, str, str]:
+        """Records of one series can be compared."""
+        return self.scenario, self.environment, self.options
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A metric that left its level."""
+
+    metric: str
+    """growth or peak."""
+    before: Record
+    """The last run that was still at another level; what changed it lies between the two."""
+    after: Record
+    before_bytes: float
+    after_bytes: float
+    """Per 1000 calls for a growth."""
+
+    @property
+    def rose(self) -> bool:
+        """Whether it became worse."""
+        return self.after_bytes > self.before_bytes

@@ -1,0 +1,56 @@
+"""Pictures for a slide or a pull request, drawn with matplotlib, which is loaded when one is asked for.
+
+Two renderings of a run are the same byte by byte, so a picture that is committed only changes when
+its figures do.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from leakcheck.errors import UsageError
+from leakcheck.model import Result
+from leakcheck.record import Record, Step
+
+FORMATS = ("svg", "png")
+
+
+def draw_run(results: Sequence[Result], formats: Sequence[str] = FORMATS) -> Iterator[tuple[str, bytes]]:
+    """Yield `growth` and `peak` in each format, as far as they were measured. Raises UsageError without matplotlib."""
+    _require_matplotlib()
+    from leakcheck.reporters.plots.canvas import render
+    from leakcheck.reporters.plots.growth import growth_figure, with_readings
+    from leakcheck.reporters.plots.peak import peak_figure
+
+    if with_readings(results):
+        yield from render("growth", lambda: growth_figure(results), formats)
+    if any(result.peak_bytes is not None for result in results):
+        yield from render("peak", lambda: peak_figure(results), formats)
+
+
+def draw_pair(before: Result, after: Result, formats: Sequence[str] = FORMATS) -> Iterator[tuple[str, bytes]]:
+    """Yield `before-after` in each format: two variants, or one before and after a change. Raises UsageError."""
+    _require_matplotlib()
+    from leakcheck.reporters.plots.canvas import render
+    from leakcheck.reporters.plots.pair import pair_figure
+
+    yield from render("before-after", lambda: pair_figure(before, after), formats)
+
+
+def draw_history(
+    records: Sequence[Record], steps: Sequence[Step], formats: Sequence[str] = FORMATS
+) -> Iterator[tuple[str, bytes]]:
+    """Yield `history` in each format: one scenario's growth and peak, run by run. Raises UsageError."""
+    _require_matplotlib()
+    from leakcheck.reporters.plots.canvas import render
+    from leakcheck.reporters.plots.history import history_figure
+
+    yield from render("history", lambda: history_figure(records, steps), formats)
+
+
+def _require_matplotlib() -> None:
+    try:
+        import matplotlib.figure  # noqa: F401
+    except ImportError as error:
+        raise UsageError(
+            f"plots are drawn with matplotlib, and it cannot be imported ({error}); "
+            "add it with: pip install 'pytest-leakcheck[plots]'"
+        ) from error

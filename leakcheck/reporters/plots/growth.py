@@ -1,0 +1,213 @@
+"""Live bytes against calls: a line a variant, its fitted slope, and what the budget allows.
+
+Each line begins at the end of its warm-up, at nothing: so lines of different heaps and different
+lengths share one origin, and so do the budgets. A run of several scenarios has a panel for each.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+
+from leakcheck.model import Gate, Growth, Meter, Result, Verdict
+from leakcheck.reporters.plots.canvas import (
+    BUDGET,
+    COLOURS,
+    DASHES,
+    OVER,
+    QUIET,
+    UNKNOWN,
+    WITHIN,
+    Drawing,
+    Label,
+    label_ends,
+    new_figure,
+    note,
+    number_axis,
+    shown,
+    unit_for,
+)
+from leakcheck.units import CALLS_PER_RATE, format_size
+
+_MOST_LINES = 8
+_PANELS_ACROSS, _MOST_PANELS = 3, 9
+_UNKNOWN_BYTES = 1e14
+_LEAST_SPAN_BYTES = 1024.0
+"""An axis shows this much at least: a few bytes of a clean scenario are no mountains."""
+
+_KEY = "Dotted: the budget. Thin, with a band: the fitted slope and its bounds."
+_GATE_COLOURS = {Gate.WITHIN: WITHIN, Gate.OVER: OVER, Gate.INCONCLUSIVE: UNKNOWN, Gate.ERROR: OVER}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """What is drawn of one result: bytes gained, against the calls since the end of its warm-up."""
+
+    result: Result
+    growth: Growth
+    calls: tuple[int, ...]
+    gained: tuple[int, ...]
+
+    @property
+    def end(self) -> tuple[float, float]:
+        """The last reading."""
+        return self.calls[-1], self.gained[-1]
+
+    def fitted(self, rate: float) -> tuple[float, float]:
+        """Return the heights of the fitted slope at its two ends, `rate` being bytes per 1000 calls.
+
+        It begins where the line with the growth's own slope that lies closest to the readings does.
+        """
+        own = self.growth.bytes_per_1000_calls / CALLS_PER_RATE
+        start = sum(self.gained) / len(self.gained) - own * sum(self.calls) / len(self.calls)
+        return start, start + rate / CALLS_PER_RATE * self.calls[-1]
+
+
+def with_readings(results: Sequence[Result]) -> list[Line]:
+    """Return the lines of all that was read in bytes, those that grow the fastest first."""
+    lines = [line for result in results if (line := _line_of(result)) is not None]
+    return sorted(lines, key=lambda line: (line.result.verdict is not Verdict.LEAK, -_rate(line)))
+
+
+def growth_figure(results: Sequence[Result]) -> Drawing:
+    """Return one chart for the variants of one scenario, or a panel for each of several scenarios' results."""
+    lines = with_readings(results)
+    one = len({line.result.scenario for line in lines}) == 1
+    return _one_chart(lines, results) if one else _panels(lines, results)
+
+
+def _one_chart(lines: Sequence[Line], results: Sequence[Result]) -> Drawing:
+    drawn = lines[:_MOST_LINES]
+    figure = new_figure(8.6, 4.4)
+    axes = figure.subplots()
+    scale = _axes_of(axes, drawn)
+    labels = [*_budget_rays(axes, drawn, scale)]
+    for number, line in enumerate(drawn):
+        colour = COLOURS[number % len(COLOURS)]
+        _draw_line(axes, line, scale, colour, DASHES[number // 4 % len(DASHES)])
+        name = shown(line.result.variant or line.result.scenario, 28)
+        x, y = line.end
+        axes.plot(x, y / scale, marker="o", markersize=4, color=colour, clip_on=False)
+        labels.append(Label(text=f"{name}: {rate_words(line)}", x=x, y=y / scale, colour=colour))
+    axes.set_xlabel("calls after the warm-up")
+    axes.set_title(f"{shown(drawn[0].result.scenario)}: what stays alive, call by call", fontsize=12, pad=12)
+    label_ends(axes, labels)
+    note(figure, f"{_KEY} {_left_out(len(drawn), results, lines)}".strip())
+    return Drawing(figure=figure, description=_description(drawn))
+
+
+def _panels(lines: Sequence[Line], results: Sequence[Result]) -> Drawing:
+    drawn = lines[:_MOST_PANELS]
+    across = min(_PANELS_ACROSS, len(drawn))
+    down = -(-len(drawn) // across)
+    figure = new_figure(3.4 * across, 2.5 * down + 0.6)
+    every = figure.subplots(down, across, squeeze=False).flatten().tolist()
+    for axes, line in zip(every, drawn, strict=False):
+        colour = _GATE_COLOURS[line.result.gate]
+        scale = _axes_of(axes, [line], most_ticks=4)
+        list(_budget_rays(axes, [line], scale))
+        _draw_line(axes, line, scale, colour, "-")
+        axes.set_title(shown(line.result.id, 34), fontsize=9, pad=16)
+        axes.annotate(
+            rate_words(line),
+            xy=(0, 1),
+            xytext=(0, 4),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            color=QUIET,
+        )
+    for axes in every[len(drawn) :]:
+        axes.set_visible(False)
+    for axes in every[max(len(drawn) - across, 0) : len(drawn)]:
+        axes.set_xlabel("calls after the warm-up")
+    figure.suptitle("What stays alive, call by call", x=0.01, ha="left", fontweight="bold")
+    said = _left_out(len(drawn), results, lines)
+    note(figure, f"{_KEY} Each panel has its own scale. {said}".strip())
+    return Drawing(figure=figure, description=_description(drawn))
+
+
+def _draw_line(axes: Axes, line: Line, scale: float, colour: str, dashes: str) -> None:
+    growth, span = line.growth, (0.0, line.calls[-1])
+    if max(abs(growth.low), abs(growth.high)) < _UNKNOWN_BYTES:
+        low, high = ([y / scale for y in line.fitted(bound)] for bound in (growth.low, growth.high))
+        axes.fill_between(span, low, high, color=colour, alpha=0.15, linewidth=0)
+        fit = [y / scale for y in line.fitted(growth.bytes_per_1000_calls)]
+        axes.plot(span, fit, color=colour, linewidth=0.7, alpha=0.9)
+    axes.plot(line.calls, [y / scale for y in line.gained], color=colour, linestyle=dashes, linewidth=1.8)
+
+
+def _budget_rays(axes: Axes, lines: Sequence[Line], scale: float) -> list[Label]:
+    """Draw what each budget allows, and return the labels."""
+    last = max(line.calls[-1] for line in lines)
+    labels = []
+    for budget in sorted({line.result.budget.growth_bytes_per_1000_calls for line in lines}):
+        end = budget * last / CALLS_PER_RATE / scale
+        axes.plot((0, last), (0, end), color=BUDGET, linestyle=":", linewidth=1.2)
+        top = axes.get_ylim()[1]
+        # a budget that leaves the picture is labelled where it does
+        x = last if end <= top else last * top / end
+        text = f"budget: {format_size(budget)} / 1000 calls"
+        labels.append(Label(text=text, x=x, y=min(end, top), colour=BUDGET))
+    return labels
+
+
+def _axes_of(axes: Axes, lines: Sequence[Line], most_ticks: int = 6) -> float:
+    """Set up the axes for all that the lines gain, and return how many bytes their unit has."""
+    low = float(min(0, *(y for line in lines for y in line.gained)))
+    high = max(low + _LEAST_SPAN_BYTES, *(y for line in lines for y in line.gained))
+    unit, scale = unit_for(max(abs(low), high))
+    air = 0.04 * (high - low)
+    axes.set_ylim((low - air) / scale, (high + air) / scale)
+    axes.set_xlim(0, max(line.calls[-1] for line in lines))
+    axes.set_ylabel(f"live bytes gained, {unit}" if unit != "B" else "live bytes gained")
+    for which in ("x", "y"):
+        number_axis(axes, which, most_ticks)
+    return scale
+
+
+def rate_words(line: Line) -> str:
+    """Return a growth as it stands at a line ("140 MiB / 1000 calls")."""
+    growth = line.growth
+    if max(abs(growth.low), abs(growth.high)) >= _UNKNOWN_BYTES:
+        return "not known yet"
+    pages = ", pages" if growth.meter is Meter.RSS else ""
+    bounded = ", bounded" if line.result.verdict is Verdict.BOUNDED else ""
+    return f"{format_size(growth.bytes_per_1000_calls)} / 1000 calls{pages}{bounded}"
+
+
+def _line_of(result: Result) -> Line | None:
+    growth, readings = result.growth, result.readings
+    if growth is None or growth.meter is Meter.BLOCKS:
+        return None
+    column = readings.rss_bytes if growth.meter is Meter.RSS else readings.heap_bytes or readings.python_bytes
+    since = _counted_from(growth)
+    points = [(call, value) for call, value in zip(readings.calls, column, strict=False) if call >= since]
+    if len(points) < 2 or points[0][0] == points[-1][0]:
+        return None
+    (first, base), ordered = min(points), sorted(points)
+    calls, gained = zip(*((call - first, value - base) for call, value in ordered), strict=True)
+    return Line(result=result, growth=growth, calls=calls, gained=gained)
+
+
+def _counted_from(growth: Growth) -> float:
+    """Return the call at which the warm-up ended; where an old document does not tell, its first quarter did."""
+    return growth.calls / 4 if growth.from_call is None else growth.from_call
+
+
+def _rate(line: Line) -> float:
+    return line.growth.bytes_per_1000_calls
+
+
+def _left_out(drawn: int, results: Sequence[Result], lines: Sequence[Line]) -> str:
+    parts = []
+    if drawn < len(lines):
+        parts.append(f"The {drawn} that grow the fastest of {len(lines)}.")
+    unread = len(results) - len(lines)
+    if unread:
+        parts.append(f"{unread} without readings in bytes {'is' if unread == 1 else 'are'} left out.")
+    return " ".join(parts)
+
+
+def _description(lines: Sequence[Line]) -> str:
+    said = "; ".join(f"{shown(line.result.id)}: {rate_words(line)}" for line in lines)
+    return f"Live bytes gained against calls. {said}."

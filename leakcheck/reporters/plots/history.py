@@ -1,0 +1,103 @@
+"""One scenario, run by run: its growth with bounds, its peak, and where they stepped."""
+
+from collections.abc import Callable, Sequence
+
+from matplotlib.axes import Axes
+
+from leakcheck.record import Record, Step
+from leakcheck.reporters.plots.canvas import (
+    COLOURS,
+    OVER,
+    QUIET,
+    Drawing,
+    new_figure,
+    note,
+    number_axis,
+    only_grid,
+    shown,
+    unit_for,
+)
+from leakcheck.units import format_size
+from leakcheck.verdicts import Gate
+
+_MOST_RUNS = 60
+_MOST_NAMED = 20
+_UNKNOWN_BYTES = 1e14
+Value = Callable[[Record], tuple[float, float, float] | None]
+
+
+def history_figure(records: Sequence[Record], steps: Sequence[Step]) -> Drawing:
+    """Return two panels, growth above peak, for the newest runs; a run that is over budget is marked."""
+    drawn = records[-_MOST_RUNS:]
+    figure = new_figure(8.6, 4.8)
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2)).tolist()
+    for axes, metric, value, words in (
+        (above, "growth", growth_of, "growth, {unit} / 1000 calls"),
+        (below, "peak", peak_of, "peak, {unit}"),
+    ):
+        _draw(axes, drawn, value, words)
+        _draw_steps(axes, drawn, [step for step in steps if step.metric == metric])
+    every = max(1, -(-len(drawn) // _MOST_NAMED))
+    places = [place for place in range(len(drawn)) if place % every == 0]
+    turned = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if len(places) > 6 else {}
+    below.set_xticks(places, [_run_name(drawn[place]) for place in places], fontsize=8, **turned)
+    below.set_xlim(-0.5, len(drawn) - 0.5)
+    name = shown(drawn[-1].scenario)
+    above.set_title(f"{name}, run by run", fontsize=12, pad=18)
+    said = f"The newest {_MOST_RUNS} of {len(records)} runs. " if len(drawn) < len(records) else ""
+    note(figure, f"{said}Filled: over budget. Bars: the bounds between which the truth lies.")
+    return Drawing(figure=figure, description=f"{name}: growth and peak of {len(drawn)} runs.")
+
+
+def growth_of(record: Record) -> tuple[float, float, float] | None:
+    """Return the growth and its bounds, if anything is known."""
+    rate, low, high = record.growth_bytes_per_1000_calls, record.growth_low, record.growth_high
+    if rate is None or low is None or high is None or max(abs(low), abs(high)) >= _UNKNOWN_BYTES:
+        return None
+    return rate, low, high
+
+
+def peak_of(record: Record) -> tuple[float, float, float] | None:
+    """Return the peak, which is its own bounds."""
+    peak = record.peak_bytes
+    return None if peak is None else (peak, peak, peak)
+
+
+def _draw(axes: Axes, records: Sequence[Record], value: Value, unit_words: str) -> None:
+    known = [(place, found) for place, record in enumerate(records) if (found := value(record)) is not None]
+    unit, scale = unit_for(max((abs(bound) for _, found in known for bound in found), default=0.0))
+    axes.set_ylabel(unit_words.format(unit=unit))
+    number_axis(axes, "y", 5)
+    only_grid(axes, "y")
+    axes.plot([place for place, _ in known], [found[0] / scale for _, found in known], color=COLOURS[0], linewidth=1.2)
+    for place, (rate, low, high) in known:
+        colour = OVER if records[place].gate is Gate.OVER else COLOURS[0]
+        axes.plot((place, place), (low / scale, high / scale), color=colour, linewidth=1.2)
+        filled = colour if records[place].gate is Gate.OVER else "white"
+        axes.plot(place, rate / scale, marker="o", markersize=5, color=colour, markerfacecolor=filled)
+    low, high = (pick((bound / scale for _, found in known for bound in found), default=0.0) for pick in (min, max))
+    low, high = min(low, 0.0), max(high, 1.0 if unit == "B" else 0.0)
+    axes.set_ylim(low - 0.06 * (high - low), high + 0.18 * (high - low))
+
+
+def _draw_steps(axes: Axes, records: Sequence[Record], steps: Sequence[Step]) -> None:
+    for step in steps:
+        place = next((at for at, record in enumerate(records) if record is step.after), None)
+        if place is None:
+            continue
+        axes.axvline(place - 0.5, color=QUIET, linestyle="--", linewidth=0.9)
+        axes.annotate(
+            f"{'rose' if step.rose else 'fell'} to {format_size(step.after_bytes)}",
+            xy=(place - 0.5, 1),
+            xytext=(4, -2),
+            xycoords=axes.get_xaxis_transform(),
+            textcoords="offset points",
+            va="top",
+            fontsize=8,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+        )
+
+
+def _run_name(record: Record) -> str:
+    commit = "" if record.git_commit is None else f"\n{shown(record.git_commit[:9])}{'+' if record.git_dirty else ''}"
+    return f"{shown(record.started[:10])}{commit}"
