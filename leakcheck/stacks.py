@@ -1,6 +1,6 @@
 """The words for stacks: a frame, and what many stacks hold together as a tree."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -43,6 +43,18 @@ class StackTree:
     """What the stacks that end here hold: what their callees hold is not in it."""
     other_bytes: float = 0.0
     """Held by stacks too light to be told, and by those that nothing is known of; so that all adds up."""
+
+    def nodes(self) -> Iterator[tuple[int, int, Frame, float]]:
+        """Yield each node's row, its caller's row or -1, its frame and its bytes, callers first.
+
+        Rows that make no tree, as a stranger's document may have, are left out with all that they call.
+        """
+        there = {-1}
+        columns = zip(self.parents, self.frame_numbers, self.bytes, strict=False)
+        for row, (parent, number, size) in enumerate(columns):
+            if parent in there and 0 <= number < len(self.frames):
+                there.add(row)
+                yield row, parent, self.frames[number], size
 
     @property
     def total_bytes(self) -> float:

@@ -44,14 +44,12 @@ def stacks_of(result: Result, kind: Kind) -> tuple[Stack, ...]:
 
 
 def _of_tree(tree: StackTree) -> tuple[Stack, ...]:
+    stacks: dict[int, tuple[Frame, ...]] = {-1: ()}
     told = []
-    for row, size in enumerate(tree.bytes):
-        frames, at = [], row
-        while at >= 0:
-            frames.append(tree.frames[tree.frame_numbers[at]])
-            at = tree.parents[at]
+    for row, parent, frame, size in tree.nodes():
+        stacks[row] = (*stacks[parent], frame)
         if round(size) > 0:
-            told.append(Stack(frames=tuple(reversed(frames)), bytes=round(size)))
+            told.append(Stack(frames=stacks[row], bytes=round(size)))
     return _with_rest(told, tree.total_bytes)
 
 

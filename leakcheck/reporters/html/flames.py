@@ -37,13 +37,10 @@ class Flames:
         parents: list[int] = []
         numbers: list[int] = []
         held: list[float] = []
-        columns = zip(tree.parents, tree.frame_numbers, tree.bytes, strict=False)
-        for row, (parent, number, size) in enumerate(columns):
-            if not 0 <= number < len(tree.frames) or not (parent == -1 or parent in rows):
-                continue
+        for row, parent, frame, size in tree.nodes():
             rows[row] = len(parents)
             parents.append(-1 if parent == -1 else rows[parent])
-            numbers.append(self.frames.setdefault(tree.frames[number], len(self.frames)))
+            numbers.append(self.frames.setdefault(frame, len(self.frames)))
             held.append(size)
         self.trees[key] = {
             "name": name,
