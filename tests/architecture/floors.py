@@ -34,6 +34,7 @@ WORDS = frozenset(
         "explanation",
         "limited",
         "model",
+        "parts",
         "plan",
         "scenario",
         "units",
@@ -42,8 +43,8 @@ WORDS = frozenset(
 )
 THOUGHT = frozenset({"analysis"})
 WORKER = frozenset({"worker"})
-EDGES = frozenset({"engine", "inbox", "lending", "store", "config", "discover", "select", "reporters"})
-ROAD = frozenset({"session", "measure", "explain", "task", "find"})
+EDGES = frozenset({"engine", "inbox", "lending", "store", "config", "discover", "machine", "select", "reporters"})
+ROAD = frozenset({"session", "measure", "explain", "task", "find", "crew", "sharding", "durations", "merge"})
 DOORS = frozenset({"__main__", "cli", "pytest_plugin", "django"})
 
 FLOORS = (
@@ -63,8 +64,9 @@ EXCEPTIONS: Mapping[str, frozenset[str]] = {
     # the passes that trace
     "leakcheck.worker.peak": frozenset({"memray"}),
     "leakcheck.worker.lent": frozenset({"memray", "memray.reporters.module_tools"}),
-    # the worker's package alone, to find the path that it is started by; and what takes its answers apart
-    "leakcheck.engine": frozenset({"leakcheck.worker", "leakcheck.inbox"}),
+    # the worker's package alone, to find the path that it is started by; what takes its answers apart; and
+    # how much memory there is
+    "leakcheck.engine": frozenset({"leakcheck.worker", "leakcheck.inbox", "leakcheck.machine"}),
 }
 
 
