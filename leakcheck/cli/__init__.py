@@ -7,6 +7,7 @@ from types import FrameType
 import typer
 
 from leakcheck.cli import list as list_verb
+from leakcheck.cli import merge as merge_verb
 from leakcheck.cli import run as run_verb
 from leakcheck.cli import schema as schema_verb
 from leakcheck.cli import show as show_verb
@@ -28,6 +29,7 @@ app = typer.Typer(
 )
 app.command("run")(run_verb.run)
 app.command("list")(list_verb.list_scenarios)
+app.command("merge")(merge_verb.merge)
 app.command("show")(show_verb.show)
 app.command("schema")(schema_verb.schema)
 

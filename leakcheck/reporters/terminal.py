@@ -13,6 +13,7 @@ from leakcheck.reporters.causes import causes, notes, unseen_words
 from leakcheck.reporters.plain import plain
 from leakcheck.reporters.resources import resource_sentences
 from leakcheck.reporters.sentences import missing_meters, peak_left_out, sentences
+from leakcheck.reporters.shards import shard_sentence, shard_words
 from leakcheck.units import format_duration, format_size
 
 _VERDICT_STYLES = {
@@ -37,7 +38,7 @@ _UNKNOWN_BYTES = 1e14
 def render_run(run: Run, folder: Path | None = None, *, columns: int = _ROOM_FOR_ALL) -> Iterator[RenderableType]:
     """Yield what a terminal of so many columns shows: where, the table, the sentences, the summary."""
     if run.environment is not None:
-        yield Text(_where(run.environment), style="dim")
+        yield Text(" · ".join(filter(None, (_where(run.environment), shard_words(run.shard)))), style="dim")
         yield Text()
     if run.results:
         yield Padding(_table(run.results, columns), (0, 0, 0, 2 if columns >= _ROOM_FOR_ALL else 0))
@@ -63,6 +64,9 @@ def render_run(run: Run, folder: Path | None = None, *, columns: int = _ROOM_FOR
     for line in map(unseen_words, run.known_unseen):
         told = True
         yield Text(line)
+    if (line_of_shard := shard_sentence(run)) is not None:
+        told = True
+        yield Text(line_of_shard)
     if told:
         yield Text()
     yield Text(_summary(run, folder))

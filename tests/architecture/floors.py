@@ -43,7 +43,9 @@ WORDS = frozenset(
 )
 THOUGHT = frozenset({"analysis"})
 WORKER = frozenset({"worker"})
-EDGES = frozenset({"engine", "inbox", "lending", "store", "config", "discover", "machine", "select", "reporters"})
+EDGES = frozenset(
+    {"engine", "inbox", "lending", "captures", "store", "config", "discover", "machine", "select", "reporters"}
+)
 ROAD = frozenset({"session", "measure", "explain", "task", "find", "crew", "sharding", "durations", "merge"})
 DOORS = frozenset({"__main__", "cli", "pytest_plugin", "django"})
 

@@ -1,0 +1,21 @@
+"""What is said of a run that measured a part of the whole."""
+
+from leakcheck.model import Run, Shard
+
+
+def shard_words(shard: Shard | None) -> str:
+    """Return `shard 2 of 3`; nothing where the whole was measured."""
+    return "" if shard is None else f"shard {shard.number:,} of {shard.count:,}"
+
+
+def shard_sentence(run: Run) -> str | None:
+    """Return what was left to the other shards, and how to join them; None where the whole was measured."""
+    shard = run.shard
+    if shard is None:
+        return None
+    whole = len(shard.whole)
+    if not run.results:
+        part = f"There is nothing to measure for {shard_words(shard)}: there are {whole:,} scenarios in all."
+    else:
+        part = f"This is {shard_words(shard)}, a part of {whole:,} scenarios."
+    return f"{part} Join the shards' runs with: leakcheck merge DIR..."
