@@ -21,8 +21,9 @@ def open_capture(folder: Path, name: str) -> BinaryIO | None:
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or not path.parts or "\0" in name:
         raise StoreError(f"the capture {name!r} does not lie in the run's folder")
-    opened = [os.open(folder, os.O_RDONLY | os.O_DIRECTORY)]
+    opened: list[int] = []
     try:
+        opened.append(os.open(folder, os.O_RDONLY | os.O_DIRECTORY))
         # step by step from the folder, so that no step can be a link, or become one in between
         for part in path.parts[:-1]:
             opened.append(os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=opened[-1]))

@@ -10,6 +10,7 @@ import psutil
 
 Answer = TypeVar("Answer")
 _GROUPS = Path("/sys/fs/cgroup")
+_RECLAIMED = ("active_file", "inactive_file", "slab_reclaimable")
 _MEMBERSHIP = Path("/proc/self/cgroup")
 
 
@@ -51,12 +52,13 @@ def _room(folder: Path) -> float | None:
     used = _read(folder / "memory.current", float)
     if limit is None or used is None:
         return None
-    # files that were read once are counted as used, and given up when somebody needs the room
-    return limit - used + (_read(folder / "memory.stat", _inactive_file) or 0.0)
+    # what the kernel keeps of files is counted as used, and given up when somebody needs the room
+    return limit - used + (_read(folder / "memory.stat", _given_up) or 0.0)
 
 
-def _inactive_file(text: str) -> float:
-    return next((float(line.split()[1]) for line in text.splitlines() if line.startswith("inactive_file ")), 0.0)
+def _given_up(text: str) -> float:
+    counts = dict(line.split() for line in text.splitlines())
+    return sum(float(counts.get(name, 0)) for name in _RECLAIMED)
 
 
 def _read(path: Path, parse: Callable[[str], Answer]) -> Answer | None:

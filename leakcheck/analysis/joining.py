@@ -93,11 +93,12 @@ def _unlike(one: Shard, other: Shard) -> str:
 def _not_of_the_whole(pieces: Sequence[Piece], whole: Sequence[str]) -> Iterator[str]:
     """Yield what of the whole nobody measured, and what was measured and is not of it."""
     results = [result for piece in pieces for result in piece.run.results]
-    measured = Counter(result.id for result in results)
+    # what was measured twice was told already
+    measured = Counter(name for name, _ in {(result.id, result.target) for result in results})
     if left_out := Counter(whole) - measured:
         yield f"no shard measured {_listed(left_out)}; were all split by the same file of durations?"
     could_not_be_read = {result.id for result in results if result.growth is None and result.trouble is not None}
-    if foreign := [name for name in measured - Counter(whole) if name not in could_not_be_read]:
+    if foreign := sorted(name for name in measured - Counter(whole) if name not in could_not_be_read):
         yield f"{_listed(foreign)} was measured and is not of the whole"
 
 

@@ -14,8 +14,9 @@ def shard_sentence(run: Run) -> str | None:
     if shard is None:
         return None
     whole = len(shard.whole)
-    if not run.results:
-        part = f"There is nothing to measure for {shard_words(shard)}: there are {whole:,} scenarios in all."
+    measured = sum(result.id in shard.whole for result in run.results)
+    if not shard.whole or measured or not run.finished:
+        part = f"This is {shard_words(shard)}, with {measured:,} of {whole:,} scenarios."
     else:
-        part = f"This is {shard_words(shard)}, a part of {whole:,} scenarios."
-    return f"{part} Join the shards' runs with: leakcheck merge DIR..."
+        part = f"There is nothing to measure for {shard_words(shard)}, because there are {whole:,} scenarios in all."
+    return f"{part} Join the shards with: leakcheck merge DIR..."
