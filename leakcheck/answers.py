@@ -23,6 +23,8 @@ class Description:
     option_names: tuple[str, ...] | None = None
     """The options that the scenario takes; None where it takes any."""
     timeout_seconds: float | None = None
+    memory_bytes: float | None = None
+    """What its process takes at most, as it declares; None where it declares nothing."""
 
     @property
     def id(self) -> str:

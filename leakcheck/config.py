@@ -21,6 +21,7 @@ from leakcheck.baseline import FILE_NAME, Allowance
 from leakcheck.errors import ConfigError, UsageError
 from leakcheck.explanation import Explain, KnownEntry, ResourceKind
 from leakcheck.model import Budget, Description
+from leakcheck.parts import Part, parse_jobs, parse_part
 from leakcheck.units import parse_change, parse_growth, parse_size
 
 DEFAULT_GROWTH_BUDGET = "4 KiB / 1000 calls"
@@ -41,22 +42,25 @@ class Said:
     timeout: float | None = None
     max_memory: str | None = None
     memory: str | None = None
-    jobs: int | None = None
+    jobs: int | str | None = None
     python: str | None = None
     output: str | None = None
     explain: Explain | None = None
     allow_inconclusive: bool | None = None
     baseline: str | None = None
     change: str | None = None
+    shard: str | None = None
+    durations: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Override:
-    """Budgets for the scenarios whose id or name matches a pattern ("newsletter*")."""
+    """Budgets for the scenarios whose id or name matches a pattern ("newsletter*"), and what they may take."""
 
     match: str
     growth: str | None = None
     peak: str | None = None
+    memory: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +70,7 @@ class _File(Said):
     resources: Mapping[str, float | str] = field(default_factory=dict)
 
 
+DURATIONS = "leakcheck-durations.json"
 _OFF = "off"
 _RESOURCES = {kind.replace(" ", "_"): kind for kind in ResourceKind}
 _DEFAULTS = Said(
@@ -89,8 +94,8 @@ class Settings:
     memory_limit_bytes: float | None
     memory_bytes: float | None
     """What the program has where it is deployed: told is when a leak uses it up."""
-    jobs: int
-    """Measurements side by side; never more than there are cores."""
+    jobs: int | None
+    """Measurements side by side, if there are cores and memory for them; None: as many as there are cores."""
     python: str | None
     output: Path
     explain: Explain
@@ -106,6 +111,10 @@ class Settings:
     project: Said = field(default_factory=Said)
     overrides: tuple[Override, ...] = ()
     said: Said = field(default_factory=Said)
+    part: Part | None = None
+    """The shard to measure; None where the whole is."""
+    durations: Path | None = None
+    """Where it stands how long each scenario takes; None where nobody wrote that down."""
 
     def budget(self, scenario: Description) -> Budget:
         """Return the budgets a scenario is held to; the growth always, the peak only where one is set."""
@@ -121,6 +130,11 @@ class Settings:
             growth = growth if layer.growth is None else parse_growth(layer.growth)
             peak = peak if layer.peak is None else parse_size(layer.peak)
         return Budget(growth_bytes_per_1000_calls=growth, peak_bytes=peak)
+
+    def declared_memory(self, scenario: Description) -> float | None:
+        """Return the bytes that a scenario's process says it takes at most; None where nobody said so."""
+        said = [one.memory for one in self.overrides if one.memory is not None and _matches(one.match, scenario)]
+        return parse_size(said[-1]) if said else scenario.memory_bytes
 
 
 def _matches(pattern: str, scenario: Description) -> bool:
@@ -141,8 +155,6 @@ def resolve(flags: Said, *, environment: Mapping[str, str] = os.environ, folder:
     _check_sizes(said, "")
     if merged.calls is not None and merged.calls < 1:
         raise UsageError("--calls must be 1 or more")
-    if merged.jobs is not None and merged.jobs < 1:
-        raise UsageError("--jobs must be 1 or more")
     assert merged.time is not None
     assert merged.timeout is not None
     assert merged.output is not None
@@ -157,7 +169,7 @@ def resolve(flags: Said, *, environment: Mapping[str, str] = os.environ, folder:
         timeout_seconds=merged.timeout,
         memory_limit_bytes=None if merged.max_memory is None else parse_size(merged.max_memory),
         memory_bytes=None if merged.memory is None else parse_size(merged.memory),
-        jobs=min(merged.jobs, os.cpu_count() or 1),
+        jobs=parse_jobs(merged.jobs),
         python=merged.python,
         output=Path(merged.output),
         explain=merged.explain,
@@ -173,7 +185,17 @@ def resolve(flags: Said, *, environment: Mapping[str, str] = os.environ, folder:
         project=file,
         overrides=file.overrides,
         said=said,
+        part=None if said.shard is None else parse_part(said.shard),
+        durations=_durations(path, file.durations, said.durations),
     )
+
+
+def _durations(pyproject: Path | None, in_file: str | None, said: str | None) -> Path | None:
+    """Return the file of durations: where a layer says, else beside pyproject.toml, if there is one."""
+    if said is not None or pyproject is None:
+        return None if said is None else Path(said)
+    beside = pyproject.parent / (in_file or DURATIONS)
+    return beside if in_file is not None or beside.is_file() else None
 
 
 def _merge(*layers: Said) -> Said:
@@ -242,6 +264,8 @@ def _read_pyproject(path: Path | None) -> _File:
         file = msgspec.convert(table, _File)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{where}: {error}") from error
+    if file.shard is not None:
+        raise ConfigError(f"{where}: shard is for one command; say --shard, or LEAKCHECK_SHARD in a job of CI")
     _refuse_unknown(file.resources, list(_RESOURCES), f"{where} resources")
     for name, allowed in file.resources.items():
         if allowed != _OFF and not (isinstance(allowed, float) and 0 <= allowed < math.inf):

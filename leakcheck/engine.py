@@ -28,6 +28,7 @@ from leakcheck import worker as worker_package
 from leakcheck.aftermath import last_words, signal_name
 from leakcheck.errors import UsageError
 from leakcheck.inbox import Inbox
+from leakcheck.machine import free_bytes
 from leakcheck.model import Trouble
 from leakcheck.plan import Plan
 from leakcheck.units import format_duration, format_size
@@ -36,8 +37,8 @@ _POLL_SECONDS = 0.1
 _GRACE_SECONDS = 2.0
 _TAIL_BYTES = 32_000
 _LONGEST_SOCKET_PATH = 100
-_MEMORY_SHARE = 0.8
-"""A measured process may take this share of what was free when it began."""
+MEMORY_SHARE = 0.8
+"""Measured processes may take this share of what was free when they began."""
 
 
 class Stopped(Exception):
@@ -62,6 +63,8 @@ class Surroundings:
     timeout_seconds: float = 60.0
     memory_limit_bytes: float | None = None
     """None: four fifths of what is free when the process begins."""
+    memory_limit_from: str = "--max-memory"
+    """What to raise where a process is meant to take more."""
     stop: Event = field(default_factory=Event)
     """Once set, a measurement that is under way ends with Stopped."""
 
@@ -72,7 +75,8 @@ class Worker:
     def __init__(self, plan: Plan, surroundings: Surroundings) -> None:
         self._stop = surroundings.stop
         self._timeout_seconds = surroundings.timeout_seconds
-        self._memory_limit = surroundings.memory_limit_bytes or psutil.virtual_memory().available * _MEMORY_SHARE
+        self._memory_limit = surroundings.memory_limit_bytes or free_bytes() * MEMORY_SHARE
+        self._memory_limit_from = surroundings.memory_limit_from
         self.cpu_seconds: float | None = None
         self._tail = bytearray()
         self._inbox = Inbox()
@@ -180,7 +184,8 @@ class Worker:
         elif self._resident_bytes() > self._memory_limit:
             self._kill(signal.SIGKILL)
             limit = format_size(self._memory_limit)
-            message = f"{during} took more than {limit} of memory and was ended; raise --max-memory if that is meant"
+            remedy = f"raise {self._memory_limit_from} if that is meant"
+            message = f"{during} took more than {limit} of memory and was ended; {remedy}"
             raise WorkerFailed(Trouble(kind="memory", message=message))
 
     def _accept(self, listener: Any) -> None:

@@ -32,6 +32,8 @@ class Mark:
     growth_options: Mapping[str, OptionValue] = field(default_factory=dict)
     peak_options: Mapping[str, OptionValue] = field(default_factory=dict)
     timeout_seconds: float | None = None
+    memory_bytes: float | None = None
+    """What its process takes at most."""
 
 
 @overload
@@ -46,6 +48,7 @@ def scenario(
     growth_options: Mapping[str, OptionValue] | None = None,
     peak_options: Mapping[str, OptionValue] | None = None,
     timeout_seconds: float | None = None,
+    memory: str | None = None,
 ) -> Callable[[_Function], _Function]: ...
 def scenario(
     function: _Function | None = None,
@@ -58,13 +61,16 @@ def scenario(
     growth_options: Mapping[str, OptionValue] | None = None,
     peak_options: Mapping[str, OptionValue] | None = None,
     timeout_seconds: float | None = None,
+    memory: str | None = None,
 ) -> _Function | Callable[[_Function], _Function]:
     """Mark a function as a scenario and return it unchanged.
 
     `growth` is a budget like "64 KiB / 1000 calls" and `peak` one like "10 MiB". `variants` are
     names, or names with a sentence each; the function takes the name as its argument `variant`.
     Its other parameters are options: `growth_options` and `peak_options` give them a value in one
-    pass, `-o NAME=VALUE` on the command line. Raises UsageError for a budget that is none.
+    pass, `-o NAME=VALUE` on the command line. `memory` declares what its process takes at most, like
+    "500 MiB": by this `--jobs` knows what fits side by side, and a process that takes more is ended.
+    Raises UsageError for a budget or a size that is none.
     """
 
     def mark(marked: _Function) -> _Function:
@@ -77,6 +83,7 @@ def scenario(
             growth_options=dict(growth_options or {}),
             peak_options=dict(peak_options or {}),
             timeout_seconds=timeout_seconds,
+            memory_bytes=None if memory is None else parse_size(memory),
         )
         setattr(marked, _MARK, said)
         return marked

@@ -6,9 +6,9 @@ whatever the user's code did on the way is in it. Nothing is printed here; an Ob
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Protocol
@@ -19,12 +19,14 @@ from leakcheck.analysis.known import unseen_entries
 from leakcheck.analysis.progress import Progress
 from leakcheck.baseline import Accepted
 from leakcheck.config import Settings
+from leakcheck.crew import Job, room_for, side_by_side
 from leakcheck.errors import ExitCode, StoreError, worst
 from leakcheck.find import Found, find
 from leakcheck.measure import measure
 from leakcheck.model import SCHEMA, Description, Environment, Gate, Result, Run
 from leakcheck.scenario import OptionValue, Target
 from leakcheck.served import Serving
+from leakcheck.sharding import share_of
 from leakcheck.task import Task
 
 Matches = Callable[[str], bool]
@@ -89,6 +91,8 @@ class Outcome:
         """Return what it means for CI."""
         if self.interrupted:
             return ExitCode.INTERRUPTED
+        if self.run.shard is not None and not self.run.results:
+            return ExitCode.WITHIN  # more shards than scenarios: the others measure them
         return exit_code(self.run.results, allow_inconclusive=allow_inconclusive)
 
 
@@ -101,9 +105,10 @@ def run(request: Request, observer: Observer | None = None) -> Outcome:
     """
     observer = observer or Nobody()
     started, clock = datetime.now().astimezone(), time.monotonic()
-    found = find(request.targets, request.settings, matches=request.matches, options=request.options)
-    environment = _environment(found, request.settings)
-    accepted = _accepted(request, found, environment)
+    whole = find(request.targets, request.settings, matches=request.matches, options=request.options)
+    environment = _environment(whole, request.settings)
+    accepted = _accepted(request, whole, environment)
+    found, shard = share_of(whole, request.settings)
     folder = store.make_run_folder(request.settings.output, started)
     document = Run(
         schema=SCHEMA,
@@ -112,7 +117,8 @@ def run(request: Request, observer: Observer | None = None) -> Outcome:
         environment=environment,
         results=found.failed,
         baseline=None if request.against is None else str(request.against.path),
-        baseline_gone=_gone(request, found, accepted),
+        baseline_gone=_gone(request, whole, accepted),
+        shard=shard,
     )
     outcome = _saved(Outcome(run=document, folder=folder, found=found), clock)
     for failed in found.failed:
@@ -146,17 +152,15 @@ def run(request: Request, observer: Observer | None = None) -> Outcome:
     return _saved(replace(outcome, run=replace(outcome.run, finished=True, known_unseen=unseen)), clock)
 
 
-def _measured(tasks: Sequence[Task], jobs: int, observer: Observer) -> Iterator[tuple[int, Result]]:
+def _measured(tasks: Sequence[Task], jobs: int | None, observer: Observer) -> Iterator[tuple[int, Result]]:
     """Yield the number and result of each task as it is done; leaving early ends what is under way."""
-    with ThreadPoolExecutor(max_workers=jobs) as pool:
-        futures = {pool.submit(measure, task, observer.measuring): number for number, task in enumerate(tasks)}
-        try:
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-        finally:
-            for task in tasks:
-                task.stop.set()
-            pool.shutdown(wait=True, cancel_futures=True)
+    work = [Job(work=partial(measure, task, observer.measuring), memory_bytes=task.expected_memory) for task in tasks]
+
+    def stop() -> None:
+        for task in tasks:
+            task.stop.set()
+
+    return side_by_side(work, room_for(jobs), stop=stop)
 
 
 def _saved(outcome: Outcome, clock: float) -> Outcome:

@@ -1,13 +1,15 @@
 """One measurement, as it is handed from room to room."""
 
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
 
 from leakcheck.analysis.progress import Progress
 from leakcheck.baseline import Accepted
 from leakcheck.config import Settings
+from leakcheck.crew import ASSUMED_BYTES
 from leakcheck.engine import Surroundings
 from leakcheck.find import surroundings_of
 from leakcheck.lending import lent_packages
@@ -16,6 +18,7 @@ from leakcheck.plan import Pass, Plan
 from leakcheck.scenario import OptionValue
 from leakcheck.served import Serving
 
+_DECLARED = "what it declares, memory= of its @scenario or memory in its override,"
 Watch = Callable[[Description, str, Progress], None]
 """Told what is being done: the scenario, the pass, how far it is."""
 
@@ -70,4 +73,14 @@ class Task:
     @property
     def surroundings(self) -> Surroundings:
         """Return where, and within which limits, its processes run."""
-        return surroundings_of(self.settings, self.scenario.timeout_seconds, self.stop)
+        around = surroundings_of(self.settings, self.scenario.timeout_seconds, self.stop)
+        declared = self.settings.declared_memory(self.scenario)
+        if declared is None or declared >= (around.memory_limit_bytes or math.inf):
+            return around
+        return replace(around, memory_limit_bytes=declared, memory_limit_from=_DECLARED)
+
+    @property
+    def expected_memory(self) -> float:
+        """Return the bytes that its process is taken to need: as declared, else an assumption."""
+        declared = self.settings.declared_memory(self.scenario)
+        return ASSUMED_BYTES if declared is None else declared

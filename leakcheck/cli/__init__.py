@@ -13,6 +13,7 @@ from leakcheck.cli import export as export_verb
 from leakcheck.cli import history as history_verb
 from leakcheck.cli import limit as limit_verb
 from leakcheck.cli import list as list_verb
+from leakcheck.cli import merge as merge_verb
 from leakcheck.cli import plot as plot_verb
 from leakcheck.cli import report as report_verb
 from leakcheck.cli import run as run_verb
@@ -40,6 +41,7 @@ app.command("run")(run_verb.run)
 app.command("check")(check_verb.check)
 app.add_typer(baseline_verbs.app, name="baseline", help="The accepted figures: update, diff, show.")
 app.command("list")(list_verb.list_scenarios)
+app.command("merge")(merge_verb.merge)
 app.command("show")(show_verb.show)
 app.command("compare")(compare_verb.compare)
 app.command("limit")(limit_verb.limit)

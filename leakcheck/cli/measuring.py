@@ -40,9 +40,23 @@ class Measuring:
         typer.Option(metavar="SIZE", help="What it has where it is deployed: say when a leak uses that up."),
     ] = None
     jobs: Annotated[
-        int | None,
+        str | None,
         typer.Option(
-            "--jobs", "-j", metavar="N", help="Measure N side by side; latencies then share the machine. \\[default: 1]"
+            "--jobs",
+            "-j",
+            metavar="N|auto",
+            help="Measure N side by side, as cores and memory allow; latencies then share the machine. \\[default: 1]",
+        ),
+    ] = None
+    shard: Annotated[
+        str | None,
+        typer.Option(metavar="I/N", help="Measure the I-th of N parts that take about as long; see leakcheck merge."),
+    ] = None
+    durations: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="How long each takes, to split by; or a saved run. \\[default: leakcheck-durations.json, if there]",
         ),
     ] = None
     python: Python = None
@@ -87,6 +101,8 @@ class Measuring:
                 max_memory=self.max_memory,
                 memory=self.memory,
                 jobs=self.jobs,
+                shard=self.shard,
+                durations=self.durations,
                 python=self.python,
                 output=self.output,
                 explain=self.explain,

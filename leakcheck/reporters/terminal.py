@@ -15,6 +15,7 @@ from leakcheck.reporters.plain import plain
 from leakcheck.reporters.resources import resource_sentences
 from leakcheck.reporters.sentences import missing_meters, peak_left_out, sentences
 from leakcheck.reporters.served import served_sentences
+from leakcheck.reporters.shards import shard_sentence, shard_words
 from leakcheck.units import format_duration, format_size
 
 _VERDICT_STYLES = {
@@ -44,7 +45,8 @@ def render_run(
     The summary ends with the report's page, or else with the run document in its folder.
     """
     if run.environment is not None:
-        yield Text(environment_words(run.environment, run.baseline), style="dim")
+        where = environment_words(run.environment, run.baseline)
+        yield Text(" · ".join(filter(None, (where, shard_words(run.shard)))), style="dim")
         yield Text()
     if run.results:
         yield Padding(_table(run.results, columns), (0, 0, 0, 2 if columns >= _ROOM_FOR_ALL else 0))
@@ -70,6 +72,9 @@ def render_run(
     for line in (*map(unseen_words, run.known_unseen), *run_sentences(run)):
         told = True
         yield Text(line)
+    if (line_of_shard := shard_sentence(run)) is not None:
+        told = True
+        yield Text(line_of_shard)
     if told:
         yield Text()
     yield Text(_summary(run, page if page is not None or folder is None else folder / "run.json"))

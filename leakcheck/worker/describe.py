@@ -51,6 +51,7 @@ def _variants(target: str, mark: Mark, function: Any) -> list[dict[str, Any]]:
         "peak_options": dict(mark.peak_options),
         "option_names": _option_names(function),
         "timeout_seconds": mark.timeout_seconds,
+        "memory_bytes": mark.memory_bytes,
     }
     return [{**shared, "variant": name, "lesson": lesson} for name, lesson in mark.variants.items()] or [shared]
 

@@ -35,6 +35,7 @@ WORDS = frozenset(
         "explanation",
         "limited",
         "model",
+        "parts",
         "plan",
         "record",
         "scenario",
@@ -54,6 +55,8 @@ EDGES = frozenset(
         "lending",
         "store",
         "config",
+        "captures",
+        "machine",
         "discover",
         "history",
         "repository",
@@ -64,7 +67,12 @@ EDGES = frozenset(
         "traffic",
     }
 )
-ROAD = frozenset({"session", "compare", "limit", "measure", "explain", "against", "update", "task", "find"})
+ROAD = frozenset(
+    {
+        *("session", "find", "task", "measure", "explain", "limit"),
+        *("against", "update", "compare", "crew", "sharding", "durations", "merge"),
+    }
+)
 DOORS = frozenset({"__main__", "cli", "pytest_plugin", "django"})
 
 FLOORS = (
@@ -99,7 +107,7 @@ EXCEPTIONS: Mapping[str, frozenset[str]] = {
     "leakcheck.reporters.plots.pair": frozenset({"matplotlib.axes"}),
     "leakcheck.reporters.plots.peak": frozenset({"matplotlib.axes"}),
     # the worker's package alone, to find the path that it is started by; and what takes its answers apart
-    "leakcheck.engine": frozenset({"leakcheck.worker", "leakcheck.inbox", "leakcheck.aftermath"}),
+    "leakcheck.engine": frozenset({"leakcheck.worker", "leakcheck.inbox", "leakcheck.aftermath", "leakcheck.machine"}),
     "leakcheck.aftermath": frozenset({"leakcheck.worker"}),
 }
 

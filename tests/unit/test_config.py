@@ -12,6 +12,7 @@ from leakcheck.config import DEFAULT_GROWTH_BUDGET, Said, Settings, resolve
 from leakcheck.errors import ConfigError, UsageError
 from leakcheck.explanation import Explain, KnownEntry
 from leakcheck.model import Description
+from leakcheck.parts import Part
 from leakcheck.units import parse_growth
 
 Resolve = Callable[..., Settings]
@@ -271,3 +272,53 @@ def test_a_change_has_a_default_of_both_parts(settings: Resolve) -> None:
     assert settings('change = "+1 % and +1 KiB"').change == Allowance(share=0.01, bytes=1024)
     with pytest.raises(ConfigError, match=r"pyproject\.toml.*write both parts"):
         settings('change = "+1 %"')
+
+
+def test_what_a_process_takes_is_declared_by_its_mark_and_by_the_last_override_that_matches(settings: Resolve) -> None:
+    table = "\n" + "".join(
+        f'[[tool.leakcheck.overrides]]\nmatch = "{match}"\n{said}\n'
+        for match, said in (
+            ("news*", 'memory = "1 GiB"'),
+            ("newsletter", 'peak = "1 MiB"'),
+            ("other", 'memory = "2 B"'),
+        )
+    )
+    marked = replace(NAIVE, memory_bytes=5.0)
+    assert settings().declared_memory(NAIVE) is None
+    assert settings().declared_memory(marked) == 5
+    assert settings(table).declared_memory(marked) == 1024**3
+    with pytest.raises(UsageError, match="there is no unit 'KIB'"):
+        settings(table.replace("1 GiB", "1 KIB"))
+
+
+def test_a_shard_is_said_for_one_command_and_not_for_the_project(settings: Resolve) -> None:
+    assert settings().part is None
+    assert settings(environment={"LEAKCHECK_SHARD": "1/3"}).part == Part(number=1, count=3)
+    assert settings(environment={"LEAKCHECK_SHARD": "1/3"}, flags=Said(shard="2/3")).part == Part(number=2, count=3)
+    with pytest.raises(ConfigError, match="shard is for one command; say --shard, or LEAKCHECK_SHARD"):
+        settings('shard = "1/3"')
+
+
+def test_durations_lie_beside_the_project_unless_a_layer_says_where(settings: Resolve, tmp_path: Path) -> None:
+    assert settings("").durations is None
+    beside = tmp_path / "leakcheck-durations.json"
+    beside.touch()
+    assert settings("").durations == beside
+    # what the project says is told from where the project lies, and what a command says from where it is given
+    assert settings('durations = "ci/times.json"').durations == tmp_path / "ci" / "times.json"
+    assert settings("", {"LEAKCHECK_DURATIONS": "a.json"}).durations == Path("a.json")
+    assert settings("", {"LEAKCHECK_DURATIONS": "a.json"}, Said(durations="b.json")).durations == Path("b.json")
+
+
+@pytest.mark.parametrize(
+    ("layers", "expected"),
+    [
+        ({}, 1),
+        ({"table": "jobs = 3"}, 3),
+        ({"table": 'jobs = "auto"'}, None),
+        ({"environment": {"LEAKCHECK_JOBS": "2"}}, 2),
+        ({"environment": {"LEAKCHECK_JOBS": "auto"}, "flags": Said(jobs="4")}, 4),
+    ],
+)
+def test_jobs_are_said_by_any_layer(settings: Resolve, layers: Mapping[str, object], expected: int | None) -> None:
+    assert settings(**layers).jobs == expected

@@ -15,7 +15,7 @@ from rich.console import Console
 from leakcheck.analysis.comparison import compared
 from leakcheck.baseline import Accepted, Allowance
 from leakcheck.explanation import KnownEntry, KnownLeak, Link, RetentionPath, SiteMeter
-from leakcheck.model import Environment, Gate, Growth, Result, Run, Trouble
+from leakcheck.model import Environment, Gate, Growth, Result, Run, Shard, Trouble
 from leakcheck.reporters.terminal import gate_words, growth_words, render_run
 from tests.unit.causes import SENT, SENT_PATH, SITE
 from tests.unit.runs import BOUNDED, BROKEN, CLEAN, ENVIRONMENT, LEAK, MIB, NAIVE, UNSURE, growth, run_of
@@ -110,6 +110,11 @@ RUNS = {
         Path("reports/2026-11-24T10-12-07"),
     ),
     "checked": (CHECKED, Path("reports/2026-11-24T10-12-07")),
+    "shard": (
+        replace(run_of(CLEAN, LEAK), shard=Shard(number=2, count=3, whole=("a", "b", "newsletter[iterator]", "c"))),
+        Path("reports/2026-11-24T10-12-07"),
+    ),
+    "empty_shard": (replace(run_of(), shard=Shard(number=3, count=3, whole=("a", "b"))), None),
     "without_memray": (run_of(replace(CLEAN, peak_bytes=None, peak_trouble=MISSING)), None),
 }
 

@@ -1,0 +1,69 @@
+"""How long each scenario took, in a small file that a project may commit: by this the shards are split."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from leakcheck import store
+from leakcheck.errors import StoreError
+from leakcheck.model import Run
+
+SCHEMA = "leakcheck.durations/1"
+_FAMILY = SCHEMA.partition("/")[0] + "/"
+_REMEDY = "write it anew with: leakcheck merge DIR --durations FILE"
+_LARGEST_FILE_BYTES = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Document:
+    schema: str = ""
+    seconds: Mapping[str, float] | None = None
+
+
+def durations_of(run: Run) -> dict[str, float]:
+    """Return the seconds that each scenario took, by its id; of two with one id the longer."""
+    seconds: dict[str, float] = {}
+    for result in run.results:
+        if result.duration_seconds > 0:  # what did not even import took none
+            seconds[result.id] = max(result.duration_seconds, seconds.get(result.id, 0.0))
+    return seconds
+
+
+def write_durations(path: Path, run: Run) -> None:
+    """Write how long the scenarios of a run took, a line each. Raises StoreError."""
+    seconds = {name: round(took, 2) for name, took in sorted(durations_of(run).items())}
+    text = json.dumps({"schema": SCHEMA, "seconds": seconds}, indent=2, ensure_ascii=False)
+    store.write_atomically(path, text.encode("utf-8", "backslashreplace") + b"\n")
+
+
+def read_durations(path: Path) -> Mapping[str, float]:
+    """Return seconds by id from a file of durations, a run document, or the folder of one. Raises StoreError.
+
+    The file may come from a stranger's pull request: what is no duration is refused, whatever else is in it.
+    """
+    if path.is_dir():
+        return durations_of(store.load(path))
+    try:
+        if path.exists() and not path.is_file():
+            raise StoreError(f"{path}: is not a file; --durations takes a file of durations, or a run")
+        data = path.read_bytes() if path.stat().st_size <= _LARGEST_FILE_BYTES else b""
+        document = msgspec.json.decode(data, type=_Document)
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be read ({error.strerror})") from error
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        if SCHEMA.encode() not in data:
+            return durations_of(store.load(path))
+        raise StoreError(f"{path}: is not a file of durations ({error}); {_REMEDY}") from error
+    if document.seconds is None and not document.schema.startswith(_FAMILY):
+        return durations_of(store.load(path))
+    if document.schema != SCHEMA:
+        raise StoreError(f"{path}: has the schema {document.schema!r}; this leakcheck reads {SCHEMA}")
+    seconds = document.seconds or {}
+    for name, took in seconds.items():
+        if not 0 <= took < math.inf:
+            raise StoreError(f"{path}: says that {name!r} took {took} s; {_REMEDY}")
+    return seconds

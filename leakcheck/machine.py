@@ -1,0 +1,69 @@
+"""What this machine lets us have: cores and memory, within the affinity and the control group we run in."""
+
+import math
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import psutil
+
+Answer = TypeVar("Answer")
+_GROUPS = Path("/sys/fs/cgroup")
+_RECLAIMED = ("active_file", "inactive_file", "slab_reclaimable")
+_MEMBERSHIP = Path("/proc/self/cgroup")
+
+
+def cores(*, groups: Path = _GROUPS, membership: Path = _MEMBERSHIP) -> int:
+    """Return how many cores may be used: those of our affinity, fewer where the control group has a quota of CPU."""
+    ours = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quotas = [quota for folder in _folders(groups, membership) if (quota := _quota(folder)) is not None]
+    # a quota of one and a half cores keeps two busy for most of the time
+    return max(1, min([ours, *(math.ceil(quota) for quota in quotas)]))
+
+
+def free_bytes(*, groups: Path = _GROUPS, membership: Path = _MEMBERSHIP) -> float:
+    """Return the memory that can be had: what is available, less where the control group has a limit."""
+    rooms = [room for folder in _folders(groups, membership) if (room := _room(folder)) is not None]
+    return max(0.0, min([float(psutil.virtual_memory().available), *rooms]))
+
+
+def _folders(groups: Path, membership: Path) -> Iterator[Path]:
+    """Yield the folder of our control group (version 2) and of those around it: each has limits of its own."""
+    for line in _read(membership, str.splitlines) or ():
+        number, _, path = line.partition("::")
+        if number == "0":
+            inside = groups / path.lstrip("/")
+            yield from (inside, *(above for above in inside.parents if above.is_relative_to(groups)))
+
+
+def _quota(folder: Path) -> float | None:
+    """Return cores from `cpu.max`, which reads `150000 100000` or `max 100000`."""
+
+    def parse(text: str) -> float | None:
+        quota, period = text.split()
+        return None if quota == "max" else float(quota) / float(period)
+
+    return _read(folder / "cpu.max", parse)
+
+
+def _room(folder: Path) -> float | None:
+    limit = _read(folder / "memory.max", float)  # "max" is no number
+    used = _read(folder / "memory.current", float)
+    if limit is None or used is None:
+        return None
+    # what the kernel keeps of files is counted as used, and given up when somebody needs the room
+    return limit - used + (_read(folder / "memory.stat", _given_up) or 0.0)
+
+
+def _given_up(text: str) -> float:
+    counts = dict(line.split() for line in text.splitlines())
+    return sum(float(counts.get(name, 0)) for name in _RECLAIMED)
+
+
+def _read(path: Path, parse: Callable[[str], Answer]) -> Answer | None:
+    """Return what a file of the kernel says; None where there is no such file, or it says something else."""
+    try:
+        return parse(path.read_text(encoding="ascii"))
+    except (OSError, ValueError, ZeroDivisionError, IndexError):
+        return None

@@ -1,0 +1,43 @@
+"""How the work is divided, as people write it: `--shard 2/3`, `--jobs auto`."""
+
+import re
+from dataclasses import dataclass
+
+from leakcheck.errors import UsageError
+
+MOST_PARTS = 1000
+AUTO = "auto"
+_PART = re.compile(r"\s*(\d{1,9})\s*/\s*(\d{1,9})\s*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One of so many parts, counted from 1."""
+
+    number: int
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.count}"
+
+
+def parse_part(text: str) -> Part:
+    """Return the part that `text` ("2/3") stands for. Raises UsageError for anything else."""
+    match = _PART.fullmatch(text)
+    if match is None:
+        raise UsageError(f"--shard {text!r}: write I/N, for example 2/3 for the second of three shards")
+    number, count = int(match[1]), int(match[2])
+    if not 1 <= count <= MOST_PARTS:
+        raise UsageError(f"--shard {text!r}: the work is split into 1 to {MOST_PARTS:,} shards")
+    if not 1 <= number <= count:
+        raise UsageError(f"--shard {text!r}: the shards of {count} are numbered from 1/{count} to {count}/{count}")
+    return Part(number=number, count=count)
+
+
+def parse_jobs(said: int | str) -> int | None:
+    """Return how many are to be measured side by side, None for "auto". Raises UsageError for what is no number."""
+    if said == AUTO:
+        return None
+    if not (str(said).isascii() and str(said).isdigit() and int(said) >= 1):
+        raise UsageError(f"--jobs {said}: write how many, 1 or more, or {AUTO} for as many as there are cores")
+    return int(said)
