@@ -7,6 +7,9 @@ import pytest
 
 from tests.live.command import Leakcheck
 
+collect_ignore = ["sites"]
+"""Projects of their own: they are tested from outside."""
+
 
 @pytest.fixture
 def leakcheck(tmp_path: Path) -> Iterator[Leakcheck]:

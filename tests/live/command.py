@@ -75,7 +75,7 @@ class Leakcheck:
         process = subprocess.Popen(
             [sys.executable, "-m", "leakcheck", *arguments],
             cwd=self.folder,
-            env={**_bare_environment(), **(environment or {}), _MARK: str(self.folder)},
+            env={**bare_environment(), **(environment or {}), _MARK: str(self.folder)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -167,7 +167,7 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def _bare_environment() -> dict[str, str]:
+def bare_environment() -> dict[str, str]:
     """Return our environment without the settings of whoever runs the tests."""
     others = ("LEAKCHECK_", "PYTHON", "GITHUB_", "CI_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(others)}
