@@ -128,6 +128,7 @@ def joined(runs: Sequence[Run], command: Sequence[str]) -> Run:
         results=tuple(results),
         baseline=first.baseline,
         known_unseen=unseen_entries(looked_for, results),
+        baseline_gone=tuple(one for one in first.baseline_gone if all(one in run.baseline_gone for run in runs)),
         finished=True,
         duration_seconds=max(run.duration_seconds for run in runs),
     )

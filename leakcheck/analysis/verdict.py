@@ -8,8 +8,9 @@ from leakcheck.model import Budget, Gate, Growth, Limited, Verdict
 _WIDEST_CLEAN_BYTES_PER_1000_CALLS = 32_000
 """A standstill that is known less closely than to 32 bytes per call, one small object, is not called clean."""
 
-_EXPLAINED = 0.9
-"""Share of the growth that a container with a limit must account for, to be its whole cause."""
+_EXPLAINED, _EXPLAINED_AT_LEAST = 0.9, 0.8
+"""Shares of the growth that a container with a limit must account for, to be its whole cause: of what the growth
+surely is, and of its point figure."""
 
 _FILLED_ALL_ALONG = 0.5
 """Share of what it would hold, had it filled at its present rate from the first call on. One that is
@@ -26,7 +27,8 @@ def holder_with_limit(growth: Growth, limited: Sequence[Limited]) -> Limited | N
     """
     filling = [found for found in limited if found.bytes_per_1000_calls > 0 and _ends_it(found, growth.calls)]
     explained = sum(found.bytes_per_1000_calls for found in filling)
-    if not filling or explained < _EXPLAINED * growth.bytes_per_1000_calls:
+    needed = max(_EXPLAINED * growth.low, _EXPLAINED_AT_LEAST * growth.bytes_per_1000_calls)
+    if not filling or explained < needed:
         return None
     return max(filling, key=lambda found: found.calls_until_full)
 

@@ -129,13 +129,23 @@ def cache(bytes_per_1000_calls: float, *, limit: int = 9000, length: int = 1000)
 
 
 @pytest.mark.parametrize(
-    ("explains", "is_whole_cause"), [(899.0, False), (900.0, True), (1000.0, True), (5000.0, True)]
+    ("low", "explains", "is_whole_cause"),
+    [
+        (1000.0, 899.0, False),
+        (1000.0, 900.0, True),
+        (1000.0, 5000.0, True),
+        (950.0, 854.0, False),
+        (950.0, 855.0, True),
+        (-1e15, 799.0, False),
+        (-1e15, 800.0, True),
+    ],
 )
-def test_a_container_with_a_limit_must_account_for_nine_tenths_of_the_growth(
-    explains: float, is_whole_cause: bool
+def test_a_container_with_a_limit_must_account_for_nine_tenths_of_what_surely_grows_and_four_fifths_of_the_figure(
+    low: float, explains: float, is_whole_cause: bool
 ) -> None:
     container = cache(explains)
-    assert holder_with_limit(growth(1000.0), [container]) == (container if is_whole_cause else None)
+    grown = replace(growth(1000.0), low=low)
+    assert holder_with_limit(grown, [container]) == (container if is_whole_cause else None)
 
 
 def test_containers_that_fill_together_are_named_by_the_one_that_fills_last() -> None:
