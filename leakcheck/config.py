@@ -108,12 +108,21 @@ def _matches(pattern: str, scenario: Description) -> bool:
     return fnmatchcase(scenario.id, literal) or fnmatchcase(scenario.name, literal)
 
 
-def resolve(flags: Said, *, environment: Mapping[str, str] = os.environ, folder: Path | None = None) -> Settings:
-    """Return the settings of all layers. Raises ConfigError for a setting that cannot be used."""
+def resolve(
+    flags: Said,
+    *,
+    environment: Mapping[str, str] = os.environ,
+    folder: Path | None = None,
+    beside: Said = Said(),
+) -> Settings:
+    """Return the settings of all layers. Raises ConfigError for a setting that cannot be used.
+
+    `beside` is what another file of the project says, pytest's own; it comes after pyproject.toml.
+    """
     path = _find_pyproject(folder or Path.cwd())
     file = _read_pyproject(path)
     said = _merge(_read_environment(environment), flags)
-    merged = _merge(_DEFAULTS, file, said)
+    merged = _merge(_DEFAULTS, file, beside, said)
     in_file: list[Said | Override] = [file, *file.overrides]
     for layer in in_file:
         _check_sizes(layer, f"{path}: [tool.leakcheck]: ")
@@ -145,7 +154,7 @@ def resolve(flags: Said, *, environment: Mapping[str, str] = os.environ, folder:
             for name, kind in _RESOURCES.items()
             if (allowed := file.resources.get(name, 0)) != _OFF
         },
-        project=file,
+        project=_merge(file, beside),
         overrides=file.overrides,
         said=said,
     )

@@ -63,6 +63,10 @@ class Surroundings:
     timeout_seconds: float = 60.0
     memory_limit_bytes: float | None = None
     """None: four fifths of what is free when the process begins."""
+    command: tuple[str, ...] = ()
+    """What is started instead of a bare worker, the socket's path behind it: a pytest that comes to one test's body."""
+    setup_seconds: float = 0.0
+    """What its set-up may take beyond the timeout: it imports a project and makes a database."""
     stop: Event = field(default_factory=Event)
     """Once set, a measurement that is under way ends with Stopped."""
 
@@ -73,6 +77,7 @@ class Worker:
     def __init__(self, plan: Plan, surroundings: Surroundings) -> None:
         self._stop = surroundings.stop
         self._timeout_seconds = surroundings.timeout_seconds
+        self._setup_seconds = surroundings.setup_seconds
         self._memory_limit = surroundings.memory_limit_bytes or psutil.virtual_memory().available * _MEMORY_SHARE
         self.cpu_seconds: float | None = None
         self._tail = bytearray()
@@ -89,7 +94,7 @@ class Worker:
         program = str(Path(worker_package.__file__).resolve().parent / "__main__.py")
         try:
             self._process = subprocess.Popen(
-                [surroundings.python, program, path],
+                [*(surroundings.command or (surroundings.python, program)), path],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -120,7 +125,7 @@ class Worker:
         deadline = time.monotonic() + self._timeout_seconds
         while self._connection is None:
             self._turn(deadline, "the start of the process")
-        return self.ask({"plan": asdict(self._plan)}, during="set-up")
+        return self.ask({"plan": asdict(self._plan)}, during="set-up", extra_seconds=self._setup_seconds)
 
     def ask(self, message: Mapping[str, Any], *, during: str, extra_seconds: float = 0.0) -> dict[str, Any]:
         """Send a message and return the answer. `during` says in an error what was going on.

@@ -1,7 +1,7 @@
 """One measurement, as it is handed from room to room."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
 
@@ -30,6 +30,9 @@ class Task:
     folder: Path
     stop: Event
     """Set when the run is interrupted."""
+    command: tuple[str, ...] = ()
+    setup_seconds: float = 0.0
+    """These two as in `Surroundings`: where it is a test, whose process is a pytest."""
 
     def options_for(self, work: Pass) -> dict[str, OptionValue]:
         """Return the options of a pass: the scenario's own, then `NAME`, then `PASS.NAME`."""
@@ -57,4 +60,5 @@ class Task:
     @property
     def surroundings(self) -> Surroundings:
         """Return where, and within which limits, its processes run."""
-        return surroundings_of(self.settings, self.scenario.timeout_seconds, self.stop)
+        found = surroundings_of(self.settings, self.scenario.timeout_seconds, self.stop)
+        return replace(found, command=self.command, setup_seconds=self.setup_seconds)

@@ -8,7 +8,7 @@ from typing import Any
 
 from leakcheck.plan import Plan
 from leakcheck.worker.channel import Channel
-from leakcheck.worker.load import Call, Subject
+from leakcheck.worker.load import Call, Load, Subject
 from leakcheck.worker.meters import CAPACITY, Meters
 from leakcheck.worker.resources import make_room_for_files, name_resources, snapshot
 from leakcheck.worker.settle import set_aside, settle
@@ -105,12 +105,12 @@ class Replay:
         self._window(calls, 0)
 
 
-def serve_growth(plan: Plan, channel: Channel) -> None:
+def serve_growth(plan: Plan, channel: Channel, load: Load = Subject) -> None:
     """Set up, then replay what the engine asks for until it says finish."""
     make_room_for_files()
     meters = Meters(plan.meters)
     began = perf_counter()
-    subject = Subject(plan)
+    subject = load(plan)
     set_up = perf_counter()
     channel.send("ready", setup_seconds=set_up - began)
     replay, emptied, there_before = None, False, {}
