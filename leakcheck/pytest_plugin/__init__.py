@@ -70,8 +70,13 @@ def pytest_pyfunc_call_measured(pyfuncitem: pytest.Function) -> Generator[None, 
     work = work_of(pyfuncitem)
     if work is None:
         return (yield)
-    work.before(bodies.function_body(pyfuncitem))
-    result = yield
+    body = pyfuncitem.obj
+    if not work.before(bodies.function_body(pyfuncitem)):
+        pyfuncitem.obj = bodies.do_nothing
+    try:
+        result = yield
+    finally:
+        pyfuncitem.obj = body
     work.after()
     return result
 
@@ -97,9 +102,9 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
         yield
         return
     assert isinstance(item, TestCaseFunction)
-    with bodies.replaced_method(item, work.before):
+    with bodies.replaced_method(item, work.before) as has_passed:
         yield
-    if not item._excinfo:
+    if has_passed():
         work.after()
 
 

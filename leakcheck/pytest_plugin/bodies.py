@@ -60,6 +60,10 @@ class Body:
         raise UsageError("an async function cannot be replayed inside a running loop: measure it in a plain `def` test")
 
 
+def do_nothing(**arguments: object) -> None:
+    """Stand in for a body that has run."""
+
+
 async def _await(result: Any) -> object:
     return await result
 
@@ -121,29 +125,35 @@ class _NoSubtests:
 
 
 @contextmanager
-def replaced_method(item: TestCaseFunction, replay: Callable[[Body], None]) -> Iterator[None]:
-    """Have `replay` called with the body of a TestCase's method, right before it runs, after all set-up.
+def replaced_method(item: TestCaseFunction, replay: Callable[[Body], bool]) -> Iterator[Callable[[], bool]]:
+    """Have `replay` called with the body of a TestCase's method, after all set-up; where it says so, it is run then.
 
     In the place where unittest calls it, and not around it: there the class's transactions are open, and
-    an event loop of the case's own waits outside.
+    an event loop of the case's own waits outside. What is yielded tells whether the test has passed.
     """
     case: Any = item.instance
-    original = getattr(case, "_callTestMethod", None)
-    if original is None:
-        yield  # a class that has a way of its own; whoever asks sees that nothing was replayed
-        return
+    original: Any = getattr(case, "_callTestMethod", None)
+    outcomes: list[Any] = []
 
     def call(method: Callable[[], object]) -> None:
-        outcome, case._outcome = case._outcome, None  # so that a subtest that fails raises
+        outcomes.append(case._outcome)
+        case._outcome = None  # so that a subtest that fails raises
         try:
-            replay(Body(lambda: _with_cleanups(case, lambda: original(method)), item))
+            is_to_run = replay(Body(lambda: _with_cleanups(case, lambda: original(method)), item))
         finally:
-            case._outcome = outcome
-        original(method)
+            case._outcome = outcomes[0]
+        if is_to_run:
+            original(method)
 
+    def has_passed() -> bool:
+        return not item._excinfo and all(outcome.success for outcome in outcomes)
+
+    if original is None:
+        yield has_passed  # a class that has a way of its own; whoever asks sees that nothing was replayed
+        return
     case._callTestMethod = call
     try:
-        yield
+        yield has_passed
     finally:
         del case._callTestMethod
 

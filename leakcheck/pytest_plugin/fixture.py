@@ -56,7 +56,7 @@ class Leakcheck:
                 # not measured again: what a test does next may depend on it
                 self._answered.append(isolated.earlier[len(self._answered)])
                 return read_result(self._answered[-1])
-            isolated.serve(body)
+            isolated.serve(self._item, body)
         answer = self._measure(terms, body)
         result = read_result(answer["result"])
         is_held = replace(said, calls=None, time=None) != Terms()

@@ -14,6 +14,7 @@ import pytest
 from _pytest.outcomes import Skipped
 
 from leakcheck.plan import Plan
+from leakcheck.pytest_plugin.tidy import quiet
 from leakcheck.worker.channel import Channel
 from leakcheck.worker.load import Replayed
 from leakcheck.worker.serve import die_with_parent, leave, receive_plan, work
@@ -74,10 +75,11 @@ class Isolated:
         """Whether a call of the fixture is to be served, and not the test's whole body."""
         return "earlier" in self._said
 
-    def serve(self, body: Replayed) -> None:
+    def serve(self, item: pytest.Item, body: Replayed) -> None:
         """Let the engine have the body replayed. Raises Served afterwards."""
         self._is_served = True
-        work(self._plan, self._channel, lambda plan: body)
+        with quiet(item):
+            work(self._plan, self._channel, lambda plan: body)
         raise Served("measured by leakcheck")
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -16,10 +16,9 @@ from typing import Any
 
 import pytest
 
+from leakcheck.pytest_plugin.tidy_django import Around, Step, mails, same_receivers, transactions
+
 Call = Callable[[], object]
-Step = Callable[[], None]
-Around = tuple[Step | None, Step | None]
-"""What is done before each replay, and after it."""
 
 
 def tidied(call: Call, item: pytest.Item) -> Call:
@@ -69,7 +68,13 @@ def _cut_back(buffer: io.BytesIO) -> Step:
 def _warnings(item: pytest.Item) -> Iterator[Around]:
     recorder = _fixture(item, "recwarn")
     if recorder is not None:
-        yield None, recorder.clear
+        yield _warn_again, recorder.clear
+
+
+def _warn_again() -> None:
+    """Have warnings that come once from a line come again: each place remembers under which filters it was told."""
+    with warnings.catch_warnings():
+        pass
 
 
 def _patches(item: pytest.Item) -> Iterator[Around]:
@@ -127,50 +132,8 @@ def _properties(item: pytest.Item) -> Iterator[Around]:
         yield None, forget
 
 
-def _mails(item: pytest.Item) -> Iterator[Around]:
-    mail = sys.modules.get("django.core.mail")
-    if hasattr(mail, "outbox"):
-        before = len(mail.outbox)  # type: ignore[union-attr]
-
-        def forget() -> None:
-            del mail.outbox[before:]  # type: ignore[union-attr]
-
-        yield None, forget
-
-
-def _transactions(item: pytest.Item) -> Iterator[Around]:
-    """Open a savepoint for each replay, where the test has a transaction that is rolled back in the end."""
-    database = sys.modules.get("django.db")
-    for connection in database.connections.all(initialized_only=True) if database is not None else ():
-        if connection.in_atomic_block:
-            yield _savepoint(connection)
-
-
-def _savepoint(connection: Any) -> Around:
-    from importlib import import_module
-
-    atomic = import_module("django.db.transaction").Atomic
-    open_ones: list[Any] = []
-    queries = len(connection.queries_log)
-
-    def begin() -> None:
-        block = atomic(connection.alias, True, False)
-        block._from_testcase = True  # a durable block may stand in it, as in Django's own
-        block.__enter__()
-        open_ones.append(block)
-
-    def roll_back() -> None:
-        if connection.in_atomic_block:
-            connection.needs_rollback = True
-        open_ones.pop().__exit__(None, None, None)
-        while len(connection.queries_log) > queries:
-            connection.queries_log.pop()
-
-    return begin, roll_back
-
-
 _FINDERS: tuple[Callable[[pytest.Item], Iterator[Around]], ...] = (
-    *(_log_records, _captured_text, _warnings, _properties, _mails, _transactions),
+    *(_log_records, _captured_text, _warnings, _properties, mails, transactions),
     # last, so that they are undone first: what they have replaced may be what the others need
     *(_patches, _mocks),
 )
@@ -192,6 +155,7 @@ def quiet(item: pytest.Item) -> Iterator[None]:
         if _fixture(item, "recwarn") is None:
             # filters stay as they are: what is an error is raised
             warnings.showwarning = lambda *_, **__: None
+        stack.enter_context(same_receivers())
         stack.enter_context(_no_live_log())
         stack.enter_context(_no_timeout(item))
         stack.enter_context(_no_prints(item.config))

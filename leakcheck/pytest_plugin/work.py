@@ -42,20 +42,31 @@ class Work:
 
     item: pytest.Item
     terms: Terms
-    answer: dict[str, Any] | None = None
+    answer: Mapping[str, Any] | None = None
     was_asked: bool = False
 
-    def before(self, body: Body) -> None:
-        """Have the body replayed, right before it runs. Raises only what is not about this test."""
+    def before(self, body: Body) -> bool:
+        """Have the body replayed, right before it runs; tell whether it is to run now.
+
+        It is not, where it ran once and cannot run twice: then that was its run. Raises LeakcheckFailed
+        where there is a mark that wants it replayed all the same.
+        """
         self.was_asked = True
         isolated = self.item.config.stash[ISOLATED]
         if isolated is not None:
             if not isolated.is_for_fixture:
-                isolated.serve(body)
-            return
+                isolated.serve(self.item, body)
+            return True
         desk = self.item.config.stash[DESK]
         if not desk.options.isolate:
             self._ask(desk, body)
+        if self.answer is None or not cannot_be_replayed(self.answer):
+            return True
+        if self.answer["result"]["trouble"]["call"] == 1:
+            return True  # as it would without us
+        if self.item.stash[IS_MARKED]:
+            self.after()
+        return False
 
     def after(self) -> None:
         """Hold the measurement against a test whose body has passed. Raises LeakcheckFailed."""
@@ -91,8 +102,8 @@ def work_of(item: pytest.Item) -> Work | None:
 
 def uses_fixture(item: pytest.Item) -> bool:
     """Tell whether a test measures by itself what it wants measured, with the fixture of ours."""
-    found = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {}).get("leakcheck")
-    return bool(found) and found[-1].func.__module__.startswith(__package__ or "leakcheck")
+    found = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {}).get("leakcheck", ())
+    return any(one.func.__module__.startswith(__package__ or "leakcheck") for one in found[-1:])
 
 
 def name_of(item: pytest.Item) -> tuple[str, str | None]:
