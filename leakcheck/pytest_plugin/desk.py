@@ -129,9 +129,12 @@ class Desk:
 
     def close(self) -> None:
         """End the judge, and what it has started."""
-        process, folder, self._process, self._channel = self._process, self._folder, None, None
+        process, channel, folder = self._process, self._channel, self._folder
+        self._process = self._channel = None
         if process is None or self._pid != os.getpid():
             return
+        if channel is not None:
+            channel.close()
         process.terminate()
         try:
             process.wait(_END_SECONDS)

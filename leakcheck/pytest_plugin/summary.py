@@ -41,13 +41,16 @@ class Summary:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._tests = 0
         self._measured: list[dict[str, Any]] = []
         self._began = datetime.now().astimezone()
         self._clock = time.monotonic()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take in the measurements of one test."""
-        self._measured += getattr(report, "leakcheck", [])
+        found = getattr(report, "leakcheck", [])
+        self._tests += bool(found)
+        self._measured += found
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
@@ -55,7 +58,7 @@ class Summary:
         if not self._measured:
             return
         shown = [one for one in self._measured if config.get_verbosity() > 0 or not one["fine"]]
-        terminalreporter.write_sep("=", f"leakcheck: {', '.join(_counts(self._measured))}")
+        terminalreporter.write_sep("=", f"leakcheck: {', '.join(_counts(self._tests, self._measured))}")
         for line in _table([tuple(one["row"]) for one in shown]):
             terminalreporter.write_line(line)
         for one in shown:
@@ -84,7 +87,7 @@ class Summary:
             terminalreporter.write_line(f"leakcheck: wrote {self._desk.options.json}")
 
 
-def _counts(measured: Sequence[dict[str, Any]]) -> list[str]:
+def _counts(tests: int, measured: Sequence[dict[str, Any]]) -> list[str]:
     only_once = sum(one["only_once"] for one in measured)
     found = {
         "over budget": sum(one["gate"] == "over" for one in measured),
@@ -92,8 +95,7 @@ def _counts(measured: Sequence[dict[str, Any]]) -> list[str]:
         "cannot be replayed": only_once,
         "failed": sum(one["gate"] == "error" for one in measured) - only_once,
     }
-    tests = len(measured)
-    words = [f"{tests} {'measurement' if tests == 1 else 'measurements'}"]
+    words = [f"{tests} {'test' if tests == 1 else 'tests'} measured"]
     return words + [f"{count} {what}" for what, count in found.items() if count]
 
 

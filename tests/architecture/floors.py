@@ -43,7 +43,7 @@ WORDS = frozenset(
 THOUGHT = frozenset({"analysis"})
 WORKER = frozenset({"worker"})
 EDGES = frozenset({"engine", "inbox", "lending", "store", "config", "discover", "select", "reporters"})
-ROAD = frozenset({"session", "measure", "explain", "task", "find"})
+ROAD = frozenset({"session", "measure", "explain", "task", "find", "judge"})
 DOORS = frozenset({"__main__", "cli", "pytest_plugin", "django"})
 
 FLOORS = (
@@ -55,7 +55,7 @@ FLOORS = (
     Floor(
         rooms=DOORS,
         may_import=WORDS | THOUGHT | WORKER | EDGES | ROAD | DOORS,
-        libraries=frozenset({"django", "msgspec", "pytest", "rich", "typer"}),
+        libraries=frozenset({"_pytest", "django", "msgspec", "pytest", "rich", "typer"}),
     ),
 )
 
