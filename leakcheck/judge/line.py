@@ -60,7 +60,7 @@ class Line:
         Nobody can end that process, so it is told how long it may take, and gives up by itself where it can.
         Raises WorkerFailed where the test's body fails, and Gone.
         """
-        self.send({**message, "during": during, "seconds": self.timeout_seconds + extra_seconds})
+        self.send({**message, "seconds": self.timeout_seconds + extra_seconds})
         answer = self.receive()
         if answer["kind"] == "trouble":
             raise WorkerFailed(Trouble(**answer["trouble"]), answer.get("block"))

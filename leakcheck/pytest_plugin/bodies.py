@@ -45,7 +45,11 @@ class Body:
         result = call()
         if not inspect.isawaitable(result):
             return call
-        run = self._event_loop().run_until_complete
+        try:
+            run = self._event_loop().run_until_complete
+        except UsageError:
+            getattr(result, "close", do_nothing)()  # or it would warn that nobody has awaited it
+            raise
         run(_await(result))
         return lambda: run(_await(call()))
 

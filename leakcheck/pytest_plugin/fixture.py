@@ -47,7 +47,7 @@ class Leakcheck:
         try:
             said = read_terms(growth=growth, peak=peak, calls=calls, time=time)
         except UsageError as error:
-            raise pytest.UsageError(f"leakcheck(...): {error}") from error
+            raise pytest.UsageError(f"leakcheck(...): {error}") from None
         terms = said.over(self._item.stash.get(TERMS, None) or Terms())
         body = Body(function, self._item)
         isolated = self._item.config.stash[ISOLATED]
@@ -83,6 +83,8 @@ class Leakcheck:
             raise LeakcheckFailed(str(failed)) from None
         finally:
             body.close()
+        if isinstance(error, UsageError):
+            raise pytest.UsageError(f"leakcheck(...): {error}") from None
         if error is not None:
             raise error
         self._answered.append(answer["result"])

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from leakcheck.units import format_duration
 from leakcheck.worker.channel import Channel
 from leakcheck.worker.load import Replayed
 from leakcheck.worker.meters import Meters
@@ -38,7 +39,7 @@ def replay_for_judge(channel: Channel, body: Replayed) -> tuple[dict[str, Any], 
             request = channel.receive()
             if request is None or request["kind"] == "done":
                 return request or {"broken": "the judge's process ended"}, first_error
-            kind, during, seconds = (request.pop(name) for name in ("kind", "during", "seconds"))
+            kind, seconds = request.pop("kind"), request.pop("seconds")
             try:
                 with _alarm(seconds):
                     if kind == "first":
@@ -55,7 +56,10 @@ def replay_for_judge(channel: Channel, body: Replayed) -> tuple[dict[str, Any], 
                 first_error = error if replay is None else None
                 trouble = describe_trouble(error, "raised", call=call)
                 if isinstance(error, _Hung):
-                    trouble.update(kind="hung", message=f"{during} ran past {seconds:.0f} s", call=None)
+                    limit = format_duration(seconds)
+                    trouble.update(
+                        kind="hung", message=f"it ran past {limit}; raise --timeout, or make one call smaller"
+                    )
                 if replay is None:
                     channel.send("trouble", trouble=trouble)
                 else:

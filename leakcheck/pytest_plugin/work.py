@@ -134,4 +134,4 @@ def remember(item: pytest.Item, answer: Mapping[str, Any]) -> None:
 def cannot_be_replayed(answer: Mapping[str, Any]) -> bool:
     """Tell whether there is no verdict because the body failed where it was replayed."""
     trouble = answer["result"]["trouble"] or {}
-    return bool(trouble.get("kind") == "raised")
+    return trouble.get("kind") in ("raised", "exited", "hung")

@@ -41,7 +41,7 @@ def main_sentences(result: Result) -> Iterator[str]:
         told = True
         yield in_pytest(sentence)
     trouble = result.trouble
-    if trouble is not None and trouble.kind == "raised" and trouble.call != 1:
+    if trouble is not None and trouble.call is not None and trouble.call > 1:
         yield _ONLY_ONCE
     if peak_left_out(result):
         yield f"{plain(result.id)}: its peak could not be measured, because there is no memray: pip install memray"

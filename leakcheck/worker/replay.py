@@ -13,7 +13,7 @@ from leakcheck.worker.meters import CAPACITY, Meters
 from leakcheck.worker.resources import make_room_for_files, name_resources, snapshot
 from leakcheck.worker.settle import set_aside, settle
 from leakcheck.worker.trouble import describe_trouble
-from leakcheck.worker.weigh import weigh_limited
+from leakcheck.worker.weigh import full_ones, weigh_limited
 
 SECONDS = ("replay_seconds", "settle_seconds", "set_aside_seconds")
 """What a block says of where its time went."""
@@ -113,7 +113,7 @@ def serve_growth(plan: Plan, channel: Channel, load: Load = Subject) -> None:
     subject = load(plan)
     set_up = perf_counter()
     channel.send("ready", setup_seconds=set_up - began)
-    replay, emptied, there_before = None, False, {}
+    replay, emptied, there_before, full_before = None, False, {}, frozenset[int]()
     while (request := channel.receive()) is not None:
         kind = request.pop("kind")
         try:
@@ -121,14 +121,14 @@ def serve_growth(plan: Plan, channel: Channel, load: Load = Subject) -> None:
                 subject.close()
                 return
             if replay is None:
-                there_before = snapshot()
+                there_before, full_before = snapshot(), full_ones()
                 first_began = perf_counter()
                 replay = Replay(subject.first_call(), meters)
                 replay.first(channel, perf_counter() - first_began)
             elif kind == "name":
                 channel.send("named", resources=name_resources(request["resources"], there_before))
             elif kind == "weigh":
-                found = weigh_limited(replay.plain, request["calls"], meters.heap, replay.calls)
+                found = weigh_limited(replay.plain, request["calls"], meters.heap, replay.calls, full_before)
                 emptied = bool(found)
                 channel.send("limited", found=found)
             else:

@@ -115,7 +115,7 @@ def test_time_is_the_longest_that_a_test_is_followed(project: Project) -> None:
 def test_what_is_inconclusive_passes_only_where_that_is_allowed(project: Project, allowed: bool) -> None:
     project.write("test_shop.py", LEAK + "\ndef test_keeps():\n    leak()\n")
     project.ini("leakcheck_allow_inconclusive = true" if allowed else "")
-    ran = project.run("--leakcheck", "--leakcheck-calls=120")
+    ran = project.run("--leakcheck", "--leakcheck-calls=10")
     assert ran.result.gate is Gate.INCONCLUSIVE
     assert ran.outcomes == ({"passed": 1} if allowed else {"failed": 1})
     # it is listed in any case
