@@ -53,23 +53,24 @@ class Desk:
         `where` says which body of the test a process of its own is to come to. Raises JudgeFailed.
         """
         from leakcheck.pytest_plugin.replays import replay_for_judge
-        from leakcheck.pytest_plugin.tidy import quiet
+        from leakcheck.pytest_plugin.tidy import no_timeout, quiet
 
-        channel = self._open()
-        assert self._folder is not None
-        command = child_command(self._config, self._surroundings, item, self._folder / "basetemp", **where)
-        said = {**asdict(terms), "name": name[0], "variant": name[1], "screen": body is not None, "command": command}
-        channel.send("measure", **said)
-        try:
-            if body is None:
-                answer, error = channel.receive(), None
-            else:
-                with quiet(item):
-                    answer, error = replay_for_judge(channel, body)
-        except BaseException:
-            self.close()  # it waits for an answer that nobody will give
-            raise
-        return self._checked(answer), error
+        said = {**asdict(terms), "name": name[0], "variant": name[1], "screen": body is not None}
+        with no_timeout(item):
+            try:
+                channel = self._open()
+                assert self._folder is not None
+                command = child_command(self._config, self._surroundings, item, self._folder / "basetemp", **where)
+                channel.send("measure", command=command, **said)
+                if body is None:
+                    answer, error = channel.receive(), None
+                else:
+                    with quiet(item):
+                        answer, error = replay_for_judge(channel, body)
+            except BaseException:
+                self.close()  # an answer may still be on its way, and nobody waits for it
+                raise
+            return self._checked(answer), error
 
     def save(self, path: Path, results: list[Any], about: Mapping[str, Any]) -> None:
         """Have the run document written. Raises JudgeFailed."""

@@ -14,7 +14,7 @@ import pytest
 from _pytest.outcomes import Skipped
 
 from leakcheck.plan import Plan
-from leakcheck.pytest_plugin.tidy import quiet
+from leakcheck.pytest_plugin.tidy import no_timeout, quiet
 from leakcheck.worker.channel import Channel
 from leakcheck.worker.load import Replayed
 from leakcheck.worker.serve import die_with_parent, leave, receive_plan, work
@@ -78,7 +78,7 @@ class Isolated:
     def serve(self, item: pytest.Item, body: Replayed) -> None:
         """Let the engine have the body replayed. Raises Served afterwards."""
         self._is_served = True
-        with quiet(item):
+        with no_timeout(item), quiet(item):
             work(self._plan, self._channel, lambda plan: body)
         raise Served("measured by leakcheck")
 

@@ -157,7 +157,6 @@ def quiet(item: pytest.Item) -> Iterator[None]:
             warnings.showwarning = lambda *_, **__: None
         stack.enter_context(same_receivers())
         stack.enter_context(_no_live_log())
-        stack.enter_context(_no_timeout(item))
         stack.enter_context(_no_prints(item.config))
         yield
 
@@ -199,7 +198,7 @@ def _no_live_log() -> Iterator[None]:
 
 
 @contextmanager
-def _no_timeout(item: pytest.Item) -> Iterator[None]:
+def no_timeout(item: pytest.Item) -> Iterator[None]:
     """Stop pytest-timeout's clock: its limit is for one run of the body."""
     plugin = item.config.pluginmanager.get_plugin("timeout")
     settings = getattr(plugin, "_get_item_settings", None)
