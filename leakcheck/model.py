@@ -78,7 +78,7 @@ class Growth:
 
     def __float__(self) -> float:
         """Return the bytes per 1000 calls, without their bounds."""
-        return self.bytes_per_1000_calls
+        return float(self.bytes_per_1000_calls)
 
 
 def _rate(budget: float | str) -> float:
