@@ -5,21 +5,18 @@ the project's default, which a scenario's own mark overrides; an override by pat
 that scenario, and beats its mark.
 """
 
-import math
 import os
-import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
-from difflib import get_close_matches
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from leakcheck.baseline import FILE_NAME, Allowance
 from leakcheck.errors import ConfigError, UsageError
-from leakcheck.explanation import Explain, KnownEntry, ResourceKind
+from leakcheck.explanation import Explain, KnownEntry
+from leakcheck.layers import OFF, RESOURCES, Override, find_pyproject, read_environment, read_pyproject
+from leakcheck.layers import Said as Said
 from leakcheck.model import Budget, Description
 from leakcheck.parts import Part, parse_jobs, parse_part
 from leakcheck.units import parse_change, parse_growth, parse_size
@@ -31,48 +28,8 @@ DEFAULT_CHANGE = "+5 % and +16 KiB"
 """Fresh processes differ by less than a thousandth; a growth of 16 KiB per 1000 calls is one small object a call."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
-    """What one layer says. Every field may be None: not said here."""
-
-    growth: str | None = None
-    peak: str | None = None
-    calls: int | None = None
-    time: float | None = None
-    timeout: float | None = None
-    max_memory: str | None = None
-    memory: str | None = None
-    jobs: int | str | None = None
-    python: str | None = None
-    output: str | None = None
-    explain: Explain | None = None
-    allow_inconclusive: bool | None = None
-    baseline: str | None = None
-    change: str | None = None
-    shard: str | None = None
-    durations: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Override:
-    """Budgets for the scenarios whose id or name matches a pattern ("newsletter*"), and what they may take."""
-
-    match: str
-    growth: str | None = None
-    peak: str | None = None
-    memory: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _File(Said):
-    overrides: tuple[Override, ...] = ()
-    known: tuple[KnownEntry, ...] = ()
-    resources: Mapping[str, float | str] = field(default_factory=dict)
-
-
+_NOTHING = Said()
 DURATIONS = "leakcheck-durations.json"
-_OFF = "off"
-_RESOURCES = {kind.replace(" ", "_"): kind for kind in ResourceKind}
 _DEFAULTS = Said(
     time=60.0,
     timeout=60.0,
@@ -143,12 +100,21 @@ def _matches(pattern: str, scenario: Description) -> bool:
     return fnmatchcase(scenario.id, literal) or fnmatchcase(scenario.name, literal)
 
 
-def resolve(flags: Said, *, environment: Mapping[str, str] = os.environ, folder: Path | None = None) -> Settings:
-    """Return the settings of all layers. Raises ConfigError for a setting that cannot be used."""
-    path = _find_pyproject(folder or Path.cwd())
-    file = _read_pyproject(path)
-    said = _merge(_read_environment(environment), flags)
-    merged = _merge(_DEFAULTS, file, said)
+def resolve(
+    flags: Said,
+    *,
+    environment: Mapping[str, str] = os.environ,
+    folder: Path | None = None,
+    beside: Said = _NOTHING,
+) -> Settings:
+    """Return the settings of all layers. Raises ConfigError for a setting that cannot be used.
+
+    `beside` is what another file of the project says, pytest's own; it comes after pyproject.toml.
+    """
+    path = find_pyproject(folder or Path.cwd())
+    file = read_pyproject(path)
+    said = _merge(read_environment(environment), flags)
+    merged = _merge(_DEFAULTS, file, beside, said)
     in_file: list[Said | Override] = [file, *file.overrides]
     for layer in in_file:
         _check_sizes(layer, f"{path}: [tool.leakcheck]: ")
@@ -179,10 +145,10 @@ def resolve(flags: Said, *, environment: Mapping[str, str] = os.environ, folder:
         known=file.known,
         resource_budgets={
             kind.value: float(allowed)
-            for name, kind in _RESOURCES.items()
-            if (allowed := file.resources.get(name, 0)) != _OFF
+            for name, kind in RESOURCES.items()
+            if (allowed := file.resources.get(name, 0)) != OFF
         },
-        project=file,
+        project=_merge(file, beside),
         overrides=file.overrides,
         said=said,
         part=None if said.shard is None else parse_part(said.shard),
@@ -237,62 +203,3 @@ def _check_sizes(layer: Said | Override, where: str) -> None:
             parse_change(layer.change)
     except UsageError as error:
         raise ConfigError(f"{where}{error}") from error
-
-
-def _find_pyproject(folder: Path) -> Path | None:
-    return next((path for parent in (folder, *folder.parents) if (path := parent / "pyproject.toml").is_file()), None)
-
-
-def _read_pyproject(path: Path | None) -> _File:
-    if path is None:
-        return _File()
-    try:
-        tools = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path}: {error}") from error
-    where = f"{path}: [tool.leakcheck]"
-    table = tools.get("leakcheck", {}) if isinstance(tools, dict) else {}
-    if not isinstance(table, dict):
-        raise ConfigError(f"{where}: is a {type(table).__name__}; it must be a table of settings")
-    _refuse_unknown(table, [one.name for one in fields(_File)], where)
-    for key, kind in (("overrides", Override), ("known", KnownEntry)):
-        entries = table.get(key)
-        for entry in entries if isinstance(entries, list) else ():
-            if isinstance(entry, dict):
-                _refuse_unknown(entry, [one.name for one in fields(kind)], f"{where} {key}")
-    try:
-        file = msgspec.convert(table, _File)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"{where}: {error}") from error
-    if file.shard is not None:
-        raise ConfigError(f"{where}: shard is for one command; say --shard, or LEAKCHECK_SHARD in a job of CI")
-    _refuse_unknown(file.resources, list(_RESOURCES), f"{where} resources")
-    for name, allowed in file.resources.items():
-        if allowed != _OFF and not (isinstance(allowed, float) and 0 <= allowed < math.inf):
-            raise ConfigError(
-                f"{where} resources: {name} is {allowed!r}; write how many may stay of 1000 calls, or {_OFF!r}"
-            )
-    for number, known in enumerate(file.known, 1):
-        if not known.reason.strip() or bool(known.fingerprint) == bool(known.match):
-            raise ConfigError(
-                f"{where} known, entry {number}: needs a reason, and either a fingerprint (leakcheck prints it) "
-                "or a match over the site and the path, like '*SENT*'"
-            )
-    return file
-
-
-def _refuse_unknown(table: Mapping[str, object], known: Sequence[str], where: str) -> None:
-    for name in table:
-        if name not in known:
-            near = get_close_matches(name, known, 1)
-            remedy = f"did you mean {near[0]}?" if near else f"the options are {', '.join(known)}"
-            raise ConfigError(f"{where}: there is no option {name!r}; {remedy}")
-
-
-def _read_environment(environment: Mapping[str, str]) -> Said:
-    names = {f"LEAKCHECK_{name.upper()}": name for name in asdict(Said())}
-    found = {names[key]: value for key, value in environment.items() if key in names and value}
-    try:
-        return msgspec.convert(found, Said, strict=False)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"environment: LEAKCHECK_*: {error}") from error

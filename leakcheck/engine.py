@@ -65,6 +65,10 @@ class Surroundings:
     """None: four fifths of what is free when the process begins."""
     memory_limit_from: str = "--max-memory"
     """What to raise where a process is meant to take more."""
+    command: tuple[str, ...] = ()
+    """What is started instead of a bare worker, the socket's path behind it: a pytest that comes to one test's body."""
+    setup_seconds: float = 0.0
+    """What its set-up may take beyond the timeout: it imports a project and makes a database."""
     stop: Event = field(default_factory=Event)
     """Once set, a measurement that is under way ends with Stopped."""
 
@@ -77,6 +81,7 @@ class Worker:
         self._timeout_seconds = surroundings.timeout_seconds
         self._memory_limit = surroundings.memory_limit_bytes or free_bytes() * MEMORY_SHARE
         self._memory_limit_from = surroundings.memory_limit_from
+        self._setup_seconds = surroundings.setup_seconds
         self.cpu_seconds: float | None = None
         self._tail = bytearray()
         self._inbox = Inbox()
@@ -92,7 +97,7 @@ class Worker:
         program = str(Path(worker_package.__file__).resolve().parent / "__main__.py")
         try:
             self._process = subprocess.Popen(
-                [surroundings.python, program, path],
+                [*(surroundings.command or (surroundings.python, program)), path],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -123,7 +128,7 @@ class Worker:
         deadline = time.monotonic() + self._timeout_seconds
         while self._connection is None:
             self._turn(deadline, "the start of the process")
-        return self.ask({"plan": asdict(self._plan)}, during="set-up")
+        return self.ask({"plan": asdict(self._plan)}, during="set-up", extra_seconds=self._setup_seconds)
 
     def ask(self, message: Mapping[str, Any], *, during: str, extra_seconds: float = 0.0) -> dict[str, Any]:
         """Send a message and return the answer. `during` says in an error what was going on.

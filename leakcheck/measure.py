@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
+from typing import Any, Protocol
 
 import msgspec
 
@@ -47,8 +49,15 @@ _WEIGHED_SHARE = 1 / 20
 _LONGEST_WEIGHING_SECONDS = 2.0
 
 
+class Process(Protocol):
+    """What can be asked to replay: a worker, or a process that lives on afterwards."""
+
+    def ask(self, message: Mapping[str, Any], *, during: str, extra_seconds: float = 0.0) -> dict[str, Any]:
+        """Return the answer, as `Worker.ask` does. Raises WorkerFailed."""
+
+
 @dataclass(slots=True)
-class _GrowthPass:
+class GrowthPass:
     """What the growth pass has found out so far; all of it stands when the pass fails."""
 
     progress: Progress = field(default_factory=Progress)
@@ -69,8 +78,8 @@ def measure(task: Task, watch: Watch) -> Result:
     peak, peak_trouble, capture = None, None, None
     if task.measure_peak and growth_pass.trouble is None:
         watch(task.scenario, "peak", growth_pass.progress)
-        peak, peak_trouble, capture = _measure_peak(task)
-    result = replace(_judged(task, growth_pass, peak, peak_trouble), capture=capture)
+        peak, peak_trouble, capture = measure_peak(task)
+    result = replace(judged(task, growth_pass, peak, peak_trouble), capture=capture)
     if result.growth is not None and is_to_be_explained(result, task.settings.explain):
         settled = result.settled_after_calls
         case = Case(
@@ -103,7 +112,8 @@ def _served(result: Result, served: Limit | Trouble) -> Result:
     return replace(result, limit=served, gate=gate, failures=(*result.failures, "errors"))
 
 
-def _judged(task: Task, seen: _GrowthPass, peak: PeakReading | None, peak_trouble: Trouble | None) -> Result:
+def judged(task: Task, seen: GrowthPass, peak: PeakReading | None, peak_trouble: Trouble | None) -> Result:
+    """Return what the passes together mean; a peak that was not measured is held to no budget."""
     scenario = task.scenario
     growth: Growth | None = None
     verdict, settled = Verdict.INCONCLUSIVE, None
@@ -149,31 +159,31 @@ def _judged(task: Task, seen: _GrowthPass, peak: PeakReading | None, peak_troubl
     return compared(result, task.accepted.get(result.id), task.settings.change)
 
 
-def _measure_growth(task: Task, watch: Watch) -> _GrowthPass:
-    seen = _GrowthPass()
+def _measure_growth(task: Task, watch: Watch) -> GrowthPass:
+    seen = GrowthPass()
     patience = Patience(calls=task.settings.calls, seconds=task.settings.time_seconds)
     watch(task.scenario, "set-up", seen.progress)
     try:
         with Worker(task.plan(Pass.GROWTH), task.surroundings) as worker:
             worker.start()
-            _take(seen, worker.ask({"kind": "first"}, during="call 1"))
+            take(seen, worker.ask({"kind": "first"}, during="call 1"))
             budget = task.settings.budget(task.scenario)
             allowed = task.settings.resource_budgets
-            _replay(seen, worker, patience, budget, allowed, lambda: watch(task.scenario, "growth", seen.progress))
+            follow(seen, worker, patience, budget, allowed, lambda: watch(task.scenario, "growth", seen.progress))
             _name(seen, worker, allowed)
             _weigh(seen, worker)
             worker.finish()
             seen.cpu_seconds = worker.cpu_seconds
     except WorkerFailed as failed:
         if failed.block is not None:
-            _take(seen, {"block": failed.block})
+            take(seen, {"block": failed.block})
         seen.trouble = failed.trouble
     return seen
 
 
-def _replay(
-    seen: _GrowthPass,
-    worker: Worker,
+def follow(
+    seen: GrowthPass,
+    process: Process,
     patience: Patience,
     budget: Budget,
     allowed: Mapping[str, float],
@@ -190,7 +200,7 @@ def _replay(
                 seen.stopped_by = "calls" if used_up else "time"
             return
         first = seen.progress.calls + 1
-        answer = worker.ask(
+        answer = process.ask(
             {
                 "kind": "block",
                 "windows": step.windows,
@@ -201,21 +211,22 @@ def _replay(
             # three times what the calls should take: a timeout is for hanging, not for slowing down
             extra_seconds=3 * step.calls * seen.progress.seconds_per_call,
         )
-        _take(seen, answer)
-        watch()
+        take(seen, answer)
         seen.shape = shape_of(seen.progress)
+        watch()
         rate = rate_of(seen.shape)
         if is_settled(seen.shape, rate, seen.progress, budget) and are_settled(seen.progress, allowed):
             return
 
 
-def _take(seen: _GrowthPass, answer: Mapping[str, object]) -> None:
+def take(seen: GrowthPass, answer: Mapping[str, object]) -> None:
+    """Add a block that was replayed to what is known."""
     block = msgspec.convert(answer["block"], Block)
     seen.progress = seen.progress.after(block)
     seen.latencies_ns += block.latencies_ns
 
 
-def _name(seen: _GrowthPass, worker: Worker, allowed: Mapping[str, float]) -> None:
+def _name(seen: GrowthPass, worker: Worker, allowed: Mapping[str, float]) -> None:
     """Ask what the open files, threads and the like are, where they rise: that process has them all at hand."""
     risen = [resource.kind.value for resource in judge_resources(seen.progress.readings, allowed)]
     if risen:
@@ -223,7 +234,7 @@ def _name(seen: _GrowthPass, worker: Worker, allowed: Mapping[str, float]) -> No
         seen.named = msgspec.convert(answer["resources"], dict[str, tuple[Named, ...]])
 
 
-def _weigh(seen: _GrowthPass, worker: Worker) -> None:
+def _weigh(seen: GrowthPass, worker: Worker) -> None:
     """Ask for filling containers with a limit, where the heap rises and that would explain it."""
     if seen.shape is None or seen.shape.flat or seen.shape.meter is Meter.RSS:
         return
@@ -238,7 +249,7 @@ def _weigh(seen: _GrowthPass, worker: Worker) -> None:
     seen.bounded_by = holder_with_limit(growth, msgspec.convert(answer["found"], list[Limited]))
 
 
-def _measure_peak(task: Task) -> tuple[PeakReading | None, Trouble | None, str | None]:
+def measure_peak(task: Task) -> tuple[PeakReading | None, Trouble | None, str | None]:
     """Return the peak and the capture's name; or the trouble, which costs the growth verdict nothing."""
     captures = task.folder / "captures"
     capture = captures / f"{_file_name(task.scenario.id)}.bin"
@@ -252,6 +263,8 @@ def _measure_peak(task: Task) -> tuple[PeakReading | None, Trouble | None, str |
             worker.start()
             # some warm calls, and one that is traced and so takes five times as long
             answer = worker.listen(during="the peak pass", extra_seconds=task.settings.timeout_seconds)
+            with suppress(WorkerFailed):
+                worker.listen(during="tear-down")  # to be killed in the middle of it is none
     except WorkerFailed as failed:
         return None, failed.trouble, None
     return msgspec.convert(answer, PeakReading), None, str(capture.relative_to(task.folder))

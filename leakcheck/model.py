@@ -29,6 +29,7 @@ from leakcheck.explanation import (
 )
 from leakcheck.scenario import OptionValue, scenario_id
 from leakcheck.served import Forecast, Limit
+from leakcheck.units import parse_growth
 from leakcheck.verdicts import Gate as Gate
 from leakcheck.verdicts import Verdict as Verdict
 
@@ -60,6 +61,32 @@ class Growth:
     """Calls replayed in all; the estimate rests on the later ones."""
     from_call: int | None = None
     """The first of those; None where nothing was estimated, and in documents that are older than this field."""
+
+    # Where the bounds lie on both sides of a budget, neither comparison holds: then nothing is known.
+
+    def __le__(self, budget: "float | str") -> bool:
+        """Tell whether it is certainly no more than a budget ("64 KiB / 1000 calls", or bytes per 1000 calls)."""
+        return self.high <= _rate(budget)
+
+    def __lt__(self, budget: "float | str") -> bool:
+        """Tell whether it is certainly less."""
+        return self.high < _rate(budget)
+
+    def __ge__(self, budget: "float | str") -> bool:
+        """Tell whether it is certainly no less."""
+        return self.low >= _rate(budget)
+
+    def __gt__(self, budget: "float | str") -> bool:
+        """Tell whether it is certainly more."""
+        return self.low > _rate(budget)
+
+    def __float__(self) -> float:
+        """Return the bytes per 1000 calls, without their bounds."""
+        return float(self.bytes_per_1000_calls)
+
+
+def _rate(budget: float | str) -> float:
+    return parse_growth(budget) if isinstance(budget, str) else float(budget)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,13 +32,16 @@ class Task:
     options: Mapping[str, OptionValue]
     setup: str | None
     measure_peak: bool
-    serving: Serving | None
+    serving: Serving | None = None
     """How it is to be served under a memory limit; None where it is not."""
     folder: Path
     stop: Event
     """Set when the run is interrupted."""
     accepted: Mapping[str, Accepted] | None = None
     """What the baseline accepts, by the scenario's id; None where the budgets alone count."""
+    command: tuple[str, ...] = ()
+    setup_seconds: float = 0.0
+    """These two as in `Surroundings`: where it is a test, whose process is a pytest."""
 
     def options_for(self, work: Pass) -> dict[str, OptionValue]:
         """Return the options of a pass: the scenario's own, then `NAME`, then `PASS.NAME`."""
@@ -74,6 +77,7 @@ class Task:
     def surroundings(self) -> Surroundings:
         """Return where, and within which limits, its processes run."""
         around = surroundings_of(self.settings, self.scenario.timeout_seconds, self.stop)
+        around = replace(around, command=self.command, setup_seconds=self.setup_seconds)
         declared = self.settings.declared_memory(self.scenario)
         if declared is None or declared >= (around.memory_limit_bytes or math.inf):
             return around

@@ -80,6 +80,11 @@ def are_settled(progress: Progress, budgets: Mapping[str, float]) -> bool:
     return not any(_may_rise(series) and _rise(series) <= most for _, series in _watched(progress.readings, budgets))
 
 
+def may_rise(readings: Readings, budgets: Mapping[str, float]) -> bool:
+    """Tell whether anything seems to be kept: of what cannot be taken back no more is to be lost."""
+    return any(_may_rise(series) for _, series in _watched(readings, budgets))
+
+
 def is_enough(readings: Readings, budgets: Mapping[str, float]) -> bool:
     """Tell whether so much was lost that replaying on would hurt the machine."""
     return any(

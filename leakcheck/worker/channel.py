@@ -37,13 +37,22 @@ class Channel:
         """Connect anew when the user's code closed our descriptor, or put its own in its place."""
         if os.getpid() != self._pid:
             os._exit(0)  # a forked child came back into the loop: it is not the one being measured
+        if not self._is_ours():
+            self._socket.detach()  # never close it: the number may be the user's file by now
+            self._connect()
+
+    def _is_ours(self) -> bool:
         try:
-            if os.fstat(self._socket.fileno()).st_ino == self._inode:
-                return
+            return os.fstat(self._socket.fileno()).st_ino == self._inode
         except OSError:
-            pass
-        self._socket.detach()  # never close it: the number may be the user's file by now
-        self._connect()
+            return False
+
+    def close(self) -> None:
+        """Hang up; for a process that goes on afterwards."""
+        if self._is_ours():
+            self._socket.close()
+        else:
+            self._socket.detach()
 
     def send(self, kind: str, *, columns: Sequence[tuple["array[int]", int]] = (), **fields: Any) -> None:
         """Send one message, and the first so many numbers of each column. Raises OSError when the engine is gone."""

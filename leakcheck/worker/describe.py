@@ -19,7 +19,7 @@ from leakcheck.worker.trouble import describe_trouble
 def serve_describe(plan: Plan, channel: Channel) -> None:
     """Say what this interpreter is, import the target, and answer the fields of each `model.Description`."""
     try:
-        channel.send("environment", environment=_environment())
+        channel.send("environment", environment=environment())
         channel.send("described", scenarios=_describe(plan.target))
     except BaseException as error:
         channel.send("trouble", trouble=describe_trouble(error, "import"))
@@ -67,7 +67,8 @@ def _option_names(function: Any) -> list[str] | None:
     return [parameter.name for parameter in parameters if parameter.name != "variant"]
 
 
-def _environment() -> dict[str, Any]:
+def environment() -> dict[str, Any]:
+    """Return what an `Environment` says of this interpreter."""
     packages = ((found.metadata["Name"], found.version) for found in metadata.distributions())
     return {
         "python": platform.python_version(),

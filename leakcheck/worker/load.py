@@ -11,7 +11,7 @@ import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from leakcheck.errors import ScenarioFailed, UsageError
 from leakcheck.plan import Plan
@@ -21,6 +21,20 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
 
 Call = Callable[[], object]
+
+
+class Replayed(Protocol):
+    """What a pass replays: a loaded scenario, or the body of a test whose fixtures are set up."""
+
+    def first_call(self) -> Call:
+        """Replay once and return what replays it from now on."""
+
+    def close(self) -> None:
+        """Tear down what belongs to it."""
+
+
+Load = Callable[[Plan], Replayed]
+"""Makes what the plan names ready to be replayed."""
 
 
 def load_file(path: Path) -> ModuleType:

@@ -5,7 +5,7 @@ from time import perf_counter_ns
 from leakcheck.plan import Plan
 from leakcheck.worker.channel import Channel
 from leakcheck.worker.lent import borrow_memray
-from leakcheck.worker.load import Call, Subject
+from leakcheck.worker.load import Call, Load, Subject
 from leakcheck.worker.settle import settle
 from leakcheck.worker.sites.captures import holdings
 from leakcheck.worker.sites.stacks import written
@@ -15,7 +15,7 @@ _MOST_SAMPLES = 20
 _SAMPLING_NS = 1_500_000_000
 
 
-def serve_peak(plan: Plan, channel: Channel) -> None:
+def serve_peak(plan: Plan, channel: Channel, load: Load = Subject) -> None:
     """Warm up, time a few calls untraced, trace one, and answer the high-water mark and the stacks that made it."""
     try:
         memray = borrow_memray(plan.lent_packages)
@@ -25,7 +25,7 @@ def serve_peak(plan: Plan, channel: Channel) -> None:
     assert plan.capture_path is not None
     calls = 0
     try:
-        subject = Subject(plan)
+        subject = load(plan)
         channel.send("ready", setup_seconds=0.0)
         calls = 1
         call = subject.first_call()

@@ -8,12 +8,12 @@ from typing import Any
 
 from leakcheck.plan import Plan
 from leakcheck.worker.channel import Channel
-from leakcheck.worker.load import Call, Subject
+from leakcheck.worker.load import Call, Load, Subject
 from leakcheck.worker.meters import CAPACITY, Meters
 from leakcheck.worker.resources import make_room_for_files, name_resources, snapshot
 from leakcheck.worker.settle import set_aside, settle
 from leakcheck.worker.trouble import describe_trouble
-from leakcheck.worker.weigh import weigh_limited
+from leakcheck.worker.weigh import full_ones, weigh_limited
 
 SECONDS = ("replay_seconds", "settle_seconds", "set_aside_seconds")
 """What a block says of where its time went."""
@@ -105,15 +105,15 @@ class Replay:
         self._window(calls, 0)
 
 
-def serve_growth(plan: Plan, channel: Channel) -> None:
+def serve_growth(plan: Plan, channel: Channel, load: Load = Subject) -> None:
     """Set up, then replay what the engine asks for until it says finish."""
     make_room_for_files()
     meters = Meters(plan.meters)
     began = perf_counter()
-    subject = Subject(plan)
+    subject = load(plan)
     set_up = perf_counter()
     channel.send("ready", setup_seconds=set_up - began)
-    replay, emptied, there_before = None, False, {}
+    replay, emptied, there_before, full_before = None, False, {}, frozenset[int]()
     while (request := channel.receive()) is not None:
         kind = request.pop("kind")
         try:
@@ -121,14 +121,14 @@ def serve_growth(plan: Plan, channel: Channel) -> None:
                 subject.close()
                 return
             if replay is None:
-                there_before = snapshot()
+                there_before, full_before = snapshot(), full_ones()
                 first_began = perf_counter()
                 replay = Replay(subject.first_call(), meters)
                 replay.first(channel, perf_counter() - first_began)
             elif kind == "name":
                 channel.send("named", resources=name_resources(request["resources"], there_before))
             elif kind == "weigh":
-                found = weigh_limited(replay.plain, request["calls"], meters.heap, replay.calls)
+                found = weigh_limited(replay.plain, request["calls"], meters.heap, replay.calls, full_before)
                 emptied = bool(found)
                 channel.send("limited", found=found)
             else:

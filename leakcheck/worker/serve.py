@@ -10,6 +10,7 @@ import sys
 
 from leakcheck.plan import Pass, Plan
 from leakcheck.worker.channel import Channel
+from leakcheck.worker.load import Load
 from leakcheck.worker.trouble import describe_trouble
 
 # by name: whatever is loaded is measured, so each pass loads its own and no other
@@ -23,7 +24,7 @@ _WORK = {
 }
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Ask Linux to end this process with the engine, so that a killed run leaves nothing behind."""
     if sys.platform == "linux":
         set_parent_death_signal = 1
@@ -32,27 +33,39 @@ def _die_with_parent() -> None:
 
 def serve(socket_path: str) -> int:
     """Do the one pass that the engine asks for; never return while a thread of the user's is alive."""
-    _die_with_parent()
+    die_with_parent()
     # a segmentation fault, or the abort that ends a hanging call, leaves its traceback on stderr
     faulthandler.enable()
     channel = Channel(socket_path)
-    message = channel.receive()
-    if message is None:
+    plan = receive_plan(channel)
+    if plan is None:
         return 1
-    plan = Plan(**{**message["plan"], "work": Pass(message["plan"]["work"])})
-    try:
-        module, function = _WORK[plan.work]
-        work = getattr(importlib.import_module(module), function)
-        work(plan, channel)
-    except BaseException as error:
-        channel.send("trouble", trouble=describe_trouble(error, "setup"))
-    channel.send("bye", cpu_seconds=sum(os.times()[:2]))
-    _leave()
+    work(plan, channel)
+    leave(channel)
     return 0
 
 
-def _leave() -> None:
-    """End the process now: a thread that never ends must not keep it."""
+def receive_plan(channel: Channel) -> Plan | None:
+    """Return what is to be done, or None when the engine is gone."""
+    message = channel.receive()
+    if message is None:
+        return None
+    return Plan(**{**message["plan"], "work": Pass(message["plan"]["work"])})
+
+
+def work(plan: Plan, channel: Channel, load: Load | None = None) -> None:
+    """Do the pass of a plan, on what `load` makes of it; a scenario is loaded where nothing else is said."""
+    try:
+        module, function = _WORK[plan.work]
+        do = getattr(importlib.import_module(module), function)
+        do(plan, channel) if load is None else do(plan, channel, load)
+    except BaseException as error:
+        channel.send("trouble", trouble=describe_trouble(error, "setup"))
+
+
+def leave(channel: Channel) -> None:
+    """Say good-bye and end the process now: a thread that never ends must not keep it."""
+    channel.send("bye", cpu_seconds=sum(os.times()[:2]))
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         try:

@@ -7,6 +7,7 @@ from typing import Any
 from leakcheck.errors import LeakcheckError, ScenarioFailed
 
 _OURS = os.path.dirname(os.path.abspath(__file__))
+_BESIDE = tuple(os.path.join(os.path.dirname(_OURS), name) for name in ("scenario.py", "pytest_plugin"))
 _MOST_CHARACTERS = 4000
 
 
@@ -39,4 +40,4 @@ def _frames(error: BaseException) -> str:
 
 
 def _is_ours(filename: str) -> bool:
-    return filename.startswith((_OURS, "<frozen importlib", os.path.dirname(_OURS) + os.sep + "scenario.py"))
+    return filename.startswith((_OURS, "<frozen importlib", *_BESIDE))

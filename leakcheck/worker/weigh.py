@@ -35,13 +35,29 @@ _STOOD_STILL = 0.1
 """Memory that rises by no more than this share of what a full container once added has stopped growing."""
 
 
+def full_ones() -> frozenset[int]:
+    """Return the ids of the containers that are full; of those whose type has a limit.
+
+    Asked before the first call: what set-up has filled explains nothing of what the calls leave.
+    """
+    objects = gc.get_objects()
+    kinds = {id(type(one)): type(one) for one in objects}
+    sized = {key for key, cls in kinds.items() if issubclass(cls, (deque, LruCache))}
+    holders = (holder_of(one, ()) for one in objects if id(type(one)) in sized)
+    return frozenset(id(one.container) for one in holders if one is not None and one.found.length == one.found.limit)
+
+
 def weigh_limited(
-    replay: Callable[[int], None], calls: int, heap: Callable[[], int], replayed: int
+    replay: Callable[[int], None],
+    calls: int,
+    heap: Callable[[], int],
+    replayed: int,
+    full_before: frozenset[int] = frozenset(),
 ) -> list[dict[str, Any]]:
     """Replay `calls` more after those `replayed`, and return the fields of a `model.Limited` for each container.
 
-    Those that are filling, and those that have just become full: the growth that was seen may be theirs.
-    They are emptied on the way, so this is the last thing that a process is asked.
+    Those that are filling, and those that have become full since the `full_before`: the growth that was seen
+    may be theirs. They are emptied on the way, so this is the last thing that a process is asked.
     """
     gc.unfreeze()  # frozen objects are in no generation, and so in no list
     settle()
@@ -62,7 +78,7 @@ def weigh_limited(
         proved += _proved(to_prove, lambda: replay(calls), seconds=1 + 2 * seconds)
         settle()
     found = [_weighed(holder, rates[id(holder.container)], heap) for holder in proved if holder.length()]
-    for holder in _full(before):
+    for holder in _full(before, full_before):
         weighed = _weighed(holder, holder.found.limit / (_FULL_BY * replayed), heap)
         if risen <= _STOOD_STILL * weighed["length_per_call"] * weighed["bytes_per_entry"] * calls:
             found.append(weighed)
@@ -103,13 +119,14 @@ def _never_shorter(holders: Sequence[Holder], replay: Callable[[int], None], cal
     return [holder for holder, rises in zip(holders, rising, strict=True) if rises]
 
 
-def _full(before: dict[int, int]) -> list[Holder]:
-    """Return each container that is as full as it was before; of those whose type has a limit.
+def _full(before: dict[int, int], full_before: frozenset[int]) -> list[Holder]:
+    """Return each container that is as full as it was before, and was not at first; of those whose type has a limit.
 
     A limit that was reached in the last look's calls leaves the growth of those before it, and nothing
     that grows.
     """
-    sized = (holder_of(one, ()) for one in of_types(deque, LruCache) if before.get(id(one)) == length_of(one))
+    steady = (one for one in of_types(deque, LruCache) if before.get(id(one)) == length_of(one))
+    sized = (holder_of(one, ()) for one in steady if id(one) not in full_before)
     return [one for one in sized if one is not None and one.found.proved and one.found.length == one.found.limit]
 
 

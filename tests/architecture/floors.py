@@ -55,6 +55,7 @@ EDGES = frozenset(
         "lending",
         "store",
         "config",
+        "layers",
         "captures",
         "machine",
         "discover",
@@ -70,7 +71,7 @@ EDGES = frozenset(
 ROAD = frozenset(
     {
         *("session", "find", "task", "measure", "explain", "limit"),
-        *("against", "update", "compare", "crew", "sharding", "durations", "merge"),
+        *("against", "update", "compare", "crew", "sharding", "durations", "merge", "judge"),
     }
 )
 DOORS = frozenset({"__main__", "cli", "pytest_plugin", "django"})
@@ -84,7 +85,7 @@ FLOORS = (
     Floor(
         rooms=DOORS,
         may_import=WORDS | THOUGHT | WORKER | EDGES | ROAD | DOORS,
-        libraries=frozenset({"django", "msgspec", "pytest", "rich", "typer"}),
+        libraries=frozenset({"_pytest", "django", "msgspec", "pytest", "rich", "typer"}),
     ),
 )
 
@@ -108,6 +109,8 @@ EXCEPTIONS: Mapping[str, frozenset[str]] = {
     "leakcheck.reporters.plots.peak": frozenset({"matplotlib.axes"}),
     # the worker's package alone, to find the path that it is started by; and what takes its answers apart
     "leakcheck.engine": frozenset({"leakcheck.worker", "leakcheck.inbox", "leakcheck.aftermath", "leakcheck.machine"}),
+    # the layers that settings are resolved from
+    "leakcheck.config": frozenset({"leakcheck.layers"}),
     "leakcheck.aftermath": frozenset({"leakcheck.worker"}),
 }
 

@@ -3,19 +3,19 @@
 from leakcheck.plan import Plan
 from leakcheck.worker.channel import Channel
 from leakcheck.worker.hold.search import search
-from leakcheck.worker.load import Subject
+from leakcheck.worker.load import Load, Subject
 from leakcheck.worker.meters import Meters
 from leakcheck.worker.replay import Replay
 from leakcheck.worker.trouble import describe_trouble
 
 
-def serve_hold(plan: Plan, channel: Channel) -> None:
+def serve_hold(plan: Plan, channel: Channel, load: Load = Subject) -> None:
     """Set up, search once when the engine asks, and tear down when it says finish.
 
     Each `found` message replaces the one before; the last one says `last`.
     """
     meters = Meters(plan.meters)
-    subject = Subject(plan)
+    subject = load(plan)
     channel.send("ready", setup_seconds=0.0)
     replay = None
     while (request := channel.receive()) is not None:

@@ -11,7 +11,7 @@ from time import perf_counter
 
 from leakcheck.plan import Plan
 from leakcheck.worker.channel import Channel
-from leakcheck.worker.load import Call, Subject
+from leakcheck.worker.load import Call, Load, Subject
 from leakcheck.worker.sites.stacks import Tracer, written
 from leakcheck.worker.trouble import describe_trouble
 
@@ -67,7 +67,7 @@ class _Replay:
             os._exit(0)  # a child that the user's code forked came back into our loop
 
 
-def serve_sites(plan: Plan, channel: Channel) -> None:
+def serve_sites(plan: Plan, channel: Channel, load: Load = Subject) -> None:
     """Set up, then warm up and replay the windows that the engine asks for until it says finish."""
     try:
         tracer = TRACERS[plan.tracer](plan)
@@ -75,7 +75,7 @@ def serve_sites(plan: Plan, channel: Channel) -> None:
         channel.send("trouble", trouble=describe_trouble(error, "missing"))
         return
     began = perf_counter()
-    subject = Subject(plan)
+    subject = load(plan)
     channel.send("ready", setup_seconds=perf_counter() - began)
     replay = None
     while (request := channel.receive()) is not None:

@@ -1,0 +1,134 @@
+"""What a judge does for a test process: measure, judge, put into words, and write the document."""
+
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import msgspec
+
+from leakcheck import __version__, store
+from leakcheck.analysis.known import unseen_entries
+from leakcheck.config import Said, Settings, resolve
+from leakcheck.judge.line import Line
+from leakcheck.judge.screen import screen
+from leakcheck.measure import measure
+from leakcheck.model import SCHEMA, Description, Environment, Gate, Result, Run
+from leakcheck.reporters.text import is_fine, main_sentences, row, whole_text
+from leakcheck.task import Task
+
+_SETUP_SECONDS = 240.0
+"""A project's tests may have to import it all, and to migrate a database."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A measurement that the test process asks for. None means "not said here"."""
+
+    name: str
+    """The test's node id, without the parameters that are its variant."""
+    variant: str | None = None
+    growth_bytes_per_1000_calls: float | None = None
+    peak_bytes: float | None = None
+    calls: int | None = None
+    time: float | None = None
+    screen: bool = True
+    """Whether the test process replays first, and other processes only what does not stand still there."""
+    command: tuple[str, ...] = ()
+    """The pytest that comes to the body of this test, and has it replayed there."""
+
+
+class Office:
+    """The settings of one project, and what they are applied to."""
+
+    def __init__(self, said: Mapping[str, Any]) -> None:
+        self._settings = resolve(
+            msgspec.convert(said["flags"], Said),
+            folder=Path(said["root"]),
+            beside=msgspec.convert(said["ini"], Said),
+        )
+        self._folder = Path(said["folder"])
+
+    def measure(self, wanted: Wanted, line: Line) -> dict[str, Any]:
+        """Return the result, whether it fails the test, and what there is to say."""
+        task = self._task(wanted)
+        line.timeout_seconds = task.settings.timeout_seconds
+        result = screen(task, line) if wanted.screen else None
+        if result is None:
+            result = replace(measure(task, lambda *_: None), capture=None)
+        unsure = result.gate is Gate.INCONCLUSIVE and not task.settings.allow_inconclusive
+        return {
+            "result": msgspec.to_builtins(result),
+            "fails": unsure or result.gate in (Gate.OVER, Gate.ERROR),
+            "fine": is_fine(result),
+            "sentences": list(main_sentences(result)),
+            "text": whole_text(result),
+            "row": row(result),
+        }
+
+    def _task(self, wanted: Wanted) -> Task:
+        bare = Description(target=wanted.name, name=wanted.name, variant=wanted.variant)
+        layers = self._settings.budget(bare)
+        scenario = replace(
+            bare,
+            target=bare.id,
+            growth_bytes_per_1000_calls=_first(wanted.growth_bytes_per_1000_calls, layers.growth_bytes_per_1000_calls),
+            peak_bytes=_first(wanted.peak_bytes, layers.peak_bytes),
+        )
+        return Task(
+            scenario=scenario,
+            settings=self._pinned(wanted),
+            options={},
+            setup=None,
+            measure_peak=scenario.peak_bytes is not None,
+            folder=self._folder,
+            stop=Event(),
+            command=wanted.command,
+            setup_seconds=_SETUP_SECONDS,
+        )
+
+    def _pinned(self, wanted: Wanted) -> Settings:
+        """Return the settings without their layers of budgets: what the test's mark says comes last here."""
+        return replace(
+            self._settings,
+            calls=_first(wanted.calls, self._settings.calls),
+            time_seconds=_first(wanted.time, self._settings.time_seconds),
+            project=Said(),
+            overrides=(),
+            said=Said(),
+        )
+
+    def save(self, path: str, results: list[Any], about: Mapping[str, Any]) -> None:
+        """Write the run document. Raises StoreError."""
+        read = tuple(msgspec.convert(result, Result) for result in results)
+        commit, status = _git("rev-parse", "HEAD"), _git("status", "--porcelain")
+        run = Run(
+            schema=SCHEMA,
+            started=about["started"],
+            command=tuple(about["command"]),
+            environment=Environment(
+                **about["environment"],
+                leakcheck=__version__,
+                git_commit=commit or None,
+                git_dirty=bool(status) if commit and status is not None else None,
+            ),
+            results=read,
+            known_unseen=unseen_entries(self._settings.known, read),
+            finished=about["finished"],
+            duration_seconds=about["duration_seconds"],
+        )
+        store.save(run, Path(path))
+
+
+def _first(*said: Any) -> Any:
+    return next((one for one in said if one is not None), None)
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

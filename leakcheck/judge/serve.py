@@ -1,0 +1,66 @@
+"""From the start of a judge to its end, which comes with the end of the test process."""
+
+import ctypes
+import os
+import signal
+import socket
+import sys
+import traceback
+from types import FrameType
+from typing import Any
+
+import msgspec
+
+from leakcheck.errors import LeakcheckError
+from leakcheck.judge.line import Gone, Line
+from leakcheck.judge.office import Office, Wanted
+
+
+def serve(descriptor: int, parent: int) -> None:
+    """Answer the test process, on the socket that it listens on for us, until it is gone."""
+    _die_with_parent(parent)
+    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is meant for the test process, which then ends us
+    line = Line(socket.socket(fileno=descriptor))
+    office: Office | None = None
+    while True:
+        try:
+            message = line.receive()
+            kind = message.pop("kind")
+            if kind == "project":
+                office, answer = Office(message), {}
+            else:
+                assert office is not None
+                answer = _DO[kind](office, message, line)
+        except Gone:
+            return
+        except LeakcheckError as error:
+            answer = {"refused": str(error)}
+        except Exception:
+            answer = {"broken": traceback.format_exc()}
+        line.send({"kind": "done", **answer})
+
+
+def _measure(office: Office, message: dict[str, Any], line: Line) -> dict[str, Any]:
+    return office.measure(msgspec.convert(message, Wanted), line)
+
+
+def _save(office: Office, message: dict[str, Any], line: Line) -> dict[str, Any]:
+    office.save(message["path"], message["results"], message["about"])
+    return {}
+
+
+_DO = {"measure": _measure, "save": _save}
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    sys.exit(0)  # as an exception, so that the processes under way are ended too
+
+
+def _die_with_parent(parent: int) -> None:
+    """Ask Linux to end this process with the one that started it, also where that is killed."""
+    if sys.platform == "linux":
+        set_parent_death_signal = 1
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM)
+    if os.getppid() != parent:
+        sys.exit(0)

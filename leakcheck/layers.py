@@ -1,0 +1,119 @@
+"""What the layers of settings say: pyproject.toml, the environment, and the flags in the same words."""
+
+import math
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from difflib import get_close_matches
+from pathlib import Path
+
+import msgspec
+
+from leakcheck.errors import ConfigError
+from leakcheck.explanation import Explain, KnownEntry, ResourceKind
+
+OFF = "off"
+RESOURCES = {kind.replace(" ", "_"): kind for kind in ResourceKind}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What one layer says. Every field may be None: not said here."""
+
+    growth: str | None = None
+    peak: str | None = None
+    calls: int | None = None
+    time: float | None = None
+    timeout: float | None = None
+    max_memory: str | None = None
+    memory: str | None = None
+    jobs: int | str | None = None
+    python: str | None = None
+    output: str | None = None
+    explain: Explain | None = None
+    allow_inconclusive: bool | None = None
+    baseline: str | None = None
+    change: str | None = None
+    shard: str | None = None
+    durations: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """Budgets for the scenarios whose id or name matches a pattern ("newsletter*"), and what they may take."""
+
+    match: str
+    growth: str | None = None
+    peak: str | None = None
+    memory: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File(Said):
+    """All that pyproject.toml says."""
+
+    overrides: tuple[Override, ...] = ()
+    known: tuple[KnownEntry, ...] = ()
+    resources: Mapping[str, float | str] = field(default_factory=dict)
+
+
+def find_pyproject(folder: Path) -> Path | None:
+    """Return the nearest pyproject.toml, here or above."""
+    return next((path for parent in (folder, *folder.parents) if (path := parent / "pyproject.toml").is_file()), None)
+
+
+def read_pyproject(path: Path | None) -> File:
+    """Return what [tool.leakcheck] says. Raises ConfigError for what cannot be used, and names what was meant."""
+    if path is None:
+        return File()
+    try:
+        tools = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+    where = f"{path}: [tool.leakcheck]"
+    table = tools.get("leakcheck", {}) if isinstance(tools, dict) else {}
+    if not isinstance(table, dict):
+        raise ConfigError(f"{where}: is a {type(table).__name__}; it must be a table of settings")
+    _refuse_unknown(table, [one.name for one in fields(File)], where)
+    for key, kind in (("overrides", Override), ("known", KnownEntry)):
+        entries = table.get(key)
+        for entry in entries if isinstance(entries, list) else ():
+            if isinstance(entry, dict):
+                _refuse_unknown(entry, [one.name for one in fields(kind)], f"{where} {key}")
+    try:
+        file = msgspec.convert(table, File)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{where}: {error}") from error
+    if file.shard is not None:
+        raise ConfigError(f"{where}: shard is for one command; say --shard, or LEAKCHECK_SHARD in a job of CI")
+    _refuse_unknown(file.resources, list(RESOURCES), f"{where} resources")
+    for name, allowed in file.resources.items():
+        if allowed != OFF and not (isinstance(allowed, float) and 0 <= allowed < math.inf):
+            raise ConfigError(
+                f"{where} resources: {name} is {allowed!r}; write how many may stay of 1000 calls, or {OFF!r}"
+            )
+    for number, known in enumerate(file.known, 1):
+        if not known.reason.strip() or bool(known.fingerprint) == bool(known.match):
+            raise ConfigError(
+                f"{where} known, entry {number}: needs a reason, and either a fingerprint (leakcheck prints it) "
+                "or a match over the site and the path, like '*SENT*'"
+            )
+    return file
+
+
+def _refuse_unknown(table: Mapping[str, object], known: Sequence[str], where: str) -> None:
+    for name in table:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            remedy = f"did you mean {near[0]}?" if near else f"the options are {', '.join(known)}"
+            raise ConfigError(f"{where}: there is no option {name!r}; {remedy}")
+
+
+def read_environment(environment: Mapping[str, str]) -> Said:
+    """Return what the variables LEAKCHECK_* say. Raises ConfigError for what cannot be used."""
+    names = {f"LEAKCHECK_{name.upper()}": name for name in asdict(Said())}
+    found = {names[key]: value for key, value in environment.items() if key in names and value}
+    try:
+        return msgspec.convert(found, Said, strict=False)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"environment: LEAKCHECK_*: {error}") from error

@@ -1,0 +1,136 @@
+"""The pytest plugin: `@pytest.mark.leakcheck`, the fixture `leakcheck`, `--leakcheck`, and the summary.
+
+The process that runs the tests replays them, and stays lean: whatever is dear to load is loaded by the
+judge beside it. This package imports the standard library, pytest and the words when pytest starts, and
+the worker's modules when the first test is measured.
+"""
+
+from collections.abc import Generator
+
+import pytest
+from _pytest.unittest import TestCaseFunction
+
+from leakcheck.pytest_plugin import bodies
+from leakcheck.pytest_plugin.child import surroundings_now
+from leakcheck.pytest_plugin.desk import Desk
+from leakcheck.pytest_plugin.fixture import Leakcheck
+from leakcheck.pytest_plugin.marks import DESCRIPTION, Terms, terms_of
+from leakcheck.pytest_plugin.options import add_options, read_options
+from leakcheck.pytest_plugin.summary import Summary, attach
+from leakcheck.pytest_plugin.work import DESK, IS_MARKED, ISOLATED, TERMS, LeakcheckFailed, find_isolated, work_of
+
+__all__ = ["Leakcheck", "LeakcheckFailed"]
+
+_SURROUNDINGS = surroundings_now()
+_MEMRAYS_MARKS = ("limit_memory", "limit_leaks", "limit_leaked_objects")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the options."""
+    add_options(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Read the options; nothing is started before a test is to be measured."""
+    config.addinivalue_line("markers", DESCRIPTION)
+    desk = Desk(config, read_options(config), _SURROUNDINGS)
+    config.stash[DESK] = desk
+    config.stash[ISOLATED] = find_isolated(config)
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Summary(desk), "leakcheck-summary")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End the judge."""
+    desk = config.stash.get(DESK, None)
+    if desk is not None:
+        desk.close()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Read the marks, so that a mistake in one is told before any test runs."""
+    everything = config.stash[DESK].options.everything
+    for item in items:
+        terms = terms_of(item)
+        item.stash[IS_MARKED] = terms is not None
+        if terms is not None or everything:
+            item.stash[TERMS] = terms or Terms()
+
+
+@pytest.fixture
+def leakcheck(request: pytest.FixtureRequest) -> Leakcheck:
+    """Measure a callable: `assert leakcheck(func).growth <= "64 KiB / 1000 calls"`."""
+    return Leakcheck(request.node)
+
+
+# the names only have to begin so
+@pytest.hookimpl(specname="pytest_pyfunc_call", wrapper=True, tryfirst=True)
+def pytest_pyfunc_call_measured(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """Measure a function test, inside of what its async plugin sets up and outside of what traces it."""
+    work = work_of(pyfuncitem)
+    if work is None:
+        return (yield)
+    body = pyfuncitem.obj
+    if not work.before(bodies.function_body(pyfuncitem)):
+        pyfuncitem.obj = bodies.do_nothing
+    try:
+        result = yield
+    finally:
+        pyfuncitem.obj = body
+    work.after()
+    return result
+
+
+@pytest.hookimpl(specname="pytest_pyfunc_call")
+def pytest_pyfunc_call_async(pyfuncitem: pytest.Function) -> object:
+    """Run an `async def` test that is marked and that no plugin is there for."""
+    if not pyfuncitem.stash.get(IS_MARKED, False) or not bodies.is_async(pyfuncitem.obj):
+        return None
+    for run in bodies.plugins_for_async(pyfuncitem):
+        result = run(pyfuncitem)
+        if result is not None:
+            return result
+    bodies.run_async(pyfuncitem)
+    return True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    """Measure a method of a TestCase, in the place where unittest calls it."""
+    work = work_of(item) if isinstance(item, TestCaseFunction) else None
+    if work is None:
+        yield
+        return
+    assert isinstance(item, TestCaseFunction)
+    with bodies.replaced_method(item, work.before) as has_passed:
+        yield
+    if has_passed():
+        work.after()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Put the measurement on the report; let pytest-memray's marks have their say on the same test."""
+    ours = call.excinfo.value if call.when == "call" and call.excinfo is not None else None
+    shared = isinstance(ours, LeakcheckFailed) and _is_memrays_too(item)
+    if shared:
+        call.excinfo = None  # it looks at what has passed only
+    report = yield
+    if call.when != "call":
+        return report
+    if shared:
+        found = "" if report.passed else f"\n\n{report.longrepr}"
+        report.outcome, report.longrepr = "failed", f"{ours}{found}"
+    attach(report, item, whole=item.config.stash[DESK].options.json is not None)
+    return report
+
+
+def _is_memrays_too(item: pytest.Item) -> bool:
+    marks = {mark.name for mark in item.iter_markers()}
+    return (
+        item.config.pluginmanager.hasplugin("memray_manager")
+        and bool(marks.intersection(_MEMRAYS_MARKS))
+        and ("xfail" not in marks)
+    )

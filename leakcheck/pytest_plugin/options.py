@@ -1,0 +1,105 @@
+"""What pytest is told about leakcheck: command line options, ini options, and what they come to.
+
+Budgets and limits are one order of layers: the defaults, [tool.leakcheck] in pyproject.toml, pytest's own
+ini options, the environment, the command line, and last the mark of a test. None means "not said here".
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from leakcheck.errors import UsageError
+from leakcheck.units import parse_growth, parse_size
+
+# a type of its own only since 8.4; before, a number is a text
+_NUMBERS: tuple[Any, Any] = ("int", "float") if pytest.version_tuple >= (8, 4) else ("string", "string")
+
+_INI: dict[str, tuple[str, Any]] = {
+    "leakcheck": ("Replay every test, as --leakcheck does.", "bool"),
+    "leakcheck_growth": ("The growth that a test may have, like 64 KiB / 1000 calls.", "string"),
+    "leakcheck_peak": ("The peak that one call may have, like 20 MiB; measured only where it is set.", "string"),
+    "leakcheck_calls": ("Replay no more than so many calls of each test.", _NUMBERS[0]),
+    "leakcheck_time": ("Follow each test no longer than so many seconds.", _NUMBERS[1]),
+    "leakcheck_isolate": ("Measure every test in a fresh process, as --leakcheck-isolate does.", "bool"),
+    "leakcheck_allow_inconclusive": ("Let tests pass of which nothing can be said.", "bool"),
+}
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Declare the options."""
+    group = parser.getgroup("leakcheck", "memory leaks")
+    group.addoption("--leakcheck", action="store_true", help="Replay every test, and fail those whose memory grows.")
+    group.addoption(
+        "--leakcheck-isolate",
+        action="store_true",
+        help="Measure in fresh processes from the start, so that what other tests left cannot matter.",
+    )
+    group.addoption(
+        "--leakcheck-explain",
+        choices=("auto", "always", "never"),
+        help="Say why memory grows: where it grew over budget (auto), always, or never.",
+    )
+    group.addoption(
+        "--leakcheck-calls", type=int, metavar="N", help="Replay no more than N calls of each test; a mark may say so."
+    )
+    group.addoption(
+        "--leakcheck-json", metavar="FILE", help="Write the run document, which `leakcheck show FILE` prints."
+    )
+    for name, (words, kind) in _INI.items():
+        parser.addini(name, words, type=kind, default=False if kind == "bool" else None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the command line and the ini file say."""
+
+    everything: bool
+    """Tests without a mark are replayed too."""
+    isolate: bool
+    json: str | None
+    flags: dict[str, Any]
+    """The fields of a `config.Said` that the command line sets."""
+    ini: dict[str, Any]
+    """Those that the ini file sets."""
+
+
+def read_options(config: pytest.Config) -> Options:
+    """Return what was said. Raises pytest.UsageError for what cannot be understood."""
+    ini: dict[str, Any] = {
+        "growth": config.getini("leakcheck_growth") or None,
+        "peak": config.getini("leakcheck_peak") or None,
+        "calls": _number(config, "leakcheck_calls", int),
+        "time": _number(config, "leakcheck_time", float),
+        "allow_inconclusive": config.getini("leakcheck_allow_inconclusive") or None,
+    }
+    try:
+        if ini["growth"] is not None:
+            parse_growth(ini["growth"])
+        if ini["peak"] is not None:
+            parse_size(ini["peak"])
+    except UsageError as error:
+        raise pytest.UsageError(f"ini option leakcheck_growth or leakcheck_peak: {error}") from error
+    calls = config.getoption("leakcheck_calls")
+    if calls is not None and calls < 1:
+        raise pytest.UsageError("--leakcheck-calls: must be 1 or more")
+    return Options(
+        everything=config.getoption("leakcheck") or config.getini("leakcheck"),
+        isolate=config.getoption("leakcheck_isolate") or config.getini("leakcheck_isolate"),
+        json=config.getoption("leakcheck_json"),
+        flags={"calls": calls, "explain": config.getoption("leakcheck_explain")},
+        ini=ini,
+    )
+
+
+def _number(config: pytest.Config, name: str, kind: type[int] | type[float]) -> int | float | None:
+    said = config.getini(name)
+    if said is None or said == "":
+        return None
+    try:
+        number = kind(said)
+    except ValueError:
+        number = 0
+    if not number > 0:
+        raise pytest.UsageError(f"ini option {name}: {said!r} is not a number above 0")
+    return number

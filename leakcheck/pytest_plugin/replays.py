@@ -1,0 +1,112 @@
+"""Replay a body in this process, which is pytest's and lives on, as the judge asks for it."""
+
+import gc
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import perf_counter
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from leakcheck.units import format_duration
+from leakcheck.worker.channel import Channel
+from leakcheck.worker.load import Replayed
+from leakcheck.worker.meters import Meters
+from leakcheck.worker.replay import SECONDS, Replay
+from leakcheck.worker.resources import make_room_for_files
+from leakcheck.worker.trouble import describe_trouble
+
+_ALL_METERS = ("python", "native", "rss")
+
+
+class _Hung(Exception):
+    """A replay takes longer than anybody waits."""
+
+
+def replay_for_judge(channel: Channel, body: Replayed) -> tuple[dict[str, Any], BaseException | None]:
+    """Do what the judge asks until it is done; return its last word, and what the first call raised.
+
+    Afterwards the process is as it was: what was set aside from collection is back, and limits are
+    what they were. Raises what is meant for pytest and nobody else: an interrupt, `pytest.exit`.
+    """
+    meters = Meters(_ALL_METERS)
+    replay: Replay | None = None
+    first_error: BaseException | None = None
+    with _as_it_was():
+        while True:
+            request = channel.receive()
+            if request is None or request["kind"] == "done":
+                return request or {"broken": "the judge's process ended"}, first_error
+            kind, seconds = request.pop("kind"), request.pop("seconds")
+            try:
+                with _alarm(seconds):
+                    if kind == "first":
+                        began = perf_counter()
+                        replay = Replay(body.first_call(), meters)
+                        replay.first(channel, perf_counter() - began)
+                    else:
+                        assert replay is not None
+                        replay.block(channel, **request)
+            except (KeyboardInterrupt, pytest.exit.Exception):
+                raise
+            except BaseException as error:  # the test may raise anything, SystemExit included
+                call = replay.calls + 1 if replay is not None else 1
+                first_error = error if replay is None else None
+                trouble = describe_trouble(error, "raised", call=call)
+                if isinstance(error, _Hung):
+                    limit = format_duration(seconds)
+                    trouble.update(
+                        kind="hung", message=f"it ran past {limit}; raise --timeout, or make one call smaller"
+                    )
+                if replay is None:
+                    channel.send("trouble", trouble=trouble)
+                else:
+                    replay.send(channel, "trouble", dict.fromkeys(SECONDS, 0.0), trouble=trouble)
+
+
+@contextmanager
+def _as_it_was() -> Iterator[None]:
+    frozen = gc.get_freeze_count()
+    give_back = _soft_limit_of_files()
+    make_room_for_files()
+    try:
+        yield
+    finally:
+        give_back()
+        gc.unfreeze()
+        if frozen:
+            gc.freeze()  # the project does so itself, to fork cheaply
+
+
+def _soft_limit_of_files() -> Callable[[], None]:
+    try:
+        import resource
+    except ImportError:
+        return lambda: None
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+@contextmanager
+def _alarm(seconds: float) -> Iterator[None]:
+    """End what hangs, where no alarm of the user's is set: nobody can end this process for it."""
+    try:
+        is_free = signal.getsignal(signal.SIGALRM) is signal.SIG_DFL and not signal.getitimer(signal.ITIMER_REAL)[0]
+        before = signal.signal(signal.SIGALRM, _ring) if is_free else None
+    except ValueError:
+        is_free = False  # not the main thread
+    if not is_free:
+        yield
+        return
+    try:
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _ring(number: int, frame: FrameType | None) -> None:
+    raise _Hung

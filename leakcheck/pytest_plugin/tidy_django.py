@@ -1,0 +1,82 @@
+"""What a test leaves with Django's test tools, taken back after each replay. Django is never imported for it."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+Step = Callable[[], None]
+Around = tuple[Step | None, Step | None]
+"""What is done before each replay, and after it."""
+
+
+def mails(item: pytest.Item) -> Iterator[Around]:
+    """Take mails out of the outbox again."""
+    mail = sys.modules.get("django.core.mail")
+    if hasattr(mail, "outbox"):
+        before = len(mail.outbox)  # type: ignore[union-attr]
+
+        def forget() -> None:
+            del mail.outbox[before:]  # type: ignore[union-attr]
+
+        yield None, forget
+
+
+def transactions(item: pytest.Item) -> Iterator[Around]:
+    """Open a savepoint for each replay, where the test has a transaction that is rolled back in the end."""
+    database = sys.modules.get("django.db")
+    for connection in database.connections.all(initialized_only=True) if database is not None else ():
+        if connection.in_atomic_block:
+            yield _savepoint(connection)
+
+
+def _savepoint(connection: Any) -> Around:
+    atomic = sys.modules["django.db.transaction"].Atomic
+    open_ones: list[Any] = []
+    queries = len(connection.queries_log)
+
+    def begin() -> None:
+        block = atomic(connection.alias, True, False)
+        block._from_testcase = True  # a durable block may stand in it, as in Django's own
+        block.__enter__()
+        open_ones.append(block)
+
+    def roll_back() -> None:
+        if connection.in_atomic_block:
+            connection.needs_rollback = True
+        open_ones.pop().__exit__(None, None, None)
+        while len(connection.queries_log) > queries:
+            connection.queries_log.pop()
+
+    return begin, roll_back
+
+
+class _Strong:
+    """A signal that keeps what is connected to it: a weak receiver leaves a finalizer behind each time."""
+
+    def __init__(self, signal: Any) -> None:
+        self._signal = signal
+        self.disconnect = signal.disconnect
+
+    def connect(self, receiver: object) -> None:
+        self._signal.connect(receiver, weak=False)
+
+
+@contextmanager
+def same_receivers() -> Iterator[None]:
+    """Have `assertNumQueries` leave nothing: it connects a receiver anew each time that it ends."""
+    tools = sys.modules.get("django.test.utils")
+    signal = getattr(tools, "request_started", None)
+    if signal is None:
+        yield
+        return
+    tools.request_started = _Strong(signal)  # type: ignore[union-attr]
+    try:
+        yield
+    finally:
+        tools.request_started = signal  # type: ignore[union-attr]
+        receiver = getattr(tools, "reset_queries", None)
+        if receiver is not None and signal.disconnect(receiver):
+            signal.connect(receiver)

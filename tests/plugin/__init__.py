@@ -1,0 +1,1 @@
+"""The pytest plugin, in pytest processes of its own."""
