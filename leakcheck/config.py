@@ -53,10 +53,18 @@ class Override:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """What the file says of a Django project."""
+
+    settings: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _File(Said):
     overrides: tuple[Override, ...] = ()
     known: tuple[KnownEntry, ...] = ()
     resources: Mapping[str, float | str] = field(default_factory=dict)
+    django: Project = field(default_factory=Project)
 
 
 _OFF = "off"
@@ -151,6 +159,11 @@ def resolve(flags: Said, *, environment: Mapping[str, str] = os.environ, folder:
     )
 
 
+def project_settings(folder: Path | None = None) -> str | None:
+    """Return the Django settings that pyproject.toml names (`[tool.leakcheck.django] settings`), or None."""
+    return _read_pyproject(_find_pyproject(folder or Path.cwd())).django.settings
+
+
 def _merge(*layers: Said) -> Said:
     """Return the last value said for each setting."""
     merged: dict[str, Any] = {}
@@ -193,6 +206,8 @@ def _read_pyproject(path: Path | None) -> _File:
         for entry in entries if isinstance(entries, list) else ():
             if isinstance(entry, dict):
                 _refuse_unknown(entry, [one.name for one in fields(kind)], f"{where} {key}")
+    if isinstance(said := table.get("django"), dict):
+        _refuse_unknown(said, [one.name for one in fields(Project)], f"{where} django")
     try:
         file = msgspec.convert(table, _File)
     except msgspec.ValidationError as error:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from leakcheck.answers import COLUMNS as COLUMNS
 from leakcheck.answers import Block as Block
 from leakcheck.answers import Description as Description
+from leakcheck.answers import LeftOut as LeftOut
 from leakcheck.answers import Limited as Limited
 from leakcheck.answers import PeakReading as PeakReading
 from leakcheck.answers import Readings as Readings
@@ -176,6 +177,8 @@ class Run:
     """The baseline it was compared with; None where it was held to its budgets alone."""
     shard: Shard | None = None
     """None where the whole was measured."""
+    left_out: tuple[LeftOut, ...] = ()
+    """What `leakcheck django --all` found and did not replay."""
     known_unseen: tuple[KnownEntry, ...] = ()
     """The entries of the list of known leaks that were looked for and did not occur."""
     finished: bool = False

@@ -11,12 +11,14 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Event
 from typing import Protocol
 
 from leakcheck import __version__, store
 from leakcheck.analysis.known import unseen_entries
 from leakcheck.analysis.progress import Progress
+from leakcheck.analysis.ranking import ranked
 from leakcheck.config import Settings
 from leakcheck.errors import ExitCode, StoreError, worst
 from leakcheck.find import Found, find
@@ -65,6 +67,8 @@ class Request:
     """`rows` for every pass, `peak.rows` for one."""
     setup: str | None = None
     measure_peak: bool = True
+    is_ranked: bool = False
+    """The finished run lists what grows most first, and then what peaks most."""
     command: Sequence[str] = ()
 
 
@@ -90,9 +94,19 @@ def run(request: Request, observer: Observer | None = None) -> Outcome:
     An interrupt ends the measurement and not the results: what was measured is in the outcome.
     Raises LeakcheckError where nothing can be measured or the run's folder cannot be made.
     """
-    observer = observer or Nobody()
+    with TemporaryDirectory(prefix="leakcheck-") as shared_folder:
+        return _run(request, observer or Nobody(), Path(shared_folder))
+
+
+def _run(request: Request, observer: Observer, shared_folder: Path) -> Outcome:
     started, clock = datetime.now().astimezone(), time.monotonic()
-    found = find(request.targets, request.settings, matches=request.matches, options=request.options)
+    found = find(
+        request.targets,
+        request.settings,
+        matches=request.matches,
+        options=request.options,
+        shared_folder=shared_folder,
+    )
     folder = store.make_run_folder(request.settings.output, started)
     document = Run(
         schema=SCHEMA,
@@ -100,6 +114,7 @@ def run(request: Request, observer: Observer | None = None) -> Outcome:
         command=tuple(request.command),
         environment=_environment(found),
         results=found.failed,
+        left_out=found.left_out,
     )
     outcome = _saved(Outcome(run=document, folder=folder), clock)
     for failed in found.failed:
@@ -115,6 +130,7 @@ def run(request: Request, observer: Observer | None = None) -> Outcome:
             measure_peak=request.measure_peak,
             folder=folder,
             stop=stop,
+            shared_folder=shared_folder,
         )
         for scenario in found.scenarios
     ]
@@ -128,7 +144,9 @@ def run(request: Request, observer: Observer | None = None) -> Outcome:
     except KeyboardInterrupt:
         return _saved(replace(outcome, interrupted=True), clock)
     unseen = unseen_entries(request.settings.known, outcome.run.results)
-    return _saved(replace(outcome, run=replace(outcome.run, finished=True, known_unseen=unseen)), clock)
+    results_in_order = ranked(outcome.run.results) if request.is_ranked else outcome.run.results
+    run = replace(outcome.run, results=results_in_order, finished=True, known_unseen=unseen)
+    return _saved(replace(outcome, run=run), clock)
 
 
 def _measured(tasks: Sequence[Task], jobs: int, observer: Observer) -> Iterator[tuple[int, Result]]:

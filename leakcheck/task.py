@@ -30,6 +30,8 @@ class Task:
     folder: Path
     stop: Event
     """Set when the run is interrupted."""
+    shared_folder: Path | None = None
+    """Where the run's processes leave each other what is dear to make."""
 
     def options_for(self, work: Pass) -> dict[str, OptionValue]:
         """Return the options of a pass: the scenario's own, then `NAME`, then `PASS.NAME`."""
@@ -51,6 +53,7 @@ class Task:
             setup=self.setup,
             capture_path=None if capture is None else str(capture.resolve()),
             tracer=tracer,
+            shared_folder=None if self.shared_folder is None else str(self.shared_folder),
             lent_packages=lent_packages() if work in (Pass.PEAK, Pass.SITES) else None,
         )
 

@@ -6,6 +6,8 @@ from types import FrameType
 
 import typer
 
+from leakcheck.cli import django as django_verb
+from leakcheck.cli import http as http_verb
 from leakcheck.cli import list as list_verb
 from leakcheck.cli import run as run_verb
 from leakcheck.cli import schema as schema_verb
@@ -27,6 +29,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run")(run_verb.run)
+app.command("django")(django_verb.django)
+app.command("http")(http_verb.http)
 app.command("list")(list_verb.list_scenarios)
 app.command("show")(show_verb.show)
 app.command("schema")(schema_verb.schema)

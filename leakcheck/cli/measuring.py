@@ -10,14 +10,16 @@ from leakcheck.cli.options import Expression, Options, Python, Targets, parse_op
 from leakcheck.explanation import Explain
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from leakcheck.scenario import Target
     from leakcheck.session import Request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measuring:
-    """The options of `run`, `check` and `baseline update`."""
+class Conditions:
+    """The options of every verb that measures, whatever it calls its targets."""
 
-    targets: Targets
     expression: Expression = None
     option: Options = None
     growth: Annotated[
@@ -62,12 +64,11 @@ class Measuring:
         bool | None, typer.Option("--allow-inconclusive", help="End with 0 where nothing can be said.")
     ] = None
 
-    def request(self) -> "Request":
+    def request_for(self, targets: "Sequence[Target]") -> "Request":
         """Return what is to be measured. Raises UsageError or ConfigError for what cannot be understood."""
         # heavy imports wait until there is something to measure, so that help and mistakes are answered at once
         from leakcheck import session
         from leakcheck.config import Said, resolve
-        from leakcheck.scenario import parse_target
         from leakcheck.select import parse_expression
 
         settings = resolve(
@@ -86,7 +87,7 @@ class Measuring:
             )
         )
         return session.Request(
-            targets=[parse_target(text) for text in self.targets],
+            targets=targets,
             settings=settings,
             matches=parse_expression(self.expression) if self.expression is not None else lambda name: True,
             options=parse_options(self.option),
@@ -94,3 +95,16 @@ class Measuring:
             measure_peak=self.measure_peak,
             command=("leakcheck", *sys.argv[1:]),
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measuring(Conditions):
+    """The options of `run`, `check` and `baseline update`."""
+
+    targets: Targets
+
+    def request(self) -> "Request":
+        """Return what is to be measured. Raises UsageError or ConfigError for what cannot be understood."""
+        from leakcheck.scenario import parse_target
+
+        return self.request_for([parse_target(text) for text in self.targets])

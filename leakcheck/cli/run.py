@@ -1,10 +1,15 @@
 """`leakcheck run`: measure, judge, print, and answer with the exit code."""
 
+from typing import TYPE_CHECKING, NoReturn
+
 import typer
 
 from leakcheck.cli.groups import flat
 from leakcheck.cli.measuring import Measuring
 from leakcheck.cli.outputs import Outputs
+
+if TYPE_CHECKING:
+    from leakcheck.session import Request
 
 
 @flat
@@ -21,10 +26,14 @@ def run(measuring: Measuring, outputs: Outputs) -> None:
 
       leakcheck run bench.py::parse --python ../service/.venv/bin/python
     """
+    carry_out(measuring.request(), outputs)
+
+
+def carry_out(request: "Request", outputs: Outputs) -> NoReturn:
+    """Measure what is requested, tell it, and end with the exit code."""
     from leakcheck import session
     from leakcheck.cli.progress import watching
 
-    request = measuring.request()
     with watching() as observer:
         outcome = session.run(request, observer)
     outputs.tell(outcome.run, outcome.folder)
