@@ -1,7 +1,7 @@
 """Make a scenario of a request to a Django project."""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 from leakcheck.plan import Plan
 from leakcheck.worker.project.opening import handler, opened, scheme
@@ -36,7 +36,7 @@ def replay_of_project(settings_module: str, request: str, plan: Plan) -> Replay:
 
 
 def _rolled_back(call: Callable[[], object]) -> Callable[[], object]:
-    aliases = _aliases()
+    aliases = _aliases_kept_open()
 
     def call_and_roll_back() -> object:
         with _transactions(aliases):
@@ -47,8 +47,13 @@ def _rolled_back(call: Callable[[], object]) -> Callable[[], object]:
 
 def _rolled_back_async(call: Callable[[], Awaitable[object]]) -> Callable[[], Awaitable[object]]:
     from asgiref.sync import ThreadSensitiveContext, sync_to_async
+    from django.db import close_old_connections
 
-    aliases = _aliases()
+    aliases = _aliases_kept_open()
+
+    def roll_back(transactions: AbstractContextManager[None]) -> None:
+        transactions.__exit__(None, None, None)
+        close_old_connections()  # the thread ends with the request
 
     async def call_and_roll_back() -> object:
         # a context around the handler's own, which joins it: so the transactions are opened and ended in
@@ -59,14 +64,18 @@ def _rolled_back_async(call: Callable[[], Awaitable[object]]) -> Callable[[], Aw
             try:
                 return await call()
             finally:
-                await sync_to_async(transactions.__exit__)(None, None, None)
+                await sync_to_async(roll_back)(transactions)
 
     return call_and_roll_back
 
 
-def _aliases() -> list[str]:
-    from django.db import connections
+def _aliases_kept_open() -> list[str]:
+    """Return the databases, and keep requests from closing them: a transaction would end with its connection."""
+    from django.core.signals import request_finished, request_started
+    from django.db import close_old_connections, connections
 
+    for moment in (request_started, request_finished):
+        moment.disconnect(close_old_connections)
     return [alias for alias in connections if connections[alias].vendor != "unknown"]
 
 
