@@ -75,6 +75,8 @@ class Worker:
         self._timeout_seconds = surroundings.timeout_seconds
         self._memory_limit = surroundings.memory_limit_bytes or psutil.virtual_memory().available * _MEMORY_SHARE
         self.cpu_seconds: float | None = None
+        self.django: Mapping[str, Any] | None = None
+        """The fields of a DjangoFacts, where the user's code has set Django up."""
         self._tail = bytearray()
         self._inbox = Inbox()
         self._connection: socket.socket | None = None
@@ -149,6 +151,7 @@ class Worker:
         """Tear the scenario down and let the process end. Raises WorkerFailed where that fails."""
         answer = self.ask({"kind": "finish"}, during="tear-down")
         self.cpu_seconds = answer.get("cpu_seconds")
+        self.django = answer.get("django")
 
     def _turn(self, deadline: float, during: str) -> None:
         """Take in what has come; raise WorkerFailed when nothing good can come any more."""

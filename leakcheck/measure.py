@@ -5,9 +5,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
+from leakcheck.analysis.advice import advise
 from leakcheck.analysis.explained import explained, is_to_be_explained
 from leakcheck.analysis.growth import estimate_growth, rate_of, rate_until, settled_after
 from leakcheck.analysis.latency import summarize_latency
@@ -36,6 +38,7 @@ from leakcheck.model import (
 )
 from leakcheck.plan import Pass
 from leakcheck.task import Task, Watch
+from leakcheck.traps import DjangoFacts
 
 _WEIGHED_SHARE = 1 / 20
 _LONGEST_WEIGHING_SECONDS = 2.0
@@ -53,6 +56,7 @@ class _GrowthPass:
     """What rises beside memory, by its kind."""
     stopped_by: str | None = None
     cpu_seconds: float | None = None
+    django: Mapping[str, Any] | None = None
     trouble: Trouble | None = None
 
 
@@ -79,7 +83,7 @@ def measure(task: Task, watch: Watch) -> Result:
         )
         explanation = explain(task, case, lambda doing: watch(task.scenario, doing, growth_pass.progress))
         result = explained(result, explanation, task.settings.known, date.today())
-    return replace(result, duration_seconds=time.monotonic() - began)
+    return replace(result, advice=advise(result), duration_seconds=time.monotonic() - began)
 
 
 def _judged(task: Task, seen: _GrowthPass, peak: PeakReading | None, peak_trouble: Trouble | None) -> Result:
@@ -127,6 +131,7 @@ def _judged(task: Task, seen: _GrowthPass, peak: PeakReading | None, peak_troubl
         replay_seconds=seen.progress.replay_seconds,
         watch_seconds=seen.progress.watch_seconds,
         worker_cpu_seconds=seen.cpu_seconds,
+        django=None if seen.django is None else msgspec.convert(seen.django, DjangoFacts),
     )
 
 
@@ -145,6 +150,7 @@ def _measure_growth(task: Task, watch: Watch) -> _GrowthPass:
             _weigh(seen, worker)
             worker.finish()
             seen.cpu_seconds = worker.cpu_seconds
+            seen.django = worker.django
     except WorkerFailed as failed:
         if failed.block is not None:
             _take(seen, {"block": failed.block})

@@ -28,6 +28,7 @@ from leakcheck.explanation import (
     SiteMeter,
 )
 from leakcheck.scenario import OptionValue, scenario_id
+from leakcheck.traps import Advice, DjangoFacts
 from leakcheck.verdicts import Gate as Gate
 from leakcheck.verdicts import Verdict as Verdict
 
@@ -123,6 +124,10 @@ class Result:
     """The accepted leaks that this growth consists of."""
     resources: tuple[Resource, ...] = ()
     """What else rises with the calls: open files, threads and the like; none where all stand still."""
+    advice: tuple[Advice, ...] = ()
+    """Known traps that this result shows, with their remedies."""
+    django: DjangoFacts | None = None
+    """What the measured process's Django says of itself; None where there is none."""
     changes: tuple[Change, ...] = ()
     """Each metric that the baseline accepts a figure of."""
     is_new: bool = False

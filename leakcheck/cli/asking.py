@@ -18,7 +18,9 @@ class Asking:
 
     data: Annotated[
         str | None,
-        typer.Option(metavar="TEXT|@FILE", help="The body of POST, PUT, PATCH and DELETE: JSON, or a=1&b=2 for a form."),
+        typer.Option(
+            metavar="TEXT|@FILE", help="The body of POST, PUT, PATCH and DELETE: JSON, or a=1&b=2 for a form."
+        ),
     ] = None
     header: Annotated[
         list[str] | None, typer.Option(metavar="'NAME: VALUE'", help="Send this header too; may be said again.")

@@ -35,9 +35,7 @@ def django(
     migrate: Annotated[
         bool, typer.Option("--migrate/--no-migrate", help="Make the tables by migrations, or straight from the models.")
     ] = True,
-    atomic: Annotated[
-        bool, typer.Option("--atomic", help="Roll back what each call did to the databases.")
-    ] = False,
+    atomic: Annotated[bool, typer.Option("--atomic", help="Roll back what each call did to the databases.")] = False,
     asgi: Annotated[bool, typer.Option("--asgi", help="Replay through the ASGI handler.")] = False,
     mail: Annotated[
         bool, typer.Option("--mail", help="Send mail as the project does; without this it is dropped.")

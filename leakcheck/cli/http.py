@@ -13,7 +13,10 @@ from leakcheck.cli.outputs import Outputs
 @flat
 def http(
     application: Annotated[
-        str, typer.Argument(metavar="MODULE:APPLICATION", help="What a server is given; a function without parameters makes it.")
+        str,
+        typer.Argument(
+            metavar="MODULE:APPLICATION", help="What a server is given; a function without parameters makes it."
+        ),
     ],
     requests: Annotated[list[str], typer.Argument(metavar="METHOD:/PATH", help="GET:/news/?page=2, POST:/send …")],
     asking: Asking,

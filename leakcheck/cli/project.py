@@ -1,6 +1,7 @@
 """Which settings a Django project is replayed with: as they are said, or as the project says itself."""
 
 import os
+from pathlib import Path
 
 from leakcheck.config import project_settings
 from leakcheck.errors import UsageError
@@ -15,8 +16,7 @@ def settings_module(said: str | None) -> str:
 
     Raises UsageError where nobody says it.
     """
-    here = os.getcwd()
-    folder = project_folder(here)
+    folder = project_folder(str(Path.cwd()))
     name = (
         said
         or os.environ.get(_ENVIRONMENT)
@@ -26,7 +26,7 @@ def settings_module(said: str | None) -> str:
     if name is None:
         where = "there is no manage.py here" if folder is None else f"{folder}/manage.py names none"
         raise UsageError(
-            f"no settings: {where}; say --settings mysite.settings, or write settings = \"mysite.settings\" "
+            f'no settings: {where}; say --settings mysite.settings, or write settings = "mysite.settings" '
             "under [tool.leakcheck.django] in pyproject.toml"
         )
     try:

@@ -10,6 +10,7 @@ import sys
 
 from leakcheck.plan import Pass, Plan
 from leakcheck.worker.channel import Channel
+from leakcheck.worker.facts import facts_about_django
 from leakcheck.worker.trouble import describe_trouble
 
 # by name: whatever is loaded is measured, so each pass loads its own and no other
@@ -45,7 +46,7 @@ def serve(socket_path: str) -> int:
         work(plan, channel)
     except BaseException as error:
         channel.send("trouble", trouble=describe_trouble(error, "setup"))
-    channel.send("bye", cpu_seconds=sum(os.times()[:2]))
+    channel.send("bye", cpu_seconds=sum(os.times()[:2]), django=facts_about_django())
     _leave()
     return 0
 

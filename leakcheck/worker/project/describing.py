@@ -24,7 +24,9 @@ class _TooLong(BaseException):
     """The view did not answer in time."""
 
 
-def describe_project(target: Target, plan: Plan, say: Callable[[str], None]) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+def describe_project(
+    target: Target, plan: Plan, say: Callable[[str], None]
+) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
     """Return what is to be replayed (`request`, `view`) and what is left out (`request`, `reason`).
 
     `say` is told what is being done. Raises UsageError for a request that leads nowhere.

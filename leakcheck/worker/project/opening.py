@@ -69,8 +69,7 @@ def _mend(settings: Any, manner: ProjectManner) -> None:
     mailers = getattr(settings, "MAILERS", None)  # Django 6.1; before it there is one backend
     if mailers:
         settings.MAILERS = {
-            name: said if said.get("BACKEND") in _KEPT_MAIL else {"BACKEND": _NO_MAIL}
-            for name, said in mailers.items()
+            name: said if said.get("BACKEND") in _KEPT_MAIL else {"BACKEND": _NO_MAIL} for name, said in mailers.items()
         }
     elif settings.EMAIL_BACKEND not in _KEPT_MAIL:
         settings.EMAIL_BACKEND = _NO_MAIL

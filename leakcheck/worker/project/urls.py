@@ -47,7 +47,7 @@ def all_urls() -> Iterator[Url]:
     """Yield every URL of the project, in order; none that another pattern comes before."""
     from django.urls import Resolver404, get_resolver, resolve
 
-    seen = set()
+    seen: set[str] = set()
     for url in _walk(get_resolver(), "", takes_argument=False):
         if url.path in seen:
             continue
@@ -59,6 +59,20 @@ def all_urls() -> Iterator[Url]:
             except Resolver404:
                 continue  # a regular expression that no text was found for
         yield url
+    home = _home()
+    if home is not None and home.path not in seen:
+        yield home
+
+
+def _home() -> Url | None:
+    """Return the home page, which a pattern with an argument may answer too: a page by its path, here none."""
+    from django.urls import Resolver404, resolve
+
+    try:
+        found = resolve("/")
+    except Resolver404:
+        return None
+    return Url(path="/", takes_argument=False, callback=found.func, name=found.url_name or "")
 
 
 def _walk(resolver: Any, before: str, *, takes_argument: bool) -> Iterator[Url]:

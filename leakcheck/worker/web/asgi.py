@@ -17,7 +17,9 @@ from leakcheck.worker.web.exchange import (
 )
 
 Message = dict[str, Any]
-Application = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
+Application = Callable[
+    [Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]
+]
 State = dict[str, Any] | None
 """What start-up left for the requests; None where the application knows no lifespan."""
 
@@ -101,7 +103,7 @@ async def lifespan(application: Application) -> AsyncIterator[State]:
     async def live() -> None:
         await application(scope, to_application.get, from_application.put)
 
-    life = asyncio.ensure_future(live())
+    life = asyncio.create_task(live())
     known = await _step("startup", life, to_application, from_application)
     try:
         yield state if known else None
@@ -115,12 +117,13 @@ async def lifespan(application: Application) -> AsyncIterator[State]:
 
 
 async def _step(
-    step: str, life: "asyncio.Future[None]", out: "asyncio.Queue[Message]", back: "asyncio.Queue[Message]"
+    step: str, life: "asyncio.Task[None]", out: "asyncio.Queue[Message]", back: "asyncio.Queue[Message]"
 ) -> bool:
     """Tell the application to start or to end; return whether it answered that it did."""
     await out.put({"type": f"lifespan.{step}"})
-    answer = asyncio.ensure_future(back.get())
-    await asyncio.wait([answer, life], return_when=asyncio.FIRST_COMPLETED)
+    answer = asyncio.create_task(back.get())
+    either: list[asyncio.Task[Any]] = [answer, life]
+    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
     if not answer.done():
         answer.cancel()
         return False

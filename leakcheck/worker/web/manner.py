@@ -1,4 +1,4 @@
-"""How requests are replayed: options like any scenario's, which `leakcheck http` and `leakcheck django` spell as flags."""
+"""How requests are replayed: options like any scenario's, for which the command line has flags."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields

@@ -6,8 +6,8 @@ from django.db import models
 class Product(models.Model):
     """What is sold."""
 
-    name = models.CharField(max_length=100)
-    description = models.TextField()
+    name: "models.CharField[str, str]" = models.CharField(max_length=100)
+    description: "models.TextField[str, str]" = models.TextField()
 
     def __str__(self) -> str:
         return self.name
@@ -16,8 +16,8 @@ class Product(models.Model):
 class Order(models.Model):
     """What was bought."""
 
-    product = models.ForeignKey(Product, on_delete=models.CASCADE)
-    amount = models.PositiveIntegerField()
+    product: "models.ForeignKey[Product, Product]" = models.ForeignKey(Product, on_delete=models.CASCADE)
+    amount: "models.PositiveIntegerField[int, int]" = models.PositiveIntegerField()
 
     def __str__(self) -> str:
         return f"{self.amount} × {self.product}"

@@ -1,10 +1,11 @@
 """The tables, and the products that SHOP_PRODUCTS asks for."""
 
 import os
-from typing import Any
+from typing import Any, ClassVar
 
 import django.db.models.deletion
 from django.db import migrations, models
+from django.db.migrations.operations.base import Operation
 
 
 def make_products(apps: Any, schema_editor: Any) -> None:
@@ -16,7 +17,7 @@ def make_products(apps: Any, schema_editor: Any) -> None:
 
 class Migration(migrations.Migration):
     initial = True
-    operations = [
+    operations: ClassVar[list[Operation]] = [
         migrations.CreateModel(
             name="Product",
             fields=[
