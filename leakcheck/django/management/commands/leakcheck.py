@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from typing import Any, ClassVar
+from typing import Any
 
 from django.core.management.base import BaseCommand
 
@@ -12,7 +12,7 @@ class Command(BaseCommand):
     """Hand everything on to `leakcheck django`, in an interpreter that has not loaded the project."""
 
     help = "Replay URLs and learn whether memory grows; the options are those of `leakcheck django`."
-    requires_system_checks: ClassVar[Any] = []
+    requires_system_checks: Any = ()
 
     def run_from_argv(self, argv: list[str]) -> None:
         """Run with the arguments as they were written, and end as `leakcheck django` ends."""
