@@ -153,6 +153,13 @@ class Worker:
         self.cpu_seconds = answer.get("cpu_seconds")
         self.django = answer.get("django")
 
+    def let_end(self) -> None:
+        """Wait until the process has torn the scenario down by itself, whatever comes of it."""
+        try:
+            self.listen(during="tear-down")
+        except WorkerFailed:
+            pass
+
     def _turn(self, deadline: float, during: str) -> None:
         """Take in what has come; raise WorkerFailed when nothing good can come any more."""
         if self._stop.is_set():

@@ -68,7 +68,7 @@ def find(
                 environment = worker.start()["environment"]
                 answer = worker.listen(during="import")
                 while answer["kind"] == "doing":
-                    answer = worker.listen(during=answer["doing"])
+                    answer = worker.listen(during=answer["doing"], extra_seconds=answer["extra_seconds"])
         except WorkerFailed as error:
             failed.append(_failed(whole, error.trouble, settings))
             continue

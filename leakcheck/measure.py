@@ -239,6 +239,7 @@ def _measure_peak(task: Task) -> tuple[PeakReading | None, Trouble | None, str |
             worker.start()
             # some warm calls, and one that is traced and so takes five times as long
             answer = worker.listen(during="the peak pass", extra_seconds=task.settings.timeout_seconds)
+            worker.let_end()
     except WorkerFailed as failed:
         return None, failed.trouble, None
     return msgspec.convert(answer, PeakReading), None, str(capture.relative_to(task.folder))

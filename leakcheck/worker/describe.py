@@ -21,13 +21,15 @@ def serve_describe(plan: Plan, channel: Channel) -> None:
     """Say what this interpreter is, import the target, and answer the fields of each `model.Description`."""
     try:
         channel.send("environment", environment=_environment())
-        scenarios, left_out = _describe(plan, lambda doing: channel.send("doing", doing=doing))
+        scenarios, left_out = _describe(
+            plan, lambda doing, seconds: channel.send("doing", doing=doing, extra_seconds=seconds)
+        )
         channel.send("described", scenarios=scenarios, left_out=left_out)
     except BaseException as error:
         channel.send("trouble", trouble=describe_trouble(error, "import"))
 
 
-def _describe(plan: Plan, say: Callable[[str], None]) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
+def _describe(plan: Plan, say: Callable[[str, float], None]) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
     make_current_folder_importable()
     target = parse_target(plan.target)
     if target.kind == "site":

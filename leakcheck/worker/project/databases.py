@@ -6,12 +6,15 @@ that vanishes with the run, and not one in memory: what a request stores there w
 memory. Where all are SQLite they are made once in a run, and copied by each process.
 """
 
+import contextlib
+import io
 import os
 import shutil
 import tempfile
 from typing import Any
 
 from leakcheck.errors import UsageError
+from leakcheck.worker.project import stale
 from leakcheck.worker.web.manner import ProjectManner
 
 _NONE = "django.db.backends.dummy"
@@ -57,8 +60,7 @@ class Databases:
             number = len(self._files)
             return self._files.setdefault(str(said["NAME"]), os.path.join(self._folder, f"{number}.sqlite3"))
         self._others = True
-        # a killed process leaves it behind: the name says whose it was
-        return f"{connection.creation._get_test_db_name()}_leakcheck_{os.getpid()}"
+        return f"{connection.creation._get_test_db_name()}_{stale.mark()}"
 
     def make(self, manner: ProjectManner) -> None:
         """Make the databases and load the fixtures, or copy what another process of the run made."""
@@ -76,8 +78,15 @@ class Databases:
         if not manner.migrate:
             for said in connections.databases.values():
                 said["TEST"]["MIGRATE"] = False
+        for alias in connections:
+            stale.drop(connections[alias])
         # not serialized: the whole database would lie in memory as a text
-        self._made = setup_databases(verbosity=0, interactive=False, serialized_aliases=())
+        said_by_django = io.StringIO()
+        try:
+            with contextlib.redirect_stderr(said_by_django):
+                self._made = setup_databases(verbosity=0, interactive=False, serialized_aliases=())
+        except SystemExit as error:
+            raise UsageError(f"the test database cannot be made: {said_by_django.getvalue().strip()}") from error
         if fixtures := manner.fixtures.splitlines():
             try:
                 call_command("loaddata", *fixtures, verbosity=0)

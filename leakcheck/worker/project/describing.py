@@ -16,6 +16,9 @@ from leakcheck.worker.web.manner import ProjectManner, manner_of
 from leakcheck.worker.web.wsgi import ask
 
 _LONGEST_TRIAL_SECONDS = 10
+_LONGEST_MIGRATIONS_SECONDS = 600
+"""Hundreds of migrations take minutes, once in a run, and nobody can make them shorter."""
+
 _ALL = "*"
 _REDIRECTS = range(300, 400)
 
@@ -25,17 +28,18 @@ class _TooLong(BaseException):
 
 
 def describe_project(
-    target: Target, plan: Plan, say: Callable[[str], None]
+    target: Target, plan: Plan, say: Callable[[str, float], None]
 ) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
     """Return what is to be replayed (`request`, `view`) and what is left out (`request`, `reason`).
 
-    `say` is told what is being done. Raises UsageError for a request that leads nowhere.
+    `say` is told what is being done, and how many seconds that may take beyond one step's timeout.
+    Raises UsageError for a request that leads nowhere.
     """
     assert target.name is not None
     manner: ProjectManner = manner_of(plan.options, ProjectManner)
     found: list[dict[str, str]] = []
     left_out: list[dict[str, str]] = []
-    say("making the test database")
+    say("making the test database", _LONGEST_MIGRATIONS_SECONDS)
     with opened(target.name, manner, plan.shared_folder):
         cookies = cookies_of(manner)
         for request in target.requests:
@@ -56,7 +60,7 @@ def _look_at_all(
     cookies: str,
     found: list[dict[str, str]],
     left_out: list[dict[str, str]],
-    say: Callable[[str], None],
+    say: Callable[[str, float], None],
 ) -> None:
     """Ask every URL once: what has no page for this visitor is left out, and what fails is not."""
     application, methods = handler(""), [method, "POST"] if manner.unsafe else [method]
@@ -67,7 +71,7 @@ def _look_at_all(
             continue
         for asked in methods:
             request = f"{asked}:{url.path}"
-            say(f"the first look at {asked} {url.path}")
+            say(f"the first look at {asked} {url.path}", _LONGEST_TRIAL_SECONDS)
             reason = _trial(application, request, manner, cookies)
             if reason is None:
                 found.append({"request": request, "view": url.view})

@@ -12,7 +12,7 @@ from leakcheck.worker.web.manner import Manner, ProjectManner, manner_of
 
 
 def describe_site(
-    target: Target, plan: Plan, say: Callable[[str], None]
+    target: Target, plan: Plan, say: Callable[[str, float], None]
 ) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
     """Return the fields of a `model.Description` for each request, and the requests that are left out."""
     site = f"{target.module}:{target.name}"
