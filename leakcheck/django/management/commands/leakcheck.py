@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand
@@ -24,10 +26,11 @@ class Command(BaseCommand):
             sys.exit(code)
 
 
-def _leakcheck(arguments: Any) -> int:
-    settings = [] if any(one.startswith("--settings") for one in arguments) else _settings()
-    return subprocess.call([sys.executable, "-m", "leakcheck", "django", *settings, *arguments])
-
-
-def _settings() -> list[str]:
-    return ["--settings", os.environ["DJANGO_SETTINGS_MODULE"]]
+def _leakcheck(arguments: Sequence[str]) -> int:
+    # it may be run from any folder: what manage.py has on its path by lying there is to be found from here too
+    folders = [str(Path(sys.argv[0]).resolve().parent), os.environ.get("PYTHONPATH", "")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, folders))}
+    settings = ["--settings", os.environ["DJANGO_SETTINGS_MODULE"]]
+    if any(one.partition("=")[0] == "--settings" for one in arguments):
+        settings = []
+    return subprocess.call([sys.executable, "-m", "leakcheck", "django", *settings, *arguments], env=environment)
