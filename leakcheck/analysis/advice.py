@@ -6,6 +6,7 @@ name of a scenario, and says nothing of what is fine.
 
 from collections.abc import Callable, Iterator
 
+from leakcheck.analysis.sites import function_name
 from leakcheck.explanation import Container, Frame, Link, PeakSite, RetentionPath
 from leakcheck.model import Result, Verdict
 from leakcheck.traps import Advice, DjangoFacts
@@ -138,7 +139,7 @@ def _local_memory_cache(result: Result, django: DjangoFacts | None) -> Iterator[
     """A cache in the process, with a limit that it never reaches."""
     for container in _growing(result, lambda container: container.kind.startswith("LocMemCache")):
         if result.verdict is Verdict.BOUNDED:
-            continue
+            continue  # it is full soon
         yield Advice(
             trap="a local-memory cache grows in every process up to its MAX_ENTRIES",
             remedy="lower OPTIONS MAX_ENTRIES (300 is the default), or cache in Redis or Memcached",
@@ -216,7 +217,8 @@ def _is_main(share: float | None) -> bool:
 
 
 def _has(site: PeakSite, function: str) -> bool:
-    return any(frame.function == function and frame.file.endswith(_QUERY) for frame in site.frames)
+    names = (*map(function_name, site.frames), *site.beside)
+    return any(name.endswith(f"{_QUERY} {function}") for name in names)
 
 
 def _is_by(site: PeakSite, files: tuple[str, ...]) -> bool:

@@ -30,6 +30,7 @@ def test_all_urls_without_an_argument_are_replayed_and_ranked(shop: Leakcheck) -
     leaks = {name for name, result in by_id.items() if result.verdict is Verdict.LEAK}
     failed = {name for name, result in by_id.items() if result.trouble is not None}
     assert leaks == {"GET /visits/", "GET /remember/"}
+    assert by_id["GET /cached/"].verdict is Verdict.BOUNDED
     assert failed == {"GET /broken/", "GET /tired/"}
     clean = {
         "GET /",
@@ -52,6 +53,19 @@ def test_all_urls_without_an_argument_are_replayed_and_ranked(shop: Leakcheck) -
     }
     assert "Left out (ends the session): GET /logout/" in ran.output
     assert ran.code == ExitCode.SCENARIO_FAILED
+
+
+def test_a_known_trap_is_told_with_its_remedy(shop: Leakcheck) -> None:
+    ran = replay(shop, "django", "GET:/remember/", "GET:/", "--explain=auto")
+
+    [advice] = ran["GET /remember/"].advice
+    assert advice.trap == "a queryset that is kept keeps every row that it has read"
+    assert "shop.views.PAGES" in advice.evidence
+    assert ran["GET /"].advice == ()
+    assert "  advice  a queryset that is kept keeps every row" in ran.output
+    django = ran["GET /"].django
+    assert django is not None
+    assert (django.debug, django.vendors) == (False, frozenset({"sqlite"}))
 
 
 def test_the_projects_own_database_is_never_touched(shop: Leakcheck) -> None:

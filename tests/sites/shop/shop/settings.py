@@ -2,6 +2,7 @@
 
 SHOP_PRODUCTS  the products that the migrations make; 20 if not said
 SHOP_DEBUG     1 turns DEBUG on
+SHOP_CACHE     how many entries the cache may have; 300 if not said, as with Django
 SHOP_DATABASE  another database, as the JSON of Django's setting
 """
 
@@ -32,6 +33,12 @@ MIDDLEWARE = [
 DATABASES = {
     "default": json.loads(os.environ.get("SHOP_DATABASE") or "null")
     or {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE_DIR / "shop.sqlite3"}
+}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "OPTIONS": {"MAX_ENTRIES": int(os.environ.get("SHOP_CACHE") or 300)},
+    }
 }
 LOGIN_URL = "/login/"
 LANGUAGES = [("en", "English"), ("de", "German")]

@@ -9,6 +9,7 @@ catalogue = (
     [
         path("", views.catalogue, name="all"),
         path("chunks/", views.catalogue_in_chunks, name="chunks"),
+        path("orders/", views.catalogue_with_orders, name="orders"),
         path("<int:number>/", views.product, name="one"),
     ],
     "catalogue",
@@ -25,6 +26,7 @@ urlpatterns = [
     path("catalogue/", include(catalogue)),
     re_path(r"^pages?/$", views.home),
     re_path(r"^archive/(?P<year>[0-9]{4})/$", views.home),
+    path("cached/", views.cached),
     path("remember/", views.remember),
     path("tell/", views.tell),
     path("logout/", views.logout),

@@ -1,9 +1,11 @@
 """Views as people write them, some with the mistakes that people make."""
 
+import itertools
 import json
 from collections.abc import Iterator
 
 from django.contrib.auth.decorators import login_required
+from django.core.cache import cache
 from django.core.mail import send_mail
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.shortcuts import redirect
@@ -14,6 +16,7 @@ from shop.models import Order, Product
 VISITS: list[bytes] = []
 PAGES: list[object] = []
 STREAMS: list[bytes] = []
+NUMBERS = itertools.count()
 
 
 def home(request: HttpRequest) -> HttpResponse:
@@ -72,6 +75,18 @@ def catalogue(request: HttpRequest) -> HttpResponse:
 def catalogue_in_chunks(request: HttpRequest) -> HttpResponse:
     products = Product.objects.all().iterator(chunk_size=100)
     return HttpResponse(str(sum(len(product.description) for product in products)))
+
+
+def catalogue_with_orders(request: HttpRequest) -> HttpResponse:
+    """All rows, and all orders of each of them."""
+    products = Product.objects.prefetch_related("orders")
+    return HttpResponse(str([len(product.orders.all()) for product in products]))
+
+
+def cached(request: HttpRequest) -> HttpResponse:
+    """Cache under a key that is always new."""
+    cache.set(f"page-{next(NUMBERS)}", bytes(1000))
+    return HttpResponse("cached")
 
 
 def remember(request: HttpRequest) -> HttpResponse:
