@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from threading import Event
 from types import TracebackType
@@ -30,12 +30,11 @@ from leakcheck.inbox import Inbox
 from leakcheck.model import Trouble
 from leakcheck.plan import Plan
 from leakcheck.units import format_duration, format_size
+from leakcheck.written import shortened
 
 _POLL_SECONDS = 0.1
 _GRACE_SECONDS = 2.0
 _TAIL_BYTES = 32_000
-_MOST_CHARACTERS = 4000
-_MOST_FRAMES = 8
 _LONGEST_SOCKET_PATH = 100
 _MEMORY_SHARE = 0.8
 """A measured process may take this share of what was free when it began."""
@@ -144,7 +143,7 @@ class Worker:
             self._turn(deadline, during)
         answer = self._inbox.messages.popleft()
         if answer.get("kind") == "trouble":
-            raise WorkerFailed(Trouble(**answer["trouble"]), answer.get("block"))
+            raise WorkerFailed(self._with_what_was_written(Trouble(**answer["trouble"])), answer.get("block"))
         return answer
 
     def finish(self) -> None:
@@ -152,6 +151,13 @@ class Worker:
         answer = self.ask({"kind": "finish"}, during="tear-down")
         self.cpu_seconds = answer.get("cpu_seconds")
         self.django = answer.get("django")
+
+    def _with_what_was_written(self, trouble: Trouble) -> Trouble:
+        """Return a trouble that has no traceback with what was written instead: a framework logs what it catches."""
+        if trouble.kind != "raised" or trouble.details:
+            return trouble
+        self._take_in_the_rest()
+        return replace(trouble, details=self._written())
 
     def let_end(self) -> None:
         """Wait until the process has torn the scenario down by itself, whatever comes of it."""
@@ -241,7 +247,7 @@ class Worker:
         return Trouble(kind="hung", message=message, details=self._written())
 
     def _written(self) -> str:
-        return _shortened(self._tail.decode(errors="replace")).strip()[-_MOST_CHARACTERS:]
+        return shortened(self._tail.decode(errors="replace"))
 
     def _kill(self, number: int) -> None:
         """Signal the whole group: what the user's code forked must not outlive the measurement."""
@@ -266,22 +272,6 @@ class Worker:
         for pipe in (process.stdout, process.stderr) if process is not None else ():
             pipe.close()
         shutil.rmtree(self._folder, ignore_errors=True)
-
-
-def _shortened(written: str) -> str:
-    """Return what a process wrote, with the newest frames of each of faulthandler's stacks and none of ours.
-
-    faulthandler writes the newest frame first, so whoever looks at the end would see where every
-    process begins instead of where this one was.
-    """
-    ours = (f'  File "{Path(worker_package.__file__).resolve().parent}', '  File "<frozen importlib')
-    kept: list[str] = []
-    frames = 0
-    for line in written.splitlines():
-        frames = frames + 1 if line.startswith("  File ") else 0
-        if frames <= _MOST_FRAMES and not line.startswith(ours):
-            kept.append(line)
-    return "\n".join(kept)
 
 
 def _make_socket_folder() -> str:
