@@ -25,12 +25,12 @@ from typing import Any, Self
 import psutil
 
 from leakcheck import worker as worker_package
+from leakcheck.aftermath import last_words, signal_name
 from leakcheck.errors import UsageError
 from leakcheck.inbox import Inbox
 from leakcheck.model import Trouble
 from leakcheck.plan import Plan
 from leakcheck.units import format_duration, format_size
-from leakcheck.written import shortened
 
 _POLL_SECONDS = 0.1
 _GRACE_SECONDS = 2.0
@@ -231,7 +231,7 @@ class Worker:
 
     def _death(self, during: str) -> Trouble:
         status = self._process.returncode
-        how = _signal_name(-status) if status < 0 else f"exit status {status}, without a word to us"
+        how = signal_name(-status) if status < 0 else f"exit status {status}, without a word to us"
         return Trouble(kind="died", message=f"the process ended during {during}: {how}", details=self._written())
 
     def _hang(self, during: str) -> Trouble:
@@ -247,7 +247,7 @@ class Worker:
         return Trouble(kind="hung", message=message, details=self._written())
 
     def _written(self) -> str:
-        return shortened(self._tail.decode(errors="replace"))
+        return last_words(bytes(self._tail))
 
     def _kill(self, number: int) -> None:
         """Signal the whole group: what the user's code forked must not outlive the measurement."""
@@ -280,10 +280,3 @@ def _make_socket_folder() -> str:
         return folder
     Path(folder).rmdir()
     return tempfile.mkdtemp(prefix="leakcheck-", dir="/tmp")  # the kernel allows 107 characters
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return f"killed by {signal.Signals(number).name}"
-    except ValueError:
-        return f"killed by signal {number}"

@@ -43,7 +43,7 @@ WORDS = frozenset(
 )
 THOUGHT = frozenset({"analysis"})
 WORKER = frozenset({"worker"})
-EDGES = frozenset({"engine", "inbox", "lending", "store", "config", "discover", "select", "written", "reporters"})
+EDGES = frozenset({"engine", "inbox", "lending", "store", "config", "discover", "select", "aftermath", "reporters"})
 ROAD = frozenset({"session", "measure", "explain", "task", "find"})
 DOORS = frozenset({"__main__", "cli", "pytest_plugin", "django"})
 
@@ -65,7 +65,7 @@ EXCEPTIONS: Mapping[str, frozenset[str]] = {
     "leakcheck.worker.peak": frozenset({"memray"}),
     "leakcheck.worker.lent": frozenset({"memray", "memray.reporters.module_tools"}),
     # the worker's package alone, to find the path that it is started by; and what takes its answers apart
-    "leakcheck.engine": frozenset({"leakcheck.worker", "leakcheck.inbox", "leakcheck.written"}),
+    "leakcheck.engine": frozenset({"leakcheck.worker", "leakcheck.inbox", "leakcheck.aftermath"}),
 }
 
 

@@ -1,0 +1,33 @@
+"""What is left of a process that ended: how it did, and what it wrote."""
+
+import signal
+from pathlib import Path
+
+from leakcheck import worker as worker_package
+
+_MOST_CHARACTERS = 4000
+_MOST_FRAMES = 8
+
+
+def last_words(tail: bytes) -> str:
+    """Return the end of what a process wrote, with the newest frames of each of faulthandler's stacks and none of ours.
+
+    faulthandler writes the newest frame first, so whoever looks at the end would see where every
+    process begins instead of where this one was.
+    """
+    ours = (f'  File "{Path(worker_package.__file__).resolve().parent}', '  File "<frozen importlib')
+    kept: list[str] = []
+    frames = 0
+    for line in tail.decode(errors="replace").splitlines():
+        frames = frames + 1 if line.startswith("  File ") else 0
+        if frames <= _MOST_FRAMES and not line.startswith(ours):
+            kept.append(line)
+    return "\n".join(kept).strip()[-_MOST_CHARACTERS:]
+
+
+def signal_name(number: int) -> str:
+    """Return how a signal ended a process (`killed by SIGSEGV`)."""
+    try:
+        return f"killed by {signal.Signals(number).name}"
+    except ValueError:
+        return f"killed by signal {number}"
