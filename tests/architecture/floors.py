@@ -66,6 +66,7 @@ EXCEPTIONS: Mapping[str, frozenset[str]] = {
     "leakcheck.worker.lent": frozenset({"memray", "memray.reporters.module_tools"}),
     # the worker's package alone, to find the path that it is started by; and what takes its answers apart
     "leakcheck.engine": frozenset({"leakcheck.worker", "leakcheck.inbox", "leakcheck.aftermath"}),
+    "leakcheck.aftermath": frozenset({"leakcheck.worker"}),
 }
 
 
