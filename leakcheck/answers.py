@@ -33,6 +33,16 @@ class Description:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """A request that a look at all of a site's URLs found and did not replay."""
+
+    request: str
+    """`GET /logout/`."""
+    reason: str
+    """What it does: `ends the session`, `takes an argument`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Readings:
     """The meters' values at the ends of windows, a column a meter, all columns of one length.
 

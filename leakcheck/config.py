@@ -164,6 +164,11 @@ def _durations(pyproject: Path | None, in_file: str | None, said: str | None) ->
     return beside if in_file is not None or beside.is_file() else None
 
 
+def project_settings(folder: Path | None = None) -> str | None:
+    """Return the Django settings that pyproject.toml names (`[tool.leakcheck.django] settings`), or None."""
+    return read_pyproject(find_pyproject(folder or Path.cwd())).django.settings
+
+
 def _merge(*layers: Said) -> Said:
     """Return the last value said for each setting."""
     merged: dict[str, Any] = {}

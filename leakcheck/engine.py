@@ -12,13 +12,11 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, replace
 from pathlib import Path
-from threading import Event
 from types import TracebackType
 from typing import Any, Self
 
@@ -31,6 +29,7 @@ from leakcheck.inbox import Inbox
 from leakcheck.machine import free_bytes
 from leakcheck.model import Trouble
 from leakcheck.plan import Plan
+from leakcheck.surroundings import Surroundings as Surroundings
 from leakcheck.units import format_duration, format_size
 
 _POLL_SECONDS = 0.1
@@ -55,24 +54,6 @@ class WorkerFailed(Exception):
         """What had been read of the block that failed, where the process could still tell."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """Where and within which limits a process is measured."""
-
-    python: str = sys.executable
-    timeout_seconds: float = 60.0
-    memory_limit_bytes: float | None = None
-    """None: four fifths of what is free when the process begins."""
-    memory_limit_from: str = "--max-memory"
-    """What to raise where a process is meant to take more."""
-    command: tuple[str, ...] = ()
-    """What is started instead of a bare worker, the socket's path behind it: a pytest that comes to one test's body."""
-    setup_seconds: float = 0.0
-    """What its set-up may take beyond the timeout: it imports a project and makes a database."""
-    stop: Event = field(default_factory=Event)
-    """Once set, a measurement that is under way ends with Stopped."""
-
-
 class Worker:
     """One fresh interpreter doing one plan. Use it as a context manager: leaving ends the process."""
 
@@ -83,6 +64,8 @@ class Worker:
         self._memory_limit_from = surroundings.memory_limit_from
         self._setup_seconds = surroundings.setup_seconds
         self.cpu_seconds: float | None = None
+        self.django: Mapping[str, Any] | None = None
+        """The fields of a DjangoFacts, where the user's code has set Django up."""
         self._tail = bytearray()
         self._inbox = Inbox()
         self._connection: socket.socket | None = None
@@ -150,7 +133,7 @@ class Worker:
             self._turn(deadline, during)
         answer = self._inbox.messages.popleft()
         if answer.get("kind") == "trouble":
-            raise WorkerFailed(Trouble(**answer["trouble"]), answer.get("block"))
+            raise WorkerFailed(self._with_what_was_written(Trouble(**answer["trouble"])), answer.get("block"))
         return answer
 
     @property
@@ -171,6 +154,21 @@ class Worker:
         """Tear the scenario down and let the process end. Raises WorkerFailed where that fails."""
         answer = self.ask({"kind": "finish"}, during="tear-down")
         self.cpu_seconds = answer.get("cpu_seconds")
+        self.django = answer.get("django")
+
+    def _with_what_was_written(self, trouble: Trouble) -> Trouble:
+        """Return a trouble that has no traceback with what was written instead: a framework logs what it catches."""
+        if trouble.kind != "raised" or trouble.details:
+            return trouble
+        self._take_in_the_rest()
+        return replace(trouble, details=self._written())
+
+    def let_end(self) -> None:
+        """Wait until the process has torn the scenario down by itself, whatever comes of it."""
+        try:
+            self.listen(during="tear-down")
+        except WorkerFailed:
+            pass
 
     def _turn(self, deadline: float, during: str) -> None:
         """Take in what has come; raise WorkerFailed when nothing good can come any more."""

@@ -201,6 +201,8 @@ class PeakSite:
     frames: tuple[Frame, ...]
     """Its heaviest stack, innermost first."""
     stacks: int
+    beside: tuple[str, ...] = ()
+    """Functions that much of it came through, and its heaviest stack did not: `django/db/models/query.py get`."""
 
     @property
     def frame(self) -> Frame:

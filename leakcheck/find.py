@@ -7,6 +7,7 @@ becomes a failed result, and the others are still measured.
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -16,7 +17,7 @@ from leakcheck.config import Settings
 from leakcheck.discover import scenario_files
 from leakcheck.engine import Surroundings, Worker, WorkerFailed
 from leakcheck.errors import NothingMeasured, UsageError
-from leakcheck.model import Description, Gate, Result, Trouble, Verdict
+from leakcheck.model import Description, Gate, LeftOut, Result, Trouble, Verdict
 from leakcheck.plan import Pass, Plan
 from leakcheck.scenario import OptionValue, Target
 
@@ -32,6 +33,8 @@ class Found:
     environment: Mapping[str, Any] | None
     whole: tuple[str, ...] = ()
     """The ids of all scenarios that the targets hold, those that `-k` leaves out included."""
+    left_out: tuple[LeftOut, ...] = ()
+    """Requests of a whole site that are not replayed."""
 
 
 def surroundings_of(
@@ -52,21 +55,26 @@ def find(
     *,
     matches: Callable[[str], bool] = lambda name: True,
     options: Mapping[str, OptionValue] | None = None,
+    shared_folder: Path | None = None,
 ) -> Found:
     """Return what the targets hold. Raises NothingMeasured where they hold nothing to measure or to report."""
     scenarios: dict[tuple[str, str | None], Description] = {}
     nothing = Trouble(kind="nothing", message=_NO_SCENARIO)
     failed = [_failed(empty, nothing, settings) for empty in targets if not _files_of(empty)]
     environment: Mapping[str, Any] | None = None
+    left_out: list[LeftOut] = []
     for target in [file for named in targets for file in _files_of(named)]:
         whole = Target(path=target.path) if target.path is not None else target
         try:
-            with Worker(Plan(work=Pass.DESCRIBE, target=str(whole)), surroundings_of(settings)) as worker:
+            with Worker(_plan(whole, options or {}, shared_folder), surroundings_of(settings)) as worker:
                 environment = worker.start()["environment"]
                 answer = worker.listen(during="import")
+                while answer["kind"] == "doing":
+                    answer = worker.listen(during=answer["doing"], extra_seconds=answer["extra_seconds"])
         except WorkerFailed as error:
             failed.append(_failed(whole, error.trouble, settings))
             continue
+        left_out += msgspec.convert(answer["left_out"], list[LeftOut])
         described = msgspec.convert(answer["scenarios"], list[Description])
         try:
             for scenario in _named(target, described):
@@ -79,7 +87,19 @@ def find(
         raise NothingMeasured(said or f"-k picks none of {', '.join(one.id for one in scenarios.values())}")
     _check_options(picked, options or {})
     ids = tuple(scenario.id for scenario in scenarios.values())
-    return Found(scenarios=picked, failed=tuple(failed), environment=environment, whole=ids)
+    return Found(scenarios=picked, failed=tuple(failed), environment=environment, whole=ids, left_out=tuple(left_out))
+
+
+def _plan(whole: Target, options: Mapping[str, OptionValue], shared_folder: Path | None) -> Plan:
+    """Return what a describing process is told; what a site is asked depends on the options of its growth."""
+    marked, prefix = {name: value for name, value in options.items() if "." not in name}, f"{Pass.GROWTH.value}."
+    marked |= {name.removeprefix(prefix): value for name, value in options.items() if name.startswith(prefix)}
+    return Plan(
+        work=Pass.DESCRIBE,
+        target=str(whole),
+        options=marked if whole.kind == "site" else {},
+        shared_folder=None if shared_folder is None else str(shared_folder),
+    )
 
 
 def _files_of(target: Target) -> list[Target]:

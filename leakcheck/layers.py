@@ -49,12 +49,20 @@ class Override:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """What the file says of a Django project."""
+
+    settings: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class File(Said):
     """All that pyproject.toml says."""
 
     overrides: tuple[Override, ...] = ()
     known: tuple[KnownEntry, ...] = ()
     resources: Mapping[str, float | str] = field(default_factory=dict)
+    django: Project = field(default_factory=Project)
 
 
 def find_pyproject(folder: Path) -> Path | None:
@@ -80,6 +88,8 @@ def read_pyproject(path: Path | None) -> File:
         for entry in entries if isinstance(entries, list) else ():
             if isinstance(entry, dict):
                 _refuse_unknown(entry, [one.name for one in fields(kind)], f"{where} {key}")
+    if isinstance(said := table.get("django"), dict):
+        _refuse_unknown(said, [one.name for one in fields(Project)], f"{where} django")
     try:
         file = msgspec.convert(table, File)
     except msgspec.ValidationError as error:

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from leakcheck.analysis.advice import advise
 from leakcheck.analysis.comparison import compared
 from leakcheck.analysis.explained import explained, is_to_be_explained
 from leakcheck.analysis.gating import gated, held_to_budgets
@@ -44,6 +44,7 @@ from leakcheck.model import (
 from leakcheck.plan import Pass
 from leakcheck.served import Limit
 from leakcheck.task import Task, Watch
+from leakcheck.traps import DjangoFacts
 
 _WEIGHED_SHARE = 1 / 20
 _LONGEST_WEIGHING_SECONDS = 2.0
@@ -68,6 +69,7 @@ class GrowthPass:
     """What rises beside memory, by its kind."""
     stopped_by: str | None = None
     cpu_seconds: float | None = None
+    django: Mapping[str, Any] | None = None
     trouble: Trouble | None = None
 
 
@@ -99,7 +101,7 @@ def measure(task: Task, watch: Watch) -> Result:
         result = replace(result, forecast=forecast)
     if task.serving is not None and result.trouble is None:
         result = _served(result, serve_under_limit(task, task.serving, result.growth, watch))
-    return replace(result, duration_seconds=time.monotonic() - began)
+    return replace(result, advice=advise(result), duration_seconds=time.monotonic() - began)
 
 
 def _served(result: Result, served: Limit | Trouble) -> Result:
@@ -153,6 +155,7 @@ def judged(task: Task, seen: GrowthPass, peak: PeakReading | None, peak_trouble:
         replay_seconds=seen.progress.replay_seconds,
         watch_seconds=seen.progress.watch_seconds,
         worker_cpu_seconds=seen.cpu_seconds,
+        django=None if seen.django is None else msgspec.convert(seen.django, DjangoFacts),
     )
     if task.accepted is None:
         return gated(result, held_to_budgets(result))
@@ -174,6 +177,7 @@ def _measure_growth(task: Task, watch: Watch) -> GrowthPass:
             _weigh(seen, worker)
             worker.finish()
             seen.cpu_seconds = worker.cpu_seconds
+            seen.django = worker.django
     except WorkerFailed as failed:
         if failed.block is not None:
             take(seen, {"block": failed.block})
@@ -263,8 +267,7 @@ def measure_peak(task: Task) -> tuple[PeakReading | None, Trouble | None, str | 
             worker.start()
             # some warm calls, and one that is traced and so takes five times as long
             answer = worker.listen(during="the peak pass", extra_seconds=task.settings.timeout_seconds)
-            with suppress(WorkerFailed):
-                worker.listen(during="tear-down")  # to be killed in the middle of it is none
+            worker.let_end()
     except WorkerFailed as failed:
         return None, failed.trouble, None
     return msgspec.convert(answer, PeakReading), None, str(capture.relative_to(task.folder))

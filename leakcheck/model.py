@@ -11,6 +11,7 @@ from enum import StrEnum
 from leakcheck.answers import COLUMNS as COLUMNS
 from leakcheck.answers import Block as Block
 from leakcheck.answers import Description as Description
+from leakcheck.answers import LeftOut as LeftOut
 from leakcheck.answers import Limited as Limited
 from leakcheck.answers import PeakReading as PeakReading
 from leakcheck.answers import Readings as Readings
@@ -29,6 +30,7 @@ from leakcheck.explanation import (
 )
 from leakcheck.scenario import OptionValue, scenario_id
 from leakcheck.served import Forecast, Limit
+from leakcheck.traps import Advice, DjangoFacts
 from leakcheck.units import parse_growth
 from leakcheck.verdicts import Gate as Gate
 from leakcheck.verdicts import Verdict as Verdict
@@ -164,6 +166,10 @@ class Result:
     """The accepted leaks that this growth consists of."""
     resources: tuple[Resource, ...] = ()
     """What else rises with the calls: open files, threads and the like; none where all stand still."""
+    advice: tuple[Advice, ...] = ()
+    """Known traps that this result shows, with their remedies."""
+    django: DjangoFacts | None = None
+    """What the measured process's Django says of itself; None where there is none."""
     changes: tuple[Change, ...] = ()
     """Each metric that the baseline accepts a figure of."""
     limit: Limit | None = None
@@ -230,6 +236,8 @@ class Run:
     """The ids of scenarios that the baseline has, and the targets no longer hold."""
     shard: Shard | None = None
     """None where the whole was measured."""
+    left_out: tuple[LeftOut, ...] = ()
+    """What `leakcheck django --all` found and did not replay."""
     known_unseen: tuple[KnownEntry, ...] = ()
     """The entries of the list of known leaks that were looked for and did not occur."""
     finished: bool = False

@@ -32,7 +32,7 @@ class Plan:
 
     work: Pass
     target: str
-    """`FILE.py::NAME`, `FILE.py` (describe only) or `package.module:callable`."""
+    """`FILE.py::NAME`, `FILE.py` (describe only), `package.module:callable`, or one with requests behind it."""
     variant: str | None = None
     options: Mapping[str, OptionValue] = field(default_factory=dict)
     setup: str | None = None
@@ -43,6 +43,8 @@ class Plan:
     """What tells the sites: a `SiteMeter`'s value."""
     lent_packages: str | None = None
     """A folder from which memray may be imported where the measured Python has none of its own."""
+    shared_folder: str | None = None
+    """Where the processes of one run leave each other what is dear to make, like a migrated database."""
     meters: tuple[str, ...] = ("python", "native", "rss")
     """The meters that may be used, `blocks` always; fewer where one is to be left alone."""
     serving: Mapping[str, Any] | None = None

@@ -113,22 +113,48 @@ def scenario_id(name: str, variant: str | None) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What the user named: a folder, a file, a scenario in a file, or a callable in a module."""
+    """What the user named: a folder, a file, a scenario in a file, a callable in a module, or requests of a site."""
 
     path: Path | None = None
     module: str | None = None
     name: str | None = None
     """The scenario's name in `path`, or the dotted callable in `module`."""
     variant: str | None = None
+    requests: tuple[str, ...] = ()
+    """What the web application in `module` is asked: `GET:/news/`, or `GET:*` for every URL without an argument."""
+
+    @property
+    def kind(self) -> str:
+        """What is to be loaded: a `site`, a `callable` or a `file`."""
+        return "site" if self.requests else "file" if self.module is None else "callable"
 
     def __str__(self) -> str:
         if self.module is not None:
-            return f"{self.module}:{self.name}"
+            return " ".join([f"{self.module}:{self.name}", *self.requests])
         return str(self.path) + (f"::{scenario_id(self.name, self.variant)}" if self.name else "")
 
 
 _IN_FILE = re.compile(r"(?P<path>.+?\.py)(?:::(?P<name>[^\[\]]+)(?:\[(?P<variant>.+)\])?)?")
 _IN_MODULE = re.compile(r"(?P<module>[^\W\d]\w*(?:\.[^\W\d]\w*)*):(?P<name>[^\W\d]\w*(?:\.[^\W\d]\w*)*)")
+_METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
+_REQUEST = re.compile(rf"(?:{'|'.join(_METHODS)}):(?:/\S*|\*)")
+DJANGO = "django"
+"""In the place of an application's module: the project with the settings that are named after it."""
+
+
+def parse_request(text: str) -> str:
+    """Return the one spelling of a request: `GET:/news/?page=2` for that, for `get:/news/…` and for `/news/…`.
+
+    Raises UsageError for what is no request.
+    """
+    method, _, rest = ("GET", "", text) if text.startswith("/") else text.partition(":")
+    request = f"{method.upper()}:{rest}"
+    if not _REQUEST.fullmatch(request):
+        raise UsageError(
+            f"{text!r} is no request; write METHOD:/path, for example GET:/news/?page=2, where METHOD is "
+            f"{', '.join(_METHODS[:-1])} or {_METHODS[-1]} and a space in the path is %20"
+        )
+    return request
 
 
 def parse_target(text: str) -> Target:
@@ -136,6 +162,9 @@ def parse_target(text: str) -> Target:
 
     Raises UsageError where the file or folder is not there, or the text has none of the forms.
     """
+    application, *requests = text.split(" ")
+    if requests and (match := _IN_MODULE.fullmatch(application)) and all(map(_REQUEST.fullmatch, requests)):
+        return Target(module=match["module"], name=match["name"], requests=tuple(requests))
     if match := _IN_FILE.fullmatch(text):
         path = Path(match["path"])
         if not path.is_file():

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Event
 from typing import Protocol
 
@@ -17,6 +18,7 @@ from leakcheck import __version__, repository, store
 from leakcheck.against import Against, gone, refuse_same_ids
 from leakcheck.analysis.known import unseen_entries
 from leakcheck.analysis.progress import Progress
+from leakcheck.analysis.ranking import ranked
 from leakcheck.baseline import Accepted
 from leakcheck.config import Settings
 from leakcheck.crew import Job, room_for, side_by_side
@@ -71,6 +73,8 @@ class Request:
     measure_peak: bool = True
     serving: Serving | None = None
     """How each is to be served under a memory limit, too."""
+    is_ranked: bool = False
+    """The finished run lists what grows most first, and then what peaks most."""
     command: Sequence[str] = ()
     against: Against | None = None
     """What to compare with; None where the budgets alone count."""
@@ -103,9 +107,19 @@ def run(request: Request, observer: Observer | None = None) -> Outcome:
     Raises LeakcheckError where nothing can be measured, there is nothing to compare with though that is
     wanted, or the run's folder cannot be made.
     """
-    observer = observer or Nobody()
+    with TemporaryDirectory(prefix="leakcheck-") as shared_folder:
+        return _run(request, observer or Nobody(), Path(shared_folder))
+
+
+def _run(request: Request, observer: Observer, shared_folder: Path) -> Outcome:
     started, clock = datetime.now().astimezone(), time.monotonic()
-    whole = find(request.targets, request.settings, matches=request.matches, options=request.options)
+    whole = find(
+        request.targets,
+        request.settings,
+        matches=request.matches,
+        options=request.options,
+        shared_folder=shared_folder,
+    )
     environment = _environment(whole, request.settings)
     accepted = _accepted(request, whole, environment)
     found, shard = share_of(whole, request.settings)
@@ -119,6 +133,7 @@ def run(request: Request, observer: Observer | None = None) -> Outcome:
         baseline=None if request.against is None else str(request.against.path),
         baseline_gone=_gone(request, whole, accepted),
         shard=shard,
+        left_out=found.left_out,
     )
     outcome = _saved(Outcome(run=document, folder=folder, found=found), clock)
     for failed in found.failed:
@@ -136,6 +151,7 @@ def run(request: Request, observer: Observer | None = None) -> Outcome:
             folder=folder,
             stop=stop,
             accepted=accepted,
+            shared_folder=shared_folder,
         )
         for scenario in found.scenarios
     ]
@@ -149,7 +165,9 @@ def run(request: Request, observer: Observer | None = None) -> Outcome:
     except KeyboardInterrupt:
         return _saved(replace(outcome, interrupted=True), clock)
     unseen = unseen_entries(request.settings.known, outcome.run.results)
-    return _saved(replace(outcome, run=replace(outcome.run, finished=True, known_unseen=unseen)), clock)
+    results_in_order = ranked(outcome.run.results) if request.is_ranked else outcome.run.results
+    run = replace(outcome.run, results=results_in_order, finished=True, known_unseen=unseen)
+    return _saved(replace(outcome, run=run), clock)
 
 
 def _measured(tasks: Sequence[Task], jobs: int | None, observer: Observer) -> Iterator[tuple[int, Result]]:

@@ -42,6 +42,8 @@ class Task:
     command: tuple[str, ...] = ()
     setup_seconds: float = 0.0
     """These two as in `Surroundings`: where it is a test, whose process is a pytest."""
+    shared_folder: Path | None = None
+    """Where the run's processes leave each other what is dear to make."""
 
     def options_for(self, work: Pass) -> dict[str, OptionValue]:
         """Return the options of a pass: the scenario's own, then `NAME`, then `PASS.NAME`."""
@@ -70,6 +72,7 @@ class Task:
             capture_path=None if capture is None else str(capture.resolve()),
             tracer=tracer,
             serving=serving,
+            shared_folder=None if self.shared_folder is None else str(self.shared_folder),
             lent_packages=lent_packages() if work in (Pass.PEAK, Pass.SITES) else None,
         )
 

@@ -31,6 +31,9 @@ FEWEST_CALLS, MOST_CALLS = 5, 2000
 FIRST_SECONDS = 6.0
 """What the first three windows may take together, traced."""
 
+_MUCH = 0.2
+"""Share of a line's bytes at the peak."""
+
 MOST_LONGER = 4
 _LONGER = 5 / 3
 
@@ -101,14 +104,31 @@ def peak_sites(stacks: Sequence[StackBytes], peak_bytes: float) -> tuple[PeakSit
         PeakSite(
             bytes=held,
             share=held / peak_bytes,
-            frames=max(here, key=lambda stack: stack.bytes).frames,
+            frames=heaviest.frames,
             stacks=len({stack.frames for stack in here}),
+            beside=_beside(here, heaviest, _MUCH * held),
         )
         for here in lines.values()
         for held in [sum(stack.bytes for stack in here)]
+        for heaviest in [max(here, key=lambda stack: stack.bytes)]
         if held > 0 and held >= LEAST_SHARE * peak_bytes
     ]
     return tuple(sorted(found, key=lambda site: -site.bytes))
+
+
+def _beside(stacks: Sequence[StackBytes], heaviest: StackBytes, least_bytes: float) -> tuple[str, ...]:
+    """Return the functions that so many bytes came through, without those of the heaviest stack."""
+    held: dict[str, float] = defaultdict(float)
+    for stack in stacks:
+        for name in {function_name(frame) for frame in stack.frames}:
+            held[name] += stack.bytes
+    named = {function_name(frame) for frame in heaviest.frames}
+    return tuple(sorted(name for name, size in held.items() if size >= least_bytes and name not in named))
+
+
+def function_name(frame: Frame) -> str:
+    """Return a function with its file, as `PeakSite.beside` has it."""
+    return f"{frame.file} {frame.function}"
 
 
 def fingerprint(frame: Frame) -> str:

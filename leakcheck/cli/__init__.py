@@ -9,8 +9,10 @@ import typer
 from leakcheck.cli import baseline as baseline_verbs
 from leakcheck.cli import check as check_verb
 from leakcheck.cli import compare as compare_verb
+from leakcheck.cli import django as django_verb
 from leakcheck.cli import export as export_verb
 from leakcheck.cli import history as history_verb
+from leakcheck.cli import http as http_verb
 from leakcheck.cli import limit as limit_verb
 from leakcheck.cli import list as list_verb
 from leakcheck.cli import merge as merge_verb
@@ -40,6 +42,8 @@ app = typer.Typer(
 app.command("run")(run_verb.run)
 app.command("check")(check_verb.check)
 app.add_typer(baseline_verbs.app, name="baseline", help="The accepted figures: update, diff, show.")
+app.command("django")(django_verb.django)
+app.command("http")(http_verb.http)
 app.command("list")(list_verb.list_scenarios)
 app.command("merge")(merge_verb.merge)
 app.command("show")(show_verb.show)

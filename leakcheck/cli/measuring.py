@@ -10,14 +10,16 @@ from leakcheck.cli.options import Against, Expression, Options, Python, Targets,
 from leakcheck.explanation import Explain
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from leakcheck.scenario import Target
     from leakcheck.session import Request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measuring:
-    """The options of `run`, `check` and `baseline update`."""
+class Conditions:
+    """The options of every verb that measures, whatever it calls its targets."""
 
-    targets: Targets
     expression: Expression = None
     option: Options = None
     growth: Annotated[
@@ -80,7 +82,7 @@ class Measuring:
         bool | None, typer.Option("--allow-inconclusive", help="End with 0 where nothing can be said.")
     ] = None
 
-    def request(self, against: Against | None = None) -> "Request":
+    def request_for(self, targets: "Sequence[Target]", against: Against | None = None) -> "Request":
         """Return what is to be measured, and what the baseline's options say.
 
         Raises UsageError or ConfigError for what cannot be understood.
@@ -88,7 +90,6 @@ class Measuring:
         # heavy imports wait until there is something to measure, so that help and mistakes are answered at once
         from leakcheck import session
         from leakcheck.config import Said, resolve
-        from leakcheck.scenario import parse_target
         from leakcheck.select import parse_expression
 
         settings = resolve(
@@ -112,7 +113,7 @@ class Measuring:
             )
         )
         return session.Request(
-            targets=[parse_target(text) for text in self.targets],
+            targets=targets,
             settings=settings,
             matches=parse_expression(self.expression) if self.expression is not None else lambda name: True,
             options=parse_options(self.option),
@@ -120,3 +121,16 @@ class Measuring:
             measure_peak=self.measure_peak,
             command=("leakcheck", *sys.argv[1:]),
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measuring(Conditions):
+    """The options of `run`, `check` and `baseline update`."""
+
+    targets: Targets
+
+    def request(self, against: Against | None = None) -> "Request":
+        """Return what is to be measured, as `request_for` does."""
+        from leakcheck.scenario import parse_target
+
+        return self.request_for([parse_target(text) for text in self.targets], against)

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from leakcheck.model import Environment, Gate, Growth, Latency, Result, Run, Verdict
+from leakcheck.reporters.advised import advice_lines, left_out_lines
 from leakcheck.reporters.causes import causes, notes, unseen_words
 from leakcheck.reporters.changes import is_excused, run_sentences
 from leakcheck.reporters.plain import plain
@@ -53,10 +54,14 @@ def render_run(
         yield Text()
     told = False
     for result in run.results:
-        for line in (*sentences(result), *resource_sentences(result), *served_sentences(result)):
+        lines = (*sentences(result), *resource_sentences(result), *served_sentences(result))
+        for line in lines:
             told = True
             yield Text(line, style="" if result.gate is Gate.WITHIN else "bold")
         yield from _causes(result)
+        for line in advice_lines(result):
+            told = True
+            yield Padding(Text(f"advice  {line}"), (0, 0, 0, 2)) if lines else Text(f"{plain(result.id)}: {line}")
         for line in notes(result):
             told = True
             yield Text(line)
@@ -69,7 +74,7 @@ def render_run(
     for line in dict.fromkeys(filter(None, map(missing_meters, run.results))):
         told = True
         yield Text(line)
-    for line in (*map(unseen_words, run.known_unseen), *run_sentences(run)):
+    for line in (*map(unseen_words, run.known_unseen), *run_sentences(run), *left_out_lines(run.left_out)):
         told = True
         yield Text(line)
     if (line_of_shard := shard_sentence(run)) is not None:

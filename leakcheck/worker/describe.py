@@ -1,16 +1,18 @@
 """Say which scenarios a file or module holds, in the interpreter that will measure them."""
 
+import importlib
 import inspect
 import os
 import platform
 import sys
 import sysconfig
+from collections.abc import Callable, Mapping
 from importlib import metadata
 from typing import Any
 
 from leakcheck.errors import UsageError
 from leakcheck.plan import Plan
-from leakcheck.scenario import Mark, mark_of, parse_target
+from leakcheck.scenario import Mark, Target, mark_of, parse_target
 from leakcheck.worker.channel import Channel
 from leakcheck.worker.load import find_dotted, load_file, make_current_folder_importable, marked_in
 from leakcheck.worker.trouble import describe_trouble
@@ -20,25 +22,48 @@ def serve_describe(plan: Plan, channel: Channel) -> None:
     """Say what this interpreter is, import the target, and answer the fields of each `model.Description`."""
     try:
         channel.send("environment", environment=environment())
-        channel.send("described", scenarios=_describe(plan.target))
+        scenarios, left_out = _describe(
+            plan, lambda doing, seconds: channel.send("doing", doing=doing, extra_seconds=seconds)
+        )
+        channel.send("described", scenarios=scenarios, left_out=left_out)
     except BaseException as error:
         channel.send("trouble", trouble=describe_trouble(error, "import"))
 
 
-def _describe(text: str) -> list[dict[str, Any]]:
+def _describe(plan: Plan, say: Callable[[str, float], None]) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
     make_current_folder_importable()
-    target = parse_target(text)
-    if target.module is not None and target.name is not None:
-        function = find_dotted(target.module, target.name)
-        if not callable(function):
-            raise UsageError(f"{text} is {function!r}, which cannot be called")
-        mark = mark_of(function) or Mark(name=text)
-        return _variants(text, mark, function)
+    target = parse_target(plan.target)
+    if target.kind == "site":
+        # by name: only a request wants what replays requests
+        found: tuple[list[dict[str, Any]], list[dict[str, str]]] = importlib.import_module(
+            "leakcheck.worker.web.describing"
+        ).describe_site(target, plan, say)
+        return found
+    return _DESCRIBERS[target.kind](target), []
+
+
+def _describe_callable(target: Target) -> list[dict[str, Any]]:
+    assert target.module is not None
+    assert target.name is not None
+    function = find_dotted(target.module, target.name)
+    if not callable(function):
+        raise UsageError(f"{target} is {function!r}, which cannot be called")
+    mark = mark_of(function) or Mark(name=str(target))
+    return _variants(str(target), mark, function)
+
+
+def _describe_file(target: Target) -> list[dict[str, Any]]:
     assert target.path is not None
     marked = marked_in(load_file(target.path))
     return [
         row for name, (mark, function) in marked.items() for row in _variants(f"{target.path}::{name}", mark, function)
     ]
+
+
+_DESCRIBERS: Mapping[str, Callable[[Target], list[dict[str, Any]]]] = {
+    "callable": _describe_callable,
+    "file": _describe_file,
+}
 
 
 def _variants(target: str, mark: Mark, function: Any) -> list[dict[str, Any]]:

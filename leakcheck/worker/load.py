@@ -73,6 +73,45 @@ def marked_in(module: ModuleType) -> dict[str, tuple[Mark, Any]]:
     return found
 
 
+Loaded = tuple[Callable[..., Any], Mapping[str, OptionValue | None]]
+"""What a target names, and the arguments that it is called with."""
+
+
+def _from_callable(target: Target, plan: Plan) -> Loaded:
+    assert target.module is not None
+    assert target.name is not None
+    function = find_dotted(target.module, target.name)
+    return function, _arguments(mark_of(function), plan)
+
+
+def _from_file(target: Target, plan: Plan) -> Loaded:
+    assert target.path is not None
+    assert target.name is not None
+    marked = marked_in(load_file(target.path))
+    if target.name not in marked:
+        raise UsageError(f"{target.path}: there is no scenario {target.name!r}")
+    mark, function = marked[target.name]
+    return function, _arguments(mark, plan)
+
+
+def _from_site(target: Target, plan: Plan) -> Loaded:
+    # by name: only a request wants what replays requests
+    replay = importlib.import_module("leakcheck.worker.web.replaying").replay_of(target, plan)
+    return replay, {}
+
+
+def _arguments(mark: Mark | None, plan: Plan) -> Mapping[str, OptionValue | None]:
+    has_variants = mark is not None and bool(mark.variants)
+    return {**({"variant": plan.variant} if has_variants else {}), **plan.options}
+
+
+_LOADERS: Mapping[str, Callable[[Target, Plan], Loaded]] = {
+    "callable": _from_callable,
+    "file": _from_file,
+    "site": _from_site,
+}
+
+
 class Subject:
     """The loaded scenario: `call` replays it once, `close` tears it down."""
 
@@ -85,7 +124,8 @@ class Subject:
             if where.module is None or where.name is None:
                 raise UsageError(f"--setup {plan.setup}: write package.module:callable")
             self._finish(find_dotted(where.module, where.name)())
-        function, arguments = self._find(parse_target(plan.target), plan)
+        target = parse_target(plan.target)
+        function, arguments = _LOADERS[target.kind](target, plan)
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             self._generator = function(**arguments)
             self._call: Callable[..., object] = self._step_generator("was set up")
@@ -93,20 +133,6 @@ class Subject:
             self._call = lambda: function(**arguments)
         else:
             self._call = function
-
-    def _find(self, target: Target, plan: Plan) -> tuple[Any, Mapping[str, OptionValue | None]]:
-        if target.module is not None and target.name is not None:
-            function = find_dotted(target.module, target.name)
-            variants: Mapping[str, str] = getattr(mark_of(function), "variants", {})
-        else:
-            assert target.path is not None
-            assert target.name is not None
-            marked = marked_in(load_file(target.path))
-            if target.name not in marked:
-                raise UsageError(f"{target.path}: there is no scenario {target.name!r}")
-            mark, function = marked[target.name]
-            variants = mark.variants
-        return function, {**({"variant": plan.variant} if variants else {}), **plan.options}
 
     def first_call(self) -> Call:
         """Replay once and return what replays it from now on.

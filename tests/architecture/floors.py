@@ -41,6 +41,8 @@ WORDS = frozenset(
         "scenario",
         "served",
         "stacks",
+        "surroundings",
+        "traps",
         "units",
         "verdicts",
     }
@@ -115,6 +117,13 @@ EXCEPTIONS: Mapping[str, frozenset[str]] = {
 }
 
 
+GUESTS: Mapping[str, frozenset[str]] = {
+    # the user's own Django, which is there when this is loaded, and comes in within functions alone
+    "leakcheck.worker.project.": frozenset({"asgiref", "django"}),
+}
+"""Libraries that the modules of a part of a room may import, by how their names begin."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Module:
     """A file of the package, under the name it is imported by."""
@@ -163,6 +172,8 @@ def _is_allowed(imported: str, module: Module, floor: Floor) -> bool:
     if imported in EXCEPTIONS.get(module.name, ()):
         return True
     top = imported.split(".")[0]
+    if any(module.name.startswith(part) and top in libraries for part, libraries in GUESTS.items()):
+        return True
     if top == PACKAGE:
         return room_of(imported) in floor.may_import | {module.room}
     return top in sys.stdlib_module_names or top in floor.libraries

@@ -77,6 +77,7 @@ class ScriptedWorker:
         self._script = script
         self._calls = 0
         self.cpu_seconds = 1.0
+        self.django: object = None
 
     def __enter__(self) -> Self:
         return self

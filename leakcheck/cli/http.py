@@ -1,0 +1,52 @@
+"""`leakcheck http`: replay requests of any WSGI or ASGI application."""
+
+from typing import Annotated
+
+import typer
+
+from leakcheck.cli.asking import Asking
+from leakcheck.cli.groups import flat
+from leakcheck.cli.measuring import Conditions
+from leakcheck.cli.outputs import Outputs
+from leakcheck.cli.report import Reporting
+
+
+@flat
+def http(
+    application: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODULE:APPLICATION", help="What a server is given; a function without parameters makes it."
+        ),
+    ],
+    requests: Annotated[list[str], typer.Argument(metavar="METHOD:/PATH", help="GET:/news/?page=2, POST:/send …")],
+    asking: Asking,
+    conditions: Conditions,
+    outputs: Outputs,
+    reporting: Reporting,
+    asgi: Annotated[
+        bool | None, typer.Option("--asgi/--wsgi", help="What kind of application it is. \\[default: found out]")
+    ] = None,
+) -> None:
+    """Replay requests of a WSGI or ASGI application, without a server and without a scenario.
+
+    [bold]Examples[/bold]
+
+      leakcheck http shop.web:app GET:/ GET:/search?q=tea
+
+      leakcheck http shop.asgi:application POST:/orders --data '{"tea": 2}' --expect 201
+    """
+    from dataclasses import replace
+
+    from leakcheck.cli.telling import measure_and_tell
+    from leakcheck.errors import UsageError
+    from leakcheck.scenario import Target, parse_request, parse_target
+
+    where = parse_target(application) if ":" in application else Target()
+    if where.kind != "callable":
+        raise UsageError(f"{application!r}: write package.module:application, and then the requests")
+    asked = tuple(map(parse_request, requests))
+    request = conditions.request_for([replace(where, requests=asked)])
+    protocol = {} if asgi is None else {"protocol": "asgi" if asgi else "wsgi"}
+    options = {**asking.options(asked), **protocol, **request.options}
+    measure_and_tell(replace(request, options=options), outputs, reporting)

@@ -1,0 +1,36 @@
+"""`python manage.py leakcheck`: `leakcheck django`, with the settings that manage.py has chosen."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+
+class Command(BaseCommand):
+    """Hand everything on to `leakcheck django`, in an interpreter that has not loaded the project."""
+
+    help = "Replay URLs and learn whether memory grows; the options are those of `leakcheck django`."
+    requires_system_checks: Any = ()
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """Run with the arguments as they were written, and end as `leakcheck django` ends."""
+        sys.exit(_leakcheck(argv[2:]))
+
+    def handle(self, *arguments: str, **options: object) -> None:
+        """Do the same for `call_command("leakcheck", "GET:/", …)`. Raises SystemExit where it does not end with 0."""
+        if code := _leakcheck(arguments):
+            sys.exit(code)
+
+
+def _leakcheck(arguments: Sequence[str]) -> int:
+    # it may be run from any folder: what manage.py has on its path by lying there is to be found from here too
+    folders = [str(Path(sys.argv[0]).resolve().parent), os.environ.get("PYTHONPATH", "")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, folders))}
+    settings = ["--settings", os.environ["DJANGO_SETTINGS_MODULE"]]
+    if any(one.partition("=")[0] == "--settings" for one in arguments):
+        settings = []
+    return subprocess.call([sys.executable, "-m", "leakcheck", "django", *settings, *arguments], env=environment)

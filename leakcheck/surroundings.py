@@ -1,0 +1,23 @@
+"""Where, and within which limits, a process is measured."""
+
+import sys
+from dataclasses import dataclass, field
+from threading import Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """Where and within which limits a process is measured."""
+
+    python: str = sys.executable
+    timeout_seconds: float = 60.0
+    memory_limit_bytes: float | None = None
+    """None: four fifths of what is free when the process begins."""
+    memory_limit_from: str = "--max-memory"
+    """What to raise where a process is meant to take more."""
+    command: tuple[str, ...] = ()
+    """What is started instead of a bare worker, the socket's path behind it: a pytest that comes to one test's body."""
+    setup_seconds: float = 0.0
+    """What its set-up may take beyond the timeout: it imports a project and makes a database."""
+    stop: Event = field(default_factory=Event)
+    """Once set, a measurement that is under way ends with Stopped."""

@@ -1,0 +1,29 @@
+"""What the user's Django says of itself, where there is one: told when all is measured."""
+
+import sys
+from typing import Any
+
+
+def facts_about_django() -> dict[str, Any] | None:
+    """Return the fields of a `traps.DjangoFacts`; None where no Django was set up, or it does not tell."""
+    # never imported here: a process that did not need it would be measured with it
+    conf, db = sys.modules.get("django.conf"), sys.modules.get("django.db")
+    try:
+        if conf is None or not conf.settings.configured:
+            return None
+        return {
+            "version": sys.modules["django"].get_version(),
+            "debug": bool(conf.settings.DEBUG),
+            "databases": [] if db is None else [_database(db.connections[alias]) for alias in db.connections],
+        }
+    except Exception:  # settings are the user's code
+        return None
+
+
+def _database(connection: Any) -> dict[str, Any]:
+    disabled = connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS", False)
+    return {
+        "alias": connection.alias,
+        "vendor": connection.vendor,
+        "server_side_cursors": connection.vendor == "postgresql" and not disabled,
+    }

@@ -1,0 +1,1 @@
+"""Requests of a web application, replayed in the process as a server makes them, without a server."""
