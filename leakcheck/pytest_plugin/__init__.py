@@ -22,6 +22,7 @@ from leakcheck.pytest_plugin.work import DESK, IS_MARKED, ISOLATED, TERMS, Leakc
 __all__ = ["Leakcheck", "LeakcheckFailed"]
 
 _SURROUNDINGS = surroundings_now()
+_MISTAKE = pytest.StashKey[str]()
 _MEMRAYS_MARKS = ("limit_memory", "limit_leaks", "limit_leaked_objects")
 
 
@@ -51,10 +52,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Read the marks, so that a mistake in one is told before any test runs."""
     everything = config.stash[DESK].options.everything
     for item in items:
-        terms = terms_of(item)
+        try:
+            terms = terms_of(item)
+        except pytest.UsageError as error:
+            if not hasattr(config, "workerinput"):
+                raise
+            item.stash[_MISTAKE], terms = str(error), None  # xdist would take it for a crash
         item.stash[IS_MARKED] = terms is not None
         if terms is not None or everything:
             item.stash[TERMS] = terms or Terms()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Tell a mistake in a mark where it could not be told before."""
+    mistake = item.stash.get(_MISTAKE, None)
+    if mistake is not None:
+        raise LeakcheckFailed(mistake)
 
 
 @pytest.fixture

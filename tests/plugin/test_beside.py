@@ -43,6 +43,14 @@ def test_under_xdist_the_results_travel_and_suspects_have_processes_of_their_own
     assert (project.folder / "junit.xml").read_text().count("<testcase") == 2
 
 
+def test_under_xdist_a_mark_that_cannot_be_understood_fails_its_test(project: Project) -> None:
+    pytest.importorskip("xdist")
+    project.write("test_shop.py", LEAKING.replace("leakcheck\n", "leakcheck(calls=0)\n"))
+    ran = project.run("-n", "1")
+    assert ran.outcomes == {"errors": 1}
+    assert "test_shop.py::test_keeps: @pytest.mark.leakcheck: calls is 0; write how many calls" in ran.text
+
+
 def test_arguments_of_the_run_do_not_take_hold_in_its_isolated_processes(project: Project) -> None:
     # GIVEN a leaking test, and arguments that would deselect, stop, report or keep their folder for themselves
     project.write("test_shop.py", LEAKING)
