@@ -42,7 +42,7 @@ def seeded_database(rows: int, database: str = "sqlite") -> dict[str, str]:
             _seed(rows, environment, str(path))
         return environment
     if find_spec(choice.arm.module) is None:
-        raise RuntimeError(f"database={database}: there is no driver here; pip install {choice.arm.package}")
+        raise RuntimeError(f"database={choice.name}: there is no driver here; pip install {choice.arm.package}")
     address = choice.address or private_server(choice.arm.server, run_of_this_process())
     environment = _environment_of(server_settings(choice.name, address), table_of(rows), _shim_of(choice))
     _seed(rows, environment, f"{choice.arm.server} at {address.host}:{address.port}")

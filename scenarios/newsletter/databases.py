@@ -1,4 +1,4 @@
-"""Which database the newsletter is sent from, and where it lies. The standard library alone: Django is not there yet."""
+"""Which database the newsletter is sent from, and where it lies; known before Django is there."""
 
 import os
 from collections.abc import Mapping
@@ -7,6 +7,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import unquote, urlsplit
+
+from leakcheck.scenario import without_password
 
 PROJECT = Path(__file__).resolve().parents[2]
 """The folder that `scenarios` lies in."""
@@ -89,33 +91,29 @@ class Choice:
 def parse_database(text: str) -> Choice:
     """Return what `sqlite`, `postgresql`, `mariadb`, `mariadb-pymysql` or a URL names. Raises ValueError otherwise."""
     scheme, is_url, _ = text.partition("://")
+    said = f"database={without_password(text)}"
     name = _ALIASES.get(scheme, scheme)
     if name not in ARMS or (is_url and not ARMS[name].server):
         raise ValueError(
-            f"database={text}: there is no such database; write {', '.join(ARMS)}, or the URL of a server, "
+            f"{said}: there is no such database; write {', '.join(ARMS)}, or the URL of a server, "
             "like postgresql://user@host:5432"
         )
-    return Choice(name=name, address=_address(text, ARMS[name]) if is_url else None)
+    return Choice(name=name, address=_address(text, said, ARMS[name]) if is_url else None)
 
 
-def _address(text: str, arm: Arm) -> Address:
+def _address(text: str, said: str, arm: Arm) -> Address:
     try:
         url = urlsplit(text)
         port = url.port or arm.default_port
     except ValueError as error:
-        raise ValueError(f"database={text}: this is no URL ({error}); write scheme://user@host:port") from error
-    if url.password is not None:
-        # options are printed, and kept in the run's document
-        raise ValueError("database=URL: leave the password out of it and put it into NEWSLETTER_PASSWORD")
+        raise ValueError(f"{said}: this is no URL ({error}); write scheme://user@host:port") from error
     if url.path.strip("/") not in ("", SERVER_DATABASE) or url.query or url.fragment:
-        raise ValueError(
-            f"database={text}: only the database {SERVER_DATABASE} is ever touched; end the URL after the port"
-        )
+        raise ValueError(f"{said}: only the database {SERVER_DATABASE} is ever touched; end the URL after the port")
     return Address(
         host=url.hostname or "127.0.0.1",
         port=port,
         user=unquote(url.username or ""),
-        password=os.environ.get("NEWSLETTER_PASSWORD", ""),
+        password=unquote(url.password or "") or os.environ.get("NEWSLETTER_PASSWORD", ""),
     )
 
 

@@ -10,6 +10,7 @@ import json
 import os
 import pwd
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,6 +19,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from scenarios.newsletter.databases import Address
 from scenarios.newsletter.programs import PROGRAMS, USER, Files, Program
@@ -92,9 +94,9 @@ def _make(program: Program, files: Files, user: str | None) -> None:
     _write_privately(files.start_script, program.start_script.format(password=files.password.read_text().strip()))
     done = files.folder / "made"
     if not done.exists():
-        subprocess.run(["rm", "-rf", "--", str(files.data)], check=True)
+        shutil.rmtree(files.data, ignore_errors=True)
         files.data.mkdir(mode=0o700)
-        for path in (files.folder, files.data, files.password, files.start_script):
+        for path in (files.data, files.password, files.start_script):
             _give(path, user)
         made = subprocess.run(
             program.make(program.find(program.maker), files),
@@ -182,7 +184,7 @@ def _give(path: Path, user: str | None) -> None:
         os.chown(path, account.pw_uid, account.pw_gid)
 
 
-def _as_user(user: str | None) -> dict[str, object]:
+def _as_user(user: str | None) -> dict[str, Any]:
     if user is None:
         return {}
     return {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
@@ -191,7 +193,7 @@ def _as_user(user: str | None) -> dict[str, object]:
 def _let_go_of_the_caller(lock: int) -> None:
     """Close what leads to whoever asked, who waits for that, and let others at the folder."""
     os.close(lock)
-    with open(os.devnull, "r+b") as nowhere:
+    with Path(os.devnull).open("r+b") as nowhere:
         for descriptor in (0, 1, 2):
             os.dup2(nowhere.fileno(), descriptor)
 
