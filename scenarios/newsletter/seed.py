@@ -1,6 +1,7 @@
 """The subscribers: the same rows at every seeding, in a file or a table that is whole or not there."""
 
 import os
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -65,7 +66,7 @@ def _make_database() -> None:
             "postgresql": "SELECT 1 FROM pg_database WHERE datname = %s",
             "mysql": "SELECT 1 FROM information_schema.schemata WHERE schema_name = %s",
         }[connection.vendor]
-        with connection._nodb_cursor() as cursor:
+        with warnings.catch_warnings(action="ignore"), connection._nodb_cursor() as cursor:
             cursor.execute(listed, [SERVER_DATABASE])
             if cursor.fetchone() is not None:
                 raise

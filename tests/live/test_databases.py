@@ -188,7 +188,7 @@ def test_a_server_that_dies_in_the_middle_costs_neither_what_was_measured_nor_wh
     # AND the next one is measured, on a server that was started anew
     lives = ran["send[lives]"]
     assert lives.trouble is None, lives.trouble
-    assert lives.readings.calls[-1] == 100
+    assert lives.readings.calls[-1] > 40
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "mariadb-pymysql"])
@@ -227,7 +227,8 @@ def test_of_a_server_of_yours_nothing_but_its_own_database_is_touched(
     ran = leakcheck.run(str(NEWSLETTER), "-k", "iterator", *FEW, "--database", url, environment=environment)
     # THEN it was measured, in a database of its own
     assert ran.result.trouble is None, ran.result.trouble
-    assert ran.result.verdict in (Verdict.CLEAN, Verdict.INCONCLUSIVE)
+    assert ran.result.verdict is not Verdict.LEAK
+    assert ran.result.readings.calls
     assert theirs.contents(SERVER_DATABASE) == {"subscribers_20_v1": 20}
     # AND nothing else changed, and the server goes on
     assert (theirs.databases() - {SERVER_DATABASE}, theirs.contents("shop"), theirs.contents("postgres")) == before
