@@ -56,7 +56,7 @@ class Ran:
 
 def _errors(limit: Limit) -> str:
     rate = limit.error_rate
-    return f"{rate.value:.1%} ({rate.low:.1%} to {rate.high:.1%})"
+    return f"{rate.value:.1%}\n{rate.low:.1%} to {rate.high:.1%}"
 
 
 def _latency(limit: Limit) -> str:
@@ -74,9 +74,9 @@ def _crashes(limit: Limit) -> str:
 def _why_errors(ran: Ran) -> str:
     before, since = ran.limits[BEFORE], ran.limits[SINCE]
     return (
-        f"here {before.concurrency} sends are always under way, and one that fails is followed by the next at once; in "
-        f"the story they met now and then. Nothing else goes wrong here, so {since.errors} of {since.requests} fail "
-        "since, where a real service keeps its 1 %."
+        f"here {before.concurrency} sends are always under way and one that fails is followed by the next at once, where "
+        f"the story's met now and then; and nothing else goes wrong here, so that {since.errors} of {since.requests} "
+        "fail since, where a real service keeps its 1 %."
     )
 
 
@@ -85,38 +85,38 @@ def _why_latency(ran: Ran) -> str:
     said = ""
     if with_room is not None and since is not None:
         times = with_room.p50 / since.p50
-        said = f" With room naive takes {format_duration(with_room.p50)}, {times:.1f} times what iterator() takes."
+        said = f" (with room, naive takes {format_duration(with_room.p50)}, {times:.1f} times what iterator() takes)"
     return (
-        "only sends that succeeded count. iterator() saves holding the rows, not reading them: what takes 2500 ms down to "
-        f"300 ms is less work per row, as in the column of values, or a machine that no longer swaps.{said}"
+        f"of sends that succeeded; iterator() saves holding the rows and not reading them{said}, so what took 2500 ms "
+        "down to 300 ms was less work per row, as in the column of values, or a machine that no longer swapped."
     )
 
 
 def _why_memory(ran: Ran) -> str:
-    room = _memory(ran.with_room)
     return (
-        f"one worker with a small project in it, held to {format_size(ran.limits[BEFORE].memory_bytes)}; with room "
-        f"enough naive takes {room}. The story's had a whole application in it, more rows, and a larger limit."
+        f"this is one worker with a small project in it, and naive, which takes {_memory(ran.with_room)} with room, is "
+        f"held to {format_size(ran.limits[BEFORE].memory_bytes)}; the story's had a whole application in it, more rows "
+        "and a larger limit."
     )
 
 
 def _why_crashes(ran: Ran) -> str:
     before = ran.limits[BEFORE]
     if "RLIMIT" in before.limiter:
-        how = "an allocation past it raises MemoryError, and a worker mostly lives on where the story's was killed"
+        how = "makes an allocation past it a MemoryError that most workers outlive, where the story's was killed"
     else:
-        how = "the kernel kills a worker that passes it, as it did in the story"
+        how = "has the kernel kill a worker that passes it, as in the story"
     failed = before.errors * SENDS_A_DAY / before.requests
     return (
-        f"at {SENDS_A_DAY} sends a day, of which five fail where 15 % do. The limit is {before.limiter}: {how}. "
-        f"Counted as the story did, by sends that failed, naive has {failed:.1f} a day."
+        f"at {SENDS_A_DAY} sends a day (15 % of which are five); {before.limiter} {how}, and counted by sends that "
+        f"failed naive has {failed:.1f} a day."
     )
 
 
 ROWS = (
     Row(name="error rate", told="15 % → 1 %", figure=_errors, why=_why_errors),
-    Row(name="latency, median", told="2500 ms → 300 ms", figure=_latency, why=_why_latency),
-    Row(name="memory of the worker", told="512 MB → 100 MB", figure=_memory, why=_why_memory),
+    Row(name="median latency", told="2500 ms → 300 ms", figure=_latency, why=_why_latency),
+    Row(name="worker's memory", told="512 MB → 100 MB", figure=_memory, why=_why_memory),
     Row(name="crashes a day", told="5 → 0", figure=_crashes, why=_why_crashes),
 )
 
