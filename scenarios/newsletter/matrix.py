@@ -30,7 +30,7 @@ from scenarios.newsletter.databases import ARMS, PROJECT, parse_database
 from scenarios.newsletter.probe import Seen
 
 STRATEGIES = ("naive", "iterator", "values", "keyset")
-POSTGRESQL = (
+POSTGRESQL: tuple[tuple[str, Mapping[str, bool]], ...] = (
     ("iterator(), outside a transaction: WITH HOLD", {}),
     ("iterator(), inside atomic()", {"atomic": True}),
     ("iterator(), no server-side cursors (pgbouncer)", {"server_side_cursors": False}),

@@ -74,9 +74,9 @@ def _crashes(limit: Limit) -> str:
 def _why_errors(ran: Ran) -> str:
     before, since = ran.limits[BEFORE], ran.limits[SINCE]
     return (
-        f"here {before.concurrency} sends are always under way and one that fails is followed by the next at once, where "
-        f"the story's met now and then; and nothing else goes wrong here, so that {since.errors} of {since.requests} "
-        "fail since, where a real service keeps its 1 %."
+        f"here {before.concurrency} sends are always under way and one that fails is followed by the next at once, "
+        "where the story's met now and then; and nothing else goes wrong here, so that "
+        f"{since.errors} of {since.requests} fail since, where a real service keeps its 1 %."
     )
 
 
