@@ -2,14 +2,15 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+ROWS ?= 100000
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SAMPLE := naive or iterator or retained or outbox or debug_queries
 
-.PHONY: demo test check format bench sample clean help
+.PHONY: demo demo-databases story test check format bench sample clean help
 
 help:  ## Show the targets.
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 $(STAMP): pyproject.toml leakcheck/_version.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -24,8 +25,16 @@ demo: $(STAMP)  ## Replay the newsletter send, strategy by strategy, and show wh
 		if [ $$code -eq 1 ]; then echo "leakcheck ended with 1, over budget: in CI this build would have failed."; \
 		else echo "leakcheck ended with $$code, and 1 was expected."; exit 1; fi
 
-test: $(STAMP)  ## Run the tests.
-	$(BIN)/python -m pytest
+demo-databases: $(STAMP)  ## Strategy by database: peak, growth, first row, what drivers buffer. ROWS=100000
+	@echo "PostgreSQL and MariaDB take part where their programs are installed; mysqlclient where it can be built."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[databases]' >/dev/null 2>&1 || true
+	@$(BIN)/python -m scenarios.newsletter.matrix --rows $(ROWS)
+
+story: $(STAMP)  ## The incident's table, naive against iterator under a memory limit, from a run made now.
+	@$(BIN)/python -m scenarios.newsletter.story
+
+test: $(STAMP)  ## Run the tests, two at a time.
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 check: $(STAMP)  ## Format, lint and strict types: all that must be quiet before a commit.
 	$(BIN)/ruff format --check .

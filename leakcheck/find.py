@@ -134,8 +134,9 @@ def _check_options(scenarios: Sequence[Description], options: Mapping[str, Optio
             )
         known = {known for one in scenarios for known in one.option_names or ()}
         if name not in known and not any(one.option_names is None for one in scenarios) and scenarios:
+            said = "--database" if option == "database" else f"-o {option}"
             there = f"the options here are {', '.join(sorted(known))}" if known else "nothing here takes an option"
-            raise UsageError(f"-o {option}: there is no such option; {there}")
+            raise UsageError(f"{said}: there is no such option; {there}")
 
 
 def _failed(target: Target, trouble: Trouble, settings: Settings) -> Result:

@@ -42,6 +42,7 @@ from leakcheck.model import (
     Verdict,
 )
 from leakcheck.plan import Pass
+from leakcheck.scenario import to_be_kept
 from leakcheck.served import Limit
 from leakcheck.task import Task, Watch
 from leakcheck.traps import DjangoFacts
@@ -149,8 +150,8 @@ def judged(task: Task, seen: GrowthPass, peak: PeakReading | None, peak_trouble:
         peak_trouble=peak_trouble,
         resources=with_names(risen, seen.named),
         lesson=scenario.lesson,
-        growth_options=task.options_for(Pass.GROWTH),
-        peak_options=task.options_for(Pass.PEAK),
+        growth_options=to_be_kept(task.options_for(Pass.GROWTH)),
+        peak_options=to_be_kept(task.options_for(Pass.PEAK)),
         readings=seen.progress.readings,
         replay_seconds=seen.progress.replay_seconds,
         watch_seconds=seen.progress.watch_seconds,

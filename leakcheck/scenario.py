@@ -18,6 +18,7 @@ from leakcheck.units import parse_growth, parse_size
 OptionValue = bool | int | float | str
 _Function = TypeVar("_Function", bound=Callable[..., object])
 _MARK = "__leakcheck_scenario__"
+_PASSWORD = re.compile(r"(://[^\s/:@]*):[^\s/]*@")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +90,16 @@ def scenario(
         return marked
 
     return mark if function is None else mark(function)
+
+
+def without_password(text: str) -> str:
+    """Return a text that is to be kept or shown, with the password of a URL in it, if there is one, as `***`."""
+    return _PASSWORD.sub(r"\1:***@", text)
+
+
+def to_be_kept(options: Mapping[str, OptionValue]) -> dict[str, OptionValue]:
+    """Return options as they may be written down."""
+    return {name: without_password(one) if isinstance(one, str) else one for name, one in options.items()}
 
 
 def mark_of(candidate: object) -> Mark | None:

@@ -22,6 +22,10 @@ class Conditions:
 
     expression: Expression = None
     option: Options = None
+    database: Annotated[
+        str | None,
+        typer.Option(metavar="DATABASE", help="Short for -o database=…, for scenarios that run on several databases."),
+    ] = None
     growth: Annotated[
         str | None, typer.Option(metavar="GROWTH", help="Growth budget for all, like '64 KiB / 1000 calls'.")
     ] = None
@@ -90,6 +94,7 @@ class Conditions:
         # heavy imports wait until there is something to measure, so that help and mistakes are answered at once
         from leakcheck import session
         from leakcheck.config import Said, resolve
+        from leakcheck.scenario import without_password
         from leakcheck.select import parse_expression
 
         settings = resolve(
@@ -116,10 +121,10 @@ class Conditions:
             targets=targets,
             settings=settings,
             matches=parse_expression(self.expression) if self.expression is not None else lambda name: True,
-            options=parse_options(self.option),
+            options=parse_options(self.option) | ({} if self.database is None else {"database": self.database}),
             setup=self.setup,
             measure_peak=self.measure_peak,
-            command=("leakcheck", *sys.argv[1:]),
+            command=("leakcheck", *map(without_password, sys.argv[1:])),
         )
 
 

@@ -1,36 +1,104 @@
 """The processes beside the measured one: their memory and their work stay out of what is measured."""
 
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
-from scenarios.newsletter.databases import PROJECT, database_path
+from scenarios.newsletter.databases import (
+    DEFAULT_TABLE,
+    PROJECT,
+    Address,
+    Choice,
+    cache_folder,
+    database_path,
+    parse_database,
+    server_settings,
+    sqlite_settings,
+    table_of,
+)
+from scenarios.newsletter.keeper import STATE
+from scenarios.newsletter.programs import PROGRAMS
+from scenarios.newsletter.sharing import identity_of, locked, note_user, run_of_this_process
 
 
-def seeded_database(rows: int) -> Path:
-    """Return the database with `rows` subscribers; one that is not there yet is made, once.
+def seeded_database(rows: int, database: str = "sqlite") -> dict[str, str]:
+    """Return the environment in which the newsletter's settings find a database with `rows` subscribers.
 
-    Made in the measured process, it would leave migrations and all its rows behind in that heap.
-    Raises RuntimeError where seeding fails.
+    What is not there yet is made, once, and a server of ours runs for as long as the run that this process
+    is a part of. Made in the measured process, it would leave migrations and all its rows behind in that
+    heap. Raises ValueError for a database that is none, and RuntimeError where there is none to be had.
     """
-    database = database_path(rows)
-    if not database.exists():
-        # stdout may be the channel of whoever measures this process, so the child's is not let through
-        seeding = subprocess.run(
-            _command("scenarios.newsletter.manage", "seed_subscribers", "--rows", str(rows)),
-            cwd=PROJECT,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            env=_environment(),
-        )
-        if seeding.returncode:
-            raise RuntimeError(f"seeding {rows} subscribers into {database} failed:\n{seeding.stderr.strip()}")
-    return database
+    choice = parse_database(database)
+    if not choice.arm.server:
+        path = database_path(rows)
+        environment = _environment_of(sqlite_settings(path), DEFAULT_TABLE)
+        if not path.exists():
+            _seed(rows, environment, str(path))
+        return environment
+    if find_spec(choice.arm.module) is None:
+        raise RuntimeError(f"database={choice.name}: there is no driver here; pip install {choice.arm.package}")
+    address = choice.address or private_server(choice.arm.server, run_of_this_process())
+    environment = _environment_of(server_settings(choice.name, address), table_of(rows), _shim_of(choice))
+    _seed(rows, environment, f"{choice.arm.server} at {address.host}:{address.port}")
+    return environment
+
+
+def private_server(name: str, user_pid: int) -> Address:
+    """Return where our own server answers; it is started where it is not running, and ends after its last user.
+
+    Raises RuntimeError where it cannot be made or started.
+    """
+    folder = cache_folder() / "servers" / f"{name}-{PROGRAMS[name].version()}"
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder) as lock:
+        note_user(folder, user_pid)
+        state = _running(folder / STATE)
+        if state is None:
+            keeper = subprocess.run(
+                _command("scenarios.newsletter.keeper", name, str(folder), str(lock)),
+                cwd=PROJECT,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                check=False,
+                env=_environment(),
+                pass_fds=(lock,),
+            )
+            if not keeper.stdout:
+                raise RuntimeError(f"{name} cannot be started here: {keeper.stderr.strip()}")
+            state = json.loads(keeper.stdout)
+    return Address(**state["address"])
+
+
+def _running(told: Path) -> Any:
+    """Return what the keeper told of itself and its server; None unless both are alive."""
+    try:
+        state = json.loads(told.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    alive = all(identity_of(int(pid)) == identity for pid, identity in state["processes"].items())
+    return state if alive else None
+
+
+def _seed(rows: int, environment: Mapping[str, str], where: str) -> None:
+    # stdout may be the channel of whoever measures this process, so the child's is not let through
+    seeding = subprocess.run(
+        _command("scenarios.newsletter.manage", "seed_subscribers", "--rows", str(rows)),
+        cwd=PROJECT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**_environment(), **environment},
+    )
+    if seeding.returncode:
+        raise RuntimeError(f"seeding {rows} subscribers into {where} failed:\n{seeding.stderr.strip()}")
 
 
 @contextmanager
@@ -55,6 +123,19 @@ def smtp_sink() -> Iterator[int]:
             yield int(port)
         finally:
             server.terminate()
+
+
+def _environment_of(settings: Mapping[str, Any], table: str, shim: str = "") -> dict[str, str]:
+    return {
+        "DJANGO_SETTINGS_MODULE": "scenarios.newsletter.settings",
+        "NEWSLETTER_DATABASE": json.dumps(settings),
+        "NEWSLETTER_TABLE": table,
+        "NEWSLETTER_MYSQL_DRIVER": shim,
+    }
+
+
+def _shim_of(choice: Choice) -> str:
+    return "pymysql" if choice.arm.module == "pymysql" else ""
 
 
 def _command(module: str, *arguments: str) -> list[str]:

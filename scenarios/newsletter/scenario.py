@@ -4,9 +4,9 @@ Only the standard library and leakcheck are imported here, because this file is 
 list what there is. Django comes in when the replay is set up.
 """
 
+import json
 import os
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
 
 from leakcheck import scenario
 from scenarios.newsletter.children import seeded_database, smtp_sink
@@ -30,17 +30,23 @@ VARIANTS = {
     growth_options={"rows": 200},
     peak_options={"rows": 100_000},
 )
-def newsletter(variant: str, rows: int = 200) -> Iterator[Callable[[], None]]:
-    """Send the newsletter to `rows` subscribers, over a seeded SQLite database and real SMTP."""
-    database = seeded_database(rows)
+def newsletter(
+    variant: str, rows: int = 200, database: str = "sqlite", atomic: bool = False, server_side_cursors: bool = True
+) -> Iterator[Callable[[], None]]:
+    """Send the newsletter to `rows` subscribers, over a seeded database and real SMTP.
+
+    `database` is sqlite, postgresql, mariadb, mariadb-pymysql or the URL of a server. `atomic` puts the request
+    into a transaction; without `server_side_cursors` PostgreSQL is used as behind a pooling pgbouncer.
+    """
+    environment = seeded_database(rows, database)
     with smtp_sink() as port:
-        _configure(database, port, variant)
+        os.environ.update(environment)
+        _configure(port, variant, {"ATOMIC_REQUESTS": atomic, "DISABLE_SERVER_SIDE_CURSORS": not server_side_cursors})
         yield _send(variant, rows)
 
 
-def _configure(database: Path, port: int, variant: str) -> None:
-    os.environ["DJANGO_SETTINGS_MODULE"] = "scenarios.newsletter.settings"
-    os.environ["NEWSLETTER_DATABASE"] = str(database)
+def _configure(port: int, variant: str, database: Mapping[str, bool]) -> None:
+    os.environ["NEWSLETTER_DATABASE"] = json.dumps({**json.loads(os.environ["NEWSLETTER_DATABASE"]), **database})
     os.environ["NEWSLETTER_SMTP_PORT"] = str(port)
     backend = "locmem" if variant == "outbox" else "smtp"
     os.environ["NEWSLETTER_EMAIL_BACKEND"] = f"django.core.mail.backends.{backend}.EmailBackend"

@@ -21,5 +21,6 @@ class Migration(migrations.Migration):
                 ("last_name", models.CharField(max_length=40)),
                 ("profile", models.TextField()),
             ],
+            options={"db_table": "newsletter_subscriber"},
         ),
     ]

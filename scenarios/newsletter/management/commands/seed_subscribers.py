@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
 
 from scenarios.newsletter.seed import seed
 
@@ -17,8 +18,11 @@ class Command(BaseCommand):
         parser.add_argument("--rows", type=int, default=200, help="how many subscribers (default 200)")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Seed, unless it is done. Raises CommandError for fewer than no rows."""
+        """Seed, unless it is done. Raises CommandError for fewer than no rows, or where the database fails."""
         rows: int = options["rows"]
         if rows < 0:
             raise CommandError(f"--rows is {rows}; give 0 or more")
-        self.stdout.write(str(seed(rows)))
+        try:
+            self.stdout.write(seed(rows))
+        except DatabaseError as error:
+            raise CommandError(" ".join(str(error).split())) from error
