@@ -8,6 +8,7 @@ import faulthandler
 import os
 import sys
 from collections.abc import Generator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -107,6 +108,8 @@ class Isolated:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """End the process after the one test and all tear-downs: no summary, and no report."""
         yield
+        with suppress(BaseException):  # nobody's verdict any more
+            item.config._ensure_unconfigure()  # plugins put away what they made, temporary folders above all
         self.end()
         return True
 

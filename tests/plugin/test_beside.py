@@ -76,6 +76,17 @@ def test_arguments_of_the_run_do_not_take_hold_in_its_isolated_processes(project
     ]
 
 
+def test_nothing_is_left_behind(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN a place for temporary files that is empty, and a leaking test, explained and with a peak
+    place = project.folder / "temporary"
+    place.mkdir()
+    monkeypatch.setenv("TMPDIR", str(place))
+    project.write("test_shop.py", LEAKING.replace("leakcheck\n", 'leakcheck(peak="1 GiB")\n'))
+    ran = project.run("--basetemp=base", explain=True)
+    assert ran.outcomes == {"failed": 1}
+    assert [path.name for path in place.iterdir()] == []
+
+
 def test_a_fixture_that_fails_in_an_isolated_process_is_told(project: Project) -> None:
     project.write(
         "test_shop.py",
