@@ -23,8 +23,11 @@ from scenarios.newsletter.databases import (
     table_of,
 )
 from scenarios.newsletter.keeper import STATE
-from scenarios.newsletter.programs import PROGRAMS
+from scenarios.newsletter.programs import PROGRAMS, Files
 from scenarios.newsletter.sharing import identity_of, locked, note_user, run_of_this_process
+
+_COMPLAINTS = ("No space left", "Disk is full", "out of memory", "PANIC", "terminated by signal", "got signal")
+"""What a server says when it is in trouble itself, the causes first; of a client's mistakes the client hears."""
 
 
 def seeded_database(rows: int, database: str = "sqlite") -> dict[str, str]:
@@ -45,7 +48,7 @@ def seeded_database(rows: int, database: str = "sqlite") -> dict[str, str]:
         raise RuntimeError(f"database={choice.name}: there is no driver here; pip install {choice.arm.package}")
     address = choice.address or private_server(choice.arm.server, run_of_this_process())
     environment = _environment_of(server_settings(choice.name, address), table_of(rows), _shim_of(choice))
-    _seed(rows, environment, f"{choice.arm.server} at {address.host}:{address.port}")
+    _seed(rows, environment, f"{choice.arm.server} at {address.host}:{address.port}", own_server(database))
     return environment
 
 
@@ -54,7 +57,7 @@ def private_server(name: str, user_pid: int) -> Address:
 
     Raises RuntimeError where it cannot be made or started.
     """
-    folder = cache_folder() / "servers" / f"{name}-{PROGRAMS[name].version()}"
+    folder = _folder_of(name)
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder) as lock:
         note_user(folder, user_pid)
@@ -76,6 +79,29 @@ def private_server(name: str, user_pid: int) -> Address:
     return Address(**state["address"])
 
 
+def last_words(server: str, said: str) -> str:
+    """Return what a server of ours complained of last, to be put behind `said`; nothing where that says it already."""
+    if not server:
+        return ""
+    try:
+        lines = Files(folder=_folder_of(server)).log.read_text(encoding="utf-8", errors="replace").splitlines()
+    except (OSError, RuntimeError):
+        return ""
+    complaint = next((line for word in _COMPLAINTS for line in reversed(lines) if word in line), "").strip()
+    is_news = complaint and complaint.rpartition(":  ")[2] not in said
+    return f"\n{server} wrote: {complaint}" if is_news else ""
+
+
+def _folder_of(server: str) -> Path:
+    return cache_folder() / "servers" / f"{server}-{PROGRAMS[server].version()}"
+
+
+def own_server(database: str) -> str:
+    """Return which server of ours a database runs on; nothing where none does."""
+    choice = parse_database(database)
+    return "" if choice.address else choice.arm.server
+
+
 def _running(told: Path) -> Any:
     """Return what the keeper told of itself and its server; None unless both are alive."""
     try:
@@ -86,7 +112,7 @@ def _running(told: Path) -> Any:
     return state if alive else None
 
 
-def _seed(rows: int, environment: Mapping[str, str], where: str) -> None:
+def _seed(rows: int, environment: Mapping[str, str], where: str, server: str = "") -> None:
     # stdout may be the channel of whoever measures this process, so the child's is not let through
     seeding = subprocess.run(
         _command("scenarios.newsletter.manage", "seed_subscribers", "--rows", str(rows)),
@@ -98,7 +124,11 @@ def _seed(rows: int, environment: Mapping[str, str], where: str) -> None:
         env={**_environment(), **environment},
     )
     if seeding.returncode:
-        raise RuntimeError(f"seeding {rows} subscribers into {where} failed:\n{seeding.stderr.strip()}")
+        said = seeding.stderr.strip()
+        last_line = said.rpartition("\n")[2]
+        # an error of the database's is told in one line, after warnings perhaps; anything else by its traceback
+        said = last_line if last_line.startswith("CommandError") else said
+        raise RuntimeError(f"seeding {rows} subscribers into {where} failed:\n{said}{last_words(server, said)}")
 
 
 @contextmanager

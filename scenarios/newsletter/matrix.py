@@ -1,6 +1,6 @@
 """Strategy by database, measured here and now: `make demo-databases`, or
 
-    python -m scenarios.newsletter.matrix [--rows N] [--databases NAME ...]
+    python -m scenarios.newsletter.matrix [--rows N] [--calls N] [--databases NAME ...]
 
 Peak memory and growth are leakcheck's. Beside them stand the time to the first row, and what memray saw
 at the peak and tracemalloc did not: buffers of the driver's C library. Then what PostgreSQL's server pays
@@ -106,9 +106,9 @@ def why_not(database: str) -> str:
     return ""
 
 
-def cells(database: str, rows: int) -> Iterator[Cell]:
+def cells(database: str, rows: int, calls: int) -> Iterator[Cell]:
     """Yield each strategy on one database."""
-    run = measured(database, rows, {}, strategies=STRATEGIES, calls=1500)
+    run = measured(database, rows, {}, strategies=STRATEGIES, calls=calls)
     by_variant = {result.variant: result for result in run.results}
     for strategy in STRATEGIES:
         seen = probed(variant=strategy, rows=rows, database=database)
@@ -173,6 +173,7 @@ def main() -> int:
     options = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     options.add_argument("--rows", type=int, default=100_000, help="subscribers of a send (default 100000)")
     options.add_argument("--databases", nargs="+", default=list(ARMS), metavar="NAME", help="names or URLs")
+    options.add_argument("--calls", type=int, default=1500, help="calls that growth is looked for in (default 1500)")
     said = options.parse_args()
     console, beside = make_console(), make_console(stderr=True)
     found: list[Cell] = []
@@ -181,7 +182,7 @@ def main() -> int:
             console.print(f"{database} is left out: {reason}", markup=False)
             continue
         beside.print(f"measuring {database} …", markup=False)
-        found += cells(database, said.rows)
+        found += cells(database, said.rows, said.calls)
     if not found:
         return 1
     console.print(matrix_table(found, said.rows))

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 
 from leakcheck import scenario
-from scenarios.newsletter.children import seeded_database, smtp_sink
+from scenarios.newsletter.children import last_words, own_server, seeded_database, smtp_sink
 
 VARIANTS = {
     "naive": "all() holds every row at the peak of a call and nothing after it: dear, but no leak.",
@@ -42,7 +42,7 @@ def newsletter(
     with smtp_sink() as port:
         os.environ.update(environment)
         _configure(port, variant, {"ATOMIC_REQUESTS": atomic, "DISABLE_SERVER_SIDE_CURSORS": not server_side_cursors})
-        yield _send(variant, rows)
+        yield _send(variant, rows, own_server(database))
 
 
 def _configure(port: int, variant: str, database: Mapping[str, bool]) -> None:
@@ -65,8 +65,9 @@ def _configure(port: int, variant: str, database: Mapping[str, bool]) -> None:
     DNS_NAME._fqdn = "localhost"
 
 
-def _send(variant: str, rows: int) -> Callable[[], None]:
+def _send(variant: str, rows: int, server: str) -> Callable[[], None]:
     from django.core.handlers.wsgi import WSGIHandler
+    from django.db import OperationalError
 
     from scenarios.newsletter.client import post
     from scenarios.newsletter.views import STRATEGIES
@@ -77,7 +78,11 @@ def _send(variant: str, rows: int) -> Callable[[], None]:
 
     def send() -> None:
         """One request, as a web server makes it."""
-        body = post(application, "/newsletter/send", fields)
+        try:
+            body = post(application, "/newsletter/send", fields)
+        except OperationalError as error:
+            said = str(error).strip()
+            raise OperationalError(f"{said}{last_words(server, said)}") from error
         if body != answer:
             raise RuntimeError(f"the newsletter should have gone to {rows} subscribers; the answer was {body!r}")
 
