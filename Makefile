@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SAMPLE := naive or iterator or retained or outbox or debug_queries
 
-.PHONY: demo demo-databases story test check format bench sample clean help
+.PHONY: demo demo-databases story test test-all check format bench sample clean help
 
 help:  ## Show the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -34,7 +34,10 @@ story: $(STAMP)  ## The incident's table, naive against iterator under a memory 
 	@$(BIN)/python -m scenarios.newsletter.story
 
 test: $(STAMP)  ## Run the tests, two at a time.
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2
+
+test-all: $(STAMP)  ## Run the slow tests too.
+	$(BIN)/python -m pytest -n 2 -m "slow or not slow"
 
 check: $(STAMP)  ## Format, lint and strict types: all that must be quiet before a commit.
 	$(BIN)/ruff format --check .

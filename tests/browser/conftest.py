@@ -37,7 +37,7 @@ class Opened:
         return True
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its event loop runs until then, and Django would refuse to work beside it
 def chromium() -> Iterator[Any]:
     """Debian's Chromium, driven from outside."""
     playwright = pytest.importorskip(
@@ -53,7 +53,7 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its event loop runs until then, and Django would refuse to work beside it
 def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Reports as files: of a run with all that there is to show, and of the same with a stranger's text in it."""
     folder = tmp_path_factory.mktemp("reports")

@@ -118,6 +118,7 @@ def test_a_leak_cannot_be_merged_until_it_is_known(site: Site) -> None:
     assert "ticket 12" in green.output
 
 
+@pytest.mark.slow
 def test_a_leak_fails_the_marked_test_until_it_is_known(site: Site) -> None:
     pytest.importorskip("pytest_django")
     green = site.test()

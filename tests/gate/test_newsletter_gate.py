@@ -41,6 +41,7 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_the_newsletters_gate_fails_when(project: Path, mistake: str) -> None:
     views = project / "scenarios" / "newsletter" / "views.py"

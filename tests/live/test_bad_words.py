@@ -103,7 +103,7 @@ def test_a_wrong_unit_in_a_mark_is_a_usage_error_and_the_others_are_measured(lea
         (["--time", "0"], "--time and --timeout are seconds, more than 0"),
         (["-o", "rows"], "-o 'rows': write NAME=VALUE, for example -o rows=500000"),
         (["-o", "rows=1"], "-o rows: there is no such option; nothing here takes an option"),
-        (["-o", "peek.rows=1"], "-o peek.rows: there is no pass 'peek'; write growth.rows or peak.rows"),
+        (["-o", "peek.rows=1"], "-o peek.rows: there is no pass 'peek'; write growth.rows, peak.rows or limit.rows"),
         (["-k", "healthy and"], "-k 'healthy and' breaks off at its end; write words joined by and, or, not"),
         (["-k", "(healthy"], "-k '(healthy' breaks off at its end"),
         (["-k", "healthy)"], "-k 'healthy)' breaks off near ')'"),

@@ -87,6 +87,7 @@ def test_the_growth_that_a_commit_brought_is_found(repository: Leakcheck) -> Non
     assert git(repository.folder, "status", "--porcelain", "--", ".", ":!table.json") == ""
 
 
+@pytest.mark.slow
 def test_nothing_is_said_of_a_commit_that_changed_nothing_five_times_out_of_five(repository: Leakcheck) -> None:
     for _ in range(5):
         ran = compare(repository, "HEAD~1..HEAD", "scenarios.py", "--rounds", "1", "--fresh", "--fail-on-worse")

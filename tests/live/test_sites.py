@@ -117,6 +117,7 @@ IN_STEPS = {"task_never_ends", "thread_waits_for_ever"}
 LEAKS = [name for name, truth in TRUTH.items() if truth["type"] == "leak" and ("culprit" in truth or name in IN_STEPS)]
 
 
+@pytest.mark.slow  # benchmarks/accuracy.py asks the same of the command
 @pytest.mark.parametrize("name", LEAKS)
 def test_the_line_that_allocates_is_the_first_site_of_every_leak_of_the_gallery(name: str) -> None:
     # GIVEN a leak whose line and size are known

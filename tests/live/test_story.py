@@ -27,6 +27,7 @@ def ran(module: str, cache: Path, *arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_the_story_ends_with_the_incidents_four_rows_and_a_sentence_each(tmp_path: Path) -> None:
     printed = ran("story", tmp_path, "--rows=500", "--requests=5", "--memory=256MiB")
     assert printed.startswith("5 sends in each way to 500 subscribers, 2 at a time, under 256 MiB (RLIMIT_DATA")
@@ -43,6 +44,7 @@ def test_the_story_ends_with_the_incidents_four_rows_and_a_sentence_each(tmp_pat
     assert printed.count("0.0% │") == 4
 
 
+@pytest.mark.slow
 def test_the_matrix_says_what_is_left_out_and_measures_the_rest(tmp_path: Path) -> None:
     printed = ran(
         "matrix", tmp_path, "--rows=2000", "--calls=20", "--databases", "sqlite", "postgresql://127.0.0.1:1/shop"
