@@ -1,6 +1,5 @@
 """What a judge does for a test process: measure, judge, put into words, and write the document."""
 
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from leakcheck import __version__, store
+from leakcheck import __version__, repository, store
 from leakcheck.analysis.known import unseen_entries
 from leakcheck.config import Said, Settings, resolve
 from leakcheck.judge.line import Line
@@ -103,7 +102,7 @@ class Office:
     def save(self, path: str, results: list[Any], about: Mapping[str, Any]) -> None:
         """Write the run document. Raises StoreError."""
         read = tuple(msgspec.convert(result, Result) for result in results)
-        commit, status = _git("rev-parse", "HEAD"), _git("status", "--porcelain")
+        changed = repository.changed_files()
         run = Run(
             schema=SCHEMA,
             started=about["started"],
@@ -111,8 +110,8 @@ class Office:
             environment=Environment(
                 **about["environment"],
                 leakcheck=__version__,
-                git_commit=commit or None,
-                git_dirty=bool(status) if commit and status is not None else None,
+                git_commit=repository.commit(),
+                git_dirty=None if changed is None else bool(changed),
             ),
             results=read,
             known_unseen=unseen_entries(self._settings.known, read),
@@ -124,11 +123,3 @@ class Office:
 
 def _first(*said: Any) -> Any:
     return next((one for one in said if one is not None), None)
-
-
-def _git(*arguments: str) -> str | None:
-    try:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=10, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip()
