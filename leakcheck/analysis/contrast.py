@@ -17,7 +17,7 @@ _LEAST_BYTES = {Metric.GROWTH: 4.0 * CALLS_PER_RATE, Metric.PEAK: 4096.0}
 """Half a list's slot per call, and a page: paths and names of other lengths make differences below that."""
 
 _LEAST_PEAK_SHARE, _LEAST_LATENCY_SHARE = 0.01, 0.05
-_SERVED_ONLY = "not measured: it takes a server under a memory limit"
+_SERVED_ONLY = "not measured: `leakcheck limit` serves it under a memory limit"
 _AT_OTHER_TIMES = "measured at different times: timings are compared only side by side"
 _TOO_FEW_ROUNDS = "timings of fewer than three rounds differ by chance; measure with `leakcheck compare TARGET`"
 _FEWEST_ROUNDS = 3
@@ -69,19 +69,32 @@ def _bounded(value: float | None, low: float | None, high: float | None) -> Figu
     return Figure(value=value, low=low, high=high)
 
 
-def _never(result: Result) -> Figure | None:
-    return None
+def _error_rate(result: Result) -> Figure | None:
+    rate = None if result.limit is None else result.limit.error_rate
+    return None if rate is None else Figure(value=rate.value, low=rate.low, high=rate.high)
+
+
+def _crashes(result: Result) -> Figure | None:
+    """Return the crashes with the exact interval of a Poisson count (Garwood, Biometrika 28, 1936)."""
+    if result.limit is None:
+        return None
+    from scipy.special import gammaincinv  # not scipy.stats, which takes half a second to import
+
+    count = result.limit.crashes
+    low = float(gammaincinv(count, 0.025)) if count else 0.0
+    return Figure(value=count, low=low, high=float(gammaincinv(count + 1, 0.975)))
 
 
 _READ: dict[Metric, Read] = {
-    Metric.ERROR_RATE: _never,
+    Metric.ERROR_RATE: _error_rate,
     Metric.P50: _p50,
     Metric.P95: _p95,
     Metric.PEAK: _peak,
     Metric.GROWTH: _growth,
-    Metric.CRASHES: _never,
+    Metric.CRASHES: _crashes,
 }
 _TIMINGS = (Metric.P50, Metric.P95)
+_SERVED = (Metric.ERROR_RATE, Metric.CRASHES)
 
 
 def _row(
@@ -100,7 +113,7 @@ def _row(
             after=new,
             change=None,
             answer=Answer.UNKNOWN,
-            note=_SERVED_ONLY if read is _never else failed or _why_missing(metric),
+            note=_SERVED_ONLY if metric in _SERVED else failed or _why_missing(metric),
         )
     if metric not in _TIMINGS:
         change = Figure(value=new.value - old.value, low=new.low - old.high, high=new.high - old.low)
@@ -164,7 +177,7 @@ def _answer(change: Figure, least: float) -> Answer:
 
 def _floor(metric: Metric, before: Figure) -> float:
     share = _LEAST_PEAK_SHARE if metric is Metric.PEAK else 0.0
-    return max(_LEAST_BYTES[metric], share * before.value)
+    return max(_LEAST_BYTES.get(metric, 0.0), share * before.value)
 
 
 def _why_missing(metric: Metric) -> str:

@@ -38,6 +38,7 @@ def compare(
     markdown: Annotated[str | None, typer.Option("--markdown", metavar="FILE", help="Write it as Markdown.")] = None,
     csv: Annotated[str | None, typer.Option("--csv", metavar="FILE", help="Write it as CSV.")] = None,
     json: Annotated[str | None, typer.Option("--json", metavar="FILE", help="Write it as JSON.")] = None,
+    html: Annotated[str | None, typer.Option("--html", metavar="FILE", help="Write it as one HTML file.")] = None,
     fail_on_worse: Annotated[
         bool, typer.Option("--fail-on-worse", help="End with 1 where growth or peak is worse.")
     ] = False,
@@ -82,6 +83,11 @@ def compare(
     for place, form in ((markdown, forms.markdown), (csv, forms.table)):
         for _, document in form(comparison) if place is not None else ():
             store.write_atomically(Path(str(place)), document)
+    if html is not None:
+        from leakcheck.reporters.html.page import render_comparison
+
+        for _, page in render_comparison(comparison):
+            store.write_atomically(Path(html), page)
     if json is not None:
         store.write_atomically(Path(json), store.encode_comparison(comparison))
     exact = (Metric.GROWTH, Metric.PEAK)

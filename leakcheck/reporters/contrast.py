@@ -52,11 +52,11 @@ def answer_words(row: Row) -> str:
 
 def render_comparison(comparison: Comparison) -> Iterator[RenderableType]:
     """Yield what a terminal shows: what is compared, a table for each scenario, and the notes."""
-    yield Text(f"before  {_arm_words(comparison.before)}", style="dim")
-    yield Text(f"after   {_arm_words(comparison.after)}", style="dim")
+    yield Text(f"before  {arm_words(comparison.before)}", style="dim")
+    yield Text(f"after   {arm_words(comparison.after)}", style="dim")
     for contrast in comparison.contrasts:
         yield Text()
-        yield Text(_title(contrast), style="bold")
+        yield Text(pair_words(contrast), style="bold")
         yield Padding(_table(contrast), (0, 0, 0, 2))
     if comparison.notes:
         yield Text()
@@ -66,11 +66,11 @@ def render_comparison(comparison: Comparison) -> Iterator[RenderableType]:
 
 def markdown(comparison: Comparison) -> Iterator[tuple[str, bytes]]:
     """Yield one Markdown document with a table for each scenario."""
-    lines = [f"**before** {_code(_arm_words(comparison.before))} · **after** {_code(_arm_words(comparison.after))}"]
+    lines = [f"**before** {_code(arm_words(comparison.before))} · **after** {_code(arm_words(comparison.after))}"]
     for contrast in comparison.contrasts:
         lines += [
             "",
-            f"### {_code(_title(contrast))}",
+            f"### {_code(pair_words(contrast))}",
             "",
             "| | before | after | change | |",
             "| --- | ---: | ---: | ---: | --- |",
@@ -121,12 +121,14 @@ def _cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def _title(contrast: Contrast) -> str:
+def pair_words(contrast: Contrast) -> str:
+    """Return what is compared: one scenario, or two variants of it."""
     names = contrast.before if contrast.before == contrast.after else f"{contrast.before} → {contrast.after}"
     return plain(names)
 
 
-def _arm_words(arm: Arm) -> str:
+def arm_words(arm: Arm) -> str:
+    """Return what an arm is (`main · commit 0123abcde · cpython 3.11.7`)."""
     parts = [arm.label, f"commit {arm.commit[:9]}" if arm.commit else "", arm.python or ""]
     return plain(" · ".join(part for part in parts if part))
 

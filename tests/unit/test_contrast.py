@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 
 from leakcheck.analysis.contrast import contrast
 from leakcheck.analysis.latency import summarize_latency
+from leakcheck.analysis.served import wilson
 from leakcheck.contrast import CONTRAST_SCHEMA, Answer, Arm, Comparison, Contrast, Figure, Metric, Row, Unit
 from leakcheck.model import Budget, Gate, Growth, Latency, Meter, Result, Trouble, Verdict
 from leakcheck.reporters.contrast import change_words, figure_words, markdown, render_comparison, table
+from leakcheck.served import Limit
 
 
 def result(
@@ -140,7 +142,42 @@ def test_what_was_not_measured_says_why() -> None:
     assert found[Metric.GROWTH].answer is Answer.UNKNOWN
     assert found[Metric.GROWTH].note == "before: died: the process ended"
     assert rows([result(peak=None)], [result()])[Metric.PEAK].note == "not measured: there was no peak pass"
-    assert "server" in found[Metric.ERROR_RATE].note
+    assert "leakcheck limit" in found[Metric.ERROR_RATE].note
+
+
+def served(errors: int, crashes: int) -> Result:
+    limit = Limit(
+        limiter="RLIMIT_DATA",
+        memory_bytes=2**28,
+        server="gunicorn",
+        requests=200,
+        errors=errors,
+        error_rate=wilson(errors, 200),
+        failures=(),
+        crashes=crashes,
+        crashes_per_1000=5.0 * crashes,
+        latency_seconds=None,
+        peak_rss_bytes=None,
+        other_requests=0,
+        other_errors=0,
+        concurrency=2,
+    )
+    return replace(result(), limit=limit)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "answers"),
+    [
+        ((30, 12), (2, 0), (Answer.BETTER, Answer.BETTER)),
+        ((2, 0), (30, 12), (Answer.WORSE, Answer.WORSE)),
+        ((2, 1), (4, 3), (Answer.SAME, Answer.SAME)),
+    ],
+)
+def test_errors_and_crashes_of_served_runs_change_where_their_intervals_part(
+    before: tuple[int, int], after: tuple[int, int], answers: tuple[Answer, Answer]
+) -> None:
+    found = rows([served(*before)], [served(*after)])
+    assert (found[Metric.ERROR_RATE].answer, found[Metric.CRASHES].answer) == answers
 
 
 def test_rounds_are_pooled_by_their_middle_and_their_outermost_bounds() -> None:
@@ -221,6 +258,20 @@ def test_the_terminal_shows_each_metric_once() -> None:
     shown = console.export_text()
     assert all(shown.count(f"  {metric.value} ") == 1 for metric in Metric)
     assert "commit 012345678" in shown
+
+
+def test_a_page_shows_the_table_and_lets_nothing_in() -> None:
+    from leakcheck.reporters.html.page import render_comparison as render_page
+
+    [(_, page)] = render_page(comparison("<script>alert(1)</script>\u202e"))
+    text = page.decode()
+    assert text.count("<script>") == 1  # our own
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
+    assert "\u202e" not in text
+    assert "default-src &#39;none&#39;" in text
+    assert "+977 KiB ± 200 B" in text
+    assert "http://" not in text
+    assert "https://" not in text
 
 
 def test_a_contrast_knows_its_rounds() -> None:

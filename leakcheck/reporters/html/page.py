@@ -17,7 +17,9 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from leakcheck.contrast import Comparison
 from leakcheck.model import Run
+from leakcheck.reporters import contrast
 from leakcheck.reporters.causes import container_words, path_words, place
 from leakcheck.reporters.html.flames import Flames
 from leakcheck.reporters.html.sections import answer_of, change_words, folded, remarks, sections_of
@@ -26,7 +28,7 @@ from leakcheck.reporters.sentences import budget_words
 from leakcheck.reporters.terminal import environment_words, gate_words, growth_words
 from leakcheck.units import format_duration, format_size
 
-REPORT = "report.html"
+REPORT, COMPARISON = "report.html", "compare.html"
 _HERE = Path(__file__).parent
 _SCRIPTS = ("units.js", "theme.js", "chart.js", "tree.js", "flame.js")
 
@@ -57,6 +59,17 @@ def render_report(run: Run, memray_pages: Mapping[str, str] | None = None) -> It
         )
     )
     yield REPORT, page.encode("utf-8")
+
+
+def render_comparison(comparison: Comparison) -> Iterator[tuple[str, bytes]]:
+    """Yield a before/after table as one file."""
+    style, script = _asset("report.css"), _asset("theme.js")
+    page = (
+        _environment()
+        .get_template("compare.html")
+        .render(comparison=comparison, style=Markup(style), script=Markup(script), policy=policy(style, script))
+    )
+    yield COMPARISON, page.encode("utf-8")
 
 
 def policy(style: str, script: str) -> str:
@@ -108,6 +121,11 @@ def _environment() -> Environment:
         finalize=lambda value: plain(value) if type(value) is str else value,
     )
     environment.filters |= {
+        "answered": contrast.answer_words,
+        "arm": contrast.arm_words,
+        "changed": contrast.change_words,
+        "figure": contrast.figure_words,
+        "pair": contrast.pair_words,
         "budget": budget_words,
         "change": change_words,
         "container": container_words,
