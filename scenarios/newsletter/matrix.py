@@ -22,7 +22,7 @@ from typing import Any
 from rich.table import Table
 
 from leakcheck.cli.console import make_console
-from leakcheck.model import Result, Run
+from leakcheck.model import Result, Run, Verdict
 from leakcheck.store import load
 from leakcheck.units import format_duration, format_growth, format_size
 from scenarios.newsletter.children import private_server
@@ -75,7 +75,7 @@ def measured(database: str, rows: int, options: Mapping[str, Any], *, strategies
                 "--explain=never",
                 "--no-report",
             ),
-            *(f"--calls={calls}", "--time=10", "--timeout=300", "--allow-inconclusive"),
+            *(f"--calls={calls}", "--time=20", "--timeout=300", "--allow-inconclusive"),
             *(f"--output={folder}", f"--json={document}"),
         ]
         ran = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
@@ -133,7 +133,8 @@ def matrix_table(found: Sequence[Cell], rows: int) -> Table:
             "unknown" if cell.result.peak_bytes is None else format_size(cell.result.peak_bytes),
             "unknown" if unseen is None else format_size(max(unseen, 0)),
             f"{cell.result.verdict}"
-            if growth is None
+            # where nothing can be said, a figure would say something
+            if growth is None or cell.result.verdict is Verdict.INCONCLUSIVE
             else f"{cell.result.verdict}, {format_growth(growth.bytes_per_1000_calls).partition(' /')[0]}",
             format_duration(cell.seen.first_row_seconds),
         )
