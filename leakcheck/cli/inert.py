@@ -38,7 +38,10 @@ class Inert(io.TextIOBase):
         return self._stream.buffer
 
     def write(self, text: str) -> int:
-        """Pass on what is whole, and keep the line that has only begun."""
+        """Pass on what is whole, and keep the line that has only begun. Raises TypeError for bytes."""
+        if not isinstance(text, str):
+            # click tries a stream with bytes, and takes one that has no objection for binary
+            raise TypeError(f"a text stream takes str, not {type(text).__name__}")
         whole, end, begun = f"{self._begun}{text}".rpartition("\n")
         self._begun = begun
         if end:

@@ -5,6 +5,7 @@ looks at one. pytest-memray counts arenas of 1 MiB unless Python's allocators ar
 pytest is configured to do that.
 """
 
+import os
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -23,7 +24,11 @@ def send() -> Iterator[Callable[[], object]]:
 
     if settings.configured:
         pytest.skip("another test has set Django up in this process")
+    before = dict(os.environ)
     yield from newsletter("iterator", rows=ROWS)
+    # the tests that come after start processes of their own
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @pytest.mark.leakcheck(growth="64 KiB / 1000 calls", peak="6 MiB", calls=150)

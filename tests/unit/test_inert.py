@@ -3,6 +3,7 @@
 import io
 import sys
 from pathlib import Path
+from typing import IO, cast
 
 import pytest
 from hypothesis import given
@@ -69,14 +70,15 @@ def test_a_page_would_hold_commands_if_they_were_printed_as_they_are() -> None:
 
 
 def test_bytes_pass_as_they_are_and_in_order() -> None:
-    below = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    raw = io.BytesIO()
+    below = io.TextIOWrapper(raw, encoding="utf-8")
     stream = Inert(below)
     stream.write("::error::a")
     stream.buffer.write(b"\n::error::b\n")
     stream.write("c\n")
     stream.release()
     assert isinstance(below.buffer, io.BytesIO)
-    assert below.buffer.getvalue() == b"\\x3a:error::a\n::error::b\nc\n"
+    assert raw.getvalue() == b"\\x3a:error::a\n::error::b\nc\n"
 
 
 class Terminal(io.StringIO):
@@ -108,3 +110,14 @@ def test_a_reader_that_went_away_is_no_error(monkeypatch: pytest.MonkeyPatch) ->
         sys.stdout.write("half a line")
         sys.stdout = stand_in  # as click does
     assert sys.stdout is stand_in
+
+
+def test_a_path_is_echoed_as_its_text() -> None:
+    import typer
+
+    raw = io.BytesIO()
+    below = io.TextIOWrapper(raw, encoding="utf-8")
+    stream = Inert(below)
+    typer.echo(Path("reports") / "report.html", file=cast("IO[str]", stream))
+    stream.release()
+    assert raw.getvalue() == b"reports/report.html\n"
