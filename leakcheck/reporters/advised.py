@@ -15,6 +15,12 @@ def advice_lines(result: Result) -> Iterator[str]:
         yield plain(f"{advice.trap}: {advice.remedy} ({advice.evidence})")
 
 
+def advised(result: Result) -> Iterator[str]:
+    """Yield the same as sentences, for where they stand among others."""
+    for line in advice_lines(result):
+        yield f"Advice: {line}."
+
+
 def left_out_lines(left_out: Sequence[LeftOut]) -> Iterator[str]:
     """Yield a line for each reason, with the requests that were left out for it; the first few by name."""
     by_reason: dict[str, list[str]] = defaultdict(list)

@@ -5,10 +5,12 @@ from collections.abc import Iterable, Sequence
 from leakcheck.baseline import Change
 from leakcheck.model import Gate, Result, Run
 from leakcheck.reporters import changes
+from leakcheck.reporters.advised import advised
 from leakcheck.reporters.causes import Row, causes, notes, unseen_words
 from leakcheck.reporters.plain import plain
 from leakcheck.reporters.resources import resource_sentences
 from leakcheck.reporters.sentences import sentences
+from leakcheck.reporters.served import served_sentences
 from leakcheck.units import format_size
 
 _WORST_FIRST = (Gate.ERROR, Gate.OVER, Gate.INCONCLUSIVE, Gate.WITHIN)
@@ -56,10 +58,10 @@ def main_sentence(result: Result) -> str:
 
 def story(result: Result) -> list[str]:
     """Return all there is to say, in lines: the sentences, why it grows, what is known, the end of a traceback."""
-    said = [*sentences(result), *resource_sentences(result)]
+    said = [*sentences(result), *resource_sentences(result), *served_sentences(result)]
     if not said and result.gate is not Gate.WITHIN:
         said = [main_sentence(result)]
-    lines = [*said, *aligned(list(causes(result))), *notes(result), *details(result)]
+    lines = [*said, *aligned(list(causes(result))), *notes(result), *advised(result), *details(result)]
     return [plain(line) for line in lines]  # once more, for the one that somebody forgot
 
 

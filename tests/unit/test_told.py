@@ -84,3 +84,17 @@ def test_a_change_says_whether_it_is_worse_or_better() -> None:
     assert change_words(WORSE) == "growth 1.00 KiB → 3.00 KiB, worse"
     assert change_words(replace(WORSE, gate=Gate.WITHIN)) == "growth 1.00 KiB → 3.00 KiB"
     assert change_words(replace(WORSE, gate=Gate.WITHIN, better=True)) == "growth 1.00 KiB → 3.00 KiB, better"
+
+
+def test_advice_is_told_wherever_a_result_is() -> None:
+    from leakcheck.reporters.html.page import render_report
+    from leakcheck.reporters.text import whole_text
+    from leakcheck.traps import Advice
+    from tests.unit.runs import LEAK, run_of
+
+    advised = replace(LEAK, advice=(Advice(trap="mail outbox", remedy="empty it", evidence="mail.outbox"),))
+    told = "Advice: mail outbox: empty it (mail.outbox)."
+    assert told in story(advised)
+    assert "mail outbox: empty it (mail.outbox)" in whole_text(advised)
+    [(_, page)] = render_report(run_of(advised))
+    assert told in page.decode()

@@ -7,12 +7,14 @@ from itertools import groupby
 from leakcheck.baseline import Change
 from leakcheck.explanation import Frame, FrameKind
 from leakcheck.model import Gate, Result, Run
+from leakcheck.reporters.advised import advised
 from leakcheck.reporters.causes import notes, unseen_words
 from leakcheck.reporters.html.chart import Chart, chart_of, chart_of_variants
 from leakcheck.reporters.html.flames import Flame, Flames, flames_of
 from leakcheck.reporters.html.strips import Bars, Strips, bars_of, strips_of
 from leakcheck.reporters.resources import resource_sentences
 from leakcheck.reporters.sentences import missing_meters, peak_left_out, sentences
+from leakcheck.reporters.served import served_sentences
 from leakcheck.units import format_size
 
 _FEWEST_FOLDED = 2
@@ -97,7 +99,13 @@ def _card(result: Result, anchor: str, flames: tuple[Flame, ...], memray_page: s
     return Card(
         result=result,
         anchor=anchor,
-        sentences=(*sentences(result), *resource_sentences(result), *notes(result)),
+        sentences=(
+            *sentences(result),
+            *resource_sentences(result),
+            *served_sentences(result),
+            *notes(result),
+            *advised(result),
+        ),
         chart=chart_of(result),
         flames=flames,
         is_open=result.gate is not Gate.WITHIN,
