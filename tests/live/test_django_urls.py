@@ -162,7 +162,7 @@ def test_a_chosen_user_is_logged_in(shop: Leakcheck) -> None:
 
         def who(request, name):
             user = request.user
-            right = {"ada": user.first_name == "Ada", "new": user.pk != 7, "root": user.is_superuser}[name]
+            right = {"ada": user.first_name == "Ada", "new": user.pk != 7, "chief": user.is_superuser}[name]
             return HttpResponse(status=200 if user.is_authenticated and right else 418)
 
         urlpatterns = [path("<str:name>/", who)]
@@ -170,7 +170,7 @@ def test_a_chosen_user_is_logged_in(shop: Leakcheck) -> None:
     )
     loaded = replay(shop, "django", "GET:/ada/", "--user=ada", "--fixture=customers", "--calls=3")
     made = replay(shop, "django", "GET:/new/", "--user=grace", "--calls=3")
-    superuser = replay(shop, "django", "GET:/root/", "--superuser", "--no-migrate", "--calls=3")
+    superuser = replay(shop, "django", "GET:/chief/", "--superuser", "--no-migrate", "--calls=3")
     nobody = replay(shop, "django", "GET:/ada/", "--fixture=customers", "--calls=3")
     missing = replay(shop, "django", "GET:/ada/", "--fixture=nowhere", "--calls=3")
 

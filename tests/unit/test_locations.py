@@ -11,7 +11,7 @@ from tests.unit.causes import SITE
 from tests.unit.reported import EXPLAINED, PEAKS
 from tests.unit.runs import BROKEN, CLEAN, LEAK, MIB, UNSURE
 
-WORKSPACE = Workspace(root="/work", here="/work/service")
+WORKSPACE = Workspace(root="/srv", here="/srv/service")
 VIEW = Location(file="service/scenarios/newsletter/views.py", line=41)
 SCENARIO = Location(file="service/scenarios/newsletter/scenario.py")
 
@@ -20,12 +20,12 @@ SCENARIO = Location(file="service/scenarios/newsletter/scenario.py")
     ("file", "relative"),
     [
         ("shop/views.py", "service/shop/views.py"),
-        ("/work/service/shop/views.py", "service/shop/views.py"),
+        ("/srv/service/shop/views.py", "service/shop/views.py"),
         ("../library/x.py", "library/x.py"),
         ("./x.py", "service/x.py"),
         ("../../x.py", None),
-        ("/workshop/x.py", None),
-        ("/work", None),
+        ("/srvs/x.py", None),
+        ("/srv", None),
         ("/usr/lib/x.py", None),
     ],
 )
@@ -77,9 +77,9 @@ def test_a_site_outside_of_the_workspace_gives_way_to_the_next() -> None:
 
 
 DETAILS = """\
-  File "/work/service/shop/cart.py", line 12, in pay
+  File "/srv/service/shop/cart.py", line 12, in pay
     charge()
-  File "/work/service/.venv/lib/python3.11/site-packages/stripe/api.py", line 99, in charge
+  File "/srv/service/.venv/lib/python3.11/site-packages/stripe/api.py", line 99, in charge
     raise Declined
   File "/usr/lib/python3.11/json/decoder.py", line 5, in decode"""
 
