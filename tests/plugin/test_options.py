@@ -1,6 +1,7 @@
 """Options of the command line and of the ini file: each does what it says."""
 
 import json
+import sys
 
 import pytest
 
@@ -154,7 +155,7 @@ def test_the_document_is_one_that_the_command_shows(project: Project, pytester: 
     assert document["schema"] == "leakcheck.run/1"
     assert document["command"][0] == "pytest"
     assert document["environment"]["implementation"] == "cpython"
-    shown = pytester.run("leakcheck", "show", "run-document.json")
+    shown = pytester.run(sys.executable, "-m", "leakcheck", "show", "run-document.json")
     assert shown.ret == 0
     shown.stdout.fnmatch_lines(["*test_shop.py::test_quiet*clean*"])
 
