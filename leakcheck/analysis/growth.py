@@ -2,6 +2,7 @@
 
 import math
 
+from leakcheck.analysis.capacity import capacity_rate
 from leakcheck.analysis.progress import Progress
 from leakcheck.analysis.shape import Shape
 from leakcheck.analysis.trend import RESOLUTION_BYTES, Series, Slope, slope, standstill
@@ -18,6 +19,8 @@ _WARM_UP_CALLS = 100
 
 def rate_of(shape: Shape) -> Slope:
     """Return the bytes per call, with bounds, that the meter which decided shows."""
+    if shape.expansions:
+        return capacity_rate(list(shape.expansions))
     estimate = standstill if shape.flat else slope
     if shape.meter is Meter.BLOCKS:
         return _from_blocks(estimate(shape.tail, resolution=1.0))

@@ -6,6 +6,7 @@ memory was mapped past the allocators.
 
 from dataclasses import dataclass
 
+from leakcheck.analysis.capacity import Expansion, expansions_of, keeping_up, next_expansion_by
 from leakcheck.analysis.progress import Progress
 from leakcheck.analysis.trend import CHUNKS, SMALLEST_RATE, Series, is_flat, is_rising
 from leakcheck.model import Meter, Readings
@@ -23,6 +24,9 @@ RISING_SECONDS = 1.8
 """How far a straight line is followed: for this long, between these two numbers of calls."""
 
 _FLAT_SECONDS = 20.0
+_ONE_EXPANSION_SECONDS = 10.0
+"""How long a scenario that has expanded once is followed for the next time, which may never come."""
+
 _QUIET_SECONDS = 0.8
 _SMALLEST_RSS_RATE = 64.0
 _SMALLEST_RSS_RISE_BYTES = 256 * 1024
@@ -43,6 +47,8 @@ class Shape:
     meter: Meter
     tail: Series
     """The readings that the rate is to be estimated on."""
+    expansions: tuple[Expansion, ...] = ()
+    """Of a capacity that keeps up with the calls, where that is what rises."""
 
 
 def deciding_meter(readings: Readings) -> tuple[Meter, tuple[int, ...]]:
@@ -79,7 +85,10 @@ def shape_of(progress: Progress, *, final: bool = False) -> Shape:
     # without a native meter only the pages show what C leaks, and those are coarse
     needed = _quiet_calls if readings.native_bytes else rising_calls
     long_enough = final or calls >= needed(progress.seconds_per_call)
-    if long_enough and calls > flat_calls and is_flat(tail, smallest_rate=smallest * strictness):
+    expansions = expansions_of(exact) if meter is Meter.HEAP else []
+    chain = keeping_up(expansions) if calls < next_expansion_by(expansions) else []
+    is_waiting = bool(chain) or (not final and _is_due(expansions, progress))
+    if long_enough and not is_waiting and calls > flat_calls and is_flat(tail, smallest_rate=smallest * strictness):
         if not resident_rises or _rise(resident) < _PAGES_LEFT_BEHIND * _spread(late):
             return Shape(flat=True, meter=meter, tail=tail)
         return Shape(rising=old_enough, meter=Meter.RSS, tail=resident)
@@ -88,7 +97,15 @@ def shape_of(progress: Progress, *, final: bool = False) -> Shape:
         if resident_rises and _dwarfs(resident, live):
             return Shape(rising=True, meter=Meter.RSS, tail=resident)
         return Shape(rising=True, meter=meter, tail=late)
+    if old_enough and chain:
+        return Shape(rising=True, meter=meter, tail=exact.after(chain[0].call), expansions=tuple(chain))
     return Shape(meter=meter, tail=late)
+
+
+def _is_due(expansions: list[Expansion], progress: Progress) -> bool:
+    """Tell whether a capacity may grow again at a call that is worth waiting for."""
+    worth_it = len(expansions) > 1 or progress.seconds < _ONE_EXPANSION_SECONDS
+    return worth_it and progress.calls < next_expansion_by(expansions)
 
 
 def _rise(series: Series) -> float:

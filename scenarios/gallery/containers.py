@@ -86,6 +86,41 @@ class Journal:
     text = ""
 
 
+class Store:
+    """Rows in one buffer that is doubled when it is full, as a vector in C++ and many a native arena are."""
+
+    def __init__(self, largest_bytes: int | None = None) -> None:
+        self.buffer = bytearray(1024)
+        self.used = 0
+        self.largest_bytes = largest_bytes
+
+    def add(self, row: bytes) -> None:
+        """Put a row behind the others, or over the oldest ones where the store may not become larger."""
+        if self.used + len(row) > len(self.buffer):
+            if self.largest_bytes is not None and len(self.buffer) >= self.largest_bytes:
+                self.used = 0
+            else:
+                self.buffer = self.buffer + bytes(len(self.buffer))
+        self.buffer[self.used : self.used + len(row)] = row
+        self.used += len(row)
+
+
+EVER_LARGER = Store()
+OVERWRITTEN = Store(largest_bytes=256 * 1024)
+
+
+@scenario
+def store_that_doubles() -> None:
+    """Add a row to a store that stands still for as long as it took to get there, and then doubles."""
+    EVER_LARGER.add(bytes(100))
+
+
+@scenario
+def store_that_overwrites() -> None:
+    """Add a row to a store that doubles until it holds 256 KiB, and then begins anew."""
+    OVERWRITTEN.add(bytes(100))
+
+
 @scenario
 def growing_string() -> None:
     """Add a line of 32 characters to a journal."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -49,6 +50,19 @@ def random_cache(keys: int, bytes_per_entry: float, *, with_table: bool = False)
 def noise(most_bytes: float, *, seed: int = 1) -> Column:
     """Hold a little more or less at each reading."""
     return recorded(np.random.default_rng(seed).uniform(0, most_bytes, MOST_CALLS + 1))
+
+
+def doubled(bytes_per_call: float, *, factor: float = 2, largest: float = np.inf) -> Column:
+    """Fill a store that is enlarged by a factor whenever it is full, until it is as large as it may be."""
+
+    def column(calls: NDArray[np.int64]) -> NDArray[Any]:
+        used = np.minimum(bytes_per_call * calls, largest)
+        stored: NDArray[Any] = 1024.0 * np.power(
+            factor, np.ceil(np.log(np.maximum(used / 1024, 1)) / np.log(factor) - 1e-9)
+        )
+        return stored
+
+    return column
 
 
 def rate_of(result: Result) -> float:
@@ -154,6 +168,23 @@ def test_a_sparse_leak_is_found_at_the_rate_that_chance_gave_it() -> None:
     assert result.growth.low <= 1000 * seen <= result.growth.high
 
 
+@pytest.mark.parametrize("factor", [1.25, 1.5, 2, 4])
+@pytest.mark.parametrize("seconds_per_call", [1e-5, 0.001, 0.01])
+def test_a_store_that_is_enlarged_by_a_factor_leaks_though_it_stands_still_for_most_of_the_calls(
+    factor: float, seconds_per_call: float
+) -> None:
+    result = simulate(Script(heap=doubled(100, factor=factor), seconds_per_call=seconds_per_call))
+    assert (result.verdict, result.gate) == (Verdict.LEAK, Gate.OVER)
+    assert result.growth is not None
+    # what is used lies between the store and a factor less of it
+    assert 100_000 / factor <= result.growth.bytes_per_1000_calls <= 100_000 * factor
+
+
+def test_two_stores_that_are_enlarged_in_turns_leak() -> None:
+    both = total(doubled(70, factor=4), doubled(35))
+    assert simulate(Script(heap=both, seconds_per_call=1e-5)).verdict is Verdict.LEAK
+
+
 def test_a_leak_may_be_within_its_budget_and_is_still_a_leak() -> None:
     result = simulate(Script(heap=leak(16)), growth="16 B / call")
     assert (result.verdict, result.gate) == (Verdict.LEAK, Gate.INCONCLUSIVE)
@@ -182,6 +213,8 @@ NO_LEAKS: dict[str, Script] = {
     "a doubling dict with random keys": Script(heap=random_cache(2000, 100, with_table=True)),
     "a large cache, by cheap calls": Script(heap=random_cache(6000, 320), seconds_per_call=1e-5),
     "a ring of 9000, by cheap calls": Script(heap=full_at(9000, 620), seconds_per_call=1e-4),
+    "a store that is doubled until it is large enough": Script(heap=doubled(100, largest=100_000)),
+    "a store that is doubled and emptied": Script(heap=lambda calls: doubled(100)(calls % 900)),
     "noisy pages": Script(rss=noise(400 * 1024)),
     "pages that fill once": Script(rss=full_at(300, 40_000)),
     "memory given back": Script(heap=lambda calls: 1e6 - 50.0 * np.minimum(calls, 1500)),
