@@ -9,6 +9,7 @@ import typer
 from leakcheck.cli import baseline as baseline_verbs
 from leakcheck.cli import check as check_verb
 from leakcheck.cli import compare as compare_verb
+from leakcheck.cli import demo as demo_verb
 from leakcheck.cli import django as django_verb
 from leakcheck.cli import export as export_verb
 from leakcheck.cli import history as history_verb
@@ -54,6 +55,7 @@ app.command("plot")(plot_verb.plot)
 app.command("export")(export_verb.export)
 app.command("history")(history_verb.history)
 app.command("schema")(schema_verb.schema)
+app.command("demo")(demo_verb.demo)
 
 
 def _version(value: bool) -> None:

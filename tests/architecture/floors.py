@@ -73,7 +73,7 @@ EDGES = frozenset(
 ROAD = frozenset(
     {
         *("session", "find", "task", "measure", "explain", "limit"),
-        *("against", "update", "compare", "crew", "sharding", "durations", "merge", "judge"),
+        *("against", "update", "compare", "crew", "sharding", "durations", "merge", "judge", "demo"),
     }
 )
 DOORS = frozenset({"__main__", "cli", "pytest_plugin", "django"})
