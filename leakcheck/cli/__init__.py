@@ -11,6 +11,7 @@ from leakcheck.cli import check as check_verb
 from leakcheck.cli import compare as compare_verb
 from leakcheck.cli import demo as demo_verb
 from leakcheck.cli import django as django_verb
+from leakcheck.cli import doctor as doctor_verb
 from leakcheck.cli import export as export_verb
 from leakcheck.cli import history as history_verb
 from leakcheck.cli import http as http_verb
@@ -56,6 +57,7 @@ app.command("export")(export_verb.export)
 app.command("history")(history_verb.history)
 app.command("schema")(schema_verb.schema)
 app.command("demo")(demo_verb.demo)
+app.command("doctor")(doctor_verb.doctor)
 
 
 def _version(value: bool) -> None:
