@@ -69,7 +69,7 @@ def _python_bytes() -> Read | None:
 
 
 def _native_bytes() -> Read | None:
-    """Return a reader of malloc's live bytes, or None where the C library has no such meter, or another has its place."""
+    """Return a reader of malloc's live bytes, or None where there is none, or another malloc has its place."""
     try:
         mallinfo2 = ctypes.CDLL(None).mallinfo2
     except (AttributeError, OSError):
