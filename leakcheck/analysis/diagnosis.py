@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from leakcheck.analysis.resources import COLUMNS
 from leakcheck.examination import Finding, Interpreter, Seen, State
 
 MEASURED_PYTHON, METERS, TRACERS = "the measured Python", "read between windows", "traced when it is explained"
@@ -9,14 +10,6 @@ _TESTED = ("3.11", "3.12", "3.13")
 _IMPLEMENTATIONS = {"cpython": "CPython", "pypy": "PyPy", "graalpy": "GraalPy"}
 _EXACT_SHARE = 0.99
 """A meter is exact where it sees all that is kept; a few bytes may be given back meanwhile."""
-
-_COUNTED = {
-    "open_files": "open files",
-    "threads": "threads",
-    "children": "child processes",
-    "tasks": "asyncio tasks",
-    "uncollectable": "uncollectable objects",
-}
 
 
 def sees_all(seen: Seen | None) -> bool:
@@ -129,8 +122,8 @@ def _pages(found: Interpreter) -> Finding:
 
 
 def _counts(found: Interpreter) -> Finding:
-    there = [words for name, words in _COUNTED.items() if name in found.readings]
-    missing = [words for name, words in _COUNTED.items() if name not in found.readings]
+    there = [kind.value for kind, column in COLUMNS.items() if column in found.readings]
+    missing = [kind.value for kind, column in COLUMNS.items() if column not in found.readings]
     says = _listed(there) + (f"; not {_listed(missing)}" if missing else "")
     remedy = "these are read from /proc: mount it, or measure on Linux" if missing else ""
     state = State.LESS if missing else State.GOOD
