@@ -73,7 +73,7 @@ def test_what_the_text_adds_works_in_a_copy(tmp_path: Path) -> None:
     assert len(set(apply(tmp_path))) == 6
     (tmp_path / "shelves.py").write_text(SHELVES)
     # WHEN the new case, a container with the new limit and one that the new advice is for are measured
-    command = ["run", "scenarios/gallery/containers.py::set_of_visitors", "shelves.py", "--no-peak", "--no-report"]
+    command = ["run", "scenarios/gallery/containers.py::log_of_visits", "shelves.py", "--no-peak", "--no-report"]
     done = subprocess.run(
         [sys.executable, "-m", "leakcheck", *command, "--words", "-", "--json", "run.json"],
         cwd=tmp_path,
@@ -85,15 +85,15 @@ def test_what_the_text_adds_works_in_a_copy(tmp_path: Path) -> None:
     )
     # THEN the new reporter tells it, on standard output
     assert done.returncode == 1, done.stderr
-    assert done.stdout.splitlines() == ["set_of_visitors leak over", "shelved bounded within", "listed leak over"]
+    assert done.stdout.splitlines() == ["log_of_visits leak over", "shelved bounded within", "listed leak over"]
     # AND the limit, and the advice
     assert "SHELF" in done.stderr
     assert "1,000,000" in done.stderr
     assert "advice  a list is only ever added to: give it a length" in done.stderr
     # AND the case is what its truth says
-    truth = json.loads((tmp_path / "scenarios" / "gallery" / "truth.json").read_text())["set_of_visitors"]
+    truth = json.loads((tmp_path / "scenarios" / "gallery" / "truth.json").read_text())["log_of_visits"]
     results = json.loads((tmp_path / "run.json").read_text())["results"]
-    (visitors,) = [one for one in results if one["scenario"] == "set_of_visitors"]
-    rate = visitors["growth"]["bytes_per_1000_calls"] / 1000
+    (visits,) = [one for one in results if one["scenario"] == "log_of_visits"]
+    rate = visits["growth"]["bytes_per_1000_calls"] / 1000
     assert truth["bytes_per_call"]["low"] <= rate <= truth["bytes_per_call"]["high"]
-    assert truth["holder"] in visitors["containers"][0]["name"]
+    assert truth["holder"] in visits["containers"][0]["name"]
