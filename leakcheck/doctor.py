@@ -16,7 +16,6 @@ from importlib import metadata
 from pathlib import Path
 
 import msgspec
-import psutil
 
 from leakcheck import __version__, machine, repository, store
 from leakcheck.analysis.diagnosis import MEASURED_PYTHON, of_interpreter, summary
@@ -85,7 +84,7 @@ def _computer() -> Computer:
         cores=machine.cores(),
         all_cores=os.cpu_count() or 1,
         free_bytes=machine.free_bytes(),
-        all_bytes=float(psutil.virtual_memory().total),
+        all_bytes=machine.all_bytes(),
         group=machine.control_group(),
     )
 

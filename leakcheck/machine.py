@@ -30,6 +30,11 @@ def free_bytes(*, groups: Path = _GROUPS, membership: Path = _MEMBERSHIP) -> flo
     return max(0.0, min([float(psutil.virtual_memory().available), *rooms]))
 
 
+def all_bytes() -> float:
+    """Return the memory that the machine has, whatever we may take of it."""
+    return float(psutil.virtual_memory().total)
+
+
 def control_group(*, groups: Path = _GROUPS, membership: Path = _MEMBERSHIP) -> ControlGroup:
     """Return which control groups there are, and the narrowest of their limits."""
     if not (groups / "cgroup.controllers").exists():
