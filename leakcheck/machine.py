@@ -8,6 +8,8 @@ from typing import TypeVar
 
 import psutil
 
+from leakcheck.examination import ControlGroup
+
 Answer = TypeVar("Answer")
 _GROUPS = Path("/sys/fs/cgroup")
 _RECLAIMED = ("active_file", "inactive_file", "slab_reclaimable")
@@ -26,6 +28,23 @@ def free_bytes(*, groups: Path = _GROUPS, membership: Path = _MEMBERSHIP) -> flo
     """Return the memory that can be had: what is available, less where the control group has a limit."""
     rooms = [room for folder in _folders(groups, membership) if (room := _room(folder)) is not None]
     return max(0.0, min([float(psutil.virtual_memory().available), *rooms]))
+
+
+def all_bytes() -> float:
+    """Return the memory that the machine has, whatever we may take of it."""
+    return float(psutil.virtual_memory().total)
+
+
+def control_group(*, groups: Path = _GROUPS, membership: Path = _MEMBERSHIP) -> ControlGroup:
+    """Return which control groups there are, and the narrowest of their limits."""
+    if not (groups / "cgroup.controllers").exists():
+        # the lines of version 1 name their controllers: `4:memory:/job`
+        lines = _read(membership, str.splitlines) or []
+        return ControlGroup(version=1 if any(line.split(":")[1] for line in lines if line.count(":") > 1) else 0)
+    folders = list(_folders(groups, membership))
+    quotas = [quota for folder in folders if (quota := _quota(folder)) is not None]
+    limits = [limit for folder in folders if (limit := _read(folder / "memory.max", float)) is not None]
+    return ControlGroup(version=2, cores=min(quotas, default=None), memory_bytes=min(limits, default=None))
 
 
 def _folders(groups: Path, membership: Path) -> Iterator[Path]:

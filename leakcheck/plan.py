@@ -16,6 +16,8 @@ class Pass(StrEnum):
     """A way of running a scenario, each in a fresh interpreter."""
 
     DESCRIBE = "describe"
+    EXAMINE = "examine"
+    """What can be measured in this interpreter; nothing of the user's is loaded."""
     GROWTH = "growth"
     PEAK = "peak"
     HOLD = "hold"

@@ -9,7 +9,9 @@ import typer
 from leakcheck.cli import baseline as baseline_verbs
 from leakcheck.cli import check as check_verb
 from leakcheck.cli import compare as compare_verb
+from leakcheck.cli import demo as demo_verb
 from leakcheck.cli import django as django_verb
+from leakcheck.cli import doctor as doctor_verb
 from leakcheck.cli import export as export_verb
 from leakcheck.cli import history as history_verb
 from leakcheck.cli import http as http_verb
@@ -54,6 +56,8 @@ app.command("plot")(plot_verb.plot)
 app.command("export")(export_verb.export)
 app.command("history")(history_verb.history)
 app.command("schema")(schema_verb.schema)
+app.command("demo")(demo_verb.demo)
+app.command("doctor")(doctor_verb.doctor)
 
 
 def _version(value: bool) -> None:

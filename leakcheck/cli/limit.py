@@ -38,10 +38,14 @@ def limit(
 
       leakcheck limit scenarios/newsletter -k retained --memory 180MiB --requests 1500 -o limit.rows=200
     """
+    from importlib.util import find_spec
+
     from leakcheck.errors import UsageError
     from leakcheck.explanation import Explain
     from leakcheck.served import Serving
 
+    if find_spec("httpx") is None:
+        raise UsageError('limit: what asks the server needs httpx; pip install "pytest-leakcheck[limit]"')
     request = measuring.request()
     settings = request.settings
     memory_bytes = settings.memory_bytes

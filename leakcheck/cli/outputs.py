@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 _STANDARD_OUTPUT = "-"
 _MOST_BYTES_OF_A_SUMMARY = 1024 * 1024 - 1024
 """The runner drops a step's whole summary at 1 MiB, and already a few bytes before."""
-_DOCUMENTS = ("json", "junit", "gitlab", "markdown")
 
 
 class GitHub(StrEnum):
@@ -95,26 +95,42 @@ class Outputs:
             _print_bytes("".join(lines).encode(), to_stderr=to_stderr)
 
 
-def _document(name: str, run: "Run", allow_inconclusive: bool) -> bytes:
-    """Return one document; each reporter is imported only where it is wanted."""
-    if name == "json":
-        from leakcheck import store
+def _run_document(run: "Run", allow_inconclusive: bool) -> bytes:
+    from leakcheck import store
 
-        return store.encode(run)
-    if name == "junit":
-        import socket
+    return store.encode(run)
 
-        from leakcheck.reporters.junit import junit
 
-        documents = junit(run, hostname=socket.gethostname(), allow_inconclusive=allow_inconclusive)
-    elif name == "gitlab":
-        from leakcheck.reporters.gitlab import gitlab
+def _junit(run: "Run", allow_inconclusive: bool) -> bytes:
+    import socket
 
-        documents = gitlab(run, _workspace())
-    else:
-        from leakcheck.reporters.markdown import markdown
+    from leakcheck.reporters.junit import junit
 
-        documents = markdown(run)
+    return _joined(junit(run, hostname=socket.gethostname(), allow_inconclusive=allow_inconclusive))
+
+
+def _gitlab(run: "Run", allow_inconclusive: bool) -> bytes:
+    from leakcheck.reporters.gitlab import gitlab
+
+    return _joined(gitlab(run, _workspace()))
+
+
+def _markdown(run: "Run", allow_inconclusive: bool) -> bytes:
+    from leakcheck.reporters.markdown import markdown
+
+    return _joined(markdown(run))
+
+
+_DOCUMENTS: Mapping[str, Callable[["Run", bool], bytes]] = {
+    "json": _run_document,
+    "junit": _junit,
+    "gitlab": _gitlab,
+    "markdown": _markdown,
+}
+"""What makes each document, by the name of its option; reporters are imported where they are wanted."""
+
+
+def _joined(documents: Iterable[tuple[str, bytes]]) -> bytes:
     return b"".join(data for _, data in documents)
 
 
@@ -123,7 +139,7 @@ def _write(name: str, place: str, run: "Run", allow_inconclusive: bool) -> None:
     from leakcheck import store
     from leakcheck.reporters.plain import inert
 
-    data = _document(name, run, allow_inconclusive)
+    data = _DOCUMENTS[name](run, allow_inconclusive)
     if place != _STANDARD_OUTPUT:
         store.write_atomically(Path(place), data)
         return

@@ -20,6 +20,8 @@ CAPACITY = 2048
 
 _STATS_BYTES = 1 << 16
 _STATS_LINE = b"# bytes in allocated blocks"
+_LEAST_BYTES = 1 << 16
+"""Any interpreter has more than this of malloc before it runs a line of ours."""
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 
 Read = Callable[[], int]
@@ -67,7 +69,7 @@ def _python_bytes() -> Read | None:
 
 
 def _native_bytes() -> Read | None:
-    """Return a reader of malloc's live bytes, or None where the C library has no such meter."""
+    """Return a reader of malloc's live bytes, or None where there is none, or another malloc has its place."""
     try:
         mallinfo2 = ctypes.CDLL(None).mallinfo2
     except (AttributeError, OSError):
@@ -80,7 +82,8 @@ def _native_bytes() -> Read | None:
         live: int = info.uordblks + info.hblkhd
         return live
 
-    return read
+    # under a malloc that was preloaded glibc's counters stand still, and what stands still would be clean
+    return read if read() >= _LEAST_BYTES else None
 
 
 def _rss_bytes() -> Read | None:
@@ -115,6 +118,9 @@ class Meters:
             "tasks": counts.tasks(),
             "uncollectable": counts.uncollectable(),
         }
+        python = found["python_bytes"]
+        if python is not None and "native" in allowed and found["native_bytes"] is None and python() == 0:
+            found["python_bytes"] = None  # pymalloc is off, and nobody sees who has it all
         # full size now: watching must not allocate
         self._calls = array("q", bytes(8 * CAPACITY))
         self._meters = [(name, read, array("q", bytes(8 * CAPACITY))) for name, read in found.items() if read]

@@ -17,6 +17,7 @@ from leakcheck.worker.trouble import describe_trouble
 # by name: whatever is loaded is measured, so each pass loads its own and no other
 _WORK = {
     Pass.DESCRIBE: ("leakcheck.worker.describe", "serve_describe"),
+    Pass.EXAMINE: ("leakcheck.worker.examine", "serve_examine"),
     Pass.GROWTH: ("leakcheck.worker.replay", "serve_growth"),
     Pass.PEAK: ("leakcheck.worker.peak", "serve_peak"),
     Pass.HOLD: ("leakcheck.worker.hold.serve", "serve_hold"),

@@ -32,6 +32,7 @@ WORDS = frozenset(
         "baseline",
         "contrast",
         "errors",
+        "examination",
         "explanation",
         "limited",
         "model",
@@ -73,7 +74,7 @@ EDGES = frozenset(
 ROAD = frozenset(
     {
         *("session", "find", "task", "measure", "explain", "limit"),
-        *("against", "update", "compare", "crew", "sharding", "durations", "merge", "judge"),
+        *("against", "update", "compare", "crew", "sharding", "durations", "merge", "judge", "demo", "doctor"),
     }
 )
 DOORS = frozenset({"__main__", "cli", "pytest_plugin", "django"})

@@ -1,0 +1,69 @@
+"""The tables that belong together agree, and what CONTRIBUTING.md names is there."""
+
+import ast
+import json
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import yaml
+
+from leakcheck.analysis.resources import COLUMNS
+from leakcheck.cli.outputs import _DOCUMENTS, Outputs
+from leakcheck.explanation import ResourceKind
+from leakcheck.model import Readings
+from leakcheck.worker.meters import Meters
+from leakcheck.worker.resources import _LABELS
+
+PROJECT = Path(__file__).resolve().parents[2]
+TEXT = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+GALLERY = PROJECT / "scenarios" / "gallery"
+FORMS = PROJECT / ".github" / "ISSUE_TEMPLATE"
+
+
+def test_every_meter_has_a_column_a_word_and_a_judge() -> None:
+    columns = {one.name for one in fields(Readings)}
+    assert set(Meters(("python", "native", "rss")).names) <= columns
+    assert set(COLUMNS) == set(ResourceKind)
+    assert set(COLUMNS.values()) <= columns
+    assert set(_LABELS) <= {kind.value for kind in ResourceKind}
+
+
+def test_every_document_has_a_flag() -> None:
+    assert set(_DOCUMENTS) <= {one.name for one in fields(Outputs)}
+
+
+def test_every_case_of_the_gallery_has_its_truth_and_every_truth_its_case() -> None:
+    truths = json.loads((GALLERY / "truth.json").read_text(encoding="utf-8"))
+    cases: dict[str, str] = {}
+    for path in GALLERY.glob("*.py"):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                marked = ["scenario" in ast.unparse(one) for one in node.decorator_list]
+                cases |= {node.name: path.name} if any(marked) else {}
+    assert cases == {name: truth["file"] for name, truth in truths.items()}
+
+
+def test_what_the_text_names_is_there() -> None:
+    named = re.findall(r"`((?:leakcheck|tests|scenarios|docs)/[\w/.]+?)/?`", TEXT)
+    assert len(named) > 15
+    assert [name for name in named if not (PROJECT / name).exists()] == []
+    targets = re.findall(r"make ([a-z-]+)", TEXT)
+    makefile = (PROJECT / "Makefile").read_text(encoding="utf-8")
+    assert {"check", "test", "test-all", "format", "help"} <= set(targets)
+    assert [name for name in targets if f"\n{name}:" not in makefile] == []
+
+
+def test_the_forms_are_such_as_github_takes_and_a_bug_comes_with_the_doctor() -> None:
+    for path in FORMS.glob("*.yml"):
+        form = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if path.name == "config.yml":
+            continue
+        assert {"name", "description", "body"} <= set(form)
+        ids = [part["id"] for part in form["body"] if part["type"] != "markdown"]
+        assert len(ids) == len(set(ids))
+        for part in form["body"]:
+            assert part["type"] in ("markdown", "textarea", "input")
+            assert ("value" if part["type"] == "markdown" else "label") in part["attributes"]
+    bug = (FORMS / "bug.yml").read_text(encoding="utf-8")
+    assert "leakcheck doctor --markdown" in bug
