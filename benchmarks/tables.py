@@ -1,0 +1,2 @@
+from rich.console import Console
+def print_record(d, console: Console): pass
