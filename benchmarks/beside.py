@@ -12,7 +12,7 @@ been measured is saved after each arm. Exit code 0 whatever the tools say; 2 whe
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,6 +20,7 @@ from pathlib import Path
 
 from arms import Arm, corpus_arms, gallery_arms, picked
 from environments import InstallError, lent_folder, make_environments
+from functions import APART, TRUTH
 from outcomes import Row, Standing, judged
 from peers.asking import ask, replay_bare
 from peers.registry import LEAKCHECK, LENT, TOOLS
@@ -126,7 +127,7 @@ def ask_all(bench: Bench, arm: Arm) -> list[Row]:
     ]
 
 
-def ask_once(bench: Bench, arm: Arm, body: Body, tool: str, *, repetition: int, factor: int = 1) -> Row:
+def ask_once(bench: Bench, arm: Arm, body: Body, tool: str, *, repetition: int = 0, factor: int = 1) -> Row:
     """Ask a tool once, then replay as many calls in a plain loop."""
     answer = ask(tool, body, bench.lent, factor=factor, timeout_seconds=bench.timeout_seconds)
     calls = None if answer.timed_out else answer.said.calls
@@ -170,19 +171,18 @@ def body_of(arm: Arm, python: Path) -> Body:
     )
 
 
-def function_arms() -> list[Arm]:
-    """Return the small functions, in the order that a tool is asked about them."""
-    from functions import TRUTH
-
+def function_arms(truths: Mapping[str, str]) -> list[Arm]:
+    """Return small functions, in the order that a tool is asked about them."""
     return [
         Arm(case=name, name="function", truth=truth, folder=FUNCTIONS.parent, file=FUNCTIONS.name)
-        for name, truth in TRUTH.items()
+        for name, truth in truths.items()
     ]
 
 
 def ask_until_right(bench: Bench) -> Iterator[list[Row]]:
     """Ask each tool about the small functions with ever more calls, until it makes no mistake."""
     for tool in bench.tools:
+        yield [ask_once(bench, arm, body_of(arm, bench.pythons[()]), tool) for arm in function_arms(APART)]
         for factor in (1,) if tool == LEAKCHECK else FACTORS:
             rows = list(ask_until_wrong(bench, tool, factor))
             yield rows
@@ -193,7 +193,7 @@ def ask_until_right(bench: Bench) -> Iterator[list[Row]]:
 def ask_until_wrong(bench: Bench, tool: str, factor: int) -> Iterator[Row]:
     """Ask about one function after the other; with more than the usual calls the first mistake ends it."""
     for repetition in range(bench.repetitions):
-        for arm in function_arms():
+        for arm in function_arms(TRUTH):
             body = body_of(arm, bench.pythons[()])
             row = ask_once(bench, arm, body, tool, repetition=repetition, factor=factor)
             yield row

@@ -1,7 +1,10 @@
 """Small functions whose truth is plain, for what it costs to be right about all of them.
 
-Two keep nothing, at 10 µs and at 1 ms a call. Three lose one object: at each call, at each 10th, at each 100th.
-One fills a cache that ends.
+Two keep nothing, at 10 µs and at 1 ms a call. One fills a cache that ends. One loses an empty object at each call,
+two lose a row of a thousand bytes, at each 10th call and at each 100th.
+
+`leak_below_the_floor` is apart: an empty object at each 10th call, 2.4 bytes a call. leakcheck takes less than 4
+bytes a call for standing still, psleak less than 16; it is shown what each tool makes of it, and counted nowhere.
 """
 
 import itertools
@@ -21,11 +24,9 @@ def work(times: int = 1) -> None:
         json.loads(DOCUMENT)
 
 
-def lose_one_in(calls: int) -> None:
-    """Keep an object, once in so many calls."""
-    work()
-    if next(NUMBERS) % calls == 0:
-        KEPT.append(object())
+def each(calls: int) -> bool:
+    """Tell whether this is one of so many calls."""
+    return next(NUMBERS) % calls == 0
 
 
 @scenario
@@ -42,20 +43,33 @@ def quiet_1_ms() -> None:
 
 @scenario
 def leak_each_call() -> None:
-    """Keep an object at each call."""
-    lose_one_in(1)
+    """Keep an empty object at each call."""
+    work()
+    KEPT.append(object())
 
 
 @scenario
 def leak_each_10th_call() -> None:
-    """Keep an object at each tenth call."""
-    lose_one_in(10)
+    """Keep a row at each tenth call."""
+    work()
+    if each(10):
+        KEPT.append(bytes(1000))
 
 
 @scenario
 def leak_each_100th_call() -> None:
-    """Keep an object at each hundredth call."""
-    lose_one_in(100)
+    """Keep a row at each hundredth call."""
+    work()
+    if each(100):
+        KEPT.append(bytes(1000))
+
+
+@scenario
+def leak_below_the_floor() -> None:
+    """Keep an empty object at each tenth call."""
+    work()
+    if each(10):
+        KEPT.append(object())
 
 
 @lru_cache(maxsize=1024)
@@ -80,3 +94,5 @@ TRUTH = {
     "leak_each_100th_call": "leak",
 }
 """In the order that a tool is asked: the cheapest first."""
+
+APART = {"leak_below_the_floor": "leak"}
