@@ -45,7 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.print(f"-k {options.k!r} picks nothing")
         return 2
     with console.status("environments"):
-        pythons = make_environments((arm.packages for arm in corpus), options.envs, partial(console.print, markup=False))
+        pythons = make_environments(
+            (arm.packages for arm in corpus), options.envs, partial(console.print, markup=False)
+        )
     without = [arm for arm in corpus if arm.packages not in pythons]
     refused = [Outcome(arm=arm, mark=Mark.LEFT_OUT, remark="not installed") for arm in without]
     jobs: list[Job] = [partial(run_gallery, gallery)] if gallery else []

@@ -18,7 +18,7 @@ from typing import Any
 # last: whatever the interpreter has itself comes first
 sys.path.append(str(Path(__file__).resolve().parent.parent))
 
-from leakcheck.scenario import mark_of  # noqa: E402
+from leakcheck.scenario import mark_of
 
 
 def load(path: Path, name: str) -> Any:

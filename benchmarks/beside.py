@@ -142,7 +142,9 @@ def ask_once(bench: Bench, arm: Arm, body: Body, tool: str, *, repetition: int =
     )
     times = f" ×{factor}" if factor > 1 else ""
     said = f"{row.verdict} ({row.standing}), {row.calls or 0:,} calls, {row.cpu_seconds:.2f} s CPU"
-    print(f"{row.arm} · {tool}{times}: {said} {row.detail if row.standing is not Standing.RIGHT else ''}", file=sys.stderr)
+    print(
+        f"{row.arm} · {tool}{times}: {said} {row.detail if row.standing is not Standing.RIGHT else ''}", file=sys.stderr
+    )
     return row
 
 

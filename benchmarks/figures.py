@@ -1,7 +1,7 @@
 """What the rows of `beside.py` come to: who was right, at what cost, and where a peer is better. Pure."""
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from outcomes import Kind, Row, Standing
@@ -210,7 +210,7 @@ def peers_right_alone(rows: Sequence[Row]) -> dict[str, list[str]]:
     }
 
 
-_COLUMNS = (
+_COLUMNS: tuple[tuple[str, Callable[[Accuracy], int]], ...] = (
     ("memory leaks found", lambda one: one.memory_found),
     ("other leaks found", lambda one: one.other_found),
     ("false alarms", lambda one: -one.false_alarms),

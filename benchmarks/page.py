@@ -51,9 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     file = options.docs / "benchmarks.md"
     images = options.docs / "images" / "benchmarks"
     images.mkdir(parents=True, exist_ok=True)
-    found = {
-        path.name: json.loads(path.read_text(encoding="utf-8")) for path in sorted(options.results.glob("*.json"))
-    }
+    found = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in sorted(options.results.glob("*.json"))}
     sections = [
         importlib.import_module(module).sections(found[name], images)
         for name, module in OTHERS.items()
@@ -71,7 +69,7 @@ def page(beside: Mapping[str, Any] | None, sections: Sequence[str], images: Path
         undefined=StrictUndefined,
         trim_blocks=False,
         keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - Markdown of our own figures
+        autoescape=False,
     )
     environment.filters.update(whole=whole, two=two, cell=cell)
     context: dict[str, Any] = {"peers": None, "sections": [section.strip() for section in sections]}
@@ -133,7 +131,11 @@ def about_functions(functions: Sequence[Row], names: Sequence[str]) -> dict[str,
 
     tried = attempts(functions, [f"{name}-function" for name in TRUTH])
     apart = {row.tool: row for row in functions if row.arm in [f"{name}-function" for name in APART]}
-    said = [f"{name} {'finds it' if apart[name].standing is Standing.RIGHT else 'does not'}" for name in names if name in apart]
+    said = [
+        f"{name} {'finds it' if apart[name].standing is Standing.RIGHT else 'does not'}"
+        for name in names
+        if name in apart
+    ]
     by_tool = [[one for one in tried if one.tool == name] for name in names]
     return {"attempts": [_attempt(mine) for mine in by_tool if mine], "apart": ", ".join(said)}
 
@@ -157,7 +159,7 @@ def _attempt(mine: Sequence[Attempt]) -> dict[str, str]:
 
 def documented_limit(rows: Sequence[Row]) -> str:
     """Return what `limit_leaks` finds with the limit of its documentation's example, since the larger stacks are known."""
-    mine = [row for row in rows if "over_documented_limit" in row.facts and row.facts["over_documented_limit"]]
+    mine = [row for row in rows if row.facts.get("over_documented_limit")]
     if not any("largest_stack_bytes" in row.facts for row in rows):
         return ""
     found = sum(row.kind is Kind.MEMORY for row in mine)

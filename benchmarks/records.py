@@ -68,7 +68,9 @@ class Record:
     functions: list[Row] = field(default_factory=list)
 
     @classmethod
-    def begun(cls, *, tools_named: Sequence[str], lent: Path, arms: Sequence[Arm], options: argparse.Namespace) -> "Record":
+    def begun(
+        cls, *, tools_named: Sequence[str], lent: Path, arms: Sequence[Arm], options: argparse.Namespace
+    ) -> "Record":
         """Return an empty record of a run that begins now."""
         head = {
             "schema": SCHEMA,

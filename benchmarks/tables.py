@@ -58,7 +58,12 @@ def _print_attempts(console: Console, document: Mapping[str, Any]) -> None:
     for one in attempts(from_json(document["functions"]), [f"{name}-function" for name in TRUTH]):
         right = "yes" if one.right else "no"
         table.add_row(
-            one.tool, f"×{one.factor}", right, f"{one.calls:,}", f"{one.cpu_seconds:.1f}", escape("; ".join(one.mistakes))
+            one.tool,
+            f"×{one.factor}",
+            right,
+            f"{one.calls:,}",
+            f"{one.cpu_seconds:.1f}",
+            escape("; ".join(one.mistakes)),
         )
     console.print()
     console.print(table)

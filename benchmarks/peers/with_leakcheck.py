@@ -6,7 +6,9 @@ from typing import Any
 from peers.words import Body, Said, Verdict
 
 NAME = "leakcheck"
-SETTINGS = "`leakcheck run --no-peak`, explanations of what grows included; peaks are left out, as no peer measures them here"
+SETTINGS = (
+    "`leakcheck run --no-peak`, explanations of what grows included; peaks are left out, as no peer measures them here"
+)
 RULE = "leak when its verdict is `leak` or a resource is over its budget; undecided when its verdict is `inconclusive`"
 
 

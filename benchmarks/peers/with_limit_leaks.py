@@ -15,7 +15,7 @@ FRAMES = 25
 
 DOCUMENTED_LIMIT_BYTES = 1024**2
 
-TEST = '''\
+TEST = """\
 import pytest
 
 from peers.bodies import body
@@ -27,7 +27,7 @@ function = body()
 def test_function():
     for _ in range({calls}):
         function()
-'''
+"""
 _STACK = re.compile(r"^\s*- ([\d.]+)([KMGTP]?i?B) allocated here:$")
 _FRAME = re.compile(r"^\s+.*?:(\S.*):(\d+)$")
 _UNITS = {unit: 1024**power for power, unit in enumerate(("B", "KiB", "MiB", "GiB", "TiB"))}

@@ -10,7 +10,7 @@ from peers.words import Answered, Peer, Said, Verdict
 TIMES = 200
 """psleak's default; it is multiplied where more calls are wanted."""
 
-TEST = '''\
+TEST = """\
 from psleak import MemoryLeakTestCase
 
 from peers.bodies import body
@@ -21,8 +21,10 @@ function = body()
 class TestLeaks(MemoryLeakTestCase):
     def test_function(self):
         self.execute(function{times})
-'''
-_ERROR = re.compile(r"^E\s+(?:psleak\.)?(MemoryLeakError|Unclosed\w+Error|UncollectableGarbageError): *(.*)$", re.MULTILINE)
+"""
+_ERROR = re.compile(
+    r"^E\s+(?:psleak\.)?(MemoryLeakError|Unclosed\w+Error|UncollectableGarbageError): *(.*)$", re.MULTILINE
+)
 _RUN = re.compile(r"Run #\s*\d+: (.*?)\(calls=\s*(\d+), avg/call=\+(\d+)B?\)")
 _METER = re.compile(r"(\w+)=\+(\d+)")
 

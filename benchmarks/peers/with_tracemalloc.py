@@ -56,7 +56,7 @@ def read(ran: Answered, facts: Mapping[str, Any], factor: int) -> Said:
     if "top" not in facts:
         return Said(verdict=Verdict.NONE, detail=ran.last_words)
     top, calls = facts["top"], CALLS * factor
-    first = top[0] if top else {"source": "", "where": "", "bytes": 0, "blocks": 0}
+    first: Mapping[str, Any] = top[0] if top else {"source": "", "where": "", "bytes": 0, "blocks": 0}
     return Said(
         verdict=decide(top, calls),
         calls=facts["calls"],
