@@ -173,6 +173,17 @@ def pair(tool: str, rows: Sequence[Row]) -> Pair | None:
     return None if cpu is None or calls is None else Pair(tool=tool, arms=len(theirs), cpu=cpu, calls=calls)
 
 
+def cheaper(rows: Sequence[Row], tools: Iterable[str]) -> list[str]:
+    """Return a sentence for each peer that takes less CPU, or fewer calls, over the arms that both judge rightly."""
+    pairs = [found for tool in tools if tool != LEAKCHECK and (found := pair(tool, rows))]
+    return [
+        f"{one.tool}: {unit}, where both are right (leakcheck takes {ratio.median:,.1f} times as {many} in the middle)"
+        for one in pairs
+        for unit, many, ratio in (("CPU seconds", "much", one.cpu), ("calls", "many", one.calls))
+        if ratio.median > 1
+    ]
+
+
 def _over(above: int | None, below: int | None) -> float | None:
     return above / below if above and below else None
 

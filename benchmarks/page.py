@@ -19,6 +19,7 @@ from figures import (
     accuracy,
     ahead,
     attempts,
+    cheaper,
     cost,
     joined,
     pair,
@@ -101,7 +102,7 @@ def about_peers(beside: Mapping[str, Any]) -> dict[str, Any]:
         },
         "accuracy": counted,
         "documented_limit": documented_limit(rows),
-        "ahead": ahead(counted),
+        "ahead": [*ahead(counted), *cheaper(rows, names)],
         "beaten": peers_right_alone(rows),
         "groups": groups(rows, names),
         "pairs": [found for name in names if name != LEAKCHECK and (found := pair(name, rows))],
@@ -158,13 +159,14 @@ def _attempt(mine: Sequence[Attempt]) -> dict[str, str]:
 
 
 def documented_limit(rows: Sequence[Row]) -> str:
-    """Return what `limit_leaks` finds with the limit of its documentation's example, since the larger stacks are known."""
+    """Return what `limit_leaks` would find with the limit of its documentation's example: all stacks are known."""
     mine = [row for row in rows if row.facts.get("over_documented_limit")]
     if not any("largest_stack_bytes" in row.facts for row in rows):
         return ""
     found = sum(row.kind is Kind.MEMORY for row in mine)
     alarms = sum(row.kind is Kind.NOTHING for row in mine)
-    return f"With 1 MB, as in its documentation's example, `limit_leaks` would find {found} leaks with {alarms} false alarms."
+    would = f"would find {found} leaks and raise {alarms} false alarms"
+    return f"With 1 MB, as in its documentation's example, `limit_leaks` {would}."
 
 
 def _signs(arm: str, rows: Sequence[Row], names: Sequence[str]) -> list[str]:

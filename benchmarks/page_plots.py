@@ -6,7 +6,17 @@ from pathlib import Path
 from figures import accuracy
 from outcomes import Row, Standing
 
-from leakcheck.reporters.plots.canvas import COLOURS, QUIET, Drawing, new_figure, note, number_axis, only_grid, render
+from leakcheck.reporters.plots.canvas import (
+    COLOURS,
+    INK,
+    QUIET,
+    Drawing,
+    new_figure,
+    note,
+    number_axis,
+    only_grid,
+    render,
+)
 
 SEGMENTS = (
     (Standing.RIGHT, COLOURS[0]),
@@ -15,6 +25,9 @@ SEGMENTS = (
     (Standing.FALSE_ALARM, COLOURS[1]),
     (Standing.FAILED, COLOURS[7]),
 )
+DARK = (COLOURS[0], COLOURS[7])
+"""What white can be read on."""
+
 _ROW_INCHES = 0.34
 
 
@@ -41,7 +54,8 @@ def verdicts_figure(rows: Sequence[Row], tools: Sequence[str]) -> Drawing:
         axes.barh(ordered, widths, left=left, color=colour, label=str(standing), height=0.7)
         for place, (start, width) in enumerate(zip(left, widths, strict=True)):
             if width >= 3:
-                axes.text(start + width / 2, place, str(width), ha="center", va="center", color="white", fontsize=8)
+                ink = "white" if colour in DARK else INK
+                axes.text(start + width / 2, place, str(width), ha="center", va="center", color=ink, fontsize=8)
         left = [start + width for start, width in zip(left, widths, strict=True)]
     axes.set_title("Verdicts, arm by arm")
     number_axis(axes, "x")

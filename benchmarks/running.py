@@ -37,7 +37,7 @@ class Ran:
 
 
 def run(command: Sequence[str], *, folder: Path, environment: Mapping[str, str], timeout_seconds: float) -> Ran:
-    """Run a command with these variables beside the inherited ones; its whole group is killed when it takes too long."""
+    """Run a command with these variables beside the inherited ones; when it takes too long its group is killed."""
     variables = {**_inherited(), **environment}
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         began = time.perf_counter()

@@ -183,6 +183,7 @@ def test_the_page_tells_what_was_measured_and_where_a_peer_is_ahead(tmp_path: Pa
     assert "Measured on 2026-11-24 with CPython 3.13" in text
     assert "- **rss**, psutil 7: two readings. Rule: 1 MB. [Source](https://x.org/)." in text
     assert "- rss: undecided (0 against 1)" in text
+    assert "- rss: CPU seconds, where both are right (leakcheck takes 1.5 times as much in the middle)" in text
     assert "- On `cache-fixed` leakcheck is not right; rss is." in text
     assert "| cache-fixed | no leak | undecided | ✓ |" in text
     assert text.endswith("## How cost grows\n\nSlowly.\n")
