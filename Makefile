@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 ROWS ?= 100000
+ENVS ?= .leakcheck/envs
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SAMPLE := naive or iterator or retained or outbox or debug_queries
@@ -45,8 +46,11 @@ format: $(STAMP)  ## Put the code into shape.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(STAMP)  ## Verdicts against the truth, and the cost over a bare replay. Takes some minutes.
-	$(BIN)/python benchmarks/accuracy.py
+bench: $(STAMP)  ## Beside the tools that people use, what it costs, and docs/benchmarks.md of it. Takes half an hour.
+	$(BIN)/python benchmarks/beside.py --envs $(ENVS) --json benchmarks/results/beside.json
+	$(BIN)/python benchmarks/cost.py --json benchmarks/results/cost.json
+	$(BIN)/python benchmarks/page.py
+	$(BIN)/python benchmarks/accuracy.py --envs $(ENVS)
 	$(BIN)/python benchmarks/overhead.py
 
 sample: $(STAMP)  ## Measure the run in reports/sample anew, and draw it.

@@ -12,10 +12,7 @@ import argparse
 import dataclasses
 import importlib.util
 import json
-import os
-import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
@@ -23,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from arms import Arm, Mark, Outcome, corpus_arms, gallery_arms, judged, picked
-from environments import InstallError, environment_key, environment_python
+from environments import make_environments
 from report import print_outcomes, print_summary, summary
 from rich.console import Console
+from running import ROOT, run_leakcheck
 
-ROOT = Path(__file__).resolve().parent.parent
 GALLERY = ROOT / "scenarios" / "gallery"
 CORPUS = ROOT / "benchmarks" / "corpus"
 ARM_TIMEOUT_SECONDS = 300.0
@@ -47,7 +44,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not gallery and not corpus:
         console.print(f"-k {options.k!r} picks nothing")
         return 2
-    pythons, refused = make_environments(corpus, options.envs, console)
+    with console.status("environments"):
+        pythons = make_environments(
+            (arm.packages for arm in corpus), options.envs, partial(console.print, markup=False)
+        )
+    without = [arm for arm in corpus if arm.packages not in pythons]
+    refused = [Outcome(arm=arm, mark=Mark.LEFT_OUT, remark="not installed") for arm in without]
     jobs: list[Job] = [partial(run_gallery, gallery)] if gallery else []
     jobs += [partial(run_arm, arm, pythons[arm.packages]) for arm in corpus if arm.packages in pythons]
     outcomes = [*run_all(jobs, options.jobs), *refused]
@@ -78,24 +80,6 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
-def make_environments(
-    arms: Sequence[Arm], root: Path, console: Console
-) -> tuple[dict[tuple[str, ...], Path], list[Outcome]]:
-    """Return an interpreter for each set of packages, and the arms that have to be left out."""
-    pythons: dict[tuple[str, ...], Path] = {}
-    refused = []
-    for packages in sorted({arm.packages for arm in arms}):
-        key = environment_key(packages)
-        with console.status(f"environment {key}"):
-            try:
-                pythons[packages] = environment_python(root, packages)
-            except InstallError as error:
-                console.print(f"{key} cannot be installed; its arms are left out:\n{error}", markup=False)
-                without = [arm for arm in arms if arm.packages == packages]
-                refused += [Outcome(arm=arm, mark=Mark.LEFT_OUT, remark="not installed") for arm in without]
-    return pythons, refused
-
-
 def run_all(jobs: Sequence[Job], workers: int) -> list[Outcome]:
     """Return every job's outcomes; a line for each is printed to stderr as it ends."""
     outcomes: list[Outcome] = []
@@ -111,7 +95,9 @@ def run_gallery(arms: Sequence[Arm]) -> list[Outcome]:
     """Return the outcomes of one run over the gallery, or over what was picked of it."""
     whole = len(arms) == len(gallery_arms(GALLERY))
     targets = [str(GALLERY)] if whole else [f"{arm.folder / arm.file}::{arm.case}" for arm in arms]
-    results, complaint = leakcheck_run(targets, ROOT, {}, ARM_TIMEOUT_SECONDS * len(arms))
+    results, complaint, _ = run_leakcheck(
+        targets, folder=ROOT, environment={}, timeout_seconds=ARM_TIMEOUT_SECONDS * len(arms)
+    )
     by_name = {result["scenario"]: result for result in results}
     return [
         judged(arm, by_name[arm.case])
@@ -125,39 +111,12 @@ def run_arm(arm: Arm, python: Path) -> list[Outcome]:
     """Return the outcome of one arm of a corpus, measured in its environment, from its folder."""
     module = Path(arm.file).stem
     arguments = ["--python", str(python), f"{module}:call", "--setup", f"{module}:setup"]
-    results, complaint = leakcheck_run(arguments, arm.folder, arm.environment, ARM_TIMEOUT_SECONDS)
+    results, complaint, _ = run_leakcheck(
+        arguments, folder=arm.folder, environment=arm.environment, timeout_seconds=ARM_TIMEOUT_SECONDS
+    )
     if not results:
         return [Outcome(arm=arm, mark=Mark.FAILED, remark=complaint or "no result")]
     return [judged(arm, results[0])]
-
-
-def leakcheck_run(
-    arguments: Sequence[str], folder: Path, environment: Mapping[str, str], timeout_seconds: float
-) -> tuple[list[dict[str, Any]], str]:
-    """Run `leakcheck run` without its peak pass; return the document's results and what it complained of."""
-    inherited = dict(os.environ)
-    if paths := inherited.get("PYTHONPATH"):
-        # the run's current folder is another one
-        inherited["PYTHONPATH"] = os.pathsep.join(str(Path(path).resolve()) for path in paths.split(os.pathsep))
-    with tempfile.TemporaryDirectory(prefix="accuracy-") as place:
-        document = Path(place) / "run.json"
-        command = [sys.executable, "-m", "leakcheck", "run", *arguments, "--no-peak"]
-        try:
-            done = subprocess.run(
-                [*command, "--json", str(document), "--output", str(Path(place) / "reports")],
-                cwd=folder,
-                env={**inherited, **environment},
-                capture_output=True,
-                text=True,
-                timeout=timeout_seconds,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            return [], f"ran past {timeout_seconds:.0f} s"
-        complaint = (done.stderr.strip().splitlines() or [""])[-1]
-        if not document.is_file():
-            return [], complaint or f"exit code {done.returncode}, no document"
-        return list(json.loads(document.read_text(encoding="utf-8"))["results"]), complaint
 
 
 def save(path: Path, outcomes: Sequence[Outcome], totals: Mapping[str, Any]) -> None:

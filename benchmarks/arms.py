@@ -69,8 +69,8 @@ class Outcome:
     remark: str = ""
 
 
-def gallery_arms(folder: Path) -> list[Arm]:
-    """Return an arm for each scenario in the gallery's `truth.json`."""
+def gallery_arms(folder: Path, packages: tuple[str, ...] = ()) -> list[Arm]:
+    """Return an arm for each scenario in the gallery's `truth.json`; `packages` where not this interpreter runs it."""
     truths = json.loads((folder / "truth.json").read_text(encoding="utf-8"))
     arms = []
     for name, truth in truths.items():
@@ -87,6 +87,7 @@ def gallery_arms(folder: Path) -> list[Arm]:
                 resource=truth.get("resource", ""),
                 folder=folder,
                 file=truth["file"],
+                packages=packages,
             )
         )
     return arms

@@ -1,7 +1,8 @@
-"""Replay a scenario in a plain loop, nothing measured: `bare.py FILE NAME VARIANT CALLS`.
+"""Replay a scenario in a plain loop, nothing measured: `bare.py FILE NAME VARIANT CALLS [SETUP]`.
 
-VARIANT is "-" for none. Prints one line of JSON, the CPU seconds of this whole process, import and
-set-up included.
+VARIANT is "-" for none; SETUP names a function of the file that is called once, first. Prints one line of
+JSON, the CPU seconds of this whole process, import and set-up included. It runs in an interpreter that has
+nothing of ours too.
 """
 
 import importlib.util
@@ -14,11 +15,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+# last: whatever the interpreter has itself comes first
+sys.path.append(str(Path(__file__).resolve().parent.parent))
+
 from leakcheck.scenario import mark_of
 
 
 def load(path: Path, name: str) -> Any:
-    """Return the scenario's function from its file."""
+    """Return the scenario's function from its file, which is imported once."""
+    known = sys.modules.get(path.stem)
+    if getattr(known, "__file__", None) == str(path):
+        return getattr(known, name)
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
         raise SystemExit(f"{path} is no Python file")
@@ -60,7 +67,9 @@ def set_up_async(function: Any, arguments: dict[str, Any]) -> tuple[Callable[[],
 
 def main() -> None:
     """Replay and print."""
-    path, name, variant, calls = sys.argv[1:]
+    path, name, variant, calls, *setup = sys.argv[1:]
+    for once in setup:
+        load(Path(path).resolve(), once)()
     call, kept = set_up(load(Path(path).resolve(), name), None if variant == "-" else variant)
     for _ in range(int(calls)):
         call()

@@ -2,7 +2,8 @@
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from importlib.metadata import distributions
 from pathlib import Path
 
 # exits 0 only when every "name==version" among its arguments is what is installed
@@ -37,6 +38,36 @@ def environment_python(root: Path, packages: Sequence[str]) -> Path:
         if packages:
             _run([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages])
     return python
+
+
+def make_environments(
+    wanted: Iterable[tuple[str, ...]], root: Path, tell: Callable[[str], None]
+) -> dict[tuple[str, ...], Path]:
+    """Return an interpreter for each set of packages that can be installed; `tell` hears of the others."""
+    pythons: dict[tuple[str, ...], Path] = {}
+    for packages in sorted(set(wanted)):
+        try:
+            pythons[packages] = environment_python(root, packages)
+        except InstallError as error:
+            tell(f"{environment_key(packages)} cannot be installed; its arms are left out:\n{error}")
+    return pythons
+
+
+def lent_folder(root: Path, packages: Sequence[str]) -> Path:
+    """Return a folder with those packages, which interpreters of this version may add to the end of their path.
+
+    Raises InstallError when it cannot be made. Remove the folder to have newer versions.
+    """
+    folder = root / "peers"
+    if set(packages) - set(versions(folder)):
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        _run([*pip, "--upgrade", "--target", str(folder), *packages])
+    return folder
+
+
+def versions(folder: Path) -> dict[str, str]:
+    """Return what is installed in a folder, and in which version."""
+    return {found.name: found.version for found in distributions(path=[str(folder)])}
 
 
 def _complete(python: Path, packages: Sequence[str]) -> bool:
