@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 from leakcheck.analysis.progress import Progress
 from leakcheck.analysis.served import failures_of, foretell, successes_of, wilson
@@ -10,7 +11,9 @@ from leakcheck.model import Growth, Trouble
 from leakcheck.plan import Pass
 from leakcheck.served import Limit, Serving
 from leakcheck.task import Task, Watch
-from leakcheck.traffic import Traffic, drive
+
+if TYPE_CHECKING:
+    from leakcheck.traffic import Traffic
 
 _PACKAGES = {"uvicorn": "gunicorn uvicorn uvicorn-worker", "gunicorn": "gunicorn"}
 
@@ -21,7 +24,7 @@ class _Served:
 
     limiter: str
     server: str
-    traffic: Traffic
+    traffic: "Traffic"
     exits: int
     seconds: float
 
@@ -61,6 +64,8 @@ def serve_under_limit(task: Task, serving: Serving, growth: Growth | None, watch
 
 def _serve(task: Task, serving: Serving, watch: Watch) -> _Served:
     """Serve and drive. Raises WorkerFailed where the server does not start, or ends without one good answer."""
+    from leakcheck.traffic import drive  # httpx takes as long to import as all of ours, and few runs serve
+
     began = time.monotonic()
     asked = {**asdict(serving), "threads": serving.threads}
     with Worker(task.plan(Pass.LIMIT, serving=asked), task.surroundings) as worker:
