@@ -63,16 +63,22 @@ def side_by_side(
     waiting = list(enumerate(jobs))
     running: dict[Future[Answer], int] = {}
     with ThreadPoolExecutor(max_workers=room.jobs) as pool:
+
+        def begin() -> None:
+            needed = [job.memory_bytes for _, job in waiting]
+            count = admitted(needed, [jobs[number].memory_bytes for number in running.values()], room)
+            for number, job in waiting[:count]:
+                running[pool.submit(job.work)] = number
+            del waiting[:count]
+
         try:
-            while waiting or running:
-                needed = [job.memory_bytes for _, job in waiting]
-                count = admitted(needed, [jobs[number].memory_bytes for number in running.values()], room)
-                for number, job in waiting[:count]:
-                    running[pool.submit(job.work)] = number
-                del waiting[:count]
+            begin()
+            while running:
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in sorted(done, key=lambda future: running[future]):
-                    yield running.pop(future), future.result()
+                ended = [(running.pop(future), future) for future in sorted(done, key=lambda future: running[future])]
+                begin()  # first: whoever takes the answers saves them, and a core would wait for the disk
+                for number, future in ended:
+                    yield number, future.result()
         finally:
             stop()
             pool.shutdown(wait=True, cancel_futures=True)

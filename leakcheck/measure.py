@@ -219,6 +219,8 @@ def follow(
         take(seen, answer)
         seen.shape = shape_of(seen.progress)
         watch()
+        if not (seen.shape.flat or seen.shape.rising):
+            continue
         rate = rate_of(seen.shape)
         if is_settled(seen.shape, rate, seen.progress, budget) and are_settled(seen.progress, allowed):
             return

@@ -135,7 +135,8 @@ def _run(request: Request, observer: Observer, shared_folder: Path) -> Outcome:
         shard=shard,
         left_out=found.left_out,
     )
-    outcome = _saved(Outcome(run=document, folder=folder, found=found), clock)
+    file = store.RunFile(folder / store.DOCUMENT)
+    outcome = _saved(Outcome(run=document, folder=folder, found=found), file, clock)
     for failed in found.failed:
         observer.measured(failed)
     observer.found(found.scenarios)
@@ -160,14 +161,15 @@ def _run(request: Request, observer: Observer, shared_folder: Path) -> Outcome:
         for number, result in _measured(tasks, request.settings.jobs, observer):
             results[number] = result
             in_order = tuple(results[index] for index in sorted(results))
-            outcome = _saved(replace(outcome, run=replace(outcome.run, results=(*found.failed, *in_order))), clock)
+            seen = replace(outcome.run, results=(*found.failed, *in_order))
+            outcome = _saved(replace(outcome, run=seen), file, clock)
             observer.measured(result)
     except KeyboardInterrupt:
-        return _saved(replace(outcome, interrupted=True), clock)
+        return _saved(replace(outcome, interrupted=True), file, clock)
     unseen = unseen_entries(request.settings.known, outcome.run.results)
     results_in_order = ranked(outcome.run.results) if request.is_ranked else outcome.run.results
     run = replace(outcome.run, results=results_in_order, finished=True, known_unseen=unseen)
-    return _saved(replace(outcome, run=run), clock)
+    return _saved(replace(outcome, run=run), file, clock)
 
 
 def _measured(tasks: Sequence[Task], jobs: int | None, observer: Observer) -> Iterator[tuple[int, Result]]:
@@ -181,11 +183,11 @@ def _measured(tasks: Sequence[Task], jobs: int | None, observer: Observer) -> It
     return side_by_side(work, room_for(jobs), stop=stop)
 
 
-def _saved(outcome: Outcome, clock: float) -> Outcome:
+def _saved(outcome: Outcome, file: store.RunFile, clock: float) -> Outcome:
     """Return the outcome after saving it; a full disk is remembered, and does not stop the measuring."""
     outcome = replace(outcome, run=replace(outcome.run, duration_seconds=time.monotonic() - clock))
     try:
-        store.save(outcome.run, outcome.folder / store.DOCUMENT)
+        file.save(outcome.run)
     except StoreError as error:
         return replace(outcome, unsaved=error)
     return replace(outcome, unsaved=None)

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import tempfile
+from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,7 +19,7 @@ from leakcheck.baseline import SCHEMA as BASELINE_SCHEMA
 from leakcheck.baseline import Baseline
 from leakcheck.contrast import Comparison
 from leakcheck.errors import NothingMeasured, StoreError
-from leakcheck.model import SCHEMA, Run
+from leakcheck.model import SCHEMA, Result, Run
 
 DOCUMENT = "run.json"
 _LARGEST_DOCUMENT_BYTES = 256 * 1024 * 1024
@@ -75,6 +76,29 @@ def save(run: Run, path: Path) -> None:
 def encode(run: Run) -> bytes:
     """Return the run document."""
     return msgspec.json.encode(run) + b"\n"
+
+
+class RunFile:
+    """A run document that is saved again and again while results come: each of them is encoded once.
+
+    Saving the hundredth result would else take a hundred times as long as saving the first.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        # by identity, which holds because the result is kept beside what came of it
+        self._encoded: dict[int, tuple[Result, msgspec.Raw]] = {}
+
+    def save(self, run: Run) -> None:
+        """Write the document as `save` does, the same bytes."""
+        whole = {one.name: getattr(run, one.name) for one in fields(run)}
+        whole["results"] = [self._once(result) for result in run.results]
+        write_atomically(self.path, msgspec.json.encode(whole) + b"\n")
+
+    def _once(self, result: Result) -> msgspec.Raw:
+        if id(result) not in self._encoded:
+            self._encoded[id(result)] = result, msgspec.Raw(msgspec.json.encode(result))
+        return self._encoded[id(result)][1]
 
 
 def encode_comparison(comparison: Comparison) -> bytes:

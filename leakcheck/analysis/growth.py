@@ -5,7 +5,7 @@ import math
 from leakcheck.analysis.capacity import capacity_rate
 from leakcheck.analysis.progress import Progress
 from leakcheck.analysis.shape import Shape
-from leakcheck.analysis.trend import RESOLUTION_BYTES, Series, Slope, slope, standstill
+from leakcheck.analysis.trend import RESOLUTION_BYTES, Series, Slope, rate_without_bounds, slope, standstill
 from leakcheck.model import Growth, Meter, Readings
 from leakcheck.units import CALLS_PER_RATE
 
@@ -78,7 +78,7 @@ def rate_until(readings: Readings, calls: int) -> float:
 def _rate(readings: Readings, column: tuple[int, ...], since: float) -> float | None:
     if not column:
         return None
-    return CALLS_PER_RATE * slope(Series(readings.calls, column).after(since)).per_call
+    return CALLS_PER_RATE * rate_without_bounds(Series(readings.calls, column).after(since))
 
 
 def _from_blocks(blocks: Slope) -> Slope:

@@ -40,8 +40,19 @@ def _bounds(ordered: NDArray[np.float64], share: float) -> tuple[float, float]:
     How many samples lie below it is binomial, whatever their distribution (Conover, Practical
     Nonparametric Statistics, 3.2).
     """
-    from scipy.special import bdtrik  # not scipy.stats, which takes half a second to import
-
     last = len(ordered) - 1
-    low, high = (float(bdtrik(chance, len(ordered), share)) for chance in (0.025, 0.975))
-    return float(ordered[max(0, math.floor(low))]), float(ordered[min(last, math.ceil(high))])
+    low, high = (int(place) for place in _quantiles(len(ordered), share, (0.025, 0.975)))
+    return float(ordered[max(0, low - 1)]), float(ordered[min(last, high)])
+
+
+def _quantiles(count: int, share: float, chances: Sequence[float]) -> NDArray[np.intp]:
+    """Return the least numbers that so many binomial trials do not exceed, with these chances.
+
+    By the logarithms of the factorials, which overflow nowhere. scipy.special has it too, and takes longer to
+    import than most scenarios to measure.
+    """
+    numbers = np.arange(count + 1)
+    factorials = np.concatenate([[0.0], np.cumsum(np.log(numbers[1:]))])
+    ways = factorials[-1] - factorials - factorials[::-1]
+    below = np.cumsum(np.exp(ways + numbers * math.log(share) + numbers[::-1] * math.log(1 - share)))
+    return np.searchsorted(below, chances)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from leakcheck.analysis.progress import Progress
-from leakcheck.analysis.shape import FLAT_CALLS, QUIET_CALLS, Shape, deciding_meter, rising_calls
+from leakcheck.analysis.shape import FLAT_CALLS, QUIET_CALLS, Shape, deciding_meter, rising_calls, still_calls
 from leakcheck.analysis.trend import Series, Slope, has_teeth
 from leakcheck.model import Budget
 from leakcheck.units import CALLS_PER_RATE
@@ -85,8 +85,8 @@ def next_step(progress: Progress, patience: Patience) -> Step | None:
         wanted = _FIRST_LOOK
     else:
         wanted = ceil(calls * (NEXT_LOOK - 1))
-    # one look falls where a quiet scenario may be settled, and one where a rise is first believed
-    for look in (QUIET_CALLS, ceil(rising_calls(cost))):
+    # looks fall where a quiet scenario may be settled, and one where a rise is first believed
+    for look in (ceil(still_calls(cost)), QUIET_CALLS, ceil(rising_calls(cost))):
         if calls < look:
             wanted = min(wanted, look - calls)
     affordable = int(min(_BLOCK_SECONDS, left) / cost) if cost else wanted

@@ -4,12 +4,13 @@ The heap decides where it can be read. Resident pages decide where they alone ri
 memory was mapped past the allocators.
 """
 
+from bisect import bisect_left
 from dataclasses import dataclass
 
 from leakcheck.analysis.capacity import Expansion, expansions_of, keeping_up, next_expansion_by
 from leakcheck.analysis.progress import Progress
 from leakcheck.analysis.trend import CHUNKS, SMALLEST_RATE, Series, is_flat, is_rising
-from leakcheck.model import Meter, Readings
+from leakcheck.model import COLUMNS, Meter, Readings
 
 FLAT_CALLS = 400
 """Calls that must stand still before a scenario is called clean, where they are affordable."""
@@ -18,6 +19,10 @@ FEWEST_FLAT_CALLS = 40
 QUIET_CALLS = 800
 """Calls that are replayed in any case where they are cheap; before that many a standstill has to be
 one to half a byte per call."""
+
+STILL_CALLS, STILL_SECONDS = 200, 0.16
+"""Calls after which a standstill is believed in which no meter moved at all, by not a byte and not a page: so
+many, and where they are cheap those of so many seconds."""
 
 LEAST_RISING_CALLS, MOST_RISING_CALLS = 1500, 20_000
 RISING_SECONDS = 1.8
@@ -36,6 +41,12 @@ _PAGES_LEFT_BEHIND = 4
 _SMALLEST_BLOCK_RATE = 0.2
 _MOST_BLOCK_BYTES = 512
 _EARLY_STRICTNESS = 1 / 8
+_MAY_MOVE = ("calls", "python_bytes", "native_bytes")
+"""What a perfect standstill does not ask of: the two parts of the heap stand for it together."""
+
+_STILL_SHARE, _FEWEST_STILL_READINGS = 0.9, 8
+"""Of the calls after which a perfect standstill is believed, the share that it must have lasted. What stays in one
+call of sixty, at random, is missed by 180 calls once in twenty times: 3/n, the rule of three."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +86,11 @@ def shape_of(progress: Progress, *, final: bool = False) -> Shape:
     late = exact.after(calls / 4)
     resident = Series(readings.calls, readings.rss_bytes or (0,) * len(readings.calls)).after(calls / 4)
     old_enough = final or calls >= rising_calls(progress.seconds_per_call)
+    expansions = expansions_of(exact) if meter is Meter.HEAP else []
+    chain = keeping_up(expansions) if calls < next_expansion_by(expansions) else []
+    is_waiting = bool(chain) or (not final and _is_due(expansions, progress))
+    if not (final or is_waiting) and (still := _perfect_standstill(progress)) is not None:
+        return Shape(flat=True, meter=meter, tail=exact.after(still))
 
     resident_rises = (
         is_rising(resident, smallest_rate=_SMALLEST_RSS_RATE) and _rise(resident) >= _SMALLEST_RSS_RISE_BYTES
@@ -85,9 +101,6 @@ def shape_of(progress: Progress, *, final: bool = False) -> Shape:
     # without a native meter only the pages show what C leaks, and those are coarse
     needed = _quiet_calls if readings.native_bytes else rising_calls
     long_enough = final or calls >= needed(progress.seconds_per_call)
-    expansions = expansions_of(exact) if meter is Meter.HEAP else []
-    chain = keeping_up(expansions) if calls < next_expansion_by(expansions) else []
-    is_waiting = bool(chain) or (not final and _is_due(expansions, progress))
     if long_enough and not is_waiting and calls > flat_calls and is_flat(tail, smallest_rate=smallest * strictness):
         if not resident_rises or _rise(resident) < _PAGES_LEFT_BEHIND * _spread(late):
             return Shape(flat=True, meter=meter, tail=tail)
@@ -108,6 +121,19 @@ def _is_due(expansions: list[Expansion], progress: Progress) -> bool:
     return worth_it and progress.calls < next_expansion_by(expansions)
 
 
+def _perfect_standstill(progress: Progress) -> float | None:
+    """Return the call since which no meter moved at all, where that is long enough to be believed; else None."""
+    readings, believed = progress.readings, still_calls(progress.seconds_per_call)
+    since = progress.calls - _STILL_SHARE * believed
+    first = bisect_left(readings.calls, since)
+    # without a native meter only the pages show what C leaks, and those are coarse
+    if progress.calls < believed or not readings.native_bytes or len(readings.calls) - first < _FEWEST_STILL_READINGS:
+        return None
+    columns = (readings.heap_bytes, *(getattr(readings, name) for name in COLUMNS if name not in _MAY_MOVE))
+    moved = any(len(set(column[first:])) > 1 for column in columns)
+    return None if moved else since
+
+
 def _rise(series: Series) -> float:
     return float(series.values[-1] - series.values[0])
 
@@ -121,6 +147,11 @@ def _dwarfs(resident: Series, heap: Series) -> bool:
     pages = resident.floors(CHUNKS).values
     live = heap.floors(CHUNKS).values
     return bool(pages[-1] - pages[0] > 2 * max(live[-1] - live[0], 1))
+
+
+def still_calls(cost: float) -> float:
+    """Return how many calls must be replayed before a perfect standstill is believed, at so many seconds a call."""
+    return min(max(STILL_SECONDS / max(cost, 1e-9), STILL_CALLS), QUIET_CALLS)
 
 
 def _quiet_calls(cost: float) -> float:

@@ -151,14 +151,51 @@ def slope(series: Series, *, chunks: int = CHUNKS, resolution: float = RESOLUTIO
     Student's 95 % interval of that slope, widened by `resolution` over the calls seen, and by the
     jumps that were left out.
     """
-    if len(series) < 2 or not series.span:
+    floors = _floors(series, chunks)
+    if floors is None:
         return Slope(per_call=0.0, low=-math.inf, high=math.inf, doubt=math.inf)
-    floors = series.floors(min(chunks, len(series)))
-    if len(floors) < 4:
-        rate = float(series.values[-1] - series.values[0]) / series.span
+    line = _line(series, floors)
+    if line is None:
+        rate = _rate_of_few(series)
         return _between(rate, abs(rate) + resolution / series.span)
-    from scipy.special import stdtrit  # not scipy.stats, which takes half a second to import
+    from scipy.special import stdtrit  # only for what rises: a quarter of the start of a run
 
+    doubt = float(stdtrit(line.freedom, 0.975)) * line.error + resolution / series.span
+    rate, whole = line.rate, line.whole
+    return Slope(per_call=rate, low=min(rate - doubt, whole), high=max(rate + doubt, whole), doubt=doubt)
+
+
+def rate_without_bounds(series: Series, *, chunks: int = CHUNKS) -> float:
+    """Return the rate that `slope` gives, for a figure that stands beside another: its bounds are what is dear."""
+    floors = _floors(series, chunks)
+    if floors is None:
+        return 0.0
+    line = _line(series, floors)
+    return _rate_of_few(series) if line is None else line.rate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Line:
+    """The line through the floors: its slope, the error and the freedoms of that, and the slope with all jumps."""
+
+    rate: float
+    error: float
+    freedom: int
+    whole: float
+
+
+def _floors(series: Series, chunks: int) -> Series | None:
+    return series.floors(min(chunks, len(series))) if len(series) >= 2 and series.span else None
+
+
+def _rate_of_few(series: Series) -> float:
+    return float(series.values[-1] - series.values[0]) / series.span
+
+
+def _line(series: Series, floors: Series) -> _Line | None:
+    """Return the line that `slope` describes; None where there are too few floors for one."""
+    if len(floors) < 4:
+        return None
     steps = np.diff(floors.calls)
     rates = np.diff(floors.values) / steps
     distance = np.abs(rates - np.median(rates))
@@ -169,9 +206,8 @@ def slope(series: Series, *, chunks: int = CHUNKS, resolution: float = RESOLUTIO
     rate, error = _least_squares(points)
     # each jump that was put back took one of the floors' freedoms with it
     freedom = max(1, len(points) - 2 - (0 if toothed else int(jumps.sum())))
-    doubt = float(stdtrit(freedom, 0.975)) * error + resolution / series.span
     whole = float((floors.values[-1] - floors.values[0]) / floors.span) if jumps.any() and not toothed else rate
-    return Slope(per_call=rate, low=min(rate - doubt, whole), high=max(rate + doubt, whole), doubt=doubt)
+    return _Line(rate=rate, error=error, freedom=freedom, whole=whole)
 
 
 def falls_back(series: Series) -> bool:

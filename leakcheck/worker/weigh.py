@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import compress
 from time import perf_counter
 from types import FrameType
 from typing import Any
@@ -41,10 +42,17 @@ def full_ones() -> frozenset[int]:
     Asked before the first call: what set-up has filled explains nothing of what the calls leave.
     """
     objects = gc.get_objects()
-    kinds = {id(type(one)): type(one) for one in objects}
-    sized = {key for key, cls in kinds.items() if issubclass(cls, (deque, LruCache))}
-    holders = (holder_of(one, ()) for one in objects if id(type(one)) in sized)
+    sized = set(map(id, _with_subclasses(deque, LruCache)))
+    # one run over what may be millions, and no loop of Python's; by id, as a metaclass may have a __hash__
+    chosen = compress(objects, map(sized.__contains__, map(id, map(type, objects))))
+    holders = (holder_of(one, ()) for one in chosen)
     return frozenset(id(one.container) for one in holders if one is not None and one.found.length == one.found.limit)
+
+
+def _with_subclasses(*classes: type) -> Iterator[type]:
+    for cls in classes:
+        yield cls
+        yield from _with_subclasses(*type.__subclasses__(cls))
 
 
 def weigh_limited(

@@ -118,6 +118,15 @@ def test_two_that_fit_meet_each_other() -> None:
     assert sorted(met for _, met in side_by_side(jobs, ROOM)) == [0, 1]
 
 
+def test_the_next_one_begins_before_the_answer_of_the_last_is_taken() -> None:
+    """Whoever takes an answer may save it, which takes a while."""
+    second_began = threading.Event()
+    answers = side_by_side([Job(work=lambda: None), Job(work=second_began.set)], Room(jobs=1, memory_bytes=1e12))
+    assert next(answers)[0] == 0
+    assert second_began.wait(LONGEST_SECONDS)
+    assert [number for number, _ in answers] == [1]
+
+
 def test_two_that_do_not_fit_are_never_there_together() -> None:
     together, inside, guard = [0], [0], threading.Lock()
 

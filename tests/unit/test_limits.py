@@ -409,3 +409,29 @@ def test_where_the_user_has_an_alarm_set_nothing_is_proved_and_it_stays_set() ->
         assert signal.getsignal(signal.SIGALRM) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGALRM, handler)
+
+
+class Hostile(type):
+    """A class of classes that will not be looked at."""
+
+    def __hash__(cls) -> int:
+        raise RuntimeError("who asks?")
+
+    def __subclasses__(cls: type[Any]) -> list[Any]:
+        raise RuntimeError("who asks?")
+
+
+class Ring(deque[int]):
+    """A deque by another name."""
+
+
+class HostileRing(Ring, metaclass=Hostile):
+    """One that runs code when it is asked for its hash, or for what derives from it."""
+
+
+def test_what_is_full_is_known_of_every_class_that_derives_from_one_with_a_limit() -> None:
+    full = [deque([1], maxlen=1), Ring([1, 2], maxlen=2), HostileRing([1], maxlen=1)]
+    open_ended = [deque([1], maxlen=2), Ring([1, 2]), HostileRing(maxlen=1)]
+    found = weigh.full_ones()
+    assert {id(one) for one in full} <= found
+    assert not {id(one) for one in open_ended} & found

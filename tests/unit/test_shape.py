@@ -1,12 +1,14 @@
 """Flat, rising or neither yet: the ages and the meters at which that is said."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from leakcheck.analysis.growth import rate_of
 from leakcheck.analysis.progress import Progress
-from leakcheck.analysis.shape import Shape, deciding_meter, rising_calls, shape_of
+from leakcheck.analysis.shape import Shape, deciding_meter, rising_calls, shape_of, still_calls
 from leakcheck.model import Meter, Readings
 
 PAGE = 4096
@@ -21,8 +23,12 @@ def progress(
     blocks: float = 0.0,
     every: int = 10,
     seconds_per_call: float = 0.001,
+    stirs: bool = False,
 ) -> Progress:
-    """Return readings up to `calls` that rise by so many bytes (blocks) per call, resident ones in pages."""
+    """Return readings up to `calls` that rise by so many bytes (blocks) per call, resident ones in pages.
+
+    What stirs holds 16 bytes more at every other reading: it stands still, and not perfectly.
+    """
     at = np.arange(every, calls + 1, every)
 
     def column(rate: float, unit: int = 1) -> tuple[int, ...]:
@@ -31,7 +37,7 @@ def progress(
     readings = Readings(
         calls=tuple(at.tolist()),
         python_bytes=() if heap is None else column(heap),
-        native_bytes=() if heap is None else column(0.0),
+        native_bytes=() if heap is None else tuple(16 * stirs * (number % 2) for number in range(len(at))),
         blocks=column(blocks),
         rss_bytes=column(rss, PAGE),
     )
@@ -45,12 +51,48 @@ def said(shape: Shape) -> str:
 
 @pytest.mark.parametrize(("calls", "expected"), [(390, "neither"), (400, "neither"), (410, "flat")])
 def test_a_standstill_is_believed_after_more_than_400_calls(calls: int, expected: str) -> None:
-    assert said(shape_of(progress(calls, seconds_per_call=0.01))) == expected
+    assert said(shape_of(progress(calls, seconds_per_call=0.01, stirs=True))) == expected
 
 
 @pytest.mark.parametrize(("calls", "expected"), [(790, "neither"), (800, "flat")])
 def test_cheap_calls_are_followed_for_800_in_any_case(calls: int, expected: str) -> None:
-    assert said(shape_of(progress(calls))) == expected
+    assert said(shape_of(progress(calls, stirs=True))) == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds_per_call", "calls"), [(0.1, 200), (0.0008, 200), (0.0004, 400), (0.0002, 800), (1e-6, 800)]
+)
+def test_where_nothing_moves_at_all_200_calls_are_enough_unless_they_are_cheap(
+    seconds_per_call: float, calls: int
+) -> None:
+    assert round(still_calls(seconds_per_call)) == calls
+    assert said(shape_of(progress(calls, seconds_per_call=seconds_per_call))) == "flat"
+    assert said(shape_of(progress(calls - 10, seconds_per_call=seconds_per_call))) == "neither"
+
+
+@pytest.mark.parametrize("name", ["native_bytes", "blocks", "rss_bytes", "open_files", "threads", "tasks"])
+def test_one_meter_that_moved_once_is_no_perfect_standstill(name: str) -> None:
+    """GIVEN 200 calls, of which the last 180 count WHEN one meter moves in the 30th, or in the 10th."""
+    still = progress(200)
+
+    def moved(at: int) -> Progress:
+        column = tuple(4096 * (calls > at) for calls in still.readings.calls)
+        return replace(still, readings=replace(still.readings, **{name: column}))
+
+    assert said(shape_of(moved(30))) == "neither"
+    assert said(shape_of(moved(10))) == "flat"
+
+
+def test_a_standstill_of_few_readings_or_without_a_native_meter_is_not_believed_early() -> None:
+    assert said(shape_of(progress(200, every=20))) == "flat"
+    assert said(shape_of(progress(200, every=40))) == "neither"
+    assert said(shape_of(progress(200, heap=None))) == "neither"
+
+
+def test_what_a_perfect_standstill_may_hide_is_one_small_object_in_its_calls() -> None:
+    rate = rate_of(shape_of(progress(200)))
+    assert rate.per_call == 0
+    assert rate.high == pytest.approx(48 / 180)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +102,7 @@ def test_cheap_calls_are_followed_for_800_in_any_case(calls: int, expected: str)
 def test_of_dear_calls_those_of_twenty_seconds_must_do_and_forty_at_least(
     seconds_per_call: float, calls: int, expected: str
 ) -> None:
-    assert said(shape_of(progress(calls, every=1, seconds_per_call=seconds_per_call))) == expected
+    assert said(shape_of(progress(calls, every=1, seconds_per_call=seconds_per_call, stirs=True))) == expected
 
 
 @pytest.mark.parametrize(("calls", "expected"), [(790, "neither"), (800, "flat")])
@@ -96,7 +138,7 @@ def test_of_next_to_nothing_nothing_is_said_even_at_the_end(calls: int) -> None:
 
 def test_the_rate_of_a_rise_is_taken_from_the_later_three_quarters_and_of_a_standstill_from_its_tail() -> None:
     assert shape_of(progress(2000, heap=16.0)).tail.calls[0] == 500
-    assert shape_of(progress(600, seconds_per_call=0.01)).tail.calls[0] == 200
+    assert shape_of(progress(600, seconds_per_call=0.01, stirs=True)).tail.calls[0] == 200
 
 
 def test_steady_pages_over_a_still_heap_are_a_rise_of_the_pages() -> None:

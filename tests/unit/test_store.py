@@ -10,15 +10,27 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import jsonschema
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leakcheck.errors import StoreError
-from leakcheck.model import SCHEMA, Run
-from leakcheck.store import DOCUMENT, beside, encode, load, make_run_folder, run_schema, save, write_atomically
+from leakcheck.model import SCHEMA, Result, Run
+from leakcheck.store import (
+    DOCUMENT,
+    RunFile,
+    beside,
+    encode,
+    load,
+    make_run_folder,
+    run_schema,
+    save,
+    write_atomically,
+)
 from tests.unit.runs import BOUNDED, BROKEN, CLEAN, LEAK, UNSURE, run_of
 
 RUN = run_of(CLEAN, LEAK, BOUNDED, UNSURE, BROKEN)
@@ -29,6 +41,24 @@ def test_a_run_that_was_saved_is_loaded_as_it_was_from_its_file_or_its_folder(tm
     save(RUN, tmp_path / DOCUMENT)
     assert load(tmp_path / DOCUMENT) == RUN
     assert load(tmp_path) == RUN
+
+
+def test_a_document_that_is_saved_as_results_come_is_the_same_each_time(tmp_path: Path) -> None:
+    file = RunFile(tmp_path / DOCUMENT)
+    for count in range(len(RUN.results) + 1):
+        run = replace(RUN, results=RUN.results[:count], duration_seconds=float(count))
+        file.save(run)
+        assert file.path.read_bytes() == encode(run)
+    file.save(replace(RUN, results=RUN.results[::-1], finished=True))
+    assert load(tmp_path).results == RUN.results[::-1]
+
+
+def test_of_a_document_that_is_saved_as_results_come_each_result_is_encoded_once(tmp_path: Path) -> None:
+    file = RunFile(tmp_path / DOCUMENT)
+    file.save(RUN)
+    with mock.patch("leakcheck.store.msgspec.json.encode", wraps=msgspec.json.encode) as encoding:
+        file.save(replace(RUN, results=(*RUN.results, replace(CLEAN, scenario="one more"))))
+    assert [type(call.args[0]) for call in encoding.call_args_list] == [Result, dict]
 
 
 def test_a_run_folder_is_named_after_its_beginning_and_belongs_to_one_run(tmp_path: Path) -> None:
