@@ -22,4 +22,6 @@ def measure_and_tell(request: "Request", outputs: "Outputs", reporting: "Reporti
     outputs.tell(outcome.run, outcome.folder, page, allow_inconclusive=forgiving)
     if outcome.unsaved is not None:
         raise outcome.unsaved
+    if outcome.lost is not None:
+        raise outcome.lost
     raise typer.Exit(outcome.exit_code(allow_inconclusive=forgiving))

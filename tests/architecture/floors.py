@@ -31,6 +31,7 @@ WORDS = frozenset(
         "answers",
         "baseline",
         "contrast",
+        "elsewhere",
         "errors",
         "explanation",
         "limited",
@@ -74,6 +75,7 @@ ROAD = frozenset(
     {
         *("session", "find", "task", "measure", "explain", "limit"),
         *("against", "update", "compare", "crew", "sharding", "durations", "merge", "judge"),
+        *("executors", "fleet"),
     }
 )
 DOORS = frozenset({"__main__", "cli", "pytest_plugin", "django"})
@@ -92,6 +94,9 @@ FLOORS = (
 )
 
 EXCEPTIONS: Mapping[str, frozenset[str]] = {
+    # the cluster's own client; nothing else knows of it
+    "leakcheck.fleet.cluster": frozenset({"distributed", "distributed.scheduler"}),
+    "leakcheck.fleet.station": frozenset({"distributed"}),
     # the user's server, imported where it is measured, and who drives it
     "leakcheck.worker.serving.serve": frozenset({"gunicorn", "gunicorn.app.base"}),
     "leakcheck.traffic": frozenset({"httpx"}),
