@@ -26,6 +26,8 @@ PATIENCE_SECONDS = 10.0
 _MOST_BEGUN = 2
 _POLL_SECONDS, _MEMBERS_SECONDS = 0.05, 1.0
 _KIND = "fleet"
+BEGUN = "begun"
+"""What is told first of an errand, and again where its worker was lost."""
 
 Watch = Callable[[int, str, str], None]
 """Told an errand's number, the scenario's id, and what is done where."""
@@ -114,7 +116,7 @@ class _Sending:
             self._begun[number] += 1
             self._begun_now[number] += 1
             again = "again, because a worker was lost, " if self._begun[number] > 1 else ""
-            self._watch(number, self._errands[number].name, f"begun {again}on {where}")
+            self._watch(number, self._errands[number].name, f"{BEGUN} {again}on {where}")
             if self._begun_now[number] > (1 if self._is_alone(number) else _MOST_BEGUN):
                 self._cluster.cancel([self._pending.pop(number)])
                 yield from self._given_up(number)
