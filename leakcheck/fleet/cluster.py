@@ -41,7 +41,7 @@ class Member:
     @property
     def words(self) -> str:
         """Return what it has, for people."""
-        return f"{self.has.get('cores', 0):g} cores and {format_size(self.has.get('memory', 0))}"
+        return f"cores={self.has['cores']:g} and {format_size(self.has['memory'])}"
 
 
 class WorkersLost(Exception):
@@ -74,18 +74,21 @@ class Cluster:
 
     def members(self) -> list[Member]:
         """Return the workers that declare what they have. Raises ExecutorLost."""
-        with self._or_lost():
-            found = self._client.scheduler_info()["workers"]
         return [
             Member(address=address, threads=said["nthreads"], has=said["resources"])
-            for address, said in found.items()
+            for address, said in self._workers().items()
             if all(name in said["resources"] for name in RESOURCES)
         ]
 
     def count(self) -> int:
         """Return how many workers there are, whatever they declare. Raises ExecutorLost."""
+        return len(self._workers())
+
+    def _workers(self) -> Mapping[str, Any]:
         with self._or_lost():
-            return len(self._client.scheduler_info()["workers"])
+            # all of them: some versions tell of five where nothing is said
+            workers: Mapping[str, Any] = self._client.scheduler_info(n_workers=-1)["workers"]
+        return workers
 
     def looked(self, errand: bytes, members: Sequence[Member]) -> Mapping[str, Any]:
         """Return what each of the workers answers to an errand that only asks, or what it raised."""
@@ -118,11 +121,14 @@ class Cluster:
 
     def cancel(self, futures: Sequence[Any]) -> None:
         """Give up what was sent: what waits is forgotten, and what runs is ended by its worker."""
-        with contextlib.suppress(Exception):
-            self._client.cancel(list(futures), force=True)
+        if futures and self.is_connected:
+            with contextlib.suppress(Exception):
+                self._client.cancel(list(futures), force=True)
 
     def forget(self) -> None:
-        """Have the workers remove what the run left there."""
+        """Have the workers remove what the run left there, once nothing of it is under way any more."""
+        if not self.is_connected:
+            return
         with contextlib.suppress(Exception):
             addresses = [one.address for one in self.members()]
             self._client.run(station.forget, self.run, workers=addresses, on_error="ignore")
@@ -157,10 +163,7 @@ def connected(address: str) -> Iterator[Cluster]:
         raise UsageError(f"--executor dask:{address}: {_NO_DASK}")
     import distributed
 
-    # what Dask would log of a lost connection is told by us, once
-    logger = logging.getLogger("distributed")
-    logger.handlers[:] = [logging.NullHandler()]
-    logger.propagate = False
+    _silence()
     try:
         make_client: Callable[..., Any] = distributed.Client
         client = make_client(address, timeout=CONNECT_SECONDS, set_as_default=False, direct_to_workers=False)
@@ -177,3 +180,11 @@ def connected(address: str) -> Iterator[Cluster]:
     finally:
         with contextlib.suppress(Exception):
             client.close(timeout=_CLOSE_SECONDS)
+
+
+def _silence() -> None:
+    """Drop what Dask logs in this process: of a lost connection there is a sentence of ours."""
+    for name in ("distributed", *(name for name in logging.root.manager.loggerDict if name.startswith("distributed."))):
+        logger = logging.getLogger(name)
+        logger.handlers[:] = [logging.NullHandler()]
+        logger.propagate = False

@@ -25,6 +25,7 @@ _LEAST_SECONDS_BETWEEN = 0.2
 _MOST_CHARACTERS = 2000
 _SHARED = "leakcheck-shared-"
 _WANTED = ("executing", "long-running")
+_CLOSING = ("closing", "closed", "failed")
 _under_way: list[str] = []
 """The runs of the errands that offices of this worker are doing now."""
 
@@ -47,9 +48,10 @@ def do(errand: bytes, run: str) -> bytes:
     key = worker.get_current_task()
 
     def is_wanted() -> bool:
-        # a cancelled task, or one whose client is gone, is forgotten by the scheduler, which tells its worker
+        # a cancelled task, or one whose client is gone, is forgotten by the scheduler, which tells its worker;
+        # a worker that lost its scheduler closes, and waits with that for its threads
         task = worker.state.tasks.get(key)
-        return task is not None and task.state in _WANTED
+        return task is not None and task.state in _WANTED and worker.status.name not in _CLOSING
 
     def say(doing: bytes) -> None:
         worker.log_event(run, {"key": str(key), "worker": worker.address, "doing": doing})

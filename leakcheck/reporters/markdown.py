@@ -15,7 +15,7 @@ from leakcheck.reporters.elsewhere import elsewhere_sentences
 from leakcheck.reporters.plain import inert, plain
 from leakcheck.reporters.sentences import budget_words
 from leakcheck.reporters.terminal import gate_words, growth_words
-from leakcheck.reporters.told import GATE_WORDS, change_words, cut, story, worst_first
+from leakcheck.reporters.told import GATE_WORDS, change_words, cut, run_sentences, story, worst_first
 from leakcheck.units import format_duration, format_size
 
 MOST_BYTES_OF_A_COMMENT = 65_536 - 1
