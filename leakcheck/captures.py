@@ -52,7 +52,7 @@ def copy_capture(folder: Path, name: str, into: Path) -> str | None:
     if source is None:
         return None
     with source:
-        target = _free_name(into / FOLDER / PurePosixPath(name).name)
+        target = free_name(into / FOLDER / PurePosixPath(name).name)
         try:
             target.parent.mkdir(exist_ok=True)
             with target.open("xb") as copy:
@@ -62,8 +62,8 @@ def copy_capture(folder: Path, name: str, into: Path) -> str | None:
     return str(target.relative_to(into))
 
 
-def _free_name(path: Path) -> Path:
-    """Return the path, numbered where another shard's capture has that name already."""
+def free_name(path: Path) -> Path:
+    """Return the path, numbered where another capture has that name already."""
     number, free = 1, path
     while free.exists():
         number += 1

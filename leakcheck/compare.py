@@ -7,7 +7,7 @@ measured alike and neither sees the other.
 import hashlib
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from leakcheck.analysis.contrast import contrast
 from leakcheck.contrast import CONTRAST_SCHEMA, Arm, Comparison
 from leakcheck.errors import NothingMeasured, StoreError, UsageError
 from leakcheck.model import Result, Run
+from leakcheck.parts import LOCAL
 
 Watch = Callable[[str], None]
 """Told what is being done."""
@@ -75,8 +76,8 @@ def compare_sides(
     found: dict[str, list[Run]] = {before.label: [], after.label: []}
     contents = hashlib.sha256(repr((before.content, after.content, arguments, __version__)).encode()).hexdigest()[:20]
     memory = kept / contents if kept is not None and before.content and after.content else None
-    for number, side in _in_turn(before, after, rounds):
-        name = f"{'before' if side is before else 'after'}-{number}.json"
+    for number, side in in_turn(before, after, rounds):
+        name = document_name(number, is_before=side is before)
         document = None if memory is None else _remembered(memory / name)
         if document is None:
             watch(f"measuring {side.label}, round {number} of {rounds}")
@@ -87,7 +88,13 @@ def compare_sides(
                 store.save(document, memory / name)
         store.save(document, output / name)
         found[side.label].append(document)
-    old, new = found[before.label], found[after.label]
+    return sides_beside(before, after, found[before.label], found[after.label], by_variant=by_variant)
+
+
+def sides_beside(
+    before: Side, after: Side, old: Sequence[Run], new: Sequence[Run], *, by_variant: bool = False
+) -> Comparison:
+    """Return two sides beside each other, each with the runs of its rounds. Raises as `compare_runs` does."""
     return _compared(
         _arm(before.label, old[0], before.commit, len(old), "before"),
         _arm(after.label, new[0], after.commit, len(new), "after"),
@@ -98,10 +105,16 @@ def compare_sides(
     )
 
 
-def _in_turn(before: Side, after: Side, rounds: int) -> Iterator[tuple[int, Side]]:
+def in_turn(before: Side, after: Side, rounds: int) -> Iterator[tuple[int, Side]]:
+    """Yield the rounds' numbers and sides in the order in which they are measured."""
     for number in range(1, rounds + 1):
         for side in (before, after) if number % 2 else (after, before):
             yield number, side
+
+
+def document_name(number: int, *, is_before: bool) -> str:
+    """Return the name of the document of a side's round."""
+    return f"{'before' if is_before else 'after'}-{number}.json"
 
 
 def _remembered(path: Path) -> Run | None:
@@ -118,7 +131,8 @@ def _measured(side: Side, arguments: Sequence[str], document: Path) -> Run:
     place = document.resolve()
     if side.python is not None:
         command += ["--python", side.python]
-    command += ["--json", str(place), "--output", str(place.parent / "runs")]
+    # whatever the project or the environment says: arms are sent to a cluster together, or not at all
+    command += ["--executor", LOCAL, "--json", str(place), "--output", str(place.parent / "runs")]
     done = subprocess.run(command, cwd=side.folder, capture_output=True, text=True, check=False)
     if not document.is_file():
         said = (done.stderr.strip() or done.stdout.strip())[-_MOST_CHARACTERS:]
@@ -159,11 +173,20 @@ def _compared(
         notes.append(
             f"{before.label} ran on {before.python}, {after.label} on {after.python}: that is part of the change"
         )
+    machines = {name: _machines([*olds[name], *news[name]]) for name in common}
+    notes += [
+        f"{name} was measured on {' and on '.join(hosts)}: timings of different machines are not compared"
+        for name, hosts in machines.items()
+        if len(hosts) > 1
+    ]
     return Comparison(
         schema=CONTRAST_SCHEMA,
         before=before,
         after=after,
-        contrasts=tuple(contrast(name, olds[name], news[name], side_by_side=side_by_side) for name in common),
+        contrasts=tuple(
+            contrast(name, olds[name], news[name], side_by_side=side_by_side and len(machines[name]) == 1)
+            for name in common
+        ),
         notes=tuple(notes),
     )
 
@@ -174,3 +197,9 @@ def _by_name(rounds: Sequence[Sequence[Result]], by_variant: bool) -> Mapping[st
         for result in results:
             found.setdefault(result.scenario if by_variant else result.id, []).append(result)
     return found
+
+
+def _machines(results: Iterable[Result]) -> list[str]:
+    """Return the hosts that measured these, each once."""
+    hosts = ("this machine" if one.elsewhere is None else one.elsewhere.host for one in results)
+    return list(dict.fromkeys(hosts))

@@ -18,7 +18,7 @@ from leakcheck.explanation import Explain, KnownEntry
 from leakcheck.layers import OFF, RESOURCES, Override, find_pyproject, read_environment, read_pyproject
 from leakcheck.layers import Said as Said
 from leakcheck.model import Budget, Description
-from leakcheck.parts import Part, parse_jobs, parse_part
+from leakcheck.parts import LOCAL, Part, parse_executor, parse_jobs, parse_part
 from leakcheck.units import parse_change, parse_growth, parse_size
 
 DEFAULT_GROWTH_BUDGET = "4 KiB / 1000 calls"
@@ -34,6 +34,7 @@ _DEFAULTS = Said(
     time=60.0,
     timeout=60.0,
     jobs=1,
+    executor=LOCAL,
     output="reports",
     explain=Explain.AUTO,
     allow_inconclusive=False,
@@ -70,6 +71,8 @@ class Settings:
     said: Said = field(default_factory=Said)
     part: Part | None = None
     """The shard to measure; None where the whole is."""
+    cluster: str | None = None
+    """The address of the Dask scheduler whose workers measure; None: measured here."""
     durations: Path | None = None
     """Where it stands how long each scenario takes; None where nobody wrote that down."""
 
@@ -125,6 +128,7 @@ def resolve(
     assert merged.timeout is not None
     assert merged.output is not None
     assert merged.jobs is not None
+    assert merged.executor is not None
     assert merged.explain is not None
     assert merged.change is not None
     if not (merged.time > 0 and merged.timeout > 0):  # so that nan is refused too
@@ -136,6 +140,7 @@ def resolve(
         memory_limit_bytes=None if merged.max_memory is None else parse_size(merged.max_memory),
         memory_bytes=None if merged.memory is None else parse_size(merged.memory),
         jobs=parse_jobs(merged.jobs),
+        cluster=parse_executor(merged.executor),
         python=merged.python,
         output=Path(merged.output),
         explain=merged.explain,

@@ -64,6 +64,12 @@ class NothingMeasured(LeakcheckError):
     exit_code = ExitCode.NOTHING_MEASURED
 
 
+class ExecutorLost(LeakcheckError):
+    """Who measured cannot be reached any more. What was measured until then is kept."""
+
+    exit_code = ExitCode.SCENARIO_FAILED
+
+
 class ScenarioFailed(LeakcheckError):
     """The user's code raised, exited, hung or died while it was loaded or replayed."""
 

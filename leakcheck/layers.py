@@ -28,6 +28,7 @@ class Said:
     max_memory: str | None = None
     memory: str | None = None
     jobs: int | str | None = None
+    executor: str | None = None
     python: str | None = None
     output: str | None = None
     explain: Explain | None = None

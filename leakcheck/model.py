@@ -17,6 +17,7 @@ from leakcheck.answers import PeakReading as PeakReading
 from leakcheck.answers import Readings as Readings
 from leakcheck.answers import Trouble as Trouble
 from leakcheck.baseline import Change
+from leakcheck.elsewhere import Elsewhere
 from leakcheck.explanation import (
     Container,
     KnownEntry,
@@ -178,6 +179,8 @@ class Result:
     """When memory ends, of a leak that was given a limit."""
     is_new: bool = False
     """There was a baseline, and this was not in it."""
+    elsewhere: Elsewhere | None = None
+    """Which machine of a cluster measured it; None where it was measured here."""
     lesson: str = ""
     growth_options: Mapping[str, OptionValue] = field(default_factory=dict)
     peak_options: Mapping[str, OptionValue] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""How the work is divided, as people write it: `--shard 2/3`, `--jobs auto`."""
+"""How the work is divided, as people write it: `--shard 2/3`, `--jobs auto`, `--executor dask:tcp://HOST:8786`."""
 
 import re
 from dataclasses import dataclass
@@ -7,6 +7,8 @@ from leakcheck.errors import UsageError
 
 MOST_PARTS = 1000
 AUTO = "auto"
+LOCAL = "local"
+_CLUSTER = re.compile(r"dask:((?:tcp|tls)://(?:[\w.-]+|\[[0-9a-fA-F:]+\]):\d{1,5})", re.ASCII)
 _PART = re.compile(r"\s*(\d{1,9})\s*/\s*(\d{1,9})\s*", re.ASCII)
 
 
@@ -41,3 +43,16 @@ def parse_jobs(said: int | str) -> int | None:
     if not (str(said).isascii() and str(said).isdigit() and int(said) >= 1):
         raise UsageError(f"--jobs {said}: write how many, 1 or more, or {AUTO} for as many as there are cores")
     return int(said)
+
+
+def parse_executor(text: str) -> str | None:
+    """Return the address of the Dask scheduler that `text` names, None for "local". Raises UsageError for neither."""
+    if text == LOCAL:
+        return None
+    match = _CLUSTER.fullmatch(text)
+    if match is None:
+        raise UsageError(
+            f"--executor {text!r}: write {LOCAL} to measure here, or dask:tcp://HOST:PORT for a Dask cluster, for "
+            "example dask:tcp://10.0.0.5:8786 (tls:// where its connections are encrypted)"
+        )
+    return match[1]

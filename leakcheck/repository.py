@@ -1,5 +1,6 @@
 """What git says of the tree that is measured; nothing where there is no git, or no repository."""
 
+import hashlib
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +26,12 @@ def changed_files(besides: Sequence[Path] = ()) -> tuple[str, ...] | None:
     names = [entry[3:] for entry in status.split("\0") if entry]
     left_out = [path.resolve() for path in besides]
     return tuple(name for name in names if not _is_left_out(Path(top) / name, left_out))
+
+
+def changes() -> str | None:
+    """Return a digest of what the Python files of the repository have that the commit has not; None outside of one."""
+    differs = _git("diff", "--no-ext-diff", "--no-color", "HEAD", "--", ":(top)*.py")
+    return None if differs is None else hashlib.sha256(differs.encode(errors="surrogateescape")).hexdigest()
 
 
 def _is_left_out(path: Path, left_out: Sequence[Path]) -> bool:

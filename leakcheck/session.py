@@ -5,10 +5,9 @@ whatever the user's code did on the way is in it. Nothing is printed here; an Ob
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event
@@ -21,10 +20,9 @@ from leakcheck.analysis.progress import Progress
 from leakcheck.analysis.ranking import ranked
 from leakcheck.baseline import Accepted
 from leakcheck.config import Settings
-from leakcheck.crew import Job, room_for, side_by_side
-from leakcheck.errors import ExitCode, StoreError, worst
+from leakcheck.errors import ExecutorLost, ExitCode, StoreError, worst
+from leakcheck.executors import Executor, executor_for
 from leakcheck.find import Found, find
-from leakcheck.measure import measure
 from leakcheck.model import SCHEMA, Description, Environment, Gate, Result, Run
 from leakcheck.scenario import OptionValue, Target
 from leakcheck.served import Serving
@@ -90,11 +88,15 @@ class Outcome:
     """What the targets hold."""
     unsaved: StoreError | None = None
     interrupted: bool = False
+    lost: ExecutorLost | None = None
+    """Why it broke off, where who measured was lost in the middle."""
 
     def exit_code(self, *, allow_inconclusive: bool) -> ExitCode:
         """Return what it means for CI."""
         if self.interrupted:
             return ExitCode.INTERRUPTED
+        if self.lost is not None:
+            return self.lost.exit_code
         if self.run.shard is not None and not self.run.results:
             return ExitCode.WITHIN  # more shards than scenarios: the others measure them
         return exit_code(self.run.results, allow_inconclusive=allow_inconclusive)
@@ -107,11 +109,11 @@ def run(request: Request, observer: Observer | None = None) -> Outcome:
     Raises LeakcheckError where nothing can be measured, there is nothing to compare with though that is
     wanted, or the run's folder cannot be made.
     """
-    with TemporaryDirectory(prefix="leakcheck-") as shared_folder:
-        return _run(request, observer or Nobody(), Path(shared_folder))
+    with TemporaryDirectory(prefix="leakcheck-") as shared_folder, executor_for(request.settings) as executor:
+        return _run(request, observer or Nobody(), Path(shared_folder), executor)
 
 
-def _run(request: Request, observer: Observer, shared_folder: Path) -> Outcome:
+def _run(request: Request, observer: Observer, shared_folder: Path, executor: Executor) -> Outcome:
     started, clock = datetime.now().astimezone(), time.monotonic()
     whole = find(
         request.targets,
@@ -120,7 +122,7 @@ def _run(request: Request, observer: Observer, shared_folder: Path) -> Outcome:
         options=request.options,
         shared_folder=shared_folder,
     )
-    environment = _environment(whole, request.settings)
+    environment = environment_of(whole, request.settings)
     accepted = _accepted(request, whole, environment)
     found, shard = share_of(whole, request.settings)
     folder = store.make_run_folder(request.settings.output, started)
@@ -158,7 +160,7 @@ def _run(request: Request, observer: Observer, shared_folder: Path) -> Outcome:
     ]
     results: dict[int, Result] = {}
     try:
-        for number, result in _measured(tasks, request.settings.jobs, observer):
+        for number, result in executor.measured(tasks, environment, observer.measuring):
             results[number] = result
             in_order = tuple(results[index] for index in sorted(results))
             seen = replace(outcome.run, results=(*found.failed, *in_order))
@@ -166,21 +168,12 @@ def _run(request: Request, observer: Observer, shared_folder: Path) -> Outcome:
             observer.measured(result)
     except KeyboardInterrupt:
         return _saved(replace(outcome, interrupted=True), file, clock)
+    except ExecutorLost as lost:
+        return _saved(replace(outcome, lost=lost), file, clock)
     unseen = unseen_entries(request.settings.known, outcome.run.results)
     results_in_order = ranked(outcome.run.results) if request.is_ranked else outcome.run.results
     run = replace(outcome.run, results=results_in_order, finished=True, known_unseen=unseen)
     return _saved(replace(outcome, run=run), file, clock)
-
-
-def _measured(tasks: Sequence[Task], jobs: int | None, observer: Observer) -> Iterator[tuple[int, Result]]:
-    """Yield the number and result of each task as it is done; leaving early ends what is under way."""
-    work = [Job(work=partial(measure, task, observer.measuring), memory_bytes=task.expected_memory) for task in tasks]
-
-    def stop() -> None:
-        for task in tasks:
-            task.stop.set()
-
-    return side_by_side(work, room_for(jobs), stop=stop)
 
 
 def _saved(outcome: Outcome, file: store.RunFile, clock: float) -> Outcome:
@@ -214,7 +207,8 @@ def _code(result: Result) -> ExitCode:
     return _TROUBLE_CODES.get(kind, _CODES[result.gate])
 
 
-def _environment(found: Found, settings: Settings) -> Environment | None:
+def environment_of(found: Found, settings: Settings) -> Environment | None:
+    """Return where what was found is measured; None where no process could say it."""
     if found.environment is None:
         return None
     changed = repository.changed_files([settings.output, settings.baseline])

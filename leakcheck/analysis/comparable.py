@@ -17,12 +17,17 @@ def differences(one: Run, other: Run) -> Iterator[str]:
         if one.environment is not other.environment:
             yield "of one it is not known where it was measured"
     else:
-        yield from _between(_facts(one.environment), _facts(other.environment))
-        packages = list(_between(_packages(one.environment), _packages(other.environment)))
-        yield from packages[:_MOST_PACKAGES]
-        if len(packages) > _MOST_PACKAGES:
-            yield f"and {len(packages) - _MOST_PACKAGES:,} more packages"
+        yield from between_environments(one.environment, other.environment)
     yield from _between({"baseline": one.baseline or "none"}, {"baseline": other.baseline or "none"})
+
+
+def between_environments(one: Environment, other: Environment) -> Iterator[str]:
+    """Yield what differs between two environments, as `differences` does."""
+    yield from _between(_facts(one), _facts(other))
+    packages = list(_between(_packages(one), _packages(other)))
+    yield from packages[:_MOST_PACKAGES]
+    if len(packages) > _MOST_PACKAGES:
+        yield f"and {len(packages) - _MOST_PACKAGES:,} more packages"
 
 
 def _facts(environment: Environment) -> dict[str, str]:

@@ -91,6 +91,8 @@ def _accept_measured(request: "Request", reason: str | None) -> None:
     Outputs().tell(outcome.run, outcome.folder)
     if outcome.interrupted:
         raise typer.Exit(ExitCode.INTERRUPTED)
+    if outcome.lost is not None:
+        raise outcome.lost
     removed: Sequence[str] = ()
     baseline = store.load_baseline(request.settings.baseline)
     if baseline is not None and outcome.found is not None and outcome.run.environment is not None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from leakcheck.cli.options import Expression, Options, Python
+from leakcheck.cli.options import Executor, Expression, Options, Python
 
 Rounds = Annotated[
     int, typer.Option("--rounds", metavar="N", min=1, help="Measure both arms N times, in turn.", show_default=True)
@@ -31,6 +31,7 @@ def compare(
     python: Python = None,
     python_before: Annotated[str | None, typer.Option(metavar="PATH", help="The older revision's interpreter.")] = None,
     python_after: Annotated[str | None, typer.Option(metavar="PATH", help="The newer revision's interpreter.")] = None,
+    executor: Executor = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Measure again what was measured before.")] = False,
     output: Annotated[
         str | None, typer.Option(metavar="DIR", help="Where the comparison's folder is made. \\[default: reports]")
@@ -70,6 +71,7 @@ def compare(
         setup=setup,
         python=python,
         pythons=(python_before, python_after),
+        executor=executor,
         fresh=fresh,
         output=output,
         began=datetime.now().astimezone(),

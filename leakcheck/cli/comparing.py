@@ -1,9 +1,12 @@
 """What the words after `leakcheck compare` mean: two runs, a run's variants, a target's, or two revisions."""
 
 import hashlib
+import importlib
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from leakcheck import compare, revisions, store
@@ -14,9 +17,11 @@ from leakcheck.contrast import Comparison
 from leakcheck.discover import scenario_files
 from leakcheck.environments import lock_of, python_of
 from leakcheck.errors import UsageError
+from leakcheck.explanation import Explain
 from leakcheck.find import find
 from leakcheck.scenario import parse_target
 from leakcheck.select import parse_expression
+from leakcheck.session import Request
 
 Watch = Callable[[str], None]
 _GRAMMAR = "write two runs, `RUN --variants A B`, `TARGET --variants A B`, or `A..B TARGET`"
@@ -34,6 +39,7 @@ class Wanted:
     setup: str | None
     python: str | None
     pythons: tuple[str | None, str | None]
+    executor: str | None
     fresh: bool
     output: str | None
     began: datetime
@@ -63,7 +69,7 @@ def _is_run(text: str) -> bool:
 
 
 def _settings(wanted: Wanted) -> Settings:
-    return resolve(Said(python=wanted.python, output=wanted.output))
+    return resolve(Said(python=wanted.python, output=wanted.output, executor=wanted.executor))
 
 
 def _arguments(wanted: Wanted) -> list[str]:
@@ -140,6 +146,18 @@ def _scenario_files(folder: Path, text: str) -> list[Path]:
     return scenario_files(named) if named.is_dir() else [named]
 
 
+def _request_for(wanted: Wanted, side: Side) -> Request:
+    """Return what is measured of a side; called in its folder."""
+    named = None if side.python == sys.executable else side.python  # on a worker that one may lie elsewhere
+    return Request(
+        targets=[parse_target(text) for text in side.targets],
+        settings=resolve(Said(python=named, explain=Explain.NEVER)),
+        matches=parse_expression(wanted.expression) if wanted.expression is not None else lambda name: True,
+        options=parse_options(list(wanted.options)),
+        setup=wanted.setup,
+    )
+
+
 def _measured(
     wanted: Wanted,
     settings: Settings,
@@ -152,15 +170,29 @@ def _measured(
     by_variant: bool = False,
 ) -> Comparison:
     folder = store.make_run_folder(settings.output, wanted.began)
-    comparison = compare.compare_sides(
-        before,
-        after,
-        rounds=wanted.rounds,
-        arguments=arguments,
-        kept=None if kept is None else kept / "compare",
-        output=folder.resolve(),
-        watch=watch,
-        by_variant=by_variant,
-    )
+    if settings.cluster is not None:
+        # by name, as an executor is: a cluster is rarely meant
+        on_cluster = importlib.import_module("leakcheck.fleet.arms")
+        comparison: Comparison = on_cluster.compare_on_cluster(
+            before,
+            after,
+            rounds=wanted.rounds,
+            cluster=settings.cluster,
+            request_for=partial(_request_for, wanted),
+            output=folder.resolve(),
+            watch=watch,
+            by_variant=by_variant,
+        )
+    else:
+        comparison = compare.compare_sides(
+            before,
+            after,
+            rounds=wanted.rounds,
+            arguments=arguments,
+            kept=None if kept is None else kept / "compare",
+            output=folder.resolve(),
+            watch=watch,
+            by_variant=by_variant,
+        )
     store.write_atomically(folder / "compare.json", store.encode_comparison(comparison))
     return comparison

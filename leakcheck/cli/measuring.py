@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from leakcheck.cli.options import Against, Expression, Options, Python, Targets, parse_options
+from leakcheck.cli.options import Against, Executor, Expression, Options, Python, Targets, parse_options
 from leakcheck.explanation import Explain
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ class Conditions:
             help="Measure N side by side, as cores and memory allow; latencies then share the machine. \\[default: 1]",
         ),
     ] = None
+    executor: Executor = None
     shard: Annotated[
         str | None,
         typer.Option(metavar="I/N", help="Measure the I-th of N parts that take about as long; see leakcheck merge."),
@@ -107,6 +108,7 @@ class Conditions:
                 max_memory=self.max_memory,
                 memory=self.memory,
                 jobs=self.jobs,
+                executor=self.executor,
                 shard=self.shard,
                 durations=self.durations,
                 python=self.python,

@@ -22,6 +22,14 @@ Expression = Annotated[
 Python = Annotated[
     str | None, typer.Option(metavar="PATH", help="Measure in that interpreter; it needs nothing of ours.")
 ]
+Executor = Annotated[
+    str | None,
+    typer.Option(
+        "--executor",
+        metavar="EXECUTOR",
+        help="Who measures: this machine, or a cluster as in dask:tcp://HOST:8786. \\[default: local]",
+    ),
+]
 Options = Annotated[
     list[str] | None,
     typer.Option("-o", metavar="NAME=VALUE", help="An option of the scenario; peak.NAME=VALUE for one pass."),

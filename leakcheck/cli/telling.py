@@ -27,4 +27,6 @@ def told(request: "Request", outputs: "Outputs", reporting: "Reporting") -> "Out
     outputs.tell(outcome.run, outcome.folder, page, allow_inconclusive=request.settings.allow_inconclusive)
     if outcome.unsaved is not None:
         raise outcome.unsaved
+    if outcome.lost is not None:
+        raise outcome.lost
     return outcome

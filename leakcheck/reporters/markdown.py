@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from leakcheck.model import Environment, Gate, Result, Run
+from leakcheck.reporters.elsewhere import elsewhere_sentences
 from leakcheck.reporters.plain import inert, plain
 from leakcheck.reporters.sentences import budget_words
 from leakcheck.reporters.terminal import gate_words, growth_words
@@ -132,7 +133,8 @@ def _wrapped(line: str) -> list[str]:
 
 
 def _also(run: Run) -> list[str]:
-    lines = [piece for sentence in run_sentences(run) for piece in _wrapped(sentence)]
+    said = (*run_sentences(run), *elsewhere_sentences(run))
+    lines = [piece for sentence in said for piece in _wrapped(sentence)]
     return [f"\n{block(lines)}"] if lines else []
 
 

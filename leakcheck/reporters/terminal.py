@@ -12,6 +12,7 @@ from leakcheck.model import Environment, Gate, Growth, Latency, Result, Run, Ver
 from leakcheck.reporters.advised import advice_lines, left_out_lines
 from leakcheck.reporters.causes import causes, notes, unseen_words
 from leakcheck.reporters.changes import is_excused, run_sentences
+from leakcheck.reporters.elsewhere import elsewhere_sentences
 from leakcheck.reporters.plain import plain
 from leakcheck.reporters.resources import resource_sentences
 from leakcheck.reporters.sentences import missing_meters, peak_left_out, sentences
@@ -75,6 +76,9 @@ def render_run(
         told = True
         yield Text(line)
     for line in (*map(unseen_words, run.known_unseen), *run_sentences(run), *left_out_lines(run.left_out)):
+        told = True
+        yield Text(line)
+    for line in elsewhere_sentences(run):
         told = True
         yield Text(line)
     if (line_of_shard := shard_sentence(run)) is not None:

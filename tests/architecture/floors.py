@@ -31,6 +31,7 @@ WORDS = frozenset(
         "answers",
         "baseline",
         "contrast",
+        "elsewhere",
         "errors",
         "examination",
         "explanation",
@@ -75,6 +76,7 @@ ROAD = frozenset(
     {
         *("session", "find", "task", "measure", "explain", "limit"),
         *("against", "update", "compare", "crew", "sharding", "durations", "merge", "judge", "demo", "doctor"),
+        *("executors", "fleet"),
     }
 )
 DOORS = frozenset({"__main__", "cli", "pytest_plugin", "django"})
@@ -93,6 +95,9 @@ FLOORS = (
 )
 
 EXCEPTIONS: Mapping[str, frozenset[str]] = {
+    # the cluster's own client; nothing else knows of it
+    "leakcheck.fleet.cluster": frozenset({"distributed", "distributed.scheduler"}),
+    "leakcheck.fleet.station": frozenset({"distributed"}),
     # the user's server, imported where it is measured, and who drives it
     "leakcheck.worker.serving.serve": frozenset({"gunicorn", "gunicorn.app.base"}),
     "leakcheck.traffic": frozenset({"httpx"}),

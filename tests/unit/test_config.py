@@ -322,3 +322,28 @@ def test_durations_lie_beside_the_project_unless_a_layer_says_where(settings: Re
 )
 def test_jobs_are_said_by_any_layer(settings: Resolve, layers: Mapping[str, object], expected: int | None) -> None:
     assert settings(**layers).jobs == expected
+
+
+@pytest.mark.parametrize(
+    ("table", "environment", "flags", "cluster"),
+    [
+        ("", {}, Said(), None),
+        ('executor = "dask:tcp://ten:8786"', {}, Said(), "tcp://ten:8786"),
+        ('executor = "dask:tcp://ten:8786"', {"LEAKCHECK_EXECUTOR": "dask:tls://[::1]:9"}, Said(), "tls://[::1]:9"),
+        ('executor = "dask:tcp://ten:8786"', {}, Said(executor="local"), None),
+    ],
+)
+def test_who_measures_is_a_setting_like_any_other(
+    settings: Resolve, table: str, environment: Mapping[str, str], flags: Said, cluster: str | None
+) -> None:
+    assert settings(table, environment, flags).cluster == cluster
+
+
+@pytest.mark.parametrize(
+    "text", ["", "dask", "dask:", "tcp://ten:8786", "dask:tcp://ten", "dask:http://ten:8786", "dask:tcp://ten:8786/x"]
+)
+def test_an_executor_that_is_none_is_refused_with_examples(settings: Resolve, text: str) -> None:
+    with pytest.raises(
+        UsageError, match=r"write local to measure here, or dask:tcp://HOST:PORT .* dask:tcp://10\.0\.0\.5:8786"
+    ):
+        settings(flags=Said(executor=text))

@@ -9,6 +9,7 @@ from leakcheck.explanation import Frame, FrameKind
 from leakcheck.model import Gate, Result, Run
 from leakcheck.reporters.advised import advised
 from leakcheck.reporters.causes import notes, unseen_words
+from leakcheck.reporters.elsewhere import elsewhere_sentences
 from leakcheck.reporters.html.chart import Chart, chart_of, chart_of_variants
 from leakcheck.reporters.html.flames import Flame, Flames, flames_of
 from leakcheck.reporters.html.strips import Bars, Strips, bars_of, strips_of
@@ -143,6 +144,7 @@ def remarks(run: Run) -> Iterator[str]:
         yield "The peaks were left out: there is no memray in the measured Python."
     yield from dict.fromkeys(filter(None, map(missing_meters, run.results)))
     yield from map(unseen_words, run.known_unseen)
+    yield from elsewhere_sentences(run)
 
 
 def change_words(change: Change) -> str:

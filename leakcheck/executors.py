@@ -1,0 +1,55 @@
+"""Who measures: this machine, or the workers of a cluster. Tasks go in, results come out as they are done."""
+
+import importlib
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from typing import Protocol
+
+from leakcheck.config import Settings
+from leakcheck.crew import Job, room_for, side_by_side
+from leakcheck.measure import measure
+from leakcheck.model import Environment, Result
+from leakcheck.task import Task, Watch
+
+_FLEET = "leakcheck.fleet.dispatch"
+"""By name: it is imported where a cluster is meant, and needs what the extra `dask` installs."""
+
+
+class Executor(Protocol):
+    """Who measures."""
+
+    def measured(
+        self, tasks: Sequence[Task], environment: Environment | None, watch: Watch
+    ) -> Iterator[tuple[int, Result]]:
+        """Yield the number and the result of each task as it is done; leaving early ends what is under way.
+
+        `environment` is the one that all results must be of. Raises ExecutorLost where it breaks off.
+        """
+
+
+class Here:
+    """This machine: as many side by side as are wanted, and fit."""
+
+    def __init__(self, jobs: int | None) -> None:
+        self._jobs = jobs
+
+    def measured(
+        self, tasks: Sequence[Task], environment: Environment | None, watch: Watch
+    ) -> Iterator[tuple[int, Result]]:
+        """Yield results as an Executor does."""
+        work = [Job(work=partial(measure, task, watch), memory_bytes=task.expected_memory) for task in tasks]
+
+        def stop() -> None:
+            for task in tasks:
+                task.stop.set()
+
+        return side_by_side(work, room_for(self._jobs), stop=stop)
+
+
+def executor_for(settings: Settings) -> AbstractContextManager[Executor]:
+    """Return who measures by these settings, to be entered. Raises UsageError where a cluster cannot be reached."""
+    if settings.cluster is None:
+        return nullcontext(Here(settings.jobs))
+    connected: AbstractContextManager[Executor] = importlib.import_module(_FLEET).connected(settings.cluster)
+    return connected

@@ -1,0 +1,162 @@
+"""Both arms of a comparison on a cluster: all measurements of one scenario are one errand, and so of one machine.
+
+They are made there in turn, as on this machine. If the worker dies, all of them are made again on another.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import chdir
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from threading import Event
+
+from leakcheck import store
+from leakcheck.compare import Side, Watch, document_name, in_turn, sides_beside
+from leakcheck.contrast import Comparison
+from leakcheck.errors import NothingMeasured
+from leakcheck.find import Found, find
+from leakcheck.fleet.cluster import connected
+from leakcheck.fleet.dispatch import check
+from leakcheck.fleet.errands import Errand, Measurement, measurement_of
+from leakcheck.fleet.places import place_here
+from leakcheck.fleet.receiving import not_measured, result_of
+from leakcheck.fleet.sending import BEGUN, Came, sent
+from leakcheck.model import SCHEMA, Environment, Result, Run
+from leakcheck.session import Request, environment_of
+from leakcheck.task import Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """What an arm holds, ready to travel."""
+
+    found: Found
+    environment: Environment | None
+    measurements: tuple[Measurement, ...]
+
+
+def compare_on_cluster(
+    before: Side,
+    after: Side,
+    *,
+    rounds: int,
+    cluster: str,
+    request_for: Callable[[Side], Request],
+    output: Path,
+    watch: Watch,
+    by_variant: bool = False,
+) -> Comparison:
+    """Measure both sides on a cluster, `rounds` times, and return them beside each other.
+
+    `request_for` is called in the side's folder: settings and targets are those that it has. Nothing that was
+    measured before is used again, for another machine measured it. Raises NothingMeasured, UsageError, StoreError,
+    and ExecutorLost.
+    """
+    sides = (before, after)
+    found = tuple(_found(side, request_for) for side in sides)
+    rounds_in_turn = list(in_turn(before, after, rounds))
+    turns = [sides.index(side) for _, side in rounds_in_turn]
+
+    def name_of(measurement: Measurement) -> str:
+        return measurement.scenario.name if by_variant else measurement.scenario.id
+
+    errands = list(_errands(found, turns, name_of))
+    if not errands:
+        raise NothingMeasured(f"{before.label} and {after.label} hold nothing that can be measured")
+    runs: tuple[list[Run], list[Run]] = ([], [])
+    measured = _measured([errand for errand, _ in errands], cluster, watch)
+    for turn, (number, side) in enumerate(rounds_in_turn):
+        results = {
+            (result.target, result.variant): result
+            for (_, turns_of_it), of_it in zip(errands, measured, strict=True)
+            for its_turn, result in zip(turns_of_it, of_it, strict=True)
+            if its_turn == turn
+        }
+        run = _run(found[turns[turn]], results)
+        store.save(run, output / document_name(number, is_before=side is before))
+        runs[turns[turn]].append(run)
+    return sides_beside(before, after, *runs, by_variant=by_variant)
+
+
+def _measured(errands: Sequence[Errand], cluster: str, watch: Watch) -> list[list[Result]]:
+    """Return the results of each errand, in its turns."""
+
+    def told(number: int, name: str, doing: str) -> None:
+        if doing.startswith(BEGUN):
+            watch(f"measuring {name}, {doing}")
+
+    results: list[list[Result]] = [[] for _ in errands]
+    with connected(cluster) as connection:
+        check(connection, errands)
+        for number, came in sent(connection, errands, told):
+            results[number] = _results(errands[number], came)
+    return results
+
+
+def _run(found: _Found, results: Mapping[tuple[str, str | None], Result]) -> Run:
+    """Return one round of a side as a run."""
+    of_it = tuple(results[one.scenario.target, one.scenario.variant] for one in found.measurements)
+    return Run(
+        schema=SCHEMA,
+        started=datetime.now().astimezone().isoformat(timespec="seconds"),
+        command=(),
+        environment=found.environment,
+        results=(*found.found.failed, *of_it),
+        finished=True,
+        duration_seconds=sum(one.duration_seconds for one in of_it),
+    )
+
+
+def _found(side: Side, request_for: Callable[[Side], Request]) -> _Found:
+    with chdir(side.folder):
+        request = request_for(side)
+        found = find(request.targets, request.settings, matches=request.matches, options=request.options)
+        environment = environment_of(found, request.settings)
+        return _Found(
+            found=found,
+            environment=environment,
+            measurements=() if environment is None else tuple(_measurements(found, request, environment)),
+        )
+
+
+def _measurements(found: Found, request: Request, environment: Environment) -> Iterator[Measurement]:
+    for scenario in found.scenarios:
+        task = Task(
+            scenario=scenario,
+            settings=request.settings,
+            options=request.options,
+            setup=request.setup,
+            measure_peak=request.measure_peak,
+            folder=Path(),
+            stop=Event(),
+        )
+        yield measurement_of(task, place_here(scenario, request.settings, environment))
+
+
+def _errands(
+    found: Sequence[_Found], turns: Sequence[int], name_of: Callable[[Measurement], str]
+) -> Iterator[tuple[Errand, list[int]]]:
+    """Yield an errand for each name, and which turn each of its measurements is for."""
+    by_name: dict[str, list[tuple[int, Measurement]]] = {}
+    for arm, one in enumerate(found):
+        for measurement in one.measurements:
+            by_name.setdefault(name_of(measurement), []).append((arm, measurement))
+    for name, members in by_name.items():
+        in_turn = [
+            (number, turn) for turn, arm in enumerate(turns) for number, (of, _) in enumerate(members) if of == arm
+        ]
+        errand = Errand(
+            name=name,
+            measurements=tuple(measurement for _, measurement in members),
+            turns=tuple(number for number, _ in in_turn),
+            keeps_captures=False,
+        )
+        yield errand, [turn for _, turn in in_turn]
+
+
+def _results(errand: Errand, came: Came) -> list[Result]:
+    """Return the results of an errand in its turns."""
+    if came.answer is not None and came.elsewhere is not None:
+        return [result_of(done, came.elsewhere, Path()) for done in came.answer.done]
+    assert came.trouble is not None
+    return [not_measured(errand.measurements[number], came.trouble) for number in errand.turns]
