@@ -343,5 +343,7 @@ def test_who_measures_is_a_setting_like_any_other(
     "text", ["", "dask", "dask:", "tcp://ten:8786", "dask:tcp://ten", "dask:http://ten:8786", "dask:tcp://ten:8786/x"]
 )
 def test_an_executor_that_is_none_is_refused_with_examples(settings: Resolve, text: str) -> None:
-    with pytest.raises(UsageError, match=r"write local to measure here, or dask:tcp://HOST:PORT .* dask:tcp://10\.0\.0\.5:8786"):
+    with pytest.raises(
+        UsageError, match=r"write local to measure here, or dask:tcp://HOST:PORT .* dask:tcp://10\.0\.0\.5:8786"
+    ):
         settings(flags=Said(executor=text))
