@@ -49,8 +49,8 @@ def measure(factor: int) -> None:
 def decide(top: Sequence[Mapping[str, Any]], calls: int) -> Verdict:
     """Return leak when the first line of the differences gained a block for every call.
 
-    Of the rules that were tried (blocks or bytes a call, in the first line or in any of the ten), this one is right most
-    often on the gallery and the corpus.
+    Of the rules that were tried (blocks or bytes a call, in the first line or in any of the ten), this one is right
+    most often on the gallery and the corpus.
     """
     return Verdict.LEAK if top and top[0]["blocks"] >= calls else Verdict.CLEAN
 
