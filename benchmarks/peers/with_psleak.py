@@ -60,8 +60,8 @@ def arguments(folder: Path, factor: int) -> list[str]:
 PEER = Peer(
     name="psleak",
     packages=("psleak", "pytest"),
-    settings="`MemoryLeakTestCase.execute(function)` with its defaults (10 calls to warm up, 200 a run and half as many "
-    "again each time, 10 runs), `PYTHONMALLOC=malloc PYTHONUNBUFFERED=1 python -m pytest test_memleaks.py`",
+    settings="`MemoryLeakTestCase.execute(function)` with its defaults (10 calls to warm up, 200 a run and half as "
+    "many again each time, 10 runs), `PYTHONMALLOC=malloc PYTHONUNBUFFERED=1 python -m pytest test_memleaks.py`",
     rule="leak when the test fails with one of psleak's errors: memory, descriptors, threads, uncollectable objects",
     source="https://github.com/giampaolo/psleak#readme",
     module="pytest",

@@ -32,7 +32,7 @@ def measure(factor: int) -> None:
         clear()
         for _ in range(3):
             gc.collect()
-        blocks[run], descriptors[run] = sys.getallocatedblocks(), len(os.listdir("/proc/self/fd"))
+        blocks[run], descriptors[run] = sys.getallocatedblocks(), len(os.listdir("/proc/self/fd"))  # noqa: PTH208
     leave({"blocks": _steps(blocks), "descriptors": _steps(descriptors)})
 
 
@@ -86,8 +86,9 @@ def arguments(folder: Path, factor: int) -> list[str]:
 PEER = Peer(
     name="refleak rule",
     packages=(),
-    settings=f"as `python -m test -R {WARMUPS}:{RUNS}`: {WARMUPS} calls to warm up, {RUNS} that count, caches cleared and "
-    "garbage collected after each; `sys.getallocatedblocks()` and file descriptors, since references take a debug build",
+    settings=f"as `python -m test -R {WARMUPS}:{RUNS}`: {WARMUPS} calls to warm up, {RUNS} that count, caches "
+    "cleared and garbage collected after each; `sys.getallocatedblocks()` and file descriptors, since references take "
+    "a debug build",
     rule="leak when each of the runs gained at least one block, or the number of descriptors changed",
     source="https://github.com/python/cpython/blob/main/Lib/test/libregrtest/refleak.py",
     module="peers.with_refleak",

@@ -8,7 +8,8 @@ from typing import Any
 from peers.words import Answered, Peer, Said, Verdict
 
 WARMUP_CALLS, CALLS = 100, 1000
-LIMIT_BYTES = 1_000_000
+LIMIT_BYTES = 256 * 1024
+"""Of the limits from 0 to 2 MB that were tried, the one that is right most often on the gallery and the corpus."""
 
 
 def measure(factor: int) -> None:
@@ -30,7 +31,7 @@ def measure(factor: int) -> None:
 
 
 def decide(grew_bytes: int) -> Verdict:
-    """Return leak when it grew by more than a megabyte."""
+    """Return leak when it grew by more than the limit."""
     return Verdict.LEAK if grew_bytes > LIMIT_BYTES else Verdict.CLEAN
 
 

@@ -47,8 +47,12 @@ def measure(factor: int) -> None:
 
 
 def decide(top: Sequence[Mapping[str, Any]], calls: int) -> Verdict:
-    """Return leak when a line of the top ten gained a block for every call."""
-    return Verdict.LEAK if any(line["blocks"] >= calls for line in top) else Verdict.CLEAN
+    """Return leak when the first line of the differences gained a block for every call.
+
+    Of the rules that were tried (blocks or bytes a call, in the first line or in any of the ten), this one is right
+    most often on the gallery and the corpus.
+    """
+    return Verdict.LEAK if top and top[0]["blocks"] >= calls else Verdict.CLEAN
 
 
 def read(ran: Answered, facts: Mapping[str, Any], factor: int) -> Said:
@@ -78,7 +82,7 @@ PEER = Peer(
     settings=f"`tracemalloc.start()`, {WARMUP_CALLS} calls, a snapshot, {CALLS:,} calls, another, and "
     "`compare_to(…, 'lineno')` without importlib, unknown places and tracemalloc itself; `gc.collect()` before each "
     "snapshot, which the documentation does not ask for",
-    rule=f"leak when a line of the top {TOP} differences gained at least one block for each call",
+    rule="leak when the first line of the differences gained at least one block for each call",
     source="https://docs.python.org/3/library/tracemalloc.html#compute-differences",
     module="peers.with_tracemalloc",
     arguments=arguments,

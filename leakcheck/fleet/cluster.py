@@ -176,8 +176,8 @@ def connected(address: str) -> Iterator[Cluster]:
     cluster = Cluster(client, address)
     try:
         yield cluster
-        cluster.forget()
     finally:
+        cluster.forget()
         with contextlib.suppress(Exception):
             client.close(timeout=_CLOSE_SECONDS)
 

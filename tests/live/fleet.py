@@ -16,6 +16,8 @@ from tests.live.command import bare_environment
 
 _START_SECONDS = 60.0
 RESOURCES = "cores=1 memory=4e9"
+OF_OTHERS = {"MALLOC_ARENA_MAX": "1", "OMP_NUM_THREADS": "1", "DASK_TEMPORARY__X": "1", "PYTHONWARNINGS": "ignore"}
+"""Variables of whoever started the workers."""
 
 
 class Fleet:
@@ -61,7 +63,7 @@ class Fleet:
         """Have so many workers that live; the first has a nanny, as workers have that nobody told otherwise."""
         self._workers = [one for one in self._workers if one.poll() is None]
         while len(self._workers) < count:
-            self.start_worker(nanny=not self._workers)
+            self.start_worker(nanny=not self._workers, environment=OF_OTHERS)
 
     def stop(self, worker: "subprocess.Popen[bytes]") -> None:
         """End a worker."""
