@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SAMPLE := naive or iterator or retained or outbox or debug_queries
 
-.PHONY: demo demo-databases story test test-all check format bench sample clean help
+.PHONY: demo demo-databases story test test-all check format docs bench sample clean help
 
 help:  ## Show the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -47,6 +47,10 @@ check: $(STAMP)  ## Format, lint and strict types: all that must be quiet before
 format: $(STAMP)  ## Put the code into shape.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: $(STAMP)  ## Build the guide into build/docs; a warning is an error.
+	$(BIN)/python -m sphinx --nitpicky --fail-on-warning --keep-going --quiet --jobs 2 docs build/docs
+	@echo "The guide is in build/docs/index.html"
 
 bench: $(STAMP)  ## Verdicts against the truth, and the cost over a bare replay. Takes some minutes.
 	$(BIN)/python benchmarks/accuracy.py
