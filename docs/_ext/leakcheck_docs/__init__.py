@@ -1,6 +1,6 @@
 """The guide's reference, made from the code when the guide is built.
 
-A page holds a comment such as `<!-- generated: commands -->`, which nobody sees on GitHub, and the build puts
+A page holds a comment such as `<!-- filled in: commands -->`, which nobody sees on GitHub, and the build puts
 Markdown in its place. So a page is Markdown with or without the build, and what is generated cannot drift.
 """
 
@@ -25,7 +25,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "pytest options": plugin.markdown,
     "run document": documents.markdown,
 }
-_MARK = re.compile(r"^<!-- generated: (?P<what>[\w ./]+) -->$", re.MULTILINE)
+_MARK = re.compile(r"^<!-- filled in: (?P<what>[\w ./]+) -->$", re.MULTILINE)
 _FILE = "file "
 
 
@@ -47,7 +47,7 @@ def _read(app: Sphinx, page: str, source: list[str]) -> None:
 def filled_in(text: str, root: Path) -> str:
     """Return a page with Markdown in the place of each comment. Raises KeyError for a comment that asks for nothing.
 
-    `<!-- generated: file NAME -->` is a file at the top of the checkout `root`, without its title.
+    `<!-- filled in: file NAME -->` is a file at the top of the checkout `root`, without its title.
     """
 
     def fill(mark: re.Match[str]) -> str:

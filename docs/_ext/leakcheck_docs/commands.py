@@ -1,7 +1,9 @@
 """The command line: each verb with its arguments and options, as Typer knows them."""
 
-from collections.abc import Iterator
-from typing import Any
+import inspect
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from typing import Annotated, Any, get_args, get_origin
 
 import typer
 
@@ -31,8 +33,9 @@ def section(command: Any, path: str) -> str:
     words, examples = _split(command.help or "")
     arguments = [one for one in command.params if one.param_type_name == "argument"]
     options = [one for one in command.params if one.param_type_name == "option" and not one.hidden]
-    rows = [(_named(one), plain(one.help or "")) for one in (*arguments, *options)]
-    usage = " ".join([path, *(["[OPTIONS]"] if options else []), *map(_in_usage, arguments)])
+    hints = _hints(command.callback)
+    rows = [(_named(one, hints), plain(_help(one))) for one in (*arguments, *options)]
+    usage = " ".join([path, *(["[OPTIONS]"] if options else []), *(_in_usage(one, hints) for one in arguments)])
     parts = [f"## {path}", words, f"```text\n{usage}\n```"]
     if examples:
         parts.append("```sh\n" + "\n".join(examples) + "\n```")
@@ -51,22 +54,37 @@ def _split(text: str) -> tuple[str, list[str]]:
     return plain(text.strip()), []
 
 
-def _named(parameter: Any) -> str:
+def _hints(verb: Any) -> dict[str, Any]:
+    """Return the types of a verb's parameters, which Typer's own objects tell differently from version to version."""
+    said = {name: one.annotation for name, one in inspect.signature(verb).parameters.items()}
+    return {name: get_args(hint)[0] if get_origin(hint) is Annotated else hint for name, hint in said.items()}
+
+
+def _named(parameter: Any, hints: Mapping[str, Any]) -> str:
     if parameter.param_type_name == "argument":
-        return code(_metavar(parameter))
-    value = "" if parameter.is_flag else f" {_metavar(parameter)}"
+        return code(_metavar(parameter, hints))
+    value = "" if parameter.is_flag else f" {_metavar(parameter, hints)}"
     return ", ".join(code(f"{flag}{value}") for flag in (*parameter.opts, *parameter.secondary_opts))
 
 
-def _metavar(parameter: Any) -> str:
+def _metavar(parameter: Any, hints: Mapping[str, Any]) -> str:
     if parameter.metavar:
         return str(parameter.metavar)
-    choices = getattr(parameter.type, "choices", None)
-    return "|".join(choices) if choices else str(parameter.type.name).upper()
+    kinds = [one for one in (get_args(hints[parameter.name]) or (hints[parameter.name],)) if one is not type(None)]
+    choices = [str(one.value) for kind in kinds if issubclass(kind, Enum) for one in kind]
+    return "|".join(choices) if choices else str(kinds[0].__name__).upper()
 
 
-def _in_usage(argument: Any) -> str:
-    name = _metavar(argument) + ("..." if argument.nargs == -1 else "")
+def _help(parameter: Any) -> str:
+    """Return what a parameter's help says, with its default, where the help leaves that to Typer."""
+    text, default = str(parameter.help or ""), parameter.default
+    if default is None or isinstance(default, bool | list | tuple) or "[default" in text:
+        return text
+    return f"{text} \\[default: {default}]"
+
+
+def _in_usage(argument: Any, hints: Mapping[str, Any]) -> str:
+    name = _metavar(argument, hints) + ("..." if argument.nargs == -1 else "")
     return name if argument.required else f"[{name}]"
 
 

@@ -1,6 +1,7 @@
 """The run document: a table for each of its types, from its JSON Schema and the docstrings of its fields."""
 
 import inspect
+import re
 from collections.abc import Iterator
 from dataclasses import is_dataclass
 from enum import Enum
@@ -37,13 +38,20 @@ def _kinds(kind: Any) -> Iterator[tuple[str, Any]]:
 
 def _section(name: str, schema: dict[str, Any], kind: Any) -> str:
     words = plain(inspect.cleandoc(kind.__doc__ or ""))
-    said = sentences_of(kind)
+    said = {name: _in_json(text) for name, text in sentences_of(kind).items()}
     if "enum" in schema:
         by_value = {str(member.value): said.get(member.name, "") for member in kind}
         rows = [(code(f'"{value}"'), by_value[str(value)]) for value in schema["enum"]]
         return f"## {name}\n\n{words}\n\n" + table(("value", "what it says"), sorted(rows))
     rows = [(code(key), type_of(one), said.get(key, "")) for key, one in schema["properties"].items()]
     return f"## {name}\n\n{words}\n\n" + table(("field", "type", "what it is"), rows)
+
+
+def _in_json(text: str) -> str:
+    """Return what is said of a field, in the words of JSON."""
+    for python, json in (("None", "null"), ("True", "true"), ("False", "false")):
+        text = re.sub(rf"\b{python}\b", json, text)
+    return text
 
 
 def type_of(schema: dict[str, Any]) -> str:
