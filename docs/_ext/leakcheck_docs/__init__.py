@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leakcheck_docs import api, codes, commands, contents, documents, plugin, settings
-from leakcheck_docs.links import from_docs, from_root
+from leakcheck_docs.links import from_docs, from_root, without
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 GENERATED: dict[str, Callable[[], str]] = {
     "api": api.markdown,
     "commands": commands.markdown,
+    "fixture": api.fixture,
     "configuration": settings.markdown,
     "exit codes": codes.markdown,
     "pytest options": plugin.markdown,
@@ -38,10 +39,12 @@ def setup(app: Sphinx) -> dict[str, Any]:
 
 def _read(app: Sphinx, page: str, source: list[str]) -> None:
     folder = Path(app.srcdir)
+    promised = (f"{name}.md" for name in app.config.leakcheck_promised_pages)
+    missing = [name for name in promised if not (folder / name).is_file()]
     text = filled_in(from_docs(source[0]), folder.parent)
     if page == app.config.root_doc:
-        text = contents.with_toctrees(text, folder, app.config.leakcheck_promised_pages)
-    source[0] = text
+        text = contents.with_toctrees(text, missing)
+    source[0] = without(text, missing)
 
 
 def filled_in(text: str, root: Path) -> str:

@@ -2,25 +2,24 @@
 
 import re
 from collections.abc import Collection, Iterator
-from pathlib import Path
 
 _HEADING = re.compile(r"## (?P<title>.+)")
 _ENTRY = re.compile(r"- \[[^\]]*\]\((?P<page>[\w/-]+)\.md\)")
 
 
-def with_toctrees(text: str, folder: Path, promised: Collection[str] = ()) -> str:
+def with_toctrees(text: str, missing: Collection[str] = ()) -> str:
     """Return the first page with a hidden toctree for each heading that has a list of pages below it.
 
-    An entry of a promised page that is not there yet is left out.
+    Entries of pages that are not there yet, by their files' names, are left out.
     """
-    lines = [line for line in text.splitlines() if not _is_missing(line, folder, promised)]
+    lines = [line for line in text.splitlines() if not _is_missing(line, missing)]
     trees = [_toctree(title, pages) for title, pages in _sections(lines) if pages]
     return "\n".join([*lines, "", *trees])
 
 
-def _is_missing(line: str, folder: Path, promised: Collection[str]) -> bool:
+def _is_missing(line: str, missing: Collection[str]) -> bool:
     entry = _ENTRY.match(line)
-    return entry is not None and entry["page"] in promised and not (folder / f"{entry['page']}.md").exists()
+    return entry is not None and f"{entry['page']}.md" in missing
 
 
 def _sections(lines: list[str]) -> Iterator[tuple[str, list[str]]]:
