@@ -24,7 +24,10 @@ leakcheck_promised_pages = ("benchmarks", "comparison", "doctor", "fleet")
 default_role = "code"
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
-nitpick_ignore_regex = [("py:class", r"(leakcheck|collections|pathlib)\..*"), ("py:class", "_Function|OptionValue|Result")]
+nitpick_ignore_regex = [
+    ("py:class", r"(leakcheck|collections|pathlib)\..*"),
+    ("py:class", "_Function|OptionValue|Result"),
+]
 
 # "64 KiB / 1000 calls" is to be copied as it stands
 smartquotes = False

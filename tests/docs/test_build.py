@@ -40,7 +40,9 @@ def pages(guide: Path) -> Iterator[tuple[str, str]]:
 
 
 def test_every_page_of_the_guide_is_built(guide: Path) -> None:
-    written = {path.relative_to(PROJECT / "docs").with_suffix("").as_posix() for path in (PROJECT / "docs").rglob("*.md")}
+    written = {
+        path.relative_to(PROJECT / "docs").with_suffix("").as_posix() for path in (PROJECT / "docs").rglob("*.md")
+    }
     assert written <= {name.removesuffix(".html") for name, _ in pages(guide)}
 
 

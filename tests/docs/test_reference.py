@@ -112,7 +112,9 @@ def test_a_comment_that_asks_for_nothing_there_is_is_an_error(tmp_path: Path) ->
 
 
 def test_a_file_of_the_top_is_shown_without_its_title_and_with_links_that_lead_on(tmp_path: Path) -> None:
-    (tmp_path / "SECURITY.md").write_text("# Security\n\n[Here](docs/ci.md#github), [there](setup.py), [us](README.md)\n")
+    (tmp_path / "SECURITY.md").write_text(
+        "# Security\n\n[Here](docs/ci.md#github), [there](setup.py), [us](README.md)\n"
+    )
     text = leakcheck_docs.filled_in("<!-- filled in: file SECURITY.md -->", tmp_path)
     assert text.strip() == "[Here](ci.md#github), there, [us](index.md)"
 

@@ -41,8 +41,8 @@ def _section(name: str, schema: dict[str, Any], kind: Any) -> str:
     said = {name: _in_json(text) for name, text in sentences_of(kind).items()}
     if "enum" in schema:
         by_value = {str(member.value): said.get(member.name, "") for member in kind}
-        rows = [(code(f'"{value}"'), by_value[str(value)]) for value in schema["enum"]]
-        return f"## {name}\n\n{words}\n\n" + table(("value", "what it says"), sorted(rows))
+        values = sorted((code(f'"{value}"'), by_value[str(value)]) for value in schema["enum"])
+        return f"## {name}\n\n{words}\n\n" + table(("value", "what it says"), values)
     rows = [(code(key), type_of(one), said.get(key, "")) for key, one in schema["properties"].items()]
     return f"## {name}\n\n{words}\n\n" + table(("field", "type", "what it is"), rows)
 

@@ -16,7 +16,10 @@ _NOT_IN_THE_FILE = frozenset({"shard"})
 _DEFAULT_IN_HELP = re.compile(r"\s*\\?\[default: (?P<value>[^\]]+)\]")
 _KINDS = {"str": "text", "int": "whole number", "float": "number", "bool": "true or false", "date": "date"}
 _TABLES = {
-    "[[tool.leakcheck.overrides]]": (Override, "Budgets for some scenarios; each table is one entry, and the last wins."),
+    "[[tool.leakcheck.overrides]]": (
+        Override,
+        "Budgets for some scenarios; each table is one entry, and the last wins.",
+    ),
     "[[tool.leakcheck.known]]": (KnownEntry, "Leaks that are known; each table is one entry."),
     "[tool.leakcheck.django]": (Project, "What `leakcheck django` is told."),
 }

@@ -29,7 +29,7 @@ def code(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Return a help text of the command line as Markdown: without the tags of its markup, and with nothing in it obeyed."""
+    """Return a help text of the command line as Markdown: without the tags of its markup, and obeyed in nothing."""
     said = _RICH_TAG.sub("", text).replace("\\[", "[")
     return _outside_of_code(said)
 
