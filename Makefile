@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SAMPLE := naive or iterator or retained or outbox or debug_queries
 
-.PHONY: demo demo-databases story test test-all check format bench sample clean help
+.PHONY: demo demo-databases story test test-all check format docs bench sample clean help
 
 help:  ## Show the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -46,12 +46,15 @@ format: $(STAMP)  ## Put the code into shape.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+docs: $(STAMP)  ## Build the guide into build/docs; a warning is an error.
+	$(BIN)/python -m sphinx --nitpicky --fail-on-warning --keep-going --quiet --jobs 2 docs build/docs
+	@echo "The guide is in build/docs/index.html"
+
 bench: $(STAMP)  ## Beside the tools that people use, what it costs, and docs/benchmarks.md of it. Takes half an hour.
 	$(BIN)/python benchmarks/beside.py --envs $(ENVS) --json benchmarks/results/beside.json
 	$(BIN)/python benchmarks/cost.py --json benchmarks/results/cost.json
 	$(BIN)/python benchmarks/page.py
 	$(BIN)/python benchmarks/accuracy.py --envs $(ENVS)
-	$(BIN)/python benchmarks/overhead.py
 
 sample: $(STAMP)  ## Measure the run in reports/sample anew, and draw it.
 	@mkdir -p reports/sample

@@ -30,7 +30,7 @@ DEFAULT_CHANGE = "+5 % and +16 KiB"
 
 _NOTHING = Said()
 DURATIONS = "leakcheck-durations.json"
-_DEFAULTS = Said(
+DEFAULTS = Said(
     time=60.0,
     timeout=60.0,
     jobs=1,
@@ -117,7 +117,7 @@ def resolve(
     path = find_pyproject(folder or Path.cwd())
     file = read_pyproject(path)
     said = _merge(read_environment(environment), flags)
-    merged = _merge(_DEFAULTS, file, beside, said)
+    merged = _merge(DEFAULTS, file, beside, said)
     in_file: list[Said | Override] = [file, *file.overrides]
     for layer in in_file:
         _check_sizes(layer, f"{path}: [tool.leakcheck]: ")

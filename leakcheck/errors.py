@@ -16,6 +16,22 @@ class ExitCode(IntEnum):
     INCONCLUSIVE = 6
     INTERRUPTED = 130
 
+    @property
+    def meaning(self) -> str:
+        """Return what it says, in the words that --help and the guide use."""
+        return _MEANINGS[self]
+
+
+_MEANINGS = {
+    ExitCode.WITHIN: "within budget",
+    ExitCode.OVER_BUDGET: "over budget, or worse than the baseline",
+    ExitCode.USAGE: "usage or configuration",
+    ExitCode.SCENARIO_FAILED: "a scenario failed or its process died",
+    ExitCode.NO_BASELINE: "no baseline, or none of this environment",
+    ExitCode.NOTHING_MEASURED: "nothing was measured",
+    ExitCode.INCONCLUSIVE: "inconclusive",
+    ExitCode.INTERRUPTED: "interrupted",
+}
 
 _WORST_FIRST = (
     ExitCode.INTERRUPTED,

@@ -140,7 +140,9 @@ class KnownEntry:
     """An entry of the list of known leaks, as it stands in pyproject.toml."""
 
     reason: str
+    """Why it is accepted."""
     fingerprint: str = ""
+    """The fingerprint that is printed with the leak; this, or `match`."""
     match: str = ""
     """A pattern over the names of containers, the steps of paths and the lines of sites (`*SENT*`)."""
     scenario: str = "*"

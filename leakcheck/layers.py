@@ -44,9 +44,13 @@ class Override:
     """Budgets for the scenarios whose id or name matches a pattern ("newsletter*"), and what they may take."""
 
     match: str
+    """A pattern over ids, or over names; `*` stands for anything."""
     growth: str | None = None
+    """The growth that they may have, like "64 KiB / 1000 calls"."""
     peak: str | None = None
+    """The peak that one call of theirs may have, like "10 MiB"."""
     memory: str | None = None
+    """What the process of one takes at most; more scenarios than fit are not measured side by side."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +58,7 @@ class Project:
     """What the file says of a Django project."""
 
     settings: str | None = None
+    """The module of its settings, where neither --settings nor DJANGO_SETTINGS_MODULE says it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,11 +26,7 @@ from leakcheck.cli import show as show_verb
 from leakcheck.cli.inert import inert_streams
 from leakcheck.errors import ExitCode, LeakcheckError
 
-_EXIT_CODES = """
-Exit codes: 0 within budget · 1 over budget, or worse than the baseline · 2 usage or configuration ·
-3 a scenario failed or its process died · 4 no baseline, or none of this environment · 5 nothing was
-measured · 6 inconclusive · 130 interrupted.
-"""
+_EXIT_CODES = f"Exit codes: {' · '.join(f'{code:d} {code.meaning}' for code in ExitCode)}."
 
 app = typer.Typer(
     name="leakcheck",

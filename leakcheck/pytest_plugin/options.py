@@ -15,7 +15,7 @@ from leakcheck.units import parse_growth, parse_size
 # a type of its own only since 8.4; before, a number is a text
 _NUMBERS: tuple[Any, Any] = ("int", "float") if pytest.version_tuple >= (8, 4) else ("string", "string")
 
-_INI: dict[str, tuple[str, Any]] = {
+INI: dict[str, tuple[str, Any]] = {
     "leakcheck": ("Replay every test, as --leakcheck does.", "bool"),
     "leakcheck_growth": ("The growth that a test may have, like 64 KiB / 1000 calls.", "string"),
     "leakcheck_peak": ("The peak that one call may have, like 20 MiB; measured only where it is set.", "string"),
@@ -46,7 +46,7 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption(
         "--leakcheck-json", metavar="FILE", help="Write the run document, which `leakcheck show FILE` prints."
     )
-    for name, (words, kind) in _INI.items():
+    for name, (words, kind) in INI.items():
         parser.addini(name, words, type=kind, default=False if kind == "bool" else None)
 
 
