@@ -11,6 +11,7 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.docs.history import make_history
 from tests.docs.pages import PROJECT, Block, Command, Page
 from tests.live.command import MARK
 
@@ -19,8 +20,9 @@ LONGEST_SECONDS = 180
 
 EMPTY = "empty"
 CHECKOUT = "checkout"
+HISTORY = "history"
 FOLDERS = Path(__file__).parent
-"""A page's folder is a copy of one that lies here, or of the project (`checkout`), or `empty`."""
+"""A page's folder is a copy of one that lies here, or of the project (`checkout`), or `empty`, or has a history."""
 
 _SHORT = {"LEAKCHECK_TIME": "8", "LEAKCHECK_CALLS": "3000"}
 """Enough for a leak to be believed. A page is not about how long that takes, and never shows this."""
@@ -83,12 +85,15 @@ class Reader:
         self.folder = self.home / name
         if self.folder.exists():
             return
-        if name == EMPTY:
-            self.folder.mkdir()
-        elif name == CHECKOUT:
+        self.folder.mkdir()
+        if name == HISTORY:
+            make_history(self.folder, self._git)
+            return
+        if name == CHECKOUT:
             _copy_project(self.folder)
-        else:
-            shutil.copytree(FOLDERS / name, self.folder, ignore=shutil.ignore_patterns("__pycache__"))
+        elif name != EMPTY:
+            left_out = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(FOLDERS / name, self.folder, ignore=left_out, dirs_exist_ok=True)
         self._git("init", "--quiet")
         if name != EMPTY:
             self._git("add", "--all")
