@@ -130,7 +130,7 @@ def read_page(name: str, text: str) -> Page:
         if token.type == "code_block":
             faults.append(f"{name}:{first + 1}: an indented block is not run; fence it")
         elif token.type == "fence":
-            before = [one for one in comments if one.map and one.map[1] == first]
+            before = _right_before(first, comments)
             at_top = comments if not blocks else []
             said, wrong = _directives([*at_top, *(one for one in before if one not in at_top)], before)
             block = Block(language=token.info.strip(), text=token.content, line=first + 2, **said)  # type: ignore[arg-type]
@@ -144,6 +144,16 @@ def read_page(name: str, text: str) -> Page:
             codes += [(first + 1, one.content) for one in parts if one.type == "code_inline"]
             links += [str(one.attrGet("href") or one.attrGet("src")) for one in parts if one.type in _LINKS]
     return Page(name=name, text=text, blocks=blocks, faults=faults, codes=codes, links=links)
+
+
+def _right_before(line: int, comments: Sequence[Token]) -> list[Token]:
+    """Return the comments that end where the line begins, or where such a comment begins."""
+    found: list[Token] = []
+    for one in reversed(comments):
+        if one.map and one.map[1] == line:
+            found.insert(0, one)
+            line = one.map[0]
+    return found
 
 
 def _directives(comments: Sequence[Token], before: Sequence[Token]) -> tuple[dict[str, str | bool], list[str]]:
