@@ -86,6 +86,9 @@ def _refused(command: Any, words: Sequence[str], whole: bool, parent: Any = None
         # typer brings its own copy of click, or uses the one that is installed: its errors are known by this
         if not hasattr(error, "format_message"):
             raise
+        if not whole and type(error).__name__.startswith("Bad"):
+            # an option that is only named has no value
+            return None
         return f"{shlex.join([*name.split(), *words])}: {error.format_message()}"
     return None
 

@@ -52,7 +52,8 @@ def test_what_leakcheck_refuses_is_named(line: str, said: str) -> None:
 
 
 def test_within_a_sentence_arguments_may_be_missing_and_options_may_not() -> None:
-    assert complaints("leakcheck run --jobs 2", whole=False) == []
+    for text in ("leakcheck run", "leakcheck run --jobs", "leakcheck compare --variants", "leakcheck baseline"):
+        assert complaints(text, whole=False) == []
     assert len(complaints("leakcheck run --jbs 2", whole=False)) == 1
 
 
