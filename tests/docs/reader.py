@@ -43,7 +43,10 @@ _GIT = """
     defaultBranch = main
 [commit]
     gpgsign = false
+[core]
+    excludesFile = ~/.gitignore
 """
+_IGNORED = "__pycache__/\n"
 
 
 class DoesNotHold(AssertionError):
@@ -64,6 +67,7 @@ class Reader:
     def __post_init__(self) -> None:
         (self.home / "home").mkdir()
         (self.home / "home" / ".gitconfig").write_text(_GIT)
+        (self.home / "home" / ".gitignore").write_text(_IGNORED)
         self.go_to(EMPTY)
 
     def follow(self, page: Page, *, slow: bool = False) -> None:
@@ -169,7 +173,6 @@ class Reader:
             "LANG": "C.UTF-8",
             "COLUMNS": "120",
             "NO_COLOR": "1",
-            "PYTHONDONTWRITEBYTECODE": "1",
             MARK: str(self.home),
             **_SHORT,
             **_NO_NETWORK,
