@@ -7,7 +7,7 @@ SENT: list[list[tuple[object, ...]]] = []
 
 def connect(rows: int = 200) -> sqlite3.Connection:
     """Return a database in memory with so many subscribers."""
-    database = sqlite3.connect(":memory:")
+    database = sqlite3.connect(":memory:", check_same_thread=False)
     database.execute("CREATE TABLE subscribers (email TEXT)")
     database.executemany("INSERT INTO subscribers VALUES (?)", ((f"{number}@example.org",) for number in range(rows)))
     return database
