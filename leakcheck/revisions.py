@@ -49,11 +49,16 @@ def is_range(text: str) -> bool:
 
 
 def two_revisions(text: str) -> tuple[Revision, Revision]:
-    """Return both revisions of `A..B`. Raises UsageError where this is no repository, or has none of that name."""
+    """Return both revisions of `A..B`. Raises UsageError where this is no repository, or there are not two of them."""
     before, _, after = text.partition("..")
     repository = Path(_git("rev-parse", "--show-toplevel", remedy="run it inside a git repository"))
     below = Path.cwd().resolve().relative_to(repository.resolve())
-    return _revision(before, repository, below), _revision(after, repository, below)
+    older, newer = _revision(before, repository, below), _revision(after, repository, below)
+    if older.commit == newer.commit:
+        raise UsageError(
+            f"{text}: both are the commit {newer.commit[:12]}; commit what you changed, or name another revision"
+        )
+    return older, newer
 
 
 def _revision(name: str, repository: Path, below: Path) -> Revision:

@@ -18,7 +18,8 @@ LONGEST_SECONDS = 120.0
 """No run here takes a tenth of this; it only keeps a hanging one from hanging the tests."""
 
 _WIDE_ENOUGH = "220"
-_MARK = "LEAKCHECK_TEST_FOLDER"
+MARK = "LEAKCHECK_TEST_FOLDER"
+"""What is started here carries this, with its folder, so that a test finds what it left running."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +76,7 @@ class Leakcheck:
         process = subprocess.Popen(
             [sys.executable, "-m", "leakcheck", *arguments],
             cwd=self.folder,
-            env={**bare_environment(), **(environment or {}), _MARK: str(self.folder)},
+            env={**bare_environment(), **(environment or {}), MARK: str(self.folder)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -137,20 +138,26 @@ class Leakcheck:
 
     def processes_left(self, *, seconds: float = 5.0) -> list[str]:
         """Return the command lines of what our commands started and left running, after waiting so long for it."""
-        end = time.monotonic() + seconds
-        while (left := self._running()) and time.monotonic() < end:
-            time.sleep(0.05)
-        return left
+        return processes_left(self.folder, seconds=seconds)
 
-    def _running(self) -> list[str]:
-        found = []
-        for process in psutil.process_iter():
-            try:
-                if process.environ().get(_MARK) == str(self.folder):
-                    found.append(" ".join(process.cmdline()))
-            except psutil.Error:
-                continue
-        return found
+
+def processes_left(folder: Path, *, seconds: float = 5.0) -> list[str]:
+    """Return the command lines of what was started for a folder and still runs, after waiting so long for it."""
+    end = time.monotonic() + seconds
+    while (left := _running(folder)) and time.monotonic() < end:
+        time.sleep(0.05)
+    return left
+
+
+def _running(folder: Path) -> list[str]:
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(MARK) == str(folder):
+                found.append(" ".join(process.cmdline()))
+        except psutil.Error:
+            continue
+    return found
 
 
 def after(readings: Readings, call: int) -> Readings:

@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ import pytest
 import yaml
 
 import leakcheck as package
-from leakcheck.cli import app
+from tests.docs.history import CULPRIT, LAST, make_history
+from tests.docs.pages import read_page
 from tests.live.command import Leakcheck
 
 PROJECT = Path(package.__file__).parents[1]
-RECIPES = (PROJECT / "docs" / "ci.md").read_text(encoding="utf-8")
+RECIPES = read_page("docs/ci.md", (PROJECT / "docs" / "ci.md").read_text(encoding="utf-8"))
 ACTION: dict[str, Any] = yaml.safe_load((PROJECT / "action.yml").read_text(encoding="utf-8"))
 STEPS: dict[str, dict[str, Any]] = {step["name"]: step for step in ACTION["runs"]["steps"]}
 SECONDS = 120
@@ -201,38 +203,12 @@ def test_the_hook_is_one_that_pre_commit_takes() -> None:
 # --- the recipes ----------------------------------------------------------------------------------
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", RECIPES, re.DOTALL | re.MULTILINE)
-
-
-def test_every_recipe_in_yaml_can_be_read() -> None:
-    assert len(blocks("yaml")) >= 5
-    for text in blocks("yaml"):
-        assert yaml.safe_load(text)
-
-
 def test_the_recipes_give_the_action_what_it_takes() -> None:
-    workflow = yaml.safe_load(blocks("yaml")[0])
-    [step] = [one for one in workflow["jobs"]["leakcheck"]["steps"] if "OWNER/leakcheck" in one.get("uses", "")]
+    [text] = [block.text for block in RECIPES.blocks if "OWNER/leakcheck@" in block.text]
+    [step] = [one for one in yaml.safe_load(text)["jobs"]["leakcheck"]["steps"] if "OWNER" in one.get("uses", "")]
     assert set(step["with"]) <= set(ACTION["inputs"])
-    named = set(re.findall(r"`(verb|arguments|targets|baseline|artifact): ", RECIPES))
+    named = set(re.findall(r"`(verb|arguments|targets|baseline|artifact): ", RECIPES.text))
     assert named <= set(ACTION["inputs"])
-
-
-def test_every_option_in_a_recipe_is_one_of_its_verb() -> None:
-    import typer.main
-
-    verbs = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-    seen = set()
-    for verb, rest in re.findall(r"leakcheck (run|check|show|merge|list)\b([^`'\n;|)]*)", RECIPES):
-        # a verb that is not built in is not looked at
-        options = (
-            {name for one in verbs[verb].params for name in (*one.opts, *one.secondary_opts)} if verb in verbs else None
-        )
-        for option in re.findall(r"(?<!\S)(--?[a-z][\w-]*)", rest):
-            seen.add(option)
-            assert options is None or option in options, f"leakcheck {verb} has no {option}"
-    assert {"--junit", "--gitlab", "--markdown", "--github", "--no-peak", "--explain", "--shard"} <= seen
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -242,45 +218,13 @@ def git(folder: Path, *arguments: str) -> str:
     return done.stdout.strip()
 
 
-SCENARIOS = """
-from leakcheck import scenario
-import shop
-
-@scenario
-def buy():
-    shop.buy()
-"""
-CLEAN = "def buy():\n    return [1]\n"
-BROKEN = "def buy(:\n"
-LEAKS = "SOLD = []\n\ndef buy():\n    SOLD.append(bytes(967))\n"
-
-
 def test_git_bisect_finds_the_commit_that_leaks_and_skips_what_cannot_be_measured(leakcheck: Leakcheck) -> None:
     # GIVEN a repository in which one commit leaks, some do not even import, and the first has no scenario
     repository = leakcheck.folder / "repository"
     repository.mkdir()
-    git(repository, "init", "--quiet", "--initial-branch=main")
-    history = [
-        ("before scenarios", CLEAN),
-        ("good", CLEAN),
-        ("broken", BROKEN),
-        ("mended", f"{CLEAN}# mended\n"),
-        ("the culprit", LEAKS),
-        ("broken again", BROKEN),
-        ("later", f"{LEAKS}# later\n"),
-        ("last", f"{LEAKS}# last\n"),
-    ]
-    for number, (message, source) in enumerate(history):
-        (repository / "shop.py").write_text(source)
-        if number:
-            (repository / "scenarios.py").write_text(SCENARIOS)
-        (repository / "number.txt").write_text(str(number))
-        git(repository, "add", "shop.py", "number.txt", *(["scenarios.py"] if number else []))
-        git(repository, "commit", "--quiet", "-m", message)
-        if message == "before scenarios":
-            git(repository, "tag", "v1.4.0")
+    make_history(repository, partial(git, repository))
     # WHEN the recipe is followed
-    [recipe] = [text for text in blocks("sh") if "git bisect run" in text]
+    [recipe] = [block.text for block in RECIPES.blocks if "git bisect run" in block.text]
     our_command(leakcheck.folder / "bin" / "leakcheck")
     environment = {**os.environ, "PATH": f"{leakcheck.folder / 'bin'}{os.pathsep}{os.environ['PATH']}"}
     done = subprocess.run(
@@ -294,5 +238,6 @@ def test_git_bisect_finds_the_commit_that_leaks_and_skips_what_cannot_be_measure
     )
     # THEN the culprit is named, and the repository is as it was
     assert done.returncode == 0, done.stderr
-    assert re.search(r"^[0-9a-f]{40} is the first bad commit\n(.*\n)*? +the culprit$", done.stdout, re.MULTILINE)
-    assert git(repository, "log", "-1", "--format=%s") == "last"
+    found = rf"^[0-9a-f]{{40}} is the first bad commit\n(.*\n)*? +{CULPRIT}$"
+    assert re.search(found, done.stdout, re.MULTILINE)
+    assert git(repository, "log", "-1", "--format=%s") == LAST

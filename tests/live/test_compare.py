@@ -160,6 +160,8 @@ def test_a_mistake_is_answered_with_its_remedy(leakcheck: Leakcheck, arguments: 
 def test_a_revision_or_target_that_is_not_there_is_named(repository: Leakcheck) -> None:
     ran = compare(repository, "nobody..HEAD", "scenarios.py")
     assert (ran.code, "no revision 'nobody'" in ran.errors) == (2, True)
+    ran = compare(repository, "HEAD..HEAD~0", "scenarios.py")
+    assert (ran.code, "both are the commit" in ran.errors) == (2, True)
     ran = compare(repository, "HEAD~1..HEAD", "nothing.py")
     assert (ran.code, "nothing.py" in ran.errors) == (2, True)
     ran = compare(repository, "HEAD~1..HEAD")

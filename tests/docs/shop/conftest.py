@@ -1,0 +1,1 @@
+"""With this file here, pytest finds the shop."""
