@@ -79,7 +79,7 @@ def differences_here(place: Place, target: str, settings: Settings) -> Iterator[
         if found is None:
             yield f"there is no file {path} in {place.folder}"
         elif found != digest:
-            yield f"{path} in {place.folder} is another one"
+            yield f"{path} in {place.folder} is another one, or was changed since the run began"
     there = repository.commit()
     changes = repository.changes() if place.changes is not None and there == place.environment.git_commit else None
     if changes is not None and changes != place.changes:

@@ -174,6 +174,33 @@ def two(variant):
 )
 
 
+@pytest.mark.slow
+def test_both_arms_are_measured_again_by_another_worker_where_one_is_killed(fleet: Fleet, leakcheck: Leakcheck) -> None:
+    # GIVEN a comparison whose second arm is measured
+    leakcheck.write(
+        "arms.py", ARMS.replace('mark("one", variant)', 'mark("one", variant, os.getpid()); time.sleep(0.5)')
+    )
+    running = leakcheck.start(
+        *("compare", "arms.py", "-k", "one", "--variants", "before", "after", "--rounds", "1"),
+        *("--executor", fleet.executor, "--output", str(leakcheck.output)),
+        environment={"LEAKCHECK_CALLS": "200"},
+    )
+    wait_until(lambda: "after" in [mark[1] for mark in marks(leakcheck)], seconds=60)
+    # WHEN its worker is killed
+    kill(dask_worker_of(int(marks(leakcheck)[-1][2])).pid)
+    ran = leakcheck.finish(running)
+    # THEN the first arm was measured again too
+    assert ran.code == ExitCode.WITHIN, ran.errors
+    assert "measuring one, begun again, because a worker was lost, on" in ran.errors
+    arms = [mark[1] for mark in marks(leakcheck)]
+    assert arms[-4:] == ["before"] * 2 + ["after"] * 2
+    (folder,) = leakcheck.output.iterdir()
+    elsewhere = [store.load(folder / f"{arm}-1.json").results[0].elsewhere for arm in ("before", "after")]
+    assert elsewhere[0] == elsewhere[1]
+    assert elsewhere[0] is not None
+    assert elsewhere[0].begun == 2
+
+
 def test_both_arms_of_a_scenario_are_measured_by_one_worker_in_turn(fleet: Fleet, leakcheck: Leakcheck) -> None:
     leakcheck.write("arms.py", ARMS)
     ran = leakcheck.finish(

@@ -292,7 +292,10 @@ def test_a_place_names_the_file_that_holds_the_scenario_and_the_settings(
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda path: path.write_text("second\n"), "scenarios.py in {} is another one"),
+        (
+            lambda path: path.write_text("second\n"),
+            "scenarios.py in {} is another one, or was changed since the run began",
+        ),
         (lambda path: path.unlink(), "there is no file scenarios.py in {}"),
     ],
 )
