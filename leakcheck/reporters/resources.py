@@ -22,7 +22,7 @@ def _rise(resource: Resource) -> str:
 
 def _allowance(resource: Resource) -> str:
     if resource.gate is Gate.INCONCLUSIVE:
-        low, high = _number(resource.low), _number(resource.high)
+        low, high = _apart(resource.low, resource.high)
         return (
             f"the truth lies between {low} and {high}, and the budget of {_number(resource.budget_per_1000_calls)} "
             "in between"
@@ -40,3 +40,13 @@ def _named(named: tuple[Named, ...]) -> str:
 def _number(value: float) -> str:
     """Return a count per 1000 calls, with digits behind the point only where it is small."""
     return f"{value:,.0f}" if abs(value) >= 10 or value == round(value) else f"{value:.1f}"
+
+
+def _apart(low: float, high: float) -> tuple[str, str]:
+    """Return two counts with as many digits as it takes to tell them apart, three behind the point at most."""
+    told = (_number(low), _number(high))
+    for digits in (1, 2, 3):
+        if told[0] != told[1]:
+            break
+        told = (f"{low:,.{digits}f}", f"{high:,.{digits}f}")
+    return told

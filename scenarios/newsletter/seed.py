@@ -9,7 +9,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.core.management import call_command
-from django.db import OperationalError, connection, transaction
+from django.db import DatabaseError, OperationalError, connection, transaction
 
 from scenarios.newsletter.databases import SERVER_DATABASE, database_path
 from scenarios.newsletter.models import Subscriber
@@ -71,7 +71,13 @@ def _make_database() -> None:
             if cursor.fetchone() is not None:
                 raise
             coding = "CHARACTER SET utf8mb4" if connection.vendor == "mysql" else "ENCODING 'UTF8' TEMPLATE template0"
-            cursor.execute(f"CREATE DATABASE {SERVER_DATABASE} {coding}")
+            try:
+                cursor.execute(f"CREATE DATABASE {SERVER_DATABASE} {coding}")
+            except DatabaseError:
+                # another process, which began beside us, may have made it meanwhile
+                cursor.execute(listed, [SERVER_DATABASE])
+                if cursor.fetchone() is None:
+                    raise
 
 
 @contextmanager

@@ -247,6 +247,8 @@ def test_a_sentence_tells_what_is_allowed_what_is_unsure_and_what_is_left_out() 
     assert said(replace(FILES, gate=Gate.INCONCLUSIVE, low=0.5, high=2.5, budget_per_1000_calls=2.0)).endswith(
         "the truth lies between 0.5 and 2.5, and the budget of 2 in between."
     )
+    close = replace(FILES, gate=Gate.INCONCLUSIVE, low=999.96, high=1000.04, budget_per_1000_calls=1000.0)
+    assert said(close).endswith("the truth lies between 999.96 and 1,000.04, and the budget of 1,000 in between.")
     many = tuple(Named(what=f"\x1b{number}", count=1) for number in range(5))
     assert said(replace(FILES, named=many)).endswith("(\\x1b0 ×1, \\x1b1 ×1, \\x1b2 ×1, and 2 more)")
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings as project
 from django.core.management.base import BaseCommand
 
 
@@ -30,6 +31,9 @@ def _leakcheck(arguments: Sequence[str]) -> int:
     # it may be run from any folder: what manage.py has on its path by lying there is to be found from here too
     folders = [str(Path(sys.argv[0]).resolve().parent), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, folders))}
+    if environment.get("TZ") == project.TIME_ZONE:
+        # Django has put it there: runs are named by the clock of who measures, whoever starts them
+        del environment["TZ"]
     settings = ["--settings", os.environ["DJANGO_SETTINGS_MODULE"]]
     if any(one.partition("=")[0] == "--settings" for one in arguments):
         settings = []
