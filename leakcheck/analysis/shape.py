@@ -38,7 +38,7 @@ _SMALLEST_RSS_RISE_BYTES = 256 * 1024
 _PAGES_LEFT_BEHIND = 4
 """A heap that moves leaves pages behind for a long while; in all some times what it moves by."""
 
-_SMALLEST_BLOCK_RATE = 0.2
+_SMALLEST_RATES = {Meter.BLOCKS: 0.2, Meter.RSS: _SMALLEST_RSS_RATE}
 _MOST_BLOCK_BYTES = 512
 _EARLY_STRICTNESS = 1 / 8
 _MAY_MOVE = ("calls", "python_bytes", "native_bytes")
@@ -65,12 +65,15 @@ class Shape:
 def deciding_meter(readings: Readings) -> tuple[Meter, tuple[int, ...]]:
     """Return the best meter this platform has, exact ones first, and its column.
 
-    Without a native meter Python's own bytes are the heap that is known.
+    Without a native meter Python's own bytes are the heap that is known. Blocks are none where Python
+    allocates by another malloc (PYTHONMALLOC=malloc): then there are the pages alone.
     """
     if readings.heap_bytes:
         return Meter.HEAP, readings.heap_bytes
     if readings.python_bytes:
         return Meter.HEAP, readings.python_bytes
+    if readings.rss_bytes and not any(readings.blocks):
+        return Meter.RSS, readings.rss_bytes
     return Meter.BLOCKS, readings.blocks
 
 
@@ -82,7 +85,7 @@ def shape_of(progress: Progress, *, final: bool = False) -> Shape:
     readings, calls = progress.readings, progress.calls
     meter, column = deciding_meter(readings)
     exact = Series(readings.calls, column)
-    smallest = _SMALLEST_BLOCK_RATE if meter is Meter.BLOCKS else SMALLEST_RATE
+    smallest = _SMALLEST_RATES.get(meter, SMALLEST_RATE)
     late = exact.after(calls / 4)
     resident = Series(readings.calls, readings.rss_bytes or (0,) * len(readings.calls)).after(calls / 4)
     old_enough = final or calls >= rising_calls(progress.seconds_per_call)

@@ -26,7 +26,7 @@ Column = Callable[[NDArray[np.int64]], NDArray[Any]]
 """Bytes (or blocks) that are live after so many calls."""
 
 PAGE = 4096
-_PROGRAM_BYTES = 20 * 1024**2
+_PROGRAM_BYTES, _PROGRAM_BLOCKS = 20 * 1024**2, 50_000
 
 
 def still(calls: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -57,7 +57,8 @@ class Script:
     """None where the platform has no exact meter."""
     rss: Column | None = None
     """None: the heap's pages."""
-    blocks: Column = still
+    blocks: Column | None = still
+    """None where Python takes its blocks from another malloc, and counts none."""
     seconds_per_call: float = 0.001
     seconds_per_reading: float = 0.0003
     limited: Sequence[Limited] = ()
@@ -131,7 +132,7 @@ class ScriptedWorker:
             "calls": _whole(calls),
             "python_bytes": [] if exact is None else _whole(exact),
             "native_bytes": [] if exact is None else [_PROGRAM_BYTES] * len(calls),
-            "blocks": _whole(script.blocks(calls)),
+            "blocks": _whole(_PROGRAM_BLOCKS + script.blocks(calls)) if script.blocks else [0] * len(calls),
             "rss_bytes": _whole(pages),
             **{name: _whole(column(calls)) for name, column in script.counted.items()},
         }

@@ -168,6 +168,15 @@ def test_a_sparse_leak_is_found_at_the_rate_that_chance_gave_it() -> None:
     assert result.growth.low <= 1000 * seen <= result.growth.high
 
 
+def test_where_only_pages_can_be_read_a_small_leak_is_not_called_sure() -> None:
+    """GIVEN neither bytes nor blocks WHEN an object leaks THEN the bounds are as coarse as pages."""
+    result = simulate(Script(heap=None, blocks=None, rss=leak(16)))
+    assert result.growth is not None
+    assert result.growth.meter is Meter.RSS
+    assert result.gate is not Gate.WITHIN
+    assert simulate(Script(heap=None, blocks=None, rss=leak(1024))).verdict is Verdict.LEAK
+
+
 @pytest.mark.parametrize("factor", [1.25, 1.5, 2, 4])
 @pytest.mark.parametrize("seconds_per_call", [1e-5, 0.001, 0.01])
 def test_a_store_that_is_enlarged_by_a_factor_leaks_though_it_stands_still_for_most_of_the_calls(
