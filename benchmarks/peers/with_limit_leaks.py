@@ -9,7 +9,7 @@ from typing import Any
 
 from peers.words import Answered, Peer, Said, Verdict
 
-CALLS, LIMIT = 100, "10 KB"
+CALLS, LIMIT = 100, "50 KB"
 """Of the limits from 1 KB to 1 MB that were tried, the one that is right most often on the gallery and the corpus."""
 
 FRAMES = 25
