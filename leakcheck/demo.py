@@ -17,6 +17,9 @@ from leakcheck.errors import UsageError
 from leakcheck.model import Result, Verdict
 from leakcheck.scenario import OptionValue
 
+USUAL: Mapping[str, OptionValue] = MappingProxyType({"peak.rows": 50_000})
+"""Half of the rows that the newsletter itself has for a peak: the demo is to take about a minute."""
+
 QUICK: Mapping[str, OptionValue] = MappingProxyType({"growth.rows": 50, "peak.rows": 25_000})
 """Enough rows for the story to come out, and a quarter of the time."""
 

@@ -37,7 +37,7 @@ Next:
 def demo(
     expression: Expression = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Read 25,000 rows for a peak and not 100,000: the same story, sooner.")
+        bool, typer.Option("--quick", help="Read 25,000 rows for a peak and not 50,000: the same story, sooner.")
     ] = False,
     jobs: Annotated[
         str, typer.Option("--jobs", "-j", metavar="N|auto", help="Measure N side by side. \\[default: auto]")
@@ -74,13 +74,13 @@ def _request(expression: str | None, jobs: str, output: str | None, *, is_quick:
 
     from leakcheck.cli.measuring import Conditions
     from leakcheck.config import Said
-    from leakcheck.demo import QUICK, newsletter
+    from leakcheck.demo import QUICK, USUAL, newsletter
     from leakcheck.scenario import Target
 
     asked = Conditions(expression=expression, jobs=jobs, output=output)
     request = asked.request_for([Target(path=newsletter())])
     settings = replace(request.settings, python=None, overrides=(), known=(), said=Said())
-    return replace(request, settings=settings, options={**request.options, **(QUICK if is_quick else {})})
+    return replace(request, settings=settings, options={**request.options, **(QUICK if is_quick else USUAL)})
 
 
 def _concluded(outcome: "Outcome") -> int:
