@@ -132,13 +132,10 @@ def about_functions(functions: Sequence[Row], names: Sequence[str]) -> dict[str,
 
     tried = attempts(functions, [f"{name}-function" for name in TRUTH])
     apart = {row.tool: row for row in functions if row.arm in [f"{name}-function" for name in APART]}
-    said = [
-        f"{name} {'finds it' if apart[name].standing is Standing.RIGHT else 'does not'}"
-        for name in names
-        if name in apart
-    ]
+    finders = [name for name in names if name in apart and apart[name].standing is Standing.RIGHT]
+    found = f"found by {', '.join(finders)}" if finders else "found by none of them"
     by_tool = [[one for one in tried if one.tool == name] for name in names]
-    return {"attempts": [_attempt(mine) for mine in by_tool if mine], "apart": ", ".join(said)}
+    return {"attempts": [_attempt(mine) for mine in by_tool if mine], "apart": found if apart else ""}
 
 
 def _attempt(mine: Sequence[Attempt]) -> dict[str, str]:
