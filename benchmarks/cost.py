@@ -35,6 +35,9 @@ SCHEMA = 1
 
 CALLS = {"10 µs": "call_10_us", "1 ms": "call_1_ms", "20 ms": "call_20_ms"}
 HEAPS = {"10 k": "heap_10_k", "300 k": "heap_300_k", "3 M": "heap_3_m"}
+DEAR = ("20 ms", "3 M")
+"""On these the peers are asked once, whatever the repetitions: some take minutes."""
+
 COUNTS, JOBS = (1, 10, 100), (1, 2)
 MANY = 100
 """So many scenarios are measured once, whatever the repetitions: they are their own."""
@@ -97,7 +100,7 @@ def by_load(part: str, cases: dict[str, str], repetitions: int, peers: dict[str,
             common = {"part": part, "case": case, "repetition": repetition}
             mine = measured([f"{LOADS}::{name}", "--no-peak"])
             yield named(mine, **common)
-            for ask in peers.values():
+            for ask in peers.values() if repetition == 0 or case not in DEAR else ():
                 yield named(ask(name), **common)
             # with none of the calls too: what is left is the start, and the setting up
             for calls in (0, mine.calls or 0):

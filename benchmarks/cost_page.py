@@ -29,8 +29,8 @@ its report are in them. *Bare replay* is the CPU over that of a process which im
 many calls, and does nothing else. *User's code* is the wall time within the user's calls, as a share of the growth
 pass: from the start of its process, its imports and the setting up included, to its end and the verdict.
 
-Measured on {started} with leakcheck {leakcheck}, {python}, {system}, {cores} cores, {repetitions} times each; the
-middle is shown. Times depend on the machine and on who else uses it, ratios much less.
+Measured on {started} with leakcheck {leakcheck}, {python}, {system}, {cores} cores, {repetitions} times each, what is
+dear once; the middle is shown. Times depend on the machine and on who else uses it, ratios much less.
 """
 
 _FLEET_HEAD = """\
