@@ -7,6 +7,7 @@ retained there. Teeth that are shorter than a chunk vanish; a leak under them do
 """
 
 import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -110,7 +111,7 @@ def _level_change(early: _Array, late: _Array) -> float:
 
     A rare dip takes the floor with it where it is caught, and not where it is missed.
     """
-    return float(min(late.min() - early.min(), np.median(late) - np.median(early), key=abs))
+    return float(min(late.min() - early.min(), _median(late) - _median(early), key=abs))
 
 
 def _floor_jitter(series: Series) -> float:
@@ -133,12 +134,12 @@ def is_rising(series: Series, *, smallest_rate: float = SMALLEST_RATE, chunks: i
     if len(floors) < chunks:
         return False
     rises = np.diff(floors.values)
-    if not (rises > 0).all() or np.median(rises) * chunks < smallest_rate * series.span:
+    if not (rises > 0).all() or _median(rises) * chunks < smallest_rate * series.span:
         return False
     middle = len(rises) // 2
     early, late = rises[:middle], rises[-middle:]
     # by the mean for rare big leaks, by the median for tables that double now and then
-    return bool(late.mean() >= STEADY_SHARE * early.mean() or np.median(late) >= STEADY_SHARE * np.median(early))
+    return bool(late.mean() >= STEADY_SHARE * early.mean() or _median(late) >= STEADY_SHARE * _median(early))
 
 
 def slope(series: Series, *, chunks: int = CHUNKS, resolution: float = RESOLUTION_BYTES) -> Slope:
@@ -198,9 +199,9 @@ def _line(series: Series, floors: Series) -> _Line | None:
         return None
     steps = np.diff(floors.calls)
     rates = np.diff(floors.values) / steps
-    distance = np.abs(rates - np.median(rates))
-    jumps = distance > _OUTLIER_DEVIATIONS * np.median(distance) + 1e-9
-    smooth = np.concatenate([[0.0], np.cumsum(np.where(jumps, np.median(rates), rates) * steps)])
+    distance = np.abs(rates - _median(rates))
+    jumps = distance > _OUTLIER_DEVIATIONS * _median(distance) + 1e-9
+    smooth = np.concatenate([[0.0], np.cumsum(np.where(jumps, _median(rates), rates) * steps)])
     toothed = falls_back(series)
     points = series if toothed else Series(floors.calls, smooth)
     rate, error = _least_squares(points)
@@ -245,3 +246,8 @@ def has_teeth(series: Series) -> bool:
 
 def _between(rate: float, doubt: float) -> Slope:
     return Slope(per_call=rate, low=rate - doubt, high=rate + doubt, doubt=doubt)
+
+
+def _median(values: _Array) -> float:
+    """Return the median; NumPy's own imports all of its masked arrays for it."""
+    return statistics.median(values.tolist())
