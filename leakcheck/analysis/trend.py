@@ -250,4 +250,5 @@ def _between(rate: float, doubt: float) -> Slope:
 
 def _median(values: _Array) -> float:
     """Return the median; NumPy's own imports all of its masked arrays for it."""
-    return statistics.median(values.tolist())
+    middle: float = statistics.median(values.tolist())
+    return middle
