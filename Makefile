@@ -47,7 +47,7 @@ format: $(STAMP)  ## Put the code into shape.
 	$(BIN)/ruff check --fix .
 
 docs: $(STAMP)  ## Build the guide into build/docs; a warning is an error.
-	$(BIN)/python -m sphinx --nitpicky --fail-on-warning --keep-going --quiet --jobs 2 docs build/docs
+	$(BIN)/python -m sphinx --fresh-env --nitpicky --fail-on-warning --keep-going --quiet --jobs 2 docs build/docs
 	@echo "The guide is in build/docs/index.html"
 
 bench: $(STAMP)  ## Beside the tools that people use, what it costs, and docs/benchmarks.md of it. Takes half an hour.

@@ -17,9 +17,6 @@ exclude_patterns = ["_ext"]
 myst_heading_anchors = 3
 highlight_language = "text"
 
-# pages that are not there yet
-leakcheck_promised_pages = ("benchmarks", "comparison", "doctor", "fleet")
-
 # docstrings are written for people: `x` in them is code, and types are told where they are used
 default_role = "code"
 autodoc_typehints = "signature"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leakcheck_docs import api, codes, commands, contents, documents, plugin, settings
-from leakcheck_docs.links import from_docs, from_root, without
+from leakcheck_docs.links import from_docs, from_root
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -32,19 +32,16 @@ _FILE = "file "
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Have Sphinx ask us for what stands in a page."""
-    app.add_config_value("leakcheck_promised_pages", (), "env")
     app.connect("source-read", _read)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 
 def _read(app: Sphinx, page: str, source: list[str]) -> None:
     folder = Path(app.srcdir)
-    promised = (f"{name}.md" for name in app.config.leakcheck_promised_pages)
-    missing = [name for name in promised if not (folder / name).is_file()]
     text = filled_in(from_docs(source[0]), folder.parent)
     if page == app.config.root_doc:
-        text = contents.with_toctrees(text, missing)
-    source[0] = without(text, missing)
+        text = contents.with_toctrees(text)
+    source[0] = text
 
 
 def filled_in(text: str, root: Path) -> str:

@@ -1,25 +1,17 @@
 """The table of contents: the lists of links on the first page, as the side bar of the built guide."""
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 _HEADING = re.compile(r"## (?P<title>.+)")
 _ENTRY = re.compile(r"- \[[^\]]*\]\((?P<page>[\w/-]+)\.md\)")
 
 
-def with_toctrees(text: str, missing: Collection[str] = ()) -> str:
-    """Return the first page with a hidden toctree for each heading that has a list of pages below it.
-
-    Entries of pages that are not there yet, by their files' names, are left out.
-    """
-    lines = [line for line in text.splitlines() if not _is_missing(line, missing)]
+def with_toctrees(text: str) -> str:
+    """Return the first page with a hidden toctree for each heading that has a list of pages below it."""
+    lines = text.splitlines()
     trees = [_toctree(title, pages) for title, pages in _sections(lines) if pages]
     return "\n".join([*lines, "", *trees])
-
-
-def _is_missing(line: str, missing: Collection[str]) -> bool:
-    entry = _ENTRY.match(line)
-    return entry is not None and f"{entry['page']}.md" in missing
 
 
 def _sections(lines: list[str]) -> Iterator[tuple[str, list[str]]]:

@@ -1,7 +1,6 @@
 """Links in Markdown that lead out of the guide's folder: right on GitHub, and made right for the build."""
 
 import re
-from collections.abc import Collection
 
 PAGES = {
     "README.md": "index.md",
@@ -37,11 +36,6 @@ def from_root(text: str) -> str:
         return _to(path, found) if path else found[0]
 
     return _LINK.sub(link, text)
-
-
-def without(text: str, pages: Collection[str]) -> str:
-    """Return a page whose links to some pages, by their files' names, are plain text."""
-    return _LINK.sub(lambda found: found["text"] if found["path"] in pages else found[0], text)
 
 
 def _to(path: str, found: re.Match[str]) -> str:
