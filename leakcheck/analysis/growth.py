@@ -5,7 +5,15 @@ import math
 from leakcheck.analysis.capacity import capacity_rate
 from leakcheck.analysis.progress import Progress
 from leakcheck.analysis.shape import Shape
-from leakcheck.analysis.trend import RESOLUTION_BYTES, Series, Slope, rate_without_bounds, slope, standstill
+from leakcheck.analysis.trend import (
+    RESOLUTION_BYTES,
+    SMALLEST_RATE,
+    Series,
+    Slope,
+    rate_without_bounds,
+    slope,
+    standstill,
+)
 from leakcheck.model import Growth, Meter, Readings
 from leakcheck.units import CALLS_PER_RATE
 
@@ -62,7 +70,9 @@ def settled_after(progress: Progress, shape: Shape) -> int | None:
     if floor - grown.values[0] < _SETTLED_RISE_BYTES:
         return None
     nearly = grown.values[0] + _NEARLY * (floor - grown.values[0])
-    return int(grown.calls[(grown.values >= nearly).argmax()])
+    settled = grown.calls[(grown.values >= nearly).argmax()]
+    # what rises by less than counts as standing still has not stopped rising
+    return int(settled) if floor - grown.values[0] >= SMALLEST_RATE * settled else None
 
 
 def rate_until(readings: Readings, calls: int) -> float:

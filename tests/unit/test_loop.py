@@ -260,6 +260,12 @@ def test_a_cache_that_stopped_growing_is_bounded_and_its_end_is_dated() -> None:
     assert ring.settled_after_calls == pytest.approx(9000, rel=0.02)
 
 
+def test_what_rises_by_less_than_counts_is_clean_and_not_bounded() -> None:
+    result = simulate(Script(heap=leak(2.4), seconds_per_call=1e-5))
+    assert result.verdict is Verdict.CLEAN
+    assert result.settled_after_calls is None
+
+
 # --- straight lines that end ----------------------------------------------------------------------
 
 RING = Script(heap=full_at(9000, 620))
