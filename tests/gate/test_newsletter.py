@@ -31,6 +31,7 @@ def send() -> Iterator[Callable[[], object]]:
     os.environ.update(before)
 
 
+@pytest.mark.slow
 @pytest.mark.leakcheck(growth="64 KiB / 1000 calls", peak="6 MiB", calls=150)
 @pytest.mark.limit_memory("6 MB")
 def test_a_send_keeps_nothing_and_peaks_flat(send: Callable[[], object]) -> None:

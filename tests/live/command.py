@@ -1,12 +1,14 @@
 """The real command, run as a user runs it: in a process of its own, in a folder of its own."""
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -50,6 +52,13 @@ class Ran:
         return by_id[name]
 
 
+def _listening(before: Callable[[], None] | None) -> None:
+    """Prepare the command's process: it hears Ctrl-C, also where the tests were started in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if before is not None:
+        before()
+
+
 class Leakcheck:
     """`python -m leakcheck` in an empty folder, and the files that a user has there."""
 
@@ -82,7 +91,7 @@ class Leakcheck:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            preexec_fn=before,
+            preexec_fn=partial(_listening, before),
         )
         self._started.append(process)
         return process

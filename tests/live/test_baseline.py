@@ -165,6 +165,7 @@ def test_a_leak_that_was_accepted_is_green_until_it_is_worse(leakcheck: Leakchec
     assert "worse by more than +5 % and +16 KiB." in ran.output
 
 
+@pytest.mark.slow
 def test_a_peak_that_is_worse_is_red_and_a_better_one_prints_how_to_tighten(leakcheck: Leakcheck) -> None:
     write_shop(leakcheck)
     update(leakcheck, "-k", "page")
@@ -190,6 +191,7 @@ def test_a_peak_that_is_worse_is_red_and_a_better_one_prints_how_to_tighten(leak
     assert accepted(leakcheck)["page"]["peak_bytes"] == pytest.approx(500_000, rel=0.01)
 
 
+@pytest.mark.slow
 def test_what_is_new_is_held_to_its_budget_and_what_is_gone_is_named(leakcheck: Leakcheck) -> None:
     # GIVEN a baseline of two, one of which is gone, and two newcomers
     write_shop(leakcheck)
@@ -357,6 +359,7 @@ def git(folder: Path, *arguments: str) -> None:
     subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True)
 
 
+@pytest.mark.slow
 def test_an_update_refuses_what_no_commit_holds_unless_told(leakcheck: Leakcheck) -> None:
     # GIVEN a repository without a word about what is to be ignored, and a clean tree
     write_shop(leakcheck)

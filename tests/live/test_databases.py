@@ -103,6 +103,7 @@ def state_of(cache: Path) -> Any:
     return json.loads(told[0].read_text(encoding="utf-8")) if told else None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("database", list(ARMS))
 def test_who_holds_all_rows_depends_on_the_database_and_keyset_pages_never_do(
     leakcheck: Leakcheck, environment: Mapping[str, str], database: str

@@ -240,10 +240,12 @@ def test_manage_py_hands_everything_on(shop: Leakcheck, tmp_path_factory: pytest
     """WHEN the command of the project is run from another folder THEN it is `leakcheck django` with its settings."""
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     said = ["GET:/old/", "--calls=3", "--no-peak", "--explain=never", f"--output={shop.output}"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("LEAKCHECK_", "DJANGO_"))}
+    environment.pop("TZ", None)
     done = subprocess.run(
         [sys.executable, str(shop.folder / "manage.py"), "leakcheck", *said, "--allow-inconclusive"],
         cwd=elsewhere,
-        env={name: value for name, value in os.environ.items() if not name.startswith(("LEAKCHECK_", "DJANGO_"))},
+        env=environment,
         capture_output=True,
         text=True,
         timeout=LONGEST_SECONDS,
@@ -254,7 +256,8 @@ def test_manage_py_hands_everything_on(shop: Leakcheck, tmp_path_factory: pytest
     assert done.returncode == ExitCode.WITHIN
     [document] = shop.output.glob("*/run.json")
     # Django sets the process's clock to its TIME_ZONE, which a run beside it does not have
-    assert datetime.fromisoformat(store.load(document).started).utcoffset() == datetime.now().astimezone().utcoffset()
+    clock = subprocess.check_output(["date", "+%z"], env=environment, text=True).strip()
+    assert f"{datetime.fromisoformat(store.load(document).started):%z}" == clock
 
 
 def test_an_interrupted_run_leaves_no_database_behind(

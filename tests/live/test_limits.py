@@ -121,6 +121,7 @@ def test_a_limit_in_units_of_its_own_is_told_in_them(leakcheck: Leakcheck) -> No
     assert holder.length_per_call == pytest.approx(1000, rel=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("setup", "statement"),
     [

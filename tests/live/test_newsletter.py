@@ -14,6 +14,7 @@ pytest.importorskip("aiosmtpd")
 NEWSLETTER = Path(__file__).parents[2] / "scenarios" / "newsletter"
 
 
+@pytest.mark.slow
 def test_the_newsletter_that_keeps_its_querysets_is_over_and_the_iterator_is_within(leakcheck: Leakcheck) -> None:
     # GIVEN the newsletter as it is shipped, with few rows
     options = ("-o", "rows=20", "-o", "peak.rows=2000")

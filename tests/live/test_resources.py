@@ -14,6 +14,7 @@ GALLERY = Path(__file__).parents[2] / "scenarios" / "gallery"
 TRUTH = json.loads((GALLERY / "truth.json").read_text(encoding="utf-8"))
 
 
+@pytest.mark.slow
 def test_every_resource_of_the_gallery_is_found_and_every_look_alike_left_in_peace(leakcheck: Leakcheck) -> None:
     ran = leakcheck.run(str(GALLERY / "resources.py"), "--explain", "never")
     truths = {name: truth for name, truth in TRUTH.items() if truth["file"] == "resources.py"}

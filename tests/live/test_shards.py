@@ -130,6 +130,7 @@ def test_a_shard_says_which_it_is_and_how_to_join_it(leakcheck: Leakcheck) -> No
     assert ran.code == ExitCode.WITHIN
 
 
+@pytest.mark.slow
 def test_a_shard_with_nothing_in_it_is_no_failure_but_a_whole_with_nothing_is(leakcheck: Leakcheck) -> None:
     leakcheck.write("gallery.py", GALLERY)
     # GIVEN more shards than scenarios

@@ -76,6 +76,7 @@ def test_arguments_of_the_run_do_not_take_hold_in_its_isolated_processes(project
     ]
 
 
+@pytest.mark.slow
 def test_nothing_is_left_behind(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN a place for temporary files that is empty, and a leaking test, explained and with a peak
     place = project.folder / "temporary"
@@ -164,6 +165,7 @@ def test_our_mark_and_memrays_both_report_on_one_test(project: Project) -> None:
     assert ran.outcomes["passed"] == 1
 
 
+@pytest.mark.slow
 def test_a_known_leak_is_listed_and_does_not_fail(project: Project) -> None:
     project.write(
         "pyproject.toml",

@@ -12,7 +12,10 @@ SIX = "\nimport pytest\npytestmark = pytest.mark.leakcheck\n" + "".join(
 REVERSED = "def pytest_collection_modifyitems(items):\n    items.reverse()\n"
 
 
-@pytest.mark.parametrize("way", ["in order", "reversed", "two workers"])
+@pytest.mark.parametrize(
+    "way",
+    [pytest.param("in order", marks=pytest.mark.slow), "reversed", pytest.param("two workers", marks=pytest.mark.slow)],
+)
 def test_six_identical_tests_have_six_identical_verdicts(project: Project, way: str) -> None:
     # GIVEN six tests with one leaking body, and six with one clean body
     project.write("test_leaking.py", LEAK + SIX.format(body="leak()"))
