@@ -52,7 +52,7 @@ docs: $(STAMP)  ## Build the guide into build/docs; a warning is an error.
 
 bench: $(STAMP)  ## Beside the tools that people use, what it costs, and docs/benchmarks.md of it. Takes half an hour.
 	$(BIN)/python benchmarks/beside.py --envs $(ENVS) --json benchmarks/results/beside.json
-	$(BIN)/python benchmarks/cost.py --json benchmarks/results/cost.json
+	$(BIN)/python benchmarks/cost.py --envs $(ENVS) --json benchmarks/results/cost.json
 	$(BIN)/python benchmarks/page.py
 	$(BIN)/python benchmarks/accuracy.py --envs $(ENVS)
 
