@@ -4,11 +4,12 @@ import math
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import psutil
 
-from leakcheck.examination import ControlGroup
+if TYPE_CHECKING:
+    from leakcheck.examination import ControlGroup
 
 Answer = TypeVar("Answer")
 _GROUPS = Path("/sys/fs/cgroup")
@@ -35,8 +36,10 @@ def all_bytes() -> float:
     return float(psutil.virtual_memory().total)
 
 
-def control_group(*, groups: Path = _GROUPS, membership: Path = _MEMBERSHIP) -> ControlGroup:
+def control_group(*, groups: Path = _GROUPS, membership: Path = _MEMBERSHIP) -> "ControlGroup":
     """Return which control groups there are, and the narrowest of their limits."""
+    from leakcheck.examination import ControlGroup  # only the doctor asks
+
     if not (groups / "cgroup.controllers").exists():
         # the lines of version 1 name their controllers: `4:memory:/job`
         lines = _read(membership, str.splitlines) or []
