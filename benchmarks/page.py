@@ -162,7 +162,7 @@ def documented_limit(rows: Sequence[Row]) -> str:
         return ""
     found = sum(row.kind is Kind.MEMORY for row in mine)
     alarms = sum(row.kind is Kind.NOTHING for row in mine)
-    would = f"would find {found} leaks and raise {alarms} false alarms"
+    would = f"would find {found} of the leaks, with false alarms: {alarms}"
     return f"With 1 MB, as in its documentation's example, `limit_leaks` {would}."
 
 
