@@ -21,6 +21,7 @@ from leakcheck.contrast import Comparison
 from leakcheck.model import Run
 from leakcheck.reporters import contrast
 from leakcheck.reporters.causes import container_words, path_words, place
+from leakcheck.reporters.html.compiled import compiled_templates
 from leakcheck.reporters.html.flames import Flames
 from leakcheck.reporters.html.sections import answer_of, change_words, folded, remarks, sections_of
 from leakcheck.reporters.plain import plain
@@ -113,6 +114,7 @@ def _asset(name: str) -> str:
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(_HERE / "templates"),
+        bytecode_cache=compiled_templates(_HERE / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
