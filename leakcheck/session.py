@@ -163,8 +163,9 @@ def _run(request: Request, observer: Observer, shared_folder: Path, executor: Ex
         for number, result in executor.measured(tasks, environment, observer.measuring):
             results[number] = result
             in_order = tuple(results[index] for index in sorted(results))
-            seen = replace(outcome.run, results=(*found.failed, *in_order))
-            outcome = _saved(replace(outcome, run=seen), file, clock)
+            # kept before it is saved: who interrupts the saving must not have less saved after it
+            outcome = replace(outcome, run=replace(outcome.run, results=(*found.failed, *in_order)))
+            outcome = _saved(outcome, file, clock)
             observer.measured(result)
     except KeyboardInterrupt:
         return _saved(replace(outcome, interrupted=True), file, clock)

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from leakcheck import store
+from leakcheck import session, store
+from leakcheck.config import Explain, Said, resolve
 from leakcheck.errors import ExitCode
-from leakcheck.model import Gate, Verdict
+from leakcheck.model import Gate, Run, Verdict
+from leakcheck.scenario import parse_target
 from tests.live.beside import HEALTHY, assert_failed, assert_healthy_was_measured, run_beside_healthy, wait_until
 from tests.live.command import Leakcheck, is_alive
 
@@ -53,6 +55,36 @@ def test_an_interrupted_run_keeps_what_was_measured_and_leaves_no_process(
     assert not ran.document.finished
     assert [result.id for result in ran.document.results] == ["healthy"]
     assert not is_alive(worker)
+
+
+def test_an_interrupt_right_after_a_result_was_saved_does_not_take_it_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN somebody who presses Ctrl-C when a result has just reached the disk
+    saved: list[int] = []
+
+    class InterruptedFile(store.RunFile):
+        def save(self, run: Run) -> None:
+            super().save(run)
+            saved.append(len(run.results))
+            if saved == [0, 1]:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(store, "RunFile", InterruptedFile)
+    (tmp_path / "healthy.py").write_text(HEALTHY)
+    said = Said(output=str(tmp_path / "out"), calls=50, explain=Explain.NEVER)
+    # WHEN the run is over
+    outcome = session.run(
+        session.Request(
+            targets=[parse_target(str(tmp_path / "healthy.py"))],
+            settings=resolve(said, environment={}, folder=tmp_path),
+            measure_peak=False,
+        )
+    )
+    # THEN the result is still in the outcome, and on the disk
+    assert outcome.interrupted
+    assert saved == [0, 1, 1]
+    assert [result.id for result in store.load(outcome.folder).results] == ["healthy"]
 
 
 def test_an_interrupt_while_scenarios_are_looked_for_ends_the_run_without_a_traceback(leakcheck: Leakcheck) -> None:
