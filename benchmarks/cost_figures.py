@@ -31,6 +31,8 @@ class Row:
     """Wall time within the user's calls."""
     measured_seconds: float | None = None
     """Wall time from the start of the measured process to its end, the judging included; peaks too, where measured."""
+    start_seconds: float | None = None
+    """Of those, until the first call: the process's start, its imports and the setting up."""
     peak_bytes: int | None = None
     """The most that the command's own process had resident, its children left out."""
 
@@ -48,6 +50,8 @@ class Cost:
     """CPU over that of a bare replay of as many calls, its start and its setting up included; of the same minute."""
     own_share: float | None
     """Of the wall time of the growth pass, what was the user's code; known of leakcheck alone."""
+    own_share_of_calls: float | None
+    """The same, of the growth pass from its first call on."""
     verdicts: str
 
 
@@ -82,11 +86,6 @@ def costs(rows: Sequence[Row], part: str) -> list[Cost]:
 
 def _cost(group: Sequence[Row], bare: Sequence[Row]) -> Cost:
     ratios = [ratio for row in group if (ratio := _times_bare(row, bare)) is not None]
-    shares = [
-        row.replay_seconds / row.measured_seconds
-        for row in group
-        if row.replay_seconds is not None and row.measured_seconds
-    ]
     calls = [row.calls for row in group if row.calls is not None]
     return Cost(
         case=group[0].case,
@@ -95,9 +94,19 @@ def _cost(group: Sequence[Row], bare: Sequence[Row]) -> Cost:
         cpu_seconds=median(row.cpu_seconds for row in group),
         wall_seconds=median(row.wall_seconds for row in group),
         times_bare=median(ratios) if ratios else None,
-        own_share=median(shares) if shares else None,
+        own_share=_own_share(group, from_first_call=False),
+        own_share_of_calls=_own_share(group, from_first_call=True),
         verdicts=", ".join(dict.fromkeys(row.verdict for row in group)),
     )
+
+
+def _own_share(group: Sequence[Row], *, from_first_call: bool) -> float | None:
+    shares = [
+        row.replay_seconds / (row.measured_seconds - (row.start_seconds or 0.0) * from_first_call)
+        for row in group
+        if row.replay_seconds is not None and row.measured_seconds
+    ]
+    return median(shares) if shares else None
 
 
 def _times_bare(row: Row, bare: Sequence[Row]) -> float | None:

@@ -84,10 +84,13 @@ def run(command: Sequence[str], *, folder: Path, environment: Mapping[str, str],
 def run_leakcheck(
     arguments: Sequence[str], *, folder: Path, environment: Mapping[str, str], timeout_seconds: float
 ) -> tuple[list[dict[str, Any]], str, Ran]:
-    """Run `leakcheck run` without its peak pass; return its document's results, what it complained of, and its cost."""
+    """Run `leakcheck run` without its peak pass and its page.
+
+    Returns its document's results, what it complained of, and its cost.
+    """
     with tempfile.TemporaryDirectory(prefix="accuracy-") as place:
         document = Path(place) / "run.json"
-        command = [sys.executable, "-m", "leakcheck", "run", *arguments, "--no-peak"]
+        command = [sys.executable, "-m", "leakcheck", "run", *arguments, "--no-peak", "--no-report"]
         command += ["--json", str(document), "--output", str(Path(place) / "reports")]
         ran = run(command, folder=folder, environment=environment, timeout_seconds=timeout_seconds)
         complaint = (ran.errors.strip().splitlines() or [""])[-1]

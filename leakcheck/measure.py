@@ -69,6 +69,7 @@ class GrowthPass:
     named: Mapping[str, tuple[Named, ...]] = field(default_factory=dict)
     """What rises beside memory, by its kind."""
     stopped_by: str | None = None
+    start_seconds: float = 0.0
     cpu_seconds: float | None = None
     django: Mapping[str, Any] | None = None
     trouble: Trouble | None = None
@@ -153,6 +154,7 @@ def judged(task: Task, seen: GrowthPass, peak: PeakReading | None, peak_trouble:
         growth_options=to_be_kept(task.options_for(Pass.GROWTH)),
         peak_options=to_be_kept(task.options_for(Pass.PEAK)),
         readings=seen.progress.readings,
+        start_seconds=seen.start_seconds,
         replay_seconds=seen.progress.replay_seconds,
         watch_seconds=seen.progress.watch_seconds,
         worker_cpu_seconds=seen.cpu_seconds,
@@ -167,9 +169,11 @@ def _measure_growth(task: Task, watch: Watch) -> GrowthPass:
     seen = GrowthPass()
     patience = Patience(calls=task.settings.calls, seconds=task.settings.time_seconds)
     watch(task.scenario, "set-up", seen.progress)
+    began = time.monotonic()
     try:
         with Worker(task.plan(Pass.GROWTH), task.surroundings) as worker:
             worker.start()
+            seen.start_seconds = time.monotonic() - began
             take(seen, worker.ask({"kind": "first"}, during="call 1"))
             budget = task.settings.budget(task.scenario)
             allowed = task.settings.resource_budgets

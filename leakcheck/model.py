@@ -188,6 +188,8 @@ class Result:
     capture: str | None = None
     """memray's capture of the peak, relative to the run's folder."""
     duration_seconds: float = 0.0
+    start_seconds: float = 0.0
+    """Wall time of the growth pass before the first call: its process's start, imports, and the setting up."""
     replay_seconds: float = 0.0
     """Wall time of the growth pass that was the user's code."""
     watch_seconds: float = 0.0

@@ -1,4 +1,4 @@
-"""leakcheck as `leakcheck run` runs, explanations of what grows included; no peak, which no peer measures here."""
+"""leakcheck as `leakcheck run` runs, explanations of what grows included; no peak and no page, which no peer has."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,7 +7,8 @@ from peers.words import Body, Said, Verdict
 
 NAME = "leakcheck"
 SETTINGS = (
-    "`leakcheck run --no-peak`, explanations of what grows included; peaks are left out, as no peer measures them here"
+    "`leakcheck run --no-peak --no-report`, explanations of what grows included; peaks and the page are left out, as "
+    "no peer measures or writes them"
 )
 RULE = "leak when its verdict is `leak` or a resource is over its budget; undecided when its verdict is `inconclusive`"
 

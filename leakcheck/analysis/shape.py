@@ -20,9 +20,9 @@ QUIET_CALLS = 800
 """Calls that are replayed in any case where they are cheap; before that many a standstill has to be
 one to half a byte per call."""
 
-STILL_CALLS, STILL_SECONDS = 200, 0.16
+STILL_CALLS, MOST_STILL_CALLS, STILL_SECONDS = 200, 500, 0.16
 """Calls after which a standstill is believed in which no meter moved at all, by not a byte and not a page: so
-many, and where they are cheap those of so many seconds."""
+many, and where they are cheap those of so many seconds, up to the second number."""
 
 LEAST_RISING_CALLS, MOST_RISING_CALLS = 1500, 20_000
 RISING_SECONDS = 1.8
@@ -154,7 +154,7 @@ def _dwarfs(resident: Series, heap: Series) -> bool:
 
 def still_calls(cost: float) -> float:
     """Return how many calls must be replayed before a perfect standstill is believed, at so many seconds a call."""
-    return min(max(STILL_SECONDS / max(cost, 1e-9), STILL_CALLS), QUIET_CALLS)
+    return min(max(STILL_SECONDS / max(cost, 1e-9), STILL_CALLS), MOST_STILL_CALLS)
 
 
 def _quiet_calls(cost: float) -> float:

@@ -93,6 +93,9 @@ class Conditions:
         Raises UsageError or ConfigError for what cannot be understood.
         """
         # heavy imports wait until there is something to measure, so that help and mistakes are answered at once
+        from leakcheck.analysis.numeric import load_numpy
+
+        load_numpy()
         from leakcheck import session
         from leakcheck.config import Said, resolve
         from leakcheck.scenario import without_password

@@ -5,7 +5,7 @@ They are made there in turn, as on this machine. If the worker dies, all of them
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import chdir
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from threading import Event
@@ -49,8 +49,8 @@ def compare_on_cluster(
     """Measure both sides on a cluster, `rounds` times, and return them beside each other.
 
     `request_for` is called in the side's folder: settings and targets are those that it has. Nothing that was
-    measured before is used again, for another machine measured it. Raises NothingMeasured, UsageError, StoreError,
-    and ExecutorLost.
+    measured before is used again, for another machine measured it. The documents are saved after each scenario, and
+    keep what they have where it is broken off. Raises NothingMeasured, UsageError, StoreError, and ExecutorLost.
     """
     sides = (before, after)
     found = tuple(_found(side, request_for) for side in sides)
@@ -63,47 +63,63 @@ def compare_on_cluster(
     errands = list(_errands(found, turns, name_of))
     if not errands:
         raise NothingMeasured(f"{before.label} and {after.label} hold nothing that can be measured")
-    runs: tuple[list[Run], list[Run]] = ([], [])
-    measured = _measured([errand for errand, _ in errands], cluster, watch)
-    for turn, (number, side) in enumerate(rounds_in_turn):
-        results = {
-            (result.target, result.variant): result
-            for (_, turns_of_it), of_it in zip(errands, measured, strict=True)
-            for its_turn, result in zip(turns_of_it, of_it, strict=True)
-            if its_turn == turn
-        }
-        run = _run(found[turns[turn]], results)
-        store.save(run, output / document_name(number, is_before=side is before))
-        runs[turns[turn]].append(run)
-    return sides_beside(before, after, *runs, by_variant=by_variant)
+    begun = [_begun(found[arm]) for arm in turns]
+    places = [output / document_name(number, is_before=side is before) for number, side in rounds_in_turn]
+    results: dict[tuple[int, str, str | None], Result] = {}
+
+    def saved(*, finished: bool) -> list[Run]:
+        runs = [
+            _with_results(begun[turn], found[arm], turn, results, finished=finished) for turn, arm in enumerate(turns)
+        ]
+        for run, place in zip(runs, places, strict=True):
+            store.save(run, place)
+        return runs
+
+    for number, came in _measured([errand for errand, _ in errands], cluster, watch):
+        errand, turns_of_it = errands[number]
+        for turn, result in zip(turns_of_it, _results(errand, came), strict=True):
+            results[turn, result.target, result.variant] = result
+        saved(finished=False)
+    by_arm: tuple[list[Run], list[Run]] = ([], [])
+    for arm, run in zip(turns, saved(finished=True), strict=True):
+        by_arm[arm].append(run)
+    return sides_beside(before, after, *by_arm, by_variant=by_variant)
 
 
-def _measured(errands: Sequence[Errand], cluster: str, watch: Watch) -> list[list[Result]]:
-    """Return the results of each errand, in its turns."""
+def _measured(errands: Sequence[Errand], cluster: str, watch: Watch) -> Iterator[tuple[int, Came]]:
+    """Yield the number of each errand, and what came of it."""
 
     def told(number: int, name: str, doing: str) -> None:
         if doing.startswith(BEGUN):
             watch(f"measuring {name}, {doing}")
 
-    results: list[list[Result]] = [[] for _ in errands]
     with connected(cluster) as connection:
         check(connection, errands)
-        for number, came in sent(connection, errands, told):
-            results[number] = _results(errands[number], came)
-    return results
+        yield from sent(connection, errands, told)
 
 
-def _run(found: _Found, results: Mapping[tuple[str, str | None], Result]) -> Run:
-    """Return one round of a side as a run."""
-    of_it = tuple(results[one.scenario.target, one.scenario.variant] for one in found.measurements)
+def _begun(found: _Found) -> Run:
+    """Return a round of a side of which nothing is measured yet."""
     return Run(
         schema=SCHEMA,
         started=datetime.now().astimezone().isoformat(timespec="seconds"),
         command=(),
         environment=found.environment,
-        results=(*found.found.failed, *of_it),
-        finished=True,
-        duration_seconds=sum(one.duration_seconds for one in of_it),
+        results=found.found.failed,
+    )
+
+
+def _with_results(
+    run: Run, found: _Found, turn: int, results: Mapping[tuple[int, str, str | None], Result], *, finished: bool
+) -> Run:
+    """Return a round with what has come of it so far, in the order of its side."""
+    of_it = [results.get((turn, one.scenario.target, one.scenario.variant)) for one in found.measurements]
+    measured = tuple(one for one in of_it if one is not None)
+    return replace(
+        run,
+        results=(*run.results, *measured),
+        finished=finished,
+        duration_seconds=sum(one.duration_seconds for one in measured),
     )
 
 

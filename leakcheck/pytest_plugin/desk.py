@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from leakcheck.worker.load import Replayed
 
 _START = (
-    "import sys; sys.path.append(sys.argv.pop(1)); from leakcheck.judge.serve import serve; "
-    "serve(int(sys.argv[1]), int(sys.argv[2]))"
+    "import sys; sys.path.append(sys.argv.pop(1)); "
+    "from leakcheck.analysis.numeric import load_numpy; load_numpy(); "
+    "from leakcheck.judge.serve import serve; serve(int(sys.argv[1]), int(sys.argv[2]))"
 )
 _LONGEST_SOCKET_FOLDER = 90
 _END_SECONDS = 10.0

@@ -17,6 +17,9 @@ from leakcheck.worker.channel import Channel
 from leakcheck.worker.load import find_dotted, load_file, make_current_folder_importable, marked_in
 from leakcheck.worker.trouble import describe_trouble
 
+_HEADER = 1000
+"""Characters of a package's metadata among which its name and version are: they come second and third."""
+
 
 def serve_describe(plan: Plan, channel: Channel) -> None:
     """Say what this interpreter is, import the target, and answer the fields of each `model.Description`."""
@@ -94,7 +97,7 @@ def _option_names(function: Any) -> list[str] | None:
 
 def environment() -> dict[str, Any]:
     """Return what an `Environment` says of this interpreter."""
-    packages = ((found.metadata["Name"], found.version) for found in metadata.distributions())
+    packages = map(_name_and_version, metadata.distributions())
     return {
         "python": platform.python_version(),
         "implementation": sys.implementation.name,
@@ -104,6 +107,24 @@ def environment() -> dict[str, Any]:
         "libc": " ".join(platform.libc_ver()).strip(),
         "packages": dict(sorted((name, version) for name, version in packages if name)),
     }
+
+
+def _name_and_version(package: metadata.Distribution) -> tuple[str | None, str | None]:
+    """Return what a package is called, and which one it is.
+
+    By its first lines: `package.metadata` parses the whole description too, a millisecond for each of what may be
+    hundreds. Where they do not tell, it is asked all the same.
+    """
+    text = package.read_text("METADATA") or package.read_text("PKG-INFO") or ""
+    header = text[:_HEADER].partition("\n\n")[0].split("\n")
+    name, version = (_field(header, field) for field in ("Name: ", "Version: "))
+    if name and version:
+        return name, version
+    return package.metadata["Name"], package.version
+
+
+def _field(header: list[str], field: str) -> str | None:
+    return next((line.removeprefix(field).strip() for line in header if line.startswith(field)), None)
 
 
 def _allocator(said: str) -> str:

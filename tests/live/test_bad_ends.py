@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from leakcheck import session, store
-from leakcheck.config import Explain, Said, resolve
+from leakcheck.config import Said, resolve
 from leakcheck.errors import ExitCode
+from leakcheck.explanation import Explain
 from leakcheck.model import Gate, Run, Verdict
 from leakcheck.scenario import parse_target
 from tests.live.beside import HEALTHY, assert_failed, assert_healthy_was_measured, run_beside_healthy, wait_until

@@ -201,6 +201,26 @@ def test_both_arms_are_measured_again_by_another_worker_where_one_is_killed(flee
     assert elsewhere[0].begun == 2
 
 
+def test_an_interrupted_comparison_keeps_the_scenarios_that_it_had(fleet: Fleet, leakcheck: Leakcheck) -> None:
+    # GIVEN a comparison of two scenarios, of which one takes long
+    leakcheck.write("arms.py", ARMS.replace("yield lambda: sum(range(1000))", "yield lambda: time.sleep(0.2)", 1))
+    running = leakcheck.start(
+        *("compare", "arms.py", "--variants", "before", "after", "--rounds", "1"),
+        *("--executor", fleet.executor, "--output", str(leakcheck.output)),
+        environment={"LEAKCHECK_CALLS": "200"},
+    )
+    wait_until(lambda: len(list(leakcheck.output.glob("*/*-1.json"))) == 2, seconds=60)
+    # WHEN somebody presses Ctrl-C after the other was measured
+    running.send_signal(signal.SIGINT)
+    ran = leakcheck.finish(running)
+    # THEN both arms of that are there
+    assert ran.code == ExitCode.INTERRUPTED
+    (folder,) = leakcheck.output.iterdir()
+    runs = [store.load(folder / f"{arm}-1.json") for arm in ("before", "after")]
+    assert [[result.id for result in run.results] for run in runs] == [["two[before]"], ["two[after]"]]
+    assert not any(run.finished for run in runs)
+
+
 def test_both_arms_of_a_scenario_are_measured_by_one_worker_in_turn(fleet: Fleet, leakcheck: Leakcheck) -> None:
     leakcheck.write("arms.py", ARMS)
     ran = leakcheck.finish(

@@ -50,8 +50,11 @@ def test_a_tool_that_makes_other_calls_is_held_to_a_bare_replay_of_as_many() -> 
 
 
 def test_the_share_of_the_users_code_is_known_of_leakcheck_alone() -> None:
-    rows = [row(replay_seconds=0.9, measured_seconds=1.0), row("other")]
-    assert [cost.own_share for cost in costs(rows, "call")] == [pytest.approx(0.9), None]
+    rows = [row(replay_seconds=0.6, measured_seconds=1.0, start_seconds=0.2), row("other")]
+    mine, other = costs(rows, "call")
+    assert mine.own_share == pytest.approx(0.6)
+    assert mine.own_share_of_calls == pytest.approx(0.75)
+    assert (other.own_share, other.own_share_of_calls) == (None, None)
 
 
 def test_many_scenarios_are_told_by_the_single_one_and_by_the_jobs() -> None:
@@ -71,7 +74,7 @@ def test_many_scenarios_are_told_by_the_single_one_and_by_the_jobs() -> None:
 def document() -> dict[str, Any]:
     """Return what `cost.py` saves, with a row of everything."""
     rows = [
-        row(replay_seconds=0.9, measured_seconds=1.0),
+        row(replay_seconds=0.9, measured_seconds=1.0, start_seconds=0.05),
         row("psleak", calls=None, verdict="no verdict"),
         bare(0, 0.05),
         bare(200, 0.25),
@@ -91,7 +94,7 @@ def document() -> dict[str, Any]:
 
 def test_the_page_has_a_table_for_each_part_and_pictures_that_are_there(tmp_path: Path) -> None:
     text = sections(document(), tmp_path / "benchmarks")
-    assert "| 1 ms | leakcheck | clean | 200 | 1.00 | 2.00 | 4.00 × | 90% |" in text
+    assert "| 1 ms | leakcheck | clean | 200 | 1.00 | 2.00 | 4.00 × | 95%, 90% |" in text
     assert "| 1 ms | psleak | no verdict |  | 1.00 | 2.00 |  |  |" in text
     assert "| 10 | 1 | yes | 0.20 | 0.10 | 2.0 × | 64.0 MiB |" in text
     pictures = sorted(path.name for path in (tmp_path / "benchmarks").iterdir())
@@ -123,7 +126,7 @@ def test_what_is_saved_is_read_again_and_replaces_what_was_there(tmp_path: Path)
     for _ in range(2):
         save(place, document())
         assert rows_of(json.loads(place.read_text(encoding="utf-8")))[0] == row(
-            replay_seconds=0.9, measured_seconds=1.0
+            replay_seconds=0.9, measured_seconds=1.0, start_seconds=0.05
         )
     assert [path.name for path in place.parent.iterdir()] == ["cost.json"]
 

@@ -60,7 +60,7 @@ def test_cheap_calls_are_followed_for_800_in_any_case(calls: int, expected: str)
 
 
 @pytest.mark.parametrize(
-    ("seconds_per_call", "calls"), [(0.1, 200), (0.0008, 200), (0.0004, 400), (0.0002, 800), (1e-6, 800)]
+    ("seconds_per_call", "calls"), [(0.1, 200), (0.0008, 200), (0.0004, 400), (0.0002, 500), (1e-6, 500)]
 )
 def test_where_nothing_moves_at_all_200_calls_are_enough_unless_they_are_cheap(
     seconds_per_call: float, calls: int
