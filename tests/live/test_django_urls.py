@@ -58,7 +58,7 @@ def test_all_urls_without_an_argument_are_replayed_and_ranked(shop: Leakcheck) -
 
 
 def test_a_known_trap_is_told_with_its_remedy(shop: Leakcheck) -> None:
-    ran = replay(shop, "django", "GET:/remember/", "GET:/", "--explain=auto")
+    ran = replay(shop, "django", "GET:/remember/", "GET:/", "--calls=1600", "--explain=auto")
 
     [advice] = ran["GET /remember/"].advice
     assert advice.trap == "a queryset that is kept keeps every row that it has read"
@@ -148,7 +148,7 @@ def test_a_rolled_back_call_leaves_nothing_in_the_database(shop: Leakcheck, prot
 
 
 def test_asgi_replays_async_sync_and_streaming_views(shop: Leakcheck) -> None:
-    ran = replay(shop, "django", "--asgi", "GET:/wait/", "GET:/stream/", "GET:/visits/")
+    ran = replay(shop, "django", "--asgi", "GET:/wait/", "GET:/stream/", "GET:/visits/", "--calls=1600")
 
     assert ran["GET /wait/"].verdict is Verdict.CLEAN, ran.output
     assert ran["GET /stream/"].verdict is Verdict.CLEAN, ran.output
