@@ -24,8 +24,9 @@ from pathlib import Path
 from typing import Any
 
 from cost_figures import BARE, LEAKCHECK, Row
+from most_memory import run_leakcheck
 from rich.console import Console
-from spent import ROOT, spend, spend_leakcheck
+from running import ROOT, run
 
 from leakcheck._version import __version__
 
@@ -43,6 +44,9 @@ MANY = 100
 """So many scenarios are measured once, whatever the repetitions: they are their own."""
 
 _PEER_TIMEOUT_SECONDS = 300.0
+_TIMEOUT_SECONDS = 1200.0
+"""No load takes a tenth of this; it only keeps what hangs from hanging the rest."""
+
 _SMALL = '''
 @scenario
 def small_{number}() -> None:
@@ -140,33 +144,36 @@ def measured(arguments: Sequence[str]) -> Row:
     """Return what `leakcheck run` takes over all its scenarios."""
     with tempfile.TemporaryDirectory(prefix="cost-") as place:
         document, folder = Path(place) / "run.json", Path(place)
-        spent = spend_leakcheck(
-            ["run", *arguments, "--json", str(document), "--output", str(folder / "reports")], folder
+        ran, peak_bytes = run_leakcheck(
+            ["run", *arguments, "--json", str(document), "--output", str(folder / "reports")],
+            folder,
+            timeout_seconds=_TIMEOUT_SECONDS,
         )
         if not document.is_file():
-            raise SystemExit(f"leakcheck wrote no document:\n{spent.errors}")
+            raise SystemExit(f"leakcheck wrote no document:\n{ran.last_words}")
         results = json.loads(document.read_text(encoding="utf-8"))["results"]
     if troubles := [one["trouble"]["message"] for one in results if one["trouble"]]:
         raise SystemExit(f"leakcheck could not measure: {troubles[0]}")
     return Row(
         tool=LEAKCHECK,
-        cpu_seconds=spent.cpu_seconds,
-        wall_seconds=spent.wall_seconds,
+        cpu_seconds=ran.cpu_seconds,
+        wall_seconds=ran.wall_seconds,
         calls=sum(one["growth"]["calls"] for one in results),
         verdict=", ".join(sorted({one["verdict"] for one in results})),
         replay_seconds=sum(one["replay_seconds"] for one in results),
         measured_seconds=sum(one["duration_seconds"] for one in results),
         start_seconds=sum(one["start_seconds"] for one in results),
-        peak_bytes=spent.peak_bytes,
+        peak_bytes=peak_bytes,
     )
 
 
 def bare(file: Path, name: str, calls: int) -> Row:
     """Return what as many calls take in a plain loop, in a process of their own."""
-    spent = spend([sys.executable, str(ROOT / "benchmarks" / "bare.py"), str(file), name, "-", str(calls)])
-    if not spent.output:
-        raise SystemExit(f"the bare replay failed:\n{spent.errors}")
-    return Row(tool=BARE, calls=calls, cpu_seconds=spent.cpu_seconds, wall_seconds=spent.wall_seconds)
+    command = [sys.executable, str(ROOT / "benchmarks" / "bare.py"), str(file), name, "-", str(calls)]
+    ran = run(command, folder=ROOT, environment={}, timeout_seconds=_TIMEOUT_SECONDS)
+    if not ran.output:
+        raise SystemExit(f"the bare replay failed:\n{ran.last_words}")
+    return Row(tool=BARE, calls=calls, cpu_seconds=ran.cpu_seconds, wall_seconds=ran.wall_seconds)
 
 
 def find_peers(environments: Path) -> dict[str, Ask]:
