@@ -112,8 +112,9 @@ def serve_growth(plan: Plan, channel: Channel, load: Load = Subject) -> None:
     began = perf_counter()
     subject = load(plan)
     set_up = perf_counter()
+    there_before, full_before = snapshot(), full_ones()
     channel.send("ready", setup_seconds=set_up - began)
-    replay, emptied, there_before, full_before = None, False, {}, frozenset[int]()
+    replay, emptied = None, False
     while (request := channel.receive()) is not None:
         kind = request.pop("kind")
         try:
@@ -121,7 +122,6 @@ def serve_growth(plan: Plan, channel: Channel, load: Load = Subject) -> None:
                 subject.close()
                 return
             if replay is None:
-                there_before, full_before = snapshot(), full_ones()
                 first_began = perf_counter()
                 replay = Replay(subject.first_call(), meters)
                 replay.first(channel, perf_counter() - first_began)
