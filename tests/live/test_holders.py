@@ -153,6 +153,21 @@ def test_the_path_goes_on_to_what_is_heavy() -> None:
             "defaultdict",
             300,
         ),
+        # tables of the interpreter, which calls fill all the time
+        (
+            "import sys, types\n@scenario\ndef scene():\n"
+            "    name = f'made_{next(NUMBERS):05}'\n    sys.modules[name] = types.ModuleType(name)",
+            "sys.modules",
+            "dict",
+            345,
+        ),
+        (
+            "import linecache\n@scenario\ndef scene():\n"
+            "    name = f'<made {next(NUMBERS):05}>'\n    linecache.cache[name] = (100, None, [name * 10], name)",
+            "linecache.cache",
+            "dict",
+            500,
+        ),
         # the collector does not track a dictionary of numbers
         ("KEPT = {0: 0}\n@scenario\ndef scene(): KEPT[next(NUMBERS)] = 10**6", "held.KEPT", "dict", 70),
         (

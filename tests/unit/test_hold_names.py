@@ -2,6 +2,7 @@
 
 import contextvars
 import logging
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -74,6 +75,7 @@ def told(container: object) -> Told:
         (lambda: COUNTER(), f"`seen` in {HERE}.counter.<locals>.<lambda>", "closure's cell"),
         (lambda: remember(), f"`a default` in {HERE}.remember", "default argument"),
         (lambda: logging.Logger.manager.loggerDict, "logging.Logger.manager.loggerDict", "class attribute"),
+        (lambda: sys.modules, "sys.modules", ""),
         (lambda: weakref.finalize._registry, "weakref.finalize._registry", "class attribute"),  # type: ignore[attr-defined]
     ],
 )
@@ -104,6 +106,23 @@ def test_a_context_variable_is_named_by_where_it_is_defined() -> None:
     finally:
         CURRENT.reset(token)
     assert (found.name, found.where) == (f"{HERE}.CURRENT.get()", "context variable")
+
+
+def test_the_owner_is_found_among_hundreds_of_entries_that_point_back_to_it() -> None:
+    """GIVEN entries made before anybody looked, which all know their owner, as the columns of a table do."""
+
+    class Owner:
+        def __init__(self) -> None:
+            self.entries: dict[int, object] = {}
+
+    def make() -> Callable[[], dict[int, object]]:
+        owner = Owner()
+        owner.entries.update((number, {"owner": owner}) for number in range(500))
+        return lambda: owner.entries
+
+    find = make()
+    name = "test_the_owner_is_found_among_hundreds_of_entries_that_point_back_to_it.<locals>.make.<locals>.<lambda>"
+    assert told(find()).name == f"`owner` in {HERE}.{name}.entries"
 
 
 def test_what_is_hidden_is_no_way_to_a_container() -> None:

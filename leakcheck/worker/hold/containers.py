@@ -27,19 +27,25 @@ _REACH = 500
 _HELD_BY_US = 2
 """References to a grown container that are our doing, the one for asking included."""
 
+_FEWEST_OF_INTERPRETER = 0.1
+"""Entries a call that a table of the interpreter's must take in to be a culprit."""
+
 _FEWEST_OF_MANY = 0.02
 """Entries a call that many containers must have taken in together, where each of them rose once only."""
 
 
-def _is_the_interpreters(container: object) -> bool:
-    return any(container is one for one in (sys.modules, linecache.cache, gc.garbage, sys.path_importer_cache))
+def _is_the_interpreters(grown: Grown, calls: int) -> bool:
+    """Tell whether it is a table that the interpreter fills at its first need, unless calls fill it all the time."""
+    if grown.growth is Growth.GROWING and grown.gained >= _FEWEST_OF_INTERPRETER * calls:
+        return False
+    return any(grown.container is one for one in (sys.modules, linecache.cache, gc.garbage, sys.path_importer_cache))
 
 
 def named(watched: Watched, new: frozenset[int], world: World) -> list[Found]:
     """Return what grew with its names and without a weight, the heaviest by its objects' sizes first."""
     # one that is ours alone by now has been replaced by another
     alive = [one for one in watched.grown if sys.getrefcount(one.container) > _HELD_BY_US]
-    left = {id(one.container): one for one in alive if not _is_the_interpreters(one.container)}
+    left = {id(one.container): one for one in alive if not _is_the_interpreters(one, watched.calls)}
     steady = [one for one in left.values() if one.growth is not Growth.ONCE][:_MOST_LOOKED_AT]
     by_bytes = sorted(((_reckoned(one, new), one) for one in steady), key=lambda pair: -pair[0])
     found: list[Found] = []

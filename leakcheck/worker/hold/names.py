@@ -1,5 +1,6 @@
 """A chain of objects, written down: links for a reader, and the name that a person would use."""
 
+import sys
 from collections.abc import Sequence
 from contextvars import Context
 from dataclasses import dataclass
@@ -85,6 +86,8 @@ def _root(chain: Sequence[Any], world: World) -> tuple[list[dict[str, str]], str
     known = world.namespaces.get(id(root))
     if known is not None:
         return [{"step": known, "type": "module"}], "", 0
+    if root is sys.modules:
+        return [{"step": "sys.modules", "type": "dict"}], "", 0
     if issubclass(cls, ModuleType):
         namespace = bare.namespace(root)
         return [{"step": world.namespaces.get(id(namespace), "a module"), "type": "module"}], "", 0

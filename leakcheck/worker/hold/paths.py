@@ -108,7 +108,7 @@ def path_to(target: object, world: World) -> list[Any]:
             return trail.chain_from(best)
         if not further or (passing is not None and level >= _MOST_LEVELS_PAST_A_FRAME):
             break
-        trail.go_on_from(sorted(further, key=_detour)[:_MOST_FRONTIER])
+        trail.go_on_from(_of_each_type(sorted(further, key=_detour), _MOST_FRONTIER))
     return [target] if passing is None else trail.chain_from(passing)
 
 
@@ -175,6 +175,22 @@ def _is_passing(root: object, children: dict[int, Any]) -> bool:
     frame = look.frame_of(root) if look.is_generator(root) else None
     child = children[id(root)]
     return frame is not None and any(name == "self" and held is child for name, held in look.local_names(frame))
+
+
+def _of_each_type(candidates: Sequence[Any], most: int) -> list[Any]:
+    """Return so many, the first of each type before the second of any: of hundreds that are alike none is the owner.
+
+    They are what a container holds, and point back to it.
+    """
+    if len(candidates) <= most:
+        return list(candidates)
+    places: dict[int, int] = {}
+    turns = []
+    for candidate in candidates:
+        turn = places[id(type(candidate))] = places.get(id(type(candidate)), -1) + 1
+        turns.append(turn)
+    order = sorted(range(len(candidates)), key=turns.__getitem__)
+    return [candidates[place] for place in order[:most]]
 
 
 def _detour(candidate: object) -> int:
