@@ -43,7 +43,10 @@ class Expansion:
 
 
 def expansions_of(series: Series) -> list[Expansion]:
-    """Return the steps of what is retained, in order; none of a smooth rise, and none of teeth."""
+    """Return the steps of what is retained, in order; none of a smooth rise, and none of teeth.
+
+    Under teeth that are higher than a step, the step is the chance in where they were read.
+    """
     if len(series) < 2:
         return []
     # what no later reading falls below is retained: teeth vanish
@@ -57,7 +60,13 @@ def expansions_of(series: Series) -> list[Expansion]:
         rise, end = retained[last] - retained[first], calls[last]
         stood = calls[first] - calls[since]
         is_sudden = calls[last] - calls[first] <= max(_CLIMB_SHARE * end, calls[first + 1] - calls[first])
-        if is_sudden and stood >= _PLATEAU_SHARE * end and retained[first] - retained[since] <= _PLATEAU_RISE * rise:
+        teeth = series.values[since : first + 1].max() - retained[first]
+        if (
+            is_sudden
+            and teeth <= rise
+            and stood >= _PLATEAU_SHARE * end
+            and retained[first] - retained[since] <= _PLATEAU_RISE * rise
+        ):
             found.append(Expansion(call=float(end), before=float(retained[first]), after=float(retained[last])))
         since = last
     return found

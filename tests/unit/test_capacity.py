@@ -42,6 +42,13 @@ def test_what_falls_back_is_no_expansion() -> None:
     assert [one for one in expansions_of(teeth) if one.call < 3500] == []
 
 
+@pytest.mark.parametrize("calls_per_reading", [7, 23, 38, 57, 95])
+def test_a_leak_under_teeth_has_no_expansions_however_its_teeth_are_read(calls_per_reading: int) -> None:
+    """GIVEN 100 bytes a call under a cache of 1.5 MB that is pruned every 250 calls."""
+    calls = np.arange(calls_per_reading, 16_000, calls_per_reading, dtype=np.float64)
+    assert expansions_of(Series(calls, 100 * calls + 6000 * (calls % 250)).after(750)) == []
+
+
 @pytest.mark.parametrize(("step", "count"), [(4000, 0), (4096, 1)])
 def test_an_expansion_is_4_kib_at_least(step: float, count: int) -> None:
     assert len(expansions_of(Series(CALLS, step * (CALLS > 600).astype(np.float64)))) == count
