@@ -109,14 +109,16 @@ def corpus_arms(folder: Path) -> list[Arm]:
 
 def _corpus_arm(folder: Path, case: Mapping[str, Any], name: str, packages: Sequence[str]) -> Arm:
     leaks = name == "leaky"
-    known = case["exact"][name]["heap_bytes_per_call"] if leaks else None
+    exact = case["exact"][name] if leaks else {}
+    known = exact.get("heap_bytes_per_call")
+    low, high = exact.get("heap_bytes_per_call_range", (known, known))
     culprit = case.get("culprit", {}) if leaks else {}
     return Arm(
         case=case["name"],
         name=name,
         truth="leak" if leaks else "clean",
-        low_bytes_per_call=known,
-        high_bytes_per_call=known,
+        low_bytes_per_call=low,
+        high_bytes_per_call=high,
         holder=culprit.get("holder", ""),
         lines=tuple(culprit.get("line", ())),
         folder=folder,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from arms import Arm
+from arms import Arm, corpus_arms
 from figures import accuracy, ahead, attempts, cost, joined, pair, peers_right_alone, right_with_all
 from outcomes import Kind, Row, Standing, as_json, error_percent, from_json, is_named, judged, kind_of, standing_of
 from page import main, page
@@ -218,3 +218,13 @@ def test_without_a_document_the_page_is_of_the_others_alone(tmp_path: Path) -> N
 
     assert "## Who is right" not in text
     assert text.endswith("## How cost grows\n")
+
+
+def test_a_rate_that_depends_on_the_calls_is_known_as_a_range() -> None:
+    known = {
+        (arm.case, arm.name): (arm.low_bytes_per_call, arm.high_bytes_per_call)
+        for arm in corpus_arms(Path(__file__).parents[2] / "benchmarks" / "corpus")
+    }
+    assert known["sqlalchemy_labels", "leaky"] == (86.8, 108.8)
+    assert known["sqlalchemy_labels", "fixed"] == (None, None)
+    assert known["otel_metric_reader", "leaky"][0] == known["otel_metric_reader", "leaky"][1] is not None
