@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Sequence
 from statistics import fmean, stdev
 
+from leakcheck.analysis.numeric import special_functions
 from leakcheck.contrast import Answer, Contrast, Figure, Metric, Row
 from leakcheck.model import Result
 from leakcheck.units import CALLS_PER_RATE
@@ -78,8 +79,7 @@ def _crashes(result: Result) -> Figure | None:
     """Return the crashes with the exact interval of a Poisson count (Garwood, Biometrika 28, 1936)."""
     if result.limit is None:
         return None
-    from scipy.special import gammaincinv  # not scipy.stats, which takes half a second to import
-
+    gammaincinv = special_functions().gammaincinv
     count = result.limit.crashes
     low = float(gammaincinv(count, 0.025)) if count else 0.0
     return Figure(value=count, low=low, high=float(gammaincinv(count + 1, 0.975)))
@@ -146,11 +146,9 @@ def _ratio(before: Figure, after: Figure, rounds: Sequence[tuple[float, float]])
     Calls of one process are alike where processes are not; so the ratios of the rounds, which were
     measured in turn, have an interval of their own (Student's, 95 %, of the logarithms).
     """
-    from scipy.special import stdtrit  # not scipy.stats, which takes half a second to import
-
     logs = [math.log(new / old) for old, new in rounds]
     middle, count = fmean(logs), len(logs)
-    doubt = float(stdtrit(count - 1, 0.975)) * stdev(logs) / math.sqrt(count)
+    doubt = float(special_functions().stdtrit(count - 1, 0.975)) * stdev(logs) / math.sqrt(count)
     return Figure(
         value=math.exp(middle),
         low=min(after.low / before.high, math.exp(middle - doubt)),

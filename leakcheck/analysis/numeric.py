@@ -1,23 +1,46 @@
-"""NumPy as our own processes want it: without the threads of its linear algebra."""
+"""NumPy and SciPy as our own processes want them: without the threads of their linear algebra.
+
+Each brings an OpenBLAS, whose import starts a thread for each core and takes a tenth of a second of CPU for it; our
+arrays hold some hundred numbers. Where the process is somebody else's too (a Dask worker), both are imported as ever.
+"""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event
+from types import ModuleType
 
 _THREADS = "OPENBLAS_NUM_THREADS"
+_ALONE = Event()
+"""Set in a process in which nothing but our analysis computes."""
 
 
 def load_numpy() -> None:
-    """Import NumPy so that OpenBLAS starts no threads, for a process in which nothing but our analysis computes.
+    """Import NumPy without threads, for a process in which nothing but our analysis computes; SciPy comes later."""
+    _ALONE.set()
+    with _without_threads():
+        import numpy  # noqa: F401
 
-    Its pool is started by the import, one thread for each core, and takes about half of the import's CPU time; our
-    arrays hold some hundred numbers. What somebody has set is left as it is, and what is started from here later does
-    not inherit ours. Where NumPy is loaded already this does nothing.
+
+def special_functions() -> ModuleType:
+    """Return `scipy.special`, imported now: only what rises needs it, and it takes longer than a quiet scenario."""
+    with _without_threads():
+        import scipy.special  # not scipy.stats, which takes half a second
+
+        return scipy.special
+
+
+@contextmanager
+def _without_threads() -> Iterator[None]:
+    """Have an OpenBLAS that is loaded meanwhile start no threads; what somebody has set is left as it is.
+
+    What is started from here later does not inherit ours.
     """
-    if _THREADS in os.environ:
-        import numpy
-
+    if not _ALONE.is_set() or _THREADS in os.environ:
+        yield
         return
     os.environ[_THREADS] = "1"
     try:
-        import numpy  # noqa: F401
+        yield
     finally:
         del os.environ[_THREADS]

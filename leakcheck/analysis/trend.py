@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from leakcheck.analysis.numeric import special_functions
+
 CHUNKS = 8
 """Floors that a rise is judged on. Eight rises in a row happen by chance once in 40 000."""
 
@@ -159,9 +161,7 @@ def slope(series: Series, *, chunks: int = CHUNKS, resolution: float = RESOLUTIO
     if line is None:
         rate = _rate_of_few(series)
         return _between(rate, abs(rate) + resolution / series.span)
-    from scipy.special import stdtrit  # only for what rises: a quarter of the start of a run
-
-    doubt = float(stdtrit(line.freedom, 0.975)) * line.error + resolution / series.span
+    doubt = float(special_functions().stdtrit(line.freedom, 0.975)) * line.error + resolution / series.span
     rate, whole = line.rate, line.whole
     return Slope(per_call=rate, low=min(rate - doubt, whole), high=max(rate + doubt, whole), doubt=doubt)
 

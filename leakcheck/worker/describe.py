@@ -97,7 +97,7 @@ def _option_names(function: Any) -> list[str] | None:
 
 def environment() -> dict[str, Any]:
     """Return what an `Environment` says of this interpreter."""
-    packages = map(_name_and_version, metadata.distributions())
+    packages = map(name_and_version, metadata.distributions())
     return {
         "python": platform.python_version(),
         "implementation": sys.implementation.name,
@@ -109,15 +109,17 @@ def environment() -> dict[str, Any]:
     }
 
 
-def _name_and_version(package: metadata.Distribution) -> tuple[str | None, str | None]:
+def name_and_version(package: metadata.Distribution) -> tuple[str | None, str | None]:
     """Return what a package is called, and which one it is.
 
     By its first lines: `package.metadata` parses the whole description too, a millisecond for each of what may be
     hundreds. Where they do not tell, it is asked all the same.
     """
     text = package.read_text("METADATA") or package.read_text("PKG-INFO") or ""
-    header = text[:_HEADER].partition("\n\n")[0].split("\n")
-    name, version = (_field(header, field) for field in ("Name: ", "Version: "))
+    header = text[:_HEADER].partition("\n\n")[0]
+    # the last line may be cut off in the middle
+    header = header if len(header) < _HEADER else header.rpartition("\n")[0]
+    name, version = (_field(header.split("\n"), field) for field in ("Name: ", "Version: "))
     if name and version:
         return name, version
     return package.metadata["Name"], package.version

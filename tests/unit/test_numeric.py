@@ -1,0 +1,46 @@
+"""NumPy and SciPy in a process of ours: no thread of theirs, and no variable that is left behind."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.skipif(
+    not Path("/proc/self/task").exists() or len(os.sched_getaffinity(0)) < 2,
+    reason="OpenBLAS starts a thread for each further core, and Linux alone lists them",
+)
+
+ALONE = "numeric.load_numpy(); numeric.special_functions()"
+WITH_OTHERS = "numeric.special_functions()"
+
+
+def said(code: str, **variables: str) -> list[str]:
+    """Run some code in a fresh process; return how many threads it has then, and what the variable is."""
+    show = "print(len(os.listdir('/proc/self/task')), os.environ.get('OPENBLAS_NUM_THREADS'))"
+    inherited = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    done = subprocess.run(
+        [sys.executable, "-c", f"import os; from leakcheck.analysis import numeric; {code}; {show}"],
+        env={**inherited, **variables},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout.split()
+
+
+def test_where_nobody_else_computes_no_threads_are_started_and_children_inherit_nothing() -> None:
+    assert said(ALONE) == ["1", "None"]
+
+
+def test_in_somebody_elses_process_they_are_loaded_as_ever() -> None:
+    threads, variable = said(WITH_OTHERS)
+    assert int(threads) > 1
+    assert variable == "None"
+
+
+def test_what_somebody_has_set_is_left_as_it_is() -> None:
+    threads, variable = said(ALONE, OPENBLAS_NUM_THREADS="2")
+    assert int(threads) > 1
+    assert variable == "2"

@@ -1,0 +1,26 @@
+"""What a run notes of the packages that are installed: names and versions, of whatever their metadata looks like."""
+
+from importlib.metadata import PathDistribution
+from pathlib import Path
+
+import pytest
+
+from leakcheck.worker.describe import name_and_version
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        "Metadata-Version: 2.1\nName: shop\nVersion: 1.2\nSummary: sells\n\nName: another\nVersion: 9\n",
+        "Metadata-Version: 2.1\nname: shop\nversion: 1.2\n",
+        f"Metadata-Version: 2.1\nSummary: {'sells ' * 300}\nName: shop\nVersion: 1.2\n",
+        f"Metadata-Version: 2.1\nName: shop\nSummary: {'sells ' * 300}\nVersion: 1.2\n",
+        f"Metadata-Version: 2.1\nName: shop\nSummary: {'s' * 946}\nVersion: 1.2\n",
+    ],
+    ids=["as all are", "in lower case", "after long words", "the version after long words", "cut off in the version"],
+)
+def test_a_package_is_told_by_its_metadata(tmp_path: Path, metadata: str) -> None:
+    folder = tmp_path / "shop-1.2.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text(metadata)
+    assert name_and_version(PathDistribution(folder)) == ("shop", "1.2")
