@@ -32,15 +32,13 @@ def special_functions() -> ModuleType:
 
 @contextmanager
 def _without_threads() -> Iterator[None]:
-    """Have an OpenBLAS that is loaded meanwhile start no threads; what somebody has set is left as it is.
-
-    What is started from here later does not inherit ours.
-    """
+    """Have an OpenBLAS that is loaded meanwhile start no threads; what somebody has set is left as it is."""
     if not _ALONE.is_set() or _THREADS in os.environ:
         yield
         return
-    os.environ[_THREADS] = "1"
+    # past os.environ, which another thread may be handing to a process that is to be measured
+    os.putenv(_THREADS, "1")
     try:
         yield
     finally:
-        del os.environ[_THREADS]
+        os.unsetenv(_THREADS)

@@ -17,8 +17,12 @@ WITH_OTHERS = "numeric.special_functions()"
 
 
 def said(code: str, **variables: str) -> list[str]:
-    """Run some code in a fresh process; return how many threads it has then, and what the variable is."""
-    show = "print(len(os.listdir('/proc/self/task')), os.environ.get('OPENBLAS_NUM_THREADS'))"
+    """Run some code in a fresh process; return how many threads it has then, and what its children inherit."""
+    variable = "import os; print(os.environ.get('OPENBLAS_NUM_THREADS'))"
+    show = (
+        "print(len(os.listdir('/proc/self/task')), flush=True); "
+        f"import subprocess, sys; subprocess.run([sys.executable, '-c', {variable!r}], check=True)"
+    )
     inherited = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
     done = subprocess.run(
         [sys.executable, "-c", f"import os; from leakcheck.analysis import numeric; {code}; {show}"],
@@ -44,3 +48,14 @@ def test_what_somebody_has_set_is_left_as_it_is() -> None:
     threads, variable = said(ALONE, OPENBLAS_NUM_THREADS="2")
     assert int(threads) > 1
     assert variable == "2"
+
+
+def test_who_hands_on_the_environment_meanwhile_hands_on_nothing_of_ours() -> None:
+    """GIVEN a thread that starts a process to be measured while another one loads SciPy."""
+    code = (
+        "numeric.load_numpy(); seen = []; import sys; "
+        "sys.addaudithook(lambda event, found: event == 'import' and found[0].startswith('scipy')"
+        " and seen.append(os.environ.get('OPENBLAS_NUM_THREADS'))); "
+        "numeric.special_functions(); assert seen; assert not any(seen), seen"
+    )
+    assert said(code) == ["1", "None"]
