@@ -15,7 +15,7 @@ Read = Callable[[], int]
 
 _CHUNK_BYTES = 4096
 _TRIES = 3
-_MAIN_ALONE = 1
+MAIN_ALONE = 1
 
 
 def open_files() -> Read | None:
@@ -64,7 +64,7 @@ def children() -> Read | None:
 
     def read() -> int:
         # a child belongs to the thread that started it
-        if count_threads() == _MAIN_ALONE:
+        if count_threads() == MAIN_ALONE:
             return of_thread(str(os.getpid()))
         with os.scandir("/proc/self/task") as entries:
             return sum(of_thread(entry.name) for entry in entries)
