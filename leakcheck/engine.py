@@ -58,11 +58,7 @@ class Worker:
     """One fresh interpreter doing one plan. Use it as a context manager: leaving ends the process."""
 
     def __init__(self, plan: Plan, surroundings: Surroundings) -> None:
-        self._stop = surroundings.stop
-        self._timeout_seconds = surroundings.timeout_seconds
-        self._memory_limit = surroundings.memory_limit_bytes or free_bytes() * MEMORY_SHARE
-        self._memory_limit_from = surroundings.memory_limit_from
-        self._setup_seconds = surroundings.setup_seconds
+        self._set(plan, surroundings)
         self.cpu_seconds: float | None = None
         self.django: Mapping[str, Any] | None = None
         """The fields of a DjangoFacts, where the user's code has set Django up."""
@@ -94,7 +90,14 @@ class Worker:
             assert pipe is not None
             os.set_blocking(pipe.fileno(), False)
             self._selector.register(pipe, selectors.EVENT_READ, self._drain)
+
+    def _set(self, plan: Plan, surroundings: Surroundings) -> None:
         self._plan = plan
+        self._stop = surroundings.stop
+        self._timeout_seconds = surroundings.timeout_seconds
+        self._memory_limit = surroundings.memory_limit_bytes or free_bytes() * MEMORY_SHARE
+        self._memory_limit_from = surroundings.memory_limit_from
+        self._setup_seconds = surroundings.setup_seconds
 
     def __enter__(self) -> Self:
         return self
@@ -102,9 +105,18 @@ class Worker:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """End the process and all that it has started."""
         self._kill(signal.SIGKILL)
         self._process.wait()
         self._clean_up()
+
+    def go_on(self, plan: Plan, surroundings: Surroundings) -> Self:
+        """Return this process with another plan, for one that has described a file; it is `start`ed anew."""
+        self._set(plan, surroundings)
+        return self
 
     def start(self) -> dict[str, Any]:
         """Send the plan and return the first answer. Raises WorkerFailed where there is none."""

@@ -3,6 +3,7 @@
 import importlib
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
@@ -10,7 +11,9 @@ from leakcheck.config import Settings
 from leakcheck.crew import Job, room_for, side_by_side
 from leakcheck.measure import measure
 from leakcheck.model import Environment, Result
+from leakcheck.plan import Pass
 from leakcheck.task import Task, Watch
+from leakcheck.waiting import Waiting
 
 _FLEET = "leakcheck.fleet.dispatch"
 """By name: it is imported where a cluster is meant, and needs what the extra `dask` installs."""
@@ -31,14 +34,17 @@ class Executor(Protocol):
 class Here:
     """This machine: as many side by side as are wanted, and fit."""
 
-    def __init__(self, jobs: int | None) -> None:
-        self._jobs = jobs
+    def __init__(self, jobs: int | None, waiting: Waiting) -> None:
+        self._jobs, self._waiting = jobs, waiting
 
     def measured(
         self, tasks: Sequence[Task], environment: Environment | None, watch: Watch
     ) -> Iterator[tuple[int, Result]]:
         """Yield results as an Executor does."""
         work = [Job(work=partial(measure, task, watch), memory_bytes=task.expected_memory) for task in tasks]
+        if tasks:
+            described = self._waiting.for_first(tasks[0].plan(Pass.GROWTH))
+            work[0] = replace(work[0], work=partial(measure, tasks[0], watch, described))
 
         def stop() -> None:
             for task in tasks:
@@ -47,9 +53,12 @@ class Here:
         return side_by_side(work, room_for(self._jobs), stop=stop)
 
 
-def executor_for(settings: Settings) -> AbstractContextManager[Executor]:
-    """Return who measures by these settings, to be entered. Raises UsageError where a cluster cannot be reached."""
+def executor_for(settings: Settings, waiting: Waiting) -> AbstractContextManager[Executor]:
+    """Return who measures by these settings, to be entered. Raises UsageError where a cluster cannot be reached.
+
+    A process that waits measures on this machine only.
+    """
     if settings.cluster is None:
-        return nullcontext(Here(settings.jobs))
+        return nullcontext(Here(settings.jobs, waiting))
     connected: AbstractContextManager[Executor] = importlib.import_module(_FLEET).connected(settings.cluster)
     return connected

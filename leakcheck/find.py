@@ -6,6 +6,7 @@ becomes a failed result, and the others are still measured.
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -20,6 +21,7 @@ from leakcheck.errors import NothingMeasured, UsageError
 from leakcheck.model import Description, Gate, LeftOut, Result, Trouble, Verdict
 from leakcheck.plan import Pass, Plan
 from leakcheck.scenario import OptionValue, Target
+from leakcheck.waiting import Waiting, file_of
 
 _NO_SCENARIO = "no function under @scenario; mark one, or name any callable as package.module:callable"
 
@@ -56,31 +58,38 @@ def find(
     matches: Callable[[str], bool] = lambda name: True,
     options: Mapping[str, OptionValue] | None = None,
     shared_folder: Path | None = None,
+    waiting: Waiting | None = None,
 ) -> Found:
-    """Return what the targets hold. Raises NothingMeasured where they hold nothing to measure or to report."""
+    """Return what the targets hold; the process that described the first file with something to measure waits.
+
+    Raises NothingMeasured where they hold nothing to measure or to report.
+    """
     scenarios: dict[tuple[str, str | None], Description] = {}
     nothing = Trouble(kind="nothing", message=_NO_SCENARIO)
     failed = [_failed(empty, nothing, settings) for empty in targets if not _files_of(empty)]
     environment: Mapping[str, Any] | None = None
     left_out: list[LeftOut] = []
     for target in [file for named in targets for file in _files_of(named)]:
-        whole = Target(path=target.path) if target.path is not None else target
+        whole = file_of(target)
         try:
-            with Worker(_plan(whole, options or {}, shared_folder), surroundings_of(settings)) as worker:
-                environment = worker.start()["environment"]
-                answer = worker.listen(during="import")
-                while answer["kind"] == "doing":
-                    answer = worker.listen(during=answer["doing"], extra_seconds=answer["extra_seconds"])
+            with ExitStack() as stack:
+                worker = stack.enter_context(
+                    Worker(_plan(whole, options or {}, shared_folder), surroundings_of(settings))
+                )
+                environment, answer = _answers(worker)
+                left_out += msgspec.convert(answer["left_out"], list[LeftOut])
+                named = _named(target, msgspec.convert(answer["scenarios"], list[Description]))
+                if waiting is not None and waiting.wants(whole) and any(matches(one.id) for one in named):
+                    stack.pop_all()
+                    waiting.keep(worker, whole)
         except WorkerFailed as error:
             failed.append(_failed(whole, error.trouble, settings))
             continue
-        left_out += msgspec.convert(answer["left_out"], list[LeftOut])
-        described = msgspec.convert(answer["scenarios"], list[Description])
-        try:
-            for scenario in _named(target, described):
-                scenarios.setdefault((scenario.target, scenario.variant), scenario)
         except NothingMeasured as error:
             failed.append(_failed(target, Trouble(kind="nothing", message=str(error)), settings))
+            continue
+        for scenario in named:
+            scenarios.setdefault((scenario.target, scenario.variant), scenario)
     picked = tuple(scenario for scenario in scenarios.values() if matches(scenario.id))
     if not picked and all(one.trouble is not None and one.trouble.kind == "nothing" for one in failed):
         said = "; ".join(f"{one.id}: {one.trouble.message}" for one in failed if one.trouble is not None)
@@ -88,6 +97,15 @@ def find(
     _check_options(picked, options or {})
     ids = tuple(scenario.id for scenario in scenarios.values())
     return Found(scenarios=picked, failed=tuple(failed), environment=environment, whole=ids, left_out=tuple(left_out))
+
+
+def _answers(worker: Worker) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Return the environment, and what is described."""
+    environment = worker.start()["environment"]
+    answer = worker.listen(during="import")
+    while answer["kind"] == "doing":
+        answer = worker.listen(during=answer["doing"], extra_seconds=answer["extra_seconds"])
+    return environment, answer
 
 
 def _plan(whole: Target, options: Mapping[str, OptionValue], shared_folder: Path | None) -> Plan:

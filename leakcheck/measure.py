@@ -15,12 +15,13 @@ from leakcheck.analysis.explained import explained, is_to_be_explained
 from leakcheck.analysis.gating import gated, held_to_budgets
 from leakcheck.analysis.growth import estimate_growth, rate_of, rate_until, settled_after
 from leakcheck.analysis.latency import summarize_latency
+from leakcheck.analysis.numeric import prepare_special_functions
 from leakcheck.analysis.patience import Patience, is_settled, next_step
 from leakcheck.analysis.places import as_shown
 from leakcheck.analysis.progress import Progress
 from leakcheck.analysis.resources import are_settled, is_enough, judge_resources, with_names
 from leakcheck.analysis.served import foretold_by
-from leakcheck.analysis.shape import Shape, shape_of
+from leakcheck.analysis.shape import QUIET_CALLS, Shape, shape_of
 from leakcheck.analysis.sites import peak_sites
 from leakcheck.analysis.trees import tree_of
 from leakcheck.analysis.trend import falls_back
@@ -75,10 +76,13 @@ class GrowthPass:
     trouble: Trouble | None = None
 
 
-def measure(task: Task, watch: Watch) -> Result:
-    """Return the result of one scenario, whatever its code did; raise nothing but Stopped."""
+def measure(task: Task, watch: Watch, described: Worker | None = None) -> Result:
+    """Return the result of one scenario, whatever its code did; raise nothing but Stopped.
+
+    `described` is a process that has described the scenario and does its growth pass, instead of a fresh one.
+    """
     began = time.monotonic()
-    growth_pass = _measure_growth(task, watch)
+    growth_pass = _measure_growth(task, watch, described)
     peak, peak_trouble, capture = None, None, None
     if task.measure_peak and growth_pass.trouble is None:
         watch(task.scenario, "peak", growth_pass.progress)
@@ -165,13 +169,14 @@ def judged(task: Task, seen: GrowthPass, peak: PeakReading | None, peak_trouble:
     return compared(result, task.accepted.get(result.id), task.settings.change)
 
 
-def _measure_growth(task: Task, watch: Watch) -> GrowthPass:
+def _measure_growth(task: Task, watch: Watch, described: Worker | None) -> GrowthPass:
     seen = GrowthPass()
     patience = Patience(calls=task.settings.calls, seconds=task.settings.time_seconds)
     watch(task.scenario, "set-up", seen.progress)
     began = time.monotonic()
     try:
-        with Worker(task.plan(Pass.GROWTH), task.surroundings) as worker:
+        plan, around = task.plan(Pass.GROWTH), task.surroundings
+        with Worker(plan, around) if described is None else described.go_on(plan, around) as worker:
             worker.start()
             seen.start_seconds = time.monotonic() - began
             take(seen, worker.ask({"kind": "first"}, during="call 1"))
@@ -224,6 +229,8 @@ def follow(
         seen.shape = shape_of(seen.progress)
         watch()
         if not (seen.shape.flat or seen.shape.rising):
+            if seen.progress.calls >= QUIET_CALLS:
+                prepare_special_functions()
             continue
         rate = rate_of(seen.shape)
         if is_settled(seen.shape, rate, seen.progress, budget) and are_settled(seen.progress, allowed):

@@ -28,6 +28,7 @@ from leakcheck.scenario import OptionValue, Target
 from leakcheck.served import Serving
 from leakcheck.sharding import share_of
 from leakcheck.task import Task
+from leakcheck.waiting import Waiting
 
 Matches = Callable[[str], bool]
 
@@ -109,11 +110,15 @@ def run(request: Request, observer: Observer | None = None) -> Outcome:
     Raises LeakcheckError where nothing can be measured, there is nothing to compare with though that is
     wanted, or the run's folder cannot be made.
     """
-    with TemporaryDirectory(prefix="leakcheck-") as shared_folder, executor_for(request.settings) as executor:
-        return _run(request, observer or Nobody(), Path(shared_folder), executor)
+    with (
+        TemporaryDirectory(prefix="leakcheck-") as shared_folder,
+        Waiting() as waiting,
+        executor_for(request.settings, waiting) as executor,
+    ):
+        return _run(request, observer or Nobody(), Path(shared_folder), executor, waiting)
 
 
-def _run(request: Request, observer: Observer, shared_folder: Path, executor: Executor) -> Outcome:
+def _run(request: Request, observer: Observer, shared_folder: Path, executor: Executor, waiting: Waiting) -> Outcome:
     started, clock = datetime.now().astimezone(), time.monotonic()
     whole = find(
         request.targets,
@@ -121,6 +126,7 @@ def _run(request: Request, observer: Observer, shared_folder: Path, executor: Ex
         matches=request.matches,
         options=request.options,
         shared_folder=shared_folder,
+        waiting=waiting if request.settings.cluster is None else None,
     )
     environment = environment_of(whole, request.settings)
     accepted = _accepted(request, whole, environment)

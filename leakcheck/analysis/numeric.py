@@ -7,12 +7,14 @@ arrays hold some hundred numbers. Where the process is somebody else's too (a Da
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Event
+from threading import Event, Thread
 from types import ModuleType
 
 _THREADS = "OPENBLAS_NUM_THREADS"
 _ALONE = Event()
 """Set in a process in which nothing but our analysis computes."""
+_BEGUN = Event()
+"""Set once SciPy is being imported beside what is done."""
 
 
 def load_numpy() -> None:
@@ -28,6 +30,13 @@ def special_functions() -> ModuleType:
         import scipy.special  # not scipy.stats, which takes half a second
 
         return scipy.special
+
+
+def prepare_special_functions() -> None:
+    """Begin to import SciPy, for whoever waits for calls meanwhile: what has not stood still by now may well rise."""
+    if _ALONE.is_set() and not _BEGUN.is_set():
+        _BEGUN.set()
+        Thread(target=special_functions, name="import of scipy.special").start()
 
 
 @contextmanager

@@ -68,7 +68,7 @@ class Summary:
             self._save(terminalreporter, config)
 
     def _save(self, terminalreporter: Any, config: pytest.Config) -> None:
-        from leakcheck.worker.describe import environment
+        from leakcheck.worker.interpreter import environment
 
         assert self._desk.options.json is not None
         path = config.invocation_params.dir / self._desk.options.json

@@ -2,12 +2,9 @@
 
 import importlib
 import inspect
+import json
 import os
-import platform
-import sys
-import sysconfig
 from collections.abc import Callable, Mapping
-from importlib import metadata
 from typing import Any
 
 from leakcheck.errors import UsageError
@@ -17,20 +14,40 @@ from leakcheck.worker.channel import Channel
 from leakcheck.worker.load import find_dotted, load_file, make_current_folder_importable, marked_in
 from leakcheck.worker.trouble import describe_trouble
 
-_HEADER = 1000
-"""Characters of a package's metadata among which its name and version are: they come second and third."""
-
 
 def serve_describe(plan: Plan, channel: Channel) -> None:
-    """Say what this interpreter is, import the target, and answer the fields of each `model.Description`."""
+    """Say what this interpreter is, import the target, and answer the fields of each `model.Description`.
+
+    The process may be asked to replay one of them afterwards, so nothing is loaded here that it would not load there.
+    """
     try:
-        channel.send("environment", environment=environment())
+        channel.send("environment", environment=_environment())
         scenarios, left_out = _describe(
             plan, lambda doing, seconds: channel.send("doing", doing=doing, extra_seconds=seconds)
         )
         channel.send("described", scenarios=scenarios, left_out=left_out)
     except BaseException as error:
         channel.send("trouble", trouble=describe_trouble(error, "import"))
+
+
+def _environment() -> dict[str, Any]:
+    """Return what an `Environment` says of this interpreter, found out by a fork: what it loads goes with it."""
+    ours, its = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            from leakcheck.worker.interpreter import environment
+
+            with open(its, "w") as out:
+                json.dump(environment(), out)
+        finally:
+            os._exit(0)
+    os.close(its)
+    with open(ours) as answer:
+        text = answer.read()
+    os.waitpid(child, 0)
+    found: dict[str, Any] = json.loads(text)
+    return found
 
 
 def _describe(plan: Plan, say: Callable[[str, float], None]) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
@@ -93,49 +110,3 @@ def _option_names(function: Any) -> list[str] | None:
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         return None
     return [parameter.name for parameter in parameters if parameter.name != "variant"]
-
-
-def environment() -> dict[str, Any]:
-    """Return what an `Environment` says of this interpreter."""
-    packages = map(name_and_version, metadata.distributions())
-    return {
-        "python": platform.python_version(),
-        "implementation": sys.implementation.name,
-        "executable": sys.executable,
-        "platform": f"{sys.platform}-{platform.machine()}",
-        "allocator": _allocator(os.environ.get("PYTHONMALLOC", "")),
-        "libc": " ".join(platform.libc_ver()).strip(),
-        "packages": dict(sorted((name, version) for name, version in packages if name)),
-    }
-
-
-def name_and_version(package: metadata.Distribution) -> tuple[str | None, str | None]:
-    """Return what a package is called, and which one it is.
-
-    By its first lines: `package.metadata` parses the whole description too, a millisecond for each of what may be
-    hundreds. Where they do not tell, it is asked all the same.
-    """
-    text = package.read_text("METADATA") or package.read_text("PKG-INFO") or ""
-    header = text[:_HEADER].partition("\n\n")[0]
-    # the last line may be cut off in the middle
-    header = header if len(header) < _HEADER else header.rpartition("\n")[0]
-    name, version = (_field(header.split("\n"), field) for field in ("Name: ", "Version: "))
-    if name and version:
-        return name, version
-    return package.metadata["Name"], package.version
-
-
-def _field(header: list[str], field: str) -> str | None:
-    return next((line.removeprefix(field).strip() for line in header if line.startswith(field)), None)
-
-
-def _allocator(said: str) -> str:
-    """Return what hands out this interpreter's memory: under different ones the same object has different sizes."""
-    built = "mimalloc" if sysconfig.get_config_var("Py_GIL_DISABLED") else "pymalloc"
-    if not sysconfig.get_config_var("WITH_PYMALLOC"):
-        built = "malloc"
-    debug = f"{built}_debug"
-    if said in ("", "default"):
-        is_debug = hasattr(sys, "gettotalrefcount") or (not said and sys.flags.dev_mode)
-        return debug if is_debug else built
-    return debug if said == "debug" else said

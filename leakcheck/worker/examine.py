@@ -13,7 +13,7 @@ from typing import Any
 
 from leakcheck.plan import Plan
 from leakcheck.worker.channel import Channel
-from leakcheck.worker.describe import environment
+from leakcheck.worker.interpreter import environment
 from leakcheck.worker.lent import LENT, borrow_memray
 from leakcheck.worker.meters import Meters
 from leakcheck.worker.serving.limiter import CGROUP, RLIMIT, delegated_cgroup

@@ -43,6 +43,8 @@ def serve(socket_path: str) -> int:
     if plan is None:
         return 1
     work(plan, channel)
+    if plan.work is Pass.DESCRIBE and (plan := receive_plan(channel)) is not None:
+        work(plan, channel)
     leave(channel)
     return 0
 

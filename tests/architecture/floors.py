@@ -76,7 +76,7 @@ ROAD = frozenset(
     {
         *("session", "find", "task", "measure", "explain", "limit"),
         *("against", "update", "compare", "crew", "sharding", "durations", "merge", "judge", "demo", "doctor"),
-        *("executors", "fleet"),
+        *("executors", "fleet", "waiting"),
     }
 )
 DOORS = frozenset({"__main__", "cli", "pytest_plugin", "django"})

@@ -59,3 +59,21 @@ def test_who_hands_on_the_environment_meanwhile_hands_on_nothing_of_ours() -> No
         "numeric.special_functions(); assert seen; assert not any(seen), seen"
     )
     assert said(code) == ["1", "None"]
+
+
+def test_scipy_can_be_imported_beside_the_waiting_for_calls() -> None:
+    """GIVEN an import that has begun, and is asked for again; THEN it is made once, and in another thread."""
+    code = (
+        "import sys, threading; numeric.load_numpy(); where = []; "
+        "sys.addaudithook(lambda event, found: event == 'import' and found[0] == 'scipy.special'"
+        " and where.append(threading.current_thread().name)); "
+        "numeric.prepare_special_functions(); numeric.prepare_special_functions(); "
+        "numeric.special_functions().stdtrit; assert where[0] == 'import of scipy.special', where; "
+        "[one.join() for one in threading.enumerate() if one is not threading.main_thread()]"
+    )
+    assert said(code) == ["1", "None"]
+
+
+def test_in_somebody_elses_process_nothing_is_imported_beforehand() -> None:
+    code = "numeric.prepare_special_functions(); import sys, threading; assert threading.active_count() == 1"
+    assert said(f"{code}; assert 'scipy' not in sys.modules") == ["1", "None"]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from leakcheck.worker.describe import name_and_version
+from leakcheck.worker.interpreter import name_and_version
 
 
 @pytest.mark.parametrize(

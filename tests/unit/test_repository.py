@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from leakcheck import repository
-from leakcheck.worker import describe
+from leakcheck.worker import interpreter
 
 
 @pytest.fixture
@@ -85,4 +85,4 @@ def test_without_a_repository_or_without_git_nothing_is_said(tmp_path: Path, mon
     ],
 )
 def test_an_allocator_has_one_name_however_it_was_chosen(said: str, allocator: str) -> None:
-    assert describe._allocator(said) == allocator
+    assert interpreter._allocator(said) == allocator
