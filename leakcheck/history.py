@@ -99,7 +99,8 @@ def _gathered(index: str, documents: Sequence[Path], read: Read, notices: Sequen
             if sentence
         ]
         records = [record for path in paths for record in _records(connection, path)]
-    ordered = sorted(records, key=lambda record: (record.started_seconds, record.document))
+    # of runs that began in the same second the later one has the longer name, or the greater number of as many digits
+    ordered = sorted(records, key=lambda record: (record.started_seconds, len(record.document), record.document))
     return Past(records=tuple(ordered), skipped=tuple(map(str, skipped)), notices=tuple(notices))
 
 

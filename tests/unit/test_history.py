@@ -4,6 +4,7 @@ import os
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,14 @@ def folder(tmp_path: Path) -> Folder:
 
 def names(past: Past) -> Sequence[str]:
     return [record.scenario for record in past.records]
+
+
+def test_runs_of_the_same_second_stand_in_the_order_in_which_they_began(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    names_of_runs = [store.make_run_folder(folder.runs, datetime(2026, 11, 24, 10, 12, 7)).name for _ in range(12)]
+    for name in reversed(names_of_runs):
+        folder.save(name, run_of(CLEAN))
+    assert [Path(record.document).parent.name for record in folder.gather().records] == names_of_runs
 
 
 def test_a_record_says_what_its_document_says(folder: Folder) -> None:
