@@ -76,7 +76,8 @@ def find(
                 worker = stack.enter_context(
                     Worker(_plan(whole, options or {}, shared_folder), surroundings_of(settings))
                 )
-                environment, answer = _answers(worker)
+                environment = worker.start()["environment"]
+                answer = _description(worker)
                 left_out += msgspec.convert(answer["left_out"], list[LeftOut])
                 named = _named(target, msgspec.convert(answer["scenarios"], list[Description]))
                 if waiting is not None and waiting.wants(whole) and any(matches(one.id) for one in named):
@@ -99,13 +100,12 @@ def find(
     return Found(scenarios=picked, failed=tuple(failed), environment=environment, whole=ids, left_out=tuple(left_out))
 
 
-def _answers(worker: Worker) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """Return the environment, and what is described."""
-    environment = worker.start()["environment"]
+def _description(worker: Worker) -> Mapping[str, Any]:
+    """Return what is described, however long a site takes for it."""
     answer = worker.listen(during="import")
     while answer["kind"] == "doing":
         answer = worker.listen(during=answer["doing"], extra_seconds=answer["extra_seconds"])
-    return environment, answer
+    return answer
 
 
 def _plan(whole: Target, options: Mapping[str, OptionValue], shared_folder: Path | None) -> Plan:

@@ -44,13 +44,20 @@ def load_file(path: Path) -> ModuleType:
     while (folder / "__init__.py").exists():
         parts.insert(0, folder.name)
         folder = folder.parent
-    sys.path.insert(0, str(folder))
+    _look_first_in(str(folder))
     return importlib.import_module(".".join(parts))
 
 
 def make_current_folder_importable() -> None:
     """Let `package.module:callable` name a module that lies in the current folder."""
-    sys.path.insert(0, os.getcwd())
+    _look_first_in(os.getcwd())
+
+
+def _look_first_in(folder: str) -> None:
+    """Have modules looked for there before anywhere else; who describes and measures says so twice."""
+    if folder in sys.path:
+        sys.path.remove(folder)
+    sys.path.insert(0, folder)
 
 
 def find_dotted(module: str, name: str) -> Any:

@@ -92,3 +92,12 @@ def test_what_is_said_of_the_interpreter_leaves_nothing_in_the_process(leakcheck
     assert ran.result.trouble is None, ran.result.trouble
     assert ran.document.environment is not None
     assert {"pytest-leakcheck", "msgspec"} <= set(ran.document.environment.packages)
+
+
+def test_the_interpreter_is_known_though_nothing_can_be_imported(leakcheck: Leakcheck) -> None:
+    leakcheck.write(
+        "broken.py", "from leakcheck import scenario\n@scenario\ndef it(): pass\nraise RuntimeError('no')\n"
+    )
+    ran = leakcheck.run("broken.py")
+    assert ran.code == ExitCode.SCENARIO_FAILED
+    assert ran.document.environment is not None
