@@ -1,59 +1,40 @@
 """The command line: a file for each verb, and the one place where an error is printed."""
 
+import os
 import signal
 import sys
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import import_module
 from types import FrameType
 
 import typer
 
-from leakcheck.cli import baseline as baseline_verbs
-from leakcheck.cli import check as check_verb
-from leakcheck.cli import compare as compare_verb
-from leakcheck.cli import demo as demo_verb
-from leakcheck.cli import django as django_verb
-from leakcheck.cli import doctor as doctor_verb
-from leakcheck.cli import export as export_verb
-from leakcheck.cli import history as history_verb
-from leakcheck.cli import http as http_verb
-from leakcheck.cli import limit as limit_verb
-from leakcheck.cli import list as list_verb
-from leakcheck.cli import merge as merge_verb
-from leakcheck.cli import plot as plot_verb
-from leakcheck.cli import report as report_verb
-from leakcheck.cli import run as run_verb
-from leakcheck.cli import schema as schema_verb
-from leakcheck.cli import show as show_verb
 from leakcheck.cli.inert import inert_streams
 from leakcheck.errors import ExitCode, LeakcheckError
 
-_EXIT_CODES = f"Exit codes: {' · '.join(f'{code:d} {code.meaning}' for code in ExitCode)}."
+_VERBS: Mapping[str, str] = {
+    "run": "run",
+    "check": "check",
+    "baseline": "app",
+    "django": "django",
+    "http": "http",
+    "list": "list_scenarios",
+    "merge": "merge",
+    "show": "show",
+    "compare": "compare",
+    "limit": "limit",
+    "report": "report",
+    "plot": "plot",
+    "export": "export",
+    "history": "history",
+    "schema": "schema",
+    "demo": "demo",
+    "doctor": "doctor",
+}
+"""Each verb, in the order of --help, and what its file calls it; the file has the verb's own name."""
 
-app = typer.Typer(
-    name="leakcheck",
-    help="Replay a piece of code, and learn whether memory grows with every call.",
-    epilog=_EXIT_CODES,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command("run")(run_verb.run)
-app.command("check")(check_verb.check)
-app.add_typer(baseline_verbs.app, name="baseline", help="The accepted figures: update, diff, show.")
-app.command("django")(django_verb.django)
-app.command("http")(http_verb.http)
-app.command("list")(list_verb.list_scenarios)
-app.command("merge")(merge_verb.merge)
-app.command("show")(show_verb.show)
-app.command("compare")(compare_verb.compare)
-app.command("limit")(limit_verb.limit)
-app.command("report")(report_verb.report)
-app.command("plot")(plot_verb.plot)
-app.command("export")(export_verb.export)
-app.command("history")(history_verb.history)
-app.command("schema")(schema_verb.schema)
-app.command("demo")(demo_verb.demo)
-app.command("doctor")(doctor_verb.doctor)
+_COMPLETION = "_LEAKCHECK_COMPLETE"
+_EXIT_CODES = f"Exit codes: {' · '.join(f'{code:d} {code.meaning}' for code in ExitCode)}."
 
 
 def _version(value: bool) -> None:
@@ -64,7 +45,34 @@ def _version(value: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+def command_line(verbs: Iterable[str] = _VERBS) -> typer.Typer:
+    """Return the command line with these verbs."""
+    made = typer.Typer(
+        name="leakcheck",
+        help="Replay a piece of code, and learn whether memory grows with every call.",
+        epilog=_EXIT_CODES,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    made.callback()(_root)
+    for verb in verbs:
+        found = getattr(import_module(f"leakcheck.cli.{verb}"), _VERBS[verb])
+        if isinstance(found, typer.Typer):
+            made.add_typer(found, name=verb)
+        else:
+            made.command(verb)(found)
+    return made
+
+
+def _verbs_of(arguments: Sequence[str]) -> Iterable[str]:
+    """Return the verb that is asked for, where one is: the others take longer to load than a small scenario."""
+    if arguments and arguments[0] in _VERBS and _COMPLETION not in os.environ:
+        return arguments[:1]
+    return _VERBS
+
+
 def _root(
     version: bool = typer.Option(
         False, "--version", "-V", callback=_version, is_eager=True, help="Say which version this is."
@@ -82,7 +90,7 @@ def main() -> int:
 
 def _run() -> int:
     try:
-        app()
+        command_line(_verbs_of(sys.argv[1:]))()
     except LeakcheckError as error:
         from leakcheck.reporters.plain import plain
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from leakcheck.model import Run
     from leakcheck.session import Request
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
+app = typer.Typer(help="The accepted figures: update, diff, show.", no_args_is_help=True, rich_markup_mode="rich")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

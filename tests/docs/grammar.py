@@ -9,7 +9,7 @@ import typer
 import typer.main
 import yaml
 
-from leakcheck.cli import app
+from leakcheck.cli import command_line
 
 _SEPARATORS = frozenset({";", ";;", "|", "||", "&", "&&", "(", ")", "{", "}"})
 _OPENERS = frozenset({"then", "do", "else", "if", "while", "until", "!", "time", "exec"})
@@ -23,7 +23,7 @@ def complaints(script: str, *, whole: bool = True) -> list[str]:
 
     Where it is not `whole`, as a piece of code within a sentence, arguments may be missing.
     """
-    root = typer.main.get_command(app)
+    root = typer.main.get_command(command_line())
     return [said for words in commands_in(script) if (said := _refused(root, words[1:], whole)) is not None]
 
 

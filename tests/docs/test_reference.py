@@ -11,7 +11,7 @@ from leakcheck_docs import codes, commands, contents, documents, links, plugin, 
 from leakcheck_docs.text import plain, sentences_of, table
 
 from leakcheck import store
-from leakcheck.cli import app
+from leakcheck.cli import command_line
 from leakcheck.config import DEFAULTS
 from leakcheck.errors import ExitCode
 from leakcheck.explanation import KnownEntry
@@ -23,7 +23,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 def test_every_verb_has_a_section() -> None:
     text = commands.markdown()
-    verbs = [f"leakcheck {command.name}" for command in app.registered_commands]
+    verbs = [f"leakcheck {command.name}" for command in command_line().registered_commands]
     assert len(verbs) > 10
     assert [verb for verb in [*verbs, "leakcheck baseline update"] if f"## {verb}\n" not in text] == []
 
@@ -98,7 +98,7 @@ def test_the_table_that_readers_on_github_see_is_the_generated_one() -> None:
 
 
 def test_help_tells_the_exit_codes() -> None:
-    said = typer.main.get_command(app).epilog
+    said = typer.main.get_command(command_line()).epilog
     assert said is not None
     assert all(f"{code:d} {code.meaning}" in said for code in ExitCode)
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, get_args, get_origin
 
 import typer
 
-from leakcheck.cli import app
+from leakcheck.cli import command_line
 from leakcheck_docs.text import code, plain, table
 
 _EXAMPLES = ("[bold]Examples[/bold]", "[bold]Example[/bold]")
@@ -15,7 +15,7 @@ _EXAMPLES = ("[bold]Examples[/bold]", "[bold]Example[/bold]")
 
 def markdown() -> str:
     """Return a section for each verb, in the order of --help."""
-    return "\n".join(_sections(typer.main.get_command(app), "leakcheck"))
+    return "\n".join(_sections(typer.main.get_command(command_line()), "leakcheck"))
 
 
 def _sections(command: Any, path: str) -> Iterator[str]:
@@ -90,5 +90,5 @@ def _in_usage(argument: Any, hints: Mapping[str, Any]) -> str:
 
 def options_by_name(verb: str) -> dict[str, Any]:
     """Return the options of one verb, by the name of the parameter that they set."""
-    command: Any = typer.main.get_command(app)
+    command: Any = typer.main.get_command(command_line())
     return {one.name: one for one in command.commands[verb].params if one.param_type_name == "option"}
