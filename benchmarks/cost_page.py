@@ -27,8 +27,9 @@ Functions that keep nothing, each measured by `leakcheck run --no-peak --no-repo
 writes a page, and replayed in a plain loop (*bare replay*) in the same minute. CPU and wall seconds are of the whole
 command, its start and its processes included. *Bare replay* is the CPU over that of a process which imports the file,
 sets up, and makes as many calls, and does nothing else. *User's code* is the wall time within the user's calls, as a
-share of the growth pass from its first call to its end and the verdict; and, second, of the whole growth pass, the
-start of its process, its imports and the setting up included. That start takes a tenth of a second, whatever follows.
+share of the growth pass from its first call to its end and the verdict; and, second, of the whole growth pass, its
+setting up included. The process is the one that described the file; the file's next scenario gets a process of its
+own, whose start and imports come before its setting up.
 
 Measured on {started} with leakcheck {leakcheck}, {python}, {system}, {cores} cores, {repetitions} times each, what is
 dear once; the middle is shown. Times depend on the machine and on who else uses it, ratios much less.
