@@ -12,7 +12,7 @@ _MAX_COLLECTIONS = 3
 
 _NAP_SECONDS = 0.0005
 _MOST_NAPS = 8
-"""A thread that is always at work is not waited for any longer. Naps are counted, for the user's code may stop clocks."""
+"""A thread that never rests is not waited for any longer. Naps are counted, for the user's code may stop clocks."""
 
 
 def _find_cache_clearer() -> Callable[[], None]:
