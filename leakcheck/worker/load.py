@@ -65,9 +65,16 @@ def find_dotted(module: str, name: str) -> Any:
     found: Any = importlib.import_module(module)
     for part in name.split("."):
         if not hasattr(found, part):
-            raise UsageError(f"{module}:{name}: {found!r} has no {part!r}")
+            raise UsageError(f"{module}:{name}: {found!r} has no {part!r}{_near(found, part)}")
         found = getattr(found, part)
     return found
+
+
+def _near(owner: Any, name: str) -> str:
+    from difflib import get_close_matches  # a mistake is rare, and what is loaded is measured
+
+    near = get_close_matches(name, dir(owner), 1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def marked_in(module: ModuleType) -> dict[str, tuple[Mark, Any]]:

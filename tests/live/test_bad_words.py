@@ -261,6 +261,7 @@ def test_a_file_or_folder_that_is_not_there_is_a_usage_error(leakcheck: Leakchec
             ExitCode.SCENARIO_FAILED,
         ),
         ("shop:gone", "has no 'gone'", ExitCode.USAGE),
+        ("shop:PRIZE", "has no 'PRIZE'; did you mean PRICE?", ExitCode.USAGE),
         ("shop:PRICE", "shop:PRICE is 7, which cannot be called", ExitCode.USAGE),
     ],
 )
