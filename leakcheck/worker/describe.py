@@ -21,7 +21,10 @@ def serve_describe(plan: Plan, channel: Channel) -> None:
     The process may be asked to replay one of them afterwards, so nothing is loaded here that it would not load there.
     """
     try:
-        channel.send("environment", environment=_environment())
+        kind, fields = _environment()
+        channel.send(kind, **fields)
+        if kind == "trouble":
+            return
         scenarios, left_out = _describe(
             plan, lambda doing, seconds: channel.send("doing", doing=doing, extra_seconds=seconds)
         )
@@ -30,24 +33,31 @@ def serve_describe(plan: Plan, channel: Channel) -> None:
         channel.send("trouble", trouble=describe_trouble(error, "import"))
 
 
-def _environment() -> dict[str, Any]:
-    """Return what an `Environment` says of this interpreter, found out by a fork: what it loads goes with it."""
+def _environment() -> tuple[str, dict[str, Any]]:
+    """Return the message that tells this interpreter, found out by a fork: what it loads goes with it."""
     ours, its = os.pipe()
     child = os.fork()
     if child == 0:
         try:
-            from leakcheck.worker.interpreter import environment
-
             with open(its, "w") as out:
-                json.dump(environment(), out)
+                json.dump(_told_of_interpreter(), out)
         finally:
             os._exit(0)
     os.close(its)
     with open(ours) as answer:
         text = answer.read()
     os.waitpid(child, 0)
-    found: dict[str, Any] = json.loads(text)
-    return found
+    kind, fields = json.loads(text)
+    return kind, fields
+
+
+def _told_of_interpreter() -> tuple[str, dict[str, Any]]:
+    try:
+        from leakcheck.worker.interpreter import environment
+
+        return "environment", {"environment": environment()}
+    except Exception as error:
+        return "trouble", {"trouble": describe_trouble(error, "import")}
 
 
 def _describe(plan: Plan, say: Callable[[str, float], None]) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:

@@ -29,8 +29,16 @@ def name_and_version(package: metadata.Distribution) -> tuple[str | None, str | 
     """Return what a package is called, and which one it is.
 
     By its first lines: `package.metadata` parses the whole description too, a millisecond for each of what may be
-    hundreds. Where they do not tell, it is asked all the same.
+    hundreds. Where they do not tell, it is asked all the same. Of a package that is broken nothing is known: that is
+    no reason to measure nothing.
     """
+    try:
+        return _told_by(package)
+    except Exception:  # whatever its files hold
+        return None, None
+
+
+def _told_by(package: metadata.Distribution) -> tuple[str | None, str | None]:
     text = package.read_text("METADATA") or package.read_text("PKG-INFO") or ""
     header = text[:_HEADER].partition("\n\n")[0]
     # the last line may be cut off in the middle

@@ -94,6 +94,15 @@ def test_what_is_said_of_the_interpreter_leaves_nothing_in_the_process(leakcheck
     assert {"pytest-leakcheck", "msgspec"} <= set(ran.document.environment.packages)
 
 
+def test_a_broken_package_costs_its_version_and_nothing_else(two: Leakcheck) -> None:
+    broken = two.write("vendored/broken-1.0.dist-info/METADATA", "")
+    broken.write_bytes(b"Name: caf\xe9")
+    ran = two.run("two.py::quiet", "--calls", "60", environment={"PYTHONPATH": str(broken.parents[1])})
+    assert ran.result.trouble is None
+    assert ran.document.environment is not None
+    assert "msgspec" in ran.document.environment.packages
+
+
 def test_the_interpreter_is_known_though_nothing_can_be_imported(leakcheck: Leakcheck) -> None:
     leakcheck.write(
         "broken.py", "from leakcheck import scenario\n@scenario\ndef it(): pass\nraise RuntimeError('no')\n"

@@ -5,7 +5,27 @@ from pathlib import Path
 
 import pytest
 
+from leakcheck.worker import describe, interpreter
 from leakcheck.worker.interpreter import name_and_version
+
+
+def test_of_a_broken_package_nothing_is_known(tmp_path: Path) -> None:
+    folder = tmp_path / "shop-1.2.dist-info"
+    folder.mkdir()
+    assert name_and_version(PathDistribution(folder)) == (None, None)
+    (folder / "METADATA").write_bytes(b"Metadata-Version: 2.1\nName: caf\xe9\nVersion: 1.2\n")
+    assert name_and_version(PathDistribution(folder)) == (None, None)
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_what_fails_in_the_fork_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise OSError("no such libc")
+
+    monkeypatch.setattr(interpreter, "environment", fail)
+    kind, fields = describe._environment()
+    assert kind == "trouble"
+    assert fields["trouble"]["message"] == "OSError: no such libc"
 
 
 @pytest.mark.parametrize(
