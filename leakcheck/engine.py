@@ -55,7 +55,7 @@ class WorkerFailed(Exception):
 
 
 class Worker:
-    """One fresh interpreter doing one plan. Use it as a context manager: leaving ends the process."""
+    """One interpreter doing one plan. Use it as a context manager: leaving ends the process."""
 
     def __init__(self, plan: Plan, surroundings: Surroundings) -> None:
         self._set(plan, surroundings)

@@ -2,7 +2,7 @@
 
 import importlib
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Protocol
@@ -22,6 +22,10 @@ _FLEET = "leakcheck.fleet.dispatch"
 class Executor(Protocol):
     """Who measures."""
 
+    @property
+    def waiting(self) -> Waiting | None:
+        """Return where a process that has described a file waits to measure; None where another machine measures."""
+
     def measured(
         self, tasks: Sequence[Task], environment: Environment | None, watch: Watch
     ) -> Iterator[tuple[int, Result]]:
@@ -35,7 +39,7 @@ class Here:
     """This machine: as many side by side as are wanted, and fit."""
 
     def __init__(self, jobs: int | None, waiting: Waiting) -> None:
-        self._jobs, self._waiting = jobs, waiting
+        self._jobs, self.waiting = jobs, waiting
 
     def measured(
         self, tasks: Sequence[Task], environment: Environment | None, watch: Watch
@@ -43,7 +47,7 @@ class Here:
         """Yield results as an Executor does."""
         work = [Job(work=partial(measure, task, watch), memory_bytes=task.expected_memory) for task in tasks]
         if tasks:
-            described = self._waiting.for_first(tasks[0].plan(Pass.GROWTH))
+            described = self.waiting.for_first(tasks[0].plan(Pass.GROWTH))
             work[0] = replace(work[0], work=partial(measure, tasks[0], watch, described))
 
         def stop() -> None:
@@ -53,12 +57,15 @@ class Here:
         return side_by_side(work, room_for(self._jobs), stop=stop)
 
 
-def executor_for(settings: Settings, waiting: Waiting) -> AbstractContextManager[Executor]:
-    """Return who measures by these settings, to be entered. Raises UsageError where a cluster cannot be reached.
+@contextmanager
+def _here(jobs: int | None) -> Iterator[Executor]:
+    with Waiting() as waiting:
+        yield Here(jobs, waiting)
 
-    A process that waits measures on this machine only.
-    """
+
+def executor_for(settings: Settings) -> AbstractContextManager[Executor]:
+    """Return who measures by these settings, to be entered. Raises UsageError where a cluster cannot be reached."""
     if settings.cluster is None:
-        return nullcontext(Here(settings.jobs, waiting))
+        return _here(settings.jobs)
     connected: AbstractContextManager[Executor] = importlib.import_module(_FLEET).connected(settings.cluster)
     return connected

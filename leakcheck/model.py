@@ -189,7 +189,7 @@ class Result:
     """memray's capture of the peak, relative to the run's folder."""
     duration_seconds: float = 0.0
     start_seconds: float = 0.0
-    """Wall time of the growth pass before the first call: its process's start, imports, and the setting up."""
+    """Wall time of the growth pass before the first call: start of a process, imports, and the setting up."""
     replay_seconds: float = 0.0
     """Wall time of the growth pass that was the user's code."""
     watch_seconds: float = 0.0

@@ -13,7 +13,7 @@ from leakcheck.scenario import OptionValue
 
 
 class Pass(StrEnum):
-    """A way of running a scenario, each in a fresh interpreter."""
+    """A way of running a scenario, each in a fresh interpreter; one that has described may do the growth pass."""
 
     DESCRIBE = "describe"
     EXAMINE = "examine"

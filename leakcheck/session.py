@@ -28,7 +28,6 @@ from leakcheck.scenario import OptionValue, Target
 from leakcheck.served import Serving
 from leakcheck.sharding import share_of
 from leakcheck.task import Task
-from leakcheck.waiting import Waiting
 
 Matches = Callable[[str], bool]
 
@@ -110,15 +109,11 @@ def run(request: Request, observer: Observer | None = None) -> Outcome:
     Raises LeakcheckError where nothing can be measured, there is nothing to compare with though that is
     wanted, or the run's folder cannot be made.
     """
-    with (
-        TemporaryDirectory(prefix="leakcheck-") as shared_folder,
-        Waiting() as waiting,
-        executor_for(request.settings, waiting) as executor,
-    ):
-        return _run(request, observer or Nobody(), Path(shared_folder), executor, waiting)
+    with TemporaryDirectory(prefix="leakcheck-") as shared_folder, executor_for(request.settings) as executor:
+        return _run(request, observer or Nobody(), Path(shared_folder), executor)
 
 
-def _run(request: Request, observer: Observer, shared_folder: Path, executor: Executor, waiting: Waiting) -> Outcome:
+def _run(request: Request, observer: Observer, shared_folder: Path, executor: Executor) -> Outcome:
     started, clock = datetime.now().astimezone(), time.monotonic()
     whole = find(
         request.targets,
@@ -126,7 +121,7 @@ def _run(request: Request, observer: Observer, shared_folder: Path, executor: Ex
         matches=request.matches,
         options=request.options,
         shared_folder=shared_folder,
-        waiting=waiting if request.settings.cluster is None else None,
+        waiting=executor.waiting,
     )
     environment = environment_of(whole, request.settings)
     accepted = _accepted(request, whole, environment)

@@ -30,7 +30,7 @@ class Waiting:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
-        worker, self._worker = self._worker, None
+        worker = self._let_go()
         if worker is not None:
             worker.end()
 
@@ -47,11 +47,12 @@ class Waiting:
 
         Where something is to run before the import, the import was too early.
         """
-        if self._worker is None:
+        worker = self._let_go()
+        if worker is not None and (plan.setup is not None or file_of(parse_target(plan.target)) != self._file):
+            worker.end()
             return None
-        if plan.setup is not None or file_of(parse_target(plan.target)) != self._file:
-            self._worker.end()
-            self._worker = None
-            return None
+        return worker
+
+    def _let_go(self) -> Worker | None:
         worker, self._worker = self._worker, None
         return worker

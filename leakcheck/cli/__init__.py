@@ -31,7 +31,7 @@ _VERBS: Mapping[str, str] = {
     "demo": "demo",
     "doctor": "doctor",
 }
-"""Each verb, in the order of --help, and what its file calls it; the file has the verb's own name."""
+"""Each verb, which is also its file's name, and what that calls it; in the order of --help, where groups come last."""
 
 _COMPLETION = "_LEAKCHECK_COMPLETE"
 _EXIT_CODES = f"Exit codes: {' · '.join(f'{code:d} {code.meaning}' for code in ExitCode)}."

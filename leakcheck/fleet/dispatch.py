@@ -31,6 +31,8 @@ def connected(address: str) -> Iterator["Dispatch"]:
 class Dispatch:
     """A cluster as an Executor."""
 
+    waiting = None
+
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
 
