@@ -20,8 +20,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import psutil
-
 from leakcheck import worker as worker_package
 from leakcheck.aftermath import last_words, signal_name
 from leakcheck.errors import UsageError
@@ -29,6 +27,7 @@ from leakcheck.inbox import Inbox
 from leakcheck.machine import free_bytes
 from leakcheck.model import Trouble
 from leakcheck.plan import Plan
+from leakcheck.process_memory import high_water_mark
 from leakcheck.surroundings import Surroundings as Surroundings
 from leakcheck.units import format_duration, format_size
 
@@ -146,6 +145,7 @@ class Worker:
         answer = self._inbox.messages.popleft()
         if answer.get("kind") == "trouble":
             raise WorkerFailed(self._with_what_was_written(Trouble(**answer["trouble"])), answer.get("block"))
+        self._look_at_memory(during)
         return answer
 
     @property
@@ -196,12 +196,17 @@ class Worker:
                 raise WorkerFailed(self._death(during))
         elif time.monotonic() > deadline:
             raise WorkerFailed(self._hang(during))
-        elif self._resident_bytes() > self._memory_limit:
-            self._kill(signal.SIGKILL)
-            limit = format_size(self._memory_limit)
-            remedy = f"raise {self._memory_limit_from} if that is meant"
-            message = f"{during} took more than {limit} of memory and was ended; {remedy}"
-            raise WorkerFailed(Trouble(kind="memory", message=message))
+        self._look_at_memory(during)
+
+    def _look_at_memory(self, during: str) -> None:
+        """End a process that took too much, for a moment even: what is found must not hang on when we look."""
+        if (high_water_mark(self._process.pid) or 0) <= self._memory_limit:
+            return
+        self._kill(signal.SIGKILL)
+        limit = format_size(self._memory_limit)
+        remedy = f"raise {self._memory_limit_from} if that is meant"
+        message = f"{during} took more than {limit} of memory and was ended; {remedy}"
+        raise WorkerFailed(Trouble(kind="memory", message=message))
 
     def _accept(self, listener: Any) -> None:
         """Take the process's connection, also a second one after its code closed the first."""
@@ -238,13 +243,6 @@ class Worker:
         while events := self._selector.select(0):
             for key, _ in events:
                 key.data(key.fileobj)
-
-    def _resident_bytes(self) -> int:
-        try:
-            resident: int = psutil.Process(self._process.pid).memory_info().rss
-        except psutil.Error:
-            return 0
-        return resident
 
     def _death(self, during: str) -> Trouble:
         status = self._process.returncode

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import count
-from pathlib import Path
 from threading import Event, Lock, Thread
 
 import httpx
-import psutil
+
+from leakcheck.process_memory import high_water_mark, status_bytes
 
 _SETTLED_CALLS = 100
 """By then lazy imports, caches and the threads' own heaps are there."""
@@ -67,7 +67,7 @@ def drive(
                 with lock:
                     traffic.answers.append(answer)
                     if len(traffic.answers) == _SETTLED_CALLS and answer.worker is not None:
-                        data = _status(answer.worker, "VmData:")
+                        data = status_bytes(answer.worker, "VmData:")
                         traffic.at_first = None if data is None else (_SETTLED_CALLS, data)
                 _note_peak(traffic, answer.worker)
 
@@ -132,27 +132,6 @@ def _kind(response: httpx.Response) -> str:
 def _note_peak(traffic: Traffic, worker: int | None) -> None:
     if worker is None:
         return
-    peak = _high_water_mark(worker)
+    peak = high_water_mark(worker)
     if peak is not None:
         traffic.peaks[worker] = max(peak, traffic.peaks.get(worker, 0))
-
-
-def _high_water_mark(pid: int) -> int | None:
-    """Return VmHWM in bytes; what psutil can tell where there is none; None for a process that is gone."""
-    peak = _status(pid, "VmHWM:")
-    if peak is not None:
-        return peak
-    try:
-        resident: int = psutil.Process(pid).memory_info().rss
-    except psutil.Error:
-        return None
-    return resident
-
-
-def _status(pid: int, name: str) -> int | None:
-    """Return a line of a process's status in bytes; None where there is none."""
-    try:
-        with Path(f"/proc/{pid}/status").open(encoding="ascii", errors="replace") as file:
-            return next(int(line.split()[1]) * 1024 for line in file if line.startswith(name))
-    except (OSError, StopIteration):
-        return None

@@ -132,6 +132,15 @@ def test_the_lower_of_the_limits_holds_and_is_the_one_to_raise(leakcheck: Leakch
     assert "took more than 100 MiB of memory and was ended; raise --max-memory if that is meant" in ran.output
 
 
+def test_a_moment_above_the_limit_is_enough_however_quick_the_run_is(leakcheck: Leakcheck) -> None:
+    # GIVEN a set-up that gives back at once what it took, and calls that take no time
+    leakcheck.write("takes.py", TAKES.format(said="").replace("kept = ", "").replace("kept", "None"))
+    # WHEN it is measured THEN that moment is found, though nobody may have looked then
+    ran = leakcheck.run("takes.py", "--max-memory", "100 MiB")
+    assert "set-up took more than 100 MiB of memory and was ended; raise --max-memory if that is meant" in ran.output
+    assert ran.code == ExitCode.SCENARIO_FAILED
+
+
 def test_a_declaration_that_is_no_size_is_a_usage_error(leakcheck: Leakcheck) -> None:
     leakcheck.write("takes.py", TAKES.format(said='memory="100 Mib"'))
     ran = leakcheck.run("takes.py")
