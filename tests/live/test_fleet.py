@@ -122,8 +122,10 @@ def first():
 
 @scenario
 def slow():
+    # the process that measures it first never comes to an end by itself
+    seconds = 0.0001 if os.path.exists("marks.txt") else 50
     mark("slow", os.getpid())
-    yield lambda: time.sleep({seconds})
+    yield lambda: time.sleep(seconds)
 """
 )
 
@@ -138,7 +140,7 @@ def slow_pid(leakcheck: Leakcheck) -> int:
 
 def test_a_worker_that_is_killed_in_the_middle_loses_nothing(fleet: Fleet, leakcheck: Leakcheck) -> None:
     # GIVEN a measurement that has begun on a worker
-    leakcheck.write("slow.py", SLOW.format(seconds=0.005))
+    leakcheck.write("slow.py", SLOW)
     said = ("run", "slow.py", "--no-peak", "--explain=never", "--no-report", f"--output={leakcheck.output}")
     running = leakcheck.start(*said, "--executor", fleet.executor)
     measured = slow_pid(leakcheck)
@@ -246,7 +248,7 @@ def test_both_arms_of_a_scenario_are_measured_by_one_worker_in_turn(fleet: Fleet
 
 def test_an_interrupted_run_keeps_what_it_had_and_leaves_nothing_running(fleet: Fleet, leakcheck: Leakcheck) -> None:
     # GIVEN one that is measured, and one that would take long
-    leakcheck.write("slow.py", SLOW.format(seconds=0.05))
+    leakcheck.write("slow.py", SLOW)
     said = ("run", "slow.py", "--no-peak", "--explain=never", "--no-report", f"--output={leakcheck.output}")
     running = leakcheck.start(*said, "--executor", fleet.executor)
     measured = slow_pid(leakcheck)
@@ -340,7 +342,7 @@ def test_a_cluster_that_cannot_be_used_says_why_and_what_to_do(
 
 def test_a_scheduler_that_dies_in_the_middle_costs_only_what_was_under_way(lone: Fleet, leakcheck: Leakcheck) -> None:
     lone.start_worker()
-    leakcheck.write("slow.py", SLOW.format(seconds=0.05))
+    leakcheck.write("slow.py", SLOW)
     said = ("run", "slow.py", "--no-peak", "--explain=never", "--no-report", f"--output={leakcheck.output}")
     running = leakcheck.start(*said, "--executor", lone.executor)
     measured = slow_pid(leakcheck)
