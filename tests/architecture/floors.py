@@ -62,6 +62,7 @@ EDGES = frozenset(
         "layers",
         "captures",
         "machine",
+        "process_memory",
         "discover",
         "history",
         "repository",
@@ -100,7 +101,7 @@ EXCEPTIONS: Mapping[str, frozenset[str]] = {
     "leakcheck.fleet.station": frozenset({"distributed"}),
     # the user's server, imported where it is measured, and who drives it
     "leakcheck.worker.serving.serve": frozenset({"gunicorn", "gunicorn.app.base"}),
-    "leakcheck.traffic": frozenset({"httpx"}),
+    "leakcheck.traffic": frozenset({"httpx", "leakcheck.process_memory"}),
     # the passes that trace
     "leakcheck.worker.peak": frozenset({"memray"}),
     # and the page of memray's own that a report links to
@@ -116,7 +117,12 @@ EXCEPTIONS: Mapping[str, frozenset[str]] = {
     "leakcheck.reporters.plots.pair": frozenset({"matplotlib.axes"}),
     "leakcheck.reporters.plots.peak": frozenset({"matplotlib.axes"}),
     # the worker's package alone, to find the path that it is started by; and what takes its answers apart
-    "leakcheck.engine": frozenset({"leakcheck.worker", "leakcheck.inbox", "leakcheck.aftermath", "leakcheck.machine"}),
+    "leakcheck.engine": frozenset(
+        {
+            *("leakcheck.worker", "leakcheck.inbox", "leakcheck.aftermath"),
+            *("leakcheck.machine", "leakcheck.process_memory"),
+        }
+    ),
     # the layers that settings are resolved from
     "leakcheck.config": frozenset({"leakcheck.layers"}),
     "leakcheck.aftermath": frozenset({"leakcheck.worker"}),
