@@ -30,6 +30,27 @@ class Opened:
         self.complaints.append(f"dialog: {dialog.message}")
         dialog.dismiss()
 
+    def unfold(self, panel: str) -> None:
+        """Open a flamegraph, and wait until it is drawn: the page hears of it only after the click."""
+        self.page.click(f"{panel} > summary")
+        self.page.locator(f"{panel} .box").first.wait_for()
+
+    def unfold_all(self) -> None:
+        """Open all that is folded, and wait until each flamegraph is drawn."""
+        self.page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+        self.page.wait_for_function(
+            "[...document.querySelectorAll('details.flame')].every((panel) => panel.querySelector('.box'))"
+        )
+
+    def read(self, where: str, beginning: str) -> str:
+        """Return the text there, once it begins so: what a pointer does is told with the next frame."""
+        self.page.wait_for_function(
+            "([where, beginning]) => document.querySelector(where).innerText.startsWith(beginning)",
+            arg=[where, beginning],
+        )
+        text: str = self.page.inner_text(where)
+        return text
+
     def is_clean(self) -> bool:
         """Tell whether nothing was asked for but the file itself, and nobody complained."""
         assert self.complaints == []
@@ -74,7 +95,7 @@ def opened(chromium: Any, reports: dict[str, Path], request: pytest.FixtureReque
         viewport={"width": said["width"], "height": 900}, color_scheme=said["scheme"], has_touch=said["width"] < 500
     )
     page = context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(30_000)
     found = Opened(page=page, address=reports[said["report"]].as_uri())
     page.on("request", lambda one: found.requests.append(one.url))
     page.on("console", lambda one: found.complaints.append(f"{one.type}: {one.text}"))

@@ -15,8 +15,7 @@ PEAK = "details.flame[data-flame='f0-2-peak']"
 
 def test_a_page_asks_for_nothing_and_complains_of_nothing_while_all_of_it_is_opened(opened: Opened) -> None:
     page = opened.page
-    page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
-    page.wait_for_function("document.querySelectorAll('.box').length > 10")
+    opened.unfold_all()
     page.click(".theme")
     page.evaluate("dispatchEvent(new Event('beforeprint')); dispatchEvent(new Event('afterprint'))")
     assert opened.is_clean()
@@ -25,8 +24,7 @@ def test_a_page_asks_for_nothing_and_complains_of_nothing_while_all_of_it_is_ope
 @pytest.mark.window(report="hostile")
 def test_of_a_strangers_text_nothing_runs_or_is_fetched(opened: Opened) -> None:
     page = opened.page
-    page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
-    page.wait_for_function("document.querySelectorAll('.box').length > 10")
+    opened.unfold_all()
     for area in page.locator(".area").all():
         area.focus()
     page.fill(f"{PEAK} input", "img")
@@ -38,12 +36,13 @@ def test_of_a_strangers_text_nothing_runs_or_is_fetched(opened: Opened) -> None:
 def test_the_browser_would_have_refused_what_was_not_the_pages_own(opened: Opened) -> None:
     """The tests above could not fail if the policy did not hold."""
     page = opened.page
-    page.evaluate(
-        "document.body.append(Object.assign(document.createElement('script'), {textContent: 'window.ran = 1'}))"
-    )
+    with page.expect_console_message(lambda message: "Content Security Policy" in message.text):
+        page.evaluate(
+            "document.body.append(Object.assign(document.createElement('script'), {textContent: 'window.ran = 1'}))"
+        )
     assert page.evaluate("window.ran") is None
-    assert page.evaluate("fetch('https://example.org').then(() => 'went', () => 'refused')") == "refused"
-    assert any("Content Security Policy" in one for one in opened.complaints)
+    with page.expect_console_message(lambda message: "Content Security Policy" in message.text):
+        assert page.evaluate("fetch('https://example.org').then(() => 'went', () => 'refused')") == "refused"
 
 
 # --- charts ---------------------------------------------------------------------------------------
@@ -52,26 +51,25 @@ def test_the_browser_would_have_refused_what_was_not_the_pages_own(opened: Opene
 def test_a_chart_says_the_values_under_the_pointer(opened: Opened) -> None:
     page = opened.page
     chart = page.locator("figure.chart[data-chart='s0']")
-    hint = chart.locator(".readout").inner_text()
+    readout = "figure.chart[data-chart='s0'] .readout"
+    hint = page.inner_text(readout)
     area = chart.locator(".area")
     area.scroll_into_view_if_needed()
     box = area.bounding_box()
     page.mouse.move(box["x"] + box["width"] - 2, box["y"] + 50)
-    said = chart.locator(".readout").inner_text()
+    said = opened.read(readout, "call 1,981")
     # only what was still measured at that call is told
-    assert said.startswith("call 1,981")
     assert "debug_queries" in said
     assert "retained" not in said
     # at a call that all were read after, each has its value
     page.mouse.move(box["x"] + box["width"] * 401 / 2000, box["y"] + 50)
-    said = chart.locator(".readout").inner_text()
-    assert said.startswith("call 401")
+    said = opened.read(readout, "call 401")
     for result in (NAIVE_SHOWN, ITERATOR, RETAINED):
         at = result.readings.calls.index(401)
         assert f"{result.variant} {format_size(result.readings.heap_bytes[at])}" in said
     assert chart.locator(".cursor circle").count() == 4
     page.mouse.move(0, 0)
-    assert chart.locator(".readout").inner_text() == hint
+    assert opened.read(readout, hint) == hint
     assert opened.is_clean()
 
 
@@ -110,7 +108,7 @@ def widths(page: Any) -> dict[str, float]:
 
 def test_boxes_are_as_wide_as_what_their_stacks_hold(opened: Opened) -> None:
     page = opened.page
-    page.click(f"{PEAK} > summary")
+    opened.unfold(PEAK)
     shares = {"": 1.0, "deliver": 90 / 93.4, "from_db": 60 / 93.4, "pysqlite_step": 30 / 93.4}
     seen = widths(page)
     assert seen["stacks too light to be told"] == pytest.approx(3.4 / 93.4, abs=0.005)
@@ -119,7 +117,7 @@ def test_boxes_are_as_wide_as_what_their_stacks_hold(opened: Opened) -> None:
 
 def test_a_flamegraph_zooms_into_a_box_and_back(opened: Opened) -> None:
     page = opened.page
-    page.click(f"{PEAK} > summary")
+    opened.unfold(PEAK)
     page.click(f"{PEAK} .box:has-text('from_db')")
     zoomed = widths(page)
     assert zoomed["from_db"] == pytest.approx(1, abs=0.005)
@@ -136,7 +134,7 @@ def test_a_flamegraph_zooms_into_a_box_and_back(opened: Opened) -> None:
 
 def test_a_flamegraph_is_searched_for_functions_files_and_lines(opened: Opened) -> None:
     page = opened.page
-    page.click(f"{PEAK} > summary")
+    opened.unfold(PEAK)
     for wanted, share in (
         ("PYSQLITE", "30.0 MiB, 32.1%"),
         ("query.py:1954", "90.0 MiB, 96.4%"),
@@ -154,7 +152,7 @@ def test_a_flamegraph_is_searched_for_functions_files_and_lines(opened: Opened) 
 
 def test_a_flamegraph_is_walked_by_keyboard(opened: Opened) -> None:
     page = opened.page
-    page.click(f"{PEAK} > summary")
+    opened.unfold(PEAK)
     assert page.locator(f"{PEAK} .box[tabindex='0']").count() == 1
     page.focus(f"{PEAK} .box[tabindex='0']")
     for key in ("ArrowDown", "ArrowDown", "ArrowDown", "ArrowRight", "Enter"):
@@ -166,12 +164,12 @@ def test_a_flamegraph_is_walked_by_keyboard(opened: Opened) -> None:
 
 def test_two_variants_are_laid_over_each_other(opened: Opened) -> None:
     page = opened.page
-    page.click(f"{PEAK} > summary")
+    opened.unfold(PEAK)
     page.select_option(f"{PEAK} select", label="newsletter[iterator]")
     box = page.locator(f"{PEAK} .box:has-text('from_db')")
     assert "more-3" in (box.get_attribute("class") or "")
     box.hover()
-    detail = page.inner_text(f"{PEAK} .detail")
+    detail = opened.read(f"{PEAK} .detail", "from_db")
     assert "60.0 MiB, in newsletter[iterator] 1.00 MiB: +59.0 MiB" in detail
     page.select_option(f"{PEAK} select", label="nothing")
     assert page.locator(f"{PEAK} .box.library").count() > 0
@@ -224,8 +222,7 @@ SPILLS = """() => [...document.querySelectorAll('body *')].filter((one) => {
 )
 def test_nothing_overflows_on_a_phone(opened: Opened, report: str) -> None:
     page = opened.page
-    page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
-    page.wait_for_function("document.querySelectorAll('.box').length > 10")
+    opened.unfold_all()
     assert page.evaluate("document.documentElement.scrollWidth") <= 380
     assert page.evaluate(SPILLS) == []
 
@@ -236,7 +233,7 @@ def test_a_chart_says_its_values_under_a_finger(opened: Opened) -> None:
     area = page.locator("figure.chart[data-chart='r0-2'] .area")
     area.scroll_into_view_if_needed()
     area.tap()
-    assert page.locator("figure.chart[data-chart='r0-2'] .readout").inner_text().startswith("call ")
+    assert opened.read("figure.chart[data-chart='r0-2'] .readout", "call ")
 
 
 FAINT = """() => {
@@ -276,8 +273,7 @@ FAINT = """() => {
 )
 def test_all_text_can_be_read_in_both_schemes(opened: Opened, scheme: str) -> None:
     page = opened.page
-    page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
-    page.wait_for_function("document.querySelectorAll('.box').length > 10")
+    opened.unfold_all()
     page.select_option(f"{PEAK} select", label="newsletter[iterator]")
     page.fill("details.flame[data-flame='f0-2-growth'] input", "deliver")
     dark = page.evaluate("getComputedStyle(document.body).backgroundColor") != "rgb(255, 255, 255)"
