@@ -60,8 +60,14 @@ next(CURSOR)
 HERE = __name__
 
 
+@pytest.fixture(autouse=True)
+def has_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each step looks through the heap of all these tests, which takes longer than a search may."""
+    monkeypatch.setattr("leakcheck.worker.hold.paths._MOST_SECONDS", 60.0)
+
+
 def told(container: object) -> Told:
-    world = World(Budget(20))
+    world = World(Budget(120))
     return tell(path_to(container, world), world)
 
 
@@ -129,9 +135,7 @@ def test_what_is_hidden_is_no_way_to_a_container() -> None:
     assert name_of(ROWS, hidden=[globals()]) == "a list"
 
 
-def test_a_long_path_keeps_its_root_and_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    # each step looks through the heap of all these tests: on a busy machine that takes longer than a search may
-    monkeypatch.setattr("leakcheck.worker.hold.paths._MOST_SECONDS", 60.0)
+def test_a_long_path_keeps_its_root_and_its_end() -> None:
     deep: list[object] = [9]
     container = deep
     for _ in range(20):
