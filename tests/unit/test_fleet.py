@@ -4,9 +4,11 @@ import os
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Event
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -151,10 +153,12 @@ class Scripted:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ask for members at each turn, and wait for nothing."""
+    """Ask for members at each turn, wait for nothing, and let time pass by being asked for and not otherwise."""
+    seconds = count()
+    clock = SimpleNamespace(monotonic=lambda: float(next(seconds)), sleep=lambda _: None)
+    monkeypatch.setattr(sending, "time", clock)
     monkeypatch.setattr(sending, "_MEMBERS_SECONDS", -1.0)
-    monkeypatch.setattr(sending, "_POLL_SECONDS", 0.0)
-    monkeypatch.setattr(sending, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(sending, "PATIENCE_SECONDS", 50.0)
 
 
 def outcomes(cluster: Scripted, count: int, watch: list[str] | None = None) -> Iterator[tuple[int, Came]]:
