@@ -56,7 +56,7 @@ class _Lines:
             return  # not measured at all: its sentence says why
         took = format_duration(result.duration_seconds)
         print(
-            f"[{self._done}/{self._count}] {plain(result.id)}: {result.verdict}, {result.gate} ({took})",
+            f"[{self._done}/{self._count}] {plain(result.id)}: {_came_to(result)} ({took})",
             file=sys.stderr,
             flush=True,
         )
@@ -78,4 +78,11 @@ class _Live:
 
     def measured(self, result: Result) -> None:
         self._progress.advance(self._task)
-        self._progress.console.print(Text(f"{plain(result.id)}: {result.verdict}, {result.gate}", style="dim"))
+        self._progress.console.print(Text(f"{plain(result.id)}: {_came_to(result)}", style="dim"))
+
+
+def _came_to(result: Result) -> str:
+    """Return what came of a result: requests that failed, the verdict, and the gate's word where that is another."""
+    served = [] if result.limit is None else [f"{result.limit.errors:,} of {result.limit.requests:,} failed"]
+    verdict = [] if result.growth is None else [result.verdict]
+    return ", ".join(dict.fromkeys([*served, *verdict, result.gate]))

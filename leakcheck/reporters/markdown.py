@@ -14,7 +14,7 @@ from leakcheck.model import Environment, Gate, Result, Run
 from leakcheck.reporters.elsewhere import elsewhere_sentences
 from leakcheck.reporters.plain import inert, plain
 from leakcheck.reporters.sentences import budget_words
-from leakcheck.reporters.terminal import gate_words, growth_words
+from leakcheck.reporters.terminal import gate_words, growth_words, verdict_word
 from leakcheck.reporters.told import GATE_WORDS, change_words, cut, run_sentences, story, worst_first
 from leakcheck.units import format_duration, format_size
 
@@ -93,7 +93,7 @@ def _row(result: Result, compared: bool) -> str:
     latency = result.latency_seconds
     cells = [
         code(result.id),
-        "-" if result.growth is None else result.verdict.value,
+        verdict_word(result),
         growth_words(result.growth),
         budget_words(result),
         "-" if result.peak_bytes is None else format_size(result.peak_bytes),

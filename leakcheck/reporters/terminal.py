@@ -116,7 +116,8 @@ def _table(results: Sequence[Result], columns: int) -> Table:
         table.add_column("p50", justify="right", no_wrap=True)
     table.add_column("gate")
     for result in results:
-        verdict = Text("-") if result.growth is None else Text(result.verdict, style=_VERDICT_STYLES[result.verdict])
+        measured = result.growth is not None
+        verdict = Text(verdict_word(result), style=_VERDICT_STYLES[result.verdict] if measured else "")
         table.add_row(
             Text(plain(result.id)),
             verdict,
@@ -126,6 +127,11 @@ def _table(results: Sequence[Result], columns: int) -> Table:
             Text(gate_words(result) if roomy else result.gate.value, style=_GATE_STYLES[result.gate]),
         )
     return table
+
+
+def verdict_word(result: Result) -> str:
+    """Return the verdict, or a dash where no growth was measured."""
+    return "-" if result.growth is None else result.verdict.value
 
 
 def growth_words(growth: Growth | None) -> str:

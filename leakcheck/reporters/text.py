@@ -11,7 +11,7 @@ from leakcheck.reporters.causes import notes
 from leakcheck.reporters.plain import plain
 from leakcheck.reporters.resources import resource_sentences
 from leakcheck.reporters.sentences import peak_left_out, sentences
-from leakcheck.reporters.terminal import gate_words, growth_words, render_run
+from leakcheck.reporters.terminal import gate_words, growth_words, render_run, verdict_word
 from leakcheck.units import format_size
 
 _COLUMNS = 120
@@ -63,7 +63,7 @@ def row(result: Result) -> tuple[str, ...]:
     """Return the cells of a result's row: name, verdict, growth, peak, gate."""
     return (
         plain(result.id),
-        "-" if result.growth is None else result.verdict.value,
+        verdict_word(result),
         growth_words(result.growth),
         "-" if result.peak_bytes is None else format_size(result.peak_bytes),
         gate_words(result),

@@ -1,5 +1,6 @@
 """Hand-built results and runs: what the reporters and the store are tested on."""
 
+from leakcheck.analysis.served import wilson
 from leakcheck.model import (
     SCHEMA,
     Budget,
@@ -15,6 +16,7 @@ from leakcheck.model import (
     Trouble,
     Verdict,
 )
+from leakcheck.served import Limit
 
 KIB, MIB = 1024, 1024**2
 BUDGET = Budget(growth_bytes_per_1000_calls=64 * KIB, peak_bytes=10 * MIB)
@@ -155,4 +157,24 @@ def run_of(*results: Result, environment: Environment | None = ENVIRONMENT, fini
         results=results,
         finished=finished,
         duration_seconds=41.0,
+    )
+
+
+def limit_of(errors: int, crashes: int = 0) -> Limit:
+    """Return what came of 200 requests under 256 MiB."""
+    return Limit(
+        limiter="RLIMIT_DATA",
+        memory_bytes=2**28,
+        server="gunicorn",
+        requests=200,
+        errors=errors,
+        error_rate=wilson(errors, 200),
+        failures=(),
+        crashes=crashes,
+        crashes_per_1000=5.0 * crashes,
+        latency_seconds=None,
+        peak_rss_bytes=None,
+        other_requests=0,
+        other_errors=0,
+        concurrency=2,
     )

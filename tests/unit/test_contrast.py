@@ -8,11 +8,10 @@ from hypothesis import strategies as st
 
 from leakcheck.analysis.contrast import contrast
 from leakcheck.analysis.latency import summarize_latency
-from leakcheck.analysis.served import wilson
 from leakcheck.contrast import CONTRAST_SCHEMA, Answer, Arm, Comparison, Contrast, Figure, Metric, Row, Unit
 from leakcheck.model import Budget, Gate, Growth, Latency, Meter, Result, Trouble, Verdict
 from leakcheck.reporters.contrast import change_words, figure_words, markdown, render_comparison, table
-from leakcheck.served import Limit
+from tests.unit.runs import limit_of
 
 
 def result(
@@ -146,23 +145,7 @@ def test_what_was_not_measured_says_why() -> None:
 
 
 def served(errors: int, crashes: int) -> Result:
-    limit = Limit(
-        limiter="RLIMIT_DATA",
-        memory_bytes=2**28,
-        server="gunicorn",
-        requests=200,
-        errors=errors,
-        error_rate=wilson(errors, 200),
-        failures=(),
-        crashes=crashes,
-        crashes_per_1000=5.0 * crashes,
-        latency_seconds=None,
-        peak_rss_bytes=None,
-        other_requests=0,
-        other_errors=0,
-        concurrency=2,
-    )
-    return replace(result(), limit=limit)
+    return replace(result(), limit=limit_of(errors, crashes))
 
 
 @pytest.mark.parametrize(
