@@ -117,6 +117,21 @@ class Limited:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Weighed:
+    """What a search for limits found in the calls that it replayed."""
+
+    calls: int
+    risen_bytes: int
+    """What the heap gained in them."""
+    has_ended: bool = False
+    """The growth that was read does not go on, and something is full: nothing was weighed."""
+    limited: tuple[Limited, ...] = ()
+    """What has a limit, and gained entries in these calls."""
+    beside: tuple[Limited, ...] = ()
+    """What has none (its `limit` is 0), and gained an entry with each call."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PeakReading:
     """What the peak pass answers."""
 

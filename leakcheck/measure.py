@@ -1,11 +1,9 @@
 """Measure one scenario: the growth pass, then the peak pass, then the verdict."""
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Any, Protocol
 
 import msgspec
 
@@ -13,30 +11,24 @@ from leakcheck.analysis.advice import advise
 from leakcheck.analysis.comparison import compared
 from leakcheck.analysis.explained import explained, is_to_be_explained
 from leakcheck.analysis.gating import gated, held_to_budgets
-from leakcheck.analysis.growth import estimate_growth, rate_of, rate_until, settled_after
+from leakcheck.analysis.growth import rate_until, settled_after
 from leakcheck.analysis.latency import summarize_latency
-from leakcheck.analysis.numeric import prepare_special_functions
-from leakcheck.analysis.patience import Patience, is_settled, next_step
+from leakcheck.analysis.patience import Patience
 from leakcheck.analysis.places import as_shown
-from leakcheck.analysis.progress import Progress
-from leakcheck.analysis.resources import are_settled, is_enough, judge_resources, with_names
+from leakcheck.analysis.resources import judge_resources, with_names
 from leakcheck.analysis.served import foretold_by
-from leakcheck.analysis.shape import QUIET_CALLS, Shape, shape_of
 from leakcheck.analysis.sites import peak_sites
 from leakcheck.analysis.trees import tree_of
 from leakcheck.analysis.trend import falls_back
-from leakcheck.analysis.verdict import holder_with_limit, judge
+from leakcheck.analysis.verdict import judge
 from leakcheck.engine import Worker, WorkerFailed
 from leakcheck.explain import Case, explain
-from leakcheck.explanation import Named, StackTree
+from leakcheck.explanation import StackTree
+from leakcheck.follow import GrowthPass, follow_and_weigh, growth_of, take
 from leakcheck.limit import serve_under_limit
 from leakcheck.model import (
-    Block,
-    Budget,
     Gate,
     Growth,
-    Limited,
-    Meter,
     PeakReading,
     Result,
     Trouble,
@@ -47,33 +39,6 @@ from leakcheck.scenario import to_be_kept
 from leakcheck.served import Limit
 from leakcheck.task import Task, Watch
 from leakcheck.traps import DjangoFacts
-
-_WEIGHED_SHARE = 1 / 20
-_LONGEST_WEIGHING_SECONDS = 2.0
-
-
-class Process(Protocol):
-    """What can be asked to replay: a worker, or a process that lives on afterwards."""
-
-    def ask(self, message: Mapping[str, Any], *, during: str, extra_seconds: float = 0.0) -> dict[str, Any]:
-        """Return the answer, as `Worker.ask` does. Raises WorkerFailed."""
-
-
-@dataclass(slots=True)
-class GrowthPass:
-    """What the growth pass has found out so far; all of it stands when the pass fails."""
-
-    progress: Progress = field(default_factory=Progress)
-    latencies_ns: tuple[int, ...] = ()
-    shape: Shape | None = None
-    bounded_by: Limited | None = None
-    named: Mapping[str, tuple[Named, ...]] = field(default_factory=dict)
-    """What rises beside memory, by its kind."""
-    stopped_by: str | None = None
-    start_seconds: float = 0.0
-    cpu_seconds: float | None = None
-    django: Mapping[str, Any] | None = None
-    trouble: Trouble | None = None
 
 
 def measure(task: Task, watch: Watch, described: Worker | None = None) -> Result:
@@ -126,7 +91,7 @@ def judged(task: Task, seen: GrowthPass, peak: PeakReading | None, peak_trouble:
     growth: Growth | None = None
     verdict, settled = Verdict.INCONCLUSIVE, None
     if seen.shape is not None:
-        growth = estimate_growth(seen.progress, seen.shape)
+        growth = growth_of(seen, seen.shape)
         settled = settled_after(seen.progress, seen.shape)
         if seen.trouble is None or seen.trouble.kind == "teardown":
             # of a replay that broke off the figures are shown, and nothing is claimed
@@ -182,9 +147,9 @@ def _measure_growth(task: Task, watch: Watch, described: Worker | None) -> Growt
             take(seen, worker.ask({"kind": "first"}, during="call 1"))
             budget = task.settings.budget(task.scenario)
             allowed = task.settings.resource_budgets
-            follow(seen, worker, patience, budget, allowed, lambda: watch(task.scenario, "growth", seen.progress))
-            _name(seen, worker, allowed)
-            _weigh(seen, worker)
+            follow_and_weigh(
+                seen, worker, patience, budget, allowed, lambda: watch(task.scenario, "growth", seen.progress)
+            )
             worker.finish()
             seen.cpu_seconds = worker.cpu_seconds
             seen.django = worker.django
@@ -193,78 +158,6 @@ def _measure_growth(task: Task, watch: Watch, described: Worker | None) -> Growt
             take(seen, {"block": failed.block})
         seen.trouble = failed.trouble
     return seen
-
-
-def follow(
-    seen: GrowthPass,
-    process: Process,
-    patience: Patience,
-    budget: Budget,
-    allowed: Mapping[str, float],
-    watch: Callable[[], None],
-) -> None:
-    """Replay block after block until the shape is clear, or calls or time are used up."""
-    while True:
-        step = next_step(seen.progress, patience)
-        enough = is_enough(seen.progress.readings, allowed)
-        if step is None or enough:
-            seen.shape = shape_of(seen.progress, final=True)
-            if not seen.shape.flat and not enough:
-                used_up = patience.calls is not None and seen.progress.calls >= patience.calls
-                seen.stopped_by = "calls" if used_up else "time"
-            return
-        first = seen.progress.calls + 1
-        answer = process.ask(
-            {
-                "kind": "block",
-                "windows": step.windows,
-                "calls_per_window": step.calls_per_window,
-                "timed_per_window": step.timed_per_window,
-            },
-            during=f"calls {first:,} to {first + step.calls - 1:,}",
-            # three times what the calls should take: a timeout is for hanging, not for slowing down
-            extra_seconds=3 * step.calls * seen.progress.seconds_per_call,
-        )
-        take(seen, answer)
-        seen.shape = shape_of(seen.progress)
-        watch()
-        if not (seen.shape.flat or seen.shape.rising):
-            if seen.progress.calls >= QUIET_CALLS:
-                prepare_special_functions()
-            continue
-        rate = rate_of(seen.shape)
-        if is_settled(seen.shape, rate, seen.progress, budget) and are_settled(seen.progress, allowed):
-            return
-
-
-def take(seen: GrowthPass, answer: Mapping[str, object]) -> None:
-    """Add a block that was replayed to what is known."""
-    block = msgspec.convert(answer["block"], Block)
-    seen.progress = seen.progress.after(block)
-    seen.latencies_ns += block.latencies_ns
-
-
-def _name(seen: GrowthPass, worker: Worker, allowed: Mapping[str, float]) -> None:
-    """Ask what the open files, threads and the like are, where they rise: that process has them all at hand."""
-    risen = [resource.kind.value for resource in judge_resources(seen.progress.readings, allowed)]
-    if risen:
-        answer = worker.ask({"kind": "name", "resources": risen}, during="the naming of what rises")
-        seen.named = msgspec.convert(answer["resources"], dict[str, tuple[Named, ...]])
-
-
-def _weigh(seen: GrowthPass, worker: Worker) -> None:
-    """Ask for filling containers with a limit, where the heap rises and that would explain it."""
-    if seen.shape is None or seen.shape.flat or seen.shape.meter is Meter.RSS:
-        return
-    growth = estimate_growth(seen.progress, seen.shape)
-    if growth.bytes_per_1000_calls <= 0:
-        return
-    cost = max(seen.progress.seconds_per_call, 1e-9)
-    calls = max(1, int(min(seen.progress.calls * _WEIGHED_SHARE, _LONGEST_WEIGHING_SECONDS / cost)))
-    answer = worker.ask(
-        {"kind": "weigh", "calls": calls}, during="the search for limits", extra_seconds=6 * calls * cost
-    )
-    seen.bounded_by = holder_with_limit(growth, msgspec.convert(answer["found"], list[Limited]))
 
 
 def measure_peak(task: Task) -> tuple[PeakReading | None, Trouble | None, str | None]:

@@ -16,6 +16,7 @@ from leakcheck.answers import Limited as Limited
 from leakcheck.answers import PeakReading as PeakReading
 from leakcheck.answers import Readings as Readings
 from leakcheck.answers import Trouble as Trouble
+from leakcheck.answers import Weighed as Weighed
 from leakcheck.baseline import Change
 from leakcheck.elsewhere import Elsewhere
 from leakcheck.explanation import (

@@ -27,6 +27,8 @@ _WARM_UP_CALLS = 100
 
 def rate_of(shape: Shape) -> Slope:
     """Return the bytes per call, with bounds, that the meter which decided shows."""
+    if shape.table_rate is not None:
+        return shape.table_rate
     if shape.expansions:
         return capacity_rate(list(shape.expansions))
     estimate = standstill if shape.flat else slope

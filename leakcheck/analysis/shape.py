@@ -9,13 +9,17 @@ from dataclasses import dataclass
 
 from leakcheck.analysis.capacity import Expansion, expansions_of, keeping_up, next_expansion_by
 from leakcheck.analysis.progress import Progress
-from leakcheck.analysis.trend import CHUNKS, SMALLEST_RATE, Series, is_flat, is_rising
+from leakcheck.analysis.trend import CHUNKS, SMALLEST_RATE, Series, Slope, is_flat, is_rising
 from leakcheck.model import COLUMNS, Meter, Readings
 
 FLAT_CALLS = 400
 """Calls that must stand still before a scenario is called clean, where they are affordable."""
 
 FEWEST_FLAT_CALLS = 40
+FEWEST_CALLS = 30
+"""Calls below which nothing is called clean or bounded: what happens in one call of ten is missed by thirty once in
+twenty times (3/n, the rule of three)."""
+
 QUIET_CALLS = 800
 """Calls that are replayed in any case where they are cheap; before that many a standstill has to be
 one to half a byte per call."""
@@ -60,6 +64,8 @@ class Shape:
     """The readings that the rate is to be estimated on."""
     expansions: tuple[Expansion, ...] = ()
     """Of a capacity that keeps up with the calls, where that is what rises."""
+    table_rate: Slope | None = None
+    """Of tables that gain entries, where that is what rises."""
 
 
 def deciding_meter(readings: Readings) -> tuple[Meter, tuple[int, ...]]:

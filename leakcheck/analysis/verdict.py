@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from leakcheck.analysis.shape import Shape
+from leakcheck.analysis.shape import FEWEST_CALLS, Shape
 from leakcheck.model import Budget, Gate, Growth, Limited, Verdict
 
 _WIDEST_CLEAN_BYTES_PER_1000_CALLS = 32_000
@@ -23,7 +23,8 @@ _LIMIT_OUT_OF_REACH_CALLS, _LIMIT_OUT_OF_REACH_BYTES = 1_000_000, 1024**3
 def holder_with_limit(growth: Growth, limited: Sequence[Limited]) -> Limited | None:
     """Return the container whose filling is the growth; None where what is left over could leak.
 
-    Several may fill at once: then the one that fills last is returned, when together they explain it.
+    Several may fill at once: then the one that fills last is returned, when together they explain it. Only what
+    gained entries in the calls that were replayed to find out is among them: what is full already explains nothing.
     """
     filling = [found for found in limited if found.bytes_per_1000_calls > 0 and _ends_it(found, growth.calls)]
     explained = sum(found.bytes_per_1000_calls for found in filling)
@@ -46,11 +47,13 @@ def judge(shape: Shape, growth: Growth, *, bounded: bool) -> Verdict:
 
     CLEAN only where little could hide: under big teeth a standstill may be as wide as a leak.
     """
-    if bounded:
-        return Verdict.BOUNDED
     if shape.flat:
         sure = growth.high - growth.low <= 2 * _WIDEST_CLEAN_BYTES_PER_1000_CALLS
-        return Verdict.CLEAN if sure else Verdict.INCONCLUSIVE
+        if not sure or growth.calls < FEWEST_CALLS:
+            return Verdict.INCONCLUSIVE
+        return Verdict.BOUNDED if bounded else Verdict.CLEAN
+    if bounded:
+        return Verdict.BOUNDED
     return Verdict.LEAK if shape.rising else Verdict.INCONCLUSIVE
 
 

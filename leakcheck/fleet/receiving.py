@@ -10,7 +10,8 @@ from leakcheck.elsewhere import Elsewhere
 from leakcheck.errors import StoreError
 from leakcheck.fleet.errands import Done, Measurement
 from leakcheck.fleet.office import MOST_CAPTURE_BYTES
-from leakcheck.measure import GrowthPass, judged
+from leakcheck.follow import GrowthPass
+from leakcheck.measure import judged
 from leakcheck.model import Result, Trouble
 
 

@@ -8,7 +8,8 @@ from leakcheck.analysis.patience import Patience
 from leakcheck.analysis.resources import may_rise
 from leakcheck.analysis.trend import SMALLEST_RATE, is_rising
 from leakcheck.engine import WorkerFailed
-from leakcheck.measure import GrowthPass, Process, follow, judged, measure_peak, take
+from leakcheck.follow import GrowthPass, Process, follow, take
+from leakcheck.measure import judged, measure_peak
 from leakcheck.model import Gate, Result, Verdict
 from leakcheck.task import Task
 

@@ -46,8 +46,11 @@ def replay_for_judge(channel: Channel, body: Replayed) -> tuple[dict[str, Any], 
                         began = perf_counter()
                         replay = Replay(body.first_call(), meters)
                         replay.first(channel, perf_counter() - began)
+                        continue
+                    assert replay is not None
+                    if kind == "look":
+                        replay.look(channel, request["calls"])
                     else:
-                        assert replay is not None
                         replay.block(channel, **request)
             except (KeyboardInterrupt, pytest.exit.Exception):
                 raise

@@ -4,10 +4,12 @@ Through the base classes' functions, always: a subclass may have a `__len__` and
 """
 
 import gc
+from array import array
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from io import BytesIO
 from types import ModuleType
 from typing import Any
 
@@ -28,6 +30,24 @@ def _blank(entries: "deque[Any]") -> None:
     for _ in range(deque.__len__(entries)):
         deque.rotate(entries)
         deque.__setitem__(entries, 0, None)
+
+
+def _clear_slots(entries: Any) -> None:
+    del entries[:]
+
+
+def _length_of_buffer(buffer: Any) -> int:
+    """Return how much is in it; where it was read up to or written last says nothing of that."""
+    try:
+        with BytesIO.getbuffer(buffer) as held:
+            return held.nbytes
+    except ValueError:  # closed, or never set up
+        return 0
+
+
+def _empty_buffer(buffer: Any) -> None:
+    BytesIO.seek(buffer, 0)
+    BytesIO.truncate(buffer, 0)
 
 
 def _size_of_cache(cached: Any) -> int:
@@ -57,7 +77,13 @@ _KINDS: dict[type, _Kind] = {
     set: _Kind(set.__len__, set.clear, set.__sizeof__),
     deque: _Kind(deque.__len__, _blank, deque.__sizeof__, slot_bytes=8.25),
     LruCache: _Kind(_entries, LruCache.cache_clear, _size_of_cache),
+    bytearray: _Kind(bytearray.__len__, bytearray.clear, bytearray.__sizeof__, slot_bytes=1),
+    array: _Kind(array.__len__, _clear_slots, array.__sizeof__, slot_bytes=8),
+    BytesIO: _Kind(_length_of_buffer, _empty_buffer, BytesIO.__sizeof__, slot_bytes=1),
 }
+
+_UNTRACKED = frozenset({dict, bytearray, array, BytesIO})
+"""Types whose instances the collector may not list: they are found through what refers to them."""
 
 
 def _kind(cls: type) -> _Kind | None:
@@ -100,10 +126,10 @@ def _containers() -> Iterator[tuple[Any, _Kind]]:
     found = gc.get_objects()
     for start in range(0, len(found), _BATCH):
         batch = found[start : start + _BATCH]
-        # the collector does not track {int: str}: such a dict is found through what refers to it
+        # the collector does not track {int: str}, nor a bytearray: such a one is found through what refers to it
         # (but not of modules: 3.12's `_asyncio` tells dead objects, and asked twice it never comes to an end)
         asked = [one for one in batch if not issubclass(type(one), ModuleType)]
-        untracked = [one for one in gc.get_referents(*asked) if type(one) is dict and not gc.is_tracked(one)]
+        untracked = [one for one in gc.get_referents(*asked) if type(one) in _UNTRACKED and not gc.is_tracked(one)]
         for part in (batch, untracked):
             for candidate in part:
                 cls = type(candidate)

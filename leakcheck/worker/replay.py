@@ -8,12 +8,13 @@ from typing import Any
 
 from leakcheck.plan import Plan
 from leakcheck.worker.channel import Channel
+from leakcheck.worker.gains import Followed, look
 from leakcheck.worker.load import Call, Load, Subject
 from leakcheck.worker.meters import CAPACITY, Meters
 from leakcheck.worker.resources import make_room_for_files, name_resources, snapshot
 from leakcheck.worker.settle import set_aside, settle
 from leakcheck.worker.trouble import describe_trouble
-from leakcheck.worker.weigh import full_ones, weigh_limited
+from leakcheck.worker.weigh import weigh_limited
 
 SECONDS = ("replay_seconds", "settle_seconds", "set_aside_seconds")
 """What a block says of where its time went."""
@@ -36,6 +37,7 @@ class Replay:
         # numbers above 256 are objects: kept as attributes they would show up as 32 bytes of growth;
         # calls replayed and calls timed in this block
         self._counts = array("q", [1, 0])
+        self._followed = Followed()
         self._pid = os.getpid()
 
     @property
@@ -53,6 +55,7 @@ class Replay:
         windows = min(windows, CAPACITY)
         self._counts[1] = 0
         self._meters.start_block()
+        self._followed.start_block()
         replay_seconds = 0.0
         began = perf_counter()
         if self.calls < _WARM_UP_CALLS:
@@ -66,6 +69,7 @@ class Replay:
                 os._exit(0)  # a child that the user's code forked came back into our loop
             settle()
             self._meters.read(self._counts)
+            self._followed.read()
         seconds = {
             "replay_seconds": replay_seconds,
             "settle_seconds": perf_counter() - set_out - replay_seconds,
@@ -79,8 +83,26 @@ class Replay:
 
     def send(self, channel: Channel, kind: str, seconds: dict[str, float], **fields: Any) -> None:
         """Send the block as far as it went."""
-        columns = [*self._meters.columns(), (self._latencies, self._counts[1])]
-        channel.send(kind, columns=columns, names=self._meters.names, calls=self.calls, seconds=seconds, **fields)
+        columns = [*self._meters.columns(), *self._followed.columns(), (self._latencies, self._counts[1])]
+        names = [*self._meters.names, *self._followed.names]
+        channel.send(kind, columns=columns, names=names, calls=self.calls, seconds=seconds, **fields)
+
+    def look(self, channel: Channel, calls: int) -> None:
+        """Replay some calls between two looks at all lengths; send a block without a reading, and what was gained."""
+        self._meters.start_block()
+        self._followed.start_block()
+        self._counts[1] = 0
+        seconds = dict.fromkeys(SECONDS, 0.0)
+        began = perf_counter()
+
+        def replay(calls: int) -> None:
+            set_out = perf_counter()
+            self.plain(calls)
+            seconds["replay_seconds"] = perf_counter() - set_out
+
+        gains = look(replay, calls, self._followed)
+        seconds["settle_seconds"] = perf_counter() - began - seconds["replay_seconds"]
+        self.send(channel, "looked", seconds, gains=gains)
 
     def _window(self, calls: int, timed: int) -> None:
         call, latencies, clock = self._call, self._latencies, perf_counter_ns
@@ -112,7 +134,7 @@ def serve_growth(plan: Plan, channel: Channel, load: Load = Subject) -> None:
     began = perf_counter()
     subject = load(plan)
     set_up = perf_counter()
-    there_before, full_before = snapshot(), full_ones()
+    there_before = snapshot()
     channel.send("ready", setup_seconds=set_up - began)
     replay, emptied = None, False
     while (request := channel.receive()) is not None:
@@ -128,9 +150,11 @@ def serve_growth(plan: Plan, channel: Channel, load: Load = Subject) -> None:
             elif kind == "name":
                 channel.send("named", resources=name_resources(request["resources"], there_before))
             elif kind == "weigh":
-                found = weigh_limited(replay.plain, request["calls"], meters.heap, replay.calls, full_before)
-                emptied = bool(found)
-                channel.send("limited", found=found)
+                found = weigh_limited(replay.plain, request["calls"], meters.heap, replay.calls, request["rate"])
+                emptied = bool(found["limited"])
+                channel.send("weighed", weighed=found)
+            elif kind == "look":
+                replay.look(channel, request["calls"])
             else:
                 replay.block(channel, **request)
         except BaseException as error:  # the user's code may raise anything, SystemExit included

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import compress
 from time import perf_counter
 from types import FrameType
@@ -18,7 +19,7 @@ from typing import Any
 
 from leakcheck.worker import bare
 from leakcheck.worker.containers import LruCache, length_of, lengths, longer_than, of_types, slot_bytes, table_bytes
-from leakcheck.worker.limits import Holder, holder_of
+from leakcheck.worker.limits import Holder, Limit, holder_of, is_weak
 from leakcheck.worker.owners import owners_of
 from leakcheck.worker.settle import settle
 
@@ -29,43 +30,22 @@ _FEWEST_EXPECTED = 10
 _LOOKS = 8
 _UNITS = sum(range(1, _LOOKS + 1))
 
-_FULL_BY = 0.9
-"""Share of the calls by which a container was full at the earliest: a standstill of more is seen as one."""
+_GOES_ON = 0.75
+"""Share of its rate that a growth must still have in the calls replayed here, for a full container to be no reason
+to look further."""
 
-_STOOD_STILL = 0.1
-"""Memory that rises by no more than this share of what a full container once added has stopped growing."""
-
-
-def full_ones() -> frozenset[int]:
-    """Return the ids of the containers that are full; of those whose type has a limit.
-
-    Asked before the first call: what set-up has filled explains nothing of what the calls leave.
-    """
-    objects = gc.get_objects()
-    sized = set(map(id, _with_subclasses(deque, LruCache)))
-    # one run over what may be millions, and no loop of Python's; by id, as a metaclass may have a __hash__
-    chosen = compress(objects, map(sized.__contains__, map(id, map(type, objects))))
-    holders = (holder_of(one, ()) for one in chosen)
-    return frozenset(id(one.container) for one in holders if one is not None and one.found.length == one.found.limit)
-
-
-def _with_subclasses(*classes: type) -> Iterator[type]:
-    for cls in classes:
-        yield cls
-        yield from _with_subclasses(*type.__subclasses__(cls))
+_EACH_CALL = 0.9
+"""Entries a call from which a container gains one with every call."""
 
 
 def weigh_limited(
-    replay: Callable[[int], None],
-    calls: int,
-    heap: Callable[[], int],
-    replayed: int,
-    full_before: frozenset[int] = frozenset(),
-) -> list[dict[str, Any]]:
-    """Replay `calls` more after those `replayed`, and return the fields of a `model.Limited` for each container.
+    replay: Callable[[int], None], calls: int, heap: Callable[[], int], replayed: int, rate: float
+) -> dict[str, Any]:
+    """Replay `calls` more after those `replayed`, and return the fields of a `model.Weighed`.
 
-    Those that are filling, and those that have become full since the `full_before`: the growth that was seen
-    may be theirs. They are emptied on the way, so this is the last thing that a process is asked.
+    Its `limited` are the containers with a limit that gained entries within these calls, its `beside` those without
+    one that gained an entry with each. They are emptied on the way, so this is the last thing that a process is
+    asked; but where the growth of `rate` bytes a call has ended and something is full, nothing is emptied.
     """
     gc.unfreeze()  # frozen objects are in no generation, and so in no list
     settle()
@@ -76,21 +56,44 @@ def weigh_limited(
     seconds = perf_counter() - began
     settle()
     risen = heap() - heap_before
-    filling = _filling(before)
+    answer: dict[str, Any] = {"calls": calls, "risen_bytes": risen, "has_ended": False, "limited": [], "beside": []}
+    if risen < _GOES_ON * rate * calls and _is_any_full(before):
+        return {**answer, "has_ended": True}
+    grown = longer_than(before)[:_MOST_CONTAINERS]
+    owners = owners_of([one for one, _ in grown]) if grown else {}
+    filling = _filling(grown, owners)
     rates = {id(one.container): _rate(one, before[id(one.container)], calls, replayed) for one in filling}
-    filling = _never_shorter(filling, replay, calls)
+    gaining = [one for one, earlier in grown if length_of(one) - earlier >= _EACH_CALL * calls]
+    filling, gaining = _never_shorter(filling, gaining, replay, calls)
     proved = [holder for holder in filling if holder.found.proved]
     enough = _FEWEST_EXPECTED / calls
     to_prove = [one for one in filling if not one.found.proved and rates[id(one.container)] >= enough]
     if to_prove:
         proved += _proved(to_prove, lambda: replay(calls), seconds=1 + 2 * seconds)
         settle()
-    found = [_weighed(holder, rates[id(holder.container)], heap) for holder in proved if holder.length()]
-    for holder in _full(before, full_before):
-        weighed = _weighed(holder, holder.found.limit / (_FULL_BY * replayed), heap)
-        if risen <= _STOOD_STILL * weighed["length_per_call"] * weighed["bytes_per_entry"] * calls:
-            found.append(weighed)
-    return found
+    beside = _without_limit(gaining, proved, owners) if proved else []
+    answer["limited"] = [_weighed(one, rates[id(one.container)], heap) for one in proved if one.length()]
+    answer["beside"] = [_weighed(one, 1.0, heap) for one in beside if one.length()]
+    return answer
+
+
+def _without_limit(gaining: Sequence[Any], proved: Sequence[Holder], owners: dict[int, list[object]]) -> list[Holder]:
+    """Return those that gain an entry with each call and belong to none of those that have a limit.
+
+    What lists weakly holds nothing; what stands beside a limited container in the same owner is a part of it, and
+    the table inside an lru_cache is the cache.
+    """
+    known = {id(part) for holder in proved for part in (holder.container, *holder.parts())}
+    known.update(id(part) for holder in proved for part in gc.get_referents(holder.container) if type(part) is dict)
+    owned = {id(holder.owner) for holder in proved}
+    left = []
+    for one in gaining:
+        its_owners = owners.get(id(one), [])
+        if id(one) in known or is_weak(its_owners) or any(id(owner) in owned for owner in its_owners):
+            continue
+        found = Limit(kind=type(one).__qualname__, limit=0, length=length_of(one))
+        left.append(Holder(container=one, owner=one, found=found))
+    return left
 
 
 def _rate(holder: Holder, earlier: int, calls: int, replayed: int) -> float:
@@ -100,42 +103,40 @@ def _rate(holder: Holder, earlier: int, calls: int, replayed: int) -> float:
     return rate if holder.found.length < holder.found.limit else max(rate, holder.found.length / (replayed + calls))
 
 
-def _filling(before: dict[int, int]) -> list[Holder]:
-    """Return each container that became longer, and has a limit or looks as if it had."""
-    grown = [container for container, _ in longer_than(before)[:_MOST_CONTAINERS]]
-    owners = owners_of(grown) if grown else {}
-    holders = [holder_of(container, owners[id(container)]) for container in grown]
+def _filling(grown: Sequence[tuple[Any, int]], owners: dict[int, list[object]]) -> list[Holder]:
+    """Return each of the containers that became longer, and has a limit or looks as if it had."""
+    holders = [holder_of(container, owners[id(container)]) for container, _ in grown]
     # several containers of one owner may lead to the same one
     found = {id(holder.container): holder for holder in holders if holder is not None}
-    return [holder for holder in found.values() if holder.found.length and id(holder.container) in before]
+    known = {id(container) for container, _ in grown}
+    return [holder for holder in found.values() if holder.found.length and id(holder.container) in known]
 
 
-def _never_shorter(holders: Sequence[Holder], replay: Callable[[int], None], calls: int) -> list[Holder]:
-    """Return those that no further call makes shorter.
+def _never_shorter(
+    holders: Sequence[Holder], gaining: Sequence[Any], replay: Callable[[int], None], calls: int
+) -> tuple[list[Holder], list[Any]]:
+    """Return those that no further call makes shorter, of holders with a limit and of containers without.
 
     A cache that is pruned again and again is full, whatever its length was at two moments. The looks
     are further and further apart, so that they cannot keep step with its teeth.
     """
-    lengths_before = [holder.length() for holder in holders]
-    rising = [True] * len(holders)
+    read: list[Callable[[], int]] = [holder.length for holder in holders]
+    read += [partial(length_of, one) for one in gaining]
+    before = [length() for length in read]
+    rising = [True] * len(read)
     for part in range(1, _LOOKS + 1) if holders else ():
         replay(max(1, calls * part // (2 * _UNITS)))
-        for at, holder in enumerate(holders):
-            length = holder.length()
-            rising[at] = rising[at] and length >= lengths_before[at]
-            lengths_before[at] = length
-    return [holder for holder, rises in zip(holders, rising, strict=True) if rises]
+        now = [length() for length in read]
+        rising = [rises and later >= earlier for rises, earlier, later in zip(rising, before, now, strict=True)]
+        before = now
+    return list(compress(holders, rising)), list(compress(gaining, rising[len(holders) :]))
 
 
-def _full(before: dict[int, int], full_before: frozenset[int]) -> list[Holder]:
-    """Return each container that is as full as it was before, and was not at first; of those whose type has a limit.
-
-    A limit that was reached in the last look's calls leaves the growth of those before it, and nothing
-    that grows.
-    """
+def _is_any_full(before: dict[int, int]) -> bool:
+    """Tell whether a container whose type has a limit is as full as it was: what it added may be what has ended."""
     steady = (one for one in of_types(deque, LruCache) if before.get(id(one)) == length_of(one))
-    sized = (holder_of(one, ()) for one in steady if id(one) not in full_before)
-    return [one for one in sized if one is not None and one.found.proved and one.found.length == one.found.limit]
+    sized = (holder_of(one, ()) for one in steady)
+    return any(one is not None and one.found.length == one.found.limit for one in sized)
 
 
 def _proved(holders: Sequence[Holder], replay: Callable[[], None], *, seconds: float) -> list[Holder]:

@@ -96,9 +96,23 @@ class ScriptedWorker:
         if message["kind"] == "name":
             return {"resources": {kind: self._script.named.get(kind, []) for kind in message["resources"]}}
         if message["kind"] == "weigh":
-            return {"found": [asdict(found) for found in self._script.limited]}
+            return {"weighed": {"calls": 1, "risen_bytes": 0, "limited": [asdict(one) for one in self._script.limited]}}
+        if message["kind"] == "look":
+            return {"block": self._look(message["calls"]), "gains": {"gained_bytes": 0.0, "followed": []}}
         windows = min(message["windows"], CAPACITY)
         return {"block": self._block(windows=windows, calls_per_window=message["calls_per_window"])}
+
+    def _look(self, calls: int) -> dict[str, Any]:
+        """Replay without a reading; no container gains anything in a script."""
+        self._calls += calls
+        return {
+            "readings": {},
+            "calls": self._calls,
+            "latencies_ns": [],
+            "replay_seconds": calls * self._script.seconds_per_call,
+            "settle_seconds": 0.0,
+            "set_aside_seconds": 0.0,
+        }
 
     def _block(self, *, windows: int, calls_per_window: int, first: bool = False) -> dict[str, Any]:
         script, began = self._script, self._calls

@@ -1,6 +1,7 @@
 """What has a limit, what only looks like it, and looking without running anybody's code."""
 
 import gc
+import json
 import re
 import signal
 import subprocess
@@ -411,27 +412,66 @@ def test_where_the_user_has_an_alarm_set_nothing_is_proved_and_it_stays_set() ->
         signal.signal(signal.SIGALRM, handler)
 
 
-class Hostile(type):
-    """A class of classes that will not be looked at."""
+def weighed(kept: str, *, statement: str, replayed: int = 100, rate: float = 100.0) -> Any:
+    """Return what is found of a function in a process of its own: this one has garbage and full caches of its own."""
+    script = f"""
+import json
+from collections import deque
+from leakcheck.worker import weigh
+from leakcheck.worker.meters import Meters
 
-    def __hash__(cls) -> int:
-        raise RuntimeError("who asks?")
+{kept}
 
-    def __subclasses__(cls: type[Any]) -> list[Any]:
-        raise RuntimeError("who asks?")
+def replay(calls):
+    for _ in range(calls):
+        {statement}
+
+replay({replayed})
+found = weigh.weigh_limited(replay, 40, Meters(("python", "native")).heap, replayed={replayed}, rate={rate})
+print(json.dumps({{**found, "full": len(FULL)}}))
+"""
+    done = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout)
 
 
-class Ring(deque[int]):
-    """A deque by another name."""
+FULL_AND_KEPT = "FULL, KEPT = deque([bytes(100)] * 8, maxlen=8), []"
 
 
-class HostileRing(Ring, metaclass=Hostile):
-    """One that runs code when it is asked for its hash, or for what derives from it."""
+def test_what_is_full_already_explains_nothing_and_growth_beside_it_goes_on() -> None:
+    found = weighed(FULL_AND_KEPT, statement="FULL.append(bytes(100)); KEPT.append(bytes(1000))")
+    assert (found["has_ended"], found["limited"], found["full"]) == (False, [], 8)
 
 
-def test_what_is_full_is_known_of_every_class_that_derives_from_one_with_a_limit() -> None:
-    full = [deque([1], maxlen=1), Ring([1, 2], maxlen=2), HostileRing([1], maxlen=1)]
-    open_ended = [deque([1], maxlen=2), Ring([1, 2]), HostileRing(maxlen=1)]
-    found = weigh.full_ones()
-    assert {id(one) for one in full} <= found
-    assert not {id(one) for one in open_ended} & found
+def test_a_growth_that_has_ended_where_something_is_full_is_told_and_nothing_is_emptied() -> None:
+    found = weighed(FULL_AND_KEPT, statement="FULL.append(bytes(100))", rate=140.0)
+    assert (found["has_ended"], found["limited"], found["full"]) == (True, [], 8)
+
+
+def test_what_gains_an_entry_with_each_call_beside_a_filling_cache_is_told_with_its_weight() -> None:
+    found = weighed(
+        "FULL, KEPT = deque(maxlen=10_000), []", statement="FULL.append(bytes(1000)); KEPT.append(bytes(40))"
+    )
+    assert [one["kind"] for one in found["limited"]] == ["deque(maxlen=10000)"]
+    assert [one["kind"] for one in found["beside"]] == ["list"]
+    assert found["beside"][0]["bytes_per_entry"] == pytest.approx(88, rel=0.05)
+
+
+def test_what_belongs_to_the_owner_of_a_filling_cache_is_no_leak_beside_it() -> None:
+    kept = """
+FULL = []
+
+class Cache:
+    def __init__(self):
+        self.entries, self.order, self.maxsize = {}, [], 1000
+
+    def add(self, number):
+        self.entries[number] = bytes(1000)
+        self.order.append(number)
+        if len(self.order) > self.maxsize:
+            del self.entries[self.order.pop(0)]
+
+CACHE, COUNT = Cache(), iter(range(1000, 10**6))
+"""
+    found = weighed(kept, statement="CACHE.add(next(COUNT))")
+    assert found["limited"]
+    assert found["beside"] == []
