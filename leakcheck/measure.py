@@ -24,7 +24,7 @@ from leakcheck.analysis.verdict import judge
 from leakcheck.engine import Worker, WorkerFailed
 from leakcheck.explain import Case, explain
 from leakcheck.explanation import StackTree
-from leakcheck.follow import GrowthPass, follow_and_weigh, growth_of, take
+from leakcheck.follow import GrowthPass, take
 from leakcheck.limit import serve_under_limit
 from leakcheck.model import (
     Gate,
@@ -39,6 +39,7 @@ from leakcheck.scenario import to_be_kept
 from leakcheck.served import Limit
 from leakcheck.task import Task, Watch
 from leakcheck.traps import DjangoFacts
+from leakcheck.weigh import follow_and_weigh, growth_of
 
 
 def measure(task: Task, watch: Watch, described: Worker | None = None) -> Result:

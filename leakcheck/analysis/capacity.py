@@ -10,13 +10,15 @@ from itertools import pairwise
 
 import numpy as np
 
-from leakcheck.analysis.trend import SMALLEST_RATE, Series, Slope
+from leakcheck.analysis.trend import Series, Slope
 
 _LARGEST_FACTOR = 4.0
 """Pools that are four times the one before are the steepest in use; steps further apart are not one growth."""
 
 _OVERDUE = 1.25
-_SMALLEST_STEP_BYTES = 4096.0
+_SMALLEST_STEP_BYTES, _SMALLEST_STEP_PER_CALL = 512.0, 1.0
+"""Of all calls so far: a vector that takes one byte with each call is doubled in steps of that size."""
+
 _PLATEAU_SHARE, _CLIMB_SHARE = 1 / 16, 1 / 64
 """Of the calls so far: a step comes after a standstill of the one at least, and takes the other at most."""
 
@@ -52,7 +54,7 @@ def expansions_of(series: Series) -> list[Expansion]:
     # what no later reading falls below is retained: teeth vanish
     retained = np.minimum.accumulate(series.values[::-1])[::-1]
     calls = series.calls
-    sudden = np.flatnonzero(np.diff(retained) >= np.maximum(_SMALLEST_STEP_BYTES, SMALLEST_RATE * calls[1:]))
+    sudden = np.flatnonzero(np.diff(retained) >= np.maximum(_SMALLEST_STEP_BYTES, _SMALLEST_STEP_PER_CALL * calls[1:]))
     found: list[Expansion] = []
     since = 0
     for climb in _climbs(sudden.tolist(), calls.tolist()):

@@ -6,11 +6,19 @@ calls, and ends as soon as what it sees would not change. A rise is believed lat
 line may be a cache that is not full yet) and a standstill early.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 from leakcheck.analysis.progress import Progress
-from leakcheck.analysis.shape import FLAT_CALLS, QUIET_CALLS, Shape, deciding_meter, rising_calls, still_calls
+from leakcheck.analysis.shape import (
+    FEWEST_CALLS,
+    FLAT_CALLS,
+    QUIET_CALLS,
+    Shape,
+    deciding_meter,
+    rising_calls,
+    still_calls,
+)
 from leakcheck.analysis.trend import Series, Slope, has_teeth
 from leakcheck.model import Budget
 from leakcheck.units import CALLS_PER_RATE
@@ -22,6 +30,9 @@ PRECISION = 0.05
 PRECISION_SECONDS = 10.0
 """A rise is followed until its rate is known to this share, and on which side of the budget it lies,
 but no longer than this for its sake."""
+
+MOST_LOOKED_AT = 100
+"""Calls between two looks at all lengths, at the most: what takes an entry in every sixteenth call is seen by them."""
 
 _BLOCK_SECONDS = 2.0
 _FIRST_CALLS, _FIRST_LOOK = 20, 100
@@ -71,6 +82,23 @@ def is_settled(shape: Shape, rate: Slope, progress: Progress, budget: Budget) ->
     if rate.low <= allowed < rate.high:
         return False
     return shape.flat or rate.doubt <= PRECISION * abs(rate.per_call)
+
+
+def calls_for_an_early_look(patience: Patience) -> int:
+    """Return the calls for a look at lengths that comes first, where few are allowed: the rest is read in one piece."""
+    calls = patience.calls
+    return calls // 4 if calls is not None and FEWEST_CALLS <= calls < FLAT_CALLS else 0
+
+
+def calls_kept_back(patience: Patience) -> int:
+    """Return how many of the calls that are allowed are kept for a look at lengths, and for following what it finds."""
+    calls = patience.calls
+    return 0 if calls is None or calls < FLAT_CALLS else min(2 * MOST_LOOKED_AT, calls // 5)
+
+
+def fewer(patience: Patience, calls: int) -> Patience:
+    """Return the patience with so many calls less, where their number is limited."""
+    return replace(patience, calls=patience.calls - calls) if patience.calls is not None else patience
 
 
 def next_step(progress: Progress, patience: Patience) -> Step | None:

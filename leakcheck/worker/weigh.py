@@ -50,6 +50,7 @@ def weigh_limited(
     gc.unfreeze()  # frozen objects are in no generation, and so in no list
     settle()
     before = lengths()
+    settle()  # free lists that looking has filled count as live
     heap_before = heap()
     began = perf_counter()
     replay(calls)

@@ -75,7 +75,7 @@ EDGES = frozenset(
 )
 ROAD = frozenset(
     {
-        *("session", "find", "task", "measure", "follow", "explain", "limit"),
+        *("session", "find", "task", "measure", "follow", "weigh", "explain", "limit"),
         *("against", "update", "compare", "crew", "sharding", "durations", "merge", "judge", "demo", "doctor"),
         *("executors", "fleet", "waiting"),
     }

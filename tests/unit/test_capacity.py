@@ -49,14 +49,14 @@ def test_a_leak_under_teeth_has_no_expansions_however_its_teeth_are_read(calls_p
     assert expansions_of(Series(calls, 100 * calls + 6000 * (calls % 250)).after(750)) == []
 
 
-@pytest.mark.parametrize(("step", "count"), [(4000, 0), (4096, 1)])
-def test_an_expansion_is_4_kib_at_least(step: float, count: int) -> None:
-    assert len(expansions_of(Series(CALLS, step * (CALLS > 600).astype(np.float64)))) == count
+@pytest.mark.parametrize(("step", "count"), [(511, 0), (512, 1)])
+def test_an_expansion_is_half_a_kib_at_least(step: float, count: int) -> None:
+    assert len(expansions_of(Series(CALLS, step * (CALLS > 300).astype(np.float64)))) == count
 
 
 @pytest.mark.parametrize(("call", "count"), [(2000, 1), (3000, 0)])
-def test_an_expansion_is_four_bytes_for_each_call_so_far_at_least(call: float, count: int) -> None:
-    assert len(expansions_of(Series(CALLS, 9000.0 * (call < CALLS).astype(np.float64)))) == count
+def test_an_expansion_is_one_byte_for_each_call_so_far_at_least(call: float, count: int) -> None:
+    assert len(expansions_of(Series(CALLS, 2500.0 * (call < CALLS).astype(np.float64)))) == count
 
 
 def test_of_less_than_two_readings_there_is_none() -> None:

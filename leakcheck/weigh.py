@@ -1,0 +1,99 @@
+"""Follow a scenario, then find out whether what grows has a limit: the last that a measured process is asked.
+
+Bounded means that a container gained, within calls that were replayed to find out, the bytes that memory gains, and
+that its limit was proved. What is full already explains nothing, and neither does what fills beside a container
+without a limit that gains an entry with each call.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import msgspec
+
+from leakcheck.analysis.growth import estimate_growth
+from leakcheck.analysis.patience import Patience
+from leakcheck.analysis.resources import judge_resources
+from leakcheck.analysis.shape import Shape
+from leakcheck.analysis.verdict import holder_with_limit
+from leakcheck.explanation import Named
+from leakcheck.follow import GrowthPass, Process, follow, used_up
+from leakcheck.model import Budget, Growth, Meter, Weighed
+from leakcheck.units import CALLS_PER_RATE
+
+_WEIGHED_SHARE = 1 / 20
+_FEWEST_WEIGHED, _LONGEST_WEIGHING_SECONDS = 8, 2.0
+"""A rate that one or two calls showed is none: eight are replayed also where they are dear."""
+
+_MOST_ENDS = 3
+"""How often a growth that does not go on is followed further."""
+
+
+def follow_and_weigh(
+    seen: GrowthPass,
+    process: Process,
+    patience: Patience,
+    budget: Budget,
+    allowed: Mapping[str, float],
+    watch: Callable[[], None],
+) -> None:
+    """Follow, name what rises beside memory, and find out whether what grows has a limit; the process may end then."""
+    follow(seen, process, patience, budget, allowed, watch)
+    _name(seen, process, allowed)
+    for _ in range(_MOST_ENDS):
+        if not _weigh(seen, process):
+            return
+        # something is full and the growth that was read has ended: more calls tell what is left of it
+        calls = seen.progress.calls
+        follow(seen, process, patience, budget, allowed, watch, at_least=int(calls * 1.35))
+        if seen.progress.calls == calls:
+            break
+        if seen.shape is not None and seen.shape.flat:
+            return
+    if seen.shape is not None and seen.shape.rising:
+        seen.shape = replace(seen.shape, rising=False)
+        seen.stopped_by = seen.stopped_by or used_up(seen, patience)
+
+
+def growth_of(seen: GrowthPass, shape: Shape) -> Growth:
+    """Return the growth; of what grows beside a container with a limit, what is left without that one."""
+    growth = estimate_growth(seen.progress, shape)
+    if not seen.beside:
+        return growth
+    beside = sum(one.bytes_per_1000_calls for one in seen.beside)
+    left = growth.high - CALLS_PER_RATE * seen.filled_bytes_per_call
+    return replace(growth, bytes_per_1000_calls=beside, low=min(beside, max(growth.low, 0.0)), high=max(beside, left))
+
+
+def _name(seen: GrowthPass, process: Process, allowed: Mapping[str, float]) -> None:
+    """Ask what the open files, threads and the like are, where they rise: that process has them all at hand."""
+    risen = [resource.kind.value for resource in judge_resources(seen.progress.readings, allowed)]
+    if risen:
+        answer = process.ask({"kind": "name", "resources": risen}, during="the naming of what rises")
+        seen.named = msgspec.convert(answer["resources"], dict[str, tuple[Named, ...]])
+
+
+def _weigh(seen: GrowthPass, process: Process) -> bool:
+    """Ask for filling containers with a limit, where the heap rises; tell whether the growth has ended meanwhile."""
+    if seen.shape is None or seen.shape.flat or seen.shape.meter is Meter.RSS:
+        return False
+    growth = estimate_growth(seen.progress, seen.shape)
+    if growth.bytes_per_1000_calls <= 0:
+        return False
+    cost = max(seen.progress.seconds_per_call, 1e-9)
+    most = max(_FEWEST_WEIGHED, int(_LONGEST_WEIGHING_SECONDS / cost))
+    calls = max(1, min(int(seen.progress.calls * _WEIGHED_SHARE), most), min(_FEWEST_WEIGHED, seen.progress.calls))
+    answer = process.ask(
+        {"kind": "weigh", "calls": calls, "rate": max(growth.low, 0.0) / CALLS_PER_RATE},
+        during="the search for limits",
+        extra_seconds=6 * calls * cost,
+    )
+    weighed = msgspec.convert(answer["weighed"], Weighed)
+    if weighed.has_ended:
+        return True
+    holder = holder_with_limit(growth, weighed.limited)
+    if holder is not None and weighed.beside:
+        seen.beside = weighed.beside
+        seen.filled_bytes_per_call = sum(one.bytes_per_1000_calls for one in weighed.limited) / CALLS_PER_RATE
+    else:
+        seen.bounded_by = holder
+    return False
