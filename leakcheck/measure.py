@@ -20,7 +20,7 @@ from leakcheck.analysis.served import foretold_by
 from leakcheck.analysis.sites import peak_sites
 from leakcheck.analysis.trees import tree_of
 from leakcheck.analysis.trend import falls_back
-from leakcheck.analysis.verdict import judge
+from leakcheck.analysis.verdict import calls_for_a_verdict, judge
 from leakcheck.engine import Worker, WorkerFailed
 from leakcheck.explain import Case, explain
 from leakcheck.explanation import StackTree
@@ -90,13 +90,15 @@ def judged(task: Task, seen: GrowthPass, peak: PeakReading | None, peak_trouble:
     """Return what the passes together mean; a peak that was not measured is held to no budget."""
     scenario = task.scenario
     growth: Growth | None = None
-    verdict, settled = Verdict.INCONCLUSIVE, None
+    verdict, settled, needed = Verdict.INCONCLUSIVE, None, None
     if seen.shape is not None:
         growth = growth_of(seen, seen.shape)
         settled = settled_after(seen.progress, seen.shape)
         if seen.trouble is None or seen.trouble.kind == "teardown":
             # of a replay that broke off the figures are shown, and nothing is claimed
             verdict = judge(seen.shape, growth, bounded=seen.bounded_by is not None or settled is not None)
+            if verdict is Verdict.INCONCLUSIVE:
+                needed = calls_for_a_verdict(seen.shape, growth, seen.progress.seconds_per_call)
     risen = judge_resources(seen.progress.readings, task.settings.resource_budgets)
     held = () if peak is None else as_shown(peak.stacks, str(Path.cwd()))
     same_options = task.options_for(Pass.GROWTH) == task.options_for(Pass.PEAK)
@@ -117,6 +119,7 @@ def judged(task: Task, seen: GrowthPass, peak: PeakReading | None, peak_trouble:
         bounded_by=seen.bounded_by,
         settled_after_calls=settled,
         stopped_by=seen.stopped_by,
+        calls_needed=needed,
         trouble=seen.trouble,
         peak_trouble=peak_trouble,
         resources=with_names(risen, seen.named),

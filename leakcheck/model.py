@@ -65,6 +65,8 @@ class Growth:
     """Calls replayed in all; the estimate rests on the later ones."""
     from_call: int | None = None
     """The first of those; None where nothing was estimated, and in documents that are older than this field."""
+    from_lengths: bool = False
+    """Told by the lengths of containers: their tables had room, so no meter moved for most of the calls."""
 
     # Where the bounds lie on both sides of a budget, neither comparison holds: then nothing is known.
 
@@ -148,6 +150,8 @@ class Result:
     """The call after which a memory that had grown stood still; None where it never grew."""
     stopped_by: str | None = None
     """What ended the growth pass before the verdict was sure: calls, time; else None."""
+    calls_needed: int | None = None
+    """About how many calls a verdict takes, where those that were replayed gave none."""
     trouble: Trouble | None = None
     peak_trouble: Trouble | None = None
     containers: tuple[Container, ...] = ()

@@ -55,6 +55,7 @@ def estimate_growth(progress: Progress, shape: Shape) -> Growth:
         blocks_per_1000_calls=blocks if blocks is not None else 0.0,
         calls=progress.calls,
         from_call=int(since) if len(shape.tail) else None,
+        from_lengths=shape.table_rate is not None,
     )
 
 

@@ -1,12 +1,16 @@
 """The verdict (what the code does) and the gate (what the team allows)."""
 
 from collections.abc import Mapping, Sequence
+from math import ceil
 
-from leakcheck.analysis.shape import FEWEST_CALLS, Shape
+from leakcheck.analysis.shape import FEWEST_CALLS, Shape, rising_calls
 from leakcheck.model import Budget, Gate, Growth, Limited, Verdict
 
 _WIDEST_CLEAN_BYTES_PER_1000_CALLS = 32_000
 """A standstill that is known less closely than to 32 bytes per call, one small object, is not called clean."""
+
+_MOST_TIMES_AS_MANY = 100.0
+"""Bounds that are wider still say nothing of how many calls it takes."""
 
 _EXPLAINED, _EXPLAINED_AT_LEAST = 0.9, 0.8
 """Shares of the growth that a container with a limit must account for, to be its whole cause: of what the growth
@@ -55,6 +59,18 @@ def judge(shape: Shape, growth: Growth, *, bounded: bool) -> Verdict:
     if bounded:
         return Verdict.BOUNDED
     return Verdict.LEAK if shape.rising else Verdict.INCONCLUSIVE
+
+
+def calls_for_a_verdict(shape: Shape, growth: Growth, seconds_per_call: float) -> int:
+    """Return about how many calls it takes until there is one, where those that were replayed gave none.
+
+    The bounds of a standstill narrow as the calls become more; a rise is believed after so many, and one that did not
+    become clear by then may by twice of it.
+    """
+    if not shape.flat:
+        return ceil(max(rising_calls(seconds_per_call), 2 * growth.calls))
+    width = (growth.high - growth.low) / (2 * _WIDEST_CLEAN_BYTES_PER_1000_CALLS)
+    return ceil(max(FEWEST_CALLS, growth.calls * min(width, _MOST_TIMES_AS_MANY)))
 
 
 def gate(

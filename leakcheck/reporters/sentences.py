@@ -1,6 +1,7 @@
 """What a result means, in plain sentences: one for each thing a reader has to know or to mend."""
 
 from collections.abc import Iterator
+from math import ceil
 
 from leakcheck.model import Gate, Growth, Meter, Result, Trouble, Verdict
 from leakcheck.reporters.changes import change_sentences
@@ -83,22 +84,43 @@ def _bounded(result: Result, growth: Growth) -> str:
             f"{plain(holder.name)}, {plain(holder.kind)}, holds {holder.limit:,} at most. "
             f"Looked at {growth.calls:,} calls."
         )
+    if holder.length >= holder.limit:
+        return (
+            f"memory grew by {format_size(growth.bytes_per_1000_calls)} per 1000 calls, and what grew is full now: "
+            f"{plain(holder.name)}, {plain(holder.kind)}, holds {holder.limit:,} at most, with {ends}."
+        )
     return (
         f"memory grows by {format_size(growth.bytes_per_1000_calls)} per 1000 calls now, but what grows has a limit: "
         f"{plain(holder.name)}, {plain(holder.kind)}, holds {holder.length:,} and is full at {holder.limit:,}, "
-        f"after about {holder.calls_until_full:,.0f} more calls, with {ends}."
+        f"after about {max(holder.calls_until_full, 1):,.0f} more calls, with {ends}."
     )
 
 
 def _inconclusive(result: Result, growth: Growth) -> str:
+    needed, calls = result.calls_needed, f"{growth.calls:,} calls"
+    what = "memory neither stands still nor grows steadily, so nothing is claimed"
+    if needed is not None and growth.low <= 0 <= growth.high:
+        what = "memory seems to stand still, and so few calls cannot show it"
+    takes = "" if needed is None else f"; a verdict takes about {needed:,}"
     remedy = {
-        "calls": f"all {growth.calls:,} calls are used up; raise --calls",
-        "time": f"the time is up after {growth.calls:,} calls; raise --time, or make one call cheaper",
-    }.get(result.stopped_by or "", f"looked at {growth.calls:,} calls")
-    return f"memory neither stands still nor grows steadily, so nothing is claimed: {remedy}."
+        "calls": f"all {calls} are used up{takes}; raise --calls",
+        "time": f"the time is up after {calls}{takes}; raise --time{_enough_seconds(result, growth)}, "
+        "or make one call cheaper",
+    }.get(result.stopped_by or "", f"looked at {calls}{takes}")
+    return f"{what}: {remedy}."
+
+
+def _enough_seconds(result: Result, growth: Growth) -> str:
+    """Return the time that the calls for a verdict take, with a little to spare: ` to 380`."""
+    if result.calls_needed is None or not growth.calls:
+        return ""
+    seconds = (result.replay_seconds + result.watch_seconds) / growth.calls * result.calls_needed
+    return f" to {ceil(1.2 * seconds):,}"
 
 
 def _by_meter(growth: Growth) -> str:
+    if growth.from_lengths:
+        return " The lengths of containers show it: their tables had room, so the heap stood still between two resizes."
     if growth.meter is Meter.RSS:
         return " Only the resident pages show it: memory is mapped past the heap."
     if growth.meter is Meter.BLOCKS:

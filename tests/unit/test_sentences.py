@@ -78,6 +78,21 @@ def test_an_inconclusive_result_says_what_would_make_it_sure(stopped_by: str | N
     assert sentence == (f"warming: memory neither stands still nor grows steadily, so nothing is claimed: {remedy}")
 
 
+def test_an_inconclusive_result_of_few_calls_says_how_many_it_takes_and_how_long() -> None:
+    """GIVEN 300 calls in 60 seconds, where a verdict takes 1500 THEN 300 seconds and a fifth more are asked for."""
+    dear = replace(UNSURE, stopped_by="time", calls_needed=1500, replay_seconds=60.0, watch_seconds=0.0)
+    [sentence] = said(dear)
+    assert "the time is up after 300 calls; a verdict takes about 1,500; raise --time to 360, or make" in sentence
+
+
+def test_what_became_full_while_it_was_looked_at_does_not_grow_now() -> None:
+    assert BOUNDED.bounded_by is not None
+    full = replace(BOUNDED, bounded_by=replace(BOUNDED.bounded_by, length=9000))
+    [sentence] = said(full)
+    assert "what grew is full now" in sentence
+    assert "more calls" not in sentence
+
+
 def test_a_clean_result_whose_budget_lies_within_the_doubt_tells_the_bounds() -> None:
     doubtful = replace(CLEAN, gate=Gate.INCONCLUSIVE, growth=growth(0.0, 100.0 * KIB))
     [sentence] = said(doubtful)
