@@ -113,7 +113,9 @@ def follow(
             continue
         if still is None:
             if seen.shape.rising:
-                return
+                if _has_its_rate(seen, process):
+                    return
+                continue
             still = seen.shape
             if seen.gains is None:
                 _look(seen, process)
@@ -152,6 +154,20 @@ def _end(seen: GrowthPass, process: Process, patience: Patience, *, is_enough: b
             seen.shape = replace(seen.shape, flat=False)
     if not seen.shape.flat:
         seen.stopped_by = used_up(seen, patience)
+
+
+def _has_its_rate(seen: GrowthPass, process: Process) -> bool:
+    """Tell whether the meters say at what rate it rises; where tables alone rise, their lengths say it better."""
+    assert seen.shape is not None
+    if seen.shape.meter is not Meter.HEAP:
+        return True
+    if seen.gains is None:
+        _look(seen, process)
+    assert seen.gains is not None
+    needed = _MOSTLY_TABLES * seen.gains.gained_bytes / seen.gains.looked_at
+    if not seen.gains.any or rate_of(seen.shape).per_call > needed:
+        return True
+    return _gained(seen, final=False) or bool(seen.gains.calls)
 
 
 def used_up(seen: GrowthPass, patience: Patience) -> str:
