@@ -12,7 +12,9 @@ import json
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 SCENARIOS = '''
 import ctypes, time
@@ -132,6 +134,30 @@ def arms_of(*, is_sample: bool) -> dict[str, tuple[str, int, float, int, bool]]:
     return found
 
 
+class Rated(Protocol):
+    """What has a rate."""
+
+    @property
+    def bytes_per_1000_calls(self) -> float:
+        """Bytes that 1000 calls add."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The growth of a document."""
+
+    bytes_per_1000_calls: float
+
+
+def is_right(arm: tuple[str, int, float, int, bool], verdict: str, growth: Rated | None) -> bool:
+    """Tell whether an arm was judged rightly, and a leak at its mean rate, within a twentieth of its bounds."""
+    kind, entries, _, _, leaks = arm
+    if not leaks or growth is None:
+        return verdict == ("leak" if leaks else "clean")
+    low, high = (entries * one for one in BYTES_PER_ENTRY[kind])
+    return verdict == "leak" and 0.95 * low <= growth.bytes_per_1000_calls / 1000 <= 1.05 * high
+
+
 def main() -> int:
     """Run the sweep; 1 where an arm was missed, or a still one was called a leak."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -149,14 +175,12 @@ def main() -> int:
         results = json.loads(kept.read_text(encoding="utf-8"))["results"]
     wrong = 0
     for result in results:
-        kind, entries, _, _, leaks = arms[result["variant"]]
-        growth = result["growth"] or {"bytes_per_1000_calls": 0.0}
-        rate = growth["bytes_per_1000_calls"] / 1000
-        low, high = (entries * one for one in BYTES_PER_ENTRY[kind])
-        right = result["verdict"] == ("leak" if leaks else "clean") and (not leaks or 0.95 * low <= rate <= 1.05 * high)
-        if not right:
+        arm, growth = arms[result["variant"]], result["growth"]
+        estimate = None if growth is None else Estimate(growth["bytes_per_1000_calls"])
+        if not is_right(arm, result["verdict"], estimate):
             wrong += 1
-            print(f"{result['variant']}: {result['verdict']}, {rate:.2f} B a call, {low:g} to {high:g} is right")
+            rate = 0.0 if estimate is None else estimate.bytes_per_1000_calls / 1000
+            print(f"{result['variant']}: {result['verdict']}, {rate:.2f} B a call")
     print(f"{len(results)} arms, {wrong} wrong")
     return 1 if wrong or len(results) < len(arms) else 0
 

@@ -7,6 +7,7 @@ without a limit that gains an entry with each call.
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from math import ceil
 
 import msgspec
 
@@ -23,6 +24,9 @@ from leakcheck.units import CALLS_PER_RATE
 _WEIGHED_SHARE = 1 / 20
 _FEWEST_WEIGHED, _LONGEST_WEIGHING_SECONDS = 8, 2.0
 """A rate that one or two calls showed is none: eight are replayed also where they are dear."""
+
+_MOST_DEAR_WEIGHED, _WEIGHED_BYTES = 24, 4096
+"""And more, up to the first number, until the growth should have been so many bytes."""
 
 _MOST_ENDS = 3
 """How often a growth that does not go on is followed further."""
@@ -80,10 +84,12 @@ def _weigh(seen: GrowthPass, process: Process) -> bool:
     if growth.bytes_per_1000_calls <= 0:
         return False
     cost = max(seen.progress.seconds_per_call, 1e-9)
-    most = max(_FEWEST_WEIGHED, int(_LONGEST_WEIGHING_SECONDS / cost))
-    calls = max(1, min(int(seen.progress.calls * _WEIGHED_SHARE), most), min(_FEWEST_WEIGHED, seen.progress.calls))
+    rate = max(growth.low, 0.0) / CALLS_PER_RATE
+    fewest = min(seen.progress.calls, _MOST_DEAR_WEIGHED, max(_FEWEST_WEIGHED, ceil(_WEIGHED_BYTES / max(rate, 1.0))))
+    most = max(fewest, int(_LONGEST_WEIGHING_SECONDS / cost))
+    calls = max(1, fewest, min(int(seen.progress.calls * _WEIGHED_SHARE), most))
     answer = process.ask(
-        {"kind": "weigh", "calls": calls, "rate": max(growth.low, 0.0) / CALLS_PER_RATE},
+        {"kind": "weigh", "calls": calls, "rate": rate},
         during="the search for limits",
         extra_seconds=6 * calls * cost,
     )

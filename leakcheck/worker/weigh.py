@@ -34,6 +34,9 @@ _GOES_ON = 0.75
 """Share of its rate that a growth must still have in the calls replayed here, for a full container to be no reason
 to look further."""
 
+_TEMPORARY_BYTES = 1024
+"""What the first readings in a place may hold more than later ones: less than that has not ended."""
+
 _EACH_CALL = 0.9
 """Entries a call from which a container gains one with every call."""
 
@@ -50,16 +53,21 @@ def weigh_limited(
     gc.unfreeze()  # frozen objects are in no generation, and so in no list
     settle()
     before = lengths()
-    settle()  # free lists that looking has filled count as live
-    heap_before = heap()
+    live = [0, 0, 0]
     began = perf_counter()
-    replay(calls)
+    # single calls first, so that readings are taken in the same place, and not for the first time: else other
+    # temporaries are alive
+    for at, count in enumerate((1, 1, calls)):
+        replay(count)
+        settle()
+        live[at] = heap()
     seconds = perf_counter() - began
-    settle()
-    risen = heap() - heap_before
+    risen = live[2] - live[1]
     answer: dict[str, Any] = {"calls": calls, "risen_bytes": risen, "has_ended": False, "limited": [], "beside": []}
-    if risen < _GOES_ON * rate * calls and _is_any_full(before):
+    missing = rate * calls - risen
+    if missing > max((1 - _GOES_ON) * rate * calls, _TEMPORARY_BYTES) and _is_any_full(before):
         return {**answer, "has_ended": True}
+    calls += 2
     grown = longer_than(before)[:_MOST_CONTAINERS]
     owners = owners_of([one for one, _ in grown]) if grown else {}
     filling = _filling(grown, owners)
