@@ -3,11 +3,12 @@
 A line is named by the innermost frame of the user's own, else of Python, else by native code.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
-from pathlib import PurePath
 
 from leakcheck.analysis.fingerprint import fingerprint_of
+from leakcheck.analysis.native import line_parts, native_parts
 from leakcheck.analysis.slopes import (
     DECIDING_WINDOWS,
     Line,
@@ -16,11 +17,15 @@ from leakcheck.analysis.slopes import (
     line_of,
     slopes_between,
 )
-from leakcheck.explanation import Frame, PeakSite, Site, StackBytes, Window, frame_to_name
+from leakcheck.explanation import Frame, PeakSite, Site, StackBytes, Window, frame_to_name, native_frame
 from leakcheck.units import CALLS_PER_RATE
 
 LEAST_SHARE = 0.01
 """Of the growth; what is less is not told."""
+
+MOST_SHARE = 3.0
+"""Of the growth: a table may have three times the room that it needs. What takes more while it is traced is a cache
+that was filled there, or blocks that the calls before would have left for it, and no part of the growth."""
 
 EXPLAINED = (0.9, 1.1)
 """The part of the measured growth that the sites must add up to."""
@@ -44,12 +49,17 @@ _UNITS = sum(range(1, DECIDING_WINDOWS + 1))
 
 
 def sites_of(
-    windows: Sequence[Window], growth_bytes_per_1000_calls: float, *, under_teeth: bool = False
+    windows: Sequence[Window],
+    growth_bytes_per_1000_calls: float,
+    *,
+    most: float | None = None,
+    under_teeth: bool = False,
 ) -> tuple[Site, ...]:
     """Return the lines whose live bytes grow by at least a hundredth of the growth, the fastest first.
 
     A line grows that held more after the longer of any two windows; a cache that is full, or teeth,
-    do not. Its share may pass 1 a little: sites and growth are measured in different processes.
+    do not. Its share may pass 1 a little: sites and growth are measured in different processes. What
+    passes three times the growth is refused, by the growth's upper bound `most` where that is known.
     Nothing is returned for fewer than two windows, or a growth that is none.
     """
     if growth_bytes_per_1000_calls <= 0:
@@ -58,6 +68,8 @@ def sites_of(
     for grown in grown_lines(windows, under_teeth=under_teeth).values():
         rate = CALLS_PER_RATE * grown.bytes.rate
         if grown.bytes.low <= 0 or rate < LEAST_SHARE * growth_bytes_per_1000_calls:
+            continue
+        if rate > most_possible(growth_bytes_per_1000_calls, most):
             continue
         found.append(
             Site(
@@ -69,20 +81,29 @@ def sites_of(
                 frames=grown.frames,
                 stacks=grown.stacks,
                 native=grown.native_share > 0.5,
-                fingerprint=fingerprint(frame_to_name(grown.frames)),
+                fingerprint=fingerprint(grown.frames),
             )
         )
     return tuple(sorted(found, key=lambda site: -site.bytes_per_1000_calls))
 
 
+def most_possible(growth_bytes_per_1000_calls: float, most: float | None = None) -> float:
+    """Return the most that can be a part of a growth, whose upper bound is `most` where it is known."""
+    return MOST_SHARE * max(growth_bytes_per_1000_calls, most or 0.0)
+
+
 def explained_fraction(
-    windows: Sequence[Window], growth_bytes_per_1000_calls: float, *, under_teeth: bool = False
+    windows: Sequence[Window],
+    growth_bytes_per_1000_calls: float,
+    *,
+    most: float | None = None,
+    under_teeth: bool = False,
 ) -> float:
     """Return which part of the growth all stacks together are seen to make, 0.0 where nothing can be said.
 
     What shrinks is taken off, and what is too small to be a site counts. Lines with teeth so high
-    that the slopes between windows contradict each other by half the growth do not. Tables count by
-    their doublings where the growth counts them: `under_teeth`.
+    that the slopes between windows contradict each other by half the growth do not, nor those that
+    grow by more than is possible. Tables count by their doublings where the growth counts them: `under_teeth`.
     """
     if growth_bytes_per_1000_calls <= 0:
         return 0.0
@@ -90,7 +111,12 @@ def explained_fraction(
     lines = grown_lines(windows, under_teeth=under_teeth).values()
     all_slopes = [others, *(grown.bytes for grown in lines)]
     most_doubt = _MOST_CONTRADICTION * growth_bytes_per_1000_calls / CALLS_PER_RATE
-    clear = (one.rate for one in all_slopes if one.low > 0 or one.high - one.low <= most_doubt)
+    clear = (
+        one.rate
+        for one in all_slopes
+        if (one.low > 0 or one.high - one.low <= most_doubt)
+        and CALLS_PER_RATE * one.rate <= most_possible(growth_bytes_per_1000_calls, most)
+    )
     return CALLS_PER_RATE * sum(clear) / growth_bytes_per_1000_calls
 
 
@@ -131,9 +157,12 @@ def function_name(frame: Frame) -> str:
     return f"{frame.file} {frame.function}"
 
 
-def fingerprint(frame: Frame) -> str:
-    """Return a name for a site that stays when lines move or the project lies elsewhere."""
-    return fingerprint_of([frame.function, *PurePath(frame.file).parts[-2:], frame.source or frame.function])
+def fingerprint(frames: Sequence[Frame]) -> str:
+    """Return a name for a site that stays when lines move or the project lies elsewhere.
+
+    Where an extension allocated, its name and its function are part of it: one line may call several.
+    """
+    return fingerprint_of([*line_parts(frame_to_name(frames)), *native_parts(native_frame(frames))])
 
 
 def next_window(
@@ -157,13 +186,16 @@ def next_window(
         calls = first * (len(windows) + 1)
         return calls if first and (not windows or calls * cost <= seconds_left) else None
     low, high = EXPLAINED
-    fraction = explained_fraction(windows, growth_bytes_per_1000_calls, under_teeth=under_teeth)
+
+    def fraction_of(seen: Sequence[Window]) -> float:
+        # what cannot be a part of the growth counts here: longer windows show what it is
+        return explained_fraction(seen, growth_bytes_per_1000_calls, most=math.inf, under_teeth=under_teeth)
+
+    fraction = fraction_of(windows)
     if low <= fraction <= high:
         return None
-    if len(windows) > DECIDING_WINDOWS:
-        before = explained_fraction(windows[:-1], growth_bytes_per_1000_calls, under_teeth=under_teeth)
-        if abs(fraction - before) < _STANDS_STILL:
-            return None
+    if len(windows) > DECIDING_WINDOWS and abs(fraction - fraction_of(windows[:-1])) < _STANDS_STILL:
+        return None
     first, longest = (pick(window.calls for window in windows) for pick in (min, max))
     calls = 2 * longest if len(windows) == DECIDING_WINDOWS else first * round(_LONGER * longest / first)
     if len(windows) - DECIDING_WINDOWS >= MOST_LONGER or calls * cost > seconds_left:

@@ -6,6 +6,7 @@ line's rate is the median of the slopes between any two windows (Theil 1950, Sen
 one window with a doubling in it is an outlier.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -72,8 +73,10 @@ def grown_lines(windows: Sequence[Window], *, under_teeth: bool = False) -> dict
     return {line: _grown(rows, deciding, under_teeth) for line, rows in _by_line(deciding).items()}
 
 
-def grown_stacks(windows: Sequence[Window], *, under_teeth: bool = False) -> Iterator[StackBytes]:
-    """Yield the stacks of the lines that grow, with their bytes and blocks per 1000 calls.
+def grown_stacks(
+    windows: Sequence[Window], *, most_per_call: float = math.inf, under_teeth: bool = False
+) -> Iterator[StackBytes]:
+    """Yield the stacks of the lines that grow, by so many bytes a call at most, with their bytes and blocks per 1000.
 
     The stacks of a line share what is said of the line: by their own slopes, or where no single one
     has any, because each is rare, by what they hold.
@@ -81,7 +84,7 @@ def grown_stacks(windows: Sequence[Window], *, under_teeth: bool = False) -> Ite
     deciding = deciding_windows(windows)
     for rows in _by_line(deciding).values():
         line = _grown(rows, deciding, under_teeth)
-        if line.bytes.low <= 0:
+        if line.bytes.low <= 0 or line.bytes.rate > most_per_call:
             continue
         weights = [max(_slopes_of(row, deciding, under_teeth).rate, 0.0) for row in rows]
         if not any(weights):

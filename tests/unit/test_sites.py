@@ -215,11 +215,11 @@ def test_a_stack_is_named_by_the_innermost_own_line_then_python_then_native(fram
 
 def test_a_fingerprint_stays_when_lines_move_and_changes_with_the_code() -> None:
     here = own(41, "SENT.append(one)")
-    assert fingerprint(own(77, "SENT.append(one)", "/ci/build/shop/views.py")) == fingerprint(here)
-    assert fingerprint(own(41, "SENT.append(two)")) != fingerprint(here)
-    assert fingerprint(own(41, "SENT.append(one)", "/home/me/shop/urls.py")) != fingerprint(here)
-    assert fingerprint(own(41, "SENT.append(one)", function="other")) != fingerprint(here)
-    assert len(fingerprint(here)) == 12
+    assert fingerprint([own(77, "SENT.append(one)", "/ci/build/shop/views.py")]) == fingerprint([here])
+    assert fingerprint([own(41, "SENT.append(two)")]) != fingerprint([here])
+    assert fingerprint([own(41, "SENT.append(one)", "/home/me/shop/urls.py")]) != fingerprint([here])
+    assert fingerprint([own(41, "SENT.append(one)", function="other")]) != fingerprint([here])
+    assert len(fingerprint([here])) == 12
 
 
 @given(st.lists(st.text()), st.lists(st.text()))
