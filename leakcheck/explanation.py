@@ -169,8 +169,8 @@ class KnownLeak:
     """The date on which the entry ran out; then it fails after all."""
     scenario: str = "*"
     """The entry's pattern over the ids of scenarios."""
-    cause: str = ""
-    """The fingerprint of the leak that the entry was found to name."""
+    causes: tuple[str, ...] = ()
+    """The fingerprints of the leak that the entry was found to name: what holds it, and what allocates it."""
 
 
 # --- what a tracer saw ----------------------------------------------------------------------------

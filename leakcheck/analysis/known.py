@@ -1,13 +1,15 @@
 """Known leaks: which part of a growth is on the list, and whether the rest is still too much."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from fnmatch import fnmatchcase
 
 from leakcheck.explanation import Explanation, KnownEntry, KnownLeak, RetentionPath, Site
-from leakcheck.model import Result, Verdict
+from leakcheck.model import Gate, Result, Trouble, Verdict
 
+EVERY_SCENARIO = "*"
 _EXPLAINED = 0.9
 """Share of a growth that culprits must account for before any of it is forgiven."""
 
@@ -20,6 +22,8 @@ class Culprit:
     fingerprint: str
     bytes_per_1000_calls: float
     share: float
+    is_vague: bool = False
+    """Native code holds it, and nothing told which: the same fingerprint may be another leak's elsewhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +62,7 @@ def account(explanation: Explanation, entries: Sequence[KnownEntry], scenario: s
     rest = 0.0
     for part in view:
         entry = next((entry for entry, found in matched if found is part), None)
-        leak = None if entry is None else _known(entry, part, today)
+        leak = None if entry is None else _known(entry, part, today, _causes(entry, part, view, views, scenario))
         if leak is not None:
             known.append(leak)
         if leak is None or leak.expired is not None:
@@ -74,12 +78,66 @@ def is_for(entry: KnownEntry, scenario: str) -> bool:
 
 
 def unseen_entries(entries: Sequence[KnownEntry], results: Sequence[Result]) -> tuple[KnownEntry, ...]:
-    """Return the entries that did not occur in any result with a verdict that they are for; none without such."""
-    sure = [one for one in results if one.verdict is not Verdict.INCONCLUSIVE]
+    """Return the entries that did not occur in any result with a verdict that they are for; none without such.
+
+    Where a leak was not explained, nobody can say what occurred; and what an entry names in any result,
+    heavy or light, weighed or not, has occurred.
+    """
+    sure = [one for one in results if one.verdict is not Verdict.INCONCLUSIVE and _is_looked_into(one)]
     seen = {leak.entry for one in results for leak in one.known}
+    culprits = [part for one in results for part in _named_in(one)]
     return tuple(
-        entry for entry in entries if entry_name(entry) not in seen and any(is_for(entry, one.id) for one in sure)
+        entry
+        for entry in entries
+        if entry_name(entry) not in seen
+        and any(is_for(entry, one.id) for one in sure)
+        and not any(_names(entry, part) for part in culprits)
     )
+
+
+def without_ambiguous(results: Sequence[Result], before: Sequence[Result] = ()) -> tuple[Result, ...]:
+    """Return the results, those as failed in which an entry without a scenario names another leak than elsewhere.
+
+    One entry is for one leak: by its reason somebody accepted that one, and no other. `before` are
+    results of the same run that have been given out.
+    """
+    leaks: dict[str, list[set[str]]] = defaultdict(list)
+    for result in (*before, *results):
+        for leak in _unscoped(result):
+            same = [known for known in leaks[leak.entry] if not known.isdisjoint(leak.causes)]
+            others = [known for known in leaks[leak.entry] if known.isdisjoint(leak.causes)]
+            leaks[leak.entry] = [*others, set(leak.causes).union(*same)]
+    return tuple(_refused(result, {entry: len(known) for entry, known in leaks.items()}) for result in results)
+
+
+def _refused(result: Result, leaks: Mapping[str, int]) -> Result:
+    entry = next((leak.entry for leak in _unscoped(result) if leaks[leak.entry] > 1), None)
+    if entry is None or result.trouble is not None:
+        return result
+    message = (
+        f"the known leak {entry} names {leaks[entry]} different leaks in this run, and an entry is for one: "
+        'give it the scenario that it is for (scenario = "..."), and list the other by its own fingerprint'
+    )
+    return replace(result, trouble=Trouble(kind="usage", message=message), gate=Gate.ERROR)
+
+
+def _unscoped(result: Result) -> list[KnownLeak]:
+    return [leak for leak in result.known if leak.scenario == EVERY_SCENARIO and leak.causes]
+
+
+def _is_looked_into(result: Result) -> bool:
+    found = (result.containers, result.retention_paths, result.sites, result.sites_meter)
+    return result.verdict is not Verdict.LEAK or any(found)
+
+
+def _named_in(result: Result) -> list[Culprit]:
+    """Return all that a result names, with or without a weight."""
+    said = Explanation(containers=result.containers, retention_paths=result.retention_paths, sites=result.sites)
+    containers = [
+        Culprit(names=(one.name,), fingerprint=one.fingerprint, bytes_per_1000_calls=0.0, share=0.0)
+        for one in result.containers
+    ]
+    return [*_held(said, weighed=False), *_allocated(said), *containers]
 
 
 def entry_name(entry: KnownEntry) -> str:
@@ -94,7 +152,24 @@ def _names(entry: KnownEntry, part: Culprit) -> bool:
     return any(fnmatchcase(name, pattern) for name in part.names)
 
 
-def _known(entry: KnownEntry, part: Culprit, today: date) -> KnownLeak:
+def _causes(
+    entry: KnownEntry, part: Culprit, view: list[Culprit], views: Sequence[list[Culprit]], scenario: str
+) -> tuple[str, ...]:
+    """Return the fingerprints of the leak that a culprit is: its own, and the other view's where it alone matches."""
+    own = f"{part.fingerprint} {scenario}" if part.is_vague else part.fingerprint
+    if sum(_names(entry, other) for other in view) > 1:
+        return (own,)
+    others = (
+        other.fingerprint
+        for other_view in views
+        if other_view is not view
+        for other in other_view
+        if _names(entry, other)
+    )
+    return (own, *others)
+
+
+def _known(entry: KnownEntry, part: Culprit, today: date, causes: tuple[str, ...]) -> KnownLeak:
     expired = entry.expires is not None and entry.expires < today
     return KnownLeak(
         entry=entry_name(entry),
@@ -102,20 +177,23 @@ def _known(entry: KnownEntry, part: Culprit, today: date) -> KnownLeak:
         bytes_per_1000_calls=part.bytes_per_1000_calls,
         share=part.share,
         expired=str(entry.expires) if expired else None,
+        scenario=entry.scenario,
+        causes=causes,
     )
 
 
-def _held(explanation: Explanation) -> list[Culprit]:
+def _held(explanation: Explanation, *, weighed: bool = True) -> list[Culprit]:
     names = {container.fingerprint: container.name for container in explanation.containers}
     return [
         Culprit(
             names=tuple(_path_names(path, names.get(path.fingerprint, ""))),
             fingerprint=path.fingerprint,
-            bytes_per_1000_calls=path.bytes_per_1000_calls,
-            share=path.share,
+            bytes_per_1000_calls=path.bytes_per_1000_calls or 0.0,
+            share=path.share or 0.0,
+            is_vague=path.held_by_native and path.native is None,
         )
         for path in explanation.retention_paths
-        if path.bytes_per_1000_calls is not None and path.share is not None
+        if not weighed or (path.bytes_per_1000_calls is not None and path.share is not None)
     ]
 
 
@@ -123,6 +201,8 @@ def _path_names(path: RetentionPath, container: str) -> Iterator[str]:
     yield path_text(path)
     if container:
         yield container
+    if path.native is not None:
+        yield f"{path.native.file} {path.native.function}"
 
 
 def path_text(path: RetentionPath) -> str:

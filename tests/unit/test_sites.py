@@ -12,10 +12,12 @@ from leakcheck.analysis.sites import (
     MOST_CALLS,
     explained_fraction,
     fingerprint,
+    most_possible,
     next_window,
     peak_sites,
     sites_of,
 )
+from leakcheck.analysis.slopes import grown_stacks
 from leakcheck.explanation import Frame, FrameKind, SiteMeter, StackBytes, Window, frame_to_name
 from leakcheck.worker.sites.serve import TRACERS
 
@@ -228,6 +230,46 @@ def test_a_fingerprint_keeps_parts_apart(one: list[str], other: list[str]) -> No
     plain = all("\0" not in part for parts in tidy for part in parts)
     if plain and one and other:
         assert (fingerprint_of(one) == fingerprint_of(other)) == (tidy[0] == tidy[1])
+
+
+# --- what is possible -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("per_call", "most", "told"),
+    [
+        (2.4, None, True),
+        (2.9, None, True),
+        (3.1, None, False),
+        (4.6, None, False),
+        (102.81, None, False),
+        (102.81, 40_000.0, True),
+        (102.81, 30_000.0, False),
+    ],
+)
+def test_a_line_that_takes_more_than_the_growth_can_hold_is_refused(
+    per_call: float, most: float | None, told: bool
+) -> None:
+    # GIVEN a growth of 1 byte a call, and a line that took so many
+    seen = leaking(per_call, 100, 200, 300)
+    # WHEN sites are looked for THEN it is one if the growth's upper bound leaves room for it
+    assert [site.frame.line for site in sites_of(seen, 1000, most=most)] == ([1] if told else [])
+    assert bool(explained_fraction(seen, 1000, most=most)) is told
+    assert bool(list(grown_stacks(seen, most_per_call=most_possible(1000, most) / 1000))) is told
+
+
+def test_what_is_refused_leaves_the_lines_beside_it() -> None:
+    calls = (100, 200, 300)
+    beside = windows(*((n, [stack(own(1), size=10.0 * n), stack(own(2), size=1000.0 * n)]) for n in calls))
+    [site] = sites_of(beside, 10_000)
+    assert site.frame.line == 1
+    assert site.share == pytest.approx(1.0)
+    assert explained_fraction(beside, 10_000) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("other", [native("encode"), native(""), library(1)])
+def test_one_line_that_calls_two_extensions_is_two_sites_for_the_list_of_known_leaks(other: Frame) -> None:
+    assert fingerprint([other, own(1)]) != fingerprint([native("decode"), own(1)])
 
 
 def test_each_meter_has_its_tracer() -> None:
