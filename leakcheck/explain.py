@@ -15,7 +15,7 @@ import msgspec
 from leakcheck.analysis.holders import Holder, containers_of, held_share, paths_of
 from leakcheck.analysis.native import named_natively
 from leakcheck.analysis.places import as_shown
-from leakcheck.analysis.sites import explained_fraction, most_possible, next_window, sites_of
+from leakcheck.analysis.sites import FEWEST_WINDOWS, explained_fraction, most_possible, next_window, sites_of
 from leakcheck.analysis.slopes import grown_stacks
 from leakcheck.analysis.trees import tree_of
 from leakcheck.engine import Worker, WorkerFailed
@@ -44,8 +44,9 @@ _TRACED_COST = {
 }
 """What a traced call is taken to cost before one was timed, in plain calls."""
 
+_LEAST_SECONDS = 1e-9
 _FRESH = (SiteMeter.MEMRAY, SiteMeter.MEMRAY_NATIVE)
-_WARM_UP_CALLS = 20
+_WARM_UP_CALLS, _WARM_UP_SECONDS, _TELLING_SECONDS = 20, 3.0, 1.0
 _ENOUGH, _MOSTLY, _LITTLE = 0.9, 0.7, 0.5
 """Of the growth: above the first no other meter is tried, above the second none that is blind to Python's blocks, and
 above the third none that sees less."""
@@ -162,7 +163,7 @@ def _with_sites(task: Task, case: Case, explanation: Explanation, held: float) -
         tried.add(meter)
         traced = _trace(task, case, meter)
         best = replace(best, notes=(*best.notes, *traced.notes))
-        if not traced.windows:
+        if len(traced.windows) < FEWEST_WINDOWS:
             continue
         fraction = explained_fraction(traced.windows, rate, most=most, under_teeth=teeth)
         if fraction * rate > possible:
@@ -221,7 +222,7 @@ def _trace(task: Task, case: Case, meter: SiteMeter) -> _Findings:
     of its own: in one that goes on, a dict's table would count whole in every window.
     """
     found = _Findings()
-    cost = case.seconds_per_call * _TRACED_COST[meter]
+    cost = max(case.seconds_per_call * _TRACED_COST[meter], _LEAST_SECONDS)
     began = time.monotonic()
 
     def wanted() -> int | None:
@@ -233,7 +234,12 @@ def _trace(task: Task, case: Case, meter: SiteMeter) -> _Findings:
         while calls is not None:
             with Worker(task.plan(Pass.SITES, tracer=meter.value), task.surroundings) as worker:
                 worker.start()
-                _ask(worker, "warm_up", min(calls, _WARM_UP_CALLS), case, cost)
+                # dear calls tell what one costs traced, for which the table is a guess; of cheap ones it is mostly ours
+                warm_up = max(1, min(calls, _WARM_UP_CALLS, int(_WARM_UP_SECONDS / cost)))
+                answer = _ask(worker, "warm_up", warm_up, case, cost)
+                if not found.windows and answer["seconds"] >= _TELLING_SECONDS:
+                    cost = answer["seconds"] / warm_up
+                    calls = wanted()
                 while calls is not None:
                     answer = _ask(worker, "window", calls, case, cost)
                     window = msgspec.convert(answer, Window)

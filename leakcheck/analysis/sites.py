@@ -44,8 +44,13 @@ _LONGER = 5 / 3
 
 _MOST_CONTRADICTION = 0.5
 _STANDS_STILL = 0.02
+FEWEST_WINDOWS = 2
+"""A slope needs two."""
+
 _UNITS = sum(range(1, DECIDING_WINDOWS + 1))
 """The first windows have n, 2n and 3n calls."""
+
+_LEAST_UNITS = sum(range(1, FEWEST_WINDOWS + 1))
 
 
 def sites_of(
@@ -178,13 +183,18 @@ def next_window(
     After three windows come longer ones, up to four, for as long as the stacks do not add up to the
     growth and what they add up to still changes: a bounded cache that replaces its entries looks like
     a leak until a window is longer than the cache is large. Lengths of 6, 10, 17 and 28 firsts keep
-    step neither with teeth nor with tables that double.
+    step neither with teeth nor with tables that double. Where the second one would take too long, a
+    shorter one does: of one window alone nothing can be said.
     """
     cost = max(seconds_per_traced_call, 1e-9)
+    if not windows:
+        return _first(cost, seconds_left) or None
     if len(windows) < DECIDING_WINDOWS:
-        first = min(window.calls for window in windows) if windows else _first(cost, seconds_left)
+        first, affordable = min(window.calls for window in windows), int(seconds_left / cost)
         calls = first * (len(windows) + 1)
-        return calls if first and (not windows or calls * cost <= seconds_left) else None
+        if calls > affordable and len(windows) == 1:
+            calls = min(first - 1, affordable)
+        return calls if 0 < calls <= affordable else None
     low, high = EXPLAINED
 
     def fraction_of(seen: Sequence[Window]) -> float:
@@ -204,9 +214,11 @@ def next_window(
 
 
 def _first(cost: float, seconds_left: float) -> int:
-    """Return n; 0 where there is no time for even three windows of 1, 2 and 3 calls."""
+    """Return n; 0 where there is no time for even two windows of 1 and 2 calls."""
     affordable = int(min(FIRST_SECONDS, seconds_left) / (_UNITS * cost))
     calls = min(max(affordable, FEWEST_CALLS), MOST_CALLS)
     if calls >= 100:
         calls -= calls % 100  # what happens at every tenth or fiftieth call happens equally often in each
-    return calls if calls * _UNITS * cost <= seconds_left else int(seconds_left / (_UNITS * cost))
+    if calls * _UNITS * cost <= seconds_left:
+        return calls
+    return int(seconds_left / (_UNITS * cost)) or int(seconds_left >= _LEAST_UNITS * cost)

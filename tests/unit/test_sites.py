@@ -312,9 +312,21 @@ def test_the_first_window_is_long_where_calls_are_cheap(cost: float, calls: int)
 
 
 @given(cost=st.floats(1e-7, 10), left=st.floats(0, 30))
-def test_three_windows_fit_into_the_time_left(cost: float, left: float) -> None:
+def test_the_first_windows_fit_into_the_time_left(cost: float, left: float) -> None:
     calls = ask([], cost=cost, left=left)
-    assert calls is None or 6 * calls * cost <= left * (1 + 1e-9)
+    assert calls is None or (3 if calls == 1 else 6) * calls * cost <= left * (1 + 1e-9)
+
+
+def test_where_three_windows_are_too_dear_two_are_enough_and_one_is_none() -> None:
+    assert ask([], cost=6.6, left=20.0) == 1
+    assert ask([], cost=6.7, left=20.0) is None
+    assert ask(leaking(10, 1), cost=6.6, left=13.3) == 2
+    assert ask(leaking(10, 1, 2), cost=6.6, left=0.0) is None
+
+
+@pytest.mark.parametrize(("left", "calls"), [(8.0, 8), (7.9, 3), (3.0, 3), (2.9, 2), (1.0, 1), (0.9, None)])
+def test_a_second_window_that_is_too_dear_is_shorter_than_the_first(left: float, calls: int | None) -> None:
+    assert ask(leaking(10, 4), cost=1.0, left=left) == calls
 
 
 def test_the_second_and_third_are_twice_and_thrice_as_long() -> None:
