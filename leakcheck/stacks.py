@@ -9,6 +9,9 @@ _ALLOCATORS = re.compile(r"alloc|strdup|operator new", re.IGNORECASE)
 """Wrappers that an extension has around malloc: whoever called them says more."""
 
 
+NO_SYMBOLS = "(no symbols)"
+
+
 class FrameKind(StrEnum):
     """Whose code a frame is."""
 
@@ -28,6 +31,12 @@ class Frame:
     kind: FrameKind
     source: str = ""
     """The line's text, stripped; "" where it cannot be read."""
+
+    @property
+    def called(self) -> str:
+        """The function as it is shown: of a library without symbols that is said."""
+        nameless = self.kind is FrameKind.NATIVE and self.file and self.function in ("", self.file)
+        return NO_SYMBOLS if nameless else self.function
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

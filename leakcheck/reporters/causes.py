@@ -26,7 +26,6 @@ _LONGEST_SOURCE = 60
 NATIVE_CODE = "native code"
 """The step that a path begins with where no Python object leads to it."""
 
-_NO_SYMBOLS = "(no symbols)"
 _MORE_THAN_ALL = 1.1
 """A dict's table that doubled while it was traced is in the sites, and not in the growth: it is no steady rise."""
 _Part = TypeVar("_Part", Site, RetentionPath)
@@ -115,8 +114,7 @@ def _deeper(site: Site | PeakSite) -> str | None:
 
 def native_words(frame: Frame) -> str:
     """Return an extension and its function (`_multidict.cpython-311-x86_64-linux-gnu.so pair_list_add`)."""
-    function = frame.function if frame.function not in ("", frame.file) else _NO_SYMBOLS
-    return plain(f"{frame.file} {function}")
+    return plain(f"{frame.file} {frame.called}")
 
 
 def _held(result: Result) -> Iterator[Row]:

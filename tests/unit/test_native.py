@@ -134,6 +134,9 @@ def test_a_function_is_named_past_the_extensions_own_wrappers_of_malloc() -> Non
 def test_without_symbols_that_is_said() -> None:
     assert native_words(extension("", "cv2.abi3.so")) == "cv2.abi3.so (no symbols)"
     assert native_words(extension("subtract", "cv2.abi3.so")) == "cv2.abi3.so subtract"
+    assert extension("", "cv2.abi3.so").called == "(no symbols)"
+    assert extension("a thread outside Python", "").called == "a thread outside Python"
+    assert line().called == "call"
 
 
 def test_a_chain_begins_with_the_type_that_native_code_refers_to() -> None:
