@@ -9,8 +9,8 @@ from pathlib import Path
 
 from leakcheck import store
 from leakcheck.analysis.comparison import compared
+from leakcheck.analysis.entries import without_ambiguous
 from leakcheck.analysis.explained import with_known
-from leakcheck.analysis.known import without_ambiguous
 from leakcheck.baseline import Accepted, Baseline
 from leakcheck.config import Settings
 from leakcheck.errors import NoBaseline, UsageError

@@ -113,6 +113,8 @@ class RetentionPath:
     """Of what native code holds: how many objects a call it refers to itself."""
     native: Frame | None = None
     """The function of an extension that allocated for it, as far as a tracer told."""
+    line: Frame | None = None
+    """Of what native code holds: the line that allocated it, as far as a tracer told."""
     fingerprint: str = ""
 
 

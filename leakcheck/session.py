@@ -15,7 +15,7 @@ from typing import Protocol
 
 from leakcheck import __version__, repository, store
 from leakcheck.against import Against, gone, refuse_same_ids
-from leakcheck.analysis.known import unseen_entries, without_ambiguous
+from leakcheck.analysis.entries import unseen_entries, without_ambiguous
 from leakcheck.analysis.progress import Progress
 from leakcheck.analysis.ranking import ranked
 from leakcheck.baseline import Accepted

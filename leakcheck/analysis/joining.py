@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from leakcheck.analysis.comparable import differences
-from leakcheck.analysis.known import unseen_entries, without_ambiguous
+from leakcheck.analysis.entries import unseen_entries, without_ambiguous
 from leakcheck.model import Result, Run, Shard
 
 _MOST_NAMED = 5

@@ -1,15 +1,14 @@
 """Known leaks: which part of a growth is on the list, and whether the rest is still too much."""
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 from fnmatch import fnmatchcase
 
 from leakcheck.explanation import Explanation, KnownEntry, KnownLeak, RetentionPath, Site
-from leakcheck.model import Gate, Result, Trouble, Verdict
+from leakcheck.model import Result
 
-EVERY_SCENARIO = "*"
+_MOST_OF_A_LINE = 0.75
 _EXPLAINED = 0.9
 """Share of a growth that culprits must account for before any of it is forgiven."""
 
@@ -22,6 +21,8 @@ class Culprit:
     fingerprint: str
     bytes_per_1000_calls: float
     share: float
+    also: tuple[str, ...] = ()
+    """Fingerprints of the same leak in the other view."""
     is_vague: bool = False
     """Native code holds it, and nothing told which: the same fingerprint may be another leak's elsewhere."""
 
@@ -52,9 +53,9 @@ def account(explanation: Explanation, entries: Sequence[KnownEntry], scenario: s
     if not mine:
         return Accounted()
     views = [_held(explanation), _allocated(explanation)]
-    whole = [view for view in views if sum(part.share for part in view) >= _EXPLAINED]
+    whole = [view for view in views if _is_whole(view)]
     # the names of either view are as good: a site's pattern finds its leak also where the holders count
-    matched = [(entry, part) for view in whole or views for part in view for entry in mine if _names(entry, part)]
+    matched = [(entry, part) for view in whole or views for part in view for entry in mine if names(entry, part)]
     if not matched:
         return Accounted(whole=bool(whole))
     view = next(view for view in (whole or views) if any(part is found for part in view for _, found in matched))
@@ -77,77 +78,15 @@ def is_for(entry: KnownEntry, scenario: str) -> bool:
     return fnmatchcase(scenario, pattern) or fnmatchcase(scenario.partition("[")[0], pattern)
 
 
-def unseen_entries(entries: Sequence[KnownEntry], results: Sequence[Result]) -> tuple[KnownEntry, ...]:
-    """Return the entries that did not occur in any result with a verdict that they are for; none without such.
-
-    Where a leak was not explained, nobody can say what occurred; and what an entry names in any result,
-    heavy or light, weighed or not, has occurred.
-    """
-    sure = [one for one in results if one.verdict is not Verdict.INCONCLUSIVE and _is_looked_into(one)]
-    seen = {leak.entry for one in results for leak in one.known}
-    culprits = [part for one in results for part in _named_in(one)]
-    return tuple(
-        entry
-        for entry in entries
-        if entry_name(entry) not in seen
-        and any(is_for(entry, one.id) for one in sure)
-        and not any(_names(entry, part) for part in culprits)
-    )
-
-
-def without_ambiguous(results: Sequence[Result], before: Sequence[Result] = ()) -> tuple[Result, ...]:
-    """Return the results, those as failed in which an entry without a scenario names another leak than elsewhere.
-
-    One entry is for one leak: by its reason somebody accepted that one, and no other. `before` are
-    results of the same run that have been given out.
-    """
-    leaks: dict[str, list[set[str]]] = defaultdict(list)
-    for result in (*before, *results):
-        for leak in _unscoped(result):
-            same = [known for known in leaks[leak.entry] if not known.isdisjoint(leak.causes)]
-            others = [known for known in leaks[leak.entry] if known.isdisjoint(leak.causes)]
-            leaks[leak.entry] = [*others, set(leak.causes).union(*same)]
-    return tuple(_refused(result, {entry: len(known) for entry, known in leaks.items()}) for result in results)
-
-
-def _refused(result: Result, leaks: Mapping[str, int]) -> Result:
-    entry = next((leak.entry for leak in _unscoped(result) if leaks[leak.entry] > 1), None)
-    if entry is None or result.trouble is not None:
-        return result
-    message = (
-        f"the known leak {entry} names {leaks[entry]} different leaks in this run, and an entry is for one: "
-        'give it the scenario that it is for (scenario = "..."), and list the other by its own fingerprint'
-    )
-    return replace(result, trouble=Trouble(kind="usage", message=message), gate=Gate.ERROR)
-
-
-def _unscoped(result: Result) -> list[KnownLeak]:
-    return [leak for leak in result.known if leak.scenario == EVERY_SCENARIO and leak.causes]
-
-
-def _is_looked_into(result: Result) -> bool:
-    found = (result.containers, result.retention_paths, result.sites, result.sites_meter)
-    return result.verdict is not Verdict.LEAK or any(found)
-
-
-def _named_in(result: Result) -> list[Culprit]:
-    """Return all that a result names, with or without a weight."""
-    said = Explanation(containers=result.containers, retention_paths=result.retention_paths, sites=result.sites)
-    containers = [
-        Culprit(names=(one.name,), fingerprint=one.fingerprint, bytes_per_1000_calls=0.0, share=0.0)
-        for one in result.containers
-    ]
-    return [*_held(said, weighed=False), *_allocated(said), *containers]
-
-
 def entry_name(entry: KnownEntry) -> str:
     """Return what an entry is called by: its fingerprint, or its pattern."""
     return entry.fingerprint or entry.match
 
 
-def _names(entry: KnownEntry, part: Culprit) -> bool:
+def names(entry: KnownEntry, part: Culprit) -> bool:
+    """Tell whether an entry names a culprit."""
     if entry.fingerprint:
-        return entry.fingerprint == part.fingerprint
+        return entry.fingerprint in (part.fingerprint, *part.also)
     pattern = entry.match.replace("[", "[[]")
     return any(fnmatchcase(name, pattern) for name in part.names)
 
@@ -157,14 +96,14 @@ def _causes(
 ) -> tuple[str, ...]:
     """Return the fingerprints of the leak that a culprit is: its own, and the other view's where it alone matches."""
     own = f"{part.fingerprint} {scenario}" if part.is_vague else part.fingerprint
-    if sum(_names(entry, other) for other in view) > 1:
+    if sum(names(entry, other) for other in view) > 1:
         return (own,)
     others = (
         other.fingerprint
         for other_view in views
         if other_view is not view
         for other in other_view
-        if _names(entry, other)
+        if names(entry, other)
     )
     return (own, *others)
 
@@ -182,6 +121,18 @@ def _known(entry: KnownEntry, part: Culprit, today: date, causes: tuple[str, ...
     )
 
 
+def main_fingerprint(explanation: Explanation) -> str:
+    """Return the fingerprint to put on the list: the heaviest of the view that accounts for the growth; "" for none."""
+    views = [_held(explanation), _allocated(explanation)]
+    counting = next((view for view in views if _is_whole(view)), [])
+    named = [*counting, *_held(explanation, weighed=False), *_allocated(explanation)]
+    return next((part.fingerprint for part in named), "")
+
+
+def _is_whole(view: Sequence[Culprit]) -> bool:
+    return sum(part.share for part in view) >= _EXPLAINED
+
+
 def _held(explanation: Explanation, *, weighed: bool = True) -> list[Culprit]:
     names = {container.fingerprint: container.name for container in explanation.containers}
     return [
@@ -190,11 +141,17 @@ def _held(explanation: Explanation, *, weighed: bool = True) -> list[Culprit]:
             fingerprint=path.fingerprint,
             bytes_per_1000_calls=path.bytes_per_1000_calls or 0.0,
             share=path.share or 0.0,
-            is_vague=path.held_by_native and path.native is None,
+            also=tuple(site.fingerprint for site in explanation.sites if _is_same(path, site)),
+            is_vague=path.held_by_native and path.line is None,
         )
         for path in explanation.retention_paths
         if not weighed or (path.bytes_per_1000_calls is not None and path.share is not None)
     ]
+
+
+def _is_same(path: RetentionPath, site: Site) -> bool:
+    """Tell whether a line allocated what native code holds, and not much else."""
+    return path.line is not None and site.frame == path.line and (path.share or 0.0) >= _MOST_OF_A_LINE * site.share
 
 
 def _path_names(path: RetentionPath, container: str) -> Iterator[str]:
@@ -217,6 +174,7 @@ def _allocated(explanation: Explanation) -> list[Culprit]:
             fingerprint=site.fingerprint,
             bytes_per_1000_calls=site.bytes_per_1000_calls,
             share=site.share,
+            also=tuple(path.fingerprint for path in explanation.retention_paths if _is_same(path, site)),
         )
         for site in explanation.sites
     ]
@@ -227,3 +185,13 @@ def _site_names(site: Site) -> Iterator[str]:
         yield f"{frame.file}:{frame.line}"
         yield f"{frame.file}::{frame.function}"
         yield frame.source
+
+
+def culprits_of(result: Result) -> list[Culprit]:
+    """Return all that a result names, with or without a weight."""
+    said = Explanation(containers=result.containers, retention_paths=result.retention_paths, sites=result.sites)
+    containers = [
+        Culprit(names=(one.name,), fingerprint=one.fingerprint, bytes_per_1000_calls=0.0, share=0.0)
+        for one in result.containers
+    ]
+    return [*_held(said, weighed=False), *_allocated(said), *containers]

@@ -64,7 +64,12 @@ def _named(path: RetentionPath, by_library: dict[str, list[StackBytes]]) -> Rete
     held = path.bytes_per_1000_calls or heaviest
     nearest = min(likely, key=lambda name: (round(abs(math.log(weights[name] / held)), 2), name))
     stack = _heaviest(by_library[nearest])
-    return replace(path, native=native_frame(stack), fingerprint=native_fingerprint(path.links, stack))
+    return replace(
+        path,
+        native=native_frame(stack),
+        line=frame_to_name(stack),
+        fingerprint=native_fingerprint(path.links, stack),
+    )
 
 
 def _heaviest(stacks: Sequence[StackBytes]) -> tuple[Frame, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from leakcheck import __version__, repository, store
-from leakcheck.analysis.known import unseen_entries, without_ambiguous
+from leakcheck.analysis.entries import unseen_entries, without_ambiguous
 from leakcheck.config import Said, Settings, resolve
 from leakcheck.judge.line import Line
 from leakcheck.judge.screen import screen

@@ -48,7 +48,7 @@ def causes(result: Result) -> Iterator[Row]:
     yield from _held(result)
     if result.explained_fraction is not None and result.sites_meter is not None:
         yield Row(label="explains", where=f"{explained_words(result.explained_fraction)}, seen by {result.sites_meter}")
-    if result.verdict is Verdict.LEAK and (fingerprint := _fingerprint(result)):
+    if result.verdict is Verdict.LEAK and (fingerprint := fingerprint_to_list(result)):
         yield Row(label="fingerprint", where=fingerprint)
 
 
@@ -205,7 +205,11 @@ def _is_heavy(share: float | None) -> bool:
     return share is None or share >= _LEAST_SHARE
 
 
-def _fingerprint(result: Result) -> str:
+def fingerprint_to_list(result: Result) -> str:
+    """Return the fingerprint that names a growth on the list of known leaks; "" where nothing was found."""
+    if result.fingerprint:
+        return result.fingerprint
+    # a document that is older than the field
     found = [path.fingerprint for path in result.retention_paths] + [site.fingerprint for site in result.sites]
     return next(iter(found), "")
 

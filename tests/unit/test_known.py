@@ -5,8 +5,8 @@ from datetime import date
 
 import pytest
 
+from leakcheck.analysis.entries import unseen_entries, without_ambiguous
 from leakcheck.analysis.explained import explained
-from leakcheck.analysis.known import unseen_entries, without_ambiguous
 from leakcheck.errors import ExitCode
 from leakcheck.explanation import Container, Explanation, KnownEntry, Link, RetentionPath
 from leakcheck.model import Gate, Result
@@ -17,6 +17,14 @@ from tests.unit.runs import CLEAN, LEAK, MIB, UNSURE
 TODAY = date(2026, 11, 24)
 GROWING = replace(LEAK, failures=("growth",))
 WHOLE = Explanation(containers=(SENT,), retention_paths=(SENT_PATH,), sites=(SITE,), explained_fraction=0.98)
+
+NATIVE_LIST = RetentionPath(
+    links=(Link(step="native code", type="list"),),
+    bytes_per_1000_calls=140 * MIB,
+    share=0.95,
+    held_by_native=True,
+    fingerprint="e" * 12,
+)
 
 
 def judged(*entries: KnownEntry, result: Result = GROWING, explanation: Explanation = WHOLE) -> Result:
@@ -127,15 +135,36 @@ def test_a_leak_that_nobody_explained_says_nothing_of_the_list() -> None:
     assert unseen_entries([BY_FINGERPRINT], [GROWING]) == ()
 
 
+@pytest.mark.parametrize("share", [0.8, 0.95])
+def test_what_native_code_holds_and_the_line_that_allocates_it_are_one_leak_by_either_name(share: float) -> None:
+    # GIVEN a list that native code holds, and the line that allocated it: whichever of them accounts for the growth
+    held = replace(NATIVE_LIST, share=share, line=SITE.frame)
+    both = Explanation(retention_paths=(held,), sites=(SITE,))
+    # WHEN either is on the list THEN the leak is forgiven
+    for name in (held.fingerprint, SITE.fingerprint):
+        assert judged(KnownEntry(fingerprint=name, reason="in C"), explanation=both).gate is Gate.WITHIN
+    # AND not where the line allocates much else
+    part = replace(both, retention_paths=(replace(held, share=0.5),))
+    assert judged(KnownEntry(fingerprint=held.fingerprint, reason="in C"), explanation=part).gate is Gate.OVER
+
+
+@pytest.mark.parametrize(
+    ("path_share", "site_share", "fingerprint"),
+    [(0.99, 0.98, SENT_PATH.fingerprint), (0.4, 0.98, SITE.fingerprint), (0.4, 0.5, SENT_PATH.fingerprint)],
+)
+def test_the_fingerprint_that_is_shown_is_one_that_forgives(
+    path_share: float, site_share: float, fingerprint: str
+) -> None:
+    explanation = Explanation(
+        retention_paths=(replace(SENT_PATH, share=path_share),), sites=(replace(SITE, share=site_share),)
+    )
+    assert judged(explanation=explanation).fingerprint == fingerprint
+    listed = KnownEntry(fingerprint=fingerprint, reason="as shown")
+    assert (judged(listed, explanation=explanation).gate is Gate.WITHIN) is (max(path_share, site_share) > 0.9)
+
+
 # --- one entry, one leak --------------------------------------------------------------------------
 
-NATIVE_LIST = RetentionPath(
-    links=(Link(step="native code", type="list"),),
-    bytes_per_1000_calls=140 * MIB,
-    share=0.95,
-    held_by_native=True,
-    fingerprint="e" * 12,
-)
 OTHER_PATH = replace(
     SENT_PATH, links=(Link(step="shop", type="module"), Link(step=".SENT", type="list")), fingerprint="c" * 12
 )
@@ -190,7 +219,7 @@ def test_what_native_code_holds_without_a_name_is_another_leak_in_each_scenario(
     results = two(KnownEntry(fingerprint=NATIVE_LIST.fingerprint, reason="in C"), NATIVE_LIST, NATIVE_LIST)
     assert [result.gate for result in results] == [Gate.WITHIN] * 2
     assert exit_code(without_ambiguous(results)) is ExitCode.USAGE
-    named = replace(NATIVE_LIST, native=SITE.frame)
+    named = replace(NATIVE_LIST, line=SITE.frame)
     results = two(KnownEntry(fingerprint=NATIVE_LIST.fingerprint, reason="in C"), named, named)
     assert without_ambiguous(results) == results
 
