@@ -78,7 +78,7 @@ def _heaviest(stacks: Sequence[StackBytes]) -> tuple[Frame, ...]:
     for stack in stacks:
         frame = native_frame(stack.frames)
         groups["\0".join([*native_parts(frame), *line_parts(frame_to_name(stack.frames))])].append(stack)
-    _, group = max(groups.items(), key=lambda item: (sum(stack.bytes for stack in item[1]), item[0]))
+    _, group = max(groups.items(), key=lambda item: (round(sum(stack.bytes for stack in item[1])), item[0]))
     return max(group, key=lambda stack: stack.bytes).frames
 
 

@@ -118,7 +118,7 @@ def _grown(rows: Sequence[_Row], windows: Sequence[Window], under_teeth: bool) -
     for row, one in zip(rows, slopes, strict=True):
         if _is_single_block(row):
             total += one
-    fastest = max(range(len(rows)), key=lambda at: slopes[at].rate)
+    fastest = max(range(len(rows)), key=lambda at: _rank(slopes[at], _frames(rows[at])))
     native = sum(max(one.rate, 0.0) for row, one in zip(rows, slopes, strict=True) if _any(row).native)
     whole = sum(max(one.rate, 0.0) for one in slopes)
     return Grown(
@@ -128,6 +128,11 @@ def _grown(rows: Sequence[_Row], windows: Sequence[Window], under_teeth: bool) -
         stacks=len({_frames(row) for row in rows}),
         native_share=native / whole if whole else 0.0,
     )
+
+
+def _rank(slopes: Slopes, frames: Sequence[Frame]) -> tuple[int, list[tuple[str, str]]]:
+    """Return what stacks are compared by: of those that grow alike, the same one is the first in each run."""
+    return round(slopes.rate), [(frame.file, frame.function) for frame in frames]
 
 
 def _slopes_of(row: _Row, windows: Sequence[Window], under_teeth: bool) -> Slopes:
