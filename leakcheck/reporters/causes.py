@@ -164,7 +164,12 @@ def path_words(path: RetentionPath) -> str:
     if not path.links:
         return NATIVE_CODE
     first, *others = path.links
-    root = f"{first.step}: {first.type}" if _begins_in_native_code(path) else first.step
+    root = first.step
+    if _begins_in_native_code(path):
+        root = f"{first.step}: {first.type}"
+        if others and others[0].step == ".__self__":
+            root = f"{root} of {others[0].type}"  # a bound method: whose it is says more than the step to it
+            others = others[1:]
     return plain("".join([root, *(link.step for link in others)]))
 
 

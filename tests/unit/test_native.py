@@ -141,4 +141,7 @@ def test_without_symbols_that_is_said() -> None:
 
 def test_a_chain_begins_with_the_type_that_native_code_refers_to() -> None:
     assert path_words(held(*LIST)) == "native code: list"
-    assert path_words(held(*METHOD[:2])) == "native code: method.__self__"
+    assert path_words(held(*METHOD[:2])) == "native code: method of Parser"
+    assert path_words(held(*METHOD)) == "native code: method of Parser['call 17']"
+    traceback = (Link(step="native code", type="traceback"), Link(step=".tb_frame", type="frame"))
+    assert path_words(held(*traceback)) == "native code: traceback.tb_frame"
