@@ -228,7 +228,7 @@ def _known(leak: KnownLeak) -> str:
 
 def _share(share: float) -> str:
     # each part is measured by itself, so that it may come out a little above the whole
-    return f"{min(share, 1.0):.0%}"
+    return f"{min(max(share, 0.0), 1.0):.0%}"
 
 
 def _site_share(site: Site) -> str:
