@@ -9,6 +9,7 @@ from pathlib import Path
 
 from leakcheck import store
 from leakcheck.analysis.comparison import compared
+from leakcheck.analysis.entries import without_ambiguous
 from leakcheck.analysis.explained import with_known
 from leakcheck.baseline import Accepted, Baseline
 from leakcheck.config import Settings
@@ -60,7 +61,7 @@ def compared_run(run: Run, against: Against, settings: Settings, today: date) ->
         return run
     entries = against.entries(run.environment)
     results = tuple(_compared(result, entries.get(result.id), settings, today) for result in run.results)
-    return replace(run, results=results, baseline=str(against.path))
+    return replace(run, results=without_ambiguous(results), baseline=str(against.path))
 
 
 def _compared(result: Result, accepted: Accepted | None, settings: Settings, today: date) -> Result:

@@ -13,12 +13,13 @@ from typing import Any
 import msgspec
 
 from leakcheck.analysis.holders import Holder, containers_of, held_share, paths_of
+from leakcheck.analysis.native import named_natively
 from leakcheck.analysis.places import as_shown
-from leakcheck.analysis.sites import explained_fraction, next_window, sites_of
+from leakcheck.analysis.sites import FEWEST_WINDOWS, explained_fraction, most_possible, next_window, sites_of
 from leakcheck.analysis.slopes import grown_stacks
 from leakcheck.analysis.trees import tree_of
 from leakcheck.engine import Worker, WorkerFailed
-from leakcheck.explanation import Explanation, SiteMeter, Window
+from leakcheck.explanation import Explanation, RetentionPath, Site, SiteMeter, StackBytes, Window, native_frame
 from leakcheck.model import Meter
 from leakcheck.plan import Pass
 from leakcheck.task import Task
@@ -43,10 +44,17 @@ _TRACED_COST = {
 }
 """What a traced call is taken to cost before one was timed, in plain calls."""
 
+_LEAST_SECONDS = 1e-9
 _FRESH = (SiteMeter.MEMRAY, SiteMeter.MEMRAY_NATIVE)
-_WARM_UP_CALLS = 20
-_ENOUGH, _MOSTLY = 0.9, 0.7
-"""Of the growth: above the first no other meter is tried, above the second none that is blind to Python's blocks."""
+_WARM_UP_CALLS, _WARM_UP_SECONDS, _TELLING_SECONDS = 20, 3.0, 1.0
+_ENOUGH, _MOSTLY, _LITTLE = 0.9, 0.7, 0.5
+"""Of the growth: above the first no other meter is tried, above the second none that is blind to Python's blocks, and
+above the third none that sees less."""
+
+_TOLD_NATIVELY, _WORTH_OF_NAMES = 0.05, 0.1
+"""Of the growth: what native code takes or holds is told with its extension, though a plain meter explains more."""
+
+_TOO_MUCH = "what {meter} saw adds up to {times:.0f} times the growth, so no line of it is named"
 Watch = Callable[[str], None]
 
 
@@ -56,6 +64,8 @@ class Case:
 
     bytes_per_1000_calls: float
     """The growth; of what stood still in the end, the growth until then."""
+    most_bytes_per_1000_calls: float | None = None
+    """The growth's upper bound; None where it is not known."""
     meter: Meter
     seconds_per_call: float
     is_bounded: bool = False
@@ -143,37 +153,66 @@ def _hold_calls(case: Case) -> tuple[int, int]:
 
 def _with_sites(task: Task, case: Case, explanation: Explanation, held: float) -> Explanation:
     """Return the explanation with the sites of the first meter that accounts for the growth, or of the best."""
-    rate = case.bytes_per_1000_calls
-    best = explanation
+    rate, most, teeth = case.bytes_per_1000_calls, case.most_bytes_per_1000_calls, case.under_teeth
+    possible = most_possible(rate, most)
+    best, tried = explanation, set[SiteMeter]()
+    grown: dict[SiteMeter, list[StackBytes]] = {}
     for meter in _METERS:
-        if not _is_worth_trying(meter, best, case, held):
+        if meter in tried or not _is_worth_trying(meter, best, case, held):
             continue
+        tried.add(meter)
         traced = _trace(task, case, meter)
         best = replace(best, notes=(*best.notes, *traced.notes))
-        if not traced.windows:
+        if len(traced.windows) < FEWEST_WINDOWS:
             continue
-        fraction = explained_fraction(traced.windows, rate, under_teeth=case.under_teeth)
-        if best.explained_fraction is None or abs(1 - fraction) < abs(1 - best.explained_fraction):
-            sites = sites_of(traced.windows, rate, under_teeth=case.under_teeth)
-            stacks = grown_stacks(traced.windows, under_teeth=case.under_teeth)
-            best = replace(
-                best, sites=sites, sites_meter=meter, explained_fraction=fraction, growth_stacks=tree_of(stacks)
-            )
-    return best
+        fraction = explained_fraction(traced.windows, rate, most=most, under_teeth=teeth)
+        if fraction * rate > possible:
+            best = replace(best, notes=(*best.notes, _TOO_MUCH.format(meter=meter, times=fraction)))
+            continue
+        stacks = grown_stacks(traced.windows, most_per_call=possible / CALLS_PER_RATE, under_teeth=teeth)
+        grown[meter] = list(stacks)
+        if best.explained_fraction is None or _distance(fraction, meter) < abs(1 - best.explained_fraction):
+            sites = sites_of(traced.windows, rate, most=most, under_teeth=teeth)
+            tree = tree_of(grown[meter])
+            best = replace(best, sites=sites, sites_meter=meter, explained_fraction=fraction, growth_stacks=tree)
+    by_extension = grown.get(SiteMeter.MEMRAY_NATIVE) or next(iter(grown.values()), [])
+    return replace(best, retention_paths=named_natively(best.retention_paths, by_extension))
 
 
-_METERS = (SiteMeter.MEMRAY_NATIVE, SiteMeter.MEMRAY, SiteMeter.TRACEMALLOC, SiteMeter.LINES)
+_METERS = (
+    SiteMeter.MEMRAY_NATIVE,
+    SiteMeter.MEMRAY,
+    SiteMeter.MEMRAY_NATIVE,  # once more: the plain one may have shown that it is needed
+    SiteMeter.TRACEMALLOC,
+    SiteMeter.LINES,
+)
 
 
 def _is_worth_trying(meter: SiteMeter, best: Explanation, case: Case, held: float) -> bool:
     """Tell whether a meter could add something: the plain ones where the better one failed, and lines for the rest."""
-    if best.explained_fraction is not None and best.explained_fraction >= _ENOUGH:
+    explained = best.explained_fraction or 0.0
+    if meter is SiteMeter.MEMRAY_NATIVE and any(_lacks_extension(site) for site in best.sites):
+        return True
+    if explained >= _ENOUGH:
         return False
     if meter is SiteMeter.MEMRAY_NATIVE:
-        return held < _HELD_BY_PYTHON
+        return held < _HELD_BY_PYTHON or any(_is_held_natively(path) for path in best.retention_paths)
     if meter is SiteMeter.LINES:
-        return best.explained_fraction is None or best.explained_fraction < _MOSTLY
-    return best.sites_meter is None and case.meter is not Meter.RSS
+        return explained < _MOSTLY
+    return explained < _LITTLE and case.meter is not Meter.RSS
+
+
+def _lacks_extension(site: Site) -> bool:
+    return site.native and site.share >= _TOLD_NATIVELY and native_frame(site.frames) is None
+
+
+def _is_held_natively(path: RetentionPath) -> bool:
+    return path.held_by_native and (path.share is None or path.share >= _TOLD_NATIVELY)
+
+
+def _distance(fraction: float, meter: SiteMeter) -> float:
+    """Return how far a meter is from explaining it all; one that names extensions may be a little further."""
+    return abs(1 - fraction) - (_WORTH_OF_NAMES if meter is SiteMeter.MEMRAY_NATIVE else 0.0)
 
 
 def _trace(task: Task, case: Case, meter: SiteMeter) -> _Findings:
@@ -183,7 +222,7 @@ def _trace(task: Task, case: Case, meter: SiteMeter) -> _Findings:
     of its own: in one that goes on, a dict's table would count whole in every window.
     """
     found = _Findings()
-    cost = case.seconds_per_call * _TRACED_COST[meter]
+    cost = max(case.seconds_per_call * _TRACED_COST[meter], _LEAST_SECONDS)
     began = time.monotonic()
 
     def wanted() -> int | None:
@@ -195,7 +234,12 @@ def _trace(task: Task, case: Case, meter: SiteMeter) -> _Findings:
         while calls is not None:
             with Worker(task.plan(Pass.SITES, tracer=meter.value), task.surroundings) as worker:
                 worker.start()
-                _ask(worker, "warm_up", min(calls, _WARM_UP_CALLS), case, cost)
+                # dear calls tell what one costs traced, for which the table is a guess; of cheap ones it is mostly ours
+                warm_up = max(1, min(calls, _WARM_UP_CALLS, int(_WARM_UP_SECONDS / cost)))
+                answer = _ask(worker, "warm_up", warm_up, case, cost)
+                if not found.windows and answer["seconds"] >= _TELLING_SECONDS:
+                    cost = answer["seconds"] / warm_up
+                    calls = wanted()
                 while calls is not None:
                     answer = _ask(worker, "window", calls, case, cost)
                     window = msgspec.convert(answer, Window)

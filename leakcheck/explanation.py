@@ -12,6 +12,7 @@ from leakcheck.stacks import Frame as Frame
 from leakcheck.stacks import FrameKind as FrameKind
 from leakcheck.stacks import StackTree as StackTree
 from leakcheck.stacks import frame_to_name as frame_to_name
+from leakcheck.stacks import native_frame as native_frame
 from leakcheck.verdicts import Gate, Verdict
 
 
@@ -107,7 +108,13 @@ class RetentionPath:
     objects_per_call: float = 0.0
     """Objects a call that this path alone leads to, as far as the collector knows them."""
     held_by_native: bool = False
-    """The last link has a reference that no Python object owns."""
+    """The first object has a reference that no Python object owns."""
+    first_objects_per_call: float = 0.0
+    """Of what native code holds: how many objects a call it refers to itself."""
+    native: Frame | None = None
+    """The function of an extension that allocated for it, as far as a tracer told."""
+    line: Frame | None = None
+    """Of what native code holds: the line that allocated it, as far as a tracer told."""
     fingerprint: str = ""
 
 
@@ -162,6 +169,10 @@ class KnownLeak:
     share: float
     expired: str | None = None
     """The date on which the entry ran out; then it fails after all."""
+    scenario: str = "*"
+    """The entry's pattern over the ids of scenarios."""
+    causes: tuple[str, ...] = ()
+    """The fingerprints of the leak that the entry was found to name: what holds it, and what allocates it."""
 
 
 # --- what a tracer saw ----------------------------------------------------------------------------

@@ -60,6 +60,7 @@ def measure(task: Task, watch: Watch, described: Worker | None = None) -> Result
             bytes_per_1000_calls=result.growth.bytes_per_1000_calls
             if settled is None
             else rate_until(result.readings, settled),
+            most_bytes_per_1000_calls=result.growth.high if settled is None else None,
             meter=result.growth.meter,
             seconds_per_call=growth_pass.progress.seconds_per_call,
             is_bounded=result.verdict is Verdict.BOUNDED,

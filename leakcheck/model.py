@@ -168,6 +168,8 @@ class Result:
     """All that was held then, by stack: its total is the peak."""
     growth_stacks: StackTree = field(default_factory=StackTree)
     """The stacks that grow, in bytes per 1000 calls, as the sites' meter saw them."""
+    fingerprint: str = ""
+    """What names this growth on the list of known leaks: of what holds it, or allocates it."""
     known: tuple[KnownLeak, ...] = ()
     """The accepted leaks that this growth consists of."""
     resources: tuple[Resource, ...] = ()

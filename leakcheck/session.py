@@ -15,7 +15,7 @@ from typing import Protocol
 
 from leakcheck import __version__, repository, store
 from leakcheck.against import Against, gone, refuse_same_ids
-from leakcheck.analysis.known import unseen_entries
+from leakcheck.analysis.entries import unseen_entries, without_ambiguous
 from leakcheck.analysis.progress import Progress
 from leakcheck.analysis.ranking import ranked
 from leakcheck.baseline import Accepted
@@ -172,8 +172,9 @@ def _run(request: Request, observer: Observer, shared_folder: Path, executor: Ex
         return _saved(replace(outcome, interrupted=True), file, clock)
     except ExecutorLost as lost:
         return _saved(replace(outcome, lost=lost), file, clock)
-    unseen = unseen_entries(request.settings.known, outcome.run.results)
-    results_in_order = ranked(outcome.run.results) if request.is_ranked else outcome.run.results
+    judged = without_ambiguous(outcome.run.results)
+    unseen = unseen_entries(request.settings.known, judged)
+    results_in_order = ranked(judged) if request.is_ranked else judged
     run = replace(outcome.run, results=results_in_order, finished=True, known_unseen=unseen)
     return _saved(replace(outcome, run=run), file, clock)
 

@@ -1,8 +1,15 @@
 """The words for stacks: a frame, and what many stacks hold together as a tree."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+
+_ALLOCATORS = re.compile(r"alloc|strdup|operator new", re.IGNORECASE)
+"""Wrappers that an extension has around malloc: whoever called them says more."""
+
+
+NO_SYMBOLS = "(no symbols)"
 
 
 class FrameKind(StrEnum):
@@ -24,6 +31,12 @@ class Frame:
     kind: FrameKind
     source: str = ""
     """The line's text, stripped; "" where it cannot be read."""
+
+    @property
+    def called(self) -> str:
+        """The function as it is shown: of a library without symbols that is said."""
+        nameless = self.kind is FrameKind.NATIVE and self.file and self.function in ("", self.file)
+        return NO_SYMBOLS if nameless else self.function
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,3 +80,16 @@ def frame_to_name(frames: Sequence[Frame]) -> Frame:
     own = (frame for frame in frames if frame.kind is FrameKind.OWN)
     python = (frame for frame in frames if frame.kind is not FrameKind.NATIVE)
     return next(own, None) or next(python, None) or frames[0]
+
+
+def native_frame(frames: Sequence[Frame]) -> Frame | None:
+    """Return the extension's function that a stack ends in, past its own wrappers of malloc; None for Python's."""
+    if not frames or frames[0].kind is not FrameKind.NATIVE:
+        return None
+    library = frames[0].file
+    inside = []
+    for frame in frames:
+        if frame.kind is not FrameKind.NATIVE or frame.file != library:
+            break
+        inside.append(frame)
+    return next((frame for frame in inside if not _ALLOCATORS.search(frame.function)), inside[-1])

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
-from leakcheck.analysis.known import account
+from leakcheck.analysis.known import account, main_fingerprint
 from leakcheck.explanation import Container, Explain, Explanation, KnownEntry
 from leakcheck.model import Gate, Limited, Result, Verdict
 from leakcheck.units import CALLS_PER_RATE
@@ -38,6 +38,7 @@ def explained(result: Result, explanation: Explanation, entries: Sequence[KnownE
         explained_fraction=explanation.explained_fraction,
         growth_stacks=explanation.growth_stacks,
         explain_notes=explanation.notes,
+        fingerprint=main_fingerprint(explanation),
     )
     if result.verdict is Verdict.BOUNDED and result.bounded_by is None:
         result = replace(result, bounded_by=_what_filled(explanation.containers))

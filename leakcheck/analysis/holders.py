@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from leakcheck.analysis.fingerprint import fingerprint_of
+from leakcheck.analysis.native import native_fingerprint
 from leakcheck.explanation import Container, Link, RetentionPath
 from leakcheck.units import CALLS_PER_RATE
 
@@ -34,6 +35,7 @@ class Holder:
     weighed: str = ""
     """How the bytes are known: `emptied`, `reckoned` from sizes, or not at all ("")."""
     held_by_native: bool = False
+    first_objects_per_call: float = 0.0
 
 
 def containers_of(holders: Sequence[Holder], growth_per_1000_calls: float) -> tuple[Container, ...]:
@@ -66,6 +68,7 @@ def paths_of(holders: Sequence[Holder], growth_per_1000_calls: float) -> tuple[R
             share=_share(holder, growth_per_1000_calls),
             objects_per_call=holder.objects_per_call,
             held_by_native=holder.held_by_native,
+            first_objects_per_call=holder.first_objects_per_call,
             fingerprint=_fingerprint(holder),
         )
         for holder in sorted(holders, key=_weight)
@@ -73,8 +76,9 @@ def paths_of(holders: Sequence[Holder], growth_per_1000_calls: float) -> tuple[R
 
 
 def held_share(holders: Sequence[Holder], growth_per_1000_calls: float) -> float:
-    """Return the share of a growth that the heaviest holder explains; 0 where none was weighed."""
-    return max((_share(holder, growth_per_1000_calls) or 0.0 for holder in holders), default=0.0)
+    """Return the share of a growth that the heaviest Python holder explains; 0 where none was weighed."""
+    python = (holder for holder in holders if not holder.held_by_native)
+    return max((_share(holder, growth_per_1000_calls) or 0.0 for holder in python), default=0.0)
 
 
 def _weight(holder: Holder) -> float:
@@ -91,4 +95,6 @@ def _share(holder: Holder, growth_per_1000_calls: float) -> float | None:
 
 
 def _fingerprint(holder: Holder) -> str:
+    if holder.held_by_native:
+        return native_fingerprint(holder.links)
     return fingerprint_of(link.step for link in holder.links[: holder.anchor])

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from leakcheck.analysis.comparable import differences
-from leakcheck.analysis.known import unseen_entries
+from leakcheck.analysis.entries import unseen_entries, without_ambiguous
 from leakcheck.model import Result, Run, Shard
 
 _MOST_NAMED = 5
@@ -114,7 +114,7 @@ def joined(runs: Sequence[Run], command: Sequence[str]) -> Run:
     leak is unseen only where it was looked for and no run saw it. The runs must have no `problems`.
     """
     first, *_ = runs
-    results = sorted((result for run in runs for result in run.results), key=_order(runs))
+    results = without_ambiguous(sorted((result for run in runs for result in run.results), key=_order(runs)))
     looked_for = tuple(dict.fromkeys(entry for run in runs for entry in run.known_unseen))
     environment = first.environment
     if environment is not None:

@@ -6,8 +6,9 @@ from datetime import date
 from fnmatch import fnmatchcase
 
 from leakcheck.explanation import Explanation, KnownEntry, KnownLeak, RetentionPath, Site
-from leakcheck.model import Result, Verdict
+from leakcheck.model import Result
 
+_MOST_OF_A_LINE = 0.75
 _EXPLAINED = 0.9
 """Share of a growth that culprits must account for before any of it is forgiven."""
 
@@ -20,6 +21,10 @@ class Culprit:
     fingerprint: str
     bytes_per_1000_calls: float
     share: float
+    also: tuple[str, ...] = ()
+    """Fingerprints of the same leak in the other view."""
+    is_vague: bool = False
+    """Native code holds it, and nothing told which: the same fingerprint may be another leak's elsewhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +53,9 @@ def account(explanation: Explanation, entries: Sequence[KnownEntry], scenario: s
     if not mine:
         return Accounted()
     views = [_held(explanation), _allocated(explanation)]
-    whole = [view for view in views if sum(part.share for part in view) >= _EXPLAINED]
+    whole = [view for view in views if _is_whole(view)]
     # the names of either view are as good: a site's pattern finds its leak also where the holders count
-    matched = [(entry, part) for view in whole or views for part in view for entry in mine if _names(entry, part)]
+    matched = [(entry, part) for view in whole or views for part in view for entry in mine if names(entry, part)]
     if not matched:
         return Accounted(whole=bool(whole))
     view = next(view for view in (whole or views) if any(part is found for part in view for _, found in matched))
@@ -58,7 +63,7 @@ def account(explanation: Explanation, entries: Sequence[KnownEntry], scenario: s
     rest = 0.0
     for part in view:
         entry = next((entry for entry, found in matched if found is part), None)
-        leak = None if entry is None else _known(entry, part, today)
+        leak = None if entry is None else _known(entry, part, today, _causes(entry, part, view, views, scenario))
         if leak is not None:
             known.append(leak)
         if leak is None or leak.expired is not None:
@@ -73,28 +78,37 @@ def is_for(entry: KnownEntry, scenario: str) -> bool:
     return fnmatchcase(scenario, pattern) or fnmatchcase(scenario.partition("[")[0], pattern)
 
 
-def unseen_entries(entries: Sequence[KnownEntry], results: Sequence[Result]) -> tuple[KnownEntry, ...]:
-    """Return the entries that did not occur in any result with a verdict that they are for; none without such."""
-    sure = [one for one in results if one.verdict is not Verdict.INCONCLUSIVE]
-    seen = {leak.entry for one in results for leak in one.known}
-    return tuple(
-        entry for entry in entries if entry_name(entry) not in seen and any(is_for(entry, one.id) for one in sure)
-    )
-
-
 def entry_name(entry: KnownEntry) -> str:
     """Return what an entry is called by: its fingerprint, or its pattern."""
     return entry.fingerprint or entry.match
 
 
-def _names(entry: KnownEntry, part: Culprit) -> bool:
+def names(entry: KnownEntry, part: Culprit) -> bool:
+    """Tell whether an entry names a culprit."""
     if entry.fingerprint:
-        return entry.fingerprint == part.fingerprint
+        return entry.fingerprint in (part.fingerprint, *part.also)
     pattern = entry.match.replace("[", "[[]")
     return any(fnmatchcase(name, pattern) for name in part.names)
 
 
-def _known(entry: KnownEntry, part: Culprit, today: date) -> KnownLeak:
+def _causes(
+    entry: KnownEntry, part: Culprit, view: list[Culprit], views: Sequence[list[Culprit]], scenario: str
+) -> tuple[str, ...]:
+    """Return the fingerprints of the leak that a culprit is: its own, and the other view's where it alone matches."""
+    own = f"{part.fingerprint} {scenario}" if part.is_vague else part.fingerprint
+    if sum(names(entry, other) for other in view) > 1:
+        return (own,)
+    others = (
+        other.fingerprint
+        for other_view in views
+        if other_view is not view
+        for other in other_view
+        if names(entry, other)
+    )
+    return (own, *others)
+
+
+def _known(entry: KnownEntry, part: Culprit, today: date, causes: tuple[str, ...]) -> KnownLeak:
     expired = entry.expires is not None and entry.expires < today
     return KnownLeak(
         entry=entry_name(entry),
@@ -102,27 +116,50 @@ def _known(entry: KnownEntry, part: Culprit, today: date) -> KnownLeak:
         bytes_per_1000_calls=part.bytes_per_1000_calls,
         share=part.share,
         expired=str(entry.expires) if expired else None,
+        scenario=entry.scenario,
+        causes=causes,
     )
 
 
-def _held(explanation: Explanation) -> list[Culprit]:
+def main_fingerprint(explanation: Explanation) -> str:
+    """Return the fingerprint to put on the list: the heaviest of the view that accounts for the growth; "" for none."""
+    views = [_held(explanation), _allocated(explanation)]
+    counting = next((view for view in views if _is_whole(view)), [])
+    named = [*counting, *_held(explanation, weighed=False), *_allocated(explanation)]
+    return next((part.fingerprint for part in named), "")
+
+
+def _is_whole(view: Sequence[Culprit]) -> bool:
+    return sum(part.share for part in view) >= _EXPLAINED
+
+
+def _held(explanation: Explanation, *, weighed: bool = True) -> list[Culprit]:
     names = {container.fingerprint: container.name for container in explanation.containers}
     return [
         Culprit(
             names=tuple(_path_names(path, names.get(path.fingerprint, ""))),
             fingerprint=path.fingerprint,
-            bytes_per_1000_calls=path.bytes_per_1000_calls,
-            share=path.share,
+            bytes_per_1000_calls=path.bytes_per_1000_calls or 0.0,
+            share=path.share or 0.0,
+            also=tuple(site.fingerprint for site in explanation.sites if _is_same(path, site)),
+            is_vague=path.held_by_native and path.line is None,
         )
         for path in explanation.retention_paths
-        if path.bytes_per_1000_calls is not None and path.share is not None
+        if not weighed or (path.bytes_per_1000_calls is not None and path.share is not None)
     ]
+
+
+def _is_same(path: RetentionPath, site: Site) -> bool:
+    """Tell whether a line allocated what native code holds, and not much else."""
+    return path.line is not None and site.frame == path.line and (path.share or 0.0) >= _MOST_OF_A_LINE * site.share
 
 
 def _path_names(path: RetentionPath, container: str) -> Iterator[str]:
     yield path_text(path)
     if container:
         yield container
+    if path.native is not None:
+        yield f"{path.native.file} {path.native.function}"
 
 
 def path_text(path: RetentionPath) -> str:
@@ -137,6 +174,7 @@ def _allocated(explanation: Explanation) -> list[Culprit]:
             fingerprint=site.fingerprint,
             bytes_per_1000_calls=site.bytes_per_1000_calls,
             share=site.share,
+            also=tuple(path.fingerprint for path in explanation.retention_paths if _is_same(path, site)),
         )
         for site in explanation.sites
     ]
@@ -147,3 +185,13 @@ def _site_names(site: Site) -> Iterator[str]:
         yield f"{frame.file}:{frame.line}"
         yield f"{frame.file}::{frame.function}"
         yield frame.source
+
+
+def culprits_of(result: Result) -> list[Culprit]:
+    """Return all that a result names, with or without a weight."""
+    said = Explanation(containers=result.containers, retention_paths=result.retention_paths, sites=result.sites)
+    containers = [
+        Culprit(names=(one.name,), fingerprint=one.fingerprint, bytes_per_1000_calls=0.0, share=0.0)
+        for one in result.containers
+    ]
+    return [*_held(said, weighed=False), *_allocated(said), *containers]

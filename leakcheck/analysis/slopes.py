@@ -6,6 +6,7 @@ line's rate is the median of the slopes between any two windows (Theil 1950, Sen
 one window with a doubling in it is an outlier.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -72,8 +73,10 @@ def grown_lines(windows: Sequence[Window], *, under_teeth: bool = False) -> dict
     return {line: _grown(rows, deciding, under_teeth) for line, rows in _by_line(deciding).items()}
 
 
-def grown_stacks(windows: Sequence[Window], *, under_teeth: bool = False) -> Iterator[StackBytes]:
-    """Yield the stacks of the lines that grow, with their bytes and blocks per 1000 calls.
+def grown_stacks(
+    windows: Sequence[Window], *, most_per_call: float = math.inf, under_teeth: bool = False
+) -> Iterator[StackBytes]:
+    """Yield the stacks of the lines that grow, by so many bytes a call at most, with their bytes and blocks per 1000.
 
     The stacks of a line share what is said of the line: by their own slopes, or where no single one
     has any, because each is rare, by what they hold.
@@ -81,7 +84,7 @@ def grown_stacks(windows: Sequence[Window], *, under_teeth: bool = False) -> Ite
     deciding = deciding_windows(windows)
     for rows in _by_line(deciding).values():
         line = _grown(rows, deciding, under_teeth)
-        if line.bytes.low <= 0:
+        if line.bytes.low <= 0 or line.bytes.rate > most_per_call:
             continue
         weights = [max(_slopes_of(row, deciding, under_teeth).rate, 0.0) for row in rows]
         if not any(weights):
@@ -115,7 +118,7 @@ def _grown(rows: Sequence[_Row], windows: Sequence[Window], under_teeth: bool) -
     for row, one in zip(rows, slopes, strict=True):
         if _is_single_block(row):
             total += one
-    fastest = max(range(len(rows)), key=lambda at: slopes[at].rate)
+    fastest = max(range(len(rows)), key=lambda at: _rank(slopes[at], _frames(rows[at])))
     native = sum(max(one.rate, 0.0) for row, one in zip(rows, slopes, strict=True) if _any(row).native)
     whole = sum(max(one.rate, 0.0) for one in slopes)
     return Grown(
@@ -125,6 +128,11 @@ def _grown(rows: Sequence[_Row], windows: Sequence[Window], under_teeth: bool) -
         stacks=len({_frames(row) for row in rows}),
         native_share=native / whole if whole else 0.0,
     )
+
+
+def _rank(slopes: Slopes, frames: Sequence[Frame]) -> tuple[int, list[tuple[str, str]]]:
+    """Return what stacks are compared by: of those that grow alike, the same one is the first in each run."""
+    return round(slopes.rate), [(frame.file, frame.function) for frame in frames]
 
 
 def _slopes_of(row: _Row, windows: Sequence[Window], under_teeth: bool) -> Slopes:

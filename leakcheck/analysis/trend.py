@@ -148,8 +148,8 @@ def slope(series: Series, *, chunks: int = CHUNKS, resolution: float = RESOLUTIO
     """Return the rate at which the floors rise, with bounds; infinite ones where nothing can be said.
 
     The rate is the least-squares slope through the floors, after single jumps between floors were
-    put back to the median rise (those further from it than six median absolute deviations; Hampel
-    1974): a table that doubled once is no rate. Under teeth a jump cannot be told from a tooth, so
+    put back to the median rise (those further from it than six median absolute deviations and a step of
+    the stair; Hampel 1974): a table that doubled once is no rate. Under teeth a jump cannot be told from a tooth, so
     there the line goes through all readings as they are, which finds it closest. The bounds are
     Student's 95 % interval of that slope, widened by `resolution` over the calls seen, and by the
     jumps that were left out.
@@ -200,7 +200,9 @@ def _line(series: Series, floors: Series) -> _Line | None:
     steps = np.diff(floors.calls)
     rates = np.diff(floors.values) / steps
     distance = np.abs(rates - _median(rates))
-    jumps = distance > _OUTLIER_DEVIATIONS * _median(distance) + 1e-9
+    # two floors of a stair differ by a step more or less, by where they fall: that is no jump of it
+    one_step = _stair_step(series) / steps
+    jumps = distance > _OUTLIER_DEVIATIONS * _median(distance) + one_step + 1e-9
     smooth = np.concatenate([[0.0], np.cumsum(np.where(jumps, _median(rates), rates) * steps)])
     toothed = falls_back(series)
     points = series if toothed else Series(floors.calls, smooth)
@@ -209,6 +211,12 @@ def _line(series: Series, floors: Series) -> _Line | None:
     freedom = max(1, len(points) - 2 - (0 if toothed else int(jumps.sum())))
     whole = float((floors.values[-1] - floors.values[0]) / floors.span) if jumps.any() and not toothed else rate
     return _Line(rate=rate, error=error, freedom=freedom, whole=whole)
+
+
+def _stair_step(series: Series) -> float:
+    """Return the usual step of a series that stands still between most of its readings; 0 of a smooth one."""
+    steps = np.diff(series.values)
+    return _median(steps[steps > 0]) if (steps > 0).any() and _median(steps) <= 0 else 0.0
 
 
 def falls_back(series: Series) -> bool:

@@ -14,6 +14,7 @@ from leakcheck.explanation import (
     PeakSite,
     RetentionPath,
     Site,
+    native_frame,
 )
 from leakcheck.model import Result, Verdict
 from leakcheck.reporters.plain import plain
@@ -22,6 +23,9 @@ from leakcheck.units import format_size
 _MOST = 3
 _LEAST_SHARE = 0.02
 _LONGEST_SOURCE = 60
+NATIVE_CODE = "native code"
+"""The step that a path begins with where no Python object leads to it."""
+
 _MORE_THAN_ALL = 1.1
 """A dict's table that doubled while it was traced is in the sites, and not in the growth: it is no steady rise."""
 _Part = TypeVar("_Part", Site, RetentionPath)
@@ -43,8 +47,8 @@ def causes(result: Result) -> Iterator[Row]:
     yield from _allocated(result)
     yield from _held(result)
     if result.explained_fraction is not None and result.sites_meter is not None:
-        yield Row(label="explains", where=f"{_explained(result.explained_fraction)}, seen by {result.sites_meter}")
-    if result.verdict is Verdict.LEAK and (fingerprint := _fingerprint(result)):
+        yield Row(label="explains", where=f"{explained_words(result.explained_fraction)}, seen by {result.sites_meter}")
+    if result.verdict is Verdict.LEAK and (fingerprint := fingerprint_to_list(result)):
         yield Row(label="fingerprint", where=fingerprint)
 
 
@@ -77,10 +81,11 @@ def _allocated(result: Result) -> Iterator[Row]:
         label = ""
 
 
-def _explained(fraction: float) -> str:
+def explained_words(fraction: float) -> str:
+    """Return how much of the growth the lines account for; never more than all of it."""
     if fraction > _MORE_THAN_ALL:
         return "all of the growth, and tables that double now and then"
-    return f"{fraction:.0%} of the growth"
+    return f"{_share(fraction)} of the growth"
 
 
 def _cut(source: str) -> str:
@@ -99,12 +104,17 @@ def _at_peak(result: Result) -> Iterator[Row]:
 
 def _deeper(site: Site | PeakSite) -> str | None:
     """Return where a library, or native code, took the memory that the named line asked for."""
-    first = site.frames[0]
-    if first is site.frame:
+    first = native_frame(site.frames) or site.frames[0]
+    if first.kind is FrameKind.NATIVE and first.file:
+        return f"{native_words(first)}, native code"
+    if first == site.frame:
         return None
-    if first.kind is not FrameKind.NATIVE:
-        return f"{place(first)} {plain(first.function)}"
-    return f"{plain(first.file)} {plain(first.function)}, native code".strip()
+    return f"{place(first)} {plain(first.function)}"
+
+
+def native_words(frame: Frame) -> str:
+    """Return an extension and its function (`_multidict.cpython-311-x86_64-linux-gnu.so pair_list_add`)."""
+    return plain(f"{frame.file} {frame.called}")
 
 
 def _held(result: Result) -> Iterator[Row]:
@@ -121,6 +131,8 @@ def _held(result: Result) -> Iterator[Row]:
             yield Row(
                 label=label if container is None else "", where=path_words(path), what=_path_share(path, container)
             )
+        if path.native is not None:
+            yield Row(label="", where=f"  in {native_words(path.native)}")
         label = ""
 
 
@@ -145,14 +157,35 @@ def container_words(container: Container) -> str:
 
 
 def path_words(path: RetentionPath) -> str:
-    """Return a path on one line, root first (`newsletter.views.SENT[*]._result_cache`)."""
-    return plain("".join(link.step for link in path.links)) if path.links else "native code"
+    """Return a path on one line, root first (`newsletter.views.SENT[*]._result_cache`).
+
+    What native code holds begins with the type that it refers to (`native code: traceback.tb_frame`).
+    """
+    if not path.links:
+        return NATIVE_CODE
+    first, *others = path.links
+    root = first.step
+    if _begins_in_native_code(path):
+        root = f"{first.step}: {first.type}"
+        if others and others[0].step == ".__self__":
+            root = f"{root} of {others[0].type}"  # a bound method: whose it is says more than the step to it
+            others = others[1:]
+    return plain("".join([root, *(link.step for link in others)]))
+
+
+def _begins_in_native_code(path: RetentionPath) -> bool:
+    """Tell whether the first link is what native code holds, and not a root that leads there."""
+    return path.held_by_native and path.links[0].step == NATIVE_CODE
 
 
 def _path_share(path: RetentionPath, container: Container | None) -> str:
-    parts = [plain(types_of(path.links))] if path.links else []
+    # where native code holds it directly, its type stands in front
+    is_told = len(path.links) == 1 and _begins_in_native_code(path)
+    parts = [plain(types_of(path.links))] if path.links and not is_told else []
     if path.held_by_native:
         parts.append("held by native code")
+        if path.first_objects_per_call:
+            parts.append(f"+{path.first_objects_per_call:.2f} per call")
     if container is None and path.share is not None:
         parts.append(_share(path.share))
     return ", ".join(parts)
@@ -177,7 +210,11 @@ def _is_heavy(share: float | None) -> bool:
     return share is None or share >= _LEAST_SHARE
 
 
-def _fingerprint(result: Result) -> str:
+def fingerprint_to_list(result: Result) -> str:
+    """Return the fingerprint that names a growth on the list of known leaks; "" where nothing was found."""
+    if result.fingerprint:
+        return result.fingerprint
+    # a document that is older than the field
     found = [path.fingerprint for path in result.retention_paths] + [site.fingerprint for site in result.sites]
     return next(iter(found), "")
 
@@ -190,11 +227,12 @@ def _known(leak: KnownLeak) -> str:
 
 
 def _share(share: float) -> str:
-    return f"{share:.0%}"
+    # each part is measured by itself, so that it may come out a little above the whole
+    return f"{min(max(share, 0.0), 1.0):.0%}"
 
 
 def _site_share(site: Site) -> str:
     """Return a site's share with the wider of its bounds; without, where it rounds to nothing."""
     doubt = max(site.high - site.bytes_per_1000_calls, site.bytes_per_1000_calls - site.low)
     points = 100 * site.share * doubt / site.bytes_per_1000_calls if site.bytes_per_1000_calls else 0.0
-    return _share(site.share) if points < 1 else f"{100 * site.share:.0f} ± {points:.0f}%"
+    return _share(site.share) if points < 1 or site.share >= 1 else f"{100 * site.share:.0f} ± {points:.0f}%"

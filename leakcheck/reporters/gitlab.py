@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import Any
 
 from leakcheck.model import Gate, Result, Run
-from leakcheck.reporters.causes import notes
+from leakcheck.reporters.causes import fingerprint_to_list, notes
 from leakcheck.reporters.locations import Location, Workspace, locate, source_of
 from leakcheck.reporters.plain import inert, plain
 from leakcheck.reporters.told import main_sentence, worst_first
@@ -59,9 +59,8 @@ def _check(result: Result) -> str:
 def _fingerprint(result: Result, workspace: Workspace) -> str:
     source = source_of(result.target)
     source = workspace.relative(source) or source  # another runner's checkout may lie elsewhere
-    found = [path.fingerprint for path in result.retention_paths] + [site.fingerprint for site in result.sites]
     trouble = result.trouble.kind if result.trouble is not None else ""
-    return _hashed(source, result.id, result.gate, *result.failures, trouble, next(iter(found), ""))
+    return _hashed(source, result.id, result.gate, *result.failures, trouble, fingerprint_to_list(result))
 
 
 def _hashed(*parts: str) -> str:

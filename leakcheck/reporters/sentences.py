@@ -8,6 +8,8 @@ from leakcheck.reporters.changes import change_sentences
 from leakcheck.reporters.plain import plain
 from leakcheck.units import format_growth, format_size, format_size_beside
 
+_MUCH_UNACCOUNTED = 0.5
+
 
 def sentences(result: Result) -> Iterator[str]:
     """Yield the sentences for what failed, or is not sure; none for a result that is simply fine."""
@@ -23,7 +25,7 @@ def sentences(result: Result) -> Iterator[str]:
         yield (
             f"{name}: memory grows by {rate} per 1000 calls, {relation} the budget of "
             f"{format_size_beside(budget, growth.bytes_per_1000_calls)}. "
-            f"Looked at {growth.calls:,} calls.{_by_meter(growth)}"
+            f"Looked at {growth.calls:,} calls.{_by_meter(growth)}{_unaccounted(result)}"
         )
     elif growth is not None and result.verdict is Verdict.BOUNDED:
         yield f"{name}: {_bounded(result, growth)}"
@@ -126,6 +128,15 @@ def _by_meter(growth: Growth) -> str:
     if growth.meter is Meter.BLOCKS:
         return " Estimated from Python's blocks: this platform has no exact meter of bytes."
     return ""
+
+
+def _unaccounted(result: Result) -> str:
+    """Return what part of the growth neither a line nor a holder accounts for, where that is more than half."""
+    if result.explained_fraction is None and not result.retention_paths:
+        return ""  # nobody looked
+    held = sum(path.share or 0.0 for path in result.retention_paths)
+    left = 1 - max(result.explained_fraction or 0.0, held, 0.0)
+    return f" {left:.0%} of the growth is not accounted for." if left > _MUCH_UNACCOUNTED else ""
 
 
 def budget_words(result: Result) -> str:

@@ -147,6 +147,48 @@ def test_a_known_leak_passes_until_its_entry_expires(leakcheck: Leakcheck) -> No
     assert "its entry can be removed" in leakcheck.run("shop.py", "--explain=auto").output
 
 
+NATIVE = """
+    import ctypes
+
+    from leakcheck import scenario
+
+    TAKE = ctypes.pythonapi.Py_IncRef
+    TAKE.argtypes, TAKE.restype = [ctypes.py_object], None
+
+    @scenario
+    def parse():
+        TAKE([bytes(200)])
+
+    @scenario
+    def query():
+        TAKE({"row": [bytes(200)]})
+    """
+
+
+def test_one_known_leak_of_native_code_does_not_forgive_another(leakcheck: Leakcheck) -> None:
+    # GIVEN two leaks that native code holds, both explained in full
+    leakcheck.write("shop.py", NATIVE)
+    paths = [result.retention_paths[0] for result in leakcheck.run("shop.py", "--explain=auto").document.results]
+    assert all(path.held_by_native for path in paths)
+    assert [path.first_objects_per_call for path in paths] == pytest.approx([1.0, 1.0], abs=0.05)
+    # WHEN one of them is on the list
+    entry = f'[[tool.leakcheck.known]]\nfingerprint = "{paths[0].fingerprint}"\nreason = "ticket 12"\n'
+    leakcheck.write("pyproject.toml", entry)
+    ran = leakcheck.run("shop.py", "--explain=auto")
+    # THEN it alone is forgiven, in another process as in the first
+    assert [result.gate for result in ran.document.results] == [Gate.WITHIN, Gate.OVER]
+    assert ran.code == ExitCode.OVER_BUDGET
+    assert "can be removed" not in ran.output
+
+
+def test_a_pattern_that_names_two_leaks_is_a_configuration_error(leakcheck: Leakcheck) -> None:
+    leakcheck.write("shop.py", NATIVE)
+    leakcheck.write("pyproject.toml", '[[tool.leakcheck.known]]\nmatch = "native code*"\nreason = "ticket 12"\n')
+    ran = leakcheck.run("shop.py", "--explain=auto")
+    assert ran.code == ExitCode.USAGE
+    assert "the known leak native code* names 2 different leaks in this run" in " ".join(ran.output.split())
+
+
 def test_the_document_can_be_read_without_us(leakcheck: Leakcheck) -> None:
     leakcheck.write("shop.py", LEAK)
     document = Path(leakcheck.folder / "run-document.json")

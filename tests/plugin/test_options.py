@@ -165,3 +165,27 @@ def test_with_the_plugin_turned_off_nothing_is_measured(project: Project, pytest
     told = pytester.runpytest_subprocess("-p", "no:leakcheck")
     told.assert_outcomes(passed=1, warnings=1)
     told.stdout.fnmatch_lines(["*Unknown pytest.mark.leakcheck*"])
+
+
+def test_a_known_leak_forgives_one_test_and_a_pattern_that_names_two_leaks_fails_the_second(project: Project) -> None:
+    # GIVEN two tests that leak into lists of their own, and a pattern that fits both
+    project.write("pyproject.toml", '[[tool.leakcheck.known]]\nmatch = "*KEPT*"\nreason = "ticket 12"\n')
+    project.write(
+        "test_shop.py",
+        """
+        import pytest
+        KEPT, KEPT_TOO = [], []
+
+        @pytest.mark.leakcheck
+        def test_first():
+            KEPT.append(bytes(1000))
+
+        @pytest.mark.leakcheck
+        def test_second():
+            KEPT_TOO.append(bytes(1000))
+        """,
+    )
+    # WHEN they are run THEN the first is forgiven, and the second says what is wrong with the list
+    ran = project.run("--leakcheck", explain=True)
+    assert (ran.outcomes.get("passed"), ran.outcomes.get("failed")) == (1, 1)
+    assert "the known leak *KEPT* names 2 different leaks in this run" in " ".join(ran.text.split())

@@ -6,6 +6,7 @@ import pytest
 
 from leakcheck.model import Budget, Gate, Meter, Result, Trouble, Verdict
 from leakcheck.reporters.sentences import budget_words, peak_left_out, sentences
+from tests.unit.causes import SENT_PATH
 from tests.unit.runs import BOUNDED, BROKEN, CLEAN, KIB, LEAK, MIB, NAIVE, UNSURE, growth
 
 
@@ -23,6 +24,27 @@ def test_a_leak_over_budget_names_the_rate_the_budget_and_how_far_was_looked() -
         "Looked at 1,600 calls.",
         "newsletter[retained]: one call peaks at 93.4 MiB; the budget is 10.0 MiB.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("fraction", "held", "words"),
+    [
+        (0.05, (), " 95% of the growth is not accounted for."),
+        (0.49, (), " 51% of the growth is not accounted for."),
+        (0.51, (), ""),
+        (1.41, (), ""),
+        (0.0, (0.95,), ""),
+        (0.0, (0.2, 0.1), " 70% of the growth is not accounted for."),
+        (None, (0.2,), " 80% of the growth is not accounted for."),
+        (None, (), ""),
+    ],
+)
+def test_a_leak_says_on_its_first_line_that_most_of_it_is_not_accounted_for(
+    fraction: float | None, held: tuple[float, ...], words: str
+) -> None:
+    paths = tuple(replace(SENT_PATH, share=share) for share in held)
+    explained = replace(LEAK, explained_fraction=fraction, retention_paths=paths)
+    assert said(explained)[0] == said(LEAK)[0] + words
 
 
 def test_a_leak_within_its_budget_is_still_told() -> None:

@@ -1,6 +1,7 @@
 """From stacks to lines: slopes, teeth, tables, names, and how long the next window is."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -12,10 +13,12 @@ from leakcheck.analysis.sites import (
     MOST_CALLS,
     explained_fraction,
     fingerprint,
+    most_possible,
     next_window,
     peak_sites,
     sites_of,
 )
+from leakcheck.analysis.slopes import grown_stacks
 from leakcheck.explanation import Frame, FrameKind, SiteMeter, StackBytes, Window, frame_to_name
 from leakcheck.worker.sites.serve import TRACERS
 
@@ -215,11 +218,11 @@ def test_a_stack_is_named_by_the_innermost_own_line_then_python_then_native(fram
 
 def test_a_fingerprint_stays_when_lines_move_and_changes_with_the_code() -> None:
     here = own(41, "SENT.append(one)")
-    assert fingerprint(own(77, "SENT.append(one)", "/ci/build/shop/views.py")) == fingerprint(here)
-    assert fingerprint(own(41, "SENT.append(two)")) != fingerprint(here)
-    assert fingerprint(own(41, "SENT.append(one)", "/home/me/shop/urls.py")) != fingerprint(here)
-    assert fingerprint(own(41, "SENT.append(one)", function="other")) != fingerprint(here)
-    assert len(fingerprint(here)) == 12
+    assert fingerprint([own(77, "SENT.append(one)", "/ci/build/shop/views.py")]) == fingerprint([here])
+    assert fingerprint([own(41, "SENT.append(two)")]) != fingerprint([here])
+    assert fingerprint([own(41, "SENT.append(one)", "/home/me/shop/urls.py")]) != fingerprint([here])
+    assert fingerprint([own(41, "SENT.append(one)", function="other")]) != fingerprint([here])
+    assert len(fingerprint([here])) == 12
 
 
 @given(st.lists(st.text()), st.lists(st.text()))
@@ -228,6 +231,60 @@ def test_a_fingerprint_keeps_parts_apart(one: list[str], other: list[str]) -> No
     plain = all("\0" not in part for parts in tidy for part in parts)
     if plain and one and other:
         assert (fingerprint_of(one) == fingerprint_of(other)) == (tidy[0] == tidy[1])
+
+
+def test_of_stacks_that_grow_alike_the_same_one_is_named_in_each_run() -> None:
+    stacks = [stack(native(name), own(1), size=64.0) for name in ("decode", "encode")]
+
+    def site_of(order: int, noise: float) -> str:
+        rows = [
+            (n, [replace(one, bytes=one.bytes * n + noise * number) for number, one in enumerate(stacks[::order])])
+            for n in (100, 200, 300)
+        ]
+        [site] = sites_of(windows(*rows), 128_000)
+        return site.fingerprint
+
+    assert len({site_of(order, noise) for order in (1, -1) for noise in (0.0, 0.3)}) == 1
+
+
+# --- what is possible -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("per_call", "most", "told"),
+    [
+        (2.4, None, True),
+        (2.9, None, True),
+        (3.1, None, False),
+        (4.6, None, False),
+        (102.81, None, False),
+        (102.81, 40_000.0, True),
+        (102.81, 30_000.0, False),
+    ],
+)
+def test_a_line_that_takes_more_than_the_growth_can_hold_is_refused(
+    per_call: float, most: float | None, told: bool
+) -> None:
+    # GIVEN a growth of 1 byte a call, and a line that took so many
+    seen = leaking(per_call, 100, 200, 300)
+    # WHEN sites are looked for THEN it is one if the growth's upper bound leaves room for it
+    assert [site.frame.line for site in sites_of(seen, 1000, most=most)] == ([1] if told else [])
+    assert bool(explained_fraction(seen, 1000, most=most)) is told
+    assert bool(list(grown_stacks(seen, most_per_call=most_possible(1000, most) / 1000))) is told
+
+
+def test_what_is_refused_leaves_the_lines_beside_it() -> None:
+    calls = (100, 200, 300)
+    beside = windows(*((n, [stack(own(1), size=10.0 * n), stack(own(2), size=1000.0 * n)]) for n in calls))
+    [site] = sites_of(beside, 10_000)
+    assert site.frame.line == 1
+    assert site.share == pytest.approx(1.0)
+    assert explained_fraction(beside, 10_000) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("other", [native("encode"), native(""), library(1)])
+def test_one_line_that_calls_two_extensions_is_two_sites_for_the_list_of_known_leaks(other: Frame) -> None:
+    assert fingerprint([other, own(1)]) != fingerprint([native("decode"), own(1)])
 
 
 def test_each_meter_has_its_tracer() -> None:
@@ -270,9 +327,21 @@ def test_the_first_window_is_long_where_calls_are_cheap(cost: float, calls: int)
 
 
 @given(cost=st.floats(1e-7, 10), left=st.floats(0, 30))
-def test_three_windows_fit_into_the_time_left(cost: float, left: float) -> None:
+def test_the_first_windows_fit_into_the_time_left(cost: float, left: float) -> None:
     calls = ask([], cost=cost, left=left)
-    assert calls is None or 6 * calls * cost <= left * (1 + 1e-9)
+    assert calls is None or (3 if calls == 1 else 6) * calls * cost <= left * (1 + 1e-9)
+
+
+def test_where_three_windows_are_too_dear_two_are_enough_and_one_is_none() -> None:
+    assert ask([], cost=6.6, left=20.0) == 1
+    assert ask([], cost=6.7, left=20.0) is None
+    assert ask(leaking(10, 1), cost=6.6, left=13.3) == 2
+    assert ask(leaking(10, 1, 2), cost=6.6, left=0.0) is None
+
+
+@pytest.mark.parametrize(("left", "calls"), [(8.0, 8), (7.9, 3), (3.0, 3), (2.9, 2), (1.0, 1), (0.9, None)])
+def test_a_second_window_that_is_too_dear_is_shorter_than_the_first(left: float, calls: int | None) -> None:
+    assert ask(leaking(10, 4), cost=1.0, left=left) == calls
 
 
 def test_the_second_and_third_are_twice_and_thrice_as_long() -> None:

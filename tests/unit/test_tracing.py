@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leakcheck.worker.sites.balance import Balance
+from leakcheck.worker.sites.captures import holdings
 from leakcheck.worker.sites.defined import function_at
 from leakcheck.worker.sites.inlined import UNKNOWN, spread_over
+from leakcheck.worker.sites.native import Libraries
 from leakcheck.worker.sites.stacks import Holding, Place, held_bytes, shortened, written
 from leakcheck.worker.sites.whose import LIBRARY, OWN, PACKAGE, kind_of
 
@@ -125,6 +127,62 @@ def test_no_byte_is_lost_or_made_up(changes: list[tuple[str | None, int]]) -> No
         balance.charge(key, change)
     total = sum(change for _, change, _ in balance.left()) + balance.unplaced
     assert total == sum(change for _, change in changes)
+
+
+# --- records that memray cannot resolve -----------------------------------------------------------
+
+FAST, LEAK = ("make", "src/fast.c", 3), ("leak", "/home/me/shop/views.py", 7)
+EVALUATOR = ("_PyEval_EvalFrameDefault", "Python/ceval.c", 1)
+
+
+class Record:
+    """What memray tells of one stack; `broken` are the questions that it fails on."""
+
+    allocator, n_allocations, native_stack_id = 8, 1, 0
+
+    def __init__(self, size: int, *broken: str) -> None:
+        self.size = size
+        self._broken = broken
+
+    def _told(self, name: str, frames: list[tuple[str, str, int]]) -> list[tuple[str, str, int]]:
+        if name in self._broken:
+            raise AssertionError
+        return frames
+
+    def stack_trace(self, max_stacks: int | None = None) -> list[tuple[str, str, int]]:
+        return self._told("stack_trace", [LEAK])
+
+    def native_stack_trace(self) -> list[tuple[str, str, int]]:
+        return self._told("native_stack_trace", [FAST, EVALUATOR, ("run", "src/other.c", 1)])
+
+    def hybrid_stack_trace(self) -> list[tuple[str, str, int]]:
+        return self._told("hybrid_stack_trace", [FAST, LEAK, ("run", "src/other.c", 1)])
+
+
+class Silent:
+    """A memray that prints nothing of its captures."""
+
+    def dump_all_records(self, capture: str) -> None:
+        """Print nothing."""
+
+
+def test_a_record_that_has_no_hybrid_stack_is_told_by_its_native_frames_and_pythons() -> None:
+    libraries = Libraries(Silent(), "capture")
+    whole, _ = libraries.places(Record(100))
+    told, by_interpreter = libraries.places(Record(100, "hybrid_stack_trace"))
+    assert [place.function for place in whole] == ["make", "leak", "run"]
+    assert [place.function for place in told] == ["make", "leak"]
+    assert not by_interpreter
+
+
+@pytest.mark.parametrize("broken", ["native_stack_trace", "stack_trace"])
+def test_a_record_that_cannot_be_told_costs_itself_and_its_bytes_count(broken: str) -> None:
+    libraries = Libraries(Silent(), "capture")
+    found = list(holdings([Record(4000, broken), Record(1000)], libraries))
+    assert [(bool(one.places), one.bytes) for one in found] == [
+        (True, held_bytes(1000, 1, pymalloc=False)),
+        (False, 4000),
+    ]
 
 
 # --- which library a native frame is of -----------------------------------------------------------

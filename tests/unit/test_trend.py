@@ -173,6 +173,17 @@ def test_a_table_that_doubled_once_is_no_rate_but_widens_the_bounds() -> None:
     assert doubled.doubt == pytest.approx(48 / 800, abs=0.01)
 
 
+@pytest.mark.parametrize("step_bytes", [4096, 32_768, 262_144])
+@given(phase=st.floats(0, 1))
+def test_a_stair_of_equal_steps_has_its_rate_wherever_the_floors_fall(step_bytes: int, phase: float) -> None:
+    """GIVEN an arena that takes a pool now and then THEN no two steps in one chunk are taken for a jump."""
+    calls = np.unique(np.geomspace(5000, 20_000, 250).astype(int)).astype(float)
+    stair = slope(Series(calls, (24.0 * calls / step_bytes + phase) // 1 * step_bytes))
+    assert stair.low <= 24.0 <= stair.high
+    # a step more or less over all calls, and the doubt of a line through eight floors
+    assert abs(stair.per_call - 24.0) <= 1.0 * step_bytes / 15_000
+
+
 def test_of_less_than_two_readings_nothing_is_said() -> None:
     for series in (Series([], []), Series([5], [100]), Series([5, 5], [100, 200])):
         found = slope(series)

@@ -38,10 +38,7 @@ def speedscope(run: Run) -> Iterator[tuple[str, bytes]]:
 
 def _profile(name: str, stacks: tuple[Stack, ...], frames: dict[tuple[str, str, int], int]) -> dict[str, object]:
     samples = [
-        [
-            frames.setdefault((plain(frame.function), plain(frame.file), frame.line), len(frames))
-            for frame in stack.frames
-        ]
+        [frames.setdefault((plain(frame.called), plain(frame.file), frame.line), len(frames)) for frame in stack.frames]
         for stack in stacks
     ]
     weights = [stack.bytes for stack in stacks]

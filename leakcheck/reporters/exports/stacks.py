@@ -69,7 +69,7 @@ def _with_rest(told: Sequence[Stack], whole: float) -> tuple[Stack, ...]:
 def label(frame: Frame) -> str:
     """Return a frame in one line (`deliver (scenarios/newsletter/views.py:41)`)."""
     place = f"{frame.file}:{frame.line}" if frame.line else frame.file
-    return plain(f"{frame.function} ({place})" if place else frame.function)
+    return plain(f"{frame.called} ({place})" if place else frame.function)
 
 
 def each_kind(result: Result) -> Iterator[tuple[Kind, tuple[Stack, ...]]]:

@@ -54,7 +54,7 @@ class Flames:
     @property
     def data(self) -> dict[str, object]:
         """Return what the page draws them of."""
-        rows = [[one.function, one.file, one.line, _KINDS[one.kind], one.source] for one in self.frames]
+        rows = [[one.called, one.file, one.line, _KINDS[one.kind], one.source] for one in self.frames]
         return {"frames": rows, "flames": self.trees}
 
 

@@ -20,7 +20,7 @@ from markupsafe import Markup
 from leakcheck.contrast import Comparison
 from leakcheck.model import Run
 from leakcheck.reporters import contrast
-from leakcheck.reporters.causes import container_words, path_words, place
+from leakcheck.reporters.causes import container_words, explained_words, native_words, path_words, place
 from leakcheck.reporters.html.compiled import compiled_templates
 from leakcheck.reporters.html.flames import Flames
 from leakcheck.reporters.html.sections import answer_of, change_words, folded, remarks, sections_of
@@ -131,6 +131,8 @@ def _environment() -> Environment:
         "budget": budget_words,
         "change": change_words,
         "container": container_words,
+        "explained": explained_words,
+        "native": native_words,
         "duration": format_duration,
         "folded": folded,
         "gate": gate_words,

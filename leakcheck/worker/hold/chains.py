@@ -111,6 +111,7 @@ def held_by_native(watched: Watched, new: frozenset[int], starts: list[Any], wor
                 bytes=led.bytes,
                 weighed="reckoned",
                 held_by_native=True,
+                first_objects=len(group),
             )
         )
     return found

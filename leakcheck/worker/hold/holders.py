@@ -23,6 +23,8 @@ class Found:
     """What it explains of what the calls have left."""
     weighed: str = ""
     held_by_native: bool = False
+    first_objects: int = 0
+    """Of what native code holds: the objects that it refers to itself."""
     is_rooted: bool = True
     """A module, class, function or frame leads to it."""
     is_library: bool = False
@@ -50,6 +52,7 @@ class Found:
             "bytes_per_call": None if self.bytes is None else self.bytes / calls,
             "weighed": self.weighed,
             "held_by_native": self.held_by_native,
+            "first_objects_per_call": self.first_objects / calls,
         }
 
     def _container(self, calls: int) -> dict[str, Any]:

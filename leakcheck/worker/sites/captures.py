@@ -64,25 +64,35 @@ def holdings(
     """Yield what memray's records hold, the heaviest first; of those beyond the first thousands only the sum.
 
     Sizes become those of the allocators' blocks where `held`, else they stay as they were requested.
+    A record whose stack memray cannot resolve is in the sum as well.
     """
     # pymalloc takes its arenas past the tracer, so what is mapped is something else, which only pages show
     wanted = [record for record in records if mapped or record.allocator != _MMAP]
     wanted.sort(key=lambda record: -record.size)
     off = os.environ.get("PYTHONMALLOC", "").startswith("malloc")
-    for record in wanted[: _MOST_RESOLVED[libraries is not None]]:
+    most = _MOST_RESOLVED[libraries is not None]
+    rest = wanted[most:]
+    for record in wanted[:most]:
         allocator, size, blocks = record.allocator, record.size, record.n_allocations
         raw = allocator >= _FIRST_RAW
         if held and allocator != _MMAP:
             size = held_bytes(size, blocks, pymalloc=not raw and not off)
-        realloc = allocator in _REALLOCS
-        if libraries is None:
-            places = python_places(record.stack_trace())
-        else:
-            places, by_interpreter = libraries.places(record)
-            raw = raw and not by_interpreter
-        if not places and not record.stack_trace(max_stacks=1):
-            places = [_NATIVE_THREAD]
+        try:
+            places, by_interpreter = _places(record, libraries)
+        except Exception:  # memray asserts on some records: one of them must not cost all others
+            rest.append(record)
+            continue
         if places:  # else our own loop, and what the tracer leaves: 72 bytes a window
-            yield Holding(shortened(places), size, blocks, raw, realloc)
-    rest = wanted[_MOST_RESOLVED[libraries is not None] :]
+            yield Holding(shortened(places), size, blocks, raw and not by_interpreter, allocator in _REALLOCS)
     yield Holding((), sum(record.size for record in rest), sum(record.n_allocations for record in rest))
+
+
+def _places(record: Any, libraries: Libraries | None) -> tuple[list[Place], bool]:
+    """Return a record's places, and whether the interpreter itself allocated. Raises what memray raises."""
+    if libraries is None:
+        places, by_interpreter = python_places(record.stack_trace()), False
+    else:
+        places, by_interpreter = libraries.places(record)
+    if not places and not record.stack_trace(max_stacks=1):
+        places = [_NATIVE_THREAD]
+    return places, by_interpreter

@@ -21,6 +21,7 @@ from leakcheck.worker.sites.whose import NATIVE, kind_of
 _TRACE = re.compile(r"NATIVE_TRACE_INDEX ip=(?:0x)?([0-9a-f]+) index=(\d+)")
 _PLUMBING = re.compile(r"(ld-linux|ld-musl|libc|libm|libpthread|libdl|librt|libstdc\+\+|libgcc_s|libffi)\b")
 _TRACER = re.compile(r"_memray\b")
+_EVALUATOR = "_PyEval_EvalFrame"
 
 
 class Libraries:
@@ -43,7 +44,7 @@ class Libraries:
         places: list[Place] = []
         innermost: str | None = None
         at = 0
-        for frame in record.hybrid_stack_trace():
+        for frame in _hybrid(record, native):
             if frame == next_python:
                 next_python = next(python, None)
                 innermost = innermost or ""
@@ -80,6 +81,19 @@ class Libraries:
         path = self._ranges[at][2]
         name = os.path.basename(path)
         return "" if name.startswith("libpython") or path == self._interpreter else name
+
+
+def _hybrid(record: Any, native: list[Any]) -> list[Any]:
+    """Return native and Python frames in one stack, innermost first.
+
+    memray puts Python's frames where the evaluator's are, and asserts where it counts more of the one than
+    of the other. Then Python's stand where the innermost evaluator does, and what is native beyond is left out.
+    """
+    try:
+        return list(record.hybrid_stack_trace())
+    except AssertionError:
+        evaluator = next((at for at, frame in enumerate(native) if frame[0].startswith(_EVALUATOR)), len(native))
+        return [*native[:evaluator], *record.stack_trace()]
 
 
 def _guessed(file: str) -> str:
