@@ -1,13 +1,10 @@
 """Measure one scenario: the growth pass, then the peak pass, then the verdict."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
-from pathlib import Path
 from typing import Any, Protocol
-
-import msgspec
 
 from leakcheck.analysis.advice import advise
 from leakcheck.analysis.comparison import compared
@@ -26,12 +23,13 @@ from leakcheck.analysis.sites import peak_sites
 from leakcheck.analysis.trees import tree_of
 from leakcheck.analysis.trend import falls_back
 from leakcheck.analysis.verdict import holder_with_limit, judge
+from leakcheck.answered import block_in, part
 from leakcheck.engine import Worker, WorkerFailed
 from leakcheck.explain import Case, explain
 from leakcheck.explanation import Named, StackTree
 from leakcheck.limit import serve_under_limit
+from leakcheck.machine import current_folder
 from leakcheck.model import (
-    Block,
     Budget,
     Gate,
     Growth,
@@ -42,11 +40,12 @@ from leakcheck.model import (
     Trouble,
     Verdict,
 )
+from leakcheck.peak import measure_peak
 from leakcheck.plan import Pass
-from leakcheck.scenario import to_be_kept
 from leakcheck.served import Limit
 from leakcheck.task import Task, Watch
 from leakcheck.traps import DjangoFacts
+from leakcheck.unmeasured import bare_result, guarded
 
 _WEIGHED_SHARE = 1 / 20
 _LONGEST_WEIGHING_SECONDS = 2.0
@@ -72,22 +71,33 @@ class GrowthPass:
     stopped_by: str | None = None
     start_seconds: float = 0.0
     cpu_seconds: float | None = None
-    django: Mapping[str, Any] | None = None
+    django: DjangoFacts | None = None
     trouble: Trouble | None = None
 
 
 def measure(task: Task, watch: Watch, described: Worker | None = None) -> Result:
-    """Return the result of one scenario, whatever its code did; raise nothing but Stopped.
+    """Return the result of one scenario, whatever its code did, or ours; raise nothing but Stopped.
 
     `described` is a process that has described the scenario and does its growth pass, instead of a fresh one.
     """
     began = time.monotonic()
+    try:
+        result = guarded(task, _stages(task, watch, described))
+    finally:
+        if described is not None:
+            described.end()
+    return replace(result, duration_seconds=time.monotonic() - began)
+
+
+def _stages(task: Task, watch: Watch, described: Worker | None) -> Iterator[Result]:
+    """Yield the result as far as it is known: what was measured stands, whatever becomes of its explanation."""
     growth_pass = _measure_growth(task, watch, described)
     peak, peak_trouble, capture = None, None, None
     if task.measure_peak and growth_pass.trouble is None:
         watch(task.scenario, "peak", growth_pass.progress)
         peak, peak_trouble, capture = measure_peak(task)
     result = replace(judged(task, growth_pass, peak, peak_trouble), capture=capture)
+    yield result
     if result.growth is not None and is_to_be_explained(result, task.settings.explain):
         settled = result.settled_after_calls
         case = Case(
@@ -102,12 +112,14 @@ def measure(task: Task, watch: Watch, described: Worker | None = None) -> Result
         )
         explanation = explain(task, case, lambda doing: watch(task.scenario, doing, growth_pass.progress))
         result = explained(result, explanation, task.settings.known, date.today())
+        yield result
     if task.settings.memory_bytes is not None:
         forecast = foretold_by(result.verdict, result.growth, result.readings, int(task.settings.memory_bytes))
         result = replace(result, forecast=forecast)
     if task.serving is not None and result.trouble is None:
         result = _served(result, serve_under_limit(task, task.serving, result.growth, watch))
-    return replace(result, advice=advise(result), duration_seconds=time.monotonic() - began)
+        yield result
+    yield replace(result, advice=advise(result))
 
 
 def _served(result: Result, served: Limit | Trouble) -> Result:
@@ -122,7 +134,6 @@ def _served(result: Result, served: Limit | Trouble) -> Result:
 
 def judged(task: Task, seen: GrowthPass, peak: PeakReading | None, peak_trouble: Trouble | None) -> Result:
     """Return what the passes together mean; a peak that was not measured is held to no budget."""
-    scenario = task.scenario
     growth: Growth | None = None
     verdict, settled = Verdict.INCONCLUSIVE, None
     if seen.shape is not None:
@@ -132,17 +143,12 @@ def judged(task: Task, seen: GrowthPass, peak: PeakReading | None, peak_trouble:
             # of a replay that broke off the figures are shown, and nothing is claimed
             verdict = judge(seen.shape, growth, bounded=seen.bounded_by is not None or settled is not None)
     risen = judge_resources(seen.progress.readings, task.settings.resource_budgets)
-    held = () if peak is None else as_shown(peak.stacks, str(Path.cwd()))
+    held = () if peak is None else as_shown(peak.stacks, current_folder())
     same_options = task.options_for(Pass.GROWTH) == task.options_for(Pass.PEAK)
     dear_calls = () if peak is None or same_options else peak.latencies_ns
-    result = Result(
-        scenario=scenario.name,
-        variant=scenario.variant,
-        target=scenario.target,
+    result = replace(
+        bare_result(task),
         verdict=verdict,
-        gate=Gate.INCONCLUSIVE,
-        failures=(),
-        budget=task.settings.budget(scenario),
         growth=growth,
         peak_bytes=None if peak is None else peak.peak_bytes,
         peak_sites=() if peak is None else peak_sites(held, peak.peak_bytes),
@@ -154,15 +160,12 @@ def judged(task: Task, seen: GrowthPass, peak: PeakReading | None, peak_trouble:
         trouble=seen.trouble,
         peak_trouble=peak_trouble,
         resources=with_names(risen, seen.named),
-        lesson=scenario.lesson,
-        growth_options=to_be_kept(task.options_for(Pass.GROWTH)),
-        peak_options=to_be_kept(task.options_for(Pass.PEAK)),
         readings=seen.progress.readings,
         start_seconds=seen.start_seconds,
         replay_seconds=seen.progress.replay_seconds,
         watch_seconds=seen.progress.watch_seconds,
         worker_cpu_seconds=seen.cpu_seconds,
-        django=None if seen.django is None else msgspec.convert(seen.django, DjangoFacts),
+        django=seen.django,
     )
     if task.accepted is None:
         return gated(result, held_to_budgets(result))
@@ -189,9 +192,7 @@ def _measure_growth(task: Task, watch: Watch, described: Worker | None) -> Growt
             seen.cpu_seconds = worker.cpu_seconds
             seen.django = worker.django
     except WorkerFailed as failed:
-        if failed.block is not None:
-            take(seen, {"block": failed.block})
-        seen.trouble = failed.trouble
+        take_trouble(seen, failed)
     return seen
 
 
@@ -239,9 +240,19 @@ def follow(
 
 def take(seen: GrowthPass, answer: Mapping[str, object]) -> None:
     """Add a block that was replayed to what is known."""
-    block = msgspec.convert(answer["block"], Block)
+    block = block_in(answer, seen.progress.readings, seen.progress.calls)
     seen.progress = seen.progress.after(block)
     seen.latencies_ns += block.latencies_ns
+
+
+def take_trouble(seen: GrowthPass, failed: WorkerFailed) -> None:
+    """Add how the pass failed to what is known, with what was read until then."""
+    seen.trouble = failed.trouble
+    if failed.block is not None:
+        try:
+            take(seen, {"block": failed.block})
+        except WorkerFailed as nonsense:
+            seen.trouble = nonsense.trouble
 
 
 def _name(seen: GrowthPass, worker: Worker, allowed: Mapping[str, float]) -> None:
@@ -249,7 +260,7 @@ def _name(seen: GrowthPass, worker: Worker, allowed: Mapping[str, float]) -> Non
     risen = [resource.kind.value for resource in judge_resources(seen.progress.readings, allowed)]
     if risen:
         answer = worker.ask({"kind": "name", "resources": risen}, during="the naming of what rises")
-        seen.named = msgspec.convert(answer["resources"], dict[str, tuple[Named, ...]])
+        seen.named = part(answer, "resources", dict[str, tuple[Named, ...]])
 
 
 def _weigh(seen: GrowthPass, worker: Worker) -> None:
@@ -264,28 +275,4 @@ def _weigh(seen: GrowthPass, worker: Worker) -> None:
     answer = worker.ask(
         {"kind": "weigh", "calls": calls}, during="the search for limits", extra_seconds=6 * calls * cost
     )
-    seen.bounded_by = holder_with_limit(growth, msgspec.convert(answer["found"], list[Limited]))
-
-
-def measure_peak(task: Task) -> tuple[PeakReading | None, Trouble | None, str | None]:
-    """Return the peak and the capture's name; or the trouble, which costs the growth verdict nothing."""
-    captures = task.folder / "captures"
-    capture = captures / f"{_file_name(task.scenario.id)}.bin"
-    try:
-        captures.mkdir(exist_ok=True)
-    except OSError as error:
-        return None, Trouble(kind="disk", message=f"{captures}: cannot be made ({error.strerror})"), None
-    capture.unlink(missing_ok=True)
-    try:
-        with Worker(task.plan(Pass.PEAK, capture), task.surroundings) as worker:
-            worker.start()
-            # some warm calls, and one that is traced and so takes five times as long
-            answer = worker.listen(during="the peak pass", extra_seconds=task.settings.timeout_seconds)
-            worker.let_end()
-    except WorkerFailed as failed:
-        return None, failed.trouble, None
-    return msgspec.convert(answer, PeakReading), None, str(capture.relative_to(task.folder))
-
-
-def _file_name(scenario_id: str) -> str:
-    return "".join(letter if letter.isalnum() or letter in "-_[]" else "_" for letter in scenario_id)[:150]
+    seen.bounded_by = holder_with_limit(growth, part(answer, "found", list[Limited]))

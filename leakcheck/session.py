@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from threading import Event
 from typing import Protocol
 
-from leakcheck import __version__, repository, store
+from leakcheck import __version__, internal, repository, store
 from leakcheck.against import Against, gone, refuse_same_ids
 from leakcheck.analysis.known import unseen_entries
 from leakcheck.analysis.progress import Progress
@@ -201,7 +201,7 @@ _CODES = {
     Gate.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
     Gate.ERROR: ExitCode.SCENARIO_FAILED,
 }
-_TROUBLE_CODES = {"usage": ExitCode.USAGE, "nothing": ExitCode.NOTHING_MEASURED}
+_TROUBLE_CODES = {"usage": ExitCode.USAGE, "nothing": ExitCode.NOTHING_MEASURED, internal.KIND: ExitCode.INTERNAL}
 
 
 def _code(result: Result) -> ExitCode:

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,6 +28,7 @@ _START = (
     "from leakcheck.judge.serve import serve; serve(int(sys.argv[1]), int(sys.argv[2]))"
 )
 _LONGEST_SOCKET_FOLDER = 90
+"""With a name behind it: the kernel allows 107 characters."""
 _END_SECONDS = 10.0
 
 
@@ -97,7 +99,7 @@ class Desk:
             return self._channel
         self._folder = Path(_make_folder())
         self._pid = os.getpid()
-        path = str(self._folder / "socket")
+        path = str(self._folder / token_hex(8))
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         listener.bind(path)
         listener.listen()

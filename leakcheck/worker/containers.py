@@ -3,13 +3,16 @@
 Through the base classes' functions, always: a subclass may have a `__len__` and a `clear` of its own.
 """
 
-import gc
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from types import ModuleType
 from typing import Any
+
+from leakcheck.worker.own import BUILTINS, gc
+
+__builtins__ = BUILTINS
 
 LruCache = type(lru_cache(lambda: None))
 _BATCH = 20_000
