@@ -20,8 +20,7 @@ from leakcheck.errors import LeakcheckError, NothingMeasured, UsageError
 from leakcheck.internal import internal_trouble
 from leakcheck.model import Description, Gate, LeftOut, Result, Trouble, Verdict
 from leakcheck.plan import Pass, Plan
-from leakcheck.scenario import OptionValue, Target
-from leakcheck.texts import replaced
+from leakcheck.scenario import OptionValue, Target, replaced
 from leakcheck.waiting import Waiting, file_of
 
 _NO_SCENARIO = "no function under @scenario; mark one, or name any callable as package.module:callable"

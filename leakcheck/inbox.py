@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
-from leakcheck.texts import replaced
+from leakcheck.scenario import replaced
 
 _NUMBER_BYTES = 8
 _SIZES_BYTES = 16

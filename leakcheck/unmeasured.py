@@ -8,9 +8,8 @@ from leakcheck.errors import LeakcheckError
 from leakcheck.internal import internal_trouble
 from leakcheck.model import Gate, Result, Trouble, Verdict
 from leakcheck.plan import Pass
-from leakcheck.scenario import to_be_kept
+from leakcheck.scenario import replaced, to_be_kept
 from leakcheck.task import Task
-from leakcheck.texts import replaced
 
 
 def bare_result(task: Task) -> Result:

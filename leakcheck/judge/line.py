@@ -10,7 +10,7 @@ from typing import Any
 
 from leakcheck.answered import trouble_in
 from leakcheck.engine import WorkerFailed
-from leakcheck.failures import interfered
+from leakcheck.failures import interfered, misunderstood
 from leakcheck.inbox import Inbox
 
 _LOOK_SECONDS = 0.5
@@ -42,8 +42,10 @@ class Line:
             pass
 
     def receive(self) -> dict[str, Any]:
-        """Return the next message. Raises Gone when the test process has ended."""
+        """Return the next message. Raises Gone when the test process has ended, WorkerFailed for half an answer."""
         while not self._inbox.messages:
+            if self._inbox.broken:
+                raise misunderstood(self._inbox.broken)
             waited_for = [self._listener, *([] if self._connection is None else [self._connection])]
             ready, _, _ = select.select(waited_for, [], [], _LOOK_SECONDS)
             if self._connection in ready:
@@ -63,13 +65,17 @@ class Line:
         Raises WorkerFailed where the test's body fails, and Gone.
         """
         self.send({**message, "seconds": self.timeout_seconds + extra_seconds})
-        self._inbox.forgive()  # another test wrote it, before this one
+        self.forgive()  # another test wrote it, before this one
         answer = self.receive()
         if self._inbox.foreign:
             raise interfered(self._inbox.foreign)
         if answer["kind"] == "trouble":
             raise WorkerFailed(trouble_in(answer), answer.get("block"))
         return answer
+
+    def forgive(self) -> None:
+        """Forget what was no message of the test process's."""
+        self._inbox.forgive()
 
     def _read(self) -> None:
         assert self._connection is not None

@@ -88,7 +88,7 @@ class Desk:
         if "broken" in answer:
             written = self._written()
             self.close()
-            raise JudgeFailed(f"leakcheck could not judge, which is a bug of its own: {answer['broken']}\n{written}")
+            raise JudgeFailed(f"leakcheck could not judge, which is a bug of its own: {answer['broken']}{written}")
         return answer
 
     def _open(self) -> "Channel":
@@ -127,7 +127,8 @@ class Desk:
     def _written(self) -> str:
         try:
             assert self._folder is not None
-            return (self._folder / "judge.txt").read_text(encoding="utf-8", errors="replace")[-4000:]
+            text = (self._folder / "judge.txt").read_text(encoding="utf-8", errors="replace")
+            return "".join(f" ({line[-400:]})" for line in text.strip().splitlines()[-1:])
         except (OSError, AssertionError):
             return ""
 

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from leakcheck.errors import ScenarioFailed, UsageError
 from leakcheck.plan import Plan
-from leakcheck.scenario import Mark, OptionValue, Target, mark_of, parse_target
-from leakcheck.texts import replaced
+from leakcheck.scenario import Mark, OptionValue, Target, mark_of, parse_target, replaced
 from leakcheck.worker.own import BUILTINS, os
 
 __builtins__ = BUILTINS

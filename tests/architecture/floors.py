@@ -46,7 +46,6 @@ WORDS = frozenset(
         "served",
         "stacks",
         "surroundings",
-        "texts",
         "traps",
         "units",
         "verdicts",
@@ -74,6 +73,7 @@ EDGES = frozenset(
         "select",
         "reporters",
         "revisions",
+        "streams",
         "environments",
         "traffic",
     }
