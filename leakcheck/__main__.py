@@ -8,9 +8,6 @@ from types import FrameType
 
 def main() -> None:
     """Run the command line; the version is answered before anything dear is imported."""
-    # while modules are imported there is nothing to clean up, and an exception could come out anywhere
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _leave)
     from leakcheck.streams import standing_streams
 
     with standing_streams() as standing:

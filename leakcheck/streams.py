@@ -12,10 +12,7 @@ import select
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TextIO
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
+from typing import Any, TextIO
 
 _ERRORS = "leakcheck.replace"
 _GONE = (errno.EPIPE, errno.ECONNRESET, errno.EIO)
@@ -30,7 +27,7 @@ class _Descriptor(io.RawIOBase):
         self._number = number
         self.failed: OSError | None = None
 
-    def write(self, data: "ReadableBuffer") -> int:
+    def write(self, data: Any) -> int:
         """Return how much was written, or that all was where nothing can be."""
         size = memoryview(data).nbytes
         while self.failed is None:

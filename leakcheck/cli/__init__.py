@@ -3,7 +3,8 @@
 import os
 import signal
 import sys
-from _thread import interrupt_main
+import time
+from _thread import interrupt_main, start_new_thread
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -35,6 +36,7 @@ _VERBS: Mapping[str, str] = {
 }
 """Each verb, which is also its file's name, and what that calls it; in the order of --help, where groups come last."""
 
+_SOON_SECONDS = 0.02
 _MEASURING = ("run", "check", "django", "http", "compare", "limit", "demo", "baseline")
 _NO_FOLDER = "the current folder does not exist any more; change into another"
 _COMPLETION = "_LEAKCHECK_COMPLETE"
@@ -157,7 +159,7 @@ def _hear_interrupts() -> None:
     def again(ignored: "sys.UnraisableHookArgs") -> None:
         # it came while an object was let go of, where exceptions get lost
         if isinstance(ignored.exc_value, KeyboardInterrupt):
-            interrupt_main()
+            start_new_thread(_interrupt_soon, ())
         else:
             unraisable(ignored)
 
@@ -165,6 +167,11 @@ def _hear_interrupts() -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, _interrupt)
+
+
+def _interrupt_soon() -> None:
+    time.sleep(_SOON_SECONDS)  # until the main thread has left what an exception cannot come out of
+    interrupt_main()
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
