@@ -24,7 +24,7 @@ from leakcheck.errors import ExecutorLost, ExitCode, StoreError, worst
 from leakcheck.executors import Executor, executor_for
 from leakcheck.find import Found, find
 from leakcheck.model import SCHEMA, Description, Environment, Gate, Result, Run
-from leakcheck.scenario import OptionValue, Target
+from leakcheck.scenario import OptionValue, Target, replaced
 from leakcheck.served import Serving
 from leakcheck.sharding import share_of
 from leakcheck.task import Task
@@ -130,10 +130,10 @@ def _run(request: Request, observer: Observer, shared_folder: Path, executor: Ex
     document = Run(
         schema=SCHEMA,
         started=started.isoformat(timespec="seconds"),
-        command=tuple(request.command),
+        command=tuple(map(replaced, request.command)),
         environment=environment,
         results=found.failed,
-        baseline=None if request.against is None else str(request.against.path),
+        baseline=None if request.against is None else replaced(str(request.against.path)),
         baseline_gone=_gone(request, whole, accepted),
         shard=shard,
         left_out=found.left_out,
