@@ -1,18 +1,47 @@
 """`python -m leakcheck`, and the `leakcheck` command."""
 
+import os
+import signal
 import sys
+from types import FrameType
 
 
 def main() -> None:
     """Run the command line; the version is answered before anything dear is imported."""
+    from leakcheck.streams import standing_streams
+
+    with standing_streams() as standing:
+        code = _run()
+    if standing.failure:
+        from leakcheck.errors import ExitCode, worst
+
+        remedy = "free some room, or send it elsewhere"
+        print(f"leakcheck: standard output: cannot be written ({standing.failure}); {remedy}", file=sys.stderr)
+        code = worst([ExitCode(code), ExitCode.USAGE])
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, _leave)  # all is told: nobody is to hear how Python ends
+    sys.exit(code)
+
+
+def _run() -> int:
     if sys.argv[1:] in (["--version"], ["-V"]):
         from leakcheck._version import __version__
 
         print(f"leakcheck {__version__}")
-        return
-    from leakcheck.cli import main as run_cli
+        return 0
+    try:
+        from leakcheck.cli import main as run_cli
+    except Exception as error:  # a dependency that is missing, or broken
+        from leakcheck.errors import ExitCode
+        from leakcheck.internal import internal_error
 
-    sys.exit(run_cli())
+        print(f"leakcheck: {internal_error(error)}", file=sys.stderr)
+        return ExitCode.INTERNAL
+    return run_cli()
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    os._exit(130)
 
 
 if __name__ == "__main__":

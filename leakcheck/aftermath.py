@@ -4,12 +4,14 @@ import signal
 from pathlib import Path
 
 from leakcheck import worker as worker_package
+from leakcheck.answers import Trouble
+from leakcheck.units import format_duration
 
 _MOST_CHARACTERS = 4000
 _MOST_FRAMES = 8
 
 
-def last_words(tail: bytes) -> str:
+def last_words(tail: bytes | bytearray) -> str:
     """Return the end of what a process wrote, with the newest frames of each of faulthandler's stacks and none of ours.
 
     faulthandler writes the newest frame first, so whoever looks at the end would see where every
@@ -25,7 +27,20 @@ def last_words(tail: bytes) -> str:
     return "\n".join(kept).strip()[-_MOST_CHARACTERS:]
 
 
-def signal_name(number: int) -> str:
+def death(status: int, during: str, tail: bytes | bytearray) -> Trouble:
+    """Return how a process ended by itself: its return code, and what it wrote."""
+    how = _signal_name(-status) if status < 0 else f"exit status {status}, without a word to us"
+    return Trouble(kind="died", message=f"the process ended during {during}: {how}", details=last_words(tail))
+
+
+def hang(timeout_seconds: float, during: str, tail: bytes | bytearray) -> Trouble:
+    """Return that a process had to be ended, with what it wrote then: where it was."""
+    limit = format_duration(timeout_seconds)
+    message = f"{during} ran past {limit}; raise --timeout, or make one call smaller"
+    return Trouble(kind="hung", message=message, details=last_words(tail))
+
+
+def _signal_name(number: int) -> str:
     """Return how a signal ended a process (`killed by SIGSEGV`)."""
     try:
         return f"killed by {signal.Signals(number).name}"

@@ -133,7 +133,7 @@ def _measured(side: Side, arguments: Sequence[str], document: Path) -> Run:
         command += ["--python", side.python]
     # whatever the project or the environment says: arms are sent to a cluster together, or not at all
     command += ["--executor", LOCAL, "--json", str(place), "--output", str(place.parent / "runs")]
-    done = subprocess.run(command, cwd=side.folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=side.folder, capture_output=True, text=True, errors="replace", check=False)
     if not document.is_file():
         said = (done.stderr.strip() or done.stdout.strip())[-_MOST_CHARACTERS:]
         raise UsageError(f"{side.label}: nothing was measured (exit code {done.returncode}): {said}")

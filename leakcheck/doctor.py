@@ -20,6 +20,7 @@ import msgspec
 from leakcheck import __version__, machine, repository, store
 from leakcheck.analysis.diagnosis import MEASURED_PYTHON, of_interpreter, summary
 from leakcheck.analysis.equipment import of_folder, of_machine, of_parts
+from leakcheck.answered import part
 from leakcheck.config import Said, resolve
 from leakcheck.engine import Worker, WorkerFailed
 from leakcheck.errors import LeakcheckError
@@ -66,7 +67,7 @@ def _interpreter(python: str) -> Interpreter:
     plan = Plan(work=Pass.EXAMINE, target="", lent_packages=lent_packages())
     with Worker(plan, Surroundings(python=python)) as worker:
         worker.start()
-        return msgspec.convert(worker.listen(during="examining")["interpreter"], Interpreter)
+        return part(worker.listen(during="examining"), "interpreter", Interpreter)
 
 
 def _configured_python() -> str | None:

@@ -5,14 +5,13 @@ one loop waits for the answer, drains what is written, looks at the clock, at th
 whether the process still lives; and the whole process group ends with the measurement.
 """
 
+import errno
 import json
 import os
 import selectors
-import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -21,36 +20,28 @@ from types import TracebackType
 from typing import Any, Self
 
 from leakcheck import worker as worker_package
-from leakcheck.aftermath import last_words, signal_name
+from leakcheck.aftermath import death, hang, last_words
+from leakcheck.answered import part, trouble_in, whole
 from leakcheck.errors import UsageError
+from leakcheck.failures import Stopped as Stopped
+from leakcheck.failures import WorkerFailed as WorkerFailed
+from leakcheck.failures import interfered, misunderstood
 from leakcheck.inbox import Inbox
+from leakcheck.listening import Listener
 from leakcheck.machine import free_bytes
 from leakcheck.model import Trouble
 from leakcheck.plan import Plan
 from leakcheck.process_memory import high_water_mark
 from leakcheck.surroundings import Surroundings as Surroundings
-from leakcheck.units import format_duration, format_size
+from leakcheck.traps import DjangoFacts
+from leakcheck.units import format_size
 
 _POLL_SECONDS = 0.1
 _GRACE_SECONDS = 2.0
 _TAIL_BYTES = 32_000
-_LONGEST_SOCKET_PATH = 100
+_NO_PYTHON = (errno.ENOENT, errno.EACCES, errno.ENOTDIR, errno.ENOEXEC, errno.EISDIR, errno.ELOOP)
 MEMORY_SHARE = 0.8
 """Measured processes may take this share of what was free when they began."""
-
-
-class Stopped(Exception):
-    """The measurement was told to stop; nothing is wrong with the scenario."""
-
-
-class WorkerFailed(Exception):
-    """The measured process gave no answer, or answered that the user's code failed."""
-
-    def __init__(self, trouble: Trouble, block: Mapping[str, Any] | None = None) -> None:
-        super().__init__(trouble.message)
-        self.trouble = trouble
-        self.block = block
-        """What had been read of the block that failed, where the process could still tell."""
 
 
 class Worker:
@@ -59,32 +50,34 @@ class Worker:
     def __init__(self, plan: Plan, surroundings: Surroundings) -> None:
         self._set(plan, surroundings)
         self.cpu_seconds: float | None = None
-        self.django: Mapping[str, Any] | None = None
-        """The fields of a DjangoFacts, where the user's code has set Django up."""
+        self.django: DjangoFacts | None = None
+        """What the user's Django says of itself, where its code has set one up."""
         self._tail = bytearray()
-        self._inbox = Inbox()
         self._connection: socket.socket | None = None
         self._selector = selectors.DefaultSelector()
-        self._folder = Path(_make_socket_folder())
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        path = str(self._folder / "socket")
-        self._listener.bind(path)
-        self._listener.listen()
-        self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
-        # by its path, so that an interpreter which has nothing of ours can run it
-        program = str(Path(worker_package.__file__).resolve().parent / "__main__.py")
         try:
-            self._process = subprocess.Popen(
-                [*(surroundings.command or (surroundings.python, program)), path],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env={"PYTHONHASHSEED": "0", **os.environ},
-                start_new_session=True,
-            )
+            self._begin(surroundings)
         except OSError as error:
             self._clean_up()
-            raise UsageError(f"{surroundings.python}: cannot be started as a Python ({error.strerror})") from error
+            if error.filename and error.errno in _NO_PYTHON:
+                raise UsageError(f"{surroundings.python}: cannot be started as a Python ({error.strerror})") from error
+            message = f"no process can be started to measure in ({error.strerror}); free some memory, or room on disk"
+            raise WorkerFailed(Trouble(kind="start", message=message)) from error
+
+    def _begin(self, surroundings: Surroundings) -> None:
+        self._listener = Listener()
+        self._inbox = Inbox(self._listener.token)
+        self._selector.register(self._listener.socket, selectors.EVENT_READ, self._accept)
+        # by its path, so that an interpreter which has nothing of ours can run it
+        program = str(Path(worker_package.__file__).resolve().parent / "__main__.py")
+        self._process = subprocess.Popen(
+            [*(surroundings.command or (surroundings.python, program)), self._listener.path],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={"PYTHONHASHSEED": "0", **os.environ},
+            start_new_session=True,
+        )
         for pipe in (self._process.stdout, self._process.stderr):
             assert pipe is not None
             os.set_blocking(pipe.fileno(), False)
@@ -107,7 +100,9 @@ class Worker:
         self.end()
 
     def end(self) -> None:
-        """End the process and all that it has started."""
+        """End the process and all that it has started; who does so twice ends nothing else."""
+        if self._selector.get_map() is None:
+            return
         self._kill(signal.SIGKILL)
         self._process.wait()
         self._clean_up()
@@ -142,11 +137,22 @@ class Worker:
         deadline = time.monotonic() + self._timeout_seconds + extra_seconds
         while not self._inbox.messages:
             self._turn(deadline, during)
-        answer = self._inbox.messages.popleft()
-        if answer.get("kind") == "trouble":
-            raise WorkerFailed(self._with_what_was_written(Trouble(**answer["trouble"])), answer.get("block"))
+        answer = self._checked(self._inbox.messages.popleft())
         self._look_at_memory(during)
         return answer
+
+    def _checked(self, answer: dict[str, Any]) -> dict[str, Any]:
+        """Return an answer. Raises WorkerFailed where it is the process's trouble, or not all of it is ours."""
+        self._refuse_what_is_not_ours()
+        if answer["kind"] == "trouble":
+            raise WorkerFailed(self._with_what_was_written(trouble_in(answer)), answer.get("block"))
+        return answer
+
+    def _refuse_what_is_not_ours(self) -> None:
+        if self._inbox.foreign:
+            raise interfered(self._inbox.foreign)
+        if self._inbox.broken:
+            raise misunderstood(self._inbox.broken)
 
     @property
     def is_alive(self) -> bool:
@@ -157,23 +163,24 @@ class Worker:
         """Return what it said unasked so far. Raises WorkerFailed where it has ended."""
         self._take_in_the_rest()
         if self._process.poll() is not None and not self._inbox.messages:
-            raise WorkerFailed(self._death("serving"))
-        answers = list(self._inbox.messages)
+            raise WorkerFailed(death(self._process.returncode, "serving", self._tail))
+        answers = [self._checked(answer) for answer in self._inbox.messages]
         self._inbox.messages.clear()
         return answers
 
     def finish(self) -> None:
         """Tear the scenario down and let the process end. Raises WorkerFailed where that fails."""
         answer = self.ask({"kind": "finish"}, during="tear-down")
-        self.cpu_seconds = answer.get("cpu_seconds")
-        self.django = answer.get("django")
+        self.cpu_seconds = part(answer, "cpu_seconds", float)
+        django = answer.get("django")
+        self.django = None if django is None else whole(django, DjangoFacts)
 
     def _with_what_was_written(self, trouble: Trouble) -> Trouble:
         """Return a trouble that has no traceback with what was written instead: a framework logs what it catches."""
         if trouble.kind != "raised" or trouble.details:
             return trouble
         self._take_in_the_rest()
-        return replace(trouble, details=self._written())
+        return replace(trouble, details=last_words(self._tail))
 
     def let_end(self) -> None:
         """Wait until the process has torn the scenario down by itself, whatever comes of it."""
@@ -188,12 +195,13 @@ class Worker:
             raise Stopped
         for key, _ in self._selector.select(_POLL_SECONDS):
             key.data(key.fileobj)
+        self._refuse_what_is_not_ours()
         if self._inbox.messages:
             return
         if self._process.poll() is not None:
             self._take_in_the_rest()
             if not self._inbox.messages:
-                raise WorkerFailed(self._death(during))
+                raise WorkerFailed(death(self._process.returncode, during, self._tail))
         elif time.monotonic() > deadline:
             raise WorkerFailed(self._hang(during))
         self._look_at_memory(during)
@@ -220,14 +228,18 @@ class Worker:
     def _read_the_rest(self, connection: socket.socket) -> None:
         """Take in what was sent before the connection was closed: its last message may not have been read."""
         connection.setblocking(False)
+        end = time.monotonic() + _GRACE_SECONDS
         try:
-            while connection in self._selector.get_map():
+            while connection in self._selector.get_map() and time.monotonic() < end:
                 self._read(connection)
         except BlockingIOError:
             pass  # a child may hold it open still
 
     def _read(self, connection: Any) -> None:
-        data = connection.recv(1 << 20)
+        try:
+            data = connection.recv(1 << 20)
+        except ConnectionResetError:
+            data = b""  # it ended, and had not read all that we sent
         if not data:
             self._selector.unregister(connection)
             return
@@ -240,14 +252,11 @@ class Worker:
         self._tail = (self._tail + data)[-_TAIL_BYTES:]
 
     def _take_in_the_rest(self) -> None:
-        while events := self._selector.select(0):
+        # a child that outlives it may write to the same pipe without end
+        end = time.monotonic() + _GRACE_SECONDS
+        while (events := self._selector.select(0)) and time.monotonic() < end:
             for key, _ in events:
                 key.data(key.fileobj)
-
-    def _death(self, during: str) -> Trouble:
-        status = self._process.returncode
-        how = signal_name(-status) if status < 0 else f"exit status {status}, without a word to us"
-        return Trouble(kind="died", message=f"the process ended during {during}: {how}", details=self._written())
 
     def _hang(self, during: str) -> Trouble:
         """End a hanging process; the abort makes faulthandler write where it was."""
@@ -257,12 +266,7 @@ class Worker:
             for key, _ in self._selector.select(_POLL_SECONDS):
                 key.data(key.fileobj)
         self._take_in_the_rest()
-        limit = format_duration(self._timeout_seconds)
-        message = f"{during} ran past {limit}; raise --timeout, or make one call smaller"
-        return Trouble(kind="hung", message=message, details=self._written())
-
-    def _written(self) -> str:
-        return last_words(bytes(self._tail))
+        return hang(self._timeout_seconds, during, self._tail)
 
     def _kill(self, number: int) -> None:
         """Signal the whole group: what the user's code forked must not outlive the measurement."""
@@ -282,16 +286,8 @@ class Worker:
         if self._connection is not None:
             self._forget(self._connection)
         self._selector.close()
-        self._listener.close()
         process = getattr(self, "_process", None)
         for pipe in (process.stdout, process.stderr) if process is not None else ():
             pipe.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-
-def _make_socket_folder() -> str:
-    folder = tempfile.mkdtemp(prefix="leakcheck-")
-    if len(folder) < _LONGEST_SOCKET_PATH - len("/socket"):
-        return folder
-    Path(folder).rmdir()
-    return tempfile.mkdtemp(prefix="leakcheck-", dir="/tmp")  # the kernel allows 107 characters
+        if (listener := getattr(self, "_listener", None)) is not None:
+            listener.close()

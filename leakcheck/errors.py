@@ -14,6 +14,7 @@ class ExitCode(IntEnum):
     NO_BASELINE = 4
     NOTHING_MEASURED = 5
     INCONCLUSIVE = 6
+    INTERNAL = 70
     INTERRUPTED = 130
 
     @property
@@ -30,10 +31,12 @@ _MEANINGS = {
     ExitCode.NO_BASELINE: "no baseline, or none of this environment",
     ExitCode.NOTHING_MEASURED: "nothing was measured",
     ExitCode.INCONCLUSIVE: "inconclusive",
+    ExitCode.INTERNAL: "internal error in leakcheck",
     ExitCode.INTERRUPTED: "interrupted",
 }
 
 _WORST_FIRST = (
+    ExitCode.INTERNAL,
     ExitCode.INTERRUPTED,
     ExitCode.USAGE,
     ExitCode.SCENARIO_FAILED,

@@ -7,10 +7,7 @@ with nothing traced; one traces who allocates. Neither can cost the scenario its
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
-
-import msgspec
 
 from leakcheck.analysis.holders import Holder, containers_of, held_share, paths_of
 from leakcheck.analysis.native import named_natively
@@ -18,8 +15,11 @@ from leakcheck.analysis.places import as_shown
 from leakcheck.analysis.sites import FEWEST_WINDOWS, explained_fraction, most_possible, next_window, sites_of
 from leakcheck.analysis.slopes import grown_stacks
 from leakcheck.analysis.trees import tree_of
+from leakcheck.answered import part, whole
 from leakcheck.engine import Worker, WorkerFailed
 from leakcheck.explanation import Explanation, RetentionPath, Site, SiteMeter, StackBytes, Window, native_frame
+from leakcheck.failures import misunderstood
+from leakcheck.machine import current_folder
 from leakcheck.model import Meter
 from leakcheck.plan import Pass
 from leakcheck.task import Task
@@ -76,6 +76,13 @@ class Case:
     """Where memory stood still in the end: the containers that filled until then are looked for."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Searched:
+    """What the search says of itself."""
+
+    stopped_by: str | None
+
+
 @dataclass(slots=True)
 class _Findings:
     """What is known so far; all of it stands when a process fails."""
@@ -125,7 +132,7 @@ def _search(task: Task, case: Case, warm_up: int, calls: int) -> _Findings:
                 extra_seconds=3 * cost + _SEARCH_SECONDS,
             )
             _take(found, answer)
-            while not answer["last"]:
+            while not part(answer, "last", bool):
                 answer = worker.listen(during="the search for what holds it", extra_seconds=_SEARCH_SECONDS)
                 _take(found, answer)
             worker.finish()
@@ -135,8 +142,11 @@ def _search(task: Task, case: Case, warm_up: int, calls: int) -> _Findings:
 
 
 def _take(found: _Findings, answer: dict[str, Any]) -> None:
-    found.holders = msgspec.convert(answer["holders"], tuple[Holder, ...])
-    if answer["last"] and (reached := answer["searched"]["stopped_by"]):
+    found.holders = part(answer, "holders", tuple[Holder, ...])
+    if not all(1 <= holder.anchor <= len(holder.links) for holder in found.holders):
+        raise misunderstood("a holder that is not reached")
+    reached = part(answer, "searched", _Searched).stopped_by
+    if part(answer, "last", bool) and reached:
         found.notes.append(f"the search for what holds it reached its bound in {reached}, so something may be missing")
 
 
@@ -242,8 +252,8 @@ def _trace(task: Task, case: Case, meter: SiteMeter) -> _Findings:
                     calls = wanted()
                 while calls is not None:
                     answer = _ask(worker, "window", calls, case, cost)
-                    window = msgspec.convert(answer, Window)
-                    found.windows.append(replace(window, stacks=as_shown(window.stacks, str(Path.cwd()))))
+                    window = whole(answer, Window)
+                    found.windows.append(replace(window, stacks=as_shown(window.stacks, current_folder())))
                     cost = window.seconds / calls
                     calls = wanted()
                     if meter in _FRESH:

@@ -12,15 +12,15 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-import msgspec
-
+from leakcheck.answered import descriptions_in, environment_in, part, seconds_in
 from leakcheck.config import Settings
 from leakcheck.discover import scenario_files
 from leakcheck.engine import Surroundings, Worker, WorkerFailed
-from leakcheck.errors import NothingMeasured, UsageError
+from leakcheck.errors import LeakcheckError, NothingMeasured, UsageError
+from leakcheck.internal import internal_trouble
 from leakcheck.model import Description, Gate, LeftOut, Result, Trouble, Verdict
 from leakcheck.plan import Pass, Plan
-from leakcheck.scenario import OptionValue, Target
+from leakcheck.scenario import OptionValue, Target, replaced
 from leakcheck.waiting import Waiting, file_of
 
 _NO_SCENARIO = "no function under @scenario; mark one, or name any callable as package.module:callable"
@@ -76,10 +76,10 @@ def find(
                 worker = stack.enter_context(
                     Worker(_plan(whole, options or {}, shared_folder), surroundings_of(settings))
                 )
-                environment = worker.start()["environment"]
+                environment = environment_in(worker.start())
                 answer = _description(worker)
-                left_out += msgspec.convert(answer["left_out"], list[LeftOut])
-                named = _named(target, msgspec.convert(answer["scenarios"], list[Description]))
+                left_out += part(answer, "left_out", list[LeftOut])
+                named = _named(target, descriptions_in(answer))
                 if waiting is not None and waiting.wants(whole) and any(matches(one.id) for one in named):
                     stack.pop_all()
                     waiting.keep(worker, whole)
@@ -88,6 +88,11 @@ def find(
             continue
         except NothingMeasured as error:
             failed.append(_failed(target, Trouble(kind="nothing", message=str(error)), settings))
+            continue
+        except LeakcheckError:
+            raise
+        except Exception as error:  # whatever we did not think of costs one file
+            failed.append(_failed(whole, internal_trouble(error), settings))
             continue
         for scenario in named:
             scenarios.setdefault((scenario.target, scenario.variant), scenario)
@@ -104,7 +109,7 @@ def _description(worker: Worker) -> Mapping[str, Any]:
     """Return what is described, however long a site takes for it."""
     answer = worker.listen(during="import")
     while answer["kind"] == "doing":
-        answer = worker.listen(during=answer["doing"], extra_seconds=answer["extra_seconds"])
+        answer = worker.listen(during=part(answer, "doing", str), extra_seconds=seconds_in(answer, "extra_seconds"))
     return answer
 
 
@@ -158,7 +163,7 @@ def _check_options(scenarios: Sequence[Description], options: Mapping[str, Optio
 
 
 def _failed(target: Target, trouble: Trouble, settings: Settings) -> Result:
-    name = str(target)
+    name = replaced(str(target))
     nameless = Description(target=name, name=name)
     return Result(
         scenario=name,

@@ -9,9 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-import msgspec
-
-from leakcheck.analysis.gains import Follow, Gains
+from leakcheck.analysis.gains import Gained, Gains
 from leakcheck.analysis.growth import rate_of
 from leakcheck.analysis.numeric import prepare_special_functions
 from leakcheck.analysis.patience import (
@@ -28,8 +26,11 @@ from leakcheck.analysis.progress import Progress
 from leakcheck.analysis.resources import are_settled, is_enough
 from leakcheck.analysis.shape import QUIET_CALLS, Shape, rising_calls, shape_of
 from leakcheck.analysis.trend import rate_without_bounds
+from leakcheck.answered import block_in, lengths_in, part
 from leakcheck.explanation import Named
-from leakcheck.model import Block, Budget, Limited, Meter, Trouble
+from leakcheck.failures import WorkerFailed
+from leakcheck.model import Budget, Limited, Meter, Trouble
+from leakcheck.traps import DjangoFacts
 
 _FEWEST_LOOKED_AT = 8
 _FEWEST_FOLLOWED = 20
@@ -66,7 +67,7 @@ class GrowthPass:
     stopped_by: str | None = None
     start_seconds: float = 0.0
     cpu_seconds: float | None = None
-    django: Mapping[str, Any] | None = None
+    django: DjangoFacts | None = None
     trouble: Trouble | None = None
 
 
@@ -205,12 +206,9 @@ def _look(seen: GrowthPass, process: Process, most: int = MOST_LOOKED_AT) -> Non
         {"kind": "look", "calls": calls}, during="the look at what gains entries", extra_seconds=3 * calls * cost
     )
     take(seen, answer)
-    gains = answer["gains"]
+    gained = part(answer, "gains", Gained)
     seen.gains = Gains(
-        since=seen.progress.calls,
-        looked_at=calls,
-        gained_bytes=gains["gained_bytes"],
-        followed=msgspec.convert(gains["followed"], tuple[Follow, ...]),
+        since=seen.progress.calls, looked_at=calls, gained_bytes=gained.gained_bytes, followed=gained.followed
     )
 
 
@@ -229,13 +227,21 @@ def _block(seen: GrowthPass, process: Process, step: Step) -> None:
     )
     take(seen, answer)
     if seen.gains is not None and seen.gains.any:
-        readings = answer["block"]["readings"]
-        lengths = [readings[f"followed_{at}"] for at in range(len(seen.gains.followed))]
-        seen.gains = seen.gains.after(readings["calls"], lengths)
+        seen.gains = seen.gains.after(*lengths_in(answer, len(seen.gains.followed)))
 
 
-def take(seen: GrowthPass, answer: Mapping[str, Any]) -> None:
+def take(seen: GrowthPass, answer: Mapping[str, object]) -> None:
     """Add a block that was replayed to what is known."""
-    block = msgspec.convert(answer["block"], Block)
+    block = block_in(answer, seen.progress.readings, seen.progress.calls)
     seen.progress = seen.progress.after(block)
     seen.latencies_ns += block.latencies_ns
+
+
+def take_trouble(seen: GrowthPass, failed: WorkerFailed) -> None:
+    """Add how the pass failed to what is known, with what was read until then."""
+    seen.trouble = failed.trouble
+    if failed.block is not None:
+        try:
+            take(seen, {"block": failed.block})
+        except WorkerFailed as nonsense:
+            seen.trouble = nonsense.trouble

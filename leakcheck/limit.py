@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from leakcheck.analysis.progress import Progress
 from leakcheck.analysis.served import failures_of, foretell, successes_of, wilson
+from leakcheck.answered import whole
 from leakcheck.engine import Stopped, Worker, WorkerFailed
+from leakcheck.failures import misunderstood
 from leakcheck.model import Growth, Trouble
 from leakcheck.plan import Pass
 from leakcheck.served import Limit, Serving
@@ -27,6 +29,15 @@ class _Served:
     traffic: "Traffic"
     exits: int
     seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ready:
+    """What a server says when it has begun to listen."""
+
+    port: int
+    limiter: str
+    server: str
 
 
 def serve_under_limit(task: Task, serving: Serving, growth: Growth | None, watch: Watch) -> Limit | Trouble:
@@ -69,9 +80,11 @@ def _serve(task: Task, serving: Serving, watch: Watch) -> _Served:
     began = time.monotonic()
     asked = {**asdict(serving), "threads": serving.threads}
     with Worker(task.plan(Pass.LIMIT, serving=asked), task.surroundings) as worker:
-        ready = worker.start()
+        ready = whole(worker.start(), _Ready)
+        if not 1 <= ready.port < 1 << 16:
+            raise misunderstood(f"there is no port {ready.port}")
         traffic = drive(
-            ready["port"],
+            ready.port,
             requests=serving.requests,
             concurrency=serving.concurrency,
             timeout_seconds=serving.timeout_seconds,
@@ -89,8 +102,8 @@ def _serve(task: Task, serving: Serving, watch: Watch) -> _Served:
                 raise
             exits = 1  # the server itself, after it had answered
         return _Served(
-            limiter=ready["limiter"],
-            server=ready["server"],
+            limiter=ready.limiter,
+            server=ready.server,
             traffic=traffic,
             exits=exits,
             seconds=time.monotonic() - began,

@@ -17,6 +17,14 @@ _RECLAIMED = ("active_file", "inactive_file", "slab_reclaimable")
 _MEMBERSHIP = Path("/proc/self/cgroup")
 
 
+def current_folder() -> str:
+    """Return the folder that we were called in; the empty path where it was deleted meanwhile."""
+    try:
+        return str(Path.cwd())
+    except OSError:
+        return ""
+
+
 def cores(*, groups: Path = _GROUPS, membership: Path = _MEMBERSHIP) -> int:
     """Return how many cores may be used: those of our affinity, fewer where the control group has a quota of CPU."""
     ours = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -28,12 +36,20 @@ def cores(*, groups: Path = _GROUPS, membership: Path = _MEMBERSHIP) -> int:
 def free_bytes(*, groups: Path = _GROUPS, membership: Path = _MEMBERSHIP) -> float:
     """Return the memory that can be had: what is available, less where the control group has a limit."""
     rooms = [room for folder in _folders(groups, membership) if (room := _room(folder)) is not None]
-    return max(0.0, min([float(psutil.virtual_memory().available), *rooms]))
+    return max(0.0, min([_memory("available"), *rooms]))
 
 
 def all_bytes() -> float:
     """Return the memory that the machine has, whatever we may take of it."""
-    return float(psutil.virtual_memory().total)
+    return _memory("total")
+
+
+def _memory(name: str) -> float:
+    """Return a figure of psutil's; where there is no /proc to take it from, all pages of the machine."""
+    try:
+        return float(getattr(psutil.virtual_memory(), name))
+    except (OSError, psutil.Error):
+        return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
 
 
 def control_group(*, groups: Path = _GROUPS, membership: Path = _MEMBERSHIP) -> "ControlGroup":

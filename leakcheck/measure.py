@@ -1,11 +1,9 @@
 """Measure one scenario: the growth pass, then the peak pass, then the verdict."""
 
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
-
-import msgspec
 
 from leakcheck.analysis.advice import advise
 from leakcheck.analysis.comparison import compared
@@ -24,8 +22,9 @@ from leakcheck.analysis.verdict import calls_for_a_verdict, judge
 from leakcheck.engine import Worker, WorkerFailed
 from leakcheck.explain import Case, explain
 from leakcheck.explanation import StackTree
-from leakcheck.follow import GrowthPass, take
+from leakcheck.follow import GrowthPass, take, take_trouble
 from leakcheck.limit import serve_under_limit
+from leakcheck.machine import current_folder
 from leakcheck.model import (
     Gate,
     Growth,
@@ -34,26 +33,37 @@ from leakcheck.model import (
     Trouble,
     Verdict,
 )
+from leakcheck.peak import measure_peak
 from leakcheck.plan import Pass
-from leakcheck.scenario import to_be_kept
 from leakcheck.served import Limit
 from leakcheck.task import Task, Watch
-from leakcheck.traps import DjangoFacts
+from leakcheck.unmeasured import bare_result, guarded
 from leakcheck.weigh import follow_and_weigh, growth_of
 
 
 def measure(task: Task, watch: Watch, described: Worker | None = None) -> Result:
-    """Return the result of one scenario, whatever its code did; raise nothing but Stopped.
+    """Return the result of one scenario, whatever its code did, or ours; raise nothing but Stopped.
 
     `described` is a process that has described the scenario and does its growth pass, instead of a fresh one.
     """
     began = time.monotonic()
+    try:
+        result = guarded(task, _stages(task, watch, described))
+    finally:
+        if described is not None:
+            described.end()
+    return replace(result, duration_seconds=time.monotonic() - began)
+
+
+def _stages(task: Task, watch: Watch, described: Worker | None) -> Iterator[Result]:
+    """Yield the result as far as it is known: what was measured stands, whatever becomes of its explanation."""
     growth_pass = _measure_growth(task, watch, described)
     peak, peak_trouble, capture = None, None, None
     if task.measure_peak and growth_pass.trouble is None:
         watch(task.scenario, "peak", growth_pass.progress)
         peak, peak_trouble, capture = measure_peak(task)
     result = replace(judged(task, growth_pass, peak, peak_trouble), capture=capture)
+    yield result
     if result.growth is not None and is_to_be_explained(result, task.settings.explain):
         settled = result.settled_after_calls
         case = Case(
@@ -69,12 +79,14 @@ def measure(task: Task, watch: Watch, described: Worker | None = None) -> Result
         )
         explanation = explain(task, case, lambda doing: watch(task.scenario, doing, growth_pass.progress))
         result = explained(result, explanation, task.settings.known, date.today())
+        yield result
     if task.settings.memory_bytes is not None:
         forecast = foretold_by(result.verdict, result.growth, result.readings, int(task.settings.memory_bytes))
         result = replace(result, forecast=forecast)
     if task.serving is not None and result.trouble is None:
         result = _served(result, serve_under_limit(task, task.serving, result.growth, watch))
-    return replace(result, advice=advise(result), duration_seconds=time.monotonic() - began)
+        yield result
+    yield replace(result, advice=advise(result))
 
 
 def _served(result: Result, served: Limit | Trouble) -> Result:
@@ -89,7 +101,6 @@ def _served(result: Result, served: Limit | Trouble) -> Result:
 
 def judged(task: Task, seen: GrowthPass, peak: PeakReading | None, peak_trouble: Trouble | None) -> Result:
     """Return what the passes together mean; a peak that was not measured is held to no budget."""
-    scenario = task.scenario
     growth: Growth | None = None
     verdict, settled, needed = Verdict.INCONCLUSIVE, None, None
     if seen.shape is not None:
@@ -101,17 +112,12 @@ def judged(task: Task, seen: GrowthPass, peak: PeakReading | None, peak_trouble:
             if verdict is Verdict.INCONCLUSIVE:
                 needed = calls_for_a_verdict(seen.shape, growth, seen.progress.seconds_per_call)
     risen = judge_resources(seen.progress.readings, task.settings.resource_budgets)
-    held = () if peak is None else as_shown(peak.stacks, str(Path.cwd()))
+    held = () if peak is None else as_shown(peak.stacks, current_folder())
     same_options = task.options_for(Pass.GROWTH) == task.options_for(Pass.PEAK)
     dear_calls = () if peak is None or same_options else peak.latencies_ns
-    result = Result(
-        scenario=scenario.name,
-        variant=scenario.variant,
-        target=scenario.target,
+    result = replace(
+        bare_result(task),
         verdict=verdict,
-        gate=Gate.INCONCLUSIVE,
-        failures=(),
-        budget=task.settings.budget(scenario),
         growth=growth,
         peak_bytes=None if peak is None else peak.peak_bytes,
         peak_sites=() if peak is None else peak_sites(held, peak.peak_bytes),
@@ -124,15 +130,12 @@ def judged(task: Task, seen: GrowthPass, peak: PeakReading | None, peak_trouble:
         trouble=seen.trouble,
         peak_trouble=peak_trouble,
         resources=with_names(risen, seen.named),
-        lesson=scenario.lesson,
-        growth_options=to_be_kept(task.options_for(Pass.GROWTH)),
-        peak_options=to_be_kept(task.options_for(Pass.PEAK)),
         readings=seen.progress.readings,
         start_seconds=seen.start_seconds,
         replay_seconds=seen.progress.replay_seconds,
         watch_seconds=seen.progress.watch_seconds,
         worker_cpu_seconds=seen.cpu_seconds,
-        django=None if seen.django is None else msgspec.convert(seen.django, DjangoFacts),
+        django=seen.django,
     )
     if task.accepted is None:
         return gated(result, held_to_budgets(result))
@@ -159,31 +162,5 @@ def _measure_growth(task: Task, watch: Watch, described: Worker | None) -> Growt
             seen.cpu_seconds = worker.cpu_seconds
             seen.django = worker.django
     except WorkerFailed as failed:
-        if failed.block is not None:
-            take(seen, {"block": failed.block})
-        seen.trouble = failed.trouble
+        take_trouble(seen, failed)
     return seen
-
-
-def measure_peak(task: Task) -> tuple[PeakReading | None, Trouble | None, str | None]:
-    """Return the peak and the capture's name; or the trouble, which costs the growth verdict nothing."""
-    captures = task.folder / "captures"
-    capture = captures / f"{_file_name(task.scenario.id)}.bin"
-    try:
-        captures.mkdir(exist_ok=True)
-    except OSError as error:
-        return None, Trouble(kind="disk", message=f"{captures}: cannot be made ({error.strerror})"), None
-    capture.unlink(missing_ok=True)
-    try:
-        with Worker(task.plan(Pass.PEAK, capture), task.surroundings) as worker:
-            worker.start()
-            # some warm calls, and one that is traced and so takes five times as long
-            answer = worker.listen(during="the peak pass", extra_seconds=task.settings.timeout_seconds)
-            worker.let_end()
-    except WorkerFailed as failed:
-        return None, failed.trouble, None
-    return msgspec.convert(answer, PeakReading), None, str(capture.relative_to(task.folder))
-
-
-def _file_name(scenario_id: str) -> str:
-    return "".join(letter if letter.isalnum() or letter in "-_[]" else "_" for letter in scenario_id)[:150]

@@ -15,8 +15,8 @@ def high_water_mark(pid: int) -> int | None:
         return peak
     try:
         resident: int = psutil.Process(pid).memory_info().rss
-    except psutil.Error:
-        return None
+    except (psutil.Error, OSError):
+        return None  # or there is no /proc
     return resident
 
 

@@ -37,7 +37,10 @@ def changes() -> str | None:
 def _is_left_out(path: Path, left_out: Sequence[Path]) -> bool:
     if _MADE_BY_PYTHON in path.parts:
         return True
-    resolved = path.resolve()
+    try:
+        resolved = path.resolve()
+    except (OSError, RuntimeError):
+        resolved = path  # a circle of links
     return any(one in (resolved, *resolved.parents) for one in left_out)
 
 

@@ -117,6 +117,7 @@ def _git(*arguments: str, remedy: str) -> str:
             ["git", *arguments],
             capture_output=True,
             text=True,
+            errors="surrogateescape",
             timeout=_GIT_SECONDS,
             check=False,
             stdin=subprocess.DEVNULL,

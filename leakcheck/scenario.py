@@ -117,6 +117,11 @@ def _own_attributes(candidate: object) -> Mapping[str, object]:
     return own if type(own) in (dict, MappingProxyType) else {}
 
 
+def replaced(text: str) -> str:
+    """Return the text with a question mark for each half of a letter, as names of files that are no UTF-8 have them."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
 def scenario_id(name: str, variant: str | None) -> str:
     """Return the one spelling of a scenario and its variant: `newsletter[naive]`."""
     return name if variant is None else f"{name}[{variant}]"

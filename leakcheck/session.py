@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from threading import Event
 from typing import Protocol
 
-from leakcheck import __version__, repository, store
+from leakcheck import __version__, internal, repository, store
 from leakcheck.against import Against, gone, refuse_same_ids
 from leakcheck.analysis.entries import unseen_entries, without_ambiguous
 from leakcheck.analysis.progress import Progress
@@ -24,7 +24,7 @@ from leakcheck.errors import ExecutorLost, ExitCode, StoreError, worst
 from leakcheck.executors import Executor, executor_for
 from leakcheck.find import Found, find
 from leakcheck.model import SCHEMA, Description, Environment, Gate, Result, Run
-from leakcheck.scenario import OptionValue, Target
+from leakcheck.scenario import OptionValue, Target, replaced
 from leakcheck.served import Serving
 from leakcheck.sharding import share_of
 from leakcheck.task import Task
@@ -130,10 +130,10 @@ def _run(request: Request, observer: Observer, shared_folder: Path, executor: Ex
     document = Run(
         schema=SCHEMA,
         started=started.isoformat(timespec="seconds"),
-        command=tuple(request.command),
+        command=tuple(map(replaced, request.command)),
         environment=environment,
         results=found.failed,
-        baseline=None if request.against is None else str(request.against.path),
+        baseline=None if request.against is None else replaced(str(request.against.path)),
         baseline_gone=_gone(request, whole, accepted),
         shard=shard,
         left_out=found.left_out,
@@ -202,7 +202,7 @@ _CODES = {
     Gate.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
     Gate.ERROR: ExitCode.SCENARIO_FAILED,
 }
-_TROUBLE_CODES = {"usage": ExitCode.USAGE, "nothing": ExitCode.NOTHING_MEASURED}
+_TROUBLE_CODES = {"usage": ExitCode.USAGE, "nothing": ExitCode.NOTHING_MEASURED, internal.KIND: ExitCode.INTERNAL}
 
 
 def _code(result: Result) -> ExitCode:

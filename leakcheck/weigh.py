@@ -9,13 +9,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from math import ceil
 
-import msgspec
-
 from leakcheck.analysis.growth import estimate_growth
 from leakcheck.analysis.patience import Patience
 from leakcheck.analysis.resources import judge_resources
 from leakcheck.analysis.shape import Shape
 from leakcheck.analysis.verdict import holder_with_limit
+from leakcheck.answered import part
 from leakcheck.explanation import Named
 from leakcheck.follow import GrowthPass, Process, follow, used_up
 from leakcheck.model import Budget, Growth, Meter, Weighed
@@ -73,7 +72,7 @@ def _name(seen: GrowthPass, process: Process, allowed: Mapping[str, float]) -> N
     risen = [resource.kind.value for resource in judge_resources(seen.progress.readings, allowed)]
     if risen:
         answer = process.ask({"kind": "name", "resources": risen}, during="the naming of what rises")
-        seen.named = msgspec.convert(answer["resources"], dict[str, tuple[Named, ...]])
+        seen.named = part(answer, "resources", dict[str, tuple[Named, ...]])
 
 
 def _weigh(seen: GrowthPass, process: Process) -> bool:
@@ -93,7 +92,7 @@ def _weigh(seen: GrowthPass, process: Process) -> bool:
         during="the search for limits",
         extra_seconds=6 * calls * cost,
     )
-    weighed = msgspec.convert(answer["weighed"], Weighed)
+    weighed = part(answer, "weighed", Weighed)
     if weighed.has_ended:
         return True
     holder = holder_with_limit(growth, weighed.limited)

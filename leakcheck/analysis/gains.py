@@ -39,6 +39,14 @@ class Follow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Gained:
+    """What a measured process answers about a look at all lengths."""
+
+    gained_bytes: float
+    followed: tuple[Follow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gains:
     """What a look at all lengths found, and the lengths of the containers that were followed since."""
 

@@ -3,8 +3,11 @@
 import os
 import signal
 import sys
+import time
+from _thread import interrupt_main, start_new_thread
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
+from pathlib import Path
 from types import FrameType
 
 import typer
@@ -33,6 +36,9 @@ _VERBS: Mapping[str, str] = {
 }
 """Each verb, which is also its file's name, and what that calls it; in the order of --help, where groups come last."""
 
+_SOON_SECONDS = 0.02
+_MEASURING = ("run", "check", "django", "http", "compare", "limit", "demo", "baseline")
+_NO_FOLDER = "the current folder does not exist any more; change into another"
 _COMPLETION = "_LEAKCHECK_COMPLETE"
 _EXIT_CODES = f"Exit codes: {' · '.join(f'{code:d} {code.meaning}' for code in ExitCode)}."
 
@@ -82,25 +88,90 @@ def _root(
 
 
 def main() -> int:
-    """Run the command line and return the exit code; every LeakcheckError ends here, printed once."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    """Run the command line and return the exit code; every error ends here, told once and in a sentence."""
     with inert_streams():
         return _run()
 
 
 def _run() -> int:
     try:
-        command_line(_verbs_of(sys.argv[1:]))()
+        made = command_line(_verbs_of(sys.argv[1:]))
+        _hear_interrupts()
+        made()
     except LeakcheckError as error:
-        from leakcheck.reporters.plain import plain
-
-        print(f"leakcheck: {plain(str(error))}", file=sys.stderr)
-        return error.exit_code
+        return _told(_NO_FOLDER if _is_nowhere() else str(error), error.exit_code)
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except SystemExit as done:
-        return done.code if isinstance(done.code, int) else ExitCode.WITHIN
+        return _code_of(done)
+    except Exception as error:
+        return _unforeseen(error)
     return ExitCode.WITHIN
+
+
+def _code_of(done: SystemExit) -> int:
+    """Return the code that a command ended with. Whatever else ends with 1 is not over budget."""
+    by_typer = done.__context__
+    if isinstance(by_typer, typer.Abort):
+        return ExitCode.INTERRUPTED
+    if done.code == ExitCode.OVER_BUDGET and not isinstance(by_typer, typer.Exit):
+        return _unforeseen(by_typer or done)
+    if isinstance(done.code, str):
+        return _unforeseen(done)
+    return done.code or ExitCode.WITHIN
+
+
+def _unforeseen(error: BaseException) -> int:
+    """Say that this is a bug of ours, unless it came of an interrupt, or of a folder that is gone."""
+    behind: BaseException | None = error
+    while behind is not None:
+        if isinstance(behind, KeyboardInterrupt):
+            return ExitCode.INTERRUPTED
+        behind = behind.__cause__ or behind.__context__
+    if _is_nowhere():
+        return _told(_NO_FOLDER, ExitCode.USAGE)
+    from leakcheck.internal import internal_error
+
+    saved = "what was measured is saved" if sys.argv[1:2] and sys.argv[1] in _MEASURING else ""
+    return _told(internal_error(error, saved), ExitCode.INTERNAL)
+
+
+def _is_nowhere() -> bool:
+    """Tell whether the folder that we were called in was deleted."""
+    try:
+        Path.cwd()
+    except OSError:
+        return True
+    return False
+
+
+def _told(sentence: str, code: int) -> int:
+    from leakcheck.reporters.plain import plain
+
+    print(f"leakcheck: {plain(sentence)}", file=sys.stderr)
+    return code
+
+
+def _hear_interrupts() -> None:
+    """Let Ctrl-C and SIGTERM interrupt what is measured, wherever Python happens to be."""
+    unraisable = sys.unraisablehook
+
+    def again(ignored: "sys.UnraisableHookArgs") -> None:
+        # it came while an object was let go of, where exceptions get lost
+        if isinstance(ignored.exc_value, KeyboardInterrupt):
+            start_new_thread(_interrupt_soon, ())
+        else:
+            unraisable(ignored)
+
+    sys.unraisablehook = again
+    signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, _interrupt)
+
+
+def _interrupt_soon() -> None:
+    time.sleep(_SOON_SECONDS)  # until the main thread has left what an exception cannot come out of
+    interrupt_main()
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -23,8 +23,14 @@ def told(request: "Request", outputs: "Outputs", reporting: "Reporting") -> "Out
 
     with watching() as observer:
         outcome = session.run(request, observer)
-    page = reporting.write(outcome.run, outcome.folder) if outcome.unsaved is None else None
+    page, failed = None, None
+    try:
+        page = reporting.write(outcome.run, outcome.folder) if outcome.unsaved is None else None
+    except Exception as error:  # the table is told all the same
+        failed = error
     outputs.tell(outcome.run, outcome.folder, page, allow_inconclusive=request.settings.allow_inconclusive)
+    if failed is not None:
+        raise failed
     if outcome.unsaved is not None:
         raise outcome.unsaved
     if outcome.lost is not None:

@@ -21,6 +21,7 @@ from leakcheck import __version__
 from leakcheck.engine import Stopped
 from leakcheck.fleet.errands import Answer, Done, Errand, Measurement, decode, encode, version_in
 from leakcheck.fleet.places import differences_here, enter
+from leakcheck.internal import internal_error
 
 DOING, ANSWER = b"doing ", b"answer "
 MOST_CAPTURE_BYTES = 256 * 1024 * 1024
@@ -43,6 +44,8 @@ def main() -> None:
         answer = serve(order, shared_folder, worker, stop, lambda name, doing: _say(out, name, doing))
     except Stopped:
         return
+    except Exception as error:
+        sys.exit(internal_error(error))
     _write(out, ANSWER + encode(answer) + b"\n")
 
 

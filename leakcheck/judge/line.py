@@ -5,11 +5,13 @@ import os
 import select
 import socket
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from leakcheck.answered import trouble_in
 from leakcheck.engine import WorkerFailed
+from leakcheck.failures import interfered, misunderstood
 from leakcheck.inbox import Inbox
-from leakcheck.model import Trouble
 
 _LOOK_SECONDS = 0.5
 _CHUNK_BYTES = 1 << 20
@@ -28,7 +30,7 @@ class Line:
         self._listener = listener
         self._parent = os.getppid()
         self._connection: socket.socket | None = None
-        self._inbox = Inbox()
+        self._inbox = Inbox(Path(listener.getsockname()).name.encode())
 
     def send(self, message: Mapping[str, Any]) -> None:
         """Send one message; where nobody listens any more, the next `receive` finds out."""
@@ -40,8 +42,10 @@ class Line:
             pass
 
     def receive(self) -> dict[str, Any]:
-        """Return the next message. Raises Gone when the test process has ended."""
+        """Return the next message. Raises Gone when the test process has ended, WorkerFailed for half an answer."""
         while not self._inbox.messages:
+            if self._inbox.broken:
+                raise misunderstood(self._inbox.broken)
             waited_for = [self._listener, *([] if self._connection is None else [self._connection])]
             ready, _, _ = select.select(waited_for, [], [], _LOOK_SECONDS)
             if self._connection in ready:
@@ -61,10 +65,17 @@ class Line:
         Raises WorkerFailed where the test's body fails, and Gone.
         """
         self.send({**message, "seconds": self.timeout_seconds + extra_seconds})
+        self.forgive()  # another test wrote it, before this one
         answer = self.receive()
+        if self._inbox.foreign:
+            raise interfered(self._inbox.foreign)
         if answer["kind"] == "trouble":
-            raise WorkerFailed(Trouble(**answer["trouble"]), answer.get("block"))
+            raise WorkerFailed(trouble_in(answer), answer.get("block"))
         return answer
+
+    def forgive(self) -> None:
+        """Forget what was no message of the test process's."""
+        self._inbox.forgive()
 
     def _read(self) -> None:
         assert self._connection is not None

@@ -8,9 +8,10 @@ from leakcheck.analysis.patience import Patience
 from leakcheck.analysis.resources import may_rise
 from leakcheck.analysis.trend import SMALLEST_RATE, is_rising
 from leakcheck.engine import WorkerFailed
-from leakcheck.follow import GrowthPass, Process, follow, take
-from leakcheck.measure import judged, measure_peak
+from leakcheck.follow import GrowthPass, Process, follow, take, take_trouble
+from leakcheck.measure import judged
 from leakcheck.model import Gate, Result, Verdict
+from leakcheck.peak import measure_peak
 from leakcheck.task import Task
 
 _MOST_CALLS, _FEWEST_CALLS = 1200, 200
@@ -35,9 +36,7 @@ def screen(task: Task, process: Process) -> Result | None:
     except _HandedOver:
         return None
     except WorkerFailed as failed:
-        if failed.block is not None:
-            take(seen, {"block": failed.block})
-        seen.trouble = failed.trouble
+        take_trouble(seen, failed)
     peak, peak_trouble = None, None
     if seen.trouble is None:
         result = judged(replace(task, measure_peak=False), seen, None, None)

@@ -5,13 +5,13 @@ import os
 import signal
 import socket
 import sys
-import traceback
 from types import FrameType
 from typing import Any
 
 import msgspec
 
 from leakcheck.errors import LeakcheckError
+from leakcheck.internal import internal_error
 from leakcheck.judge.line import Gone, Line
 from leakcheck.judge.office import Office, Wanted
 
@@ -36,8 +36,9 @@ def serve(descriptor: int, parent: int) -> None:
             return
         except LeakcheckError as error:
             answer = {"refused": str(error)}
-        except Exception:
-            answer = {"broken": traceback.format_exc()}
+        except Exception as error:
+            line.forgive()
+            answer = {"broken": internal_error(error)}
         line.send({"kind": "done", **answer})
 
 

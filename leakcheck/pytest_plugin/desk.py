@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,6 +28,7 @@ _START = (
     "from leakcheck.judge.serve import serve; serve(int(sys.argv[1]), int(sys.argv[2]))"
 )
 _LONGEST_SOCKET_FOLDER = 90
+"""With a name behind it: the kernel allows 107 characters."""
 _END_SECONDS = 10.0
 
 
@@ -86,7 +88,7 @@ class Desk:
         if "broken" in answer:
             written = self._written()
             self.close()
-            raise JudgeFailed(f"leakcheck could not judge, which is a bug of its own: {answer['broken']}\n{written}")
+            raise JudgeFailed(f"leakcheck could not judge, which is a bug of its own: {answer['broken']}{written}")
         return answer
 
     def _open(self) -> "Channel":
@@ -97,7 +99,7 @@ class Desk:
             return self._channel
         self._folder = Path(_make_folder())
         self._pid = os.getpid()
-        path = str(self._folder / "socket")
+        path = str(self._folder / token_hex(8))
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         listener.bind(path)
         listener.listen()
@@ -125,7 +127,8 @@ class Desk:
     def _written(self) -> str:
         try:
             assert self._folder is not None
-            return (self._folder / "judge.txt").read_text(encoding="utf-8", errors="replace")[-4000:]
+            text = (self._folder / "judge.txt").read_text(encoding="utf-8", errors="replace")
+            return "".join(f" ({line[-400:]})" for line in text.strip().splitlines()[-1:])
         except (OSError, AssertionError):
             return ""
 

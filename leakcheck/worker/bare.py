@@ -9,6 +9,10 @@ from itertools import chain
 from types import GetSetDescriptorType, MemberDescriptorType, ModuleType
 from typing import Any, TypeGuard
 
+from leakcheck.worker.own import BUILTINS
+
+__builtins__ = BUILTINS
+
 _MRO = type.__dict__["__mro__"]
 _CLASS_DICT = type.__dict__["__dict__"]
 _CLASS_NAME = type.__dict__["__qualname__"]

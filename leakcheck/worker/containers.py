@@ -3,7 +3,6 @@
 Through the base classes' functions, always: a subclass may have a `__len__` and a `clear` of its own.
 """
 
-import gc
 from array import array
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
@@ -12,6 +11,10 @@ from functools import lru_cache
 from io import BytesIO
 from types import ModuleType
 from typing import Any
+
+from leakcheck.worker.own import BUILTINS, gc
+
+__builtins__ = BUILTINS
 
 LruCache = type(lru_cache(lambda: None))
 _BATCH = 20_000

@@ -4,12 +4,14 @@ Counts are exact. A count allocates nothing that stays, and nothing whose size d
 keep it in its thread cache and count it as in use. None of the user's code is run.
 """
 
-import gc
-import os
 import sys
 import threading
 from collections.abc import Callable
 from typing import Any
+
+from leakcheck.worker.own import BUILTINS, gc, os
+
+__builtins__ = BUILTINS
 
 Read = Callable[[], int]
 

@@ -3,7 +3,6 @@
 import importlib
 import inspect
 import json
-import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,7 +11,10 @@ from leakcheck.plan import Plan
 from leakcheck.scenario import Mark, Target, mark_of, parse_target
 from leakcheck.worker.channel import Channel
 from leakcheck.worker.load import find_dotted, load_file, make_current_folder_importable, marked_in
+from leakcheck.worker.own import BUILTINS, os
 from leakcheck.worker.trouble import describe_trouble
+
+__builtins__ = BUILTINS
 
 
 def serve_describe(plan: Plan, channel: Channel) -> None:

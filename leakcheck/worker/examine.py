@@ -4,7 +4,6 @@ Nothing of the user's is imported. A meter that is there may be blind all the sa
 that was preloaded glibc's counters stand still.
 """
 
-import os
 import struct
 import sys
 import tempfile
@@ -16,9 +15,12 @@ from leakcheck.worker.channel import Channel
 from leakcheck.worker.interpreter import environment
 from leakcheck.worker.lent import LENT, borrow_memray
 from leakcheck.worker.meters import Meters
+from leakcheck.worker.own import BUILTINS, os
 from leakcheck.worker.serving.limiter import CGROUP, RLIMIT, delegated_cgroup
 from leakcheck.worker.sites.inlined import UNKNOWN
 from leakcheck.worker.trouble import describe_trouble
+
+__builtins__ = BUILTINS
 
 _SMALL_OBJECTS = 10_000
 _SMALL_BYTES = 16

@@ -3,6 +3,10 @@
 import sys
 from typing import Any
 
+from leakcheck.worker.own import BUILTINS
+
+__builtins__ = BUILTINS
+
 
 def facts_about_django() -> dict[str, Any] | None:
     """Return the fields of a `traps.DjangoFacts`; None where no Django was set up, or it does not tell."""

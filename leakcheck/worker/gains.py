@@ -5,7 +5,6 @@ is affordable. Lengths are exact from call to call. Two steps: all lengths by id
 keeps nothing alive; then the few that became longer are followed, at each reading of the meters.
 """
 
-import gc
 import math
 from array import array
 from collections import OrderedDict, deque
@@ -16,7 +15,10 @@ from typing import Any
 
 from leakcheck.worker.containers import length_of, lengths, longer_than
 from leakcheck.worker.meters import CAPACITY
+from leakcheck.worker.own import BUILTINS, gc
 from leakcheck.worker.settle import settle
+
+__builtins__ = BUILTINS
 
 MOST_FOLLOWED = 16
 """Containers whose lengths are read with the meters."""

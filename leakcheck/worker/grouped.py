@@ -1,9 +1,12 @@
 """Put names together that differ by a number, or within one folder: 200 log files are one line."""
 
-import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+
+from leakcheck.worker.own import BUILTINS, os
+
+__builtins__ = BUILTINS
 
 _MANY = 5
 """Fewer that differ are named each by itself."""

@@ -1,11 +1,14 @@
 """Say what this interpreter is, and what is installed in it."""
 
-import os
 import platform
 import sys
 import sysconfig
 from importlib import metadata
 from typing import Any
+
+from leakcheck.worker.own import BUILTINS, os
+
+__builtins__ = BUILTINS
 
 _HEADER = 1000
 """Characters of a package's metadata among which its name and version are: they come second and third."""

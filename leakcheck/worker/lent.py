@@ -15,6 +15,10 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
+from leakcheck.worker.own import BUILTINS
+
+__builtins__ = BUILTINS
+
 LENT = "memray"
 
 

@@ -15,7 +15,10 @@ from typing import Any
 from leakcheck.limited import Taught, taught
 from leakcheck.worker import bare
 from leakcheck.worker.containers import LruCache, empty, is_container, length_of
+from leakcheck.worker.own import BUILTINS
 from leakcheck.worker.owners import owners_of
+
+__builtins__ = BUILTINS
 
 
 def _with_threshold(cache: Any) -> int:

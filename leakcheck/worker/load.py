@@ -6,7 +6,6 @@ out is a function without arguments: one call of it is one call of the scenario.
 
 import importlib
 import inspect
-import os
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from pathlib import Path
@@ -15,7 +14,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from leakcheck.errors import ScenarioFailed, UsageError
 from leakcheck.plan import Plan
-from leakcheck.scenario import Mark, OptionValue, Target, mark_of, parse_target
+from leakcheck.scenario import Mark, OptionValue, Target, mark_of, parse_target, replaced
+from leakcheck.worker.own import BUILTINS, os
+
+__builtins__ = BUILTINS
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -115,8 +117,11 @@ def _from_site(target: Target, plan: Plan) -> Loaded:
 
 
 def _arguments(mark: Mark | None, plan: Plan) -> Mapping[str, OptionValue | None]:
-    has_variants = mark is not None and bool(mark.variants)
-    return {**({"variant": plan.variant} if has_variants else {}), **plan.options}
+    if mark is None or not mark.variants:
+        return plan.options
+    # the engine knows it as it can be written down
+    variant = next((name for name in mark.variants if replaced(name) == plan.variant), plan.variant)
+    return {"variant": variant, **plan.options}
 
 
 _LOADERS: Mapping[str, Callable[[Target, Plan], Loaded]] = {

@@ -8,12 +8,14 @@ by itself.
 """
 
 import ctypes
-import os
 import sys
 from array import array
 from collections.abc import Callable, Collection
 
 from leakcheck.worker import counts
+from leakcheck.worker.own import BUILTINS, os
+
+__builtins__ = BUILTINS
 
 CAPACITY = 2048
 """Readings that one block may have."""

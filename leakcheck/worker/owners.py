@@ -1,9 +1,11 @@
 """Who has a container as an attribute: a module, a class or an object."""
 
-import gc
 from collections.abc import Sequence
 
 from leakcheck.worker import bare
+from leakcheck.worker.own import BUILTINS, gc
+
+__builtins__ = BUILTINS
 
 
 def owners_of(containers: Sequence[object]) -> dict[int, list[object]]:

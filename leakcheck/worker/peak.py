@@ -6,10 +6,13 @@ from leakcheck.plan import Plan
 from leakcheck.worker.channel import Channel
 from leakcheck.worker.lent import borrow_memray
 from leakcheck.worker.load import Call, Load, Subject
+from leakcheck.worker.own import BUILTINS
 from leakcheck.worker.settle import settle
 from leakcheck.worker.sites.captures import holdings
 from leakcheck.worker.sites.stacks import written
 from leakcheck.worker.trouble import describe_trouble
+
+__builtins__ = BUILTINS
 
 _MOST_SAMPLES = 20
 _SAMPLING_NS = 1_500_000_000

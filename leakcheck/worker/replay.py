@@ -1,6 +1,5 @@
 """The growth pass in the measured process: replay windows of calls and read the meters between them."""
 
-import os
 from array import array
 from itertools import repeat
 from time import perf_counter, perf_counter_ns
@@ -11,10 +10,13 @@ from leakcheck.worker.channel import Channel
 from leakcheck.worker.gains import Followed, look
 from leakcheck.worker.load import Call, Load, Subject
 from leakcheck.worker.meters import CAPACITY, Meters
+from leakcheck.worker.own import BUILTINS, os
 from leakcheck.worker.resources import make_room_for_files, name_resources, snapshot
 from leakcheck.worker.settle import set_aside, settle
 from leakcheck.worker.trouble import describe_trouble
 from leakcheck.worker.weigh import weigh_limited
+
+__builtins__ = BUILTINS
 
 SECONDS = ("replay_seconds", "settle_seconds", "set_aside_seconds")
 """What a block says of where its time went."""

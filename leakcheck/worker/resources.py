@@ -4,8 +4,6 @@ Asked once, after the calls; here allocating is no harm. None of the user's code
 through the types' own descriptors.
 """
 
-import gc
-import os
 import sys
 import threading
 from collections import Counter
@@ -16,7 +14,10 @@ from typing import Any
 from leakcheck.worker import bare
 from leakcheck.worker.counts import all_tasks, is_pending
 from leakcheck.worker.grouped import grouped
+from leakcheck.worker.own import BUILTINS, gc, os
 from leakcheck.worker.sockets import describe_socket
+
+__builtins__ = BUILTINS
 
 _MOST_NAMED = 10
 _MOST_CHARACTERS = 200

@@ -4,15 +4,16 @@ import atexit
 import ctypes
 import faulthandler
 import importlib
-import os
-import signal
 import sys
 
 from leakcheck.plan import Pass, Plan
 from leakcheck.worker.channel import Channel
 from leakcheck.worker.facts import facts_about_django
 from leakcheck.worker.load import Load
+from leakcheck.worker.own import BUILTINS, os, signal
 from leakcheck.worker.trouble import describe_trouble
+
+__builtins__ = BUILTINS
 
 # by name: whatever is loaded is measured, so each pass loads its own and no other
 _WORK = {
@@ -24,6 +25,8 @@ _WORK = {
     Pass.SITES: ("leakcheck.worker.sites.serve", "serve_sites"),
     Pass.LIMIT: ("leakcheck.worker.serving.serve", "serve_limited"),
 }
+
+_CANNOT_ANSWER = 70
 
 
 def die_with_parent() -> None:
@@ -64,16 +67,28 @@ def work(plan: Plan, channel: Channel, load: Load | None = None) -> None:
         do = getattr(importlib.import_module(module), function)
         do(plan, channel) if load is None else do(plan, channel, load)
     except BaseException as error:
-        channel.send("trouble", trouble=describe_trouble(error, "setup"))
+        _tell(channel, error)
+
+
+def _tell(channel: Channel, error: BaseException) -> None:
+    """Say how a pass failed; where what we call was patched away, at least that."""
+    try:
+        trouble = describe_trouble(error, "setup")
+    except BaseException:
+        trouble = {"kind": "setup", "message": "an exception that cannot be described was raised"}
+    try:
+        channel.send("trouble", trouble=trouble)
+    except BaseException:
+        os._exit(_CANNOT_ANSWER)  # no traceback of ours; the engine says how it ended
 
 
 def leave(channel: Channel) -> None:
     """Say good-bye and end the process now: a thread that never ends must not keep it."""
-    channel.send("bye", cpu_seconds=sum(os.times()[:2]), django=facts_about_django())
-    atexit._run_exitfuncs()
-    for stream in (sys.stdout, sys.stderr):
-        try:
+    try:
+        channel.send("bye", cpu_seconds=sum(os.times()[:2]), django=facts_about_django())
+        atexit._run_exitfuncs()
+        for stream in (sys.stdout, sys.stderr):
             stream.flush()
-        except (OSError, ValueError, AttributeError):
-            pass
+    except BaseException:
+        pass  # whatever the user's code has put there
     os._exit(0)

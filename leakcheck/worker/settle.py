@@ -1,11 +1,13 @@
 """Bring the process to rest before a reading: threads done with the calls, garbage collected, caches cleared."""
 
-import gc
 import sys
 from collections.abc import Callable
 from time import sleep
 
 from leakcheck.worker import counts
+from leakcheck.worker.own import BUILTINS, gc
+
+__builtins__ = BUILTINS
 
 _MAX_COLLECTIONS = 3
 """A finalizer can make new garbage for ever; what is left after three rounds is the user's."""
@@ -22,6 +24,7 @@ def _find_cache_clearer() -> Callable[[], None]:
 
 _clear_internal_caches = _find_cache_clearer()
 _count_threads = counts.threads()
+_count_blocks = sys.getallocatedblocks
 
 
 def settle() -> None:
@@ -46,7 +49,7 @@ def _let_threads_finish() -> None:
     for _ in range(_MOST_NAPS):
         before = threads, blocks
         sleep(_NAP_SECONDS)
-        threads, blocks = _count_threads(), sys.getallocatedblocks()
+        threads, blocks = _count_threads(), _count_blocks()
         if threads == counts.MAIN_ALONE or (threads, blocks) == before:
             return
 

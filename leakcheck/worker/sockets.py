@@ -1,9 +1,12 @@
 """Say what a descriptor is that is a socket: its family, and both its ends."""
 
 import _socket  # not `socket`: what is patched there would run instead
-import os
 from collections.abc import Callable
 from typing import Any
+
+from leakcheck.worker.own import BUILTINS, os
+
+__builtins__ = BUILTINS
 
 _FAMILIES = {
     getattr(_socket, name): word

@@ -1,10 +1,12 @@
 """Say how the user's code failed, with its own frames and none of ours."""
 
-import os
 import traceback
 from typing import Any
 
 from leakcheck.errors import LeakcheckError, ScenarioFailed
+from leakcheck.worker.own import BUILTINS, os
+
+__builtins__ = BUILTINS
 
 _OURS = os.path.dirname(os.path.abspath(__file__))
 _BESIDE = tuple(os.path.join(os.path.dirname(_OURS), name) for name in ("scenario.py", "pytest_plugin"))

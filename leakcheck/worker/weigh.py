@@ -5,8 +5,6 @@ the growth was their doing. An estimate from object sizes would miss what is sha
 memory.
 """
 
-import gc
-import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,8 +18,11 @@ from typing import Any
 from leakcheck.worker import bare
 from leakcheck.worker.containers import LruCache, length_of, lengths, longer_than, of_types, slot_bytes, table_bytes
 from leakcheck.worker.limits import Holder, Limit, holder_of, is_weak
+from leakcheck.worker.own import BUILTINS, gc, signal
 from leakcheck.worker.owners import owners_of
 from leakcheck.worker.settle import settle
+
+__builtins__ = BUILTINS
 
 _MOST_CONTAINERS = 64
 _FEWEST_EXPECTED = 10

@@ -35,6 +35,8 @@ WORDS = frozenset(
         "errors",
         "examination",
         "explanation",
+        "failures",
+        "internal",
         "limited",
         "model",
         "parts",
@@ -55,8 +57,10 @@ EDGES = frozenset(
     {
         "engine",
         "aftermath",
+        "answered",
         "inbox",
         "lending",
+        "listening",
         "store",
         "config",
         "layers",
@@ -69,6 +73,7 @@ EDGES = frozenset(
         "select",
         "reporters",
         "revisions",
+        "streams",
         "environments",
         "traffic",
     }
@@ -77,7 +82,7 @@ ROAD = frozenset(
     {
         *("session", "find", "task", "measure", "follow", "weigh", "explain", "limit"),
         *("against", "update", "compare", "crew", "sharding", "durations", "merge", "judge", "demo", "doctor"),
-        *("executors", "fleet", "waiting"),
+        *("executors", "fleet", "waiting", "peak", "unmeasured"),
     }
 )
 DOORS = frozenset({"__main__", "cli", "pytest_plugin", "django"})
@@ -119,7 +124,8 @@ EXCEPTIONS: Mapping[str, frozenset[str]] = {
     # the worker's package alone, to find the path that it is started by; and what takes its answers apart
     "leakcheck.engine": frozenset(
         {
-            *("leakcheck.worker", "leakcheck.inbox", "leakcheck.aftermath"),
+            *("leakcheck.worker", "leakcheck.inbox", "leakcheck.aftermath", "leakcheck.answered"),
+            "leakcheck.listening",
             *("leakcheck.machine", "leakcheck.process_memory"),
         }
     ),

@@ -1,7 +1,10 @@
 """How long the search may take, and how much memory: a search that has no end finds nothing."""
 
-import os
 from time import perf_counter
+
+from leakcheck.worker.own import BUILTINS, os
+
+__builtins__ = BUILTINS
 
 _LEAST_EXTRA_BYTES = 256 << 20
 _SHARE_OF_HEAP = 0.8

@@ -1,6 +1,5 @@
 """What has no growing length as holders: chains, texts and copies that hang on one place in an old object."""
 
-import gc
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -13,7 +12,10 @@ from leakcheck.worker.hold.paths import World, path_to
 from leakcheck.worker.hold.places import MOST_REACHED, Place
 from leakcheck.worker.hold.watch import Watched
 from leakcheck.worker.hold.weigh import LetGo
+from leakcheck.worker.own import BUILTINS, gc
 from leakcheck.worker.settle import settle
+
+__builtins__ = BUILTINS
 
 _MOST_DOUBTFUL = 24
 _MOST_TOLD = 3

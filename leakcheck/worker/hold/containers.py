@@ -1,6 +1,5 @@
 """Growing containers as holders: those of one path taken together, named, and weighed."""
 
-import gc
 import linecache
 import sys
 from _queue import SimpleQueue
@@ -19,6 +18,9 @@ from leakcheck.worker.hold.steps import step_from
 from leakcheck.worker.hold.watch import Watched
 from leakcheck.worker.hold.weigh import LetGo
 from leakcheck.worker.limits import holder_of, is_weak
+from leakcheck.worker.own import BUILTINS, gc
+
+__builtins__ = BUILTINS
 
 _MOST_NAMED = 12
 _MOST_LOOKED_AT = 200

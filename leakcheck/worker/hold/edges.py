@@ -1,6 +1,5 @@
 """References from what was there before the calls to what they have made: where a chain without a length hangs."""
 
-import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import Context, ContextVar
 from dataclasses import dataclass
@@ -13,6 +12,9 @@ from leakcheck.worker.hold import look
 from leakcheck.worker.hold.budget import Budget
 from leakcheck.worker.hold.lengths import CHUNK
 from leakcheck.worker.hold.steps import attribute_of, contents, key_of
+from leakcheck.worker.own import BUILTINS, gc
+
+__builtins__ = BUILTINS
 
 _ATOMS = frozenset({id(str), id(bytes), id(tuple)})
 _DICTIONARY = id(dict)

@@ -1,6 +1,5 @@
 """What the calls have made and left: new objects, how far one leads among them, and what that takes."""
 
-import gc
 import sys
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -8,6 +7,9 @@ from typing import Any
 
 from leakcheck.worker import bare
 from leakcheck.worker.hold import look
+from leakcheck.worker.own import BUILTINS, gc
+
+__builtins__ = BUILTINS
 
 _MOST_SHARED = 24
 """An untracked object with more references than this is taken for one that was there before: an interned string."""

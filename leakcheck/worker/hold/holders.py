@@ -5,6 +5,9 @@ from typing import Any
 
 from leakcheck.worker.hold.lengths import Grown, Growth
 from leakcheck.worker.hold.names import Told
+from leakcheck.worker.own import BUILTINS
+
+__builtins__ = BUILTINS
 
 
 @dataclass(slots=True, eq=False)

@@ -16,6 +16,9 @@ from itertools import islice
 from typing import Any
 
 from leakcheck.worker.hold import look
+from leakcheck.worker.own import BUILTINS
+
+__builtins__ = BUILTINS
 
 LruCache = type(lru_cache(lambda: None))
 

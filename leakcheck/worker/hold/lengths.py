@@ -5,7 +5,6 @@ not grow in the first half are let go of then.
 """
 
 import atexit
-import gc
 from array import array
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -18,6 +17,9 @@ from typing import Any
 from leakcheck.worker.hold import look
 from leakcheck.worker.hold.budget import Budget
 from leakcheck.worker.hold.kinds import AT_EXIT, UNTRACKED, Kind, kind_of
+from leakcheck.worker.own import BUILTINS, gc
+
+__builtins__ = BUILTINS
 
 CHUNK = 5000
 """Objects whose referents are asked for at once: enough to be fast, too few to need much memory."""

@@ -1,7 +1,5 @@
 """Small looks at foreign objects that run none of their code; `bare` has those at attributes."""
 
-import gc
-import os
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,6 +16,9 @@ from types import (
 from typing import Any
 
 from leakcheck.worker import bare
+from leakcheck.worker.own import BUILTINS, gc, os
+
+__builtins__ = BUILTINS
 
 _NAME = type.__dict__["__qualname__"]
 _CLASS_MODULE = type.__dict__["__module__"]

@@ -13,6 +13,9 @@ from leakcheck.worker.hold.budget import Budget
 from leakcheck.worker.hold.kinds import LruCache
 from leakcheck.worker.hold.paths import World, path_to
 from leakcheck.worker.hold.steps import key_of, step_from, variable_of
+from leakcheck.worker.own import BUILTINS
+
+__builtins__ = BUILTINS
 
 _MOST_LINKS = 12
 _NAMING_SECONDS = 5.0

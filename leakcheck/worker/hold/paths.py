@@ -1,6 +1,5 @@
 """From an object back to a root: the shortest way through what refers to it, and of several the one people use."""
 
-import gc
 import re
 import sys
 from collections.abc import Collection, Sequence
@@ -14,6 +13,9 @@ from leakcheck.worker.hold import look
 from leakcheck.worker.hold.budget import Budget
 from leakcheck.worker.hold.kinds import LruCache
 from leakcheck.worker.hold.steps import key_of
+from leakcheck.worker.own import BUILTINS, gc
+
+__builtins__ = BUILTINS
 
 _MOST_LEVELS = 100
 _MOST_SECONDS = 1.0

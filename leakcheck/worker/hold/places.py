@@ -1,6 +1,5 @@
 """Places in old objects that lead to a part of what grew: one attribute, key or variable, perhaps of many objects."""
 
-import gc
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +9,9 @@ from leakcheck.worker.hold.edges import Edge, edge_of, old_to_new, to_long
 from leakcheck.worker.hold.fresh import Reach, reach
 from leakcheck.worker.hold.paths import World
 from leakcheck.worker.hold.watch import Watched
+from leakcheck.worker.own import BUILTINS, gc
+
+__builtins__ = BUILTINS
 
 _TEXT_SHARE = 0.3
 _LEAST_TEXT_BYTES = 1024.0

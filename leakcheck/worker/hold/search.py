@@ -1,6 +1,5 @@
 """The search: first containers that grow, then, where those do not explain it, what hangs on anything old."""
 
-import gc
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -13,6 +12,9 @@ from leakcheck.worker.hold.paths import World
 from leakcheck.worker.hold.places import Place, merged, places_of, sources_of_long, sources_of_new
 from leakcheck.worker.hold.watch import Replay, Watched, watch
 from leakcheck.worker.hold.weigh import LetGo, weigh
+from leakcheck.worker.own import BUILTINS, gc
+
+__builtins__ = BUILTINS
 
 _ENOUGH, _MUCH = 0.9, 0.5
 _LEAST_SHARE, _LEAST_BYTES_PER_CALL = 0.01, 0.5

@@ -5,8 +5,11 @@ from leakcheck.worker.channel import Channel
 from leakcheck.worker.hold.search import search
 from leakcheck.worker.load import Load, Subject
 from leakcheck.worker.meters import Meters
+from leakcheck.worker.own import BUILTINS
 from leakcheck.worker.replay import Replay
 from leakcheck.worker.trouble import describe_trouble
+
+__builtins__ = BUILTINS
 
 
 def serve_hold(plan: Plan, channel: Channel, load: Load = Subject) -> None:

@@ -14,6 +14,9 @@ from typing import Any
 from leakcheck.worker import bare
 from leakcheck.worker.hold import look
 from leakcheck.worker.hold.kinds import LruCache, kind_of
+from leakcheck.worker.own import BUILTINS
+
+__builtins__ = BUILTINS
 
 _CODE = FunctionType.__dict__["__code__"]
 _CLOSURE = FunctionType.__dict__["__closure__"]

@@ -1,6 +1,5 @@
 """Replay calls in windows, and tell what they have left: containers that grew, and objects that are new."""
 
-import gc
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import compress
@@ -8,7 +7,10 @@ from typing import Any
 
 from leakcheck.worker.hold.budget import Budget
 from leakcheck.worker.hold.lengths import Grown, Lengths
+from leakcheck.worker.own import BUILTINS, gc
 from leakcheck.worker.settle import settle
+
+__builtins__ = BUILTINS
 
 _WINDOWS = 8
 _MOST_NEW = 3_000_000

@@ -8,16 +8,17 @@ is measured has not changed.
 
 import ctypes
 import faulthandler
-import gc
-import os
 import select
-import signal
 import struct
 import sys
 import warnings
 from collections.abc import Callable
 from time import perf_counter
 from typing import Any
+
+from leakcheck.worker.own import BUILTINS, gc, os, signal
+
+__builtins__ = BUILTINS
 
 _ANSWER = struct.Struct("d")
 _MOST_ROUNDS = 3

@@ -9,6 +9,10 @@ latest gains that add up to it exactly.
 from collections.abc import Hashable, Iterator
 from typing import Generic, TypeVar
 
+from leakcheck.worker.own import BUILTINS
+
+__builtins__ = BUILTINS
+
 _MOST_TOGETHER = 9
 """Gains among which a sum is looked for: all ways to choose among so many are 512."""
 

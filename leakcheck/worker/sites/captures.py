@@ -1,15 +1,17 @@
 """The tracer that sees every allocation: memray, one capture a window."""
 
-import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from leakcheck.worker.lent import borrow_memray
+from leakcheck.worker.own import BUILTINS, os
 from leakcheck.worker.settle import settle
 from leakcheck.worker.sites.native import Libraries
 from leakcheck.worker.sites.stacks import Holding, Place, Run, held_bytes, python_places, shortened
 from leakcheck.worker.sites.whose import NATIVE
+
+__builtins__ = BUILTINS
 
 _FIRST_RAW = 6
 """memray's numbers: up to here are Python's allocators and free, from here malloc and its kin."""

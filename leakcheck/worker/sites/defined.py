@@ -4,6 +4,10 @@ import ast
 import linecache
 from functools import lru_cache
 
+from leakcheck.worker.own import BUILTINS
+
+__builtins__ = BUILTINS
+
 
 def function_at(file: str, line: int) -> str:
     """Return the name of the innermost function that holds a line; `<module>` outside all, "" for no readable file."""

@@ -3,6 +3,10 @@
 import re
 from collections.abc import Sequence
 
+from leakcheck.worker.own import BUILTINS
+
+__builtins__ = BUILTINS
+
 UNKNOWN = "<unknown>"
 """What memray says of a function or a source file that it cannot tell."""
 

@@ -7,17 +7,18 @@ blocks above 512 bytes alone.
 """
 
 import ctypes
-import gc
-import os
 import sys
 from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Any
 
+from leakcheck.worker.own import BUILTINS, gc, os
 from leakcheck.worker.settle import set_aside
 from leakcheck.worker.sites.balance import Balance
 from leakcheck.worker.sites.stacks import Holding, Run, python_places, shortened
 from leakcheck.worker.sites.whose import PACKAGE
+
+__builtins__ = BUILTINS
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _UNTRACED = (PACKAGE, "<frozen importlib")

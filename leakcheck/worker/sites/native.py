@@ -7,16 +7,18 @@ memray resolves an address to functions and source files, several where calls we
 
 import bisect
 import ctypes
-import os
 import re
 import sys
 import tempfile
 from collections.abc import Iterator
 from typing import Any
 
+from leakcheck.worker.own import BUILTINS, os
 from leakcheck.worker.sites.inlined import INTERPRETER, UNKNOWN, spread_over, stem_of
 from leakcheck.worker.sites.stacks import Place
 from leakcheck.worker.sites.whose import NATIVE, kind_of
+
+__builtins__ = BUILTINS
 
 _TRACE = re.compile(r"NATIVE_TRACE_INDEX ip=(?:0x)?([0-9a-f]+) index=(\d+)")
 _PLUMBING = re.compile(r"(ld-linux|ld-musl|libc|libm|libpthread|libdl|librt|libstdc\+\+|libgcc_s|libffi)\b")

@@ -5,15 +5,17 @@ list that grows is seen whole by each window of one process, and windows of *fre
 begun at the same call, add up better. The engine chooses; here a window is a window.
 """
 
-import os
 from collections.abc import Callable
 from time import perf_counter
 
 from leakcheck.plan import Plan
 from leakcheck.worker.channel import Channel
 from leakcheck.worker.load import Call, Load, Subject
+from leakcheck.worker.own import BUILTINS, os
 from leakcheck.worker.sites.stacks import Tracer, written
 from leakcheck.worker.trouble import describe_trouble
+
+__builtins__ = BUILTINS
 
 
 def _memray(plan: Plan) -> Tracer:

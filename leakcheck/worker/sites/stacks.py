@@ -5,7 +5,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from leakcheck.worker.own import BUILTINS
 from leakcheck.worker.sites.whose import NATIVE, OWN, kind_of
+
+__builtins__ = BUILTINS
 
 MOST_FRAMES = 40
 MOST_STACKS = 300

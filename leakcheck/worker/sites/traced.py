@@ -4,10 +4,13 @@ import tracemalloc
 from collections import Counter
 from typing import Any
 
+from leakcheck.worker.own import BUILTINS
 from leakcheck.worker.settle import settle
 from leakcheck.worker.sites.defined import function_at
 from leakcheck.worker.sites.stacks import Holding, Place, Run, held_bytes, shortened
 from leakcheck.worker.sites.whose import PACKAGE, kind_of
+
+__builtins__ = BUILTINS
 
 _FRAMES = 25
 _CALLERS = ("load.py", "serve.py")

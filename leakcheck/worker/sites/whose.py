@@ -1,8 +1,11 @@
 """Whose code a file is: the user's own, a library's, or ours and the tracer's, which nobody wants to see."""
 
-import os
 import sysconfig
 from functools import lru_cache
+
+from leakcheck.worker.own import BUILTINS, os
+
+__builtins__ = BUILTINS
 
 OWN, LIBRARY, NATIVE = "own", "library", "native"
 """The values of `explanation.FrameKind`, which is not loaded here."""

@@ -1,0 +1,42 @@
+"""A test that writes to every descriptor fails by itself: those before and after it are measured."""
+
+from leakcheck.model import Gate, Verdict
+from tests.plugin.project import LEAK, LEAK_BYTES_PER_CALL, Project
+
+WRITES = """
+import os, pytest
+
+def write():
+    for number in range(3, 60):
+        try:
+            if os.readlink(f"/proc/self/fd/{number}").startswith("socket:"):
+                os.write(number, b"hello")
+        except OSError:
+            pass
+
+@pytest.mark.leakcheck
+def test_before(): ...
+
+@pytest.mark.leakcheck
+def test_writes():
+    write()
+
+def test_that_is_not_measured_writes():
+    write()
+
+@pytest.mark.leakcheck
+def test_after():
+    leak()
+"""
+
+
+def test_a_test_that_writes_to_every_descriptor_fails_alone(project: Project) -> None:
+    project.write("test_shop.py", WRITES, before=LEAK)
+    ran = project.run()
+    assert ran.outcomes == {"passed": 2, "failed": 2}
+    assert ran.results["test_shop.py::test_before"].verdict is Verdict.CLEAN
+    assert ran.results["test_shop.py::test_writes"].gate is Gate.ERROR
+    assert "something wrote b'hello" in ran.text
+    growth = ran.results["test_shop.py::test_after"].growth
+    assert growth is not None
+    assert abs(growth.bytes_per_1000_calls / 1000 - LEAK_BYTES_PER_CALL) < 0.02 * LEAK_BYTES_PER_CALL
