@@ -25,6 +25,7 @@ from leakcheck.analysis.shape import QUIET_CALLS, Shape, shape_of
 from leakcheck.analysis.sites import peak_sites
 from leakcheck.analysis.trees import tree_of
 from leakcheck.analysis.trend import falls_back
+from leakcheck.analysis.unseen import can_be_told, is_native_unseen
 from leakcheck.analysis.verdict import holder_with_limit, judge
 from leakcheck.engine import Worker, WorkerFailed
 from leakcheck.explain import Case, explain
@@ -233,7 +234,10 @@ def follow(
                 prepare_special_functions()
             continue
         rate = rate_of(seen.shape)
-        if is_settled(seen.shape, rate, seen.progress, budget) and are_settled(seen.progress, allowed):
+        settled = is_settled(seen.shape, rate, seen.progress, budget)
+        if not settled and seen.shape.flat and is_native_unseen(seen.progress.readings):
+            settled = not can_be_told(seen.progress, rate.high, budget, patience.calls, patience.seconds)
+        if settled and are_settled(seen.progress, allowed):
             return
 
 

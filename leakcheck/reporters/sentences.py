@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator
 
-from leakcheck.model import Gate, Growth, Meter, Result, Trouble, Verdict
+from leakcheck.model import Gate, Growth, Meter, Result, Run, Trouble, Verdict
 from leakcheck.reporters.changes import change_sentences
 from leakcheck.reporters.plain import plain
 from leakcheck.units import format_growth, format_size, format_size_beside
+
+_UNKNOWN_BYTES = 1e14
+"""Bounds this wide say that nothing is known."""
 
 
 def sentences(result: Result) -> Iterator[str]:
@@ -60,9 +63,18 @@ def missing_meters(result: Result) -> str | None:
     readings = result.readings
     if not readings.calls or readings.native_bytes:
         return None
-    if readings.python_bytes:
-        return "Native memory could not be read here: the heap is Python's alone; resident pages stand in for the rest."
-    return "Live bytes could not be read here: growth is reckoned from Python's blocks and from resident pages."
+    if not readings.python_bytes:
+        blocks = "Python's blocks and from " if any(readings.blocks) else ""
+        return f"Live bytes could not be read here: growth is reckoned from {blocks}resident pages."
+    why = "Native memory could not be read here (malloc is not that of glibc 2.33 or later): the heap is Python's alone"
+    if not readings.rss_bytes:
+        return f"{why}, and nothing is known of the rest."
+    return f"{why}; resident pages stand in for the rest, and the bounds are as wide as those are coarse."
+
+
+def unread(run: Run) -> list[str]:
+    """Return what could not be read where the results were measured, each sentence once."""
+    return list(dict.fromkeys(filter(None, map(missing_meters, run.results))))
 
 
 def _trouble(trouble: Trouble) -> str:
@@ -91,6 +103,13 @@ def _bounded(result: Result, growth: Growth) -> str:
 
 
 def _inconclusive(result: Result, growth: Growth) -> str:
+    stands_still = growth.low < 0 and abs(growth.bytes_per_1000_calls) <= growth.high / 10 < _UNKNOWN_BYTES
+    if stands_still and missing_meters(result) is not None:
+        return (
+            f"what can be read here stands still, but native memory cannot, and the resident pages of "
+            f"{growth.calls:,} calls leave room for {format_size(growth.high)} per 1000 calls, so nothing is claimed: "
+            "raise --time and --calls, or measure with glibc's malloc."
+        )
     remedy = {
         "calls": f"all {growth.calls:,} calls are used up; raise --calls",
         "time": f"the time is up after {growth.calls:,} calls; raise --time, or make one call cheaper",
