@@ -85,6 +85,7 @@ class Worker:
         except OSError as error:
             self._clean_up()
             raise UsageError(f"{surroundings.python}: cannot be started as a Python ({error.strerror})") from error
+        self.pid = self._process.pid
         for pipe in (self._process.stdout, self._process.stderr):
             assert pipe is not None
             os.set_blocking(pipe.fileno(), False)

@@ -13,23 +13,23 @@ from leakcheck.analysis.advice import advise
 from leakcheck.analysis.comparison import compared
 from leakcheck.analysis.explained import explained, is_to_be_explained
 from leakcheck.analysis.gating import gated, held_to_budgets
-from leakcheck.analysis.growth import estimate_growth, rate_of, rate_until, settled_after
+from leakcheck.analysis.growth import estimate_growth, rate_of, settled_after
 from leakcheck.analysis.latency import summarize_latency
 from leakcheck.analysis.numeric import prepare_special_functions
 from leakcheck.analysis.patience import Patience, is_settled, next_step
 from leakcheck.analysis.places import as_shown
 from leakcheck.analysis.progress import Progress
+from leakcheck.analysis.resident import pinning_bytes_per_1000_calls, resident_parts
 from leakcheck.analysis.resources import are_settled, is_enough, judge_resources, with_names
 from leakcheck.analysis.served import foretold_by
 from leakcheck.analysis.shape import QUIET_CALLS, Shape, shape_of
 from leakcheck.analysis.sites import peak_sites
 from leakcheck.analysis.trees import tree_of
-from leakcheck.analysis.trend import falls_back
 from leakcheck.analysis.unseen import can_be_told, is_native_unseen
 from leakcheck.analysis.verdict import holder_with_limit, judge
 from leakcheck.engine import Worker, WorkerFailed
-from leakcheck.explain import Case, explain
-from leakcheck.explanation import Named, StackTree
+from leakcheck.explain import case_of, explain
+from leakcheck.explanation import Named, ResidentPart, StackTree
 from leakcheck.limit import serve_under_limit
 from leakcheck.model import (
     Block,
@@ -44,6 +44,7 @@ from leakcheck.model import (
     Verdict,
 )
 from leakcheck.plan import Pass
+from leakcheck.process_memory import Looks
 from leakcheck.scenario import to_be_kept
 from leakcheck.served import Limit
 from leakcheck.task import Task, Watch
@@ -74,6 +75,7 @@ class GrowthPass:
     start_seconds: float = 0.0
     cpu_seconds: float | None = None
     django: Mapping[str, Any] | None = None
+    looks: Looks = field(default_factory=Looks)
     trouble: Trouble | None = None
 
 
@@ -90,17 +92,7 @@ def measure(task: Task, watch: Watch, described: Worker | None = None) -> Result
         peak, peak_trouble, capture = measure_peak(task)
     result = replace(judged(task, growth_pass, peak, peak_trouble), capture=capture)
     if result.growth is not None and is_to_be_explained(result, task.settings.explain):
-        settled = result.settled_after_calls
-        case = Case(
-            bytes_per_1000_calls=result.growth.bytes_per_1000_calls
-            if settled is None
-            else rate_until(result.readings, settled),
-            meter=result.growth.meter,
-            seconds_per_call=growth_pass.progress.seconds_per_call,
-            is_bounded=result.verdict is Verdict.BOUNDED,
-            under_teeth=growth_pass.shape is not None and falls_back(growth_pass.shape.tail),
-            settled_after_calls=settled,
-        )
+        case = case_of(result, growth_pass.progress, growth_pass.shape)
         explanation = explain(task, case, lambda doing: watch(task.scenario, doing, growth_pass.progress))
         result = explained(result, explanation, task.settings.known, date.today())
     if task.settings.memory_bytes is not None:
@@ -132,6 +124,9 @@ def judged(task: Task, seen: GrowthPass, peak: PeakReading | None, peak_trouble:
         if seen.trouble is None or seen.trouble.kind == "teardown":
             # of a replay that broke off the figures are shown, and nothing is claimed
             verdict = judge(seen.shape, growth, bounded=seen.bounded_by is not None or settled is not None)
+    resident: tuple[ResidentPart, ...] = ()
+    if growth is not None and verdict is not Verdict.CLEAN:
+        resident = resident_parts(growth, seen.progress.readings, seen.looks.early_and_late)
     risen = judge_resources(seen.progress.readings, task.settings.resource_budgets)
     held = () if peak is None else as_shown(peak.stacks, str(Path.cwd()))
     same_options = task.options_for(Pass.GROWTH) == task.options_for(Pass.PEAK)
@@ -154,6 +149,8 @@ def judged(task: Task, seen: GrowthPass, peak: PeakReading | None, peak_trouble:
         stopped_by=seen.stopped_by,
         trouble=seen.trouble,
         peak_trouble=peak_trouble,
+        resident=resident,
+        pinned_by_bytes_per_1000_calls=None if growth is None else pinning_bytes_per_1000_calls(growth, resident),
         resources=with_names(risen, seen.named),
         lesson=scenario.lesson,
         growth_options=to_be_kept(task.options_for(Pass.GROWTH)),
@@ -183,7 +180,15 @@ def _measure_growth(task: Task, watch: Watch, described: Worker | None) -> Growt
             take(seen, worker.ask({"kind": "first"}, during="call 1"))
             budget = task.settings.budget(task.scenario)
             allowed = task.settings.resource_budgets
-            follow(seen, worker, patience, budget, allowed, lambda: watch(task.scenario, "growth", seen.progress))
+            pid = getattr(worker, "pid", None)  # what replays a script has none
+
+            def looked() -> None:
+                watch(task.scenario, "growth", seen.progress)
+                seen.looks.take(pid, seen.progress.calls)
+
+            follow(seen, worker, patience, budget, allowed, looked)
+            if seen.shape is not None and seen.shape.meter is Meter.RSS:
+                seen.looks.take(pid, seen.progress.calls, last=True)
             _name(seen, worker, allowed)
             _weigh(seen, worker)
             worker.finish()

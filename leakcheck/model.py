@@ -23,6 +23,7 @@ from leakcheck.explanation import (
     KnownEntry,
     KnownLeak,
     PeakSite,
+    ResidentPart,
     Resource,
     RetentionPath,
     Site,
@@ -163,6 +164,10 @@ class Result:
     """All that was held then, by stack: its total is the peak."""
     growth_stacks: StackTree = field(default_factory=StackTree)
     """The stacks that grow, in bytes per 1000 calls, as the sites' meter saw them."""
+    resident: tuple[ResidentPart, ...] = ()
+    """What the resident pages grow by, the largest part first; none where the heap alone tells the growth."""
+    pinned_by_bytes_per_1000_calls: float | None = None
+    """The heap's growth, where it keeps far more of freed memory from being used again: all shares are of that."""
     known: tuple[KnownLeak, ...] = ()
     """The accepted leaks that this growth consists of."""
     resources: tuple[Resource, ...] = ()

@@ -43,7 +43,9 @@ def causes(result: Result) -> Iterator[Row]:
     yield from _allocated(result)
     yield from _held(result)
     if result.explained_fraction is not None and result.sites_meter is not None:
-        yield Row(label="explains", where=f"{_explained(result.explained_fraction)}, seen by {result.sites_meter}")
+        yield Row(
+            label="explains", where=f"{_explained(result, result.explained_fraction)}, seen by {result.sites_meter}"
+        )
     if result.verdict is Verdict.LEAK and (fingerprint := _fingerprint(result)):
         yield Row(label="fingerprint", where=fingerprint)
 
@@ -77,10 +79,11 @@ def _allocated(result: Result) -> Iterator[Row]:
         label = ""
 
 
-def _explained(fraction: float) -> str:
+def _explained(result: Result, fraction: float) -> str:
+    growth = "the growth" if result.pinned_by_bytes_per_1000_calls is None else "the heap's growth"
     if fraction > _MORE_THAN_ALL:
-        return "all of the growth, and tables that double now and then"
-    return f"{fraction:.0%} of the growth"
+        return f"all of {growth}, and tables that double now and then"
+    return f"{fraction:.0%} of {growth}"
 
 
 def _cut(source: str) -> str:

@@ -25,7 +25,7 @@ def sentences(result: Result) -> Iterator[str]:
         yield (
             f"{name}: memory grows by {rate} per 1000 calls, {relation} the budget of "
             f"{format_size_beside(budget, growth.bytes_per_1000_calls)}. "
-            f"Looked at {growth.calls:,} calls.{_by_meter(growth)}"
+            f"Looked at {growth.calls:,} calls.{_by_meter(result, growth)}"
         )
     elif growth is not None and result.verdict is Verdict.BOUNDED:
         yield f"{name}: {_bounded(result, growth)}"
@@ -36,6 +36,8 @@ def sentences(result: Result) -> Iterator[str]:
             f"{name}: growth is known to lie between {format_size(growth.low)} and {format_size(growth.high)} per 1000 "
             f"calls, and the budget of {format_size(budget)} lies in between; raise --time, or the budget."
         )
+    if result.resident and result.verdict is not Verdict.LEAK:
+        yield f"{name}: {resident_words(result)}"
     yield from _peak(result, name)
     yield from change_sentences(result)
 
@@ -75,6 +77,20 @@ def missing_meters(result: Result) -> str | None:
 def unread(run: Run) -> list[str]:
     """Return what could not be read where the results were measured, each sentence once."""
     return list(dict.fromkeys(filter(None, map(missing_meters, run.results))))
+
+
+def resident_words(result: Result) -> str:
+    """Return what the growth of the resident pages consists of, and what pins those that were freed."""
+    parts = [f"{format_size(part.bytes_per_1000_calls)} of it is {part.kind}" for part in result.resident]
+    words = f"The resident pages show it: {', '.join(parts)}."
+    pinning, growth = result.pinned_by_bytes_per_1000_calls, result.growth
+    if not pinning or growth is None:
+        return words
+    return (
+        f"{words} What lives between it keeps it from being used again: the heap grows by {format_size(pinning)} per "
+        f"1000 calls, and each byte of that costs {growth.bytes_per_1000_calls / pinning:,.0f} bytes of pages. "
+        "What is explained is the heap's growth."
+    )
 
 
 def _trouble(trouble: Trouble) -> str:
@@ -117,9 +133,11 @@ def _inconclusive(result: Result, growth: Growth) -> str:
     return f"memory neither stands still nor grows steadily, so nothing is claimed: {remedy}."
 
 
-def _by_meter(growth: Growth) -> str:
-    if growth.meter is Meter.RSS:
+def _by_meter(result: Result, growth: Growth) -> str:
+    if growth.meter is Meter.RSS and not result.resident:
         return " Only the resident pages show it: memory is mapped past the heap."
+    if growth.meter is Meter.RSS:
+        return f" {resident_words(result)}"
     if growth.meter is Meter.BLOCKS:
         return " Estimated from Python's blocks: this platform has no exact meter of bytes."
     return ""
