@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from leakcheck.explanation import PageKind
 from leakcheck.model import Gate, Growth, Meter, Result, Run, Trouble, Verdict
 from leakcheck.reporters.changes import change_sentences
 from leakcheck.reporters.plain import plain
@@ -81,8 +82,11 @@ def unread(run: Run) -> list[str]:
 
 def resident_words(result: Result) -> str:
     """Return what the growth of the resident pages consists of, and what pins those that were freed."""
+    kinds = {part.kind for part in result.resident}
+    if kinds <= {PageKind.MAPPED}:  # a document that is older than the parts has none
+        return "Only the resident pages show it: memory is mapped past the heap."
     parts = [f"{format_size(part.bytes_per_1000_calls)} of it is {part.kind}" for part in result.resident]
-    words = f"The resident pages show it: {', '.join(parts)}."
+    words = f"{'The' if PageKind.LIVE in kinds else 'Only the'} resident pages show it: {', '.join(parts)}."
     pinning, growth = result.pinned_by_bytes_per_1000_calls, result.growth
     if not pinning or growth is None:
         return words
@@ -134,8 +138,6 @@ def _inconclusive(result: Result, growth: Growth) -> str:
 
 
 def _by_meter(result: Result, growth: Growth) -> str:
-    if growth.meter is Meter.RSS and not result.resident:
-        return " Only the resident pages show it: memory is mapped past the heap."
     if growth.meter is Meter.RSS:
         return f" {resident_words(result)}"
     if growth.meter is Meter.BLOCKS:
