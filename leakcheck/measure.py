@@ -25,11 +25,11 @@ from leakcheck.analysis.served import foretold_by
 from leakcheck.analysis.shape import QUIET_CALLS, Shape, shape_of
 from leakcheck.analysis.sites import peak_sites
 from leakcheck.analysis.trees import tree_of
-from leakcheck.analysis.unseen import can_be_told, is_native_unseen
+from leakcheck.analysis.unseen import as_far_as_seen, can_be_told, is_native_unseen
 from leakcheck.analysis.verdict import holder_with_limit, judge
 from leakcheck.engine import Worker, WorkerFailed
 from leakcheck.explain import case_of, explain
-from leakcheck.explanation import Named, ResidentPart, StackTree
+from leakcheck.explanation import Named, StackTree
 from leakcheck.limit import serve_under_limit
 from leakcheck.model import (
     Block,
@@ -124,9 +124,8 @@ def judged(task: Task, seen: GrowthPass, peak: PeakReading | None, peak_trouble:
         if seen.trouble is None or seen.trouble.kind == "teardown":
             # of a replay that broke off the figures are shown, and nothing is claimed
             verdict = judge(seen.shape, growth, bounded=seen.bounded_by is not None or settled is not None)
-    resident: tuple[ResidentPart, ...] = ()
-    if growth is not None and verdict is not Verdict.CLEAN:
-        resident = resident_parts(growth, seen.progress.readings, seen.looks.early_and_late)
+            verdict = as_far_as_seen(verdict, seen.shape.hidden_bytes_per_call)
+    resident = resident_parts(verdict, growth, seen.progress.readings, seen.looks.early_and_late)
     risen = judge_resources(seen.progress.readings, task.settings.resource_budgets)
     held = () if peak is None else as_shown(peak.stacks, str(Path.cwd()))
     same_options = task.options_for(Pass.GROWTH) == task.options_for(Pass.PEAK)
@@ -150,7 +149,7 @@ def judged(task: Task, seen: GrowthPass, peak: PeakReading | None, peak_trouble:
         trouble=seen.trouble,
         peak_trouble=peak_trouble,
         resident=resident,
-        pinned_by_bytes_per_1000_calls=None if growth is None else pinning_bytes_per_1000_calls(growth, resident),
+        pinned_by_bytes_per_1000_calls=pinning_bytes_per_1000_calls(growth, resident),
         resources=with_names(risen, seen.named),
         lesson=scenario.lesson,
         growth_options=to_be_kept(task.options_for(Pass.GROWTH)),

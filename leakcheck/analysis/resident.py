@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from leakcheck.analysis.trend import SMALLEST_RATE, Series, rate_without_bounds
 from leakcheck.analysis.unseen import is_native_unseen
 from leakcheck.explanation import PageKind, ResidentPart
-from leakcheck.model import Growth, Meter, Readings
+from leakcheck.model import Growth, Meter, Readings, Verdict
 from leakcheck.units import CALLS_PER_RATE
 
 _LEAST_SHARE = 0.01
@@ -40,14 +40,18 @@ class Mapped:
     """Shared memory included."""
 
 
-def resident_parts(growth: Growth, readings: Readings, looks: tuple[Look, Look] | None) -> tuple[ResidentPart, ...]:
-    """Return what the pages grow by, the largest part first; nothing where they did not decide.
+def resident_parts(
+    verdict: Verdict, growth: Growth | None, readings: Readings, looks: tuple[Look, Look] | None
+) -> tuple[ResidentPart, ...]:
+    """Return what the pages grow by, the largest part first; nothing where they did not decide, or stand still.
 
     Counters of what is free tell address space, of which only a part may be resident: so each part is at most what
     the others leave, and free memory at most what malloc's own mappings gained.
     """
+    if growth is None or growth.meter is not Meter.RSS or verdict is Verdict.CLEAN:
+        return ()
     total = growth.rss_bytes_per_1000_calls or 0.0
-    if growth.meter is not Meter.RSS or total <= 0:
+    if total <= 0:
         return ()
     since = float(growth.from_call or 0)
     rates = {
@@ -70,8 +74,10 @@ def resident_parts(growth: Growth, readings: Readings, looks: tuple[Look, Look] 
     return tuple(sorted(_shared_out(total, wanted), key=lambda part: -part.bytes_per_1000_calls))
 
 
-def pinning_bytes_per_1000_calls(growth: Growth, parts: Sequence[ResidentPart]) -> float | None:
+def pinning_bytes_per_1000_calls(growth: Growth | None, parts: Sequence[ResidentPart]) -> float | None:
     """Return the heap's growth, where it pins freed memory that most of the pages' growth consists of; else None."""
+    if growth is None:
+        return None
     freed = sum(part.bytes_per_1000_calls for part in parts if part.kind in (PageKind.FREE, PageKind.ARENAS))
     heap = growth.heap_bytes_per_1000_calls
     if heap is None or heap < SMALLEST_RATE * CALLS_PER_RATE or freed < _MOSTLY * growth.bytes_per_1000_calls:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from leakcheck.analysis.progress import Progress
 from leakcheck.analysis.trend import CHUNKS, Series, is_rising, rate_without_bounds
-from leakcheck.model import Budget, Readings
+from leakcheck.model import Budget, Readings, Verdict
 from leakcheck.units import CALLS_PER_RATE
 
 HIDDEN_BYTES = 256 * 1024
@@ -65,6 +65,12 @@ def can_be_told(progress: Progress, bytes_per_call: float, budget: Budget, calls
         for wanted in matters
         if wanted < bytes_per_call
     )
+
+
+def as_far_as_seen(verdict: Verdict, hidden_bytes_per_call: float) -> Verdict:
+    """Return a verdict that claims no more than was seen: a cache with a limit excuses nothing that is hidden."""
+    unknown = verdict is Verdict.BOUNDED and hidden_bytes_per_call > WIDEST_CLEAN_BYTES_PER_CALL
+    return Verdict.INCONCLUSIVE if unknown else verdict
 
 
 def _over(calls: Sequence[int], columns: Sequence[Sequence[int]], since: float) -> float:

@@ -123,12 +123,13 @@ def _bounded(result: Result, growth: Growth) -> str:
 
 
 def _inconclusive(result: Result, growth: Growth) -> str:
-    stands_still = growth.low < 0 and abs(growth.bytes_per_1000_calls) <= growth.high / 10 < _UNKNOWN_BYTES
-    if stands_still and missing_meters(result) is not None:
+    ends = abs(growth.bytes_per_1000_calls) <= growth.high / 10 < _UNKNOWN_BYTES or result.bounded_by is not None
+    if ends and missing_meters(result) is not None:
+        read = "stands still" if result.bounded_by is None else "has a limit"
         return (
-            f"what can be read here stands still, but native memory cannot, and the resident pages of "
-            f"{growth.calls:,} calls leave room for {format_size(growth.high)} per 1000 calls, so nothing is claimed: "
-            "raise --time and --calls, or measure with glibc's malloc."
+            f"what can be read here {read}, but native memory cannot, and the resident pages of {growth.calls:,} calls "
+            f"leave room for a growth of {format_size(growth.high)} per 1000 calls, so nothing is claimed: raise --time "
+            "and --calls, or measure with glibc's malloc."
         )
     remedy = {
         "calls": f"all {growth.calls:,} calls are used up; raise --calls",

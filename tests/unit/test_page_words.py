@@ -14,7 +14,7 @@ from leakcheck.reporters.locations import Workspace
 from leakcheck.reporters.markdown import markdown
 from leakcheck.reporters.sentences import missing_meters, sentences, unread
 from leakcheck.reporters.text import whole_text
-from tests.unit.runs import KIB, LEAK, MIB, UNSURE, growth
+from tests.unit.runs import BOUNDED, KIB, LEAK, MIB, UNSURE, growth
 
 
 def said(result: Result) -> list[str]:
@@ -97,6 +97,8 @@ def _github(run: Run) -> str:
 def test_a_standstill_that_nobody_can_see_is_told_from_a_memory_that_does_neither() -> None:
     blind = replace(UNSURE, growth=growth(0, 64.0 * KIB), readings=NO_NATIVE)
     assert "stands still, but native memory cannot" in said(blind)[0]
-    assert "leave room for 64.0 KiB per 1000 calls" in said(blind)[0]
+    assert "leave room for a growth of 64.0 KiB per 1000 calls" in said(blind)[0]
+    filling = replace(blind, growth=growth(500 * KIB), bounded_by=BOUNDED.bounded_by)
+    assert "what can be read here has a limit, but native memory cannot" in said(filling)[0]
     assert "neither stands still nor grows" in said(replace(blind, readings=READ))[0]
     assert "neither stands still nor grows" in said(replace(blind, growth=growth(9 * KIB)))[0]

@@ -93,7 +93,7 @@ def test_freed_memory_that_a_small_leak_pins_is_told_from_mappings() -> None:
     seen = readings(python=45, native=195, free=73_000, arena=45, rss=44_000)
     looks = look(100, heap=10_000, other=7), look(2000, heap=10_000 + 44_000 * 1900 // KIB, other=7)
     # WHEN the pages' growth is taken apart
-    parts = resident_parts(growth(44_000, 240), seen, looks)
+    parts = resident_parts(Verdict.LEAK, growth(44_000, 240), seen, looks)
     # THEN most of it was freed, and what is to be explained is what lives
     assert told(parts) == {PageKind.FREE: 43_760, PageKind.LIVE: 240}
     assert pinning_bytes_per_1000_calls(growth(44_000, 240), parts) == 240_000
@@ -102,7 +102,7 @@ def test_freed_memory_that_a_small_leak_pins_is_told_from_mappings() -> None:
 def test_what_malloc_has_free_explains_no_mapping_beside_its_own() -> None:
     """GIVEN free bytes that are not resident, and pages of a mapping."""
     looks = look(100, other=0), look(2000, other=8 * 1900)
-    parts = resident_parts(growth(8192, 16), readings(native=16, free=9000, rss=8192), looks)
+    parts = resident_parts(Verdict.LEAK, growth(8192, 16), readings(native=16, free=9000, rss=8192), looks)
     assert told(parts) == {PageKind.MAPPED: 8176, PageKind.LIVE: 16}
     assert pinning_bytes_per_1000_calls(growth(8192, 16), parts) is None
 
@@ -117,29 +117,31 @@ def test_what_malloc_has_free_explains_no_mapping_beside_its_own() -> None:
     ],
 )
 def test_stacks_files_and_mappings_are_told_apart(late: dict[str, int], expected: dict[PageKind, int]) -> None:
-    parts = resident_parts(growth(8192), readings(rss=8192), (look(100), look(2000, **late)))
+    parts = resident_parts(Verdict.LEAK, growth(8192), readings(rss=8192), (look(100), look(2000, **late)))
     assert told(parts) == expected
 
 
 def test_arenas_of_pythons_with_free_pools_are_told() -> None:
-    parts = resident_parts(growth(10_000, 100), readings(python=100, arena=12_000, rss=10_000), None)
+    parts = resident_parts(Verdict.LEAK, growth(10_000, 100), readings(python=100, arena=12_000, rss=10_000), None)
     assert told(parts) == {PageKind.ARENAS: 9900, PageKind.LIVE: 100}
     assert pinning_bytes_per_1000_calls(growth(10_000, 100), parts) == 100_000
 
 
 def test_where_the_allocator_cannot_be_read_no_mapping_is_claimed() -> None:
-    parts = resident_parts(growth(96), readings(native=None, rss=96), None)
+    parts = resident_parts(Verdict.LEAK, growth(96), readings(native=None, rss=96), None)
     assert told(parts) == {PageKind.UNREAD: 96}
 
 
 def test_without_a_heap_that_grows_nothing_pins() -> None:
-    parts = resident_parts(growth(44_000, 3), readings(native=3, free=73_000, rss=44_000), None)
+    parts = resident_parts(Verdict.LEAK, growth(44_000, 3), readings(native=3, free=73_000, rss=44_000), None)
     assert told(parts) == {PageKind.FREE: 43_997}
     assert pinning_bytes_per_1000_calls(growth(44_000, 3), parts) is None
 
 
 def test_where_the_heap_decides_nothing_is_told_of_pages() -> None:
-    assert resident_parts(replace(growth(9000), meter=Meter.HEAP), readings(rss=9000), None) == ()
+    assert resident_parts(Verdict.LEAK, replace(growth(9000), meter=Meter.HEAP), readings(rss=9000), None) == ()
+    assert resident_parts(Verdict.CLEAN, growth(9000), readings(rss=9000), None) == ()
+    assert resident_parts(Verdict.LEAK, None, readings(rss=9000), None) == ()
 
 
 def test_what_is_explained_is_the_growth_that_pins_and_on_the_heaps_own_meter() -> None:

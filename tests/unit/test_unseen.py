@@ -6,12 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from leakcheck.analysis.gating import held_to_budgets
 from leakcheck.analysis.growth import estimate_growth, rate_of, settled_after
 from leakcheck.analysis.progress import Progress
 from leakcheck.analysis.shape import shape_of
-from leakcheck.analysis.unseen import can_be_told, hidden_bytes_per_call, is_native_unseen
+from leakcheck.analysis.unseen import as_far_as_seen, can_be_told, hidden_bytes_per_call, is_native_unseen
 from leakcheck.analysis.verdict import judge
-from leakcheck.model import Budget, Meter, Readings, Verdict
+from leakcheck.model import Budget, Gate, Meter, Readings, Verdict
+from tests.unit.runs import BOUNDED
 
 KIB = 1024
 AT = tuple(range(10, 20_001, 10))
@@ -134,3 +136,30 @@ def test_a_standstill_of_pages_or_blocks_is_no_cache_that_filled(blocks: int) ->
     shape = shape_of(seen)
     assert shape.flat
     assert settled_after(seen, shape) is None
+
+
+@pytest.mark.parametrize(
+    ("verdict", "hidden", "expected"),
+    [
+        (Verdict.BOUNDED, 0, Verdict.BOUNDED),
+        (Verdict.BOUNDED, 32, Verdict.BOUNDED),
+        (Verdict.BOUNDED, 33, Verdict.INCONCLUSIVE),
+        (Verdict.LEAK, 33, Verdict.LEAK),
+    ],
+)
+def test_a_limit_excuses_nothing_that_is_hidden(verdict: Verdict, hidden: float, expected: Verdict) -> None:
+    assert as_far_as_seen(verdict, hidden) is expected
+
+
+@pytest.mark.parametrize(("kept", "expected"), [(0, Verdict.BOUNDED), (100, Verdict.INCONCLUSIVE)])
+def test_a_cache_that_fills_is_bounded_where_pages_show_that_nothing_else_is_kept(kept: int, expected: Verdict) -> None:
+    # GIVEN a cache of Python's that fills, and pages that gain what it holds, or what C keeps of each call too
+    seen = progress(replace(BLIND, python_bytes=rising(100), rss_bytes=rising(100 + kept, 4096)))
+    shape = shape_of(seen)
+    verdict = judge(shape, estimate_growth(seen, shape), bounded=True)
+    assert as_far_as_seen(verdict, shape.hidden_bytes_per_call) is expected
+
+
+def test_a_limit_that_is_not_believed_lets_no_growth_through_the_gate() -> None:
+    assert held_to_budgets(BOUNDED)["growth"] is Gate.WITHIN
+    assert held_to_budgets(replace(BOUNDED, verdict=Verdict.INCONCLUSIVE))["growth"] is Gate.INCONCLUSIVE
