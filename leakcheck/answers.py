@@ -61,6 +61,8 @@ class Readings:
     """What malloc holds and has not handed out."""
     mapped_bytes: tuple[int, ...] = ()
     """All of the address space, resident or not."""
+    page_bytes: tuple[int, ...] = ()
+    """The step in which memory becomes resident, where native memory is seen by pages alone."""
     open_files: tuple[int, ...] = ()
     threads: tuple[int, ...] = ()
     children: tuple[int, ...] = ()

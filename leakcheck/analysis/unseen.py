@@ -39,7 +39,8 @@ def hidden_bytes_per_call(readings: Readings, calls: int) -> float:
     """
     resident = _without(readings.rss_bytes, readings.python_bytes)
     mapped = _without(readings.mapped_bytes, readings.arena_bytes)
-    return min(_over(readings.calls, (resident, mapped), start * calls) for start in _STARTS)
+    hidden = max((HIDDEN_BYTES, *readings.page_bytes[-1:]))
+    return min(_over(readings.calls, (resident, mapped), start * calls, hidden) for start in _STARTS)
 
 
 def steady_pages(resident: Series) -> float:
@@ -57,7 +58,7 @@ def can_be_told(progress: Progress, bytes_per_call: float, budget: Budget, calls
     That is what may be called clean, and what the budget allows. Pages that go on moving tell no more later.
     """
     most = min(seconds / max(progress.seconds_per_call, 1e-9), math.inf if calls is None else calls)
-    still = HIDDEN_BYTES / max(progress.calls * (1 - min(_STARTS)), 1.0)
+    still = max((HIDDEN_BYTES, *progress.readings.page_bytes[-1:])) / max(progress.calls * (1 - min(_STARTS)), 1.0)
     moving = bytes_per_call - still if progress.seconds >= _MOVING_SECONDS else 0.0
     matters = (WIDEST_CLEAN_BYTES_PER_CALL, budget.growth_bytes_per_1000_calls / CALLS_PER_RATE)
     return any(
@@ -73,11 +74,11 @@ def as_far_as_seen(verdict: Verdict, hidden_bytes_per_call: float) -> Verdict:
     return Verdict.INCONCLUSIVE if unknown else verdict
 
 
-def _over(calls: Sequence[int], columns: Sequence[Sequence[int]], since: float) -> float:
+def _over(calls: Sequence[int], columns: Sequence[Sequence[int]], since: float, hidden: float) -> float:
     late = [Series(calls, column).after(since) for column in columns if column]
     if not late or len(late[0]) < 2 or not late[0].span:
         return math.inf
-    return (HIDDEN_BYTES + max(map(_moved, late))) / late[0].span
+    return (hidden + max(map(_moved, late))) / late[0].span
 
 
 def _moved(series: Series) -> float:

@@ -128,8 +128,8 @@ def _inconclusive(result: Result, growth: Growth) -> str:
         read = "stands still" if result.bounded_by is None else "has a limit"
         return (
             f"what can be read here {read}, but native memory cannot, and the resident pages of {growth.calls:,} calls "
-            f"leave room for a growth of {format_size(growth.high)} per 1000 calls, so nothing is claimed: raise --time "
-            "and --calls, or measure with glibc's malloc."
+            f"leave room for a growth of {format_size(growth.high)} per 1000 calls, so nothing is claimed: raise "
+            "--time and --calls, or measure with glibc's malloc."
         )
     remedy = {
         "calls": f"all {growth.calls:,} calls are used up; raise --calls",

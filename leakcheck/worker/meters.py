@@ -149,6 +149,16 @@ def _rss_bytes() -> Read | None:
     return _WithBeside(read, lambda: mapped[0])
 
 
+def _page_bytes(folder: str = "/sys/kernel/mm/transparent_hugepage") -> Read | None:
+    """Return a reader of the step in which memory becomes resident: large, where Linux gives all memory huge pages."""
+    try:
+        with open(f"{folder}/enabled") as enabled, open(f"{folder}/hpage_pmd_size") as size:
+            step = int(size.read()) if "[always]" in enabled.read() else _PAGE_BYTES
+    except (OSError, ValueError):
+        step = _PAGE_BYTES
+    return lambda: step
+
+
 class Meters:
     """All meters of this platform, and the arrays that a block's readings are written into."""
 
@@ -168,6 +178,7 @@ class Meters:
             "arena_bytes": _beside(python),
             "free_bytes": _beside(native),
             "mapped_bytes": _beside(rss),
+            "page_bytes": _page_bytes() if rss is not None and native is None else None,
             "open_files": counts.open_files(),
             "threads": counts.threads(),
             "children": counts.children(),

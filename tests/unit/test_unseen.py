@@ -1,7 +1,9 @@
 """What native memory may keep unseen where pages alone show it, and when they cannot tell more."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from leakcheck.analysis.shape import shape_of
 from leakcheck.analysis.unseen import as_far_as_seen, can_be_told, hidden_bytes_per_call, is_native_unseen
 from leakcheck.analysis.verdict import judge
 from leakcheck.model import Budget, Gate, Meter, Readings, Verdict
+from leakcheck.worker import meters
 from tests.unit.runs import BOUNDED
 
 KIB = 1024
@@ -34,6 +37,24 @@ def progress(readings: Readings, *, seconds_per_call: float = 1e-4) -> Progress:
 
 def test_pages_that_stand_still_may_hide_256_kib_over_the_calls_that_they_were_looked_at() -> None:
     assert hidden_bytes_per_call(BLIND, 20_000) == pytest.approx(256 * KIB / 15_000, rel=0.01)
+
+
+def test_huge_pages_hide_as_much_as_one_of_them_has() -> None:
+    huge = replace(BLIND, page_bytes=(2 * 2**20,) * len(AT))
+    assert hidden_bytes_per_call(huge, 20_000) == pytest.approx(2 * 2**20 / 15_000, rel=0.01)
+    small = replace(BLIND, page_bytes=(4096,) * len(AT))
+    assert hidden_bytes_per_call(small, 20_000) == hidden_bytes_per_call(BLIND, 20_000)
+
+
+@pytest.mark.parametrize(
+    ("enabled", "expected"), [("[always] madvise never", 2**21), ("always [madvise] never", os.sysconf("SC_PAGE_SIZE"))]
+)
+def test_the_step_of_pages_is_large_where_all_memory_has_huge_ones(tmp_path: Path, enabled: str, expected: int) -> None:
+    (tmp_path / "enabled").write_text(f"{enabled}\n")
+    (tmp_path / "hpage_pmd_size").write_text("2097152\n")
+    read = meters._page_bytes(str(tmp_path))
+    assert read is not None
+    assert read() == expected
 
 
 def test_a_standstill_is_as_wide_as_the_pages_and_not_as_the_meter_that_sees_nothing() -> None:
