@@ -129,7 +129,7 @@ def _inconclusive(result: Result, growth: Growth) -> str:
         return (
             f"what can be read here {read}, but native memory cannot, and the resident pages of {growth.calls:,} calls "
             f"leave room for a growth of {format_size(growth.high)} per 1000 calls, so nothing is claimed: raise "
-            "--time and --calls, or measure with glibc's malloc."
+            f"{'--calls' if result.stopped_by == 'calls' else '--time'}, or measure with glibc's malloc."
         )
     remedy = {
         "calls": f"all {growth.calls:,} calls are used up; raise --calls",
