@@ -7,8 +7,10 @@ before is used again first, and a slab of an allocator is taken whole.
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from leakcheck.analysis.progress import Progress
-from leakcheck.analysis.trend import CHUNKS, Series, is_rising, rate_without_bounds
+from leakcheck.analysis.trend import CHUNKS, STEADY_SHARE, Series, is_rising, rate_without_bounds
 from leakcheck.model import Budget, Readings, Verdict
 from leakcheck.units import CALLS_PER_RATE
 
@@ -21,6 +23,9 @@ _STARTS = (1 / 4, 1 / 2)
 
 WIDEST_CLEAN_BYTES_PER_CALL = 32.0
 """What is known less closely is not called clean, and pages that rise steadily at this rate are no standstill."""
+
+_PAGE, _FEWEST_PAGES = 4096.0, 2
+"""So many pages in each half of the calls are more than the one that any program touches now and then."""
 
 _MOVING_SECONDS = 10.0
 """How long pages that move are given to come to rest."""
@@ -48,8 +53,20 @@ def steady_pages(resident: Series) -> float:
 
     They may be too few yet to be a leak. An extension's own allocator can have taken them: no heap has those bytes.
     """
-    rising = is_rising(resident, smallest_rate=WIDEST_CLEAN_BYTES_PER_CALL)
+    rising = is_rising(resident, smallest_rate=WIDEST_CLEAN_BYTES_PER_CALL) or _creeps(resident)
     return rate_without_bounds(resident) if rising else 0.0
+
+
+def _creeps(resident: Series) -> bool:
+    """Tell whether pages never fall and rise in both halves alike, as far as that can be said of a few of them."""
+    parts = resident.chunks(2) if len(resident) > 2 and resident.span else []
+    if len(parts) < 2 or (np.diff(resident.values) < 0).any():
+        return False
+    early, late = parts[0].values, parts[1].values
+    first, second = early[-1] - early[0], late[-1] - early[-1]
+    steady = second >= STEADY_SHARE * first - _PAGE
+    enough = min(first, second) >= _FEWEST_PAGES * _PAGE
+    return bool(steady and enough and first + second >= WIDEST_CLEAN_BYTES_PER_CALL * resident.span)
 
 
 def can_be_told(progress: Progress, bytes_per_call: float, budget: Budget, calls: int | None, seconds: float) -> bool:

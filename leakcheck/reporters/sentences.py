@@ -131,6 +131,12 @@ def _inconclusive(result: Result, growth: Growth) -> str:
             f"leave room for a growth of {format_size(growth.high)} per 1000 calls, so nothing is claimed: raise "
             f"{'--calls' if result.stopped_by == 'calls' else '--time'}, or measure with glibc's malloc."
         )
+    still, pages = abs(growth.bytes_per_1000_calls) <= growth.high / 10, growth.rss_bytes_per_1000_calls or 0.0
+    if still and growth.meter is Meter.HEAP and 0 < 0.8 * growth.high <= pages:
+        return (
+            f"the heap stands still, but the resident pages gain {format_size(pages)} per 1000 calls, which is too "
+            f"little to be called a leak and too much to be called clean. Looked at {growth.calls:,} calls."
+        )
     remedy = {
         "calls": f"all {growth.calls:,} calls are used up; raise --calls",
         "time": f"the time is up after {growth.calls:,} calls; raise --time, or make one call cheaper",

@@ -94,6 +94,12 @@ def _github(run: Run) -> str:
     return "\n".join(annotations(run, Workspace(root="/work", here="/work")))
 
 
+def test_pages_that_creep_over_a_still_heap_are_named_as_what_is_in_doubt() -> None:
+    creeping = replace(growth(0, 47.0 * KIB), rss_bytes_per_1000_calls=46.5 * KIB)
+    [sentence] = said(replace(UNSURE, growth=creeping, readings=READ))
+    assert "the heap stands still, but the resident pages gain 46.5 KiB per 1000 calls" in sentence
+
+
 def test_a_standstill_that_nobody_can_see_is_told_from_a_memory_that_does_neither() -> None:
     blind = replace(UNSURE, growth=growth(0, 64.0 * KIB), readings=NO_NATIVE)
     assert "stands still, but native memory cannot" in said(blind)[0]

@@ -12,7 +12,8 @@ from leakcheck.analysis.gating import held_to_budgets
 from leakcheck.analysis.growth import estimate_growth, rate_of, settled_after
 from leakcheck.analysis.progress import Progress
 from leakcheck.analysis.shape import shape_of
-from leakcheck.analysis.unseen import as_far_as_seen, can_be_told, hidden_bytes_per_call, is_native_unseen
+from leakcheck.analysis.trend import Series
+from leakcheck.analysis.unseen import as_far_as_seen, can_be_told, hidden_bytes_per_call, is_native_unseen, steady_pages
 from leakcheck.analysis.verdict import judge
 from leakcheck.model import Budget, Gate, Meter, Readings, Verdict
 from leakcheck.worker import meters
@@ -110,6 +111,24 @@ def test_pages_that_rise_steadily_over_a_still_heap_are_within_its_bounds(rate: 
     assert rate_of(shape).high == pytest.approx(hidden, abs=1)
     expected = Verdict.INCONCLUSIVE if hidden else Verdict.CLEAN
     assert judge(shape, estimate_growth(seen, shape), bounded=False) is expected
+
+
+FEW = tuple(range(20, 801, 20))
+
+
+@pytest.mark.parametrize(
+    ("pages", "is_steady"),
+    [
+        ([48 * call // 4096 for call in FEW], True),  # an extension that keeps 48 B a call
+        ([24 * call // 4096 for call in FEW], False),
+        ([min(48 * call // 4096, 5) for call in FEW], False),  # a warm-up that ends
+        ([48 * call // 4096 - 2 * (call == 600) for call in FEW], False),  # pages that are given back
+        ([8 * (call > 400) for call in FEW], False),  # one step
+    ],
+)
+def test_a_few_pages_that_creep_over_a_still_heap_are_followed(pages: list[int], is_steady: bool) -> None:
+    late = Series(FEW, [4096 * count for count in pages]).after(200)
+    assert (steady_pages(late) > 0) is is_steady
 
 
 def test_where_python_is_known_by_blocks_alone_native_memory_has_a_meter_all_the_same() -> None:
