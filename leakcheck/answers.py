@@ -55,6 +55,14 @@ class Readings:
     native_bytes: tuple[int, ...] = ()
     blocks: tuple[int, ...] = ()
     rss_bytes: tuple[int, ...] = ()
+    arena_bytes: tuple[int, ...] = ()
+    """What pymalloc has taken from the system for its blocks, those that are free included."""
+    free_bytes: tuple[int, ...] = ()
+    """What malloc holds and has not handed out."""
+    mapped_bytes: tuple[int, ...] = ()
+    """All of the address space, resident or not."""
+    page_bytes: tuple[int, ...] = ()
+    """The step in which memory becomes resident, where native memory is seen by pages alone."""
     open_files: tuple[int, ...] = ()
     threads: tuple[int, ...] = ()
     children: tuple[int, ...] = ()

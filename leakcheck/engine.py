@@ -78,6 +78,7 @@ class Worker:
             env={"PYTHONHASHSEED": "0", **os.environ},
             start_new_session=True,
         )
+        self.pid = self._process.pid
         for pipe in (self._process.stdout, self._process.stderr):
             assert pipe is not None
             os.set_blocking(pipe.fileno(), False)

@@ -9,18 +9,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from leakcheck.analysis.growth import rate_until
 from leakcheck.analysis.holders import Holder, containers_of, held_share, paths_of
 from leakcheck.analysis.native import named_natively
 from leakcheck.analysis.places import as_shown
+from leakcheck.analysis.progress import Progress
+from leakcheck.analysis.shape import Shape
 from leakcheck.analysis.sites import FEWEST_WINDOWS, explained_fraction, most_possible, next_window, sites_of
 from leakcheck.analysis.slopes import grown_stacks
 from leakcheck.analysis.trees import tree_of
+from leakcheck.analysis.trend import Series, falls_back
 from leakcheck.answered import part, whole
 from leakcheck.engine import Worker, WorkerFailed
 from leakcheck.explanation import Explanation, RetentionPath, Site, SiteMeter, StackBytes, Window, native_frame
 from leakcheck.failures import misunderstood
 from leakcheck.machine import current_folder
-from leakcheck.model import Meter
+from leakcheck.model import Meter, Result, Verdict
 from leakcheck.plan import Pass
 from leakcheck.task import Task
 from leakcheck.units import CALLS_PER_RATE
@@ -74,6 +78,26 @@ class Case:
     """The growth was found under teeth, and so counts the tables that doubled."""
     settled_after_calls: int | None = None
     """Where memory stood still in the end: the containers that filled until then are looked for."""
+
+
+def case_of(result: Result, progress: Progress, shape: Shape | None) -> Case:
+    """Return what is to be explained of a result: its growth, or the heap's where that pins what the pages grow by."""
+    growth, settled, pinning = result.growth, result.settled_after_calls, result.pinned_by_bytes_per_1000_calls
+    assert growth is not None
+    tail = None if shape is None else shape.tail
+    if pinning is not None and tail is not None:
+        readings = result.readings
+        tail = Series(readings.calls, readings.heap_bytes or readings.python_bytes).after(growth.from_call or 0)
+    rate = growth.bytes_per_1000_calls if settled is None else rate_until(result.readings, settled)
+    return Case(
+        bytes_per_1000_calls=rate if pinning is None else pinning,
+        most_bytes_per_1000_calls=growth.high if settled is None and pinning is None else None,
+        meter=growth.meter if pinning is None else Meter.HEAP,
+        seconds_per_call=progress.seconds_per_call,
+        is_bounded=result.verdict is Verdict.BOUNDED,
+        under_teeth=tail is not None and falls_back(tail),
+        settled_after_calls=settled,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -175,6 +175,29 @@ class KnownLeak:
     """The fingerprints of the leak that the entry was found to name: what holds it, and what allocates it."""
 
 
+# --- what resident pages consist of ---------------------------------------------------------------
+
+
+class PageKind(StrEnum):
+    """What resident pages are of."""
+
+    LIVE = "live in the heap"
+    FREE = "freed in malloc's heap and not used again"
+    ARENAS = "freed in Python's arenas and not used again"
+    STACKS = "stacks of threads"
+    FILES = "mapped files and shared memory"
+    MAPPED = "mapped past the heap"
+    UNREAD = "in memory whose allocator cannot be read"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResidentPart:
+    """A part of what the resident pages grow by."""
+
+    kind: PageKind
+    bytes_per_1000_calls: float
+
+
 # --- what a tracer saw ----------------------------------------------------------------------------
 
 

@@ -26,10 +26,12 @@ from leakcheck.analysis.progress import Progress
 from leakcheck.analysis.resources import are_settled, is_enough
 from leakcheck.analysis.shape import QUIET_CALLS, Shape, rising_calls, shape_of
 from leakcheck.analysis.trend import rate_without_bounds
+from leakcheck.analysis.unseen import can_be_told, is_native_unseen
 from leakcheck.answered import block_in, lengths_in, part
 from leakcheck.explanation import Named
 from leakcheck.failures import WorkerFailed
 from leakcheck.model import Budget, Limited, Meter, Trouble
+from leakcheck.process_memory import Looks
 from leakcheck.traps import DjangoFacts
 
 _FEWEST_LOOKED_AT = 8
@@ -68,6 +70,7 @@ class GrowthPass:
     start_seconds: float = 0.0
     cpu_seconds: float | None = None
     django: DjangoFacts | None = None
+    looks: Looks = field(default_factory=Looks)
     trouble: Trouble | None = None
 
 
@@ -104,7 +107,7 @@ def follow(
         watch()
         if seen.progress.calls < at_least:
             continue
-        if still is None and not _is_clear(seen, budget, allowed):
+        if still is None and not _is_clear(seen, patience, budget, allowed):
             if seen.progress.calls >= QUIET_CALLS:
                 prepare_special_functions()
             if _gained(seen, final=False):
@@ -127,12 +130,16 @@ def follow(
             return
 
 
-def _is_clear(seen: GrowthPass, budget: Budget, allowed: Mapping[str, float]) -> bool:
+def _is_clear(seen: GrowthPass, patience: Patience, budget: Budget, allowed: Mapping[str, float]) -> bool:
     """Tell whether the meters stand still or rise so that looking further would change nothing."""
     shape = seen.shape
     if shape is None or not (shape.flat or shape.rising):
         return False
-    return is_settled(shape, rate_of(shape), seen.progress, budget) and are_settled(seen.progress, allowed)
+    rate = rate_of(shape)
+    settled = is_settled(shape, rate, seen.progress, budget)
+    if not settled and shape.flat and is_native_unseen(seen.progress.readings):
+        settled = not can_be_told(seen.progress, rate.high, budget, patience.calls, patience.seconds)
+    return settled and are_settled(seen.progress, allowed)
 
 
 def _end(seen: GrowthPass, process: Process, patience: Patience, *, is_enough: bool) -> None:

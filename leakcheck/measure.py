@@ -9,18 +9,19 @@ from leakcheck.analysis.advice import advise
 from leakcheck.analysis.comparison import compared
 from leakcheck.analysis.explained import explained, is_to_be_explained
 from leakcheck.analysis.gating import gated, held_to_budgets
-from leakcheck.analysis.growth import rate_until, settled_after
+from leakcheck.analysis.growth import settled_after
 from leakcheck.analysis.latency import summarize_latency
 from leakcheck.analysis.patience import Patience
 from leakcheck.analysis.places import as_shown
+from leakcheck.analysis.resident import pinning_bytes_per_1000_calls, resident_parts
 from leakcheck.analysis.resources import judge_resources, with_names
 from leakcheck.analysis.served import foretold_by
 from leakcheck.analysis.sites import peak_sites
 from leakcheck.analysis.trees import tree_of
-from leakcheck.analysis.trend import falls_back
+from leakcheck.analysis.unseen import as_far_as_seen
 from leakcheck.analysis.verdict import calls_for_a_verdict, judge
 from leakcheck.engine import Worker, WorkerFailed
-from leakcheck.explain import Case, explain
+from leakcheck.explain import case_of, explain
 from leakcheck.explanation import StackTree
 from leakcheck.follow import GrowthPass, take, take_trouble
 from leakcheck.limit import serve_under_limit
@@ -28,6 +29,7 @@ from leakcheck.machine import current_folder
 from leakcheck.model import (
     Gate,
     Growth,
+    Meter,
     PeakReading,
     Result,
     Trouble,
@@ -65,18 +67,7 @@ def _stages(task: Task, watch: Watch, described: Worker | None) -> Iterator[Resu
     result = replace(judged(task, growth_pass, peak, peak_trouble), capture=capture)
     yield result
     if result.growth is not None and is_to_be_explained(result, task.settings.explain):
-        settled = result.settled_after_calls
-        case = Case(
-            bytes_per_1000_calls=result.growth.bytes_per_1000_calls
-            if settled is None
-            else rate_until(result.readings, settled),
-            most_bytes_per_1000_calls=result.growth.high if settled is None else None,
-            meter=result.growth.meter,
-            seconds_per_call=growth_pass.progress.seconds_per_call,
-            is_bounded=result.verdict is Verdict.BOUNDED,
-            under_teeth=growth_pass.shape is not None and falls_back(growth_pass.shape.tail),
-            settled_after_calls=settled,
-        )
+        case = case_of(result, growth_pass.progress, growth_pass.shape)
         explanation = explain(task, case, lambda doing: watch(task.scenario, doing, growth_pass.progress))
         result = explained(result, explanation, task.settings.known, date.today())
         yield result
@@ -109,8 +100,10 @@ def judged(task: Task, seen: GrowthPass, peak: PeakReading | None, peak_trouble:
         if seen.trouble is None or seen.trouble.kind == "teardown":
             # of a replay that broke off the figures are shown, and nothing is claimed
             verdict = judge(seen.shape, growth, bounded=seen.bounded_by is not None or settled is not None)
+            verdict = as_far_as_seen(verdict, seen.shape.hidden_bytes_per_call)
             if verdict is Verdict.INCONCLUSIVE:
                 needed = calls_for_a_verdict(seen.shape, growth, seen.progress.seconds_per_call)
+    resident = resident_parts(verdict, growth, seen.progress.readings, seen.looks.early_and_late)
     risen = judge_resources(seen.progress.readings, task.settings.resource_budgets)
     held = () if peak is None else as_shown(peak.stacks, current_folder())
     same_options = task.options_for(Pass.GROWTH) == task.options_for(Pass.PEAK)
@@ -129,6 +122,8 @@ def judged(task: Task, seen: GrowthPass, peak: PeakReading | None, peak_trouble:
         calls_needed=needed,
         trouble=seen.trouble,
         peak_trouble=peak_trouble,
+        resident=resident,
+        pinned_by_bytes_per_1000_calls=pinning_bytes_per_1000_calls(growth, resident),
         resources=with_names(risen, seen.named),
         readings=seen.progress.readings,
         start_seconds=seen.start_seconds,
@@ -155,9 +150,15 @@ def _measure_growth(task: Task, watch: Watch, described: Worker | None) -> Growt
             take(seen, worker.ask({"kind": "first"}, during="call 1"))
             budget = task.settings.budget(task.scenario)
             allowed = task.settings.resource_budgets
-            follow_and_weigh(
-                seen, worker, patience, budget, allowed, lambda: watch(task.scenario, "growth", seen.progress)
-            )
+            pid = getattr(worker, "pid", None)  # what replays a script has none
+
+            def looked() -> None:
+                watch(task.scenario, "growth", seen.progress)
+                seen.looks.take(pid, seen.progress.calls)
+
+            follow_and_weigh(seen, worker, patience, budget, allowed, looked)
+            if seen.shape is not None and seen.shape.meter is Meter.RSS:
+                seen.looks.take(pid, seen.progress.calls, last=True)
             worker.finish()
             seen.cpu_seconds = worker.cpu_seconds
             seen.django = worker.django

@@ -24,6 +24,7 @@ from leakcheck.explanation import (
     KnownEntry,
     KnownLeak,
     PeakSite,
+    ResidentPart,
     Resource,
     RetentionPath,
     Site,
@@ -170,6 +171,10 @@ class Result:
     """The stacks that grow, in bytes per 1000 calls, as the sites' meter saw them."""
     fingerprint: str = ""
     """What names this growth on the list of known leaks: of what holds it, or allocates it."""
+    resident: tuple[ResidentPart, ...] = ()
+    """What the resident pages grow by, the largest part first; none where the heap alone tells the growth."""
+    pinned_by_bytes_per_1000_calls: float | None = None
+    """The heap's growth, where it keeps far more of freed memory from being used again: all shares are of that."""
     known: tuple[KnownLeak, ...] = ()
     """The accepted leaks that this growth consists of."""
     resources: tuple[Resource, ...] = ()

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from leakcheck.analysis.resources import gate_resources
 from leakcheck.analysis.verdict import gates, together
-from leakcheck.model import Gate, Result
+from leakcheck.model import Gate, Result, Verdict
 
 
 def held_to_budgets(result: Result) -> dict[str, Gate]:
@@ -13,7 +13,8 @@ def held_to_budgets(result: Result) -> dict[str, Gate]:
     left_out = result.peak_bytes is None and result.peak_trouble is None
     budget = replace(result.budget, peak_bytes=None) if left_out else result.budget
     # what filled before it stood still got its name from the explanation, and is no limit that ends a growth
-    has_limit = result.bounded_by is not None and result.settled_after_calls is None
+    is_filling = result.bounded_by is not None and result.settled_after_calls is None
+    has_limit = is_filling and result.verdict is not Verdict.INCONCLUSIVE
     return gates(result.verdict, result.growth, result.peak_bytes, budget, has_limit=has_limit)
 
 

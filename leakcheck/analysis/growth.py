@@ -1,6 +1,7 @@
 """From the readings to a growth with bounds, in bytes per 1000 calls."""
 
 import math
+from dataclasses import replace
 
 from leakcheck.analysis.capacity import capacity_rate
 from leakcheck.analysis.progress import Progress
@@ -26,7 +27,15 @@ _WARM_UP_CALLS = 100
 
 
 def rate_of(shape: Shape) -> Slope:
-    """Return the bytes per call, with bounds, that the meter which decided shows."""
+    """Return the bytes per call, with bounds, that the meter which decided shows, and what it cannot see may be."""
+    rate, hidden = _shown(shape), shape.hidden_bytes_per_call
+    if not hidden:
+        return rate
+    # what Python's own bytes gain is gained, whatever C does; of what stands still, native memory may also shrink
+    return replace(rate, low=rate.low - hidden if shape.flat else rate.low, high=rate.high + hidden)
+
+
+def _shown(shape: Shape) -> Slope:
     if shape.table_rate is not None:
         return shape.table_rate
     if shape.expansions:
@@ -67,7 +76,8 @@ def settled_after(progress: Progress, shape: Shape) -> int | None:
     readings = progress.readings
     whole = Series(readings.calls, readings.heap_bytes or readings.python_bytes or (0,) * len(readings.calls))
     grown = whole.after(_WARM_UP_CALLS)
-    if not shape.flat or len(grown) < 2:
+    # pages and blocks are no bytes of a cache: their tail is compared with nothing
+    if not shape.flat or shape.meter is not Meter.HEAP or len(grown) < 2:
         return None
     floor = shape.tail.values.min()
     if floor - grown.values[0] < _SETTLED_RISE_BYTES:

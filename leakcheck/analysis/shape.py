@@ -5,11 +5,12 @@ memory was mapped past the allocators.
 """
 
 from bisect import bisect_left
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from leakcheck.analysis.capacity import Expansion, expansions_of, keeping_up, next_expansion_by
 from leakcheck.analysis.progress import Progress
 from leakcheck.analysis.trend import CHUNKS, SMALLEST_RATE, Series, Slope, is_flat, is_rising
+from leakcheck.analysis.unseen import hidden_bytes_per_call, is_native_unseen, steady_pages
 from leakcheck.model import COLUMNS, Meter, Readings
 
 FLAT_CALLS = 400
@@ -45,8 +46,9 @@ _PAGES_LEFT_BEHIND = 4
 _SMALLEST_RATES = {Meter.BLOCKS: 0.2, Meter.RSS: _SMALLEST_RSS_RATE}
 _MOST_BLOCK_BYTES = 512
 _EARLY_STRICTNESS = 1 / 8
-_MAY_MOVE = ("calls", "python_bytes", "native_bytes")
-"""What a perfect standstill does not ask of: the two parts of the heap stand for it together."""
+_MAY_MOVE = ("calls", "python_bytes", "native_bytes", "arena_bytes", "free_bytes", "mapped_bytes")
+"""What a perfect standstill does not ask of: the two parts of the heap stand for it together, and what the allocators
+have beside them takes no memory before there is a page."""
 
 _STILL_SHARE, _FEWEST_STILL_READINGS = 0.9, 8
 """Of the calls after which a perfect standstill is believed, the share that it must have lasted. What stays in one
@@ -66,6 +68,8 @@ class Shape:
     """Of a capacity that keeps up with the calls, where that is what rises."""
     table_rate: Slope | None = None
     """Of tables that gain entries, where that is what rises."""
+    hidden_bytes_per_call: float = 0.0
+    """What the meter that decided cannot see, as far as the resident pages leave room for it."""
 
 
 def deciding_meter(readings: Readings) -> tuple[Meter, tuple[int, ...]]:
@@ -88,6 +92,18 @@ def shape_of(progress: Progress, *, final: bool = False) -> Shape:
 
     With `final` the calls that fitted must do, however few they are.
     """
+    shape = _shape_of(progress, final=final)
+    if progress.readings.native_bytes and not progress.readings.python_bytes and shape.meter is Meter.BLOCKS:
+        # blocks are Python's alone: what C keeps is seen by its own meter
+        python = replace(progress.readings, python_bytes=(0,) * len(progress.readings.calls))
+        native = _shape_of(replace(progress, readings=python), final=final)
+        shape = native if not shape.rising and not native.flat else shape
+    if is_native_unseen(progress.readings) and (shape.flat or (shape.rising and shape.meter is Meter.HEAP)):
+        return replace(shape, hidden_bytes_per_call=hidden_bytes_per_call(progress.readings, progress.calls))
+    return shape
+
+
+def _shape_of(progress: Progress, *, final: bool) -> Shape:
     readings, calls = progress.readings, progress.calls
     meter, column = deciding_meter(readings)
     exact = Series(readings.calls, column)
@@ -111,8 +127,10 @@ def shape_of(progress: Progress, *, final: bool = False) -> Shape:
     needed = _quiet_calls if readings.native_bytes else rising_calls
     long_enough = final or calls >= needed(progress.seconds_per_call)
     if long_enough and not is_waiting and calls > flat_calls and is_flat(tail, smallest_rate=smallest * strictness):
-        if not resident_rises or _rise(resident) < _PAGES_LEFT_BEHIND * _spread(late):
-            return Shape(flat=True, meter=meter, tail=tail)
+        left_behind = _rise(resident) < _PAGES_LEFT_BEHIND * _spread(late)
+        if not resident_rises or left_behind:
+            hidden = 0.0 if left_behind else steady_pages(resident)
+            return Shape(flat=True, meter=meter, tail=tail, hidden_bytes_per_call=hidden)
         return Shape(rising=old_enough, meter=Meter.RSS, tail=resident)
     if old_enough and is_rising(late, smallest_rate=smallest):
         live = Series(late.calls, _MOST_BLOCK_BYTES * late.values) if meter is Meter.BLOCKS else late

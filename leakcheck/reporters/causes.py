@@ -47,7 +47,7 @@ def causes(result: Result) -> Iterator[Row]:
     yield from _allocated(result)
     yield from _held(result)
     if result.explained_fraction is not None and result.sites_meter is not None:
-        yield Row(label="explains", where=f"{explained_words(result.explained_fraction)}, seen by {result.sites_meter}")
+        yield Row(label="explains", where=f"{explained_words(result)}, seen by {result.sites_meter}")
     if result.verdict is Verdict.LEAK and (fingerprint := fingerprint_to_list(result)):
         yield Row(label="fingerprint", where=fingerprint)
 
@@ -81,11 +81,13 @@ def _allocated(result: Result) -> Iterator[Row]:
         label = ""
 
 
-def explained_words(fraction: float) -> str:
+def explained_words(result: Result) -> str:
     """Return how much of the growth the lines account for; never more than all of it."""
+    fraction = result.explained_fraction or 0.0
+    growth = "the growth" if result.pinned_by_bytes_per_1000_calls is None else "the heap's growth"
     if fraction > _MORE_THAN_ALL:
-        return "all of the growth, and tables that double now and then"
-    return f"{_share(fraction)} of the growth"
+        return f"all of {growth}, and tables that double now and then"
+    return f"{_share(fraction)} of {growth}"
 
 
 def _cut(source: str) -> str:

@@ -13,7 +13,7 @@ from html import escape
 from leakcheck.model import Environment, Gate, Result, Run
 from leakcheck.reporters.elsewhere import elsewhere_sentences
 from leakcheck.reporters.plain import inert, plain
-from leakcheck.reporters.sentences import budget_words
+from leakcheck.reporters.sentences import budget_words, unread
 from leakcheck.reporters.terminal import gate_words, growth_words, verdict_word
 from leakcheck.reporters.told import GATE_WORDS, change_words, cut, run_sentences, story, worst_first
 from leakcheck.units import format_duration, format_size
@@ -133,7 +133,7 @@ def _wrapped(line: str) -> list[str]:
 
 
 def _also(run: Run) -> list[str]:
-    said = (*run_sentences(run), *elsewhere_sentences(run))
+    said = (*unread(run), *run_sentences(run), *elsewhere_sentences(run))
     lines = [piece for sentence in said for piece in _wrapped(sentence)]
     return [f"\n{block(lines)}"] if lines else []
 

@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 from math import ceil
 
-from leakcheck.model import Gate, Growth, Meter, Result, Trouble, Verdict
+from leakcheck.explanation import PageKind
+from leakcheck.model import Gate, Growth, Meter, Result, Run, Trouble, Verdict
 from leakcheck.reporters.changes import change_sentences
 from leakcheck.reporters.plain import plain
 from leakcheck.units import format_growth, format_size, format_size_beside
 
 _MUCH_UNACCOUNTED = 0.5
+_UNKNOWN_BYTES = 1e14
+"""Bounds this wide say that nothing is known."""
 
 
 def sentences(result: Result) -> Iterator[str]:
@@ -25,7 +28,7 @@ def sentences(result: Result) -> Iterator[str]:
         yield (
             f"{name}: memory grows by {rate} per 1000 calls, {relation} the budget of "
             f"{format_size_beside(budget, growth.bytes_per_1000_calls)}. "
-            f"Looked at {growth.calls:,} calls.{_by_meter(growth)}{_unaccounted(result)}"
+            f"Looked at {growth.calls:,} calls.{_by_meter(result, growth)}{_unaccounted(result)}"
         )
     elif growth is not None and result.verdict is Verdict.BOUNDED:
         yield f"{name}: {_bounded(result, growth)}"
@@ -36,6 +39,8 @@ def sentences(result: Result) -> Iterator[str]:
             f"{name}: growth is known to lie between {format_size(growth.low)} and {format_size(growth.high)} per 1000 "
             f"calls, and the budget of {format_size(budget)} lies in between; raise --time, or the budget."
         )
+    if result.resident and result.verdict is not Verdict.LEAK:
+        yield f"{name}: {resident_words(result)}"
     yield from _peak(result, name)
     yield from change_sentences(result)
 
@@ -63,9 +68,35 @@ def missing_meters(result: Result) -> str | None:
     readings = result.readings
     if not readings.calls or readings.native_bytes:
         return None
-    if readings.python_bytes:
-        return "Native memory could not be read here: the heap is Python's alone; resident pages stand in for the rest."
-    return "Live bytes could not be read here: growth is reckoned from Python's blocks and from resident pages."
+    if not readings.python_bytes:
+        blocks = "Python's blocks and from " if any(readings.blocks) else ""
+        return f"Live bytes could not be read here: growth is reckoned from {blocks}resident pages."
+    why = "Native memory could not be read here (malloc is not that of glibc 2.33 or later): the heap is Python's alone"
+    if not readings.rss_bytes:
+        return f"{why}, and nothing is known of the rest."
+    return f"{why}; resident pages stand in for the rest, and the bounds are as wide as those are coarse."
+
+
+def unread(run: Run) -> list[str]:
+    """Return what could not be read where the results were measured, each sentence once."""
+    return list(dict.fromkeys(filter(None, map(missing_meters, run.results))))
+
+
+def resident_words(result: Result) -> str:
+    """Return what the growth of the resident pages consists of, and what pins those that were freed."""
+    kinds = {part.kind for part in result.resident}
+    if kinds <= {PageKind.MAPPED}:  # a document that is older than the parts has none
+        return "Only the resident pages show it: memory is mapped past the heap."
+    parts = [f"{format_size(part.bytes_per_1000_calls)} of it is {part.kind}" for part in result.resident]
+    words = f"{'The' if PageKind.LIVE in kinds else 'Only the'} resident pages show it: {', '.join(parts)}."
+    pinning, growth = result.pinned_by_bytes_per_1000_calls, result.growth
+    if not pinning or growth is None:
+        return words
+    return (
+        f"{words} What lives between it keeps it from being used again: the heap grows by {format_size(pinning)} per "
+        f"1000 calls, and each byte of that costs {growth.bytes_per_1000_calls / pinning:,.0f} bytes of pages. "
+        "What is explained is the heap's growth."
+    )
 
 
 def _trouble(trouble: Trouble) -> str:
@@ -99,6 +130,20 @@ def _bounded(result: Result, growth: Growth) -> str:
 
 
 def _inconclusive(result: Result, growth: Growth) -> str:
+    ends = abs(growth.bytes_per_1000_calls) <= growth.high / 10 < _UNKNOWN_BYTES or result.bounded_by is not None
+    if ends and missing_meters(result) is not None:
+        read = "stands still" if result.bounded_by is None else "has a limit"
+        return (
+            f"what can be read here {read}, but native memory cannot, and the resident pages of {growth.calls:,} calls "
+            f"leave room for a growth of {format_size(growth.high)} per 1000 calls, so nothing is claimed: raise "
+            f"{'--calls' if result.stopped_by == 'calls' else '--time'}, or measure with glibc's malloc."
+        )
+    still, pages = abs(growth.bytes_per_1000_calls) <= growth.high / 10, growth.rss_bytes_per_1000_calls or 0.0
+    if still and growth.meter is Meter.HEAP and 0 < 0.8 * growth.high <= pages:
+        return (
+            f"the heap stands still, but the resident pages gain {format_size(pages)} per 1000 calls, which is too "
+            f"little to be called a leak and too much to be called clean. Looked at {growth.calls:,} calls."
+        )
     needed, calls = result.calls_needed, f"{growth.calls:,} calls"
     what = "memory neither stands still nor grows steadily, so nothing is claimed"
     if needed is not None and growth.low <= 0 <= growth.high:
@@ -120,11 +165,11 @@ def _enough_seconds(result: Result, growth: Growth) -> str:
     return f" to {ceil(1.2 * seconds):,}"
 
 
-def _by_meter(growth: Growth) -> str:
+def _by_meter(result: Result, growth: Growth) -> str:
     if growth.from_lengths:
         return " The lengths of containers show it: their tables had room, so the heap stood still between two resizes."
     if growth.meter is Meter.RSS:
-        return " Only the resident pages show it: memory is mapped past the heap."
+        return f" {resident_words(result)}"
     if growth.meter is Meter.BLOCKS:
         return " Estimated from Python's blocks: this platform has no exact meter of bytes."
     return ""
@@ -136,7 +181,8 @@ def _unaccounted(result: Result) -> str:
         return ""  # nobody looked
     held = sum(path.share or 0.0 for path in result.retention_paths)
     left = 1 - max(result.explained_fraction or 0.0, held, 0.0)
-    return f" {left:.0%} of the growth is not accounted for." if left > _MUCH_UNACCOUNTED else ""
+    growth = "the growth" if result.pinned_by_bytes_per_1000_calls is None else "the heap's growth"
+    return f" {left:.0%} of {growth} is not accounted for." if left > _MUCH_UNACCOUNTED else ""
 
 
 def budget_words(result: Result) -> str:

@@ -15,7 +15,7 @@ from leakcheck.reporters.changes import is_excused, run_sentences
 from leakcheck.reporters.elsewhere import elsewhere_sentences
 from leakcheck.reporters.plain import plain
 from leakcheck.reporters.resources import resource_sentences
-from leakcheck.reporters.sentences import missing_meters, peak_left_out, sentences
+from leakcheck.reporters.sentences import peak_left_out, sentences, unread
 from leakcheck.reporters.served import served_sentences
 from leakcheck.reporters.shards import shard_sentence, shard_words
 from leakcheck.units import format_duration, format_size
@@ -72,7 +72,7 @@ def render_run(
         yield Text(
             "The peaks were left out: there is no memray in the measured Python. Add it with: pip install memray"
         )
-    for line in dict.fromkeys(filter(None, map(missing_meters, run.results))):
+    for line in unread(run):
         told = True
         yield Text(line)
     for line in (*map(unseen_words, run.known_unseen), *run_sentences(run), *left_out_lines(run.left_out)):

@@ -9,7 +9,7 @@ from leakcheck.reporters.advised import advised
 from leakcheck.reporters.causes import Row, causes, notes, unseen_words
 from leakcheck.reporters.plain import plain
 from leakcheck.reporters.resources import resource_sentences
-from leakcheck.reporters.sentences import sentences
+from leakcheck.reporters.sentences import missing_meters, sentences
 from leakcheck.reporters.served import served_sentences
 from leakcheck.units import format_size
 
@@ -61,7 +61,8 @@ def story(result: Result) -> list[str]:
     said = [*sentences(result), *resource_sentences(result), *served_sentences(result)]
     if not said and result.gate is not Gate.WITHIN:
         said = [main_sentence(result)]
-    lines = [*said, *aligned(list(causes(result))), *notes(result), *advised(result), *details(result)]
+    blind = filter(None, [missing_meters(result)])
+    lines = [*said, *aligned(list(causes(result))), *notes(result), *blind, *advised(result), *details(result)]
     return [plain(line) for line in lines]  # once more, for the one that somebody forgot
 
 

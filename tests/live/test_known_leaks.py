@@ -303,7 +303,7 @@ def test_with_fewer_meters_a_leak_is_found_by_what_is_left(
         "def quiet(): pass\n"
     )
     # WHEN a leak and a quiet scenario are measured
-    said = Said(output=str(tmp_path / "out"), calls=2000, explain=Explain.NEVER)
+    said = Said(output=str(tmp_path / "out"), calls=20_000, explain=Explain.NEVER)
     settings = resolve(said, environment={}, folder=tmp_path)
     request = session.Request(targets=[parse_target(str(tmp_path / "leaks.py"))], settings=settings, measure_peak=False)
     leak, quiet = session.run(request).run.results

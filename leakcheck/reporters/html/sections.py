@@ -14,7 +14,7 @@ from leakcheck.reporters.html.chart import Chart, chart_of, chart_of_variants
 from leakcheck.reporters.html.flames import Flame, Flames, flames_of
 from leakcheck.reporters.html.strips import Bars, Strips, bars_of, strips_of
 from leakcheck.reporters.resources import resource_sentences
-from leakcheck.reporters.sentences import missing_meters, peak_left_out, sentences
+from leakcheck.reporters.sentences import peak_left_out, sentences, unread
 from leakcheck.reporters.served import served_sentences
 from leakcheck.units import format_size
 
@@ -142,7 +142,7 @@ def remarks(run: Run) -> Iterator[str]:
         yield f"This is part {run.shard.number} of {run.shard.count}."
     if any(peak_left_out(result) for result in run.results):
         yield "The peaks were left out: there is no memray in the measured Python."
-    yield from dict.fromkeys(filter(None, map(missing_meters, run.results)))
+    yield from unread(run)
     yield from map(unseen_words, run.known_unseen)
     yield from elsewhere_sentences(run)
 
