@@ -29,6 +29,7 @@ SITES_SECONDS = 20.0
 
 _SEARCH_SECONDS = 10.0
 _HOLD_SECONDS = 3.0
+_ROUNDS_FOR_PAGES = 8
 _FEWEST_HOLD_CALLS, _MOST_HOLD_CALLS = 40, 2000
 _LONGEST_FILLING_SECONDS = 15.0
 _FILLING_MARGIN = 2.0
@@ -110,13 +111,16 @@ def _search(task: Task, case: Case, warm_up: int, calls: int) -> _Findings:
                     "bytes_per_call": case.bytes_per_1000_calls / CALLS_PER_RATE,
                     "seconds": _SEARCH_SECONDS,
                     "settled": case.settled_after_calls is not None,
+                    "mapped": case.meter is Meter.RSS,
                 },
                 during="the search for what holds it",
                 extra_seconds=3 * cost + _SEARCH_SECONDS,
             )
             _take(found, answer)
             while not answer["last"]:
-                answer = worker.listen(during="the search for what holds it", extra_seconds=_SEARCH_SECONDS)
+                # pages are weighed by some more rounds of calls
+                more = _SEARCH_SECONDS + _ROUNDS_FOR_PAGES * cost * (case.meter is Meter.RSS)
+                answer = worker.listen(during="the search for what holds it", extra_seconds=more)
                 _take(found, answer)
             worker.finish()
     except WorkerFailed as failed:

@@ -4,7 +4,7 @@ import gc
 import linecache
 import sys
 from _queue import SimpleQueue
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 from weakref import ReferenceType
 
@@ -14,13 +14,15 @@ from leakcheck.worker.hold.holders import Found
 from leakcheck.worker.hold.kinds import AT_EXIT, LruCache, kind_of
 from leakcheck.worker.hold.lengths import Grown, Growth
 from leakcheck.worker.hold.names import Told, tell
+from leakcheck.worker.hold.owned import Way, note_owners
 from leakcheck.worker.hold.paths import World, owners_beside, path_to
 from leakcheck.worker.hold.steps import step_from
+from leakcheck.worker.hold.tables import function_that_fills
 from leakcheck.worker.hold.watch import Watched
-from leakcheck.worker.hold.weigh import LetGo
-from leakcheck.worker.limits import holder_of, is_weak
+from leakcheck.worker.hold.weak import collection_of, lists_weakly
+from leakcheck.worker.limits import holder_of
 
-_MOST_NAMED = 12
+_MOST_NAMED = 24
 _MOST_LOOKED_AT = 200
 _SAMPLED = 40
 _REACH = 500
@@ -48,9 +50,10 @@ def named(watched: Watched, new: frozenset[int], world: World) -> list[Found]:
     left = {id(one.container): one for one in alive if not _is_the_interpreters(one, watched.calls)}
     steady = [one for one in left.values() if one.growth is not Growth.ONCE][:_MOST_LOOKED_AT]
     by_bytes = sorted(((_reckoned(one, new), one) for one in steady), key=lambda pair: -pair[0])
-    found: list[Found] = []
+    ways: list[Way] = []
     for _, one in [*by_bytes, *((0.0, one) for one in _of_many(list(left.values()), watched.calls))]:
-        if len(found) >= _MOST_NAMED or world.budget.is_spent():
+        most = _MOST_NAMED if not world.budget.is_half_spent() else _MOST_NAMED // 2
+        if len(ways) >= most or world.budget.is_spent():
             break
         if id(one.container) not in left:
             continue  # taken together with another one
@@ -63,8 +66,9 @@ def named(watched: Watched, new: frozenset[int], world: World) -> list[Found]:
             continue
         if _is_a_part(chain, one):
             continue
-        found.append(_found(chain, cluster, new, world))
-    return sorted(found, key=lambda one: -one.reckoned_bytes)
+        ways.append(Way(_found(chain, cluster, new, world), chain))
+    note_owners(ways, world)
+    return sorted((way.found for way in ways), key=lambda one: -one.reckoned_bytes)
 
 
 def _of_many(grown: Sequence[Grown], calls: int) -> Iterator[Grown]:
@@ -156,15 +160,20 @@ def _found(chain: list[Any], cluster: list[Grown], new: frozenset[int], world: W
     lead = cluster[0]
     entries = _entries(lead, new)
     kind, limit = lead.kind.word(lead.container), lead.kind.limit(lead.container)
+    table = None
     if lead.kind is AT_EXIT:
-        links = [{"step": "atexit", "type": "module"}, {"step": ".register", "type": kind}]
-        told = Told(links, len(links), "atexit.register", "")
-        return Found(told, cluster, kind, reckoned_bytes=_reckoned(lead, new))
-    is_weakly_held = False
+        table = "atexit", "register"
+    elif not world.is_rooted(chain):
+        table = function_that_fills(lead.container)
+    if table is not None:
+        module, function = table
+        links = [{"step": module, "type": "module"}, {"step": f".{function}", "type": AT_EXIT.word(lead.container)}]
+        told = Told(links, len(links), f"{module}.{function}", "")
+        return Found(told, cluster, links[1]["type"], reckoned_bytes=_reckoned(lead, new))
+    if (weak := collection_of(chain)) is not None:
+        kind = look.name_of_class(type(weak))
     if limit is None and not world.budget.is_spent():
-        owners = owners_beside(lead.container, chain, world)
-        is_weakly_held = is_weak(owners)
-        known = holder_of(lead.container, owners)
+        known = holder_of(lead.container, owners_beside(lead.container, chain, world))
         if known is not None and known.found.proved:
             kind, limit = known.found.kind, known.found.limit
     heaviest = max(entries, key=lambda one: reach([one], new, _REACH).bytes, default=None)
@@ -181,36 +190,5 @@ def _found(chain: list[Any], cluster: list[Grown], new: frozenset[int], world: W
         reckoned_bytes=_reckoned(lead, new) / lead.gained * gained,
         is_rooted=world.is_rooted(chain),
         is_library=look.is_standard(chain),
-        is_weak=is_weakly_held,
+        is_weak=lists_weakly(entries, new),
     )
-
-
-def takes_all(found: Sequence[Found]) -> bool:
-    """Tell whether emptying takes old entries out as well."""
-    return any(grown.kind.takes_all for one in found for grown in one.grown)
-
-
-def emptier(found: Sequence[Found]) -> LetGo:
-    """Return what takes out the new entries, and then tells from the bytes set free what they explain.
-
-    A table keeps its size, or gives up more than the new entries' part of it; so it is set apart, and
-    counted by the share of the entries that are new.
-    """
-
-    def let_go() -> Callable[[int, float | None], float]:
-        tables = kept = gained = cleared = 0.0
-        for one in (grown for each in found for grown in each.grown):
-            own, length = one.kind.own_bytes(one.container), max(1, one.length)
-            one.kind.let_go(one.container, one.gained)
-            tables += own * one.gained / length
-            kept += own - one.kind.own_bytes(one.container)
-            gained += one.gained
-            cleared += length
-
-        def count(freed: int, new_share: float | None) -> float:
-            share = (gained / cleared if new_share is None else new_share) if takes_all(found) else 1.0
-            return share * (freed - kept) + tables
-
-        return count
-
-    return let_go

@@ -6,23 +6,21 @@ from typing import Any
 
 from leakcheck.worker.hold.budget import Budget
 from leakcheck.worker.hold.chains import confirmed, cutter, found_at, held_by_native
-from leakcheck.worker.hold.containers import emptier, named, takes_all
+from leakcheck.worker.hold.containers import named
+from leakcheck.worker.hold.emptied import MOST_SHARE, SHARED, explained, weigh_containers
 from leakcheck.worker.hold.holders import Found
 from leakcheck.worker.hold.lengths import Growth
+from leakcheck.worker.hold.pages import weigh_pages
 from leakcheck.worker.hold.paths import World
 from leakcheck.worker.hold.places import Place, merged, places_of, sources_of_long, sources_of_new
 from leakcheck.worker.hold.watch import Replay, Watched, watch
-from leakcheck.worker.hold.weigh import LetGo, weigh
+from leakcheck.worker.hold.weigh import weigh
 
 _ENOUGH, _MUCH = 0.9, 0.5
 _LEAST_SHARE, _LEAST_BYTES_PER_CALL = 0.01, 0.5
 _LEAST_SHARE_STOPPED = 0.05
 _LEAST_SHARE_OF_A_PLACE = 0.05
-_MOST_SHARE = 2.0
-"""What explains twice the growth is no part of it: a tooth that these calls happened to climb."""
-
 _MOST_WEIGHED = 6
-_SHARED = 1.2
 _FEWEST_AT_ONCE = 16
 
 Heap = Callable[[], int]
@@ -37,11 +35,12 @@ def search(
     bytes_per_call: float,
     seconds: float,
     settled: bool = False,
+    mapped: bool = False,
 ) -> Iterator[dict[str, Any]]:
     """Replay, and yield what is known of the holders, again whenever more is known; the last one says so.
 
     What is cut back now and then is told where memory is known to have settled: elsewhere it is no part
-    of what grows.
+    of what grows. Where the growth is one of resident pages (`mapped`), holders are weighed in those at last.
     """
     replay(warm_up)
     budget = Budget(seconds)
@@ -59,7 +58,7 @@ def search(
             gc.disable()
 
     try:
-        yield from _found(replay_as_before, heap, watched, bytes_per_call * watched.calls, budget)
+        yield from _found(replay_as_before, heap, watched, bytes_per_call * watched.calls, budget, mapped)
     finally:
         if was_enabled:
             gc.enable()
@@ -78,7 +77,7 @@ def _read_anew(watched: Watched, settled: bool) -> None:
 
 
 def _found(
-    replay: Replay, heap: Heap, watched: Watched, grown_bytes: float, budget: Budget
+    replay: Replay, heap: Heap, watched: Watched, grown_bytes: float, budget: Budget, mapped: bool
 ) -> Iterator[dict[str, Any]]:
     new = watched.ids
     world = World(budget, new)
@@ -91,48 +90,16 @@ def _found(
     found = named(watched, new, world)
     if found:
         yield answer(found)
-        _weigh_containers(found, grown_bytes, watched, heap, budget)
-    if _explained(found, grown_bytes) < _ENOUGH * grown_bytes and watched.is_known and not budget.is_spent():
+        found = weigh_containers(found, grown_bytes, watched, heap, budget)
+    if explained(found, grown_bytes) < _ENOUGH * grown_bytes and watched.is_known and not budget.is_spent():
         if found:
             yield answer(found)
         found += _hanging(found, replay, grown_bytes, watched, new, world, heap)
-    yield answer(found, last=True)
-
-
-def _explained(found: Sequence[Found], grown_bytes: float) -> float:
-    """Return the bytes that some holders explain together, but for those that explain too much to be true."""
-    return sum(one.bytes for one in found if one.bytes is not None and one.bytes <= _MOST_SHARE * grown_bytes)
-
-
-def _weigh_containers(found: Sequence[Found], grown_bytes: float, watched: Watched, heap: Heap, budget: Budget) -> None:
-    """Weigh the heaviest each by itself, and where that leaves much open, all of them together."""
-    weighed = found[:_MOST_WEIGHED]
-
-    def without(some: Sequence[Found]) -> LetGo:
-        let_go = emptier(some)
-
-        def alone() -> Callable[[int, float | None], float]:
-            # what we have in hand would stay: the table of a container is a container too
-            watched.grown.clear()
-            for one in found:
-                if one not in some:
-                    one.grown.clear()
-            return let_go()
-
-        return alone
-
-    for one in weighed:
-        weight = weigh(without([one]), watched.new, heap, budget.left, is_mixed=takes_all([one]))
-        if weight is not None:
-            one.bytes, one.weighed = max(0.0, weight), "emptied"
-    if len(weighed) > 1 and (apart := _explained(weighed, grown_bytes)) < _ENOUGH * grown_bytes:
-        together = weigh(without(weighed), watched.new, heap, budget.left, is_mixed=takes_all(weighed))
-        # entries that two containers share: neither frees them alone
-        if together is not None and _SHARED * apart < together <= _MOST_SHARE * grown_bytes:
-            # the user's own rather than the standard library's, which keeps what it was given
-            first = min(weighed, key=lambda one: (one.is_library, one.told.anchor, -one.reckoned_bytes))
-            first.bytes = together - sum(one.bytes or 0.0 for one in weighed if one is not first)
-            first.weighed = "emptied"
+    emptied = False
+    if mapped and found:
+        yield answer(found)
+        emptied = weigh_pages(sorted(found, key=_order), replay, watched.calls, grown_bytes, budget)
+    yield {**answer(found, last=True), "emptied": emptied}
 
 
 def _hanging(
@@ -154,13 +121,14 @@ def _hanging(
     sources.clear()
 
     def is_enough() -> bool:
-        return world.budget.is_spent() or _explained([*known, *found], grown_bytes) >= _ENOUGH * grown_bytes
+        return world.budget.is_spent() or explained([*known, *found], grown_bytes) >= _ENOUGH * grown_bytes
 
     for place in merged(place for place in places if place.is_steady)[:_MOST_WEIGHED]:
         if is_enough():
             return found
         one = found_at(place, new, world)
         one.bytes, one.weighed = _cut(place, watched, heap, world.budget)
+        one.cut = _clearing(place)
         found.append(one)
     if is_enough():
         return found
@@ -171,6 +139,10 @@ def _hanging(
         one.bytes, one.weighed = grown, "reckoned"
         found.append(one)
     return found
+
+
+def _clearing(place: Place) -> Callable[[], object] | None:
+    return cutter(place) if all(edge.cut is not None for edge in place.all_edges) else None
 
 
 def _cut(place: Place, watched: Watched, heap: Heap, budget: Budget) -> tuple[float, str]:
@@ -187,17 +159,26 @@ def ranked(found: Sequence[Found], grown_bytes: float, calls: int) -> list[Found
 
     What could not be weighed is kept while the others leave half of the growth open.
     """
-    ordered = sorted(found, key=lambda one: -(one.reckoned_bytes if one.bytes is None else one.bytes))
+    ordered = sorted(found, key=_order)
     kept = [one for one in ordered if one.bytes is None or _is_part(one, one.bytes, grown_bytes, calls)]
-    if _explained(kept, grown_bytes) >= _MUCH * grown_bytes:
+    if explained(kept, grown_bytes) >= _MUCH * grown_bytes:
         kept = [one for one in kept if one.bytes is not None]
     rooted = max((one.bytes or 0.0 for one in kept if one.is_rooted), default=0.0)
     # a table that only native code knows of is likely to belong to something that has a name
-    kept = [one for one in kept if one.is_rooted or (one.bytes or 0.0) > _SHARED * rooted]
-    # what lists things weakly grows because something else keeps them
-    return kept if all(one.is_weak for one in kept) else [one for one in kept if not one.is_weak]
+    kept = [one for one in kept if one.is_rooted or (one.bytes or 0.0) > SHARED * rooted]
+    # what lists things weakly grows because something else keeps them, unless it explains more than anything else does
+    strong = max((_weight(one) for one in kept if not one.is_weak), default=0.0)
+    return [one for one in kept if not one.is_weak or _weight(one) > strong]
+
+
+def _order(one: Found) -> float:
+    return -_weight(one)
+
+
+def _weight(one: Found) -> float:
+    return one.reckoned_bytes if one.bytes is None else one.bytes
 
 
 def _is_part(one: Found, weighed: float, grown_bytes: float, calls: int) -> bool:
     least = _LEAST_SHARE_STOPPED if one.grown and one.is_stopped else _LEAST_SHARE
-    return max(least * grown_bytes, _LEAST_BYTES_PER_CALL * calls) <= weighed <= _MOST_SHARE * grown_bytes
+    return max(least * grown_bytes, _LEAST_BYTES_PER_CALL * calls) <= weighed <= MOST_SHARE * grown_bytes

@@ -1,0 +1,107 @@
+"""What holders explain of resident pages: memory of allocators whose bytes no meter of the heap sees.
+
+Such an allocator gives pages back late, or never, so they are not seen to fall. But room that became free is used
+again: a holder is emptied, calls fill it anew, and the pages that they needed less than before are what it had held.
+This is done in the process itself, which is about to end, and as the last thing there: threads of such an allocator
+are not in a copy.
+"""
+
+import io
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from leakcheck.worker.hold.budget import Budget, resident_bytes
+from leakcheck.worker.hold.holders import Found
+from leakcheck.worker.hold.kinds import AT_EXIT
+from leakcheck.worker.settle import settle
+
+_FEWEST_PER_CALL = 0.5
+_MOST_WEIGHED = 3
+_MOST_TRIALS = 3
+_LIKE_BEFORE = 0.5
+"""Share of the growth that calls must show before anything is emptied: what the search has freed is used up first."""
+
+_LEAST_SHARE = 0.05
+Replay = Callable[[int], None]
+
+
+def weigh_pages(found: Sequence[Found], replay: Replay, calls: int, grown_bytes: float, budget: Budget) -> bool:
+    """Give the holders that gain an entry per call, or hang at one place, their shares of the pages that calls need.
+
+    Return whether anything was emptied. Where the user's code misses what was, the weights stay as they were.
+    """
+    likely = [one for one in found if _may_hold(one, calls)][:_MOST_WEIGHED]
+    if not likely or grown_bytes <= 0:
+        return False
+    budget.pause()
+    emptied = False
+    try:
+        usual = _usual(replay, calls, grown_bytes)
+        if usual is None:
+            return False
+        emptied = True
+        shares = [_share([one], replay, calls, usual) for one in likely]
+        if len(likely) > 1 and sum(shares) < _LIKE_BEFORE:
+            # entries that several hold: none frees them alone
+            together = _share(likely, replay, calls, usual)
+            first = min(range(len(likely)), key=lambda place: (likely[place].is_library, place))
+            shares[first] = max(shares[first], together - sum(shares) + shares[first])
+    except BaseException:  # the user's code may raise anything when it misses what it had kept
+        return emptied
+    finally:
+        budget.go_on()
+    above_all = max(1.0, sum(shares))
+    for one, share in zip(likely, shares, strict=True):
+        held = share / above_all * grown_bytes
+        if share >= _LEAST_SHARE and held > (one.bytes or 0.0):
+            one.bytes, one.weighed = held, "emptied"
+    return True
+
+
+def _may_hold(one: Found, calls: int) -> bool:
+    if not one.grown:
+        return one.cut is not None
+    if one.is_weak or one.is_stopped or one.limit is not None or one.gained < _FEWEST_PER_CALL * calls:
+        return False
+    # a file that is closed takes nothing in any more, and the interpreter needs its functions at its end
+    return not any(grown.kind.base in (io.BytesIO, io.StringIO, AT_EXIT.base) for grown in one.grown)
+
+
+def _usual(replay: Replay, calls: int, grown_bytes: float) -> float | None:
+    """Return the pages that so many calls need, in bytes; None where they do not show the growth that was measured."""
+    for _ in range(_MOST_TRIALS):
+        needed = _needed(lambda: None, replay, calls)
+        if needed >= _LIKE_BEFORE * grown_bytes:
+            return needed
+    return None
+
+
+def _share(some: Sequence[Found], replay: Replay, calls: int, usual: float) -> float:
+    """Return which share of the pages that calls need was not needed after some holders were emptied."""
+
+    def let_go() -> None:
+        for one in some:
+            _empty(one)
+
+    return min(1.0, max(0.0, 1.0 - _needed(let_go, replay, calls) / usual))
+
+
+def _needed(prepare: Callable[[], None], replay: Replay, calls: int) -> float:
+    settle()
+    before = resident_bytes()
+    prepare()
+    replay(calls)
+    settle()
+    return float(resident_bytes() - before)
+
+
+def _empty(one: Found) -> None:
+    if one.cut is not None:
+        one.cut()
+    for grown in one.grown:
+        if issubclass(grown.kind.base, deque):
+            # entries that are None, as a copy may have, would be found by the calls to come
+            for _ in range(min(grown.gained, grown.length)):
+                deque.pop(grown.container)
+        else:
+            grown.kind.let_go(grown.container, min(grown.gained, grown.length))
