@@ -1,7 +1,8 @@
 """What holders explain of resident pages: memory of allocators whose bytes no meter of the heap sees.
 
 Such an allocator gives pages back late, or never, so they are not seen to fall. But room that became free is used
-again: a holder is emptied, calls fill it anew, and the pages that they needed less than before are what it had held.
+again: a holder is emptied, calls go on, and the pages that they need less than before are what it had held. Where an
+allocator has a place for each thread that takes several rounds.
 This is done in the process itself, which is about to end, and as the last thing there: threads of such an allocator
 are not in a copy.
 """
@@ -9,6 +10,7 @@ are not in a copy.
 import io
 from collections import deque
 from collections.abc import Callable, Sequence
+from time import perf_counter, sleep
 
 from leakcheck.worker.hold.budget import Budget, resident_bytes
 from leakcheck.worker.hold.holders import Found
@@ -17,7 +19,12 @@ from leakcheck.worker.settle import settle
 
 _FEWEST_PER_CALL = 0.5
 _MOST_WEIGHED = 3
-_MOST_TRIALS = 3
+_MOST_TRIALS, _MOST_ROUNDS = 4, 8
+_NAP_SECONDS, _MOST_NAPS = 0.05, 24
+_MOST_SECONDS = 8.0
+"""For one holder, of calls."""
+
+_ENOUGH = 0.9
 _LIKE_BEFORE = 0.5
 """Share of the growth that calls must show before anything is emptied: what the search has freed is used up first."""
 
@@ -40,7 +47,9 @@ def weigh_pages(found: Sequence[Found], replay: Replay, calls: int, grown_bytes:
         if usual is None:
             return False
         emptied = True
-        shares = [_share([one], replay, calls, usual) for one in likely]
+        shares: list[float] = []
+        for one in likely:
+            shares.append(_share([one], replay, calls, usual) if sum(shares) < _ENOUGH else 0.0)
         if len(likely) > 1 and sum(shares) < _LIKE_BEFORE:
             # entries that several hold: none frees them alone
             together = _share(likely, replay, calls, usual)
@@ -69,30 +78,55 @@ def _may_hold(one: Found, calls: int) -> bool:
 
 def _usual(replay: Replay, calls: int, grown_bytes: float) -> float | None:
     """Return the pages that so many calls need, in bytes; None where they do not show the growth that was measured."""
+    most = 0.0
     for _ in range(_MOST_TRIALS):
-        needed = _needed(lambda: None, replay, calls)
-        if needed >= _LIKE_BEFORE * grown_bytes:
-            return needed
-    return None
+        most = max(most, _needed(replay, calls))
+        if most >= _ENOUGH * grown_bytes:
+            break
+    return most if most >= _LIKE_BEFORE * grown_bytes else None
 
 
 def _share(some: Sequence[Found], replay: Replay, calls: int, usual: float) -> float:
     """Return which share of the pages that calls need was not needed after some holders were emptied."""
-
-    def let_go() -> None:
-        for one in some:
-            _empty(one)
-
-    return min(1.0, max(0.0, 1.0 - _needed(let_go, replay, calls) / usual))
-
-
-def _needed(prepare: Callable[[], None], replay: Replay, calls: int) -> float:
+    deadline = perf_counter() + _MOST_SECONDS
     settle()
-    before = resident_bytes()
-    prepare()
+    before = _used_bytes()
+    for one in some:
+        _empty(one)
+    settle()
+    most = 0.0
+    for _ in range(_MOST_NAPS):
+        # threads of its own may give pages back, and it uses them again once they have put them in order
+        sleep(_NAP_SECONDS)
+        most = before - _used_bytes()
+        if most >= _ENOUGH * usual:
+            return min(1.0, most / usual)
+    for rounds in range(1, _MOST_ROUNDS + 1):
+        replay(calls)
+        settle()
+        # from the beginning: an allocator may give pages back at any time
+        most = max(most, rounds * usual - (_used_bytes() - before))
+        if most >= _ENOUGH * usual or perf_counter() > deadline:
+            break
+    return min(1.0, most / usual)
+
+
+def _needed(replay: Replay, calls: int) -> float:
+    settle()
+    before = _used_bytes()
     replay(calls)
     settle()
-    return float(resident_bytes() - before)
+    return float(_used_bytes() - before)
+
+
+def _used_bytes() -> int:
+    """Return the resident pages, but for those that were given back and are there until the kernel needs them."""
+    try:
+        with open("/proc/self/smaps_rollup", "rb") as rollup:
+            kib = {line.split()[0]: int(line.split()[1]) for line in rollup if line.endswith(b"kB\n")}
+        return 1024 * (kib[b"Rss:"] - kib.get(b"LazyFree:", 0))
+    except (OSError, KeyError, ValueError):
+        return resident_bytes()
 
 
 def _empty(one: Found) -> None:

@@ -20,6 +20,7 @@ _ENOUGH, _MUCH = 0.9, 0.5
 _LEAST_SHARE, _LEAST_BYTES_PER_CALL = 0.01, 0.5
 _LEAST_SHARE_STOPPED = 0.05
 _LEAST_SHARE_OF_A_PLACE = 0.05
+_SMALLEST_OBJECT_BYTES = 16
 _MOST_WEIGHED = 6
 _FEWEST_AT_ONCE = 16
 
@@ -94,7 +95,7 @@ def _found(
     if explained(found, grown_bytes) < _ENOUGH * grown_bytes and watched.is_known and not budget.is_spent():
         if found:
             yield answer(found)
-        found += _hanging(found, replay, grown_bytes, watched, new, world, heap)
+        found += _hanging(found, replay, grown_bytes, watched, new, world, heap, mapped)
     emptied = False
     if mapped and found:
         yield answer(found)
@@ -110,11 +111,13 @@ def _hanging(
     new: frozenset[int],
     world: World,
     heap: Heap,
+    mapped: bool,
 ) -> list[Found]:
     """Return what hangs on old objects without a length that tells."""
     watched.look_again()
     passed_by = frozenset(id(one.container) for each in known for one in each.grown)
-    least_bytes = _LEAST_SHARE_OF_A_PLACE * grown_bytes
+    # of what lies in another allocator, the heap shows a small object each
+    least_bytes = _SMALLEST_OBJECT_BYTES * watched.calls if mapped else _LEAST_SHARE_OF_A_PLACE * grown_bytes
     sources = sources_of_new(watched, new, world)
     places = places_of(sources, watched, new, least_bytes, passed_by, world)
     found = held_by_native(watched, new, [child for _, held in sources for child in held], world)
