@@ -13,12 +13,12 @@ from typing import Any
 import msgspec
 
 from leakcheck.analysis.holders import Holder, containers_of, held_share, paths_of
-from leakcheck.analysis.places import as_shown
+from leakcheck.analysis.places import as_shown, short_file
 from leakcheck.analysis.sites import explained_fraction, next_window, sites_of
 from leakcheck.analysis.slopes import grown_stacks
 from leakcheck.analysis.trees import tree_of
 from leakcheck.engine import Worker, WorkerFailed
-from leakcheck.explanation import Explanation, SiteMeter, Window
+from leakcheck.explanation import Explanation, Frame, SiteMeter, Window
 from leakcheck.model import Meter
 from leakcheck.plan import Pass
 from leakcheck.task import Task
@@ -72,6 +72,7 @@ class _Findings:
     """What is known so far; all of it stands when a process fails."""
 
     holders: tuple[Holder, ...] = ()
+    nothing_in_python: bool = False
     windows: list[Window] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -88,6 +89,7 @@ def explain(task: Task, case: Case, watch: Watch) -> Explanation:
     explanation = Explanation(
         containers=containers_of(held.holders, rate),
         retention_paths=paths_of(held.holders, rate),
+        nothing_in_python=held.nothing_in_python,
         notes=tuple(held.notes),
     )
     if case.is_bounded:
@@ -129,9 +131,15 @@ def _search(task: Task, case: Case, warm_up: int, calls: int) -> _Findings:
 
 
 def _take(found: _Findings, answer: dict[str, Any]) -> None:
-    found.holders = msgspec.convert(answer["holders"], tuple[Holder, ...])
+    holders = msgspec.convert(answer["holders"], tuple[Holder, ...])
+    found.holders = tuple(replace(one, kept=_shown(one.kept), set_at=_shown(one.set_at)) for one in holders)
+    found.nothing_in_python = answer["searched"].get("nothing_in_python") is True
     if answer["last"] and (reached := answer["searched"]["stopped_by"]):
         found.notes.append(f"the search for what holds it reached its bound in {reached}, so something may be missing")
+
+
+def _shown(frame: Frame | None) -> Frame | None:
+    return None if frame is None else replace(frame, file=short_file(frame.file, str(Path.cwd())))
 
 
 def _hold_calls(case: Case) -> tuple[int, int]:

@@ -107,6 +107,10 @@ class RetentionPath:
     objects_per_call: float = 0.0
     """Objects a call that this path alone leads to, as far as the collector knows them."""
     held_by_native: bool = False
+    kept: Frame | None = None
+    """Where a function of the user's was defined that it keeps: a receiver, a callback, a suspended coroutine."""
+    set_at: Frame | None = None
+    """The user's line that sets the context variable that it is."""
     """The last link has a reference that no Python object owns."""
     fingerprint: str = ""
 
@@ -125,6 +129,8 @@ class Explanation:
 
     containers: tuple[Container, ...] = ()
     retention_paths: tuple[RetentionPath, ...] = ()
+    nothing_in_python: bool = False
+    """The search came to its end, the growth is native, and no Python object explains it."""
     sites: tuple[Site, ...] = ()
     sites_meter: SiteMeter | None = None
     explained_fraction: float | None = None

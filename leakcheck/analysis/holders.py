@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from leakcheck.analysis.fingerprint import fingerprint_of
-from leakcheck.explanation import Container, Link, RetentionPath
+from leakcheck.explanation import Container, Frame, Link, RetentionPath
 from leakcheck.units import CALLS_PER_RATE
 
 
@@ -34,6 +34,8 @@ class Holder:
     weighed: str = ""
     """How the bytes are known: `emptied`, `reckoned` from sizes, or not at all ("")."""
     held_by_native: bool = False
+    kept: Frame | None = None
+    set_at: Frame | None = None
 
 
 def containers_of(holders: Sequence[Holder], growth_per_1000_calls: float) -> tuple[Container, ...]:
@@ -66,6 +68,8 @@ def paths_of(holders: Sequence[Holder], growth_per_1000_calls: float) -> tuple[R
             share=_share(holder, growth_per_1000_calls),
             objects_per_call=holder.objects_per_call,
             held_by_native=holder.held_by_native,
+            kept=holder.kept,
+            set_at=holder.set_at,
             fingerprint=_fingerprint(holder),
         )
         for holder in sorted(holders, key=_weight)

@@ -121,7 +121,16 @@ def _held(result: Result) -> Iterator[Row]:
             yield Row(
                 label=label if container is None else "", where=path_words(path), what=_path_share(path, container)
             )
+        yield from _users_line(path)
         label = ""
+
+
+def _users_line(path: RetentionPath) -> Iterator[Row]:
+    """Yield the user's line behind a callback, or a context variable."""
+    if path.kept is not None:
+        yield Row(label="", where=f"  keeps {place(path.kept)}", what=_cut(plain(path.kept.source)))
+    if path.set_at is not None:
+        yield Row(label="", where=f"  set at {place(path.set_at)}", what=_cut(plain(path.set_at.source)))
 
 
 def _says_more(path: RetentionPath) -> bool:

@@ -22,7 +22,7 @@ def sentences(result: Result) -> Iterator[str]:
         yield (
             f"{name}: memory grows by {rate} per 1000 calls, {relation} the budget of "
             f"{format_size_beside(budget, growth.bytes_per_1000_calls)}. "
-            f"Looked at {growth.calls:,} calls.{_by_meter(growth)}"
+            f"Looked at {growth.calls:,} calls.{_by_meter(growth)}{_nowhere(result)}"
         )
     elif growth is not None and result.verdict is Verdict.BOUNDED:
         yield f"{name}: {_bounded(result, growth)}"
@@ -104,6 +104,11 @@ def _by_meter(growth: Growth) -> str:
     if growth.meter is Meter.BLOCKS:
         return " Estimated from Python's blocks: this platform has no exact meter of bytes."
     return ""
+
+
+def _nowhere(result: Result) -> str:
+    """Return that native code keeps it, where the search for holders came to its end and that is so."""
+    return " Nothing holds it in Python: native code keeps it, or never freed it." if result.nothing_in_python else ""
 
 
 def budget_words(result: Result) -> str:

@@ -3,11 +3,15 @@
 import gc
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextvars import Context
+from types import FunctionType
 from typing import Any
 
 from leakcheck.worker.hold import look
+from leakcheck.worker.hold.edges import Edge
 from leakcheck.worker.hold.fresh import heaviest_way, reach
 from leakcheck.worker.hold.holders import Found
+from leakcheck.worker.hold.kept import kept_function, set_at
 from leakcheck.worker.hold.names import Told, name_of_type, tell
 from leakcheck.worker.hold.paths import World, path_to
 from leakcheck.worker.hold.places import MOST_REACHED, Place
@@ -62,7 +66,23 @@ def found_at(place: Place, new: frozenset[int], world: World) -> Found:
     """Return a place as a holder, without a weight; of several that lead to the same, the one nearest to a root."""
     told = [_told(one, new, world) for one in (place, *place.beside)[:_MOST_TOLD]]
     best = min(told, key=lambda pair: (not pair[0], pair[1].anchor))
-    return Found(best[1], objects=len(place.reach.ids), reckoned_bytes=place.reach.bytes)
+    edges = [edge for edge in place.all_edges if edge.child is not None]
+    return Found(
+        best[1],
+        objects=len(place.reach.ids),
+        reckoned_bytes=place.reach.bytes,
+        kept=kept_function([edge.child for edge in edges], new),
+        set_at=_set_at(edges),
+    )
+
+
+def _set_at(edges: Sequence[Edge]) -> dict[str, Any] | None:
+    """Return the line that sets the context variable among some places; None where none of them is one."""
+    found = next((edge for edge in edges if type(edge.source) is Context), None)
+    if found is None:
+        return None
+    functions = [one for one in gc.get_objects() if type(one) is FunctionType]
+    return set_at(found.source, found.child, functions)
 
 
 def _told(place: Place, new: frozenset[int], world: World) -> tuple[bool, Told]:

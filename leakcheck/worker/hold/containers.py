@@ -5,12 +5,15 @@ import linecache
 import sys
 from _queue import SimpleQueue
 from collections.abc import Iterator, Sequence
+from functools import partial
+from types import FunctionType, MethodType
 from typing import Any
 from weakref import ReferenceType
 
 from leakcheck.worker.hold import look
 from leakcheck.worker.hold.fresh import heaviest_way, reach, sample
 from leakcheck.worker.hold.holders import Found
+from leakcheck.worker.hold.kept import kept_function
 from leakcheck.worker.hold.kinds import AT_EXIT, LruCache, kind_of
 from leakcheck.worker.hold.lengths import Grown, Growth
 from leakcheck.worker.hold.names import Told, tell
@@ -32,6 +35,7 @@ _HELD_BY_US = 2
 _FEWEST_OF_INTERPRETER = 0.1
 """Entries a call that a table of the interpreter's must take in to be a culprit."""
 
+_A_PAIR = 2
 _FEWEST_OF_MANY = 0.02
 """Entries a call that many containers must have taken in together, where each of them rose once only."""
 
@@ -146,6 +150,19 @@ def _entries(grown: Grown, new: frozenset[int]) -> list[Any]:
     return newest or sample([one for one in look.referents((grown.container,)) if id(one) in new], _SAMPLED)
 
 
+def _new_functions(new: frozenset[int]) -> list[Any]:
+    """Return some of the functions that the calls have left: what a table that only C knows of was given."""
+    wanted = frozenset(map(id, (FunctionType, MethodType, partial)))
+    found = [one for one in gc.get_objects() if id(type(one)) in wanted and id(one) in new]
+    return sample(found, _SAMPLED)
+
+
+def _values(grown: Grown, entries: list[Any]) -> list[Any]:
+    """Return entries without their keys."""
+    newest = grown.kind.newest(grown.container, 1)
+    return entries[1::2] if len(newest) == _A_PAIR else entries
+
+
 def _reckoned(grown: Grown, new: frozenset[int]) -> float:
     """Return about how many bytes its new entries take, by the sizes of a few."""
     entries = _entries(grown, new)
@@ -169,7 +186,8 @@ def _found(chain: list[Any], cluster: list[Grown], new: frozenset[int], world: W
         module, function = table
         links = [{"step": module, "type": "module"}, {"step": f".{function}", "type": AT_EXIT.word(lead.container)}]
         told = Told(links, len(links), f"{module}.{function}", "")
-        return Found(told, cluster, links[1]["type"], reckoned_bytes=_reckoned(lead, new))
+        kept = kept_function(entries or _new_functions(new), new)
+        return Found(told, cluster, links[1]["type"], reckoned_bytes=_reckoned(lead, new), kept=kept)
     if (weak := collection_of(chain)) is not None:
         kind = look.name_of_class(type(weak))
     if limit is None and not world.budget.is_spent():
@@ -191,4 +209,5 @@ def _found(chain: list[Any], cluster: list[Grown], new: frozenset[int], world: W
         is_rooted=world.is_rooted(chain),
         is_library=look.is_standard(chain),
         is_weak=lists_weakly(entries, new),
+        kept=kept_function(_values(lead, entries), new),
     )

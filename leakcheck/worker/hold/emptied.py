@@ -90,6 +90,7 @@ def _taken_together(owner: Owner, members: Sequence[Found], weight: float) -> Fo
         weighed="emptied",
         is_rooted=any(one.is_rooted for one in members),
         is_library=all(one.is_library for one in members),
+        kept=next((one.kept for one in members if one.kept is not None), None),
         counted=[] if itself is None else list(itself.grown),
     )
 

@@ -47,6 +47,10 @@ class Found:
     """What is said of where it lies, if that is not what its path says."""
     owner: Owner | None = None
     """What it has in common with others; the same object for each of them."""
+    kept: dict[str, Any] | None = None
+    """Where the function was defined that it keeps, as the fields of a Frame."""
+    set_at: dict[str, Any] | None = None
+    """The line that sets the context variable that it is."""
     cut: Callable[[], object] | None = None
     """Clears the place that it is, where it is no container."""
     counted: list[Grown] = field(default_factory=list)
@@ -72,6 +76,8 @@ class Found:
             "bytes_per_call": None if self.bytes is None else self.bytes / calls,
             "weighed": self.weighed,
             "held_by_native": self.held_by_native,
+            "kept": self.kept,
+            "set_at": self.set_at,
         }
 
     def _container(self, calls: int) -> dict[str, Any]:

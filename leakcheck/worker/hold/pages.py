@@ -10,6 +10,7 @@ are not in a copy.
 import io
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from time import perf_counter, sleep
 
 from leakcheck.worker.hold.budget import Budget, resident_bytes
@@ -17,7 +18,7 @@ from leakcheck.worker.hold.holders import Found
 from leakcheck.worker.hold.kinds import AT_EXIT
 from leakcheck.worker.settle import settle
 
-_FEWEST_PER_CALL = 0.5
+_FEWEST_PER_CALL = 0.05
 _MOST_WEIGHED = 3
 _MOST_TRIALS, _MOST_ROUNDS = 4, 8
 _NAP_SECONDS, _MOST_NAPS = 0.05, 24
@@ -32,21 +33,32 @@ _LEAST_SHARE = 0.05
 Replay = Callable[[int], None]
 
 
-def weigh_pages(found: Sequence[Found], replay: Replay, calls: int, grown_bytes: float, budget: Budget) -> bool:
+@dataclass(slots=True)
+class Weighing:
+    """What became of the weighing."""
+
+    emptied: bool = False
+    """Something of the user's is not as it was."""
+    is_known: bool = False
+    """What each holder explains of the pages is known."""
+
+
+def weigh_pages(found: Sequence[Found], replay: Replay, calls: int, grown_bytes: float, budget: Budget) -> Weighing:
     """Give the holders that gain an entry per call, or hang at one place, their shares of the pages that calls need.
 
-    Return whether anything was emptied. Where the user's code misses what was, the weights stay as they were.
+    Where the user's code misses what was taken out, the weights stay as they were.
     """
-    likely = [one for one in found if _may_hold(one, calls)][:_MOST_WEIGHED]
+    may_hold = [one for one in found if _may_hold(one, calls)]
+    likely = may_hold[:_MOST_WEIGHED]
+    weighing = Weighing(is_known=not may_hold)
     if not likely or grown_bytes <= 0:
-        return False
+        return weighing
     budget.pause()
-    emptied = False
     try:
         usual = _usual(replay, calls, grown_bytes)
         if usual is None:
-            return False
-        emptied = True
+            return weighing
+        weighing.emptied = True
         shares: list[float] = []
         for one in likely:
             shares.append(_share([one], replay, calls, usual) if sum(shares) < _ENOUGH else 0.0)
@@ -56,7 +68,7 @@ def weigh_pages(found: Sequence[Found], replay: Replay, calls: int, grown_bytes:
             first = min(range(len(likely)), key=lambda place: (likely[place].is_library, place))
             shares[first] = max(shares[first], together - sum(shares) + shares[first])
     except BaseException:  # the user's code may raise anything when it misses what it had kept
-        return emptied
+        return weighing
     finally:
         budget.go_on()
     above_all = max(1.0, sum(shares))
@@ -64,7 +76,8 @@ def weigh_pages(found: Sequence[Found], replay: Replay, calls: int, grown_bytes:
         held = share / above_all * grown_bytes
         if share >= _LEAST_SHARE and held > (one.bytes or 0.0):
             one.bytes, one.weighed = held, "emptied"
-    return True
+    weighing.is_known = likely == may_hold
+    return weighing
 
 
 def _may_hold(one: Found, calls: int) -> bool:

@@ -10,10 +10,10 @@ from leakcheck.worker.hold.containers import named
 from leakcheck.worker.hold.emptied import MOST_SHARE, SHARED, explained, weigh_containers
 from leakcheck.worker.hold.holders import Found
 from leakcheck.worker.hold.lengths import Growth
-from leakcheck.worker.hold.pages import weigh_pages
+from leakcheck.worker.hold.pages import Weighing, weigh_pages
 from leakcheck.worker.hold.paths import World
 from leakcheck.worker.hold.places import Place, merged, places_of, sources_of_long, sources_of_new
-from leakcheck.worker.hold.watch import Replay, Watched, watch
+from leakcheck.worker.hold.watch import ReadPython, Replay, Watched, watch
 from leakcheck.worker.hold.weigh import weigh
 
 _ENOUGH, _MUCH = 0.9, 0.5
@@ -23,6 +23,11 @@ _LEAST_SHARE_OF_A_PLACE = 0.05
 _SMALLEST_OBJECT_BYTES = 16
 _MOST_WEIGHED = 6
 _FEWEST_AT_ONCE = 16
+_NOTHING = 0.1
+"""Share of the growth that the smallest objects around native memory may take, which lie in Python's allocator."""
+
+_HALVES = 2
+"""Python's bytes are read in the second half of the calls alone."""
 
 Heap = Callable[[], int]
 
@@ -30,6 +35,7 @@ Heap = Callable[[], int]
 def search(
     replay: Replay,
     heap: Heap,
+    python: ReadPython = lambda: None,
     *,
     warm_up: int,
     calls: int,
@@ -45,7 +51,7 @@ def search(
     """
     replay(warm_up)
     budget = Budget(seconds)
-    watched = watch(replay, calls, budget)
+    watched = watch(replay, calls, budget, python)
     _read_anew(watched, settled)
     was_enabled = gc.isenabled()
     gc.disable()  # so that what the search makes stays in the youngest generation, and can be told from the rest
@@ -96,11 +102,22 @@ def _found(
         if found:
             yield answer(found)
         found += _hanging(found, replay, grown_bytes, watched, new, world, heap, mapped)
-    emptied = False
+    weighing = Weighing(is_known=True)
     if mapped and found:
         yield answer(found)
-        emptied = weigh_pages(sorted(found, key=_order), replay, watched.calls, grown_bytes, budget)
-    yield {**answer(found, last=True), "emptied": emptied}
+        weighing = weigh_pages(sorted(found, key=_order), replay, watched.calls, grown_bytes, budget)
+    last = answer(found, last=True)
+    last["searched"]["nothing_in_python"] = weighing.is_known and _is_nothing(found, watched, grown_bytes, budget)
+    yield {**last, "emptied": weighing.emptied}
+
+
+def _is_nothing(found: Sequence[Found], watched: Watched, grown_bytes: float, budget: Budget) -> bool:
+    """Tell whether the search came to its end, the growth is native, and no Python object explains it."""
+    if not watched.is_known or budget.stopped_by or watched.python_bytes is None:
+        return False
+    if _HALVES * watched.python_bytes > _NOTHING * grown_bytes or any(one.bytes is None for one in found):
+        return False
+    return explained(found, grown_bytes) <= _NOTHING * grown_bytes
 
 
 def _hanging(

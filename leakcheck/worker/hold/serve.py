@@ -26,7 +26,7 @@ def serve_hold(plan: Plan, channel: Channel, load: Load = Subject) -> None:
                 return
             if replay is None:
                 replay = Replay(subject.first_call(), meters)
-            for found in search(replay.plain, meters.heap, **request):
+            for found in search(replay.plain, meters.heap, meters.python, **request):
                 emptied |= found.pop("emptied", False)
                 channel.send("found", **found)
         except BaseException as error:  # the user's code may raise anything, SystemExit included

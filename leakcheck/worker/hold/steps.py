@@ -15,7 +15,7 @@ from leakcheck.worker import bare
 from leakcheck.worker.hold import look
 from leakcheck.worker.hold.kinds import LruCache, kind_of
 
-_CODE = FunctionType.__dict__["__code__"]
+CODE = FunctionType.__dict__["__code__"]
 _CLOSURE = FunctionType.__dict__["__closure__"]
 _DEFAULTS = FunctionType.__dict__["__defaults__"]
 _KEYWORD_DEFAULTS = FunctionType.__dict__["__kwdefaults__"]
@@ -134,7 +134,7 @@ def _from_function(chain: Sequence[Any], at: int) -> Step | None:
     if held is cells and at + 2 < len(chain):
         place = next((n for n, cell in enumerate(cells) if cell is chain[at + 2]), None)
         if place is not None:
-            variable = _CODE.__get__(function).co_freevars[place]
+            variable = CODE.__get__(function).co_freevars[place]
             return Step(variable, min(at + 3, len(chain) - 1), "closure's cell", name)
     if held is _DEFAULTS.__get__(function) or held is _KEYWORD_DEFAULTS.__get__(function):
         return Step("a default", min(at + 2, len(chain) - 1), "default argument", name)
