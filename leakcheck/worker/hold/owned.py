@@ -86,7 +86,7 @@ def _note(ways: Sequence[Way], key: int, world: World) -> None:
     place = next(place for place, one in enumerate(chain) if id(one) == key)
     told = tell(chain[: place + 1], world)
     itself = next((way.found for way in ways if id(way.chain[-1]) == key), None)
-    parts = [_beyond(way.found.told.name, told.name) for way in ways]
+    parts = sorted(_beyond(way.found.told.name, told.name) for way in ways)
     where = f"in {len(parts)} containers"
     if itself is not None:
         where = itself.told.where

@@ -3,7 +3,7 @@
 import gc
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
-from weakref import CallableProxyType, ProxyType, ReferenceType
+from weakref import CallableProxyType, ProxyType, ReferenceType, WeakMethod
 
 from leakcheck.worker import bare
 from leakcheck.worker.hold import look
@@ -43,8 +43,14 @@ def lists_weakly(entries: Iterable[Any], new: Collection[int]) -> bool:
     listed = [one for one in map(_object_of, references) if one is None or id(one) in new]
     if not references or len(listed) < _MOSTLY * len(references):
         return False
-    own = sum(map(look.size_of, references))
+    own = sum(_own_bytes(one, new) for one in references)
     return reach(parts, new, _MOST_REACHED).bytes <= _MOST_BESIDE * own
+
+
+def _own_bytes(reference: Any, new: Collection[int]) -> int:
+    # a weak method is several objects that refer to each other
+    is_method = issubclass(type(reference), WeakMethod)
+    return reach([reference], new, _MOST_REACHED).bytes if is_method else look.size_of(reference)
 
 
 def _references_in(parts: Iterable[Any], new: Collection[int]) -> list[Any]:
