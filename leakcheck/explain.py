@@ -95,7 +95,9 @@ def explain(task: Task, case: Case, watch: Watch) -> Explanation:
     if case.is_bounded:
         return explanation
     watch("who allocates it")
-    return _with_sites(task, case, explanation, held_share(held.holders, rate))
+    # whatever holds it: native frames alone tell who maps pages past the heap
+    in_python = 0.0 if case.meter is Meter.RSS else held_share(held.holders, rate)
+    return _with_sites(task, case, explanation, in_python)
 
 
 def _search(task: Task, case: Case, warm_up: int, calls: int) -> _Findings:

@@ -28,7 +28,7 @@ def explained(found: Sequence[Found], grown_bytes: float) -> float:
 def weigh_containers(
     found: Sequence[Found], grown_bytes: float, watched: Watched, heap: Callable[[], int], budget: Budget
 ) -> list[Found]:
-    """Weigh each container by itself, then those of one owner together, and then those that still share entries.
+    """Weigh those of one owner together, each other container by itself, and then those that still share entries.
 
     Return them with what has one owner taken together.
     """
@@ -49,29 +49,39 @@ def weigh_containers(
 
         return weigh(alone, watched.new, heap, budget.left, is_mixed=takes_all(some))
 
-    for place, one in enumerate(found):
-        weight = weigh_some([one]) if place < _FEWEST_WEIGHED or not budget.is_half_spent() else None
-        if weight is not None:
-            one.bytes, one.weighed = max(0.0, weight), "emptied"
-    together = _by_owner(found, grown_bytes, weigh_some)
+    together = by_owner(found, grown_bytes, weigh_some)
     known.extend(one for one in together if one not in found)
-    _credit_shared(together, grown_bytes, weigh_some)
+    for place, one in enumerate(together):
+        if one.bytes is None and (place < _FEWEST_WEIGHED or not budget.is_half_spent()):
+            _weigh_alone(one, weigh_some)
+    credit_shared(together, grown_bytes, weigh_some)
     return together
 
 
-def _by_owner(found: Sequence[Found], grown_bytes: float, weigh_some: Weigh) -> list[Found]:
-    """Return the holders, those of one owner as that owner where it explains more than any of them."""
+def _weigh_alone(one: Found, weigh_some: Weigh) -> None:
+    weight = weigh_some([one])
+    if weight is not None:
+        one.bytes, one.weighed = max(0.0, weight), "emptied"
+
+
+def by_owner(found: Sequence[Found], grown_bytes: float, weigh_some: Weigh) -> list[Found]:
+    """Return the holders, those of one owner as that owner where it explains more than the heaviest of them.
+
+    Owners come first, because they save weighing each of their containers.
+    """
     groups: dict[int, tuple[Owner, list[Found]]] = {}
     for one in found:
-        # what explains too much to be true would make its owner do so too
-        if one.owner is not None and one.bytes is not None and one.bytes <= MOST_SHARE * grown_bytes:
+        if one.owner is not None:
             groups.setdefault(id(one.owner), (one.owner, []))[1].append(one)
     kept = list(found)
     for owner, members in groups.values():
         weight = weigh_some(members) if len(members) > 1 else None
+        # what explains too much to be true would make its owner do so too
         if weight is None or weight > MOST_SHARE * grown_bytes:
             continue
-        if max(one.bytes or 0.0 for one in members) < _NEARLY_ALL * weight:
+        heaviest = max(members, key=lambda one: one.reckoned_bytes)
+        _weigh_alone(heaviest, weigh_some)
+        if (heaviest.bytes or 0.0) < _NEARLY_ALL * weight:
             kept = [one for one in kept if one not in members]
             kept.append(_taken_together(owner, members, weight))
     return kept
@@ -95,7 +105,7 @@ def _taken_together(owner: Owner, members: Sequence[Found], weight: float) -> Fo
     )
 
 
-def _credit_shared(found: Sequence[Found], grown_bytes: float, weigh_some: Weigh) -> None:
+def credit_shared(found: Sequence[Found], grown_bytes: float, weigh_some: Weigh) -> None:
     """Give what no container frees alone, because others hold it too, to one of those that do."""
     weighed = [one for one in found if one.bytes is not None and not one.is_weak][:_MOST_SHARING]
     apart = explained(weighed, grown_bytes)
