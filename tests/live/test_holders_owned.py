@@ -132,3 +132,20 @@ def test_the_line_that_sets_a_context_variable_is_named(tmp_path: Path) -> None:
     held = hold(write(tmp_path, f"{CALLBACKS}\n@scenario\ndef scene():\n    {line}\n"), grows=520)
     assert name_of(held.first).startswith("held.CURRENT.get()")
     assert held.first["set_at"]["source"] == line
+
+
+def test_a_chain_whose_head_native_code_holds_is_found_with_its_line(tmp_path: Path) -> None:
+    # GIVEN handlers that each keep the one before, and a table of C that has the last
+    line = "signal.signal(signal.SIGUSR1, lambda *_: (before, data))"
+    source = f"""
+import signal
+@scenario
+def scene():
+    before, data = signal.getsignal(signal.SIGUSR1), bytearray(400)
+    {line}
+"""
+    held = hold(write(tmp_path, source), grows=760)
+    assert held.first["held_by_native"]
+    assert held.first["links"][0] == {"step": "native code", "type": "function"}
+    assert held.first["kept"]["source"] == line
+    assert 0.7 <= held.first["bytes_per_call"] / 760 <= 1.2

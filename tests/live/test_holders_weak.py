@@ -79,6 +79,21 @@ def scene():
     assert names(hold(write(tmp_path, source), grows=2400).holders) == ["held.KEPT"]
 
 
+@pytest.mark.parametrize("note", ["weakref.ref(key)", "weakref.WeakMethod(key.__repr__.__func__.__get__(key))"])
+def test_references_that_are_larger_than_their_objects_are_no_holder_either(tmp_path: Path, note: str) -> None:
+    source = f"""{HEAD}
+class Small:
+    __slots__ = ("__weakref__",)
+    def __repr__(self): return ""
+@scenario
+def scene():
+    key = Small()
+    KEPT.append(key)
+    REFERENCES.append({note})
+"""
+    assert names(hold(write(tmp_path, source), grows=200).holders) == ["held.KEPT"]
+
+
 def test_references_whose_objects_are_gone_are_held_by_their_list(tmp_path: Path) -> None:
     source = f"""{HEAD}
 @scenario

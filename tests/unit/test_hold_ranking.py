@@ -72,7 +72,8 @@ def test_a_weak_registry_gives_way_to_what_keeps_its_entries() -> None:
 def test_a_weak_registry_that_explains_most_is_named_all_the_same() -> None:
     weak = container("held.BY_KEY", 70_000)
     weak.is_weak = True
-    assert names(weak, container("held.LOG", 20_000)) == ["held.BY_KEY", "held.LOG"]
+    assert names(weak, container("held.LOG", 10_000)) == ["held.BY_KEY", "held.LOG"]
+    assert names(weak, container("held.TINY", 25_000)) == ["held.TINY"]
 
 
 def give_owner(*members: Found) -> None:

@@ -22,7 +22,7 @@ from leakcheck.worker.settle import settle
 _MOST_DOUBTFUL = 24
 _MOST_TOLD = 3
 _MORE_CALLS = 0.25
-_FEWEST_HELD = 0.02
+_FEWEST_HELD, _FEWEST_LED_TO = 0.02, 0.5
 _FEWEST_EARLY, _MOST_EARLY = 0.15, 0.85
 _HELD_BY_US = 4
 """References to what is looked at that are our doing: two lists, a variable, and the one for asking."""
@@ -116,10 +116,13 @@ def held_by_native(watched: Watched, new: frozenset[int], starts: list[Any], wor
             groups.setdefault(id(type(one)), []).append(one)
     found = []
     for group in groups.values():
-        early = sum(id(one) in watched.early for one in group) / len(group)
-        if len(group) < max(3, _FEWEST_HELD * watched.calls) or not _FEWEST_EARLY <= early <= _MOST_EARLY:
-            continue
+        is_chain = len(group) < max(3, _FEWEST_HELD * watched.calls)
         led = reach(group, new, MOST_REACHED)
+        # or it holds the head of a chain: a handler that calls the one before it
+        held = led.ids if is_chain else frozenset(map(id, group))
+        early = len(held & watched.early) / len(held) if held else 0.0
+        if (is_chain and len(held) < _FEWEST_LED_TO * watched.calls) or not _FEWEST_EARLY <= early <= _MOST_EARLY:
+            continue
         links = [{"step": "native code", "type": name_of_type(group[0])}]
         told = tell([group[0]], world, heaviest_way(group[0], new, 4))
         links += told.links[1:]
@@ -131,6 +134,7 @@ def held_by_native(watched: Watched, new: frozenset[int], starts: list[Any], wor
                 bytes=led.bytes,
                 weighed="reckoned",
                 held_by_native=True,
+                kept=kept_function(group[:_MOST_TOLD], new),
             )
         )
     return found

@@ -23,6 +23,9 @@ _LEAST_SHARE_OF_A_PLACE = 0.05
 _SMALLEST_OBJECT_BYTES = 16
 _MOST_WEIGHED = 6
 _FEWEST_AT_ONCE = 16
+_LEAST_KEEPER = 0.25
+"""Of what weak references take: an object with no attributes is smaller than a reference, and than a weak method."""
+
 _NOTHING = 0.1
 """Share of the growth that the smallest objects around native memory may take, which lie in Python's allocator."""
 
@@ -187,9 +190,9 @@ def ranked(found: Sequence[Found], grown_bytes: float, calls: int) -> list[Found
     rooted = max((one.bytes or 0.0 for one in kept if one.is_rooted), default=0.0)
     # a table that only native code knows of is likely to belong to something that has a name
     kept = [one for one in kept if one.is_rooted or (one.bytes or 0.0) > SHARED * rooted]
-    # what lists things weakly grows because something else keeps them, unless it explains more than anything else does
+    # what lists things weakly grows because something else keeps them, unless nothing else explains nearly as much
     strong = max((_weight(one) for one in kept if not one.is_weak), default=0.0)
-    return [one for one in kept if not one.is_weak or _weight(one) > strong]
+    return [one for one in kept if not one.is_weak or strong < _LEAST_KEEPER * _weight(one)]
 
 
 def _order(one: Found) -> float:
