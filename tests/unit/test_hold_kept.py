@@ -90,6 +90,16 @@ def test_a_function_of_a_library_or_none_at_all_is_not_named() -> None:
     assert kept_function([], frozenset()) is None
 
 
+def test_the_function_of_a_tracebacks_frame_is_no_callback() -> None:
+    try:
+        raise ValueError
+    except ValueError as error:
+        traceback = error.__traceback__
+        assert traceback is not None
+        entries = [error]
+        assert kept_function(entries, ids_of(error, traceback, traceback.tb_frame)) is None
+
+
 def test_entries_of_many_functions_name_none() -> None:
     different = [eval(f"lambda: {n}") for n in range(5)]
     assert kept_function(different, ids_of(*different)) is None

@@ -4,7 +4,7 @@ import linecache
 from collections import Counter
 from collections.abc import Collection, Sequence
 from contextvars import Context
-from types import CodeType, FunctionType, MethodType
+from types import CodeType, FrameType, FunctionType, MethodType
 from typing import Any
 
 from leakcheck.worker.hold import look
@@ -58,7 +58,8 @@ def _own_code(entry: Any, new: Collection[int]) -> CodeType | None:
             code = _code_of(one)
             if code is not None and kind_of(code.co_filename) == OWN:
                 return code
-            if id(one) in new:
+            # a frame refers to the function that it runs: an exception's is no callback
+            if id(one) in new and type(one) is not FrameType:
                 further.append(one)
         frontier = look.referents(further)
     return None
