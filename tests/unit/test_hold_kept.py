@@ -36,6 +36,10 @@ def with_closure(data: bytes) -> Callable[..., bytes]:
     return callback
 
 
+def fail() -> None:
+    raise ValueError("raised")
+
+
 def ids_of(*objects: object) -> frozenset[int]:
     return frozenset(map(id, objects))
 
@@ -91,13 +95,14 @@ def test_a_function_of_a_library_or_none_at_all_is_not_named() -> None:
 
 
 def test_the_function_of_a_tracebacks_frame_is_no_callback() -> None:
-    try:
-        raise ValueError
-    except ValueError as error:
-        traceback = error.__traceback__
-        assert traceback is not None
-        entries = [error]
-        assert kept_function(entries, ids_of(error, traceback, traceback.tb_frame)) is None
+    with pytest.raises(ValueError, match="raised") as raised:
+        fail()
+    error = raised.value
+    traceback = error.__traceback__
+    assert traceback is not None
+    assert traceback.tb_next is not None
+    known = ids_of(error, traceback, traceback.tb_next, traceback.tb_next.tb_frame)
+    assert kept_function([error], known) is None
 
 
 def test_entries_of_many_functions_name_none() -> None:
