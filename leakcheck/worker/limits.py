@@ -129,7 +129,7 @@ def holder_of(container: object, owners: Sequence[object]) -> Holder | None:
     if issubclass(cls, LruCache) and (most := _cache_info(container).maxsize):
         return _sized(container, f"lru_cache(maxsize={most})", most)
     # what lies further on in what such a dictionary lists may well have a limit
-    if is_weak([owner for owner in owners if bare.attribute(owner, "data") is container]):
+    if any(is_weak([owner]) and bare.attribute(owner, "data") is container for owner in owners):
         return None
     asked = (container, *owners)
     for owner in asked:
