@@ -11,6 +11,14 @@ class Index:
     def __init__(self): self.rows, self.names = [], {}
 class App:
     def __init__(self): self.index, self.seen = Index(), []
+class Registry: rows, names = [], {}
+def noting():
+    results, order = {}, []
+    def note(key, row):
+        results[key] = row
+        order.append(row)
+    return note
+NOTE = noting()
 APP, DATA = App(), {"rows": [], "names": [], "more": []}
 """
 
@@ -39,8 +47,22 @@ APP, DATA = App(), {"rows": [], "names": [], "more": []}
             "dict",
             "in ['more'], ['names'] and ['rows']",
         ),
+        (
+            "row = [bytes(300)]\n    Registry.rows.append(row)\n    Registry.names[next(NUMBERS)] = row",
+            530,
+            "held.Registry",
+            "class",
+            "in .names and .rows",
+        ),
+        (
+            "row = [bytes(300)]\n    NOTE(next(NUMBERS), row)",
+            530,
+            "held.noting.<locals>.note",
+            "function",
+            "in `order` and `results`",
+        ),
     ],
-    ids=["shared", "apart", "dictionary"],
+    ids=["shared", "apart", "dictionary", "class", "closure"],
 )
 def test_containers_of_one_owner_are_told_as_that_owner(
     tmp_path: Path, body: str, grows: float, name: str, kind: str, where: str
@@ -111,6 +133,19 @@ def test_the_line_of_a_function_that_is_kept_is_named(tmp_path: Path, body: str,
     assert name_of(held.first).startswith(name)
     assert held.first["kept"]["source"] == source
     assert 0.7 <= held.first["bytes_per_call"] / 750 <= 1.4
+
+
+def test_the_callbacks_of_a_future_are_named(tmp_path: Path) -> None:
+    source = f"""{CALLBACKS}
+FUTURE = asyncio.new_event_loop().create_future()
+@scenario
+def scene():
+    data = bytearray(400)
+    FUTURE.add_done_callback(lambda _: data)
+"""
+    held = hold(write(tmp_path, source), grows=900)
+    assert name_of(held.first) == "held.FUTURE._callbacks"
+    assert held.first["kept"]["source"] == "FUTURE.add_done_callback(lambda _: data)"
 
 
 def test_a_handle_of_an_event_loop_names_the_function_that_it_calls(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from leakcheck.worker.hold.names import name_of_type, tell
 from leakcheck.worker.hold.paths import World
 
 _BOXES = (dict, list, tuple, set, frozenset, deque)
-_NO_OWNERS = (FunctionType, CellType, FrameType)
+_NO_OWNERS = (CellType, FrameType)
 _MOST_PARTS_NAMED = 3
 
 
@@ -31,11 +31,13 @@ class Way:
 def note_owners(ways: Sequence[Way], world: World) -> None:
     """Give the holders that have an object in common that object as their owner, the one nearest to them.
 
-    First a container that grows itself and holds the others, then an object of some class, then a plain container.
+    First a container that grows itself and holds the others, then an object of some class, a plain container, and last
+    a class or a function.
     """
     left = [way for way in ways if _may_be_a_part(way.found)]
     own = {id(way.chain[-1]) for way in left}
-    for is_candidate in (lambda one: id(one) in own, _is_instance, lambda one: issubclass(type(one), _BOXES)):
+    rounds = (lambda one: id(one) in own, _is_instance, _is_box, _is_class_or_function)
+    for is_candidate in rounds:
         left = _noted(left, is_candidate, world)
 
 
@@ -63,22 +65,33 @@ def _noted(ways: list[Way], is_candidate: Callable[[Any], bool], world: World) -
 
 
 def _owners_on(chain: Sequence[Any]) -> Iterator[tuple[int, Any]]:
-    """Yield what may own a container, with its place in the chain: no root, and no table of attributes."""
+    """Yield what may own a container, with its place in the chain: no module, and no table of attributes."""
+    if _is_class_or_function(chain[0]) and len(chain) > 1:
+        yield 0, chain[0]
     for place in range(1, len(chain)):
         one, before = chain[place], chain[place - 1]
         is_table = type(one) is dict and (
             bare.is_class(before) or bare.namespace(before) is one or issubclass(type(before), _thread._local)
         )
-        if not is_table:
+        # what lies between a function and its variables is nobody's business either
+        if not is_table and type(before) is not FunctionType:
             yield place, one
 
 
 def _is_instance(one: Any) -> bool:
     cls = type(one)
     # by identity: a metaclass may have an __eq__ of its own
-    if any(cls is known for known in _NO_OWNERS) or bare.is_class(one) or look.is_generator(one):
+    if any(cls is known for known in _NO_OWNERS) or look.is_generator(one) or _is_class_or_function(one):
         return False
     return not issubclass(cls, (*_BOXES, ModuleType))
+
+
+def _is_box(one: Any) -> bool:
+    return issubclass(type(one), _BOXES)
+
+
+def _is_class_or_function(one: Any) -> bool:
+    return bare.is_class(one) or type(one) is FunctionType
 
 
 def _note(ways: Sequence[Way], key: int, world: World) -> None:
@@ -92,10 +105,13 @@ def _note(ways: Sequence[Way], key: int, world: World) -> None:
         where = itself.told.where
     elif len(parts) <= _MOST_PARTS_NAMED and all(parts):
         where = f"in {', '.join(parts[:-1])} and {parts[-1]}"
-    owner = Owner(told, name_of_type(chain[place]) if itself is None else itself.kind, where, itself)
+    kind = "class" if bare.is_class(chain[place]) else name_of_type(chain[place])
+    owner = Owner(told, kind if itself is None else itself.kind, where, itself)
     for way in ways:
         way.found.owner = owner
 
 
 def _beyond(name: str, owner: str) -> str:
+    if name.endswith(f" in {owner}"):
+        return name.removesuffix(f" in {owner}")  # a variable of a function
     return name.removeprefix(owner) if name.startswith(owner) else ""

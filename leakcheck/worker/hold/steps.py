@@ -202,7 +202,13 @@ def _from_attribute(chain: Sequence[Any], at: int) -> Step | None:
     if issubclass(type(chain[at]), ModuleType):
         return None
     name = attribute_of(chain[at], chain[at + 1])
+    if name is None and type(chain[at + 1]) is list and _is_future(chain[at]):
+        name = "_callbacks"  # asked for, it answers with a copy
     return None if name is None else Step(f".{name}", at + 1)
+
+
+def _is_future(owner: object) -> bool:
+    return any(look.module_of_class(cls) == "_asyncio" for cls in bare.mro(type(owner)))
 
 
 _LOOKS: tuple[Look, ...] = (
