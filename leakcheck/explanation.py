@@ -102,15 +102,15 @@ class RetentionPath:
     """How what stays is held: from a root to it, through at most a dozen links."""
 
     links: tuple[Link, ...]
+    kept: Frame | None = None
+    """Where a function of the user's was defined that it keeps: a receiver, a callback, a suspended coroutine."""
+    set_at: Frame | None = None
+    """The user's line that sets the context variable that it is."""
     bytes_per_1000_calls: float | None = None
     share: float | None = None
     objects_per_call: float = 0.0
     """Objects a call that this path alone leads to, as far as the collector knows them."""
     held_by_native: bool = False
-    kept: Frame | None = None
-    """Where a function of the user's was defined that it keeps: a receiver, a callback, a suspended coroutine."""
-    set_at: Frame | None = None
-    """The user's line that sets the context variable that it is."""
     """The last link has a reference that no Python object owns."""
     fingerprint: str = ""
 

@@ -28,14 +28,14 @@ class Holder:
     links: tuple[Link, ...]
     anchor: int
     """How many of the links are its identity; those after it only say what it holds."""
+    kept: Frame | None = None
+    set_at: Frame | None = None
     container: Growing | None = None
     objects_per_call: float = 0.0
     bytes_per_call: float | None = None
     weighed: str = ""
     """How the bytes are known: `emptied`, `reckoned` from sizes, or not at all ("")."""
     held_by_native: bool = False
-    kept: Frame | None = None
-    set_at: Frame | None = None
 
 
 def containers_of(holders: Sequence[Holder], growth_per_1000_calls: float) -> tuple[Container, ...]:
@@ -64,12 +64,12 @@ def paths_of(holders: Sequence[Holder], growth_per_1000_calls: float) -> tuple[R
     return tuple(
         RetentionPath(
             links=holder.links,
+            kept=holder.kept,
+            set_at=holder.set_at,
             bytes_per_1000_calls=_per_1000(holder),
             share=_share(holder, growth_per_1000_calls),
             objects_per_call=holder.objects_per_call,
             held_by_native=holder.held_by_native,
-            kept=holder.kept,
-            set_at=holder.set_at,
             fingerprint=_fingerprint(holder),
         )
         for holder in sorted(holders, key=_weight)

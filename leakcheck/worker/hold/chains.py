@@ -129,12 +129,12 @@ def held_by_native(watched: Watched, new: frozenset[int], starts: list[Any], wor
         found.append(
             Found(
                 Told(links, 1, "native code", ""),
+                kept=kept_function(group[:_MOST_TOLD], new),
                 objects=len(led.ids),
                 reckoned_bytes=led.bytes,
                 bytes=led.bytes,
                 weighed="reckoned",
                 held_by_native=True,
-                kept=kept_function(group[:_MOST_TOLD], new),
             )
         )
     return found

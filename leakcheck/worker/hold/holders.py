@@ -71,13 +71,13 @@ class Found:
         return {
             "links": self.told.links,
             "anchor": self.told.anchor,
+            "kept": self.kept,
+            "set_at": self.set_at,
             "container": self._container(calls) if self.grown else None,
             "objects_per_call": self.objects / calls,
             "bytes_per_call": None if self.bytes is None else self.bytes / calls,
             "weighed": self.weighed,
             "held_by_native": self.held_by_native,
-            "kept": self.kept,
-            "set_at": self.set_at,
         }
 
     def _container(self, calls: int) -> dict[str, Any]:
