@@ -9,22 +9,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from leakcheck.analysis.growth import rate_until
 from leakcheck.analysis.holders import Holder, containers_of, held_share, paths_of
 from leakcheck.analysis.native import named_natively
-from leakcheck.analysis.places import as_shown
-from leakcheck.analysis.progress import Progress
-from leakcheck.analysis.shape import Shape
+from leakcheck.analysis.places import as_shown, short_file
 from leakcheck.analysis.sites import FEWEST_WINDOWS, explained_fraction, most_possible, next_window, sites_of
 from leakcheck.analysis.slopes import grown_stacks
 from leakcheck.analysis.trees import tree_of
-from leakcheck.analysis.trend import Series, falls_back
 from leakcheck.answered import part, whole
+from leakcheck.case import Case
 from leakcheck.engine import Worker, WorkerFailed
-from leakcheck.explanation import Explanation, RetentionPath, Site, SiteMeter, StackBytes, Window, native_frame
+from leakcheck.explanation import Explanation, Frame, RetentionPath, Site, SiteMeter, StackBytes, Window, native_frame
 from leakcheck.failures import misunderstood
 from leakcheck.machine import current_folder
-from leakcheck.model import Meter, Result, Verdict
+from leakcheck.model import Meter
 from leakcheck.plan import Pass
 from leakcheck.task import Task
 from leakcheck.units import CALLS_PER_RATE
@@ -34,6 +31,7 @@ SITES_SECONDS = 20.0
 
 _SEARCH_SECONDS = 10.0
 _HOLD_SECONDS = 3.0
+_ROUNDS_FOR_PAGES = 8
 _FEWEST_HOLD_CALLS, _MOST_HOLD_CALLS = 40, 2000
 _LONGEST_FILLING_SECONDS = 15.0
 _FILLING_MARGIN = 2.0
@@ -63,48 +61,11 @@ Watch = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """What is to be explained."""
-
-    bytes_per_1000_calls: float
-    """The growth; of what stood still in the end, the growth until then."""
-    most_bytes_per_1000_calls: float | None = None
-    """The growth's upper bound; None where it is not known."""
-    meter: Meter
-    seconds_per_call: float
-    is_bounded: bool = False
-    """It ends by itself: who fills it is said, and who allocates is not asked."""
-    under_teeth: bool = False
-    """The growth was found under teeth, and so counts the tables that doubled."""
-    settled_after_calls: int | None = None
-    """Where memory stood still in the end: the containers that filled until then are looked for."""
-
-
-def case_of(result: Result, progress: Progress, shape: Shape | None) -> Case:
-    """Return what is to be explained of a result: its growth, or the heap's where that pins what the pages grow by."""
-    growth, settled, pinning = result.growth, result.settled_after_calls, result.pinned_by_bytes_per_1000_calls
-    assert growth is not None
-    tail = None if shape is None else shape.tail
-    if pinning is not None and tail is not None:
-        readings = result.readings
-        tail = Series(readings.calls, readings.heap_bytes or readings.python_bytes).after(growth.from_call or 0)
-    rate = growth.bytes_per_1000_calls if settled is None else rate_until(result.readings, settled)
-    return Case(
-        bytes_per_1000_calls=rate if pinning is None else pinning,
-        most_bytes_per_1000_calls=growth.high if settled is None and pinning is None else None,
-        meter=growth.meter if pinning is None else Meter.HEAP,
-        seconds_per_call=progress.seconds_per_call,
-        is_bounded=result.verdict is Verdict.BOUNDED,
-        under_teeth=tail is not None and falls_back(tail),
-        settled_after_calls=settled,
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Searched:
     """What the search says of itself."""
 
     stopped_by: str | None
+    nothing_in_python: bool = False
 
 
 @dataclass(slots=True)
@@ -112,6 +73,7 @@ class _Findings:
     """What is known so far; all of it stands when a process fails."""
 
     holders: tuple[Holder, ...] = ()
+    nothing_in_python: bool = False
     windows: list[Window] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -128,12 +90,15 @@ def explain(task: Task, case: Case, watch: Watch) -> Explanation:
     explanation = Explanation(
         containers=containers_of(held.holders, rate),
         retention_paths=paths_of(held.holders, rate),
+        nothing_in_python=held.nothing_in_python,
         notes=tuple(held.notes),
     )
     if case.is_bounded:
         return explanation
     watch("who allocates it")
-    return _with_sites(task, case, explanation, held_share(held.holders, rate))
+    # whatever holds it: native frames alone tell who maps pages past the heap
+    in_python = 0.0 if case.meter is Meter.RSS else held_share(held.holders, rate)
+    return _with_sites(task, case, explanation, in_python)
 
 
 def _search(task: Task, case: Case, warm_up: int, calls: int) -> _Findings:
@@ -151,13 +116,16 @@ def _search(task: Task, case: Case, warm_up: int, calls: int) -> _Findings:
                     "bytes_per_call": case.bytes_per_1000_calls / CALLS_PER_RATE,
                     "seconds": _SEARCH_SECONDS,
                     "settled": case.settled_after_calls is not None,
+                    "mapped": case.meter is Meter.RSS,
                 },
                 during="the search for what holds it",
                 extra_seconds=3 * cost + _SEARCH_SECONDS,
             )
             _take(found, answer)
             while not part(answer, "last", bool):
-                answer = worker.listen(during="the search for what holds it", extra_seconds=_SEARCH_SECONDS)
+                # pages are weighed by some more rounds of calls
+                more = _SEARCH_SECONDS + _ROUNDS_FOR_PAGES * cost * (case.meter is Meter.RSS)
+                answer = worker.listen(during="the search for what holds it", extra_seconds=more)
                 _take(found, answer)
             worker.finish()
     except WorkerFailed as failed:
@@ -166,12 +134,19 @@ def _search(task: Task, case: Case, warm_up: int, calls: int) -> _Findings:
 
 
 def _take(found: _Findings, answer: dict[str, Any]) -> None:
-    found.holders = part(answer, "holders", tuple[Holder, ...])
-    if not all(1 <= holder.anchor <= len(holder.links) for holder in found.holders):
+    holders = part(answer, "holders", tuple[Holder, ...])
+    if not all(1 <= holder.anchor <= len(holder.links) for holder in holders):
         raise misunderstood("a holder that is not reached")
-    reached = part(answer, "searched", _Searched).stopped_by
+    found.holders = tuple(replace(one, kept=_shown(one.kept), set_at=_shown(one.set_at)) for one in holders)
+    searched = part(answer, "searched", _Searched)
+    found.nothing_in_python = searched.nothing_in_python
+    reached = searched.stopped_by
     if part(answer, "last", bool) and reached:
         found.notes.append(f"the search for what holds it reached its bound in {reached}, so something may be missing")
+
+
+def _shown(frame: Frame | None) -> Frame | None:
+    return None if frame is None else replace(frame, file=short_file(frame.file, current_folder()))
 
 
 def _hold_calls(case: Case) -> tuple[int, int]:

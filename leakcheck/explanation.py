@@ -103,6 +103,10 @@ class RetentionPath:
     """How what stays is held: from a root to it, through at most a dozen links."""
 
     links: tuple[Link, ...]
+    kept: Frame | None = None
+    """Where a function of the user's was defined that it keeps: a receiver, a callback, a suspended coroutine."""
+    set_at: Frame | None = None
+    """The user's line that sets the context variable that it is."""
     bytes_per_1000_calls: float | None = None
     share: float | None = None
     objects_per_call: float = 0.0
@@ -132,6 +136,8 @@ class Explanation:
 
     containers: tuple[Container, ...] = ()
     retention_paths: tuple[RetentionPath, ...] = ()
+    nothing_in_python: bool = False
+    """The search came to its end, the growth is native, and no Python object explains it."""
     sites: tuple[Site, ...] = ()
     sites_meter: SiteMeter | None = None
     explained_fraction: float | None = None

@@ -20,8 +20,9 @@ from leakcheck.analysis.sites import peak_sites
 from leakcheck.analysis.trees import tree_of
 from leakcheck.analysis.unseen import as_far_as_seen
 from leakcheck.analysis.verdict import calls_for_a_verdict, judge
+from leakcheck.case import case_of
 from leakcheck.engine import Worker, WorkerFailed
-from leakcheck.explain import case_of, explain
+from leakcheck.explain import explain
 from leakcheck.explanation import StackTree
 from leakcheck.follow import GrowthPass, take, take_trouble
 from leakcheck.limit import serve_under_limit

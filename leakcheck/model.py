@@ -157,6 +157,8 @@ class Result:
     peak_trouble: Trouble | None = None
     containers: tuple[Container, ...] = ()
     retention_paths: tuple[RetentionPath, ...] = ()
+    nothing_in_python: bool = False
+    """The search for holders came to its end, the growth is native, and no Python object explains it."""
     sites: tuple[Site, ...] = ()
     sites_meter: SiteMeter | None = None
     explained_fraction: float | None = None

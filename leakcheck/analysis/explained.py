@@ -33,6 +33,7 @@ def explained(result: Result, explanation: Explanation, entries: Sequence[KnownE
         result,
         containers=explanation.containers,
         retention_paths=explanation.retention_paths,
+        nothing_in_python=explanation.nothing_in_python,
         sites=explanation.sites,
         sites_meter=explanation.sites_meter,
         explained_fraction=explanation.explained_fraction,

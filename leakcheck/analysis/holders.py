@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from leakcheck.analysis.fingerprint import fingerprint_of
 from leakcheck.analysis.native import native_fingerprint
-from leakcheck.explanation import Container, Link, RetentionPath
+from leakcheck.explanation import Container, Frame, Link, RetentionPath
 from leakcheck.units import CALLS_PER_RATE
 
 
@@ -29,6 +29,8 @@ class Holder:
     links: tuple[Link, ...]
     anchor: int
     """How many of the links are its identity; those after it only say what it holds."""
+    kept: Frame | None = None
+    set_at: Frame | None = None
     container: Growing | None = None
     objects_per_call: float = 0.0
     bytes_per_call: float | None = None
@@ -64,6 +66,8 @@ def paths_of(holders: Sequence[Holder], growth_per_1000_calls: float) -> tuple[R
     return tuple(
         RetentionPath(
             links=holder.links,
+            kept=holder.kept,
+            set_at=holder.set_at,
             bytes_per_1000_calls=_per_1000(holder),
             share=_share(holder, growth_per_1000_calls),
             objects_per_call=holder.objects_per_call,

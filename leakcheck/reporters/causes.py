@@ -129,17 +129,20 @@ def _held(result: Result) -> Iterator[Row]:
             continue  # the sentence above says it
         if container is not None:
             yield Row(label=label, where=plain(container.name), what=container_words(container))
-        if container is None or _says_more(path):
-            yield Row(
-                label=label if container is None else "", where=path_words(path), what=_path_share(path, container)
-            )
+        if container is None:
+            yield Row(label=label, where=path_words(path), what=_path_share(path, container))
         if path.native is not None:
             yield Row(label="", where=f"  in {native_words(path.native)}")
+        yield from _users_line(path)
         label = ""
 
 
-def _says_more(path: RetentionPath) -> bool:
-    return any(link.step == "..." for link in path.links)
+def _users_line(path: RetentionPath) -> Iterator[Row]:
+    """Yield the user's line behind a callback, or a context variable."""
+    if path.kept is not None:
+        yield Row(label="", where=f"  keeps {place(path.kept)}", what=_cut(plain(path.kept.source)))
+    if path.set_at is not None:
+        yield Row(label="", where=f"  set at {place(path.set_at)}", what=_cut(plain(path.set_at.source)))
 
 
 def container_words(container: Container) -> str:

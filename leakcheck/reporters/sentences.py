@@ -28,7 +28,7 @@ def sentences(result: Result) -> Iterator[str]:
         yield (
             f"{name}: memory grows by {rate} per 1000 calls, {relation} the budget of "
             f"{format_size_beside(budget, growth.bytes_per_1000_calls)}. "
-            f"Looked at {growth.calls:,} calls.{_by_meter(result, growth)}{_unaccounted(result)}"
+            f"Looked at {growth.calls:,} calls.{_by_meter(result, growth)}{_nowhere(result)}{_unaccounted(result)}"
         )
     elif growth is not None and result.verdict is Verdict.BOUNDED:
         yield f"{name}: {_bounded(result, growth)}"
@@ -183,6 +183,11 @@ def _unaccounted(result: Result) -> str:
     left = 1 - max(result.explained_fraction or 0.0, held, 0.0)
     growth = "the growth" if result.pinned_by_bytes_per_1000_calls is None else "the heap's growth"
     return f" {left:.0%} of {growth} is not accounted for." if left > _MUCH_UNACCOUNTED else ""
+
+
+def _nowhere(result: Result) -> str:
+    """Return that native code keeps it, where the search for holders came to its end and that is so."""
+    return " Nothing holds it in Python: native code keeps it, or never freed it." if result.nothing_in_python else ""
 
 
 def budget_words(result: Result) -> str:

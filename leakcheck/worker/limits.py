@@ -48,7 +48,7 @@ KNOWN: Mapping[str, Taught] = {
 """What the instances of these classes, and of classes derived from them, hold; () is the instance itself."""
 
 _IN_MODULES: Mapping[tuple[str, str], str] = {("re", "_cache"): "_MAXCACHE", ("re", "_cache2"): "_MAXCACHE2"}
-_WEAK = frozenset({"weakref.WeakValueDictionary", "weakref.WeakKeyDictionary", "_weakrefset.WeakSet"})
+_WEAK = frozenset({"weakref.WeakValueDictionary", "_weakrefset.WeakSet"})
 _LOOKS_LIKE_A_LIMIT = re.compile(r"max|limit|capacity", re.IGNORECASE)
 _cache_info: Any = LruCache.cache_info
 _NO_LIMIT = 10**9
@@ -116,7 +116,10 @@ def limit_of(container: object, owners: Sequence[object] = ()) -> Limit | None:
 
 
 def is_weak(owners: Sequence[object]) -> bool:
-    """Tell whether a container belongs to a weak dictionary or set: that never holds what it lists."""
+    """Tell whether one of these is a weak set, or a dictionary with weak values: those never hold what they list.
+
+    A WeakKeyDictionary is none of them. It holds its values, and a value may hold its key.
+    """
     return any(bare.dotted_name(cls) in _WEAK for owner in owners for cls in bare.mro(type(owner)))
 
 
@@ -128,7 +131,8 @@ def holder_of(container: object, owners: Sequence[object]) -> Holder | None:
         return _sized(container, f"deque(maxlen={most})", most)
     if issubclass(cls, LruCache) and (most := _cache_info(container).maxsize):
         return _sized(container, f"lru_cache(maxsize={most})", most)
-    if is_weak(owners):
+    # what lies further on in what such a dictionary lists may well have a limit
+    if any(is_weak([owner]) and bare.attribute(owner, "data") is container for owner in owners):
         return None
     asked = (container, *owners)
     for owner in asked:

@@ -214,6 +214,10 @@ class Meters:
         """Return the arrays, and how much of each is this block's."""
         return [(self._calls, self._rows[0]), *((column, self._rows[0]) for _, _, column in self._meters)]
 
+    def python(self) -> int | None:
+        """Return what Python's own allocator has handed out now; None where it cannot be read apart from malloc."""
+        return next((read() for name, read, _ in self._meters if name == "python_bytes"), None) or None
+
     def heap(self) -> int:
         """Return the live bytes now, as far as they can be read; for differences only."""
         return sum(read() for name, read, _ in self._meters if name in ("python_bytes", "native_bytes"))

@@ -80,7 +80,7 @@ EDGES = frozenset(
 )
 ROAD = frozenset(
     {
-        *("session", "find", "task", "measure", "follow", "weigh", "explain", "limit"),
+        *("session", "find", "task", "measure", "follow", "weigh", "case", "explain", "limit"),
         *("against", "update", "compare", "crew", "sharding", "durations", "merge", "judge", "demo", "doctor"),
         *("executors", "fleet", "waiting", "peak", "unmeasured"),
     }

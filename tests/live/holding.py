@@ -66,8 +66,9 @@ def hold(
     seconds: float = 20.0,
     variant: str | None = None,
     options: Mapping[str, OptionValue] | None = None,
+    mapped: bool = False,
 ) -> Held:
-    """Run the pass over a target that grows by so many bytes a call."""
+    """Run the pass over a target that grows by so many bytes a call, of resident pages where it is `mapped`."""
     plan = Plan(work=Pass.HOLD, target=target, variant=variant, options=options or {})
     with _in_project(), Worker(plan, Surroundings(python=sys.executable)) as worker:
         worker.start()
@@ -77,6 +78,7 @@ def hold(
             "calls": calls,
             "bytes_per_call": grows,
             "seconds": seconds,
+            "mapped": mapped,
         }
         answers = [worker.ask(request, during="the search", extra_seconds=60)]
         while not answers[-1]["last"]:

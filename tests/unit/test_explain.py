@@ -8,7 +8,7 @@ import pytest
 
 from leakcheck import explain
 from leakcheck.analysis.holders import Holder
-from leakcheck.explain import Case
+from leakcheck.case import Case
 from leakcheck.explanation import Explanation, Frame, FrameKind, Link, SiteMeter, StackBytes, Window
 from leakcheck.model import Meter
 from leakcheck.task import Task

@@ -1,6 +1,9 @@
 """Which of what was found is told, and in which order."""
 
-from leakcheck.worker.hold.holders import Found
+from collections.abc import Sequence
+
+from leakcheck.worker.hold.emptied import by_owner, credit_shared
+from leakcheck.worker.hold.holders import Found, Owner
 from leakcheck.worker.hold.kinds import kind_of
 from leakcheck.worker.hold.lengths import Grown, Growth
 from leakcheck.worker.hold.names import Told
@@ -64,6 +67,72 @@ def test_a_weak_registry_gives_way_to_what_keeps_its_entries() -> None:
     weak.is_weak = True
     assert names(weak, container("held.TASKS", 80_000)) == ["held.TASKS"]
     assert names(weak) == ["asyncio.tasks._all_tasks.data"]
+
+
+def test_a_weak_registry_that_explains_most_is_named_all_the_same() -> None:
+    weak = container("held.BY_KEY", 70_000)
+    weak.is_weak = True
+    assert names(weak, container("held.LOG", 10_000)) == ["held.BY_KEY", "held.LOG"]
+    assert names(weak, container("held.TINY", 25_000)) == ["held.TINY"]
+
+
+def give_owner(*members: Found) -> None:
+    owner = Owner(Told([{"step": "held.APP", "type": "App"}], 1, "held.APP", ""), "App", "in .a and .b")
+    for one in members:
+        one.owner = owner
+
+
+def together(weights: dict[frozenset[str], float], *members: Found) -> list[tuple[str, float | None]]:
+    """Weigh holders, given what each set of them explains."""
+
+    def weigh_some(some: Sequence[Found]) -> float | None:
+        return weights.get(frozenset(one.told.name for one in some))
+
+    kept = by_owner(members, GREW, weigh_some)
+    for one in kept:
+        one.bytes = weigh_some([one]) if one.bytes is None else one.bytes
+    credit_shared(kept, GREW, weigh_some)
+    return sorted((one.told.name, one.bytes) for one in kept)
+
+
+def test_what_containers_of_one_owner_share_is_their_owners() -> None:
+    a, b = container("held.APP.a", None), container("held.APP.b", None)
+    give_owner(a, b)
+    weights = {frozenset({"held.APP.a"}): 8000.0, frozenset({"held.APP.b"}): 9000.0}
+    assert together({**weights, frozenset({"held.APP.a", "held.APP.b"}): 95_000.0}, a, b) == [("held.APP", 95_000.0)]
+
+
+def test_an_owner_gives_way_to_the_one_container_that_holds_nearly_all() -> None:
+    a, b = container("held.APP.a", None, reckoned=80_000), container("held.APP.b", None)
+    give_owner(a, b)
+    weights = {frozenset({"held.APP.a"}): 90_000.0, frozenset({"held.APP.b"}): 5000.0}
+    found = together({**weights, frozenset({"held.APP.a", "held.APP.b"}): 95_000.0}, a, b)
+    assert found == [("held.APP.a", 90_000.0), ("held.APP.b", 5000.0)]
+
+
+def test_a_batch_that_explains_too_much_does_not_take_its_owners_leak_along() -> None:
+    a, b = container("held.APP.a", None), container("held.APP.b", None)
+    give_owner(a, b)
+    weights = {frozenset({"held.APP.a"}): 95_000.0, frozenset({"held.APP.b"}): 250_000.0}
+    found = together({**weights, frozenset({"held.APP.a", "held.APP.b"}): 345_000.0}, a, b)
+    assert [name for name, _ in found] == ["held.APP.a", "held.APP.b"]
+
+
+def test_what_two_share_is_not_credited_to_a_third() -> None:
+    # GIVEN a list of the user's that has its own entries, beside two of a library's that share theirs
+    own, first, second = container("held.LOG", None), container("lib.A", None), container("lib.B", None)
+    weights = {
+        frozenset({"held.LOG"}): 5000.0,
+        frozenset({"lib.A"}): 3000.0,
+        frozenset({"lib.B"}): 2000.0,
+        frozenset({"held.LOG", "lib.A"}): 8000.0,
+        frozenset({"held.LOG", "lib.B"}): 7000.0,
+        frozenset({"lib.A", "lib.B"}): 85_000.0,
+        frozenset({"held.LOG", "lib.A", "lib.B"}): 90_000.0,
+    }
+    found = dict(together(weights, own, first, second))
+    assert found["held.LOG"] == 5000.0
+    assert found["lib.A"] == 83_000.0
 
 
 def test_the_fields_are_figures_a_call() -> None:

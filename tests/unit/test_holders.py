@@ -1,7 +1,9 @@
 """From what the search found to containers and paths: shares, order, fingerprints."""
 
+from dataclasses import replace
+
 from leakcheck.analysis.holders import Growing, Holder, containers_of, held_share, paths_of
-from leakcheck.explanation import Link
+from leakcheck.explanation import Frame, FrameKind, Link
 
 LIST = Holder(
     links=(Link(step="views", type="module"), Link(step=".SENT", type="list"), Link(step="[*]", type="QuerySet")),
@@ -32,6 +34,12 @@ def test_what_a_container_holds_does_not_change_its_fingerprint() -> None:
     other = Holder(links=(*LIST.links[:2], Link(step="[*]", type="Row")), anchor=2)
     assert paths_of([other], 1.0)[0].fingerprint == paths_of([LIST], 1.0)[0].fingerprint
     assert paths_of([CHAIN], 1.0)[0].fingerprint != paths_of([LIST], 1.0)[0].fingerprint
+
+
+def test_the_users_line_goes_along_with_the_path() -> None:
+    line = Frame(function="receiver", file="shop/signals.py", line=7, kind=FrameKind.OWN, source="def receiver(**kw):")
+    (path,) = paths_of([replace(LIST, kept=line, set_at=line)], 1.0)
+    assert (path.kept, path.set_at) == (line, line)
 
 
 def test_no_share_is_claimed_of_a_growth_that_is_none() -> None:

@@ -253,6 +253,22 @@ def test_a_weak_container_has_no_limit_and_is_told_apart() -> None:
     assert said(registry.data, registry) is None
 
 
+def test_a_dictionary_with_weak_keys_holds_its_values_and_may_have_a_limit() -> None:
+    pages: Any = weakref.WeakKeyDictionary()
+    pages.maxsize = 10
+    assert not is_weak([pages])
+    assert said(pages.data, pages) == ("dict, limit read from .maxsize", 10, 0, False)
+
+
+def test_what_lies_below_a_weak_dictionary_may_have_a_limit() -> None:
+    class Page:
+        def __init__(self) -> None:
+            self.rows, self.maxsize = [1], 5
+
+    page = Page()
+    assert said(page.rows, page, weakref.WeakValueDictionary({1: page})) is not None
+
+
 # --- limits that are taught ------------------------------------------------------------------------
 
 

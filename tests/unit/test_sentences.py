@@ -70,6 +70,12 @@ def test_a_leak_tells_the_meter_where_it_was_not_the_heap(meter: Meter, words: s
     assert said(replace(LEAK, growth=growth(MIB, calls=1600, meter=meter)))[0].endswith(words)
 
 
+def test_that_nothing_in_python_holds_it_is_said_where_that_is_so() -> None:
+    native = replace(LEAK, nothing_in_python=True)
+    assert "Nothing holds it in Python: native code keeps it, or never freed it." in said(native)[0]
+    assert "in Python" not in said(LEAK)[0]
+
+
 def test_what_is_bounded_names_its_holder_and_where_it_ends() -> None:
     assert said(BOUNDED) == [
         "newsletter[debug_queries]: memory grows by 605 KiB per 1000 calls now, but what grows has a limit: "

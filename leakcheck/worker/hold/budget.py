@@ -52,6 +52,10 @@ class Budget:
         """Return the seconds left, 0 where there are none."""
         return max(0.0, self._seconds - self.seconds)
 
+    def is_half_spent(self) -> bool:
+        """Tell whether what could be left out should be."""
+        return self.left < self._seconds / 2
+
     def is_spent(self) -> bool:
         """Tell whether to come to an end, and remember why."""
         if self.left <= 0:

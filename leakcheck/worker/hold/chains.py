@@ -2,11 +2,15 @@
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextvars import Context
+from types import FunctionType
 from typing import Any
 
 from leakcheck.worker.hold import look
+from leakcheck.worker.hold.edges import Edge
 from leakcheck.worker.hold.fresh import heaviest_way, reach
 from leakcheck.worker.hold.holders import Found
+from leakcheck.worker.hold.kept import kept_function, set_at
 from leakcheck.worker.hold.names import Told, name_of_type, tell
 from leakcheck.worker.hold.paths import World, path_to
 from leakcheck.worker.hold.places import MOST_REACHED, Place
@@ -20,7 +24,7 @@ __builtins__ = BUILTINS
 _MOST_DOUBTFUL = 24
 _MOST_TOLD = 3
 _MORE_CALLS = 0.25
-_FEWEST_HELD = 0.02
+_FEWEST_HELD, _FEWEST_LED_TO = 0.02, 0.5
 _FEWEST_EARLY, _MOST_EARLY = 0.15, 0.85
 _HELD_BY_US = 4
 """References to what is looked at that are our doing: two lists, a variable, and the one for asking."""
@@ -64,7 +68,23 @@ def found_at(place: Place, new: frozenset[int], world: World) -> Found:
     """Return a place as a holder, without a weight; of several that lead to the same, the one nearest to a root."""
     told = [_told(one, new, world) for one in (place, *place.beside)[:_MOST_TOLD]]
     best = min(told, key=lambda pair: (not pair[0], pair[1].anchor))
-    return Found(best[1], objects=len(place.reach.ids), reckoned_bytes=place.reach.bytes)
+    edges = [edge for edge in place.all_edges if edge.child is not None]
+    return Found(
+        best[1],
+        objects=len(place.reach.ids),
+        reckoned_bytes=place.reach.bytes,
+        kept=kept_function([edge.child for edge in edges], new),
+        set_at=_set_at(edges),
+    )
+
+
+def _set_at(edges: Sequence[Edge]) -> dict[str, Any] | None:
+    """Return the line that sets the context variable among some places; None where none of them is one."""
+    found = next((edge for edge in edges if type(edge.source) is Context), None)
+    if found is None:
+        return None
+    functions = [one for one in gc.get_objects() if type(one) is FunctionType]
+    return set_at(found.source, found.child, functions)
 
 
 def _told(place: Place, new: frozenset[int], world: World) -> tuple[bool, Told]:
@@ -98,16 +118,20 @@ def held_by_native(watched: Watched, new: frozenset[int], starts: list[Any], wor
             groups.setdefault(id(type(one)), []).append(one)
     found = []
     for group in groups.values():
-        early = sum(id(one) in watched.early for one in group) / len(group)
-        if len(group) < max(3, _FEWEST_HELD * watched.calls) or not _FEWEST_EARLY <= early <= _MOST_EARLY:
-            continue
+        is_chain = len(group) < max(3, _FEWEST_HELD * watched.calls)
         led = reach(group, new, MOST_REACHED)
+        # or it holds the head of a chain: a handler that calls the one before it
+        held = led.ids if is_chain else frozenset(map(id, group))
+        early = len(held & watched.early) / len(held) if held else 0.0
+        if (is_chain and len(held) < _FEWEST_LED_TO * watched.calls) or not _FEWEST_EARLY <= early <= _MOST_EARLY:
+            continue
         links = [{"step": "native code", "type": name_of_type(group[0])}]
         told = tell([group[0]], world, heaviest_way(group[0], new, 4))
         links += told.links[1:]
         found.append(
             Found(
                 Told(links, 1, "native code", ""),
+                kept=kept_function(group[:_MOST_TOLD], new),
                 objects=len(led.ids),
                 reckoned_bytes=led.bytes,
                 bytes=led.bytes,

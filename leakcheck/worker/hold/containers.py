@@ -3,26 +3,31 @@
 import linecache
 import sys
 from _queue import SimpleQueue
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
+from types import FunctionType, MethodType
 from typing import Any
 from weakref import ReferenceType
 
 from leakcheck.worker.hold import look
 from leakcheck.worker.hold.fresh import heaviest_way, reach, sample
 from leakcheck.worker.hold.holders import Found
+from leakcheck.worker.hold.kept import kept_function
 from leakcheck.worker.hold.kinds import AT_EXIT, LruCache, kind_of
 from leakcheck.worker.hold.lengths import Grown, Growth
 from leakcheck.worker.hold.names import Told, tell
+from leakcheck.worker.hold.owned import Way, note_owners
 from leakcheck.worker.hold.paths import World, owners_beside, path_to
 from leakcheck.worker.hold.steps import step_from
+from leakcheck.worker.hold.tables import function_that_fills
 from leakcheck.worker.hold.watch import Watched
-from leakcheck.worker.hold.weigh import LetGo
-from leakcheck.worker.limits import holder_of, is_weak
+from leakcheck.worker.hold.weak import collection_of, lists_weakly
+from leakcheck.worker.limits import holder_of
 from leakcheck.worker.own import BUILTINS, gc
 
 __builtins__ = BUILTINS
 
-_MOST_NAMED = 12
+_MOST_NAMED = 24
 _MOST_LOOKED_AT = 200
 _SAMPLED = 40
 _REACH = 500
@@ -32,6 +37,7 @@ _HELD_BY_US = 2
 _FEWEST_OF_INTERPRETER = 0.1
 """Entries a call that a table of the interpreter's must take in to be a culprit."""
 
+_A_PAIR = 2
 _FEWEST_OF_MANY = 0.02
 """Entries a call that many containers must have taken in together, where each of them rose once only."""
 
@@ -50,9 +56,10 @@ def named(watched: Watched, new: frozenset[int], world: World) -> list[Found]:
     left = {id(one.container): one for one in alive if not _is_the_interpreters(one, watched.calls)}
     steady = [one for one in left.values() if one.growth is not Growth.ONCE][:_MOST_LOOKED_AT]
     by_bytes = sorted(((_reckoned(one, new), one) for one in steady), key=lambda pair: -pair[0])
-    found: list[Found] = []
+    ways: list[Way] = []
     for _, one in [*by_bytes, *((0.0, one) for one in _of_many(list(left.values()), watched.calls))]:
-        if len(found) >= _MOST_NAMED or world.budget.is_spent():
+        most = _MOST_NAMED if not world.budget.is_half_spent() else _MOST_NAMED // 2
+        if len(ways) >= most or world.budget.is_spent():
             break
         if id(one.container) not in left:
             continue  # taken together with another one
@@ -65,8 +72,9 @@ def named(watched: Watched, new: frozenset[int], world: World) -> list[Found]:
             continue
         if _is_a_part(chain, one):
             continue
-        found.append(_found(chain, cluster, new, world))
-    return sorted(found, key=lambda one: -one.reckoned_bytes)
+        ways.append(Way(_found(chain, cluster, new, world), chain))
+    note_owners(ways, world)
+    return sorted((way.found for way in ways), key=lambda one: -one.reckoned_bytes)
 
 
 def _of_many(grown: Sequence[Grown], calls: int) -> Iterator[Grown]:
@@ -144,6 +152,19 @@ def _entries(grown: Grown, new: frozenset[int]) -> list[Any]:
     return newest or sample([one for one in look.referents((grown.container,)) if id(one) in new], _SAMPLED)
 
 
+def _new_functions(new: frozenset[int]) -> list[Any]:
+    """Return some of the functions that the calls have left: what a table that only C knows of was given."""
+    wanted = frozenset(map(id, (FunctionType, MethodType, partial)))
+    found = [one for one in gc.get_objects() if id(type(one)) in wanted and id(one) in new]
+    return sample(found, _SAMPLED)
+
+
+def _values(grown: Grown, entries: list[Any]) -> list[Any]:
+    """Return entries without their keys."""
+    newest = grown.kind.newest(grown.container, 1)
+    return entries[1::2] if len(newest) == _A_PAIR else entries
+
+
 def _reckoned(grown: Grown, new: frozenset[int]) -> float:
     """Return about how many bytes its new entries take, by the sizes of a few."""
     entries = _entries(grown, new)
@@ -158,15 +179,21 @@ def _found(chain: list[Any], cluster: list[Grown], new: frozenset[int], world: W
     lead = cluster[0]
     entries = _entries(lead, new)
     kind, limit = lead.kind.word(lead.container), lead.kind.limit(lead.container)
+    table = None
     if lead.kind is AT_EXIT:
-        links = [{"step": "atexit", "type": "module"}, {"step": ".register", "type": kind}]
-        told = Told(links, len(links), "atexit.register", "")
-        return Found(told, cluster, kind, reckoned_bytes=_reckoned(lead, new))
-    is_weakly_held = False
+        table = "atexit", "register"
+    elif not world.is_rooted(chain):
+        table = function_that_fills(lead.container)
+    if table is not None:
+        module, function = table
+        links = [{"step": module, "type": "module"}, {"step": f".{function}", "type": AT_EXIT.word(lead.container)}]
+        told = Told(links, len(links), f"{module}.{function}", "")
+        kept = kept_function(entries or _new_functions(new), new)
+        return Found(told, cluster, links[1]["type"], reckoned_bytes=_reckoned(lead, new), kept=kept)
+    if (weak := collection_of(chain)) is not None:
+        kind = look.name_of_class(type(weak))
     if limit is None and not world.budget.is_spent():
-        owners = owners_beside(lead.container, chain, world)
-        is_weakly_held = is_weak(owners)
-        known = holder_of(lead.container, owners)
+        known = holder_of(lead.container, owners_beside(lead.container, chain, world))
         if known is not None and known.found.proved:
             kind, limit = known.found.kind, known.found.limit
     heaviest = max(entries, key=lambda one: reach([one], new, _REACH).bytes, default=None)
@@ -183,36 +210,6 @@ def _found(chain: list[Any], cluster: list[Grown], new: frozenset[int], world: W
         reckoned_bytes=_reckoned(lead, new) / lead.gained * gained,
         is_rooted=world.is_rooted(chain),
         is_library=look.is_standard(chain),
-        is_weak=is_weakly_held,
+        is_weak=lists_weakly(entries, new),
+        kept=kept_function(_values(lead, entries), new),
     )
-
-
-def takes_all(found: Sequence[Found]) -> bool:
-    """Tell whether emptying takes old entries out as well."""
-    return any(grown.kind.takes_all for one in found for grown in one.grown)
-
-
-def emptier(found: Sequence[Found]) -> LetGo:
-    """Return what takes out the new entries, and then tells from the bytes set free what they explain.
-
-    A table keeps its size, or gives up more than the new entries' part of it; so it is set apart, and
-    counted by the share of the entries that are new.
-    """
-
-    def let_go() -> Callable[[int, float | None], float]:
-        tables = kept = gained = cleared = 0.0
-        for one in (grown for each in found for grown in each.grown):
-            own, length = one.kind.own_bytes(one.container), max(1, one.length)
-            one.kind.let_go(one.container, one.gained)
-            tables += own * one.gained / length
-            kept += own - one.kind.own_bytes(one.container)
-            gained += one.gained
-            cleared += length
-
-        def count(freed: int, new_share: float | None) -> float:
-            share = (gained / cleared if new_share is None else new_share) if takes_all(found) else 1.0
-            return share * (freed - kept) + tables
-
-        return count
-
-    return let_go

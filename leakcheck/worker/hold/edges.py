@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import Context, ContextVar
 from dataclasses import dataclass
 from itertools import compress, filterfalse
-from types import CellType, FrameType
+from types import CellType, CodeType, FrameType
 from typing import Any
 
 from leakcheck.worker import bare
@@ -20,6 +20,8 @@ _ATOMS = frozenset({id(str), id(bytes), id(tuple)})
 _DICTIONARY = id(dict)
 _FEWEST_ENTRIES = 16
 _WIDEST_CHARACTER = 4
+_NEVER_LONG = frozenset(map(id, (int, float, bool, complex, type(None), type(NotImplemented), range, CodeType)))
+"""Untracked objects that are no buffer; by far the most."""
 
 
 @dataclass(slots=True, eq=False)
@@ -124,7 +126,7 @@ def old_to_new(objects: Sequence[Any], new: frozenset[int], budget: Budget) -> I
 def to_long(
     objects: Sequence[Any], new: frozenset[int], text_bytes: float, entries: int, budget: Budget
 ) -> Iterator[tuple[Any, list[Any]]]:
-    """Yield each old object that refers to texts of so many bytes, or to untracked tuples of so many entries.
+    """Yield each old object that refers to texts or buffers of so many bytes, or untracked tuples of so many entries.
 
     Whether those are new nobody knows.
     """
@@ -133,7 +135,9 @@ def to_long(
     def is_long(candidate: Any) -> bool:
         if type(candidate) is tuple:
             return len(candidate) >= max(entries, _FEWEST_ENTRIES) and not gc.is_tracked(candidate)
-        return (type(candidate) is str or type(candidate) is bytes) and look.size_of(candidate) >= text_bytes
+        if type(candidate) is str or type(candidate) is bytes:
+            return look.size_of(candidate) >= text_bytes
+        return _is_buffer(candidate, text_bytes)
 
     for chunk in _chunks(objects, budget):
         referents = look.referents(chunk)
@@ -142,12 +146,31 @@ def to_long(
         dictionaries = compress(referents, map(_DICTIONARY.__eq__, types))
         unlisted = {id(one): one for one in filterfalse(gc.is_tracked, dictionaries)}
         within = look.referents(unlisted.values())
-        if not _has_long(referents, types, fewest) and not _has_long(within, map(id, map(type, within)), fewest):
+        within_types = list(map(id, map(type, within)))
+        if not (
+            _has_long(referents, types, fewest)
+            or _has_long(within, within_types, fewest)
+            or _has_buffer(referents, types, text_bytes)
+            or _has_buffer(within, within_types, text_bytes)
+        ):
             continue
         for one in (*chunk, *unlisted.values()):
             held = [] if id(one) in new else [child for child in look.referents((one,)) if is_long(child)]
             if held:
                 yield one, held
+
+
+def _is_buffer(candidate: Any, text_bytes: float) -> bool:
+    """Tell whether it is an object of some extension that takes so much: an array that is made anew at each call."""
+    key = id(type(candidate))
+    if key in _ATOMS or key in _NEVER_LONG or gc.is_tracked(candidate):
+        return False
+    return type(candidate) is not dict and look.size_of(candidate) >= text_bytes
+
+
+def _has_buffer(objects: Sequence[Any], types: Sequence[int], text_bytes: float) -> bool:
+    others = compress(objects, [key not in _ATOMS and key not in _NEVER_LONG for key in types])
+    return any(_is_buffer(one, text_bytes) for one in others)
 
 
 def _chunks(objects: Sequence[Any], budget: Budget) -> Iterator[Sequence[Any]]:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from types import FrameType, FunctionType
 from typing import Any
 
 from leakcheck.worker import bare
@@ -11,6 +12,7 @@ from leakcheck.worker.own import BUILTINS, gc
 
 __builtins__ = BUILTINS
 
+_CODE = FunctionType.__dict__["__code__"]
 _MOST_SHARED = 24
 """An untracked object with more references than this is taken for one that was there before: an interned string."""
 
@@ -64,6 +66,9 @@ def heaviest_way(entry: object, new: Collection[int], most_steps: int) -> list[A
     passed = {id(entry)}
     while len(way) < most_steps and id(here) in new:
         ahead = [one for one in look.referents((here,))[:_MOST_CHILDREN] if id(one) not in passed]
+        if type(here) is FrameType:
+            # from 3.12 on it refers to the function that it runs, which says no more than the frame does
+            ahead = [one for one in ahead if type(one) is not FunctionType or _CODE.__get__(one) is not here.f_code]
         # without what has been passed: a cycle leads back to everything
         rest = _Without(new, passed)
         weights = [(reach([one], rest, _MOST_LOOKED_AT).bytes, one) for one in ahead]

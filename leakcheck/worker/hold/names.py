@@ -13,6 +13,7 @@ from leakcheck.worker.hold.budget import Budget
 from leakcheck.worker.hold.kinds import LruCache
 from leakcheck.worker.hold.paths import World, path_to
 from leakcheck.worker.hold.steps import key_of, step_from, variable_of
+from leakcheck.worker.hold.weak import TABLE, is_collection
 from leakcheck.worker.own import BUILTINS
 
 __builtins__ = BUILTINS
@@ -49,6 +50,9 @@ def tell(chain: Sequence[Any], world: World, beyond: Sequence[Any] = ()) -> Told
     anchor = len(links)
     while at < len(whole) - 1:
         step = step_from(whole, at)
+        if step.text == TABLE and is_collection(whole[at]):
+            at = step.to
+            continue
         text = f".{step.text}" if step.variable_of else step.text
         if id(whole[at]) in world.namespaces and type(key := key_of(whole[at], whole[at + 1])) is str:
             text = f".{key}"  # a module's dictionary: its entries are attributes

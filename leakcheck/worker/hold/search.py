@@ -5,13 +5,15 @@ from typing import Any
 
 from leakcheck.worker.hold.budget import Budget
 from leakcheck.worker.hold.chains import confirmed, cutter, found_at, held_by_native
-from leakcheck.worker.hold.containers import emptier, named, takes_all
+from leakcheck.worker.hold.containers import named
+from leakcheck.worker.hold.emptied import MOST_SHARE, SHARED, explained, weigh_containers
 from leakcheck.worker.hold.holders import Found
 from leakcheck.worker.hold.lengths import Growth
+from leakcheck.worker.hold.pages import Weighing, weigh_pages
 from leakcheck.worker.hold.paths import World
 from leakcheck.worker.hold.places import Place, merged, places_of, sources_of_long, sources_of_new
-from leakcheck.worker.hold.watch import Replay, Watched, watch
-from leakcheck.worker.hold.weigh import LetGo, weigh
+from leakcheck.worker.hold.watch import ReadPython, Replay, Watched, watch
+from leakcheck.worker.hold.weigh import weigh
 from leakcheck.worker.own import BUILTINS, gc
 
 __builtins__ = BUILTINS
@@ -20,12 +22,17 @@ _ENOUGH, _MUCH = 0.9, 0.5
 _LEAST_SHARE, _LEAST_BYTES_PER_CALL = 0.01, 0.5
 _LEAST_SHARE_STOPPED = 0.05
 _LEAST_SHARE_OF_A_PLACE = 0.05
-_MOST_SHARE = 2.0
-"""What explains twice the growth is no part of it: a tooth that these calls happened to climb."""
-
+_SMALLEST_OBJECT_BYTES = 16
 _MOST_WEIGHED = 6
-_SHARED = 1.2
 _FEWEST_AT_ONCE = 16
+_LEAST_KEEPER = 0.25
+"""Of what weak references take: an object with no attributes is smaller than a reference, and than a weak method."""
+
+_NOTHING = 0.1
+"""Share of the growth that the smallest objects around native memory may take, which lie in Python's allocator."""
+
+_HALVES = 2
+"""Python's bytes are read in the second half of the calls alone."""
 
 Heap = Callable[[], int]
 
@@ -33,21 +40,23 @@ Heap = Callable[[], int]
 def search(
     replay: Replay,
     heap: Heap,
+    python: ReadPython = lambda: None,
     *,
     warm_up: int,
     calls: int,
     bytes_per_call: float,
     seconds: float,
     settled: bool = False,
+    mapped: bool = False,
 ) -> Iterator[dict[str, Any]]:
     """Replay, and yield what is known of the holders, again whenever more is known; the last one says so.
 
     What is cut back now and then is told where memory is known to have settled: elsewhere it is no part
-    of what grows.
+    of what grows. Where the growth is one of resident pages (`mapped`), holders are weighed in those at last.
     """
     replay(warm_up)
     budget = Budget(seconds)
-    watched = watch(replay, calls, budget)
+    watched = watch(replay, calls, budget, python)
     _read_anew(watched, settled)
     was_enabled = gc.isenabled()
     gc.disable()  # so that what the search makes stays in the youngest generation, and can be told from the rest
@@ -61,7 +70,7 @@ def search(
             gc.disable()
 
     try:
-        yield from _found(replay_as_before, heap, watched, bytes_per_call * watched.calls, budget)
+        yield from _found(replay_as_before, heap, watched, bytes_per_call * watched.calls, budget, mapped)
     finally:
         if was_enabled:
             gc.enable()
@@ -80,7 +89,7 @@ def _read_anew(watched: Watched, settled: bool) -> None:
 
 
 def _found(
-    replay: Replay, heap: Heap, watched: Watched, grown_bytes: float, budget: Budget
+    replay: Replay, heap: Heap, watched: Watched, grown_bytes: float, budget: Budget, mapped: bool
 ) -> Iterator[dict[str, Any]]:
     new = watched.ids
     world = World(budget, new)
@@ -93,48 +102,28 @@ def _found(
     found = named(watched, new, world)
     if found:
         yield answer(found)
-        _weigh_containers(found, grown_bytes, watched, heap, budget)
-    if _explained(found, grown_bytes) < _ENOUGH * grown_bytes and watched.is_known and not budget.is_spent():
+        found = weigh_containers(found, grown_bytes, watched, heap, budget)
+    if explained(found, grown_bytes) < _ENOUGH * grown_bytes and watched.is_known and not budget.is_spent():
         if found:
             yield answer(found)
-        found += _hanging(found, replay, grown_bytes, watched, new, world, heap)
-    yield answer(found, last=True)
+        found += _hanging(found, replay, grown_bytes, watched, new, world, heap, mapped)
+    weighing = Weighing(is_known=True)
+    if mapped and found:
+        yield answer(found)
+        weighing = weigh_pages(sorted(found, key=_order), replay, watched.calls, grown_bytes, budget)
+    last = answer(found, last=True)
+    last["searched"]["nothing_in_python"] = weighing.is_known and _is_nothing(found, watched, grown_bytes, budget)
+    yield {**last, "emptied": weighing.emptied}
 
 
-def _explained(found: Sequence[Found], grown_bytes: float) -> float:
-    """Return the bytes that some holders explain together, but for those that explain too much to be true."""
-    return sum(one.bytes for one in found if one.bytes is not None and one.bytes <= _MOST_SHARE * grown_bytes)
-
-
-def _weigh_containers(found: Sequence[Found], grown_bytes: float, watched: Watched, heap: Heap, budget: Budget) -> None:
-    """Weigh the heaviest each by itself, and where that leaves much open, all of them together."""
-    weighed = found[:_MOST_WEIGHED]
-
-    def without(some: Sequence[Found]) -> LetGo:
-        let_go = emptier(some)
-
-        def alone() -> Callable[[int, float | None], float]:
-            # what we have in hand would stay: the table of a container is a container too
-            watched.grown.clear()
-            for one in found:
-                if one not in some:
-                    one.grown.clear()
-            return let_go()
-
-        return alone
-
-    for one in weighed:
-        weight = weigh(without([one]), watched.new, heap, budget.left, is_mixed=takes_all([one]))
-        if weight is not None:
-            one.bytes, one.weighed = max(0.0, weight), "emptied"
-    if len(weighed) > 1 and (apart := _explained(weighed, grown_bytes)) < _ENOUGH * grown_bytes:
-        together = weigh(without(weighed), watched.new, heap, budget.left, is_mixed=takes_all(weighed))
-        # entries that two containers share: neither frees them alone
-        if together is not None and _SHARED * apart < together <= _MOST_SHARE * grown_bytes:
-            # the user's own rather than the standard library's, which keeps what it was given
-            first = min(weighed, key=lambda one: (one.is_library, one.told.anchor, -one.reckoned_bytes))
-            first.bytes = together - sum(one.bytes or 0.0 for one in weighed if one is not first)
-            first.weighed = "emptied"
+def _is_nothing(found: Sequence[Found], watched: Watched, grown_bytes: float, budget: Budget) -> bool:
+    """Tell whether the search came to its end, the growth is native, and no Python object explains it."""
+    if not watched.is_known or budget.stopped_by or watched.python_bytes is None:
+        return False
+    if _HALVES * watched.python_bytes > _NOTHING * grown_bytes or any(one.bytes is None for one in found):
+        return False
+    # what explains too much to be true may still hold it
+    return sum(one.bytes or 0.0 for one in found) <= _NOTHING * grown_bytes
 
 
 def _hanging(
@@ -145,24 +134,27 @@ def _hanging(
     new: frozenset[int],
     world: World,
     heap: Heap,
+    mapped: bool,
 ) -> list[Found]:
     """Return what hangs on old objects without a length that tells."""
     watched.look_again()
     passed_by = frozenset(id(one.container) for each in known for one in each.grown)
-    least_bytes = _LEAST_SHARE_OF_A_PLACE * grown_bytes
+    # of what lies in another allocator, the heap shows a small object each
+    least_bytes = _SMALLEST_OBJECT_BYTES * watched.calls if mapped else _LEAST_SHARE_OF_A_PLACE * grown_bytes
     sources = sources_of_new(watched, new, world)
     places = places_of(sources, watched, new, least_bytes, passed_by, world)
     found = held_by_native(watched, new, [child for _, held in sources for child in held], world)
     sources.clear()
 
     def is_enough() -> bool:
-        return world.budget.is_spent() or _explained([*known, *found], grown_bytes) >= _ENOUGH * grown_bytes
+        return world.budget.is_spent() or explained([*known, *found], grown_bytes) >= _ENOUGH * grown_bytes
 
     for place in merged(place for place in places if place.is_steady)[:_MOST_WEIGHED]:
         if is_enough():
             return found
         one = found_at(place, new, world)
         one.bytes, one.weighed = _cut(place, watched, heap, world.budget)
+        one.cut = _clearing(place)
         found.append(one)
     if is_enough():
         return found
@@ -173,6 +165,10 @@ def _hanging(
         one.bytes, one.weighed = grown, "reckoned"
         found.append(one)
     return found
+
+
+def _clearing(place: Place) -> Callable[[], object] | None:
+    return cutter(place) if all(edge.cut is not None for edge in place.all_edges) else None
 
 
 def _cut(place: Place, watched: Watched, heap: Heap, budget: Budget) -> tuple[float, str]:
@@ -189,17 +185,26 @@ def ranked(found: Sequence[Found], grown_bytes: float, calls: int) -> list[Found
 
     What could not be weighed is kept while the others leave half of the growth open.
     """
-    ordered = sorted(found, key=lambda one: -(one.reckoned_bytes if one.bytes is None else one.bytes))
+    ordered = sorted(found, key=_order)
     kept = [one for one in ordered if one.bytes is None or _is_part(one, one.bytes, grown_bytes, calls)]
-    if _explained(kept, grown_bytes) >= _MUCH * grown_bytes:
+    if explained(kept, grown_bytes) >= _MUCH * grown_bytes:
         kept = [one for one in kept if one.bytes is not None]
     rooted = max((one.bytes or 0.0 for one in kept if one.is_rooted), default=0.0)
     # a table that only native code knows of is likely to belong to something that has a name
-    kept = [one for one in kept if one.is_rooted or (one.bytes or 0.0) > _SHARED * rooted]
-    # what lists things weakly grows because something else keeps them
-    return kept if all(one.is_weak for one in kept) else [one for one in kept if not one.is_weak]
+    kept = [one for one in kept if one.is_rooted or (one.bytes or 0.0) > SHARED * rooted]
+    # what lists things weakly grows because something else keeps them, unless nothing else explains nearly as much
+    strong = max((_weight(one) for one in kept if not one.is_weak), default=0.0)
+    return [one for one in kept if not one.is_weak or strong < _LEAST_KEEPER * _weight(one)]
+
+
+def _order(one: Found) -> float:
+    return -_weight(one)
+
+
+def _weight(one: Found) -> float:
+    return one.reckoned_bytes if one.bytes is None else one.bytes
 
 
 def _is_part(one: Found, weighed: float, grown_bytes: float, calls: int) -> bool:
     least = _LEAST_SHARE_STOPPED if one.grown and one.is_stopped else _LEAST_SHARE
-    return max(least * grown_bytes, _LEAST_BYTES_PER_CALL * calls) <= weighed <= _MOST_SHARE * grown_bytes
+    return max(least * grown_bytes, _LEAST_BYTES_PER_CALL * calls) <= weighed <= MOST_SHARE * grown_bytes

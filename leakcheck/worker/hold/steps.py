@@ -18,7 +18,7 @@ from leakcheck.worker.own import BUILTINS
 
 __builtins__ = BUILTINS
 
-_CODE = FunctionType.__dict__["__code__"]
+CODE = FunctionType.__dict__["__code__"]
 _CLOSURE = FunctionType.__dict__["__closure__"]
 _DEFAULTS = FunctionType.__dict__["__defaults__"]
 _KEYWORD_DEFAULTS = FunctionType.__dict__["__kwdefaults__"]
@@ -137,7 +137,7 @@ def _from_function(chain: Sequence[Any], at: int) -> Step | None:
     if held is cells and at + 2 < len(chain):
         place = next((n for n, cell in enumerate(cells) if cell is chain[at + 2]), None)
         if place is not None:
-            variable = _CODE.__get__(function).co_freevars[place]
+            variable = CODE.__get__(function).co_freevars[place]
             return Step(variable, min(at + 3, len(chain) - 1), "closure's cell", name)
     if held is _DEFAULTS.__get__(function) or held is _KEYWORD_DEFAULTS.__get__(function):
         return Step("a default", min(at + 2, len(chain) - 1), "default argument", name)
@@ -205,7 +205,13 @@ def _from_attribute(chain: Sequence[Any], at: int) -> Step | None:
     if issubclass(type(chain[at]), ModuleType):
         return None
     name = attribute_of(chain[at], chain[at + 1])
+    if name is None and type(chain[at + 1]) is list and _is_future(chain[at]):
+        name = "_callbacks"  # asked for, it answers with a copy
     return None if name is None else Step(f".{name}", at + 1)
+
+
+def _is_future(owner: object) -> bool:
+    return any(look.module_of_class(cls) == "_asyncio" for cls in bare.mro(type(owner)))
 
 
 _LOOKS: tuple[Look, ...] = (

@@ -16,6 +16,7 @@ _WINDOWS = 8
 _MOST_NEW = 3_000_000
 
 Replay = Callable[[int], None]
+ReadPython = Callable[[], int | None]
 
 
 @dataclass(slots=True, eq=False)
@@ -31,6 +32,8 @@ class Watched:
     late: frozenset[int]
     is_known: bool
     """False where the user's code has thawed the heap, or left too much: then nobody knows what is new."""
+    python_bytes: int | None
+    """Added by the second half of the calls to what Python's allocator has handed out; None where it is unknown."""
     new: list[Any]
     """The objects that the collector tracks and that were not there before; ours are among them."""
 
@@ -51,7 +54,7 @@ def _among(ids: frozenset[int]) -> list[Any]:
     return list(compress(objects, map(ids.__contains__, map(id, objects))))
 
 
-def watch(replay: Replay, calls: int, budget: Budget) -> Watched:
+def watch(replay: Replay, calls: int, budget: Budget, python: ReadPython = lambda: None) -> Watched:
     """Replay calls and compare; what was there before is set aside, so that what is left over is new."""
     gc.unfreeze()
     settle()
@@ -62,13 +65,20 @@ def watch(replay: Replay, calls: int, budget: Budget) -> Watched:
     windows = max(1, min(_WINDOWS, calls))
     halves: list[frozenset[int]] = []
     is_known = True
+    python_bytes: int | None = 0
     canary: list[object] = []
     gc.freeze()
     for window in range(1, windows + 1):
+        before = python()
         budget.pause()
         replay(calls // windows)
         budget.go_on()
         settle()
+        # window by window: what is noted in between is ours
+        if window > windows // 2:
+            after = python()
+            known = before is not None and after is not None and python_bytes is not None
+            python_bytes = python_bytes + after - before if known else None  # type: ignore[operator]
         if window >= windows // 2 or not lengths.is_big:
             lengths.read(window)
         if window == windows // 2:
@@ -87,4 +97,4 @@ def watch(replay: Replay, calls: int, budget: Budget) -> Watched:
     if not is_known:
         halves.clear()
     early, late = (halves[0] - halves[1], halves[1]) if len(halves) == 2 else (frozenset(), frozenset().union(*halves))
-    return Watched(calls // windows * windows, count, grown, early, late, is_known, _among(early | late))
+    return Watched(calls // windows * windows, count, grown, early, late, is_known, python_bytes, _among(early | late))

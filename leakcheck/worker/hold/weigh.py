@@ -99,6 +99,7 @@ def _end(pid: int) -> None:
 def _answer(let_go: LetGo, new: list[Any], heap: Callable[[], int], writer: int, is_mixed: bool) -> None:
     """Let go, read, and write the answer: all this in the copy."""
     _tie_hands(writer)
+    callbacks = _set_callbacks_aside()
     _set_old_aside(new)
     new.clear()
     # empties the free lists too, in which an object would go on being counted
@@ -106,7 +107,11 @@ def _answer(let_go: LetGo, new: list[Any], heap: Callable[[], int], writer: int,
     # counting the old ones takes a look at each
     old, young = gc.get_freeze_count() if is_mixed else 0, len(gc.get_objects())
     full = heap()
+    # back for as long as nobody collects: they may be what is weighed
+    gc.callbacks[:] = callbacks
+    callbacks.clear()
     count = let_go()
+    callbacks[:] = _set_callbacks_aside()
     _collect()
     freed = full - heap()
     old, young = old - gc.get_freeze_count() if is_mixed else 0, young - len(gc.get_objects())
@@ -117,7 +122,6 @@ def _answer(let_go: LetGo, new: list[Any], heap: Callable[[], int], writer: int,
 
 def _tie_hands(writer: int) -> None:
     faulthandler.disable()
-    gc.callbacks.clear()
     # an unfinished line of a shared buffer, or a farewell to a database, must go nowhere
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in range(3):
@@ -130,6 +134,13 @@ def _tie_hands(writer: int) -> None:
             raise PermissionError(event)
 
     sys.addaudithook(refuse)
+
+
+def _set_callbacks_aside() -> list[Any]:
+    """Return what the collector calls at each collection, and take it from it: that is code of the user's."""
+    callbacks = gc.callbacks[:]
+    gc.callbacks.clear()
+    return callbacks
 
 
 def _set_old_aside(new: list[Any]) -> None:
