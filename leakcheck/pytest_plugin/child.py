@@ -1,5 +1,6 @@
 """The command line of a pytest process that comes to one body of one test, and has it replayed there."""
 
+import gc
 import json
 import os
 import subprocess
@@ -27,12 +28,22 @@ class Surroundings:
 
     path: tuple[str, ...]
     environment: Mapping[str, str]
+    interpreter: tuple[str, ...]
+    """The command that starts the same one with the same flags."""
+    frozen_objects: int
+    """What the collector leaves alone already: 3.12 begins with 375 of its own."""
 
 
 def surroundings_now() -> Surroundings:
     """Return what is found now; to be asked when the plugin is loaded."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(_TRACERS)}
-    return Surroundings(path=tuple(sys.path), environment=environment)
+    flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
+    return Surroundings(
+        path=tuple(sys.path),
+        environment=environment,
+        interpreter=(sys.executable, *flags),
+        frozen_objects=gc.get_freeze_count(),
+    )
 
 
 def child_command(
@@ -58,4 +69,4 @@ def child_command(
         "without": ["--no-cov"] if config.pluginmanager.hasplugin("pytest_cov") else [],
         **where,
     }
-    return [sys.executable, *subprocess._args_from_interpreter_flags(), "-P", "-c", _START, json.dumps(said)]  # type: ignore[attr-defined]
+    return [*surroundings.interpreter, "-P", "-c", _START, json.dumps(said)]

@@ -106,6 +106,11 @@ def uses_fixture(item: pytest.Item) -> bool:
     return any(one.func.__module__.startswith(__package__ or "leakcheck") for one in found[-1:])
 
 
+def is_measured(item: pytest.Item) -> bool:
+    """Tell whether something of a test is to be measured, as far as can be told before it runs."""
+    return TERMS in item.stash or uses_fixture(item)
+
+
 def name_of(item: pytest.Item) -> tuple[str, str | None]:
     """Return a test's node id, without its parameters, and these."""
     parameters = getattr(getattr(item, "callspec", None), "id", None)
