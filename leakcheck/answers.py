@@ -131,7 +131,7 @@ class Trouble:
     """How the user's code failed: what happened, where, and what to do about it."""
 
     kind: str
-    """nothing, import, usage, setup, raised, exited, died, hung, memory, missing, disk, teardown."""
+    """nothing, import, usage, setup, unreached, raised, exited, died, hung, memory, missing, disk, teardown."""
     message: str
     call: int | None = None
     """The number of the call that failed; None where it was no call."""

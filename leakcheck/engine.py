@@ -6,13 +6,13 @@ whether the process still lives; and the whole process group ends with the measu
 """
 
 import json
+import math
 import os
 import selectors
 import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -23,34 +23,23 @@ from typing import Any, Self
 from leakcheck import worker as worker_package
 from leakcheck.aftermath import last_words, signal_name
 from leakcheck.errors import UsageError
+from leakcheck.failures import Stopped as Stopped
+from leakcheck.failures import WorkerFailed as WorkerFailed
 from leakcheck.inbox import Inbox
 from leakcheck.machine import free_bytes
 from leakcheck.model import Trouble
 from leakcheck.plan import Plan
 from leakcheck.process_memory import high_water_mark
+from leakcheck.socket_folder import make_socket_folder
+from leakcheck.staged import first_answer
 from leakcheck.surroundings import Surroundings as Surroundings
 from leakcheck.units import format_duration, format_size
 
 _POLL_SECONDS = 0.1
 _GRACE_SECONDS = 2.0
 _TAIL_BYTES = 32_000
-_LONGEST_SOCKET_PATH = 100
 MEMORY_SHARE = 0.8
 """Measured processes may take this share of what was free when they began."""
-
-
-class Stopped(Exception):
-    """The measurement was told to stop; nothing is wrong with the scenario."""
-
-
-class WorkerFailed(Exception):
-    """The measured process gave no answer, or answered that the user's code failed."""
-
-    def __init__(self, trouble: Trouble, block: Mapping[str, Any] | None = None) -> None:
-        super().__init__(trouble.message)
-        self.trouble = trouble
-        self.block = block
-        """What had been read of the block that failed, where the process could still tell."""
 
 
 class Worker:
@@ -65,7 +54,7 @@ class Worker:
         self._inbox = Inbox()
         self._connection: socket.socket | None = None
         self._selector = selectors.DefaultSelector()
-        self._folder = Path(_make_socket_folder())
+        self._folder = make_socket_folder()
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         path = str(self._folder / "socket")
         self._listener.bind(path)
@@ -97,6 +86,7 @@ class Worker:
         self._memory_limit = surroundings.memory_limit_bytes or free_bytes() * MEMORY_SHARE
         self._memory_limit_from = surroundings.memory_limit_from
         self._setup_seconds = surroundings.setup_seconds
+        self._stages = surroundings.stages
 
     def __enter__(self) -> Self:
         return self
@@ -122,7 +112,11 @@ class Worker:
         deadline = time.monotonic() + self._timeout_seconds
         while self._connection is None:
             self._turn(deadline, "the start of the process")
-        return self.ask({"plan": asdict(self._plan)}, during="set-up", extra_seconds=self._setup_seconds)
+        plan = {"plan": asdict(self._plan)}
+        if not self._stages.seconds:
+            return self.ask(plan, during="set-up", extra_seconds=self._setup_seconds)
+        self._say(plan)
+        return first_answer(self, self._stages, self._timeout_seconds + self._setup_seconds)
 
     def ask(self, message: Mapping[str, Any], *, during: str, extra_seconds: float = 0.0) -> dict[str, Any]:
         """Send a message and return the answer. `during` says in an error what was going on.
@@ -130,12 +124,22 @@ class Worker:
         Raises WorkerFailed when the user's code fails or the process ends, hangs or grows past its
         memory limit. `extra_seconds` is what the work is expected to take beyond one step's timeout.
         """
+        self._say(message)
+        return self.listen(during=during, extra_seconds=extra_seconds)
+
+    def _say(self, message: Mapping[str, Any]) -> None:
         if self._connection is not None:
             try:
                 self._connection.sendall(json.dumps(message).encode() + b"\n")
             except OSError:
-                pass  # it died; the loop below finds out how
-        return self.listen(during=during, extra_seconds=extra_seconds)
+                pass  # it died; whoever listens finds out how
+
+    def speaks_within(self, seconds: float, during: str) -> bool:
+        """Wait for a message; tell whether there is one. Raises WorkerFailed where the process ends."""
+        end = time.monotonic() + seconds
+        while not self._inbox.messages and time.monotonic() < end:
+            self._turn(math.inf, during)
+        return bool(self._inbox.messages)
 
     def listen(self, *, during: str, extra_seconds: float = 0.0) -> dict[str, Any]:
         """Return the next message, as `ask` does, without sending one."""
@@ -147,6 +151,11 @@ class Worker:
             raise WorkerFailed(self._with_what_was_written(Trouble(**answer["trouble"])), answer.get("block"))
         self._look_at_memory(during)
         return answer
+
+    @property
+    def pid(self) -> int:
+        """Return the process's number."""
+        return self._process.pid
 
     @property
     def is_alive(self) -> bool:
@@ -250,16 +259,18 @@ class Worker:
         return Trouble(kind="died", message=f"the process ended during {during}: {how}", details=self._written())
 
     def _hang(self, during: str) -> Trouble:
-        """End a hanging process; the abort makes faulthandler write where it was."""
+        limit = format_duration(self._timeout_seconds)
+        return self.fail("hung", f"{during} ran past {limit}; raise --timeout, or make one call smaller")
+
+    def fail(self, kind: str, message: str) -> Trouble:
+        """End a hanging process, and return the trouble; the abort makes faulthandler write where it was."""
         self._kill(signal.SIGABRT)
         end = time.monotonic() + _GRACE_SECONDS
         while self._process.poll() is None and time.monotonic() < end:
             for key, _ in self._selector.select(_POLL_SECONDS):
                 key.data(key.fileobj)
         self._take_in_the_rest()
-        limit = format_duration(self._timeout_seconds)
-        message = f"{during} ran past {limit}; raise --timeout, or make one call smaller"
-        return Trouble(kind="hung", message=message, details=self._written())
+        return Trouble(kind=kind, message=message, details=self._written())
 
     def _written(self) -> str:
         return last_words(bytes(self._tail))
@@ -287,11 +298,3 @@ class Worker:
         for pipe in (process.stdout, process.stderr) if process is not None else ():
             pipe.close()
         shutil.rmtree(self._folder, ignore_errors=True)
-
-
-def _make_socket_folder() -> str:
-    folder = tempfile.mkdtemp(prefix="leakcheck-")
-    if len(folder) < _LONGEST_SOCKET_PATH - len("/socket"):
-        return folder
-    Path(folder).rmdir()
-    return tempfile.mkdtemp(prefix="leakcheck-", dir="/tmp")  # the kernel allows 107 characters

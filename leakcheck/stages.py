@@ -10,11 +10,15 @@ from dataclasses import dataclass, field
 START, BODY = "start", "body"
 """The stages beside the fixtures: to the end of the collection, and whatever else lies before the body."""
 
+UNREACHED = "unreached"
+"""The kind of trouble that it is where a process of its own never comes to the body."""
+
 _TIMES, _MORE_SECONDS = 4.0, 5.0
 """A second set-up finds colder caches and a busier machine, but nothing that is of another order."""
 
-_IDLE_SHARE = 0.1
-"""Who looks again and again whether a lock is free is busy for 2 % of the time; who migrates a database for 50."""
+_BUSY_SHARE, _NEW_PAGES_PER_SECOND = 0.1, 20.0
+"""Who looks every millisecond whether a lock is free is busy for 2 % of the time, and who looks without a pause
+touches no new memory; who migrates a database is busy for half of the time, and touches thousands of pages a second."""
 
 _REMEDY = (
     "What this takes (a port, a lock, a file) has to be there for a second process: let the system choose it, or name "
@@ -35,9 +39,9 @@ class Stages:
         return None if took is None else _TIMES * took + _MORE_SECONDS
 
 
-def is_idle(busy_seconds: float, waited_seconds: float) -> bool:
-    """Tell whether a process that is waited for does nothing but wait itself."""
-    return busy_seconds < _IDLE_SHARE * waited_seconds
+def is_at_work(busy_seconds: float, new_pages: int, waited_seconds: float) -> bool:
+    """Tell whether a process that is waited for does more than wait itself: it makes what the session only opened."""
+    return busy_seconds >= _BUSY_SHARE * waited_seconds and new_pages >= _NEW_PAGES_PER_SECOND * waited_seconds
 
 
 def stage_of(scope: str, place: str, fixture: str) -> str:

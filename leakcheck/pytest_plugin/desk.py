@@ -6,7 +6,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -20,6 +19,7 @@ from leakcheck.pytest_plugin.options import Options
 from leakcheck.pytest_plugin.setups import Setups
 from leakcheck.pytest_plugin.steady import hold_on
 from leakcheck.pytest_plugin.tidy import no_timeout, quiet
+from leakcheck.socket_folder import make_socket_folder
 
 if TYPE_CHECKING:
     from leakcheck.model import Result
@@ -36,7 +36,6 @@ _START = (
 _LATER = ("replays", "facts")
 """Modules of the plugin that only a process that measures loads."""
 
-_LONGEST_SOCKET_FOLDER = 90
 _END_SECONDS = 10.0
 
 
@@ -79,8 +78,8 @@ class Desk:
             return
         self.load()
         self._pid = os.getpid()
-        self._folder = Path(_make_folder())
-        package = str(Path(__file__).resolve().parents[2])
+        self._folder = make_socket_folder()
+        python, package = self._surroundings.interpreter[0], str(Path(__file__).resolve().parents[2])
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             listener.bind(self._socket_path)
@@ -88,7 +87,7 @@ class Desk:
             with (self._folder / "judge.txt").open("wb") as written:
                 self._process = subprocess.Popen(
                     # -P: the folder that pytest was called in may hold modules of any name
-                    [self._surroundings.interpreter[0], "-P", "-c", _START, package, str(listener.fileno()), str(self._pid)],
+                    [python, "-P", "-c", _START, package, str(listener.fileno()), str(self._pid)],
                     pass_fds=[listener.fileno()],
                     cwd=self._config.invocation_params.dir,
                     env=dict(self._surroundings.environment),
@@ -197,11 +196,3 @@ class Desk:
                 process.wait()
             shutil.rmtree(folder, ignore_errors=True)
         self._abandoned.clear()
-
-
-def _make_folder() -> str:
-    folder = tempfile.mkdtemp(prefix="leakcheck-")
-    if len(folder) < _LONGEST_SOCKET_FOLDER:
-        return folder
-    Path(folder).rmdir()
-    return tempfile.mkdtemp(prefix="leakcheck-", dir="/tmp")  # the kernel allows 107 characters

@@ -11,6 +11,7 @@ from _pytest.outcomes import Failed
 from leakcheck.pytest_plugin.bodies import Body
 from leakcheck.pytest_plugin.desk import Desk, JudgeFailed
 from leakcheck.pytest_plugin.marks import Terms
+from leakcheck.stages import UNREACHED
 
 if TYPE_CHECKING:
     from leakcheck.pytest_plugin.isolated import Isolated
@@ -140,3 +141,9 @@ def cannot_be_replayed(answer: Mapping[str, Any]) -> bool:
     """Tell whether there is no verdict because the body failed where it was replayed."""
     trouble = answer["result"]["trouble"] or {}
     return trouble.get("kind") in ("raised", "exited", "hung")
+
+
+def is_unreached(answer: Mapping[str, Any]) -> bool:
+    """Tell whether a process of its own did not come to the body. Such a test fails: here it does not stand still."""
+    trouble = answer["result"]["trouble"] or {}
+    return bool(trouble.get("kind") == UNREACHED)

@@ -35,6 +35,7 @@ WORDS = frozenset(
         "errors",
         "examination",
         "explanation",
+        "failures",
         "limited",
         "model",
         "parts",
@@ -42,7 +43,9 @@ WORDS = frozenset(
         "record",
         "scenario",
         "served",
+        "socket_folder",
         "stacks",
+        "stages",
         "surroundings",
         "traps",
         "units",
@@ -62,7 +65,9 @@ EDGES = frozenset(
         "layers",
         "captures",
         "machine",
+        "process_effort",
         "process_memory",
+        "staged",
         "discover",
         "history",
         "repository",
@@ -120,9 +125,10 @@ EXCEPTIONS: Mapping[str, frozenset[str]] = {
     "leakcheck.engine": frozenset(
         {
             *("leakcheck.worker", "leakcheck.inbox", "leakcheck.aftermath"),
-            *("leakcheck.machine", "leakcheck.process_memory"),
+            *("leakcheck.machine", "leakcheck.process_memory", "leakcheck.staged"),
         }
     ),
+    "leakcheck.staged": frozenset({"leakcheck.process_effort"}),
     # the layers that settings are resolved from
     "leakcheck.config": frozenset({"leakcheck.layers"}),
     "leakcheck.aftermath": frozenset({"leakcheck.worker"}),
