@@ -65,6 +65,7 @@ class Work:
             return True
         if self.answer["result"]["trouble"]["call"] == 1:
             return True  # as it would without us
+        body.was_the_run()
         if self.item.stash[IS_MARKED]:
             self.after()
         return False
