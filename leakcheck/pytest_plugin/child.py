@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,7 +46,7 @@ def surroundings_now() -> Surroundings:
 
 
 def child_command(
-    config: pytest.Config, surroundings: Surroundings, item: pytest.Item, folder: Path, **where: Any
+    config: pytest.Config, surroundings: Surroundings, item: pytest.Item, folder: str, **where: Any
 ) -> list[str]:
     """Return the command; the socket's path is to follow.
 
@@ -63,7 +62,7 @@ def child_command(
         "path": surroundings.path,
         "nodeid": item.nodeid,
         "collect": f"{item.path}::{inside}" if inside else str(item.path),
-        "basetemp": str(folder),
+        "basetemp": folder,
         "worker": f"gw{_WORKER_IDS + int(number or 0)}",
         "seed": config.getoption("randomly_seed", None),
         "without": ["--no-cov"] if config.pluginmanager.hasplugin("pytest_cov") else [],

@@ -122,7 +122,7 @@ class Desk:
             try:
                 channel = self._line()
                 assert self._folder is not None
-                command = child_command(self._config, self._surroundings, item, self._folder / "basetemp", **where)
+                command = child_command(self._config, self._surroundings, item, f"{self._folder}/basetemp", **where)
                 channel.send("measure", command=command, **said)
                 if body is None:
                     answer, error = channel.receive(), None

@@ -23,7 +23,7 @@ _BLANK: dict[str, object] = {**_VALUES, **{f"_mock_{name}": value for name, valu
 _NOTED = (*_LISTS, *(f"_mock_{name}" for name in _LISTS), "spy_return_list")
 
 _MOST_ADOPTED = 100
-"""Attributes of a mock that replays after the first asked for are kept; of one with ever new ones, no more than these."""
+"""What replays after the first have a mock make is kept, but no more than these: one may have ever new attributes."""
 
 _State = tuple[dict[str, object], dict[str, list[object]]]
 
@@ -33,7 +33,9 @@ class _Record:
 
     def __init__(self, names: dict[str, Any], *, is_new: bool) -> None:
         self._names = names
-        self._lists = {name: names[name] for name in _NOTED if isinstance(names.get(name), list)}
+        self._lists: dict[str, list[object]] = {
+            name: names[name] for name in _NOTED if isinstance(names.get(name), list)
+        }
         now = self.state()
         self._start: _State = now
         if is_new:

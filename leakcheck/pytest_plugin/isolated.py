@@ -49,13 +49,14 @@ def main(said: Mapping[str, Any], socket_path: str) -> None:
     faulthandler.enable()
     # as if by xdist: settings that are named by a worker's id are then this process's own
     os.environ["PYTEST_XDIST_WORKER"] = said["worker"]
+    hold_on()
     channel = Channel(socket_path)
     plan = receive_plan(channel)
     if plan is None:
         return
     sys.argv[:] = ["pytest", *said["arguments"]]
     isolated = Isolated(said, plan, channel, find_work(plan))
-    hold_on()
+    hold_on()  # to what that has loaded
     pytest.main([*said["arguments"], *said["without"]], plugins=[isolated])
     isolated.end()  # only where it never came to the test
 

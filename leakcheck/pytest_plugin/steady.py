@@ -17,7 +17,9 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from functools import partial
+from stat import S_ISDIR
 from types import BuiltinFunctionType, ModuleType, SimpleNamespace
 from typing import Any
 
@@ -36,11 +38,22 @@ def _copy(module: ModuleType, **others: object) -> Any:
     return SimpleNamespace(**{**vars(module), **others})
 
 
+def _mode(path: str, look: Callable[[str], os.stat_result] = os.stat) -> int:
+    try:
+        return look(path).st_mode
+    except (OSError, ValueError):
+        return 0
+
+
+# those of os.path ask for `os.stat` each time
+_path = _copy(os.path, exists=lambda path: _mode(path) != 0, isdir=lambda path: S_ISDIR(_mode(path)))
+
 _copies: dict[str, Any] = {
     # the class in C: methods of the one in Python can be replaced
     "socket": _copy(socket, socket=_socket.socket),
     # the others as they are before any conftest is loaded
-    **{one.__name__: _copy(one) for one in (gc, json, os, signal, subprocess, tempfile, threading, time)},
+    "os": _copy(os, path=_path),
+    **{one.__name__: _copy(one) for one in (gc, json, signal, subprocess, tempfile, threading, time)},
 }
 _BUILTINS = {name: value for name, value in vars(builtins).items() if not name.startswith("_")}
 
