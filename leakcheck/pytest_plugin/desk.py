@@ -77,6 +77,8 @@ class Desk:
         if self._process is not None and self._pid == os.getpid():
             return
         self.load()
+        if self._pid != os.getpid():
+            self._channel, self._abandoned = None, []  # of the process that this one was forked from
         self._pid = os.getpid()
         self._folder = make_socket_folder()
         python, package = self._surroundings.interpreter[0], str(Path(__file__).resolve().parents[2])
