@@ -9,6 +9,7 @@ does: what a double returns or does on the side (`side_effect`, `wraps`) is the 
 import gc
 import sys
 from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 _MODULES = ("unittest.mock", "mock.mock")
@@ -22,8 +23,8 @@ _OF_SPIES = {"spy_return": None, "spy_return_iter": None, "spy_exception": None}
 _BLANK: dict[str, object] = {**_VALUES, **{f"_mock_{name}": value for name, value in _VALUES.items()}, **_OF_SPIES}
 _NOTED = (*_LISTS, *(f"_mock_{name}" for name in _LISTS), "spy_return_list")
 
-_MOST_ADOPTED = 100
-"""What replays after the first have a mock make is kept, but no more than these: one may have ever new attributes."""
+_MOST_MADE = 100
+"""Attributes that later replays have one mock make are kept, but no more than these: it may have ever new ones."""
 
 _State = tuple[dict[str, object], dict[str, list[object]]]
 
@@ -31,7 +32,9 @@ _State = tuple[dict[str, object], dict[str, list[object]]]
 class _Record:
     """What one double has noted."""
 
-    def __init__(self, names: dict[str, Any], *, is_new: bool) -> None:
+    def __init__(
+        self, names: dict[str, Any], known: AbstractSet[int], *, is_new: bool, above: frozenset[int] = frozenset()
+    ) -> None:
         self._names = names
         self._lists: dict[str, list[object]] = {
             name: names[name] for name in _NOTED if isinstance(names.get(name), list)
@@ -42,8 +45,14 @@ class _Record:
             self._start = {name: _BLANK[name] for name in now[0]}, {name: [] for name in now[1]}
         # an empty one is to be watched too
         self._children: dict[str, object] = names.get("_mock_children", {})
-        self._known = 0 if is_new else len(self._children)
         self._answer = None if is_new else names.get("_mock_return_value")
+        self._seen = 0 if is_new else len(self._children)
+        # those that have a record, and those that have made this one, by their names' ids: two may answer each other
+        self._known = known
+        self._above = above | {id(names)}
+        # here, and not with those that are always there: what a replay puts in the place of another one goes with it
+        self._made: list[_Record] = []
+        self._answers: list[_Record] = []
 
     def state(self) -> _State:
         """Return what is noted now."""
@@ -71,21 +80,34 @@ class _Record:
                 names[name] = found
                 found[:] = start
 
-    def new_ones(self) -> list[object]:
-        """Return the doubles that it has made since it was asked last: attributes, and what it returns."""
-        found: list[object] = []
-        if len(self._children) != self._known:
-            found += list(self._children.values())[self._known :]
-            self._known = len(self._children)
-        if self._names.get("_mock_return_value") is not self._answer:
-            self._answer = self._names.get("_mock_return_value")
-            found.append(self._answer)
-        return found
+        self._look_for_new_ones()
+        for record in (*self._made, *self._answers):
+            record.take_back()
 
-    def forget_new_ones(self) -> None:
-        """Drop the attributes that it has made since it was asked last."""
-        while len(self._children) > self._known:
+    def know_all(self) -> None:
+        """Take it that what it has made so far has records already."""
+        self._seen, self._answer = len(self._children), self._names.get("_mock_return_value")
+
+    def _look_for_new_ones(self) -> None:
+        """Find the doubles that it has made since then: attributes, and what it returns."""
+        answer = self._names.get("_mock_return_value")
+        if answer is not self._answer:
+            self._answer, self._answers = answer, self._new_records(answer)
+        if len(self._children) == self._seen:
+            return
+        if len(self._made) < _MOST_MADE:
+            for child in list(self._children.values())[self._seen :]:
+                self._made += self._new_records(child)
+            self._seen = len(self._children)
+        while len(self._children) > self._seen:
             self._children.popitem()
+
+    def _new_records(self, double: object) -> "list[_Record]":
+        return [
+            _Record(names, self._known, is_new=True, above=self._above)
+            for names in _names_of(double, _bases())
+            if id(names) not in self._known and id(names) not in self._above
+        ]
 
 
 class Doubles:
@@ -95,7 +117,6 @@ class Doubles:
         self._records: list[_Record] = []
         self._known: set[int] = set()
         self._after_first: list[tuple[_Record, _State]] = []
-        self._room = 0
         if _are_there_any():
             gc.collect()  # those of earlier tests
             self._add(_living(), is_new=False)
@@ -107,23 +128,14 @@ class Doubles:
         gc.collect()
         self._add(_living(), is_new=True)
         for record in self._records:
-            record.new_ones()
+            record.know_all()
         self._after_first = [(record, record.state()) for record in self._records]
-        self._room = _MOST_ADOPTED
         self.take_back()
 
     def take_back(self) -> None:
         """Have all of them know what they knew before the first replay."""
         for record in self._records:
             record.take_back()
-            if self._room:
-                made = record.new_ones()
-                if made:
-                    self._room = max(0, self._room - len(made))
-                    # at the end of the list that is gone through: their records are taken back in turn
-                    self._add((names for one in made for names in _names_of(one, _bases())), is_new=True)
-            else:
-                record.forget_new_ones()
 
     def put_back(self) -> None:
         """Have all of them know what the first replay left, where that was the test's run."""
@@ -137,7 +149,7 @@ class Doubles:
         for names in found:
             if id(names) not in self._known:
                 self._known.add(id(names))
-                self._records.append(_Record(names, is_new=is_new))
+                self._records.append(_Record(names, self._known, is_new=is_new))
 
 
 def _bases() -> tuple[type, ...]:

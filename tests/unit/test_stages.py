@@ -42,7 +42,7 @@ def test_a_stage_may_take_four_times_as_long_as_here_and_five_seconds() -> None:
     [
         (0.01, 10, False),  # it sleeps between two looks
         (0.15, 10, False),  # and without pausing much
-        (5.0, 40, False),  # it looks without a pause
+        (5.0, 60, False),  # it looks without a pause
         (0.45, 5000, False),  # it is woken now and then
         (0.55, 110, True),
         (2.5, 20_000, True),  # it migrates a database
