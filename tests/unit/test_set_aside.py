@@ -8,10 +8,13 @@ from typing import Any, cast
 
 import pytest
 
-from leakcheck.pytest_plugin.replays import _thawed_again
+from leakcheck.pytest_plugin.replays import _MOST_IMMORTAL, _thawed_again
 from leakcheck.worker.channel import Channel
 from leakcheck.worker.meters import Meters
 from leakcheck.worker.replay import Replay
+
+IMMORTAL = 500
+"""Python 3.12 has collections leave some constants with what is frozen."""
 
 
 class Node:
@@ -60,7 +63,7 @@ def test_a_call_that_waits_for_something_of_set_up_to_be_collected_is_replayed_w
     assert failed == [1]
     assert listener.kinds == ["block"]
     assert replay.calls == 7
-    assert gc.get_freeze_count() == 0
+    assert gc.get_freeze_count() <= IMMORTAL
 
 
 @pytest.mark.usefixtures("thawed")
@@ -83,8 +86,12 @@ def test_what_we_freeze_is_thawed_and_what_the_project_froze_stays() -> None:
         assert may_freeze
         gc.freeze()
     assert gc.get_freeze_count() == 0
+    # a few that the interpreter leaves there by itself are nobody's
     gc.freeze()
     frozen = gc.get_freeze_count()
-    with _thawed_again(at_start) as may_freeze:
+    assert frozen > 5 * _MOST_IMMORTAL
+    with _thawed_again(frozen - 5001) as may_freeze:
         assert not may_freeze
-    assert gc.get_freeze_count() == frozen
+    assert gc.get_freeze_count() >= frozen
+    with _thawed_again(frozen - 4999) as may_freeze:
+        assert may_freeze
