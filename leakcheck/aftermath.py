@@ -5,7 +5,6 @@ from pathlib import Path
 
 from leakcheck import worker as worker_package
 from leakcheck.answers import Trouble
-from leakcheck.units import format_duration
 
 _MOST_CHARACTERS = 4000
 _MOST_FRAMES = 8
@@ -31,13 +30,6 @@ def death(status: int, during: str, tail: bytes | bytearray) -> Trouble:
     """Return how a process ended by itself: its return code, and what it wrote."""
     how = _signal_name(-status) if status < 0 else f"exit status {status}, without a word to us"
     return Trouble(kind="died", message=f"the process ended during {during}: {how}", details=last_words(tail))
-
-
-def hang(timeout_seconds: float, during: str, tail: bytes | bytearray) -> Trouble:
-    """Return that a process had to be ended, with what it wrote then: where it was."""
-    limit = format_duration(timeout_seconds)
-    message = f"{during} ran past {limit}; raise --timeout, or make one call smaller"
-    return Trouble(kind="hung", message=message, details=last_words(tail))
 
 
 def _signal_name(number: int) -> str:

@@ -154,8 +154,8 @@ class Trouble:
     """How the user's code failed: what happened, where, and what to do about it."""
 
     kind: str
-    """nothing, import, usage, setup, raised, exited, died, hung, memory, missing, disk, teardown; start: no process
-    could be started; answer: what the process said is not ours, or makes no sense; internal: a bug of leakcheck."""
+    """nothing, import, usage, setup, unreached, raised, exited, died, hung, memory, missing, disk, teardown; start: no
+    process could be started; answer: what the process said is not ours, or makes no sense; internal: our bug."""
     message: str
     call: int | None = None
     """The number of the call that failed; None where it was no call."""

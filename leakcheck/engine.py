@@ -7,6 +7,7 @@ whether the process still lives; and the whole process group ends with the measu
 
 import errno
 import json
+import math
 import os
 import selectors
 import signal
@@ -20,7 +21,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from leakcheck import worker as worker_package
-from leakcheck.aftermath import death, hang, last_words
+from leakcheck.aftermath import death, last_words
 from leakcheck.answered import part, trouble_in, whole
 from leakcheck.errors import UsageError
 from leakcheck.failures import Stopped as Stopped
@@ -32,9 +33,10 @@ from leakcheck.machine import free_bytes
 from leakcheck.model import Trouble
 from leakcheck.plan import Plan
 from leakcheck.process_memory import high_water_mark
+from leakcheck.staged import first_answer
 from leakcheck.surroundings import Surroundings as Surroundings
 from leakcheck.traps import DjangoFacts
-from leakcheck.units import format_size
+from leakcheck.units import format_duration, format_size
 
 _POLL_SECONDS = 0.1
 _GRACE_SECONDS = 2.0
@@ -78,7 +80,6 @@ class Worker:
             env={"PYTHONHASHSEED": "0", **os.environ},
             start_new_session=True,
         )
-        self.pid = self._process.pid
         for pipe in (self._process.stdout, self._process.stderr):
             assert pipe is not None
             os.set_blocking(pipe.fileno(), False)
@@ -91,6 +92,7 @@ class Worker:
         self._memory_limit = surroundings.memory_limit_bytes or free_bytes() * MEMORY_SHARE
         self._memory_limit_from = surroundings.memory_limit_from
         self._setup_seconds = surroundings.setup_seconds
+        self._stages = surroundings.stages
 
     def __enter__(self) -> Self:
         return self
@@ -118,7 +120,11 @@ class Worker:
         deadline = time.monotonic() + self._timeout_seconds
         while self._connection is None:
             self._turn(deadline, "the start of the process")
-        return self.ask({"plan": asdict(self._plan)}, during="set-up", extra_seconds=self._setup_seconds)
+        plan = {"plan": asdict(self._plan)}
+        if not self._stages.seconds:
+            return self.ask(plan, during="set-up", extra_seconds=self._setup_seconds)
+        self._say(plan)
+        return first_answer(self, self._stages, self._timeout_seconds + self._setup_seconds)
 
     def ask(self, message: Mapping[str, Any], *, during: str, extra_seconds: float = 0.0) -> dict[str, Any]:
         """Send a message and return the answer. `during` says in an error what was going on.
@@ -126,12 +132,22 @@ class Worker:
         Raises WorkerFailed when the user's code fails or the process ends, hangs or grows past its
         memory limit. `extra_seconds` is what the work is expected to take beyond one step's timeout.
         """
+        self._say(message)
+        return self.listen(during=during, extra_seconds=extra_seconds)
+
+    def _say(self, message: Mapping[str, Any]) -> None:
         if self._connection is not None:
             try:
                 self._connection.sendall(json.dumps(message).encode() + b"\n")
             except OSError:
-                pass  # it died; the loop below finds out how
-        return self.listen(during=during, extra_seconds=extra_seconds)
+                pass  # it died; whoever listens finds out how
+
+    def speaks_within(self, seconds: float, during: str) -> bool:
+        """Wait for a message; tell whether there is one. Raises WorkerFailed where the process ends."""
+        end = time.monotonic() + seconds
+        while not self._inbox.messages and time.monotonic() < end:
+            self._turn(math.inf, during)
+        return bool(self._inbox.messages)
 
     def listen(self, *, during: str, extra_seconds: float = 0.0) -> dict[str, Any]:
         """Return the next message, as `ask` does, without sending one."""
@@ -154,6 +170,11 @@ class Worker:
             raise interfered(self._inbox.foreign)
         if self._inbox.broken:
             raise misunderstood(self._inbox.broken)
+
+    @property
+    def pid(self) -> int:
+        """Return the process's number."""
+        return self._process.pid
 
     @property
     def is_alive(self) -> bool:
@@ -260,14 +281,21 @@ class Worker:
                 key.data(key.fileobj)
 
     def _hang(self, during: str) -> Trouble:
-        """End a hanging process; the abort makes faulthandler write where it was."""
+        limit = format_duration(self._timeout_seconds)
+        return self.fail("hung", f"{during} ran past {limit}; raise --timeout, or make one call smaller")
+
+    def fail(self, kind: str, message: str) -> Trouble:
+        """End a hanging process, and return the trouble; the abort makes faulthandler write where it was."""
         self._kill(signal.SIGABRT)
         end = time.monotonic() + _GRACE_SECONDS
         while self._process.poll() is None and time.monotonic() < end:
             for key, _ in self._selector.select(_POLL_SECONDS):
                 key.data(key.fileobj)
         self._take_in_the_rest()
-        return hang(self._timeout_seconds, during, self._tail)
+        return Trouble(kind=kind, message=message, details=self._written())
+
+    def _written(self) -> str:
+        return last_words(self._tail)
 
     def _kill(self, number: int) -> None:
         """Signal the whole group: what the user's code forked must not outlive the measurement."""

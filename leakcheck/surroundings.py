@@ -4,6 +4,8 @@ import sys
 from dataclasses import dataclass, field
 from threading import Event
 
+from leakcheck.stages import Stages
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
@@ -19,5 +21,7 @@ class Surroundings:
     """What is started instead of a bare worker, the socket's path behind it: a pytest that comes to one test's body."""
     setup_seconds: float = 0.0
     """What its set-up may take beyond the timeout: it imports a project and makes a database."""
+    stages: Stages = field(default_factory=Stages)
+    """Those of its set-up, where the process says them: each is waited for as long as it may take."""
     stop: Event = field(default_factory=Event)
     """Once set, a measurement that is under way ends with Stopped."""

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
 
@@ -17,6 +17,7 @@ from leakcheck.model import Description
 from leakcheck.plan import Pass, Plan
 from leakcheck.scenario import OptionValue
 from leakcheck.served import Serving
+from leakcheck.stages import Stages
 
 _DECLARED = "what it declares, memory= of its @scenario or memory in its override,"
 Watch = Callable[[Description, str, Progress], None]
@@ -41,7 +42,8 @@ class Task:
     """What the baseline accepts, by the scenario's id; None where the budgets alone count."""
     command: tuple[str, ...] = ()
     setup_seconds: float = 0.0
-    """These two as in `Surroundings`: where it is a test, whose process is a pytest."""
+    stages: Stages = field(default_factory=Stages)
+    """These three as in `Surroundings`: where it is a test, whose process is a pytest."""
     shared_folder: Path | None = None
     """Where the run's processes leave each other what is dear to make."""
 
@@ -80,7 +82,7 @@ class Task:
     def surroundings(self) -> Surroundings:
         """Return where, and within which limits, its processes run."""
         around = surroundings_of(self.settings, self.scenario.timeout_seconds, self.stop)
-        around = replace(around, command=self.command, setup_seconds=self.setup_seconds)
+        around = replace(around, command=self.command, setup_seconds=self.setup_seconds, stages=self.stages)
         declared = self.settings.declared_memory(self.scenario)
         if declared is None or declared >= (around.memory_limit_bytes or math.inf):
             return around

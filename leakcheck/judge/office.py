@@ -1,7 +1,7 @@
 """What a judge does for a test process: measure, judge, put into words, and write the document."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -11,11 +11,13 @@ import msgspec
 from leakcheck import __version__, repository, store
 from leakcheck.analysis.entries import unseen_entries, without_ambiguous
 from leakcheck.config import Said, Settings, resolve
+from leakcheck.follow import GrowthPass
 from leakcheck.judge.line import Line
 from leakcheck.judge.screen import screen
-from leakcheck.measure import measure
-from leakcheck.model import SCHEMA, Description, Environment, Gate, Result, Run
+from leakcheck.measure import judged, measure
+from leakcheck.model import SCHEMA, Description, Environment, Gate, Result, Run, Trouble
 from leakcheck.reporters.text import is_fine, main_sentences, row, whole_text
+from leakcheck.stages import UNREACHED, Stages, is_shared
 from leakcheck.task import Task
 
 _SETUP_SECONDS = 240.0
@@ -35,6 +37,8 @@ class Wanted:
     time: float | None = None
     screen: bool = True
     """Whether the test process replays first, and other processes only what does not stand still there."""
+    setups: Mapping[str, float] = field(default_factory=dict)
+    """The seconds that each stage of this test's set-up took in the test process."""
     command: tuple[str, ...] = ()
     """The pytest that comes to the body of this test, and has it replayed there."""
 
@@ -51,6 +55,8 @@ class Office:
         self._folder = Path(said["folder"])
         self._measured: list[Result] = []
         """Those with known leaks."""
+        self._unreached: dict[str, Trouble] = {}
+        """What came of fixtures that further tests use, by their stage."""
 
     def measure(self, wanted: Wanted, line: Line) -> dict[str, Any]:
         """Return the result, whether it fails the test, and what there is to say."""
@@ -58,7 +64,7 @@ class Office:
         line.timeout_seconds = task.settings.timeout_seconds
         result = screen(task, line) if wanted.screen else None
         if result is None:
-            result = replace(measure(task, lambda *_: None), capture=None)
+            result = self._measured_apart(task)
         # who is the second by a known entry fails: the first test's answer has been given
         [result] = without_ambiguous([result], before=self._measured)
         if result.known:
@@ -72,6 +78,17 @@ class Office:
             "text": whole_text(result),
             "row": row(result),
         }
+
+    def _measured_apart(self, task: Task) -> Result:
+        """Return the result of processes of their own; one fixture that they cannot have is waited for once."""
+        known = next((found for stage, found in self._unreached.items() if stage in task.stages.seconds), None)
+        if known is not None:
+            return judged(task, GrowthPass(trouble=known), None, None)
+        result = replace(measure(task, lambda *_: None), capture=None)
+        trouble = result.trouble
+        if trouble is not None and trouble.kind == UNREACHED and is_shared(task.stages.latest):
+            self._unreached[task.stages.latest] = trouble
+        return result
 
     def _task(self, wanted: Wanted) -> Task:
         bare = Description(target=wanted.name, name=wanted.name, variant=wanted.variant)
@@ -92,6 +109,7 @@ class Office:
             stop=Event(),
             command=wanted.command,
             setup_seconds=_SETUP_SECONDS,
+            stages=Stages(seconds=wanted.setups),
         )
 
     def _pinned(self, wanted: Wanted) -> Settings:

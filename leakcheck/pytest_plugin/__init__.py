@@ -17,7 +17,16 @@ from leakcheck.pytest_plugin.fixture import Leakcheck
 from leakcheck.pytest_plugin.marks import DESCRIPTION, Terms, terms_of
 from leakcheck.pytest_plugin.options import add_options, read_options
 from leakcheck.pytest_plugin.summary import Summary, attach
-from leakcheck.pytest_plugin.work import DESK, IS_MARKED, ISOLATED, TERMS, LeakcheckFailed, find_isolated, work_of
+from leakcheck.pytest_plugin.work import (
+    DESK,
+    IS_MARKED,
+    ISOLATED,
+    TERMS,
+    LeakcheckFailed,
+    find_isolated,
+    is_measured,
+    work_of,
+)
 
 __all__ = ["Leakcheck", "LeakcheckFailed"]
 
@@ -37,6 +46,8 @@ def pytest_configure(config: pytest.Config) -> None:
     desk = Desk(config, read_options(config), _SURROUNDINGS)
     config.stash[DESK] = desk
     config.stash[ISOLATED] = find_isolated(config)
+    if config.stash[ISOLATED] is not None:
+        desk.load()
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Summary(desk), "leakcheck-summary")
 
@@ -63,9 +74,27 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.stash[TERMS] = terms or Terms()
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Make ready to measure before any fixture is set up: one may patch what that takes, for the whole session."""
+    config, desk = session.config, session.config.stash[DESK]
+    if config.stash[ISOLATED] is not None or config.option.collectonly or not any(map(is_measured, session.items)):
+        return
+    desk.setups.start_is_over()
+    config.pluginmanager.register(desk.setups, "leakcheck-setups")
+    try:
+        desk.open()
+    except OSError:
+        pass  # the first measurement tries again, and its test fails
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Tell a mistake in a mark where it could not be told before."""
+    """Call the judge; tell a mistake in a mark where it could not be told before."""
+    desk = item.config.stash[DESK]
+    desk.setups.test_begins()
+    if is_measured(item) and item.config.stash[ISOLATED] is None:
+        desk.call()
     mistake = item.stash.get(_MISTAKE, None)
     if mistake is not None:
         raise LeakcheckFailed(mistake)

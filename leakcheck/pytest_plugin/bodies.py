@@ -13,6 +13,7 @@ import pytest
 from _pytest.unittest import TestCaseFunction
 
 from leakcheck.errors import UsageError
+from leakcheck.pytest_plugin.doubles import Doubles
 from leakcheck.pytest_plugin.tidy import tidied
 
 if TYPE_CHECKING:
@@ -28,13 +29,25 @@ class Body:
         self._call = call
         self._item = item
         self._loop: AbstractEventLoop | None = None
+        self._doubles: Doubles | None = None
 
     def first_call(self) -> Call:
         """Replay once and return what replays it from now on."""
         call = self._call
         found: list[Call] = []
-        tidied(lambda: found.append(self._first(call)), self._item)()
-        return tidied(found[0], self._item)
+        self._doubles = doubles = Doubles()
+        try:
+            tidied(lambda: found.append(self._first(call)), self._item, None)()
+        except BaseException:
+            doubles.take_back()  # the test runs once more, and is to fail as it always does
+            raise
+        doubles.first_is_over()
+        return tidied(found[0], self._item, doubles.take_back if doubles else None)
+
+    def was_the_run(self) -> None:
+        """Have the test's doubles know the calls of the first replay: no other run is to come."""
+        if self._doubles is not None:
+            self._doubles.put_back()
 
     def close(self) -> None:
         """Close the event loop, where one was needed."""

@@ -42,23 +42,21 @@ class Leakcheck:
         what the first call raises.
         """
         __tracebackhide__ = True
-        from leakcheck.pytest_plugin.facts import read_result
-
         try:
             said = read_terms(growth=growth, peak=peak, calls=calls, time=time)
         except UsageError as error:
             raise pytest.UsageError(f"leakcheck(...): {error}") from None
         terms = said.over(self._item.stash.get(TERMS, None) or Terms())
         body = Body(function, self._item)
-        isolated = self._item.config.stash[ISOLATED]
+        desk, isolated = self._item.config.stash[DESK], self._item.config.stash[ISOLATED]
         if isolated is not None:
             if len(self._answered) < len(isolated.earlier):
                 # not measured again: what a test does next may depend on it
                 self._answered.append(isolated.earlier[len(self._answered)])
-                return read_result(self._answered[-1])
+                return desk.read_result(self._answered[-1])
             isolated.serve(self._item, body)
         answer = self._measure(terms, body)
-        result = read_result(answer["result"])
+        result = desk.read_result(answer["result"])
         is_held = replace(said, calls=None, time=None) != Terms()
         if answer["fails"] and (is_held or result.trouble is not None):
             raise LeakcheckFailed(message_of(answer))

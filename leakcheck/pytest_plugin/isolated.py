@@ -7,18 +7,22 @@ reports, traces, distributes or remembers: this is not a test run, and nobody re
 import faulthandler
 import os
 import sys
-from collections.abc import Generator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
 from _pytest.outcomes import Skipped
 
 from leakcheck.plan import Plan
+from leakcheck.pytest_plugin.setups import stage_of_fixture
+from leakcheck.pytest_plugin.steady import hold_on
 from leakcheck.pytest_plugin.tidy import no_timeout, quiet
+from leakcheck.stages import BODY, START, UNREACHED, not_replayable_here, stage_words
 from leakcheck.worker.channel import Channel
 from leakcheck.worker.load import Replayed
-from leakcheck.worker.serve import die_with_parent, leave, receive_plan, work
+from leakcheck.worker.serve import die_with_parent, find_work, leave, receive_plan, work
+from leakcheck.worker.trouble import one_line
 
 _MOST_CHARACTERS = 4000
 _OPTIONS: Mapping[str, Any] = {
@@ -45,12 +49,14 @@ def main(said: Mapping[str, Any], socket_path: str) -> None:
     faulthandler.enable()
     # as if by xdist: settings that are named by a worker's id are then this process's own
     os.environ["PYTEST_XDIST_WORKER"] = said["worker"]
+    hold_on()
     channel = Channel(socket_path)
     plan = receive_plan(channel)
     if plan is None:
         return
     sys.argv[:] = ["pytest", *said["arguments"]]
-    isolated = Isolated(said, plan, channel)
+    isolated = Isolated(said, plan, channel, find_work(plan))
+    hold_on()  # to what that has loaded
     pytest.main([*said["arguments"], *said["without"]], plugins=[isolated])
     isolated.end()  # only where it never came to the test
 
@@ -58,12 +64,16 @@ def main(said: Mapping[str, Any], socket_path: str) -> None:
 class Isolated:
     """A plugin beside the other ones that makes a pytest serve one body."""
 
-    def __init__(self, said: Mapping[str, Any], plan: Plan, channel: Channel) -> None:
+    def __init__(self, said: Mapping[str, Any], plan: Plan, channel: Channel, do: Callable[..., None]) -> None:
         self._said = said
         self._plan = plan
         self._channel = channel
+        self._do = do
         self._is_served = False
+        self._why = "the test was not reached"
         self._reports: list[str] = []
+        self._stages = [START]
+        self._failed_stage = ""
 
     @property
     def earlier(self) -> list[Any]:
@@ -80,7 +90,7 @@ class Isolated:
         """Let the engine have the body replayed. Raises Served afterwards."""
         self._is_served = True
         with no_timeout(item), quiet(item):
-            work(self._plan, self._channel, lambda plan: body)
+            work(self._plan, self._channel, lambda plan: body, self._do)
         raise Served("measured by leakcheck")
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -104,10 +114,39 @@ class Isolated:
             words = {"workerid": self._said["worker"], "workercount": 1, "testrunuid": self._said["worker"]}
             config.workerinput = {**words, "randomly_seed": self._said["seed"]}  # type: ignore[attr-defined]
 
+    @contextmanager
+    def _stage(self, stage: str) -> Iterator[None]:
+        """Say what is begun, and on the way back what goes on: whoever waits knows how long that should take."""
+        self._stages.append(stage)
+        self._say_stage()
+        try:
+            yield
+        finally:
+            self._stages.pop()
+            self._say_stage()
+
+    def _say_stage(self) -> None:
+        if not self._is_served:
+            self._channel.send("stage", stage=self._stages[-1])
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[object]) -> Generator[None, object, object]:
+        """Say which fixture is set up, and remember the one that fails."""
+        stage = stage_of_fixture(fixturedef)
+        try:
+            with self._stage(stage):
+                return (yield)
+        except BaseException as error:
+            if not self._failed_stage:
+                self._failed_stage = stage
+                self._why = f"{stage_words(stage)} raised {one_line(error)}"
+            raise
+
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """End the process after the one test and all tear-downs: no summary, and no report."""
-        yield
+        with self._stage(BODY):
+            yield
         with suppress(BaseException):  # nobody's verdict any more
             item.config._ensure_unconfigure()  # plugins put away what they made, temporary folders above all
         self.end()
@@ -116,9 +155,10 @@ class Isolated:
     def end(self) -> None:
         """End the process; say why nothing was replayed, where that is so."""
         if not self._is_served:
-            message = "in a pytest process of its own the test did not come to what is to be replayed"
             details = "\n".join(self._reports)[-_MOST_CHARACTERS:]
-            self._channel.send("trouble", trouble={"kind": "setup", "message": message, "details": details})
+            trouble = {"kind": UNREACHED, "message": not_replayable_here(self._why), "details": details}
+            self._channel.send("stage", stage=self._failed_stage or self._stages[-1])
+            self._channel.send("trouble", trouble=trouble)
         leave(self._channel)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

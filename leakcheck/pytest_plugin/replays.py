@@ -4,12 +4,14 @@ import gc
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from time import perf_counter
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Any
 
 import pytest
 
+from leakcheck.pytest_plugin.bodies import do_nothing
 from leakcheck.units import format_duration
 from leakcheck.worker.channel import Channel
 from leakcheck.worker.load import Replayed
@@ -18,6 +20,16 @@ from leakcheck.worker.replay import SECONDS, Replay
 from leakcheck.worker.resources import make_room_for_files
 from leakcheck.worker.trouble import describe_trouble
 
+resource: ModuleType | None
+try:
+    import resource
+except ImportError:  # not on Windows
+    resource = None
+
+_MOST_IMMORTAL = 5000
+"""Python 3.12 has collections leave immortal objects (constants: 375 at first) with the frozen ones, thawed or not.
+Whoever calls `gc.freeze()` under pytest freezes all of it: 30,000 objects before any test is loaded."""
+
 _ALL_METERS = ("python", "native", "rss")
 
 
@@ -25,16 +37,19 @@ class _Hung(Exception):
     """A replay takes longer than anybody waits."""
 
 
-def replay_for_judge(channel: Channel, body: Replayed) -> tuple[dict[str, Any], BaseException | None]:
+def replay_for_judge(
+    channel: Channel, body: Replayed, frozen_at_start: int
+) -> tuple[dict[str, Any], BaseException | None]:
     """Do what the judge asks until it is done; return its last word, and what the first call raised.
 
     Afterwards the process is as it was: what was set aside from collection is back, and limits are
-    what they were. Raises what is meant for pytest and nobody else: an interrupt, `pytest.exit`.
+    what they were. More than `frozen_at_start` objects that are frozen were frozen by the project. Raises
+    what is meant for pytest and nobody else: an interrupt, `pytest.exit`.
     """
     meters = Meters(_ALL_METERS)
     replay: Replay | None = None
     first_error: BaseException | None = None
-    with _as_it_was():
+    with _as_it_was(), _thawed_again(frozen_at_start) as may_set_aside:
         while True:
             request = channel.receive()
             if request is None or request["kind"] == "done":
@@ -44,7 +59,7 @@ def replay_for_judge(channel: Channel, body: Replayed) -> tuple[dict[str, Any], 
                 with _alarm(seconds):
                     if kind == "first":
                         began = perf_counter()
-                        replay = Replay(body.first_call(), meters)
+                        replay = Replay(body.first_call(), meters, sets_aside=may_set_aside)
                         replay.first(channel, perf_counter() - began)
                         continue
                     assert replay is not None
@@ -71,25 +86,35 @@ def replay_for_judge(channel: Channel, body: Replayed) -> tuple[dict[str, Any], 
 
 @contextmanager
 def _as_it_was() -> Iterator[None]:
-    frozen = gc.get_freeze_count()
     give_back = _soft_limit_of_files()
     make_room_for_files()
     try:
         yield
     finally:
         give_back()
+
+
+@contextmanager
+def _thawed_again(frozen_at_start: int) -> Iterator[bool]:
+    """Leave nothing frozen; yield whether anything may be.
+
+    Whoever forks cheaply has frozen what was there. It cannot be told apart again from what we would freeze: then
+    nothing is frozen or thawed by us, and each reading collects the rest as a whole.
+    """
+    if gc.get_freeze_count() > frozen_at_start + _MOST_IMMORTAL:
+        yield False
+        return
+    try:
+        yield True
+    finally:
         gc.unfreeze()
-        if frozen:
-            gc.freeze()  # the project does so itself, to fork cheaply
 
 
 def _soft_limit_of_files() -> Callable[[], None]:
-    try:
-        import resource
-    except ImportError:
-        return lambda: None
+    if resource is None:
+        return do_nothing
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    return partial(resource.setrlimit, resource.RLIMIT_NOFILE, limits)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from leakcheck.pytest_plugin.desk import Desk, JudgeFailed
-from leakcheck.pytest_plugin.work import ANSWERS, cannot_be_replayed
+from leakcheck.pytest_plugin.work import ANSWERS, cannot_be_replayed, is_unreached
 
 _HEAD = ("test", "verdict", "growth / 1000 calls", "peak / call", "gate")
 
@@ -25,6 +25,7 @@ def attach(report: pytest.TestReport, item: pytest.Item, *, whole: bool) -> None
             "fails": answer["fails"],
             "gate": answer["result"]["gate"],
             "only_once": cannot_be_replayed(answer),
+            "unreached": is_unreached(answer),
             "sentences": answer["sentences"],
             **({"result": answer["result"]} if whole else {}),
         }
@@ -62,7 +63,7 @@ class Summary:
         for line in _table([tuple(one["row"]) for one in shown]):
             terminalreporter.write_line(line)
         for one in shown:
-            if one["only_once"] and one["fails"]:
+            if one["unreached"] or (one["only_once"] and one["fails"]):
                 terminalreporter.write_line(one["sentences"][0])
         if self._desk.options.json is not None:
             self._save(terminalreporter, config)
@@ -88,12 +89,13 @@ class Summary:
 
 
 def _counts(tests: int, measured: Sequence[dict[str, Any]]) -> list[str]:
-    only_once = sum(one["only_once"] for one in measured)
+    only_once, unreached = (sum(one[name] for one in measured) for name in ("only_once", "unreached"))
     found = {
         "over budget": sum(one["gate"] == "over" for one in measured),
         "inconclusive": sum(one["gate"] == "inconclusive" for one in measured),
         "cannot be replayed": only_once,
-        "failed": sum(one["gate"] == "error" for one in measured) - only_once,
+        "not replayable here": unreached,
+        "failed": sum(one["gate"] == "error" for one in measured) - only_once - unreached,
     }
     words = [f"{tests} {'test' if tests == 1 else 'tests'} measured"]
     return words + [f"{count} {what}" for what, count in found.items() if count]

@@ -21,9 +21,10 @@ from leakcheck.pytest_plugin.tidy_django import Around, Step, mails, same_receiv
 Call = Callable[[], object]
 
 
-def tidied(call: Call, item: pytest.Item) -> Call:
+def tidied(call: Call, item: pytest.Item, at_last: Step | None) -> Call:
     """Return a call that leaves nothing with the tools of a test; the same one where there is nothing to do."""
-    arounds = [around for find in _FINDERS for around in find(item)]
+    arounds: list[Around] = [] if at_last is None else [(None, at_last)]
+    arounds += [around for find in _FINDERS for around in find(item)]
     before = tuple(step for step, _ in arounds if step is not None)
     # what was opened last is closed first
     after = tuple(step for _, step in reversed(arounds) if step is not None)

@@ -11,6 +11,7 @@ from _pytest.outcomes import Failed
 from leakcheck.pytest_plugin.bodies import Body
 from leakcheck.pytest_plugin.desk import Desk, JudgeFailed
 from leakcheck.pytest_plugin.marks import Terms
+from leakcheck.stages import UNREACHED
 
 if TYPE_CHECKING:
     from leakcheck.pytest_plugin.isolated import Isolated
@@ -64,6 +65,7 @@ class Work:
             return True
         if self.answer["result"]["trouble"]["call"] == 1:
             return True  # as it would without us
+        body.was_the_run()
         if self.item.stash[IS_MARKED]:
             self.after()
         return False
@@ -106,6 +108,11 @@ def uses_fixture(item: pytest.Item) -> bool:
     return any(one.func.__module__.startswith(__package__ or "leakcheck") for one in found[-1:])
 
 
+def is_measured(item: pytest.Item) -> bool:
+    """Tell whether something of a test is to be measured, as far as can be told before it runs."""
+    return TERMS in item.stash or uses_fixture(item)
+
+
 def name_of(item: pytest.Item) -> tuple[str, str | None]:
     """Return a test's node id, without its parameters, and these."""
     parameters = getattr(getattr(item, "callspec", None), "id", None)
@@ -135,3 +142,9 @@ def cannot_be_replayed(answer: Mapping[str, Any]) -> bool:
     """Tell whether there is no verdict because the body failed where it was replayed."""
     trouble = answer["result"]["trouble"] or {}
     return trouble.get("kind") in ("raised", "exited", "hung")
+
+
+def is_unreached(answer: Mapping[str, Any]) -> bool:
+    """Tell whether a process of its own did not come to the body. Such a test fails: here it does not stand still."""
+    trouble = answer["result"]["trouble"] or {}
+    return bool(trouble.get("kind") == UNREACHED)

@@ -120,12 +120,14 @@ class Followed:
         return [(column, self._rows[0]) for column in self._columns[: len(self._containers)]]
 
 
-def look(replay: Callable[[int], None], calls: int, followed: Followed) -> dict[str, Any]:
+def look(replay: Callable[[int], None], calls: int, followed: Followed, *, thaws: bool = True) -> dict[str, Any]:
     """Replay some calls, and have those containers followed that became longer; return what was gained.
 
-    The heap is thawed for it and stays so: what is frozen is in no list of the collector's.
+    The heap is thawed for it and stays so, unless somebody else has frozen it: what is frozen is in no list of the
+    collector's.
     """
-    gc.unfreeze()
+    if thaws:
+        gc.unfreeze()
     settle()
     before = lengths()
     replay(calls)

@@ -10,7 +10,7 @@ from leakcheck.worker.channel import Channel
 from leakcheck.worker.gains import Followed, look
 from leakcheck.worker.load import Call, Load, Subject
 from leakcheck.worker.meters import CAPACITY, Meters
-from leakcheck.worker.own import BUILTINS, os
+from leakcheck.worker.own import BUILTINS, gc, os
 from leakcheck.worker.resources import make_room_for_files, name_resources, snapshot
 from leakcheck.worker.settle import set_aside, settle
 from leakcheck.worker.trouble import describe_trouble
@@ -31,7 +31,7 @@ LATENCY_CAPACITY = 4096
 class Replay:
     """A loaded scenario under the meters. The engine says how many calls; this counts them."""
 
-    def __init__(self, call: Call, meters: Meters) -> None:
+    def __init__(self, call: Call, meters: Meters, *, sets_aside: bool = True) -> None:
         self._call = call
         self._meters = meters
         # full size now: watching must not allocate
@@ -41,6 +41,7 @@ class Replay:
         self._counts = array("q", [1, 0])
         self._followed = Followed()
         self._pid = os.getpid()
+        self._sets_aside = sets_aside
 
     @property
     def calls(self) -> int:
@@ -55,12 +56,23 @@ class Replay:
         """
         timed_per_window = min(timed_per_window, LATENCY_CAPACITY // windows, calls_per_window)
         windows = min(windows, CAPACITY)
+        try:
+            self._block(channel, windows, calls_per_window, timed_per_window)
+        except AssertionError:
+            if not self._sets_aside:
+                raise
+            # it may look whether something that set-up left is collected: once more, with nothing set aside
+            self._sets_aside = False
+            gc.unfreeze()
+            self._block(channel, windows, calls_per_window, timed_per_window)
+
+    def _block(self, channel: Channel, windows: int, calls_per_window: int, timed_per_window: int) -> None:
         self._counts[1] = 0
         self._meters.start_block()
         self._followed.start_block()
         replay_seconds = 0.0
         began = perf_counter()
-        if self.calls < _WARM_UP_CALLS:
+        if self._sets_aside and self.calls < _WARM_UP_CALLS:
             set_aside()
         set_out = perf_counter()
         for _ in repeat(None, windows):
@@ -102,7 +114,7 @@ class Replay:
             self.plain(calls)
             seconds["replay_seconds"] = perf_counter() - set_out
 
-        gains = look(replay, calls, self._followed)
+        gains = look(replay, calls, self._followed, thaws=self._sets_aside)
         seconds["settle_seconds"] = perf_counter() - began - seconds["replay_seconds"]
         self.send(channel, "looked", seconds, gains=gains)
 

@@ -8,7 +8,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from types import AsyncGeneratorType, CoroutineType, FrameType, FunctionType, GeneratorType, MethodType
+from types import AsyncGeneratorType, CoroutineType, FrameType, FunctionType, GeneratorType, MethodType, ModuleType
 from typing import Any
 
 from leakcheck.worker import bare
@@ -17,6 +17,11 @@ from leakcheck.worker.grouped import grouped
 from leakcheck.worker.own import BUILTINS, gc, os
 from leakcheck.worker.sockets import describe_socket
 
+resource: ModuleType | None
+try:
+    import resource  # not in the function: tests of users patch `__import__`
+except ImportError:  # not on Windows
+    resource = None
 __builtins__ = BUILTINS
 
 _MOST_NAMED = 10
@@ -31,14 +36,14 @@ Labels = Iterator[tuple[object, str]]
 
 def make_room_for_files(most: int = 65_536) -> None:
     """Raise the soft limit of open files: a leak is to be measured, and not to end as an error on call 1000."""
+    if resource is None:
+        return
     try:
-        import resource
-
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         wanted = most if hard == resource.RLIM_INFINITY else min(hard, most)
         if soft != resource.RLIM_INFINITY and soft < wanted:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    except (ImportError, ValueError, OSError):
+    except (ValueError, OSError):
         pass
 
 

@@ -5,6 +5,7 @@ import ctypes
 import faulthandler
 import importlib
 import sys
+from collections.abc import Callable
 
 from leakcheck.plan import Pass, Plan
 from leakcheck.worker.channel import Channel
@@ -60,11 +61,17 @@ def receive_plan(channel: Channel) -> Plan | None:
     return Plan(**{**message["plan"], "work": Pass(message["plan"]["work"])})
 
 
-def work(plan: Plan, channel: Channel, load: Load | None = None) -> None:
+def find_work(plan: Plan) -> Callable[..., None]:
+    """Return what does the pass of a plan, of which nothing else is loaded."""
+    module, function = _WORK[plan.work]
+    do: Callable[..., None] = getattr(importlib.import_module(module), function)
+    return do
+
+
+def work(plan: Plan, channel: Channel, load: Load | None = None, do: Callable[..., None] | None = None) -> None:
     """Do the pass of a plan, on what `load` makes of it; a scenario is loaded where nothing else is said."""
     try:
-        module, function = _WORK[plan.work]
-        do = getattr(importlib.import_module(module), function)
+        do = do or find_work(plan)
         do(plan, channel) if load is None else do(plan, channel, load)
     except BaseException as error:
         _tell(channel, error)

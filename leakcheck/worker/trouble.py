@@ -21,10 +21,11 @@ def describe_trouble(error: BaseException, kind: str, *, call: int | None = None
         return {"kind": "usage", "message": str(error), "call": call, "details": _frames(error)}
     if isinstance(error, ScenarioFailed):
         return {"kind": kind, "message": str(error), "call": call, "details": ""}
-    return {"kind": kind, "message": _one_line(error), "call": call, "details": _frames(error)}
+    return {"kind": kind, "message": one_line(error), "call": call, "details": _frames(error)}
 
 
-def _one_line(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
+    """Return the type and the message of an error, whatever its own methods do."""
     try:
         text = str(error)
     except Exception:  # an exception whose __str__ raises is still to be reported

@@ -44,7 +44,9 @@ WORDS = frozenset(
         "record",
         "scenario",
         "served",
+        "socket_folder",
         "stacks",
+        "stages",
         "surroundings",
         "traps",
         "units",
@@ -66,7 +68,9 @@ EDGES = frozenset(
         "layers",
         "captures",
         "machine",
+        "process_effort",
         "process_memory",
+        "staged",
         "discover",
         "history",
         "repository",
@@ -125,10 +129,11 @@ EXCEPTIONS: Mapping[str, frozenset[str]] = {
     "leakcheck.engine": frozenset(
         {
             *("leakcheck.worker", "leakcheck.inbox", "leakcheck.aftermath", "leakcheck.answered"),
-            "leakcheck.listening",
+            *("leakcheck.listening", "leakcheck.staged"),
             *("leakcheck.machine", "leakcheck.process_memory"),
         }
     ),
+    "leakcheck.staged": frozenset({"leakcheck.process_effort"}),
     # the layers that settings are resolved from
     "leakcheck.config": frozenset({"leakcheck.layers"}),
     "leakcheck.aftermath": frozenset({"leakcheck.worker"}),
