@@ -2,17 +2,15 @@
 
 The process may write megabytes, close every descriptor, fork, hang, die or take all memory. So
 one loop waits for the answer, drains what is written, looks at the clock, at the memory and at
-whether the process still lives; and the whole process group ends with the measurement.
+whether the process still lives; and all that it has started ends with the measurement.
 """
 
 import json
 import os
 import selectors
-import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -22,19 +20,20 @@ from typing import Any, Self
 
 from leakcheck import worker as worker_package
 from leakcheck.aftermath import last_words, signal_name
+from leakcheck.descendants import MARK, Descendants
 from leakcheck.errors import UsageError
 from leakcheck.inbox import Inbox
 from leakcheck.machine import free_bytes
 from leakcheck.model import Trouble
+from leakcheck.offspring import ChildrenReading
+from leakcheck.own_folders import OwnFolder
 from leakcheck.plan import Plan
-from leakcheck.process_memory import high_water_mark
 from leakcheck.surroundings import Surroundings as Surroundings
 from leakcheck.units import format_duration, format_size
 
 _POLL_SECONDS = 0.1
 _GRACE_SECONDS = 2.0
 _TAIL_BYTES = 32_000
-_LONGEST_SOCKET_PATH = 100
 MEMORY_SHARE = 0.8
 """Measured processes may take this share of what was free when they began."""
 
@@ -65,12 +64,13 @@ class Worker:
         self._inbox = Inbox()
         self._connection: socket.socket | None = None
         self._selector = selectors.DefaultSelector()
-        self._folder = Path(_make_socket_folder())
+        self._folder = OwnFolder(for_socket=True)
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        path = str(self._folder / "socket")
+        path = str(self._folder.path / "socket")
         self._listener.bind(path)
         self._listener.listen()
         self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
+        self._descendants = Descendants(mark := str(self._folder.path))
         # by its path, so that an interpreter which has nothing of ours can run it
         program = str(Path(worker_package.__file__).resolve().parent / "__main__.py")
         try:
@@ -79,12 +79,13 @@ class Worker:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env={"PYTHONHASHSEED": "0", **os.environ},
+                env={"PYTHONHASHSEED": "0", **os.environ, MARK: mark},
                 start_new_session=True,
             )
         except OSError as error:
             self._clean_up()
             raise UsageError(f"{surroundings.python}: cannot be started as a Python ({error.strerror})") from error
+        self._descendants.born(self._process.pid)
         for pipe in (self._process.stdout, self._process.stderr):
             assert pipe is not None
             os.set_blocking(pipe.fileno(), False)
@@ -108,9 +109,13 @@ class Worker:
 
     def end(self) -> None:
         """End the process and all that it has started."""
-        self._kill(signal.SIGKILL)
+        self._kill()
         self._process.wait()
         self._clean_up()
+
+    def children(self) -> ChildrenReading:
+        """Return what the processes take that the measured one has started, and that run now."""
+        return self._descendants.reading()
 
     def go_on(self, plan: Plan, surroundings: Surroundings) -> Self:
         """Return this process with another plan, for one that has described a file; it is `start`ed anew."""
@@ -145,7 +150,7 @@ class Worker:
         answer = self._inbox.messages.popleft()
         if answer.get("kind") == "trouble":
             raise WorkerFailed(self._with_what_was_written(Trouble(**answer["trouble"])), answer.get("block"))
-        self._look_at_memory(during)
+        self._look_at_memory(during, answer)
         return answer
 
     @property
@@ -198,14 +203,15 @@ class Worker:
             raise WorkerFailed(self._hang(during))
         self._look_at_memory(during)
 
-    def _look_at_memory(self, during: str) -> None:
+    def _look_at_memory(self, during: str, answer: Mapping[str, Any] | None = None) -> None:
         """End a process that took too much, for a moment even: what is found must not hang on when we look."""
-        if (high_water_mark(self._process.pid) or 0) <= self._memory_limit:
+        where = self._descendants.where_above(self._memory_limit, {} if answer is None else answer)
+        if where is None:
             return
-        self._kill(signal.SIGKILL)
+        self._kill()
         limit = format_size(self._memory_limit)
         remedy = f"raise {self._memory_limit_from} if that is meant"
-        message = f"{during} took more than {limit} of memory and was ended; {remedy}"
+        message = f"{during} took more than {limit} of memory{where} and was ended; {remedy}"
         raise WorkerFailed(Trouble(kind="memory", message=message))
 
     def _accept(self, listener: Any) -> None:
@@ -251,7 +257,8 @@ class Worker:
 
     def _hang(self, during: str) -> Trouble:
         """End a hanging process; the abort makes faulthandler write where it was."""
-        self._kill(signal.SIGABRT)
+        self._descendants.signal(signal.SIGABRT)
+        self._process.send_signal(signal.SIGABRT)
         end = time.monotonic() + _GRACE_SECONDS
         while self._process.poll() is None and time.monotonic() < end:
             for key, _ in self._selector.select(_POLL_SECONDS):
@@ -264,12 +271,14 @@ class Worker:
     def _written(self) -> str:
         return last_words(bytes(self._tail))
 
-    def _kill(self, number: int) -> None:
-        """Signal the whole group: what the user's code forked must not outlive the measurement."""
+    def _kill(self) -> None:
+        """End all there is: what the user's code has started must not outlive the measurement."""
+        self._descendants.end()
         try:
-            os.killpg(self._process.pid, number)
+            os.killpg(self._process.pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
             pass
+        self._descendants.end()  # who was started meanwhile, and has lost its parent now
 
     def _forget(self, connection: socket.socket) -> None:
         try:
@@ -286,12 +295,5 @@ class Worker:
         process = getattr(self, "_process", None)
         for pipe in (process.stdout, process.stderr) if process is not None else ():
             pipe.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-
-def _make_socket_folder() -> str:
-    folder = tempfile.mkdtemp(prefix="leakcheck-")
-    if len(folder) < _LONGEST_SOCKET_PATH - len("/socket"):
-        return folder
-    Path(folder).rmdir()
-    return tempfile.mkdtemp(prefix="leakcheck-", dir="/tmp")  # the kernel allows 107 characters
+        self._descendants.forget()
+        self._folder.remove()

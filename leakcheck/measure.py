@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
@@ -16,7 +16,8 @@ from leakcheck.analysis.gating import gated, held_to_budgets
 from leakcheck.analysis.growth import estimate_growth, rate_of, rate_until, settled_after
 from leakcheck.analysis.latency import summarize_latency
 from leakcheck.analysis.numeric import prepare_special_functions
-from leakcheck.analysis.patience import Patience, is_settled, next_step
+from leakcheck.analysis.offspring import with_children
+from leakcheck.analysis.patience import Patience, Step, is_settled, next_step
 from leakcheck.analysis.places import as_shown
 from leakcheck.analysis.progress import Progress
 from leakcheck.analysis.resources import are_settled, is_enough, judge_resources, with_names
@@ -26,6 +27,8 @@ from leakcheck.analysis.sites import peak_sites
 from leakcheck.analysis.trees import tree_of
 from leakcheck.analysis.trend import falls_back
 from leakcheck.analysis.verdict import holder_with_limit, judge
+from leakcheck.children import ChildrenSeen
+from leakcheck.children import Process as Process
 from leakcheck.engine import Worker, WorkerFailed
 from leakcheck.explain import Case, explain
 from leakcheck.explanation import Named, StackTree
@@ -52,13 +55,6 @@ _WEIGHED_SHARE = 1 / 20
 _LONGEST_WEIGHING_SECONDS = 2.0
 
 
-class Process(Protocol):
-    """What can be asked to replay: a worker, or a process that lives on afterwards."""
-
-    def ask(self, message: Mapping[str, Any], *, during: str, extra_seconds: float = 0.0) -> dict[str, Any]:
-        """Return the answer, as `Worker.ask` does. Raises WorkerFailed."""
-
-
 @dataclass(slots=True)
 class GrowthPass:
     """What the growth pass has found out so far; all of it stands when the pass fails."""
@@ -66,6 +62,7 @@ class GrowthPass:
     progress: Progress = field(default_factory=Progress)
     latencies_ns: tuple[int, ...] = ()
     shape: Shape | None = None
+    children: ChildrenSeen = field(default_factory=ChildrenSeen)
     bounded_by: Limited | None = None
     named: Mapping[str, tuple[Named, ...]] = field(default_factory=dict)
     """What rises beside memory, by its kind."""
@@ -103,7 +100,8 @@ def measure(task: Task, watch: Watch, described: Worker | None = None) -> Result
         explanation = explain(task, case, lambda doing: watch(task.scenario, doing, growth_pass.progress))
         result = explained(result, explanation, task.settings.known, date.today())
     if task.settings.memory_bytes is not None:
-        forecast = foretold_by(result.verdict, result.growth, result.readings, int(task.settings.memory_bytes))
+        limit = int(task.settings.memory_bytes)
+        forecast = foretold_by(result.verdict, result.growth, result.readings, limit, children=result.children)
         result = replace(result, forecast=forecast)
     if task.serving is not None and result.trouble is None:
         result = _served(result, serve_under_limit(task, task.serving, result.growth, watch))
@@ -124,13 +122,18 @@ def judged(task: Task, seen: GrowthPass, peak: PeakReading | None, peak_trouble:
     """Return what the passes together mean; a peak that was not measured is held to no budget."""
     scenario = task.scenario
     growth: Growth | None = None
-    verdict, settled = Verdict.INCONCLUSIVE, None
+    verdict, settled, bounded_by = Verdict.INCONCLUSIVE, None, seen.bounded_by
+    children = seen.children.judged(seen.progress)
     if seen.shape is not None:
         growth = estimate_growth(seen.progress, seen.shape)
         settled = settled_after(seen.progress, seen.shape)
         if seen.trouble is None or seen.trouble.kind == "teardown":
             # of a replay that broke off the figures are shown, and nothing is claimed
             verdict = judge(seen.shape, growth, bounded=seen.bounded_by is not None or settled is not None)
+            together = with_children(growth, verdict, children, seen.shape)
+            growth, verdict = together.growth, together.verdict
+            if together.is_changed:
+                bounded_by, settled = None, None
     risen = judge_resources(seen.progress.readings, task.settings.resource_budgets)
     held = () if peak is None else as_shown(peak.stacks, str(Path.cwd()))
     same_options = task.options_for(Pass.GROWTH) == task.options_for(Pass.PEAK)
@@ -148,11 +151,12 @@ def judged(task: Task, seen: GrowthPass, peak: PeakReading | None, peak_trouble:
         peak_sites=() if peak is None else peak_sites(held, peak.peak_bytes),
         peak_stacks=StackTree() if peak is None else tree_of(held, whole_bytes=peak.peak_bytes),
         latency_seconds=summarize_latency(dear_calls or seen.latencies_ns),
-        bounded_by=seen.bounded_by,
+        bounded_by=bounded_by,
         settled_after_calls=settled,
         stopped_by=seen.stopped_by,
         trouble=seen.trouble,
         peak_trouble=peak_trouble,
+        children=children,
         resources=with_names(risen, seen.named),
         lesson=scenario.lesson,
         growth_options=to_be_kept(task.options_for(Pass.GROWTH)),
@@ -180,6 +184,7 @@ def _measure_growth(task: Task, watch: Watch, described: Worker | None) -> Growt
             worker.start()
             seen.start_seconds = time.monotonic() - began
             take(seen, worker.ask({"kind": "first"}, during="call 1"))
+            seen.children.look(worker, seen.progress.calls)
             budget = task.settings.budget(task.scenario)
             allowed = task.settings.resource_budgets
             follow(seen, worker, patience, budget, allowed, lambda: watch(task.scenario, "growth", seen.progress))
@@ -209,23 +214,12 @@ def follow(
         enough = is_enough(seen.progress.readings, allowed)
         if step is None or enough:
             seen.shape = shape_of(seen.progress, final=True)
-            if not seen.shape.flat and not enough:
+            if not (seen.shape.flat or enough) or seen.children.are_unsure(seen.progress):
                 used_up = patience.calls is not None and seen.progress.calls >= patience.calls
                 seen.stopped_by = "calls" if used_up else "time"
             return
-        first = seen.progress.calls + 1
-        answer = process.ask(
-            {
-                "kind": "block",
-                "windows": step.windows,
-                "calls_per_window": step.calls_per_window,
-                "timed_per_window": step.timed_per_window,
-            },
-            during=f"calls {first:,} to {first + step.calls - 1:,}",
-            # three times what the calls should take: a timeout is for hanging, not for slowing down
-            extra_seconds=3 * step.calls * seen.progress.seconds_per_call,
-        )
-        take(seen, answer)
+        for part in seen.children.parts_of(step):
+            _replay(seen, process, part)
         seen.shape = shape_of(seen.progress)
         watch()
         if not (seen.shape.flat or seen.shape.rising):
@@ -233,8 +227,26 @@ def follow(
                 prepare_special_functions()
             continue
         rate = rate_of(seen.shape)
-        if is_settled(seen.shape, rate, seen.progress, budget) and are_settled(seen.progress, allowed):
+        settled = is_settled(seen.shape, rate, seen.progress, budget) and are_settled(seen.progress, allowed)
+        if settled and seen.children.are_settled(seen.progress, rate, budget):
             return
+
+
+def _replay(seen: GrowthPass, process: Process, step: Step) -> None:
+    first = seen.progress.calls + 1
+    answer = process.ask(
+        {
+            "kind": "block",
+            "windows": step.windows,
+            "calls_per_window": step.calls_per_window,
+            "timed_per_window": step.timed_per_window,
+        },
+        during=f"calls {first:,} to {first + step.calls - 1:,}",
+        # three times what the calls should take: a timeout is for hanging, not for slowing down
+        extra_seconds=3 * step.calls * seen.progress.seconds_per_call,
+    )
+    take(seen, answer)
+    seen.children.look(process, seen.progress.calls)
 
 
 def take(seen: GrowthPass, answer: Mapping[str, object]) -> None:
@@ -269,12 +281,11 @@ def _weigh(seen: GrowthPass, worker: Worker) -> None:
 
 def measure_peak(task: Task) -> tuple[PeakReading | None, Trouble | None, str | None]:
     """Return the peak and the capture's name; or the trouble, which costs the growth verdict nothing."""
-    captures = task.folder / "captures"
-    capture = captures / f"{_file_name(task.scenario.id)}.bin"
+    capture = task.capture
     try:
-        captures.mkdir(exist_ok=True)
+        capture.parent.mkdir(exist_ok=True)
     except OSError as error:
-        return None, Trouble(kind="disk", message=f"{captures}: cannot be made ({error.strerror})"), None
+        return None, Trouble(kind="disk", message=f"{capture.parent}: cannot be made ({error.strerror})"), None
     capture.unlink(missing_ok=True)
     try:
         with Worker(task.plan(Pass.PEAK, capture), task.surroundings) as worker:
@@ -285,7 +296,3 @@ def measure_peak(task: Task) -> tuple[PeakReading | None, Trouble | None, str | 
     except WorkerFailed as failed:
         return None, failed.trouble, None
     return msgspec.convert(answer, PeakReading), None, str(capture.relative_to(task.folder))
-
-
-def _file_name(scenario_id: str) -> str:
-    return "".join(letter if letter.isalnum() or letter in "-_[]" else "_" for letter in scenario_id)[:150]

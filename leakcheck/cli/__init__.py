@@ -11,6 +11,7 @@ import typer
 
 from leakcheck.cli.inert import inert_streams
 from leakcheck.errors import ExitCode, LeakcheckError
+from leakcheck.surroundings import own_this_process
 
 _VERBS: Mapping[str, str] = {
     "run": "run",
@@ -83,7 +84,11 @@ def _root(
 
 def main() -> int:
     """Run the command line and return the exit code; every LeakcheckError ends here, printed once."""
+    own_this_process()
     signal.signal(signal.SIGTERM, _interrupt)
+    # of a terminal that is closed; `nohup` has it ignored, and that is to stay
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, _interrupt)
     with inert_streams():
         return _run()
 

@@ -16,6 +16,7 @@ from leakcheck.explanation import (
     Site,
 )
 from leakcheck.model import Result, Verdict
+from leakcheck.reporters.children import children_notes
 from leakcheck.reporters.plain import plain
 from leakcheck.units import format_size
 
@@ -53,6 +54,7 @@ def notes(result: Result) -> Iterator[str]:
     name = plain(result.id)
     for note in result.explain_notes:
         yield f"{name}: {plain(note)}; the verdict stands."
+    yield from children_notes(result)
     for leak in result.known:
         yield f"{name}: {_known(leak)}"
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from leakcheck.model import Gate, Growth, Meter, Result, Trouble, Verdict
 from leakcheck.reporters.changes import change_sentences
+from leakcheck.reporters.children import by_children, children_sentences, decides
 from leakcheck.reporters.plain import plain
 from leakcheck.units import format_growth, format_size, format_size_beside
 
@@ -22,17 +23,19 @@ def sentences(result: Result) -> Iterator[str]:
         yield (
             f"{name}: memory grows by {rate} per 1000 calls, {relation} the budget of "
             f"{format_size_beside(budget, growth.bytes_per_1000_calls)}. "
-            f"Looked at {growth.calls:,} calls.{_by_meter(growth)}"
+            f"Looked at {growth.calls:,} calls.{_by_meter(growth)}{by_children(result)}"
         )
     elif growth is not None and result.verdict is Verdict.BOUNDED:
         yield f"{name}: {_bounded(result, growth)}"
-    elif growth is not None and result.verdict is Verdict.INCONCLUSIVE and result.trouble is None:
+    elif growth is not None and result.verdict is Verdict.INCONCLUSIVE and not (result.trouble or decides(result)):
         yield f"{name}: {_inconclusive(result, growth)}"
     if growth is not None and result.gate is Gate.INCONCLUSIVE and result.verdict in (Verdict.CLEAN, Verdict.BOUNDED):
         yield (
             f"{name}: growth is known to lie between {format_size(growth.low)} and {format_size(growth.high)} per 1000 "
             f"calls, and the budget of {format_size(budget)} lies in between; raise --time, or the budget."
         )
+    if result.trouble is None:
+        yield from children_sentences(result)
     yield from _peak(result, name)
     yield from change_sentences(result)
 

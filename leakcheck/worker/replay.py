@@ -8,6 +8,7 @@ from typing import Any
 
 from leakcheck.plan import Plan
 from leakcheck.worker.channel import Channel
+from leakcheck.worker.counts import largest_child_bytes
 from leakcheck.worker.load import Call, Load, Subject
 from leakcheck.worker.meters import CAPACITY, Meters
 from leakcheck.worker.resources import make_room_for_files, name_resources, snapshot
@@ -80,7 +81,15 @@ class Replay:
     def send(self, channel: Channel, kind: str, seconds: dict[str, float], **fields: Any) -> None:
         """Send the block as far as it went."""
         columns = [*self._meters.columns(), (self._latencies, self._counts[1])]
-        channel.send(kind, columns=columns, names=self._meters.names, calls=self.calls, seconds=seconds, **fields)
+        channel.send(
+            kind,
+            columns=columns,
+            names=self._meters.names,
+            calls=self.calls,
+            seconds=seconds,
+            largest_child_bytes=largest_child_bytes(),
+            **fields,
+        )
 
     def _window(self, calls: int, timed: int) -> None:
         call, latencies, clock = self._call, self._latencies, perf_counter_ns

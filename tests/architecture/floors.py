@@ -36,6 +36,7 @@ WORDS = frozenset(
         "examination",
         "explanation",
         "limited",
+        "offspring",
         "model",
         "parts",
         "plan",
@@ -55,7 +56,10 @@ EDGES = frozenset(
     {
         "engine",
         "aftermath",
+        "descendants",
         "inbox",
+        "own_folders",
+        "processes",
         "lending",
         "store",
         "config",
@@ -75,7 +79,7 @@ EDGES = frozenset(
 )
 ROAD = frozenset(
     {
-        *("session", "find", "task", "measure", "explain", "limit"),
+        *("session", "children", "find", "task", "measure", "explain", "limit"),
         *("against", "update", "compare", "crew", "sharding", "durations", "merge", "judge", "demo", "doctor"),
         *("executors", "fleet", "waiting"),
     }
@@ -120,9 +124,11 @@ EXCEPTIONS: Mapping[str, frozenset[str]] = {
     "leakcheck.engine": frozenset(
         {
             *("leakcheck.worker", "leakcheck.inbox", "leakcheck.aftermath"),
-            *("leakcheck.machine", "leakcheck.process_memory"),
+            *("leakcheck.machine", "leakcheck.descendants", "leakcheck.own_folders"),
         }
     ),
+    "leakcheck.descendants": frozenset({"leakcheck.process_memory", "leakcheck.processes"}),
+    "leakcheck.own_folders": frozenset({"leakcheck.descendants", "leakcheck.processes"}),
     # the layers that settings are resolved from
     "leakcheck.config": frozenset({"leakcheck.layers"}),
     "leakcheck.aftermath": frozenset({"leakcheck.worker"}),
