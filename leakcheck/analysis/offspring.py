@@ -27,8 +27,17 @@ _PARTS, _PARTS_UNDER_TEETH = 20, 200
 """Looks at living children in each block, so that there are enough of them to judge by where few calls fit; and where
 children are replaced now and then, or set free what they have gathered."""
 
-_SMALLEST_RATE, _SMALLEST_RISE_BYTES, _RESOLUTION_BYTES = 64.0, 256 * 1024, 4096.0
-"""As for resident pages: bytes per call that count as standing still, the least rise that is a leak, and a page."""
+_SMALLEST_RATE, _SMALLEST_RISE_BYTES = 64.0, 256 * 1024
+"""As for resident pages: bytes per call that count as standing still, and the least rise that is a leak."""
+
+_RESOLUTION_BYTES = 2 * 4096.0
+"""Of a standstill: a page at either end, which the first byte of it takes whole."""
+
+_RESOLUTION_OF_RISE_BYTES = 16 * 1024.0
+"""Of a rise: what pymalloc asks for at once, a pool, which fills up unseen."""
+
+_WIDEST_CLEAN_BYTES_PER_CALL = 32.0
+"""A standstill that is known less closely, because of teeth, is none: as for the scenario itself."""
 
 _FLAT_SECONDS = 20.0
 _MOST_BYTES_PER_CALL = 1e12
@@ -87,18 +96,23 @@ def _judged(held: Series, gained: Series, progress: Progress, *, final: bool) ->
     calls, cost = progress.calls, progress.seconds_per_call
     late = held.after(calls / 4)
     if (final or calls >= rising_calls(cost)) and _rises(late):
-        return Verdict.LEAK, slope(late, resolution=_RESOLUTION_BYTES)
+        return Verdict.LEAK, slope(late, resolution=_RESOLUTION_OF_RISE_BYTES)
     if not final and calls < _believed_calls(cost):
         return Verdict.INCONCLUSIVE, None
     since = calls / 2 if final else calls - max(_flat_calls(cost), calls / 3)
     # children that come and go take what they take: what one gains while it lives is what may go on
-    for series in (held, gained):
-        tail = series.after(since)
-        if is_flat(tail, smallest_rate=_SMALLEST_RATE):
-            # of what does not move by a page, the scenario's own meters tell the bounds
-            moved = tail.values.max() > tail.values.min()
-            return Verdict.CLEAN, standstill(tail, resolution=_RESOLUTION_BYTES if moved else 0.0)
-    return Verdict.INCONCLUSIVE, None
+    tails = [series.after(since) for series in (held, gained)]
+    rates = [_standstill(tail) for tail in tails if is_flat(tail, smallest_rate=_SMALLEST_RATE)]
+    rate = min(rates, key=lambda rate: rate.doubt, default=None)
+    if rate is None or rate.doubt > _WIDEST_CLEAN_BYTES_PER_CALL:
+        return Verdict.INCONCLUSIVE, None
+    return Verdict.CLEAN, rate
+
+
+def _standstill(tail: Series) -> Slope:
+    # of what does not move by a page, the scenario's own meters tell the bounds
+    moved = tail.values.max() > tail.values.min()
+    return standstill(tail, resolution=_RESOLUTION_BYTES if moved else 0.0)
 
 
 def _rises(late: Series) -> bool:

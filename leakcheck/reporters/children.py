@@ -25,7 +25,7 @@ def children_sentences(result: Result) -> Iterator[str]:
         )
     elif children.verdict is Verdict.LEAK and not _is_theirs(result):
         rate = format_size(children.bytes_per_1000_calls)
-        yield f"{name}: memory of {count_of_children(children.processes)} grows by {rate} per 1000 calls, too."
+        yield f"{name}: the memory of {count_of_children(children.processes)} grows by {rate} per 1000 calls, too."
 
 
 def children_notes(result: Result) -> Iterator[str]:
