@@ -6,8 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 from leakcheck.analysis.offspring import are_children_settled, in_parts, judged_children
 from leakcheck.analysis.patience import Step
 from leakcheck.analysis.progress import Progress
-from leakcheck.analysis.trend import Slope
-from leakcheck.model import Budget, Verdict
+from leakcheck.model import Verdict
 from leakcheck.offspring import Children, ChildrenReading
 
 
@@ -46,9 +45,9 @@ class ChildrenSeen:
         """Return what the children did, as far as they were followed; None where none lived on."""
         return judged_children(self._readings, progress, final=True)
 
-    def are_settled(self, progress: Progress, rate: Slope, budget: Budget) -> bool:
-        """Tell whether following them further would change nothing; `rate` is the scenario's own."""
-        return are_children_settled(judged_children(self._readings, progress, final=False), rate, budget)
+    def are_settled(self, progress: Progress) -> bool:
+        """Tell whether following them further would change nothing."""
+        return are_children_settled(judged_children(self._readings, progress, final=False))
 
     def are_unsure(self, progress: Progress) -> bool:
         """Tell whether nothing can be said of them by now."""

@@ -130,7 +130,7 @@ def judged(task: Task, seen: GrowthPass, peak: PeakReading | None, peak_trouble:
         if seen.trouble is None or seen.trouble.kind == "teardown":
             # of a replay that broke off the figures are shown, and nothing is claimed
             verdict = judge(seen.shape, growth, bounded=seen.bounded_by is not None or settled is not None)
-            together = with_children(growth, verdict, children, seen.shape)
+            together = with_children(growth, verdict, children)
             growth, verdict = together.growth, together.verdict
             if together.is_changed:
                 bounded_by, settled = None, None
@@ -228,7 +228,7 @@ def follow(
             continue
         rate = rate_of(seen.shape)
         settled = is_settled(seen.shape, rate, seen.progress, budget) and are_settled(seen.progress, allowed)
-        if settled and seen.children.are_settled(seen.progress, rate, budget):
+        if settled and seen.children.are_settled(seen.progress):
             return
 
 

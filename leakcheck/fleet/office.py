@@ -20,7 +20,7 @@ from leakcheck import __version__
 from leakcheck.engine import Stopped
 from leakcheck.fleet.errands import Answer, Done, Errand, Measurement, decode, encode, version_in
 from leakcheck.fleet.places import differences_here, enter
-from leakcheck.own_folders import own_folder
+from leakcheck.own_folders import own_folder, remove_leftovers
 from leakcheck.surroundings import own_this_process
 
 DOING, ANSWER = b"doing ", b"answer "
@@ -39,6 +39,7 @@ def main() -> None:
     os.dup2(2, 1)
     order = sys.stdin.buffer.readline()
     own_this_process()
+    remove_leftovers()
     stop = Event()
     Thread(target=_wait_for_the_end, args=(stop,), daemon=True).start()
     try:

@@ -119,6 +119,7 @@ def test_a_child_counts_from_the_second_reading_on(mark: str) -> None:
         assert (first.processes, second.processes) == (0, 1)
         assert second.held_bytes > 100_000
         assert second.unmeasured == 0
+        below.end()
 
 
 def test_a_limit_is_held_to_by_all_together(mark: str) -> None:
@@ -135,6 +136,7 @@ def test_a_limit_is_held_to_by_all_together(mark: str) -> None:
         count, taken = below.together(own.private_bytes, 1.0)
         assert count == 1
         assert taken >= theirs.private_bytes
+        below.end()
 
 
 @pytest.mark.parametrize(("said", "where"), [(10**13, ", in a child process,"), (10, None), ("10", None), (None, None)])
