@@ -7,9 +7,11 @@ import socket
 from collections.abc import Mapping
 from typing import Any
 
+from leakcheck.descendants import Descendants
 from leakcheck.engine import WorkerFailed
 from leakcheck.inbox import Inbox
 from leakcheck.model import Trouble
+from leakcheck.offspring import ChildrenReading
 
 _LOOK_SECONDS = 0.5
 _CHUNK_BYTES = 1 << 20
@@ -27,6 +29,7 @@ class Line:
         """How long a block of calls may take beyond what it is expected to."""
         self._listener = listener
         self._parent = os.getppid()
+        self._children = Descendants(root=self._parent, besides=[os.getpid()])
         self._connection: socket.socket | None = None
         self._inbox = Inbox()
 
@@ -65,6 +68,10 @@ class Line:
         if answer["kind"] == "trouble":
             raise WorkerFailed(Trouble(**answer["trouble"]), answer.get("block"))
         return answer
+
+    def children(self) -> ChildrenReading:
+        """Return what the processes take that the test process has started, this one and its own not among them."""
+        return self._children.reading()
 
     def _read(self) -> None:
         assert self._connection is not None
