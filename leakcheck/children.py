@@ -1,5 +1,6 @@
 """Look at the child processes of a scenario between its blocks, from outside."""
 
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, runtime_checkable
 
@@ -8,6 +9,9 @@ from leakcheck.analysis.patience import Step
 from leakcheck.analysis.progress import Progress
 from leakcheck.model import Verdict
 from leakcheck.offspring import Children, ChildrenReading
+
+_DEAR = 0.02
+"""Seconds. A thousand children take longer, and then are not looked at for longer than calls are replayed."""
 
 
 class Process(Protocol):
@@ -30,16 +34,21 @@ class ChildrenSeen:
 
     def __init__(self) -> None:
         self._readings: list[tuple[int, ChildrenReading]] = []
+        self._seconds = 0.0
+        """What the last look took."""
 
     def look(self, process: object, calls: int) -> None:
         """Note what the children take after so many calls; nothing where none has lived yet."""
+        began = time.monotonic()
         reading = process.children() if isinstance(process, _HasChildren) else ChildrenReading()
         if reading.processes or self._readings:
             self._readings.append((calls, reading))
+        self._seconds = time.monotonic() - began
 
-    def parts_of(self, step: Step) -> Iterator[Step]:
+    def parts_of(self, step: Step, progress: Progress) -> Iterator[Step]:
         """Yield the step, or its parts, after each of which the children are looked at."""
-        return in_parts(step, self._readings)
+        most = max(1, int(step.calls * progress.seconds_per_call / self._seconds)) if self._seconds > _DEAR else None
+        return in_parts(step, self._readings, most=most)
 
     def judged(self, progress: Progress) -> Children | None:
         """Return what the children did, as far as they were followed; None where none lived on."""

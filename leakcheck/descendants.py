@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from leakcheck.offspring import ChildrenReading, count_of_children
-from leakcheck.process_memory import has_memory, high_water_mark, pages_of
+from leakcheck.process_memory import Pages, has_memory, high_water_mark, pages_of
 from leakcheck.processes import (
     Process,
     Status,
@@ -38,8 +38,8 @@ _SET_CHILD_SUBREAPER = 36
 _TIDYING_SECONDS = 2.0
 _ENDING_SECONDS = 5.0
 _MOST_ROUNDS = 50
-_SHARE_OF_TIME = 1 / 20
-"""What the exact figures of many processes may cost."""
+_CHEAP_SECONDS, _SHARE_OF_TIME = 0.005, 1 / 20
+"""A look at very many processes, or at very large ones, costs more than the first, and then this share of the time."""
 
 
 class _Host:
@@ -66,8 +66,8 @@ class Descendants:
         self._mark, self._root, self._besides = mark, root, frozenset(besides)
         self._start = 0.0
         self._seen: set[Process] = set()
-        self._first_bytes: dict[Process, int] = {}
-        self._exact_after = 0.0
+        self._first: dict[Process, Pages] = {}
+        self._look_again_after = 0.0
         if mark:
             _HOST.adopt()
             _HOST.measured[mark] = 0
@@ -124,29 +124,35 @@ class Descendants:
             return True
         if any(one.startswith(f"{MARK}=".encode()) for one in variables):
             return False
-        return is_own_process() and len(_HOST.measured) == 1 and status.process.start >= self._start
+        # the first process of a container has orphans of others for children
+        return (
+            is_own_process() and os.getpid() != 1 and len(_HOST.measured) == 1 and status.process.start >= self._start
+        )
 
     def reading(self) -> ChildrenReading:
         """Return what those that run take now, and what they have gained since each was read for the first time.
 
         One that did not run at the last reading may end with the call that started it: it does not count yet.
         """
-        held, before, first = 0, self._first_bytes, {}
+        before, first = self._first, {}
+        own_bytes, gained_bytes = 0, 0
         unmeasured: set[Process] = set()
         for process in self.living():
             pages = pages_of(process.pid)
             if pages is not None:
-                held += pages.written_bytes
-                first[process] = before.get(process, pages.written_bytes)
+                first[process] = before.get(process, pages)
+                # at first a forked one shares nearly all with its parent, and that is not held twice
+                own_bytes += first[process].private_bytes
+                gained_bytes += pages.written_bytes - first[process].written_bytes
             elif has_memory(process.pid):
                 unmeasured.add(process)
-                first[process] = 0
-        self._first_bytes = first
+                first[process] = Pages(private_bytes=0, proportional_bytes=0, written_bytes=0)
+        self._first = first
         return ChildrenReading(
             processes=len(first.keys() & before.keys()),
             unmeasured=len(unmeasured & before.keys()),
-            held_bytes=held,
-            gained_bytes=held - sum(first.values()),
+            held_bytes=own_bytes + gained_bytes,
+            gained_bytes=gained_bytes,
         )
 
     def where_above(self, limit_bytes: float, answer: Mapping[str, Any]) -> str | None:
@@ -166,19 +172,25 @@ class Descendants:
     def together(self, own_bytes: int, limit_bytes: float) -> tuple[int, int]:
         """Return how many processes run, and what they and the measured one, which took so much at most, take together.
 
-        The figure is exact only where it may be above the limit: what processes share is dear to tell apart.
+        The figure is exact only where it may be above the limit: what processes share is dear to tell apart. Where a
+        look is dear, there is none each time.
         """
+        began = time.monotonic()
+        if began < self._look_again_after:
+            return 0, own_bytes
+        count, taken = self._together(own_bytes, limit_bytes)
+        cost = time.monotonic() - began
+        self._look_again_after = began + cost / _SHARE_OF_TIME if cost > _CHEAP_SECONDS else 0.0
+        return count, taken
+
+    def _together(self, own_bytes: int, limit_bytes: float) -> tuple[int, int]:
         processes = self.living()
         marks = [high_water_mark(process.pid) or 0 for process in processes]
         rough, most = own_bytes + sum(marks), max([own_bytes, *marks])
-        if rough <= limit_bytes:
-            return len(processes), rough
-        began = time.monotonic()
-        if most > limit_bytes or began < self._exact_after:
-            return len(processes), most
+        if rough <= limit_bytes or most > limit_bytes:
+            return len(processes), rough if rough <= limit_bytes else most
         pages = [found for process in processes if (found := pages_of(process.pid)) is not None]
         root = pages_of(self._root)
-        self._exact_after = time.monotonic() + (time.monotonic() - began) / _SHARE_OF_TIME
         private = own_bytes + sum(one.private_bytes for one in pages)
         shared = sum(one.proportional_bytes for one in [*pages, *([] if root is None else [root])])
         return len(processes), max(most, private, shared)

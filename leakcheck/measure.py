@@ -218,7 +218,7 @@ def follow(
                 used_up = patience.calls is not None and seen.progress.calls >= patience.calls
                 seen.stopped_by = "calls" if used_up else "time"
             return
-        for part in seen.children.parts_of(step):
+        for part in seen.children.parts_of(step, seen.progress):
             _replay(seen, process, part)
         seen.shape = shape_of(seen.progress)
         watch()

@@ -55,10 +55,11 @@ class Judgement:
     """The children decided: what was found to end the scenario's own growth is no answer any more."""
 
 
-def in_parts(step: Step, readings: Sequence[tuple[int, ChildrenReading]]) -> Iterator[Step]:
-    """Yield the step, or its parts, after each of which the children are looked at, where some have lived."""
+def in_parts(step: Step, readings: Sequence[tuple[int, ChildrenReading]], *, most: int | None = None) -> Iterator[Step]:
+    """Yield the step, or `most` parts of it at most: after each, children are looked at where some have lived."""
     toothed = falls_back(Series(range(len(readings)), [reading.held_bytes for _, reading in readings]))
-    count = min(_PARTS_UNDER_TEETH if toothed else _PARTS, step.windows) if readings else 1
+    wanted = _PARTS_UNDER_TEETH if toothed else _PARTS
+    count = min(wanted, step.windows, wanted if most is None else most) if readings else 1
     for number in range(count):
         windows = step.windows * (number + 1) // count - step.windows * number // count
         yield replace(step, windows=windows)
