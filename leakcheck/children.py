@@ -10,7 +10,7 @@ from leakcheck.analysis.progress import Progress
 from leakcheck.model import Verdict
 from leakcheck.offspring import Children, ChildrenReading
 
-_DEAR = 0.02
+_DEAR = 0.1
 """Seconds. A thousand children take longer, and then are not looked at for longer than calls are replayed."""
 
 

@@ -47,6 +47,8 @@ class _Host:
 
     def __init__(self) -> None:
         self.adopts = False
+        self.since: float | None = None
+        """When the first measured process began: an orphan that is older is nobody's of ours."""
         self.measured: dict[str, int] = {}
         """The pid of each measured process that has not been ended, by its mark; 0 while it is being started."""
 
@@ -64,7 +66,6 @@ class Descendants:
     def __init__(self, mark: str = "", *, root: int = 0, besides: Collection[int] = ()) -> None:
         """Watch below `root`, or below the process that is named by `born` and has this mark in its environment."""
         self._mark, self._root, self._besides = mark, root, frozenset(besides)
-        self._start = 0.0
         self._seen: set[Process] = set()
         self._first: dict[Process, Pages] = {}
         self._look_again_after = 0.0
@@ -76,7 +77,8 @@ class Descendants:
         """Take the measured process, which has been started."""
         self._root = _HOST.measured[self._mark] = pid
         status = status_of(pid)
-        self._start = 0.0 if status is None else status.process.start
+        if _HOST.since is None and status is not None:
+            _HOST.since = status.process.start
 
     def forget(self) -> None:
         """Let go of the mark: the measured process has ended, or was never started."""
@@ -125,9 +127,8 @@ class Descendants:
         if any(one.startswith(f"{MARK}=".encode()) for one in variables):
             return False
         # the first process of a container has orphans of others for children
-        return (
-            is_own_process() and os.getpid() != 1 and len(_HOST.measured) == 1 and status.process.start >= self._start
-        )
+        is_ours = is_own_process() and os.getpid() != 1 and len(_HOST.measured) == 1
+        return is_ours and _HOST.since is not None and status.process.start >= _HOST.since
 
     def reading(self) -> ChildrenReading:
         """Return what those that run take now, and what they have gained since each was read for the first time.

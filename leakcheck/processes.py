@@ -70,9 +70,13 @@ def children_of(pid: int, *, of_main_thread: bool = False) -> list[int]:
 def environment_of(pid: int) -> frozenset[bytes]:
     """Return the variables (`NAME=value`) that a process was started with; none where that cannot be read."""
     try:
-        return frozenset(Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"))
+        for _ in range(2):
+            if variables := Path(f"/proc/{pid}/environ").read_bytes():
+                return frozenset(variables.split(b"\0"))
+            time.sleep(_WAITED_SECONDS)  # for a moment after it became another program it seems to have none
     except OSError:
-        return frozenset()
+        pass
+    return frozenset()
 
 
 def is_alive(process: Process) -> bool:
