@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import MappingProxyType
 
 from leakcheck.errors import UsageError
 from leakcheck.model import Result, Verdict
+from leakcheck.own_folders import own_folder
 from leakcheck.scenario import OptionValue
 
 USUAL: Mapping[str, OptionValue] = MappingProxyType({"peak.rows": 50_000})
@@ -73,8 +73,8 @@ def databases() -> Iterator[None]:
     if os.environ.get(_CACHE) or not _SHIPPED.is_dir():
         yield
         return
-    with TemporaryDirectory(prefix="leakcheck-demo-") as folder:
-        os.environ[_CACHE] = folder
+    with own_folder() as folder:
+        os.environ[_CACHE] = str(folder)
         try:
             yield
         finally:

@@ -2,7 +2,7 @@
 
 The process may write megabytes, close every descriptor, fork, hang, die or take all memory. So
 one loop waits for the answer, drains what is written, looks at the clock, at the memory and at
-whether the process still lives; and the whole process group ends with the measurement.
+whether the process still lives; and all that it has started ends with the measurement.
 """
 
 import errno
@@ -23,6 +23,7 @@ from typing import Any, Self
 from leakcheck import worker as worker_package
 from leakcheck.aftermath import death, last_words
 from leakcheck.answered import part, trouble_in, whole
+from leakcheck.descendants import MARK, Descendants
 from leakcheck.errors import UsageError
 from leakcheck.failures import Stopped as Stopped
 from leakcheck.failures import WorkerFailed as WorkerFailed
@@ -31,8 +32,8 @@ from leakcheck.inbox import Inbox
 from leakcheck.listening import Listener
 from leakcheck.machine import free_bytes
 from leakcheck.model import Trouble
+from leakcheck.offspring import ChildrenReading
 from leakcheck.plan import Plan
-from leakcheck.process_memory import high_water_mark
 from leakcheck.staged import first_answer
 from leakcheck.surroundings import Surroundings as Surroundings
 from leakcheck.traps import DjangoFacts
@@ -70,6 +71,7 @@ class Worker:
         self._listener = Listener()
         self._inbox = Inbox(self._listener.token)
         self._selector.register(self._listener.socket, selectors.EVENT_READ, self._accept)
+        self._descendants = Descendants(mark := self._listener.folder)
         # by its path, so that an interpreter which has nothing of ours can run it
         program = str(Path(worker_package.__file__).resolve().parent / "__main__.py")
         self._process = subprocess.Popen(
@@ -77,9 +79,10 @@ class Worker:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={"PYTHONHASHSEED": "0", **os.environ},
+            env={"PYTHONHASHSEED": "0", **os.environ, MARK: mark},
             start_new_session=True,
         )
+        self._descendants.born(self._process.pid)
         for pipe in (self._process.stdout, self._process.stderr):
             assert pipe is not None
             os.set_blocking(pipe.fileno(), False)
@@ -106,9 +109,13 @@ class Worker:
         """End the process and all that it has started; who does so twice ends nothing else."""
         if self._selector.get_map() is None:
             return
-        self._kill(signal.SIGKILL)
+        self._kill()
         self._process.wait()
         self._clean_up()
+
+    def children(self) -> ChildrenReading:
+        """Return what the processes take that the measured one has started, and that run now."""
+        return self._descendants.reading()
 
     def go_on(self, plan: Plan, surroundings: Surroundings) -> Self:
         """Return this process with another plan, for one that has described a file; it is `start`ed anew."""
@@ -155,7 +162,7 @@ class Worker:
         while not self._inbox.messages:
             self._turn(deadline, during)
         answer = self._checked(self._inbox.messages.popleft())
-        self._look_at_memory(during)
+        self._look_at_memory(during, answer)
         return answer
 
     def _checked(self, answer: dict[str, Any]) -> dict[str, Any]:
@@ -228,14 +235,15 @@ class Worker:
             raise WorkerFailed(self._hang(during))
         self._look_at_memory(during)
 
-    def _look_at_memory(self, during: str) -> None:
+    def _look_at_memory(self, during: str, answer: Mapping[str, Any] | None = None) -> None:
         """End a process that took too much, for a moment even: what is found must not hang on when we look."""
-        if (high_water_mark(self._process.pid) or 0) <= self._memory_limit:
+        where = self._descendants.where_above(self._memory_limit, {} if answer is None else answer)
+        if where is None:
             return
-        self._kill(signal.SIGKILL)
+        self._kill()
         limit = format_size(self._memory_limit)
         remedy = f"raise {self._memory_limit_from} if that is meant"
-        message = f"{during} took more than {limit} of memory and was ended; {remedy}"
+        message = f"{during} took more than {limit} of memory{where} and was ended; {remedy}"
         raise WorkerFailed(Trouble(kind="memory", message=message))
 
     def _accept(self, listener: Any) -> None:
@@ -286,7 +294,8 @@ class Worker:
 
     def fail(self, kind: str, message: str) -> Trouble:
         """End a hanging process, and return the trouble; the abort makes faulthandler write where it was."""
-        self._kill(signal.SIGABRT)
+        self._descendants.signal(signal.SIGABRT)
+        self._process.send_signal(signal.SIGABRT)
         end = time.monotonic() + _GRACE_SECONDS
         while self._process.poll() is None and time.monotonic() < end:
             for key, _ in self._selector.select(_POLL_SECONDS):
@@ -297,12 +306,14 @@ class Worker:
     def _written(self) -> str:
         return last_words(self._tail)
 
-    def _kill(self, number: int) -> None:
-        """Signal the whole group: what the user's code forked must not outlive the measurement."""
+    def _kill(self) -> None:
+        """End all there is: what the user's code has started must not outlive the measurement."""
+        self._descendants.end()
         try:
-            os.killpg(self._process.pid, number)
+            os.killpg(self._process.pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
             pass
+        self._descendants.end()  # who was started meanwhile, and has lost its parent now
 
     def _forget(self, connection: socket.socket) -> None:
         try:
@@ -318,5 +329,7 @@ class Worker:
         process = getattr(self, "_process", None)
         for pipe in (process.stdout, process.stderr) if process is not None else ():
             pipe.close()
+        if (descendants := getattr(self, "_descendants", None)) is not None:
+            descendants.forget()
         if (listener := getattr(self, "_listener", None)) is not None:
             listener.close()

@@ -7,7 +7,6 @@ called still before the lengths of what exists were looked at.
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
 
 from leakcheck.analysis.gains import Gained, Gains
 from leakcheck.analysis.growth import rate_of
@@ -28,6 +27,7 @@ from leakcheck.analysis.shape import QUIET_CALLS, Shape, rising_calls, shape_of
 from leakcheck.analysis.trend import rate_without_bounds
 from leakcheck.analysis.unseen import can_be_told, is_native_unseen
 from leakcheck.answered import block_in, lengths_in, part
+from leakcheck.children import ChildrenSeen, Process
 from leakcheck.explanation import Named
 from leakcheck.failures import WorkerFailed
 from leakcheck.model import Budget, Limited, Meter, Trouble
@@ -43,13 +43,6 @@ _MOSTLY_TABLES = 1.5
 """Times what tables take at the most: a meter that rises by more sees entries as well."""
 
 
-class Process(Protocol):
-    """What can be asked to replay: a worker, or a process that lives on afterwards."""
-
-    def ask(self, message: Mapping[str, Any], *, during: str, extra_seconds: float = 0.0) -> dict[str, Any]:
-        """Return the answer, as `Worker.ask` does. Raises WorkerFailed."""
-
-
 @dataclass(slots=True)
 class GrowthPass:
     """What the growth pass has found out so far; all of it stands when the pass fails."""
@@ -57,6 +50,7 @@ class GrowthPass:
     progress: Progress = field(default_factory=Progress)
     latencies_ns: tuple[int, ...] = ()
     shape: Shape | None = None
+    children: ChildrenSeen = field(default_factory=ChildrenSeen)
     gains: Gains | None = None
     """What gained entries; None before it was looked for."""
     bounded_by: Limited | None = None
@@ -102,7 +96,8 @@ def follow(
         if seen.gains is None and (first := calls_for_an_early_look(patience)):
             _look(seen, process, first)
             continue
-        _block(seen, process, step)
+        for part_of_step in seen.children.parts_of(step, seen.progress):
+            _block(seen, process, part_of_step)
         seen.shape = shape_of(seen.progress)
         watch()
         if seen.progress.calls < at_least:
@@ -139,7 +134,7 @@ def _is_clear(seen: GrowthPass, patience: Patience, budget: Budget, allowed: Map
     settled = is_settled(shape, rate, seen.progress, budget)
     if not settled and shape.flat and is_native_unseen(seen.progress.readings):
         settled = not can_be_told(seen.progress, rate.high, budget, patience.calls, patience.seconds)
-    return settled and are_settled(seen.progress, allowed)
+    return settled and are_settled(seen.progress, allowed) and seen.children.are_settled(seen.progress)
 
 
 def _end(seen: GrowthPass, process: Process, patience: Patience, *, is_enough: bool) -> None:
@@ -160,7 +155,7 @@ def _end(seen: GrowthPass, process: Process, patience: Patience, *, is_enough: b
         gains = seen.gains
         if gains is not None and gains.any and not (_gained(seen, final=True) or gains.has_stopped()):
             seen.shape = replace(seen.shape, flat=False)
-    if not seen.shape.flat:
+    if not seen.shape.flat or seen.children.are_unsure(seen.progress):
         seen.stopped_by = used_up(seen, patience)
 
 
@@ -233,6 +228,7 @@ def _block(seen: GrowthPass, process: Process, step: Step) -> None:
         extra_seconds=3 * step.calls * seen.progress.seconds_per_call,
     )
     take(seen, answer)
+    seen.children.look(process, seen.progress.calls)
     if seen.gains is not None and seen.gains.any:
         seen.gains = seen.gains.after(*lengths_in(answer, len(seen.gains.followed)))
 

@@ -1,13 +1,10 @@
 """A local socket that a measured process connects to, in a folder of its own that goes with it."""
 
-import shutil
 import socket
-import tempfile
-from pathlib import Path
 from secrets import token_hex
 
-_LONGEST_PATH = 107
-"""What the kernel allows."""
+from leakcheck.own_folders import OwnFolder
+
 _TOKEN_BYTES = 8
 
 
@@ -17,8 +14,8 @@ class Listener:
     def __init__(self) -> None:
         token = token_hex(_TOKEN_BYTES)
         self.token = token.encode()
-        self._folder = _make_folder(_LONGEST_PATH - len(f"/{token}"))
-        self.path = f"{self._folder}/{token}"
+        self._folder = OwnFolder(for_socket=True)
+        self.path = f"{self._folder.path}/{token}"
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             self.socket.bind(self.path)
@@ -27,15 +24,12 @@ class Listener:
             self.close()
             raise
 
+    @property
+    def folder(self) -> str:
+        """Return the folder, which no other process has."""
+        return str(self._folder.path)
+
     def close(self) -> None:
         """Stop listening, and remove the folder; connections that were accepted stay."""
         self.socket.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-
-def _make_folder(longest: int) -> str:
-    folder = tempfile.mkdtemp(prefix="leakcheck-")
-    if len(folder) <= longest:
-        return folder
-    Path(folder).rmdir()
-    return tempfile.mkdtemp(prefix="leakcheck-", dir="/tmp")
+        self._folder.remove()

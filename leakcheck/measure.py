@@ -11,6 +11,7 @@ from leakcheck.analysis.explained import explained, is_to_be_explained
 from leakcheck.analysis.gating import gated, held_to_budgets
 from leakcheck.analysis.growth import settled_after
 from leakcheck.analysis.latency import summarize_latency
+from leakcheck.analysis.offspring import with_children
 from leakcheck.analysis.patience import Patience
 from leakcheck.analysis.places import as_shown
 from leakcheck.analysis.resident import pinning_bytes_per_1000_calls, resident_parts
@@ -73,7 +74,8 @@ def _stages(task: Task, watch: Watch, described: Worker | None) -> Iterator[Resu
         result = explained(result, explanation, task.settings.known, date.today())
         yield result
     if task.settings.memory_bytes is not None:
-        forecast = foretold_by(result.verdict, result.growth, result.readings, int(task.settings.memory_bytes))
+        limit = int(task.settings.memory_bytes)
+        forecast = foretold_by(result.verdict, result.growth, result.readings, limit, children=result.children)
         result = replace(result, forecast=forecast)
     if task.serving is not None and result.trouble is None:
         result = _served(result, serve_under_limit(task, task.serving, result.growth, watch))
@@ -94,7 +96,8 @@ def _served(result: Result, served: Limit | Trouble) -> Result:
 def judged(task: Task, seen: GrowthPass, peak: PeakReading | None, peak_trouble: Trouble | None) -> Result:
     """Return what the passes together mean; a peak that was not measured is held to no budget."""
     growth: Growth | None = None
-    verdict, settled, needed = Verdict.INCONCLUSIVE, None, None
+    verdict, settled, needed, bounded_by = Verdict.INCONCLUSIVE, None, None, seen.bounded_by
+    children = seen.children.judged(seen.progress)
     if seen.shape is not None:
         growth = growth_of(seen, seen.shape)
         settled = settled_after(seen.progress, seen.shape)
@@ -102,6 +105,10 @@ def judged(task: Task, seen: GrowthPass, peak: PeakReading | None, peak_trouble:
             # of a replay that broke off the figures are shown, and nothing is claimed
             verdict = judge(seen.shape, growth, bounded=seen.bounded_by is not None or settled is not None)
             verdict = as_far_as_seen(verdict, seen.shape.hidden_bytes_per_call)
+            together = with_children(growth, verdict, children)
+            growth, verdict = together.growth, together.verdict
+            if together.is_changed:
+                bounded_by, settled = None, None
             if verdict is Verdict.INCONCLUSIVE:
                 needed = calls_for_a_verdict(seen.shape, growth, seen.progress.seconds_per_call)
     resident = resident_parts(verdict, growth, seen.progress.readings, seen.looks.early_and_late)
@@ -117,7 +124,7 @@ def judged(task: Task, seen: GrowthPass, peak: PeakReading | None, peak_trouble:
         peak_sites=() if peak is None else peak_sites(held, peak.peak_bytes),
         peak_stacks=StackTree() if peak is None else tree_of(held, whole_bytes=peak.peak_bytes),
         latency_seconds=summarize_latency(dear_calls or seen.latencies_ns),
-        bounded_by=seen.bounded_by,
+        bounded_by=bounded_by,
         settled_after_calls=settled,
         stopped_by=seen.stopped_by,
         calls_needed=needed,
@@ -125,6 +132,7 @@ def judged(task: Task, seen: GrowthPass, peak: PeakReading | None, peak_trouble:
         peak_trouble=peak_trouble,
         resident=resident,
         pinned_by_bytes_per_1000_calls=pinning_bytes_per_1000_calls(growth, resident),
+        children=children,
         resources=with_names(risen, seen.named),
         readings=seen.progress.readings,
         start_seconds=seen.start_seconds,
@@ -149,6 +157,7 @@ def _measure_growth(task: Task, watch: Watch, described: Worker | None) -> Growt
             worker.start()
             seen.start_seconds = time.monotonic() - began
             take(seen, worker.ask({"kind": "first"}, during="call 1"))
+            seen.children.look(worker, seen.progress.calls)
             budget = task.settings.budget(task.scenario)
             allowed = task.settings.resource_budgets
             pid = getattr(worker, "pid", None)  # what replays a script has none

@@ -31,6 +31,7 @@ from leakcheck.explanation import (
     SiteMeter,
     StackTree,
 )
+from leakcheck.offspring import Children
 from leakcheck.scenario import OptionValue, scenario_id
 from leakcheck.served import Forecast, Limit
 from leakcheck.traps import Advice, DjangoFacts
@@ -49,6 +50,8 @@ class Meter(StrEnum):
     HEAP = "heap"
     RSS = "rss"
     BLOCKS = "blocks"
+    CHILDREN = "children"
+    """The pages of the child processes that live on; the scenario's own process kept less, or nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +182,8 @@ class Result:
     """The heap's growth, where it keeps far more of freed memory from being used again: all shares are of that."""
     known: tuple[KnownLeak, ...] = ()
     """The accepted leaks that this growth consists of."""
+    children: Children | None = None
+    """What the child processes did that outlived a call; None where none did."""
     resources: tuple[Resource, ...] = ()
     """What else rises with the calls: open files, threads and the like; none where all stand still."""
     advice: tuple[Advice, ...] = ()

@@ -1,8 +1,23 @@
 """What the kernel tells of the memory of another process."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pages:
+    """The memory of a process that was started by another one, with whom it may share most of it."""
+
+    private_bytes: int
+    """Nobody else has it: what would be free if this process ended."""
+    proportional_bytes: int
+    """The same, with its part of what several processes share (PSS): of all of them together it is what they take."""
+    written_bytes: int
+    """Memory without a file behind it. A copy made of a page that was shared is no change of it, as it is of the two
+    above, so this is what is looked at for growth."""
 
 
 def high_water_mark(pid: int) -> int | None:
@@ -22,11 +37,57 @@ def high_water_mark(pid: int) -> int | None:
 
 def status_bytes(pid: int, name: str) -> int | None:
     """Return a line of a process's status in bytes; None where there is none."""
+    return _sizes(Path(f"/proc/{pid}/status"), (name,)).get(name)
+
+
+def pages_of(pid: int) -> Pages | None:
+    """Return what a process takes; None for one that is gone, or of which we may not know."""
+    rollup = _sizes(Path(f"/proc/{pid}/smaps_rollup"))
+    if "Anonymous:" in rollup:
+        swapped = rollup.get("Swap:", 0)
+        return Pages(
+            private_bytes=rollup.get("Private_Clean:", 0) + rollup.get("Private_Dirty:", 0) + swapped,
+            proportional_bytes=rollup.get("Pss:", 0) + rollup.get("SwapPss:", swapped),
+            written_bytes=rollup["Anonymous:"] + rollup.get("Pss_Shmem:", 0) + swapped,
+        )
+    # another user's, or a kernel without that file: everybody may read the status, which is rougher
+    status = _sizes(Path(f"/proc/{pid}/status"))
+    if "RssAnon:" in status:
+        written = status["RssAnon:"] + status.get("RssShmem:", 0) + status.get("VmSwap:", 0)
+        return Pages(private_bytes=written, proportional_bytes=written, written_bytes=written)
+    return None if status else _pages_elsewhere(pid)
+
+
+def has_memory(pid: int) -> bool:
+    """Tell whether a process has memory, and is not just ending."""
+    if Path("/proc/self/status").exists():
+        return bool(status_bytes(pid, "VmSize:"))
+    return psutil.pid_exists(pid)
+
+
+def _pages_elsewhere(pid: int) -> Pages | None:
+    """Return what psutil tells, where there is no /proc."""
     try:
-        with Path(f"/proc/{pid}/status").open(encoding="ascii", errors="replace") as file:
-            return next(int(line.split()[1]) * 1024 for line in file if line.startswith(name))
-    except (OSError, StopIteration):
+        own: int = psutil.Process(pid).memory_full_info().uss
+    except (psutil.Error, AttributeError, OSError):
         return None
+    return Pages(private_bytes=own, proportional_bytes=own, written_bytes=own)
+
+
+def _sizes(path: Path, names: tuple[str, ...] = ()) -> Mapping[str, int]:
+    """Return the lines of a file of the kernel's that tell a size, in bytes; those with these names, where some are."""
+    found = {}
+    try:
+        with path.open(encoding="ascii", errors="replace") as file:
+            for line in file:
+                parts = line.split()
+                if parts[-1:] == ["kB"] and (not names or parts[0] in names):
+                    found[parts[0]] = int(parts[1]) * 1024
+                    if len(found) == len(names):
+                        break
+    except (OSError, ValueError, IndexError):
+        pass
+    return found
 
 
 _FURTHER = 4

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import Event
 from typing import Protocol
 
@@ -24,6 +23,7 @@ from leakcheck.errors import ExecutorLost, ExitCode, StoreError, worst
 from leakcheck.executors import Executor, executor_for
 from leakcheck.find import Found, find
 from leakcheck.model import SCHEMA, Description, Environment, Gate, Result, Run
+from leakcheck.own_folders import own_folder, remove_leftovers
 from leakcheck.scenario import OptionValue, Target, replaced
 from leakcheck.served import Serving
 from leakcheck.sharding import share_of
@@ -109,8 +109,9 @@ def run(request: Request, observer: Observer | None = None) -> Outcome:
     Raises LeakcheckError where nothing can be measured, there is nothing to compare with though that is
     wanted, or the run's folder cannot be made.
     """
-    with TemporaryDirectory(prefix="leakcheck-") as shared_folder, executor_for(request.settings) as executor:
-        return _run(request, observer or Nobody(), Path(shared_folder), executor)
+    remove_leftovers()
+    with own_folder() as shared_folder, executor_for(request.settings) as executor:
+        return _run(request, observer or Nobody(), shared_folder, executor)
 
 
 def _run(request: Request, observer: Observer, shared_folder: Path, executor: Executor) -> Outcome:

@@ -6,6 +6,21 @@ from threading import Event
 
 from leakcheck.stages import Stages
 
+_OWN = Event()
+
+
+def own_this_process() -> None:
+    """Say that this process starts nothing in sessions of their own but measured processes.
+
+    Whatever else it has for a child in a foreign session is an orphan then, also where it hides where it is from.
+    """
+    _OWN.set()
+
+
+def is_own_process() -> bool:
+    """Tell whether this process was said to be ours alone; a test process that measures is not."""
+    return _OWN.is_set()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:

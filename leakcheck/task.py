@@ -79,6 +79,12 @@ class Task:
         )
 
     @property
+    def capture(self) -> Path:
+        """Return where memray's capture of its peak is to lie."""
+        name = "".join(letter if letter.isalnum() or letter in "-_[]" else "_" for letter in self.scenario.id)[:150]
+        return self.folder / "captures" / f"{name}.bin"
+
+    @property
     def surroundings(self) -> Surroundings:
         """Return where, and within which limits, its processes run."""
         around = surroundings_of(self.settings, self.scenario.timeout_seconds, self.stop)

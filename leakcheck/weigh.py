@@ -15,8 +15,9 @@ from leakcheck.analysis.resources import judge_resources
 from leakcheck.analysis.shape import Shape
 from leakcheck.analysis.verdict import holder_with_limit
 from leakcheck.answered import part
+from leakcheck.children import Process
 from leakcheck.explanation import Named
-from leakcheck.follow import GrowthPass, Process, follow, used_up
+from leakcheck.follow import GrowthPass, follow, used_up
 from leakcheck.model import Budget, Growth, Meter, Weighed
 from leakcheck.units import CALLS_PER_RATE
 

@@ -6,7 +6,7 @@ from datetime import date
 
 from leakcheck.analysis.known import account, main_fingerprint
 from leakcheck.explanation import Container, Explain, Explanation, KnownEntry
-from leakcheck.model import Gate, Limited, Result, Verdict
+from leakcheck.model import Gate, Limited, Meter, Result, Verdict
 from leakcheck.units import CALLS_PER_RATE
 
 _WHOLE = 0.5
@@ -16,6 +16,8 @@ _WHOLE = 0.5
 def is_to_be_explained(result: Result, explain: Explain) -> bool:
     """Tell whether a result has something to explain: growth that was measured to its end, or that is wanted."""
     growth = result.growth
+    if growth is not None and growth.meter is Meter.CHILDREN:
+        return False  # what is looked for is looked for in the process that replays
     if growth is None or result.trouble is not None or explain is Explain.NEVER:
         return False
     if result.verdict is Verdict.BOUNDED:

@@ -7,6 +7,7 @@ from statistics import NormalDist
 
 from leakcheck.analysis.latency import summarize_latency
 from leakcheck.model import Growth, Readings, Verdict
+from leakcheck.offspring import Children
 from leakcheck.served import Failure, Forecast, Share, Successes
 from leakcheck.units import CALLS_PER_RATE
 
@@ -55,8 +56,16 @@ def foretell(growth: Growth, memory_bytes: int, calls: int, held_bytes: int) -> 
     return Forecast(memory_bytes=memory_bytes, calls=middle, low=min(bounds), high=max(bounds))
 
 
-def foretold_by(verdict: Verdict, growth: Growth | None, readings: Readings, memory_bytes: int) -> Forecast | None:
+def foretold_by(
+    verdict: Verdict,
+    growth: Growth | None,
+    readings: Readings,
+    memory_bytes: int,
+    *,
+    children: Children | None = None,
+) -> Forecast | None:
     """Return when the memory of the process that was measured would have ended; None for what does not leak."""
     if verdict is not Verdict.LEAK or growth is None or not readings.rss_bytes:
         return None
-    return foretell(growth, memory_bytes, readings.calls[-1], readings.rss_bytes[-1])
+    held = readings.rss_bytes[-1] + (children.held_bytes[-1] if children is not None and children.held_bytes else 0)
+    return foretell(growth, memory_bytes, readings.calls[-1], held)

@@ -14,6 +14,7 @@ import typer
 
 from leakcheck.cli.inert import inert_streams
 from leakcheck.errors import ExitCode, LeakcheckError
+from leakcheck.surroundings import own_this_process
 
 _VERBS: Mapping[str, str] = {
     "run": "run",
@@ -89,6 +90,7 @@ def _root(
 
 def main() -> int:
     """Run the command line and return the exit code; every error ends here, told once and in a sentence."""
+    own_this_process()
     with inert_streams():
         return _run()
 

@@ -13,7 +13,6 @@ import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import Event, Thread
 from typing import BinaryIO
 
@@ -22,6 +21,8 @@ from leakcheck.engine import Stopped
 from leakcheck.fleet.errands import Answer, Done, Errand, Measurement, decode, encode, version_in
 from leakcheck.fleet.places import differences_here, enter
 from leakcheck.internal import internal_error
+from leakcheck.own_folders import own_folder, remove_leftovers
+from leakcheck.surroundings import own_this_process
 
 DOING, ANSWER = b"doing ", b"answer "
 MOST_CAPTURE_BYTES = 256 * 1024 * 1024
@@ -38,6 +39,8 @@ def main() -> None:
     out = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
     order = sys.stdin.buffer.readline()
+    own_this_process()
+    remove_leftovers()
     stop = Event()
     Thread(target=_wait_for_the_end, args=(stop,), daemon=True).start()
     try:
@@ -80,12 +83,12 @@ def _measured(measurement: Measurement, errand: Errand, shared_folder: Path, sto
 
     enter(measurement.place)
     name = measurement.scenario.id
-    with TemporaryDirectory(prefix="leakcheck-") as folder:
-        task = measurement.task(Path(folder), stop, shared_folder)
+    with own_folder() as folder:
+        task = measurement.task(folder, stop, shared_folder)
         result = measure(task, lambda scenario, doing, progress: say(name, doing))
         if result.capture is None or not errand.keeps_captures:
             return Done(result=replace(result, capture=None))
-        path = Path(folder) / result.capture
+        path = folder / result.capture
         size = path.stat().st_size
         if size > MOST_CAPTURE_BYTES:
             note = f"its capture of {size:,} bytes is too large to be brought from {socket.gethostname()}"

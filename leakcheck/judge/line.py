@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from leakcheck.answered import trouble_in
+from leakcheck.descendants import Descendants
 from leakcheck.engine import WorkerFailed
 from leakcheck.failures import interfered, misunderstood
 from leakcheck.inbox import Inbox
+from leakcheck.offspring import ChildrenReading
 
 _LOOK_SECONDS = 0.5
 _CHUNK_BYTES = 1 << 20
@@ -29,6 +31,7 @@ class Line:
         """How long a block of calls may take beyond what it is expected to."""
         self._listener = listener
         self._parent = os.getppid()
+        self._children = Descendants(root=self._parent, besides=[os.getpid()])
         self._connection: socket.socket | None = None
         self._inbox = Inbox(Path(listener.getsockname()).name.encode())
 
@@ -76,6 +79,10 @@ class Line:
     def forgive(self) -> None:
         """Forget what was no message of the test process's."""
         self._inbox.forgive()
+
+    def children(self) -> ChildrenReading:
+        """Return what the processes take that the test process has started, this one and its own not among them."""
+        return self._children.reading()
 
     def _read(self) -> None:
         assert self._connection is not None

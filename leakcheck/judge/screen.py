@@ -7,8 +7,9 @@ from dataclasses import replace
 from leakcheck.analysis.patience import Patience
 from leakcheck.analysis.resources import may_rise
 from leakcheck.analysis.trend import SMALLEST_RATE, is_rising
+from leakcheck.children import Process
 from leakcheck.engine import WorkerFailed
-from leakcheck.follow import GrowthPass, Process, follow, take, take_trouble
+from leakcheck.follow import GrowthPass, follow, take, take_trouble
 from leakcheck.measure import judged
 from leakcheck.model import Gate, Result, Verdict
 from leakcheck.peak import measure_peak

@@ -14,11 +14,15 @@ from leakcheck.errors import LeakcheckError
 from leakcheck.internal import internal_error
 from leakcheck.judge.line import Gone, Line
 from leakcheck.judge.office import Office, Wanted
+from leakcheck.own_folders import remove_leftovers
+from leakcheck.surroundings import own_this_process
 
 
 def serve(descriptor: int, parent: int) -> None:
     """Answer the test process, on the socket that it listens on for us, until it is gone."""
     _die_with_parent(parent)
+    own_this_process()
+    remove_leftovers()
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is meant for the test process, which then ends us
     line = Line(socket.socket(fileno=descriptor))

@@ -17,6 +17,7 @@ from leakcheck.explanation import (
     native_frame,
 )
 from leakcheck.model import Result, Verdict
+from leakcheck.reporters.children import children_notes
 from leakcheck.reporters.plain import plain
 from leakcheck.units import format_size
 
@@ -57,6 +58,7 @@ def notes(result: Result) -> Iterator[str]:
     name = plain(result.id)
     for note in result.explain_notes:
         yield f"{name}: {plain(note)}; the verdict stands."
+    yield from children_notes(result)
     for leak in result.known:
         yield f"{name}: {_known(leak)}"
 

@@ -6,6 +6,7 @@ from math import ceil
 from leakcheck.explanation import PageKind
 from leakcheck.model import Gate, Growth, Meter, Result, Run, Trouble, Verdict
 from leakcheck.reporters.changes import change_sentences
+from leakcheck.reporters.children import by_children, children_sentences, decides
 from leakcheck.reporters.plain import plain
 from leakcheck.units import format_growth, format_size, format_size_beside
 
@@ -29,10 +30,11 @@ def sentences(result: Result) -> Iterator[str]:
             f"{name}: memory grows by {rate} per 1000 calls, {relation} the budget of "
             f"{format_size_beside(budget, growth.bytes_per_1000_calls)}. "
             f"Looked at {growth.calls:,} calls.{_by_meter(result, growth)}{_nowhere(result)}{_unaccounted(result)}"
+            f"{by_children(result)}"
         )
     elif growth is not None and result.verdict is Verdict.BOUNDED:
         yield f"{name}: {_bounded(result, growth)}"
-    elif growth is not None and result.verdict is Verdict.INCONCLUSIVE and result.trouble is None:
+    elif growth is not None and result.verdict is Verdict.INCONCLUSIVE and not (result.trouble or decides(result)):
         yield f"{name}: {_inconclusive(result, growth)}"
     if growth is not None and result.gate is Gate.INCONCLUSIVE and result.verdict in (Verdict.CLEAN, Verdict.BOUNDED):
         yield (
@@ -41,6 +43,8 @@ def sentences(result: Result) -> Iterator[str]:
         )
     if result.resident and result.verdict is not Verdict.LEAK:
         yield f"{name}: {resident_words(result)}"
+    if result.trouble is None:
+        yield from children_sentences(result)
     yield from _peak(result, name)
     yield from change_sentences(result)
 

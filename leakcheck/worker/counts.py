@@ -11,6 +11,11 @@ from typing import Any
 
 from leakcheck.worker.own import BUILTINS, gc, os
 
+try:
+    import resource
+except ImportError:  # Windows has none
+    resource = None  # type: ignore[assignment]
+
 __builtins__ = BUILTINS
 
 Read = Callable[[], int]
@@ -72,6 +77,14 @@ def children() -> Read | None:
             return sum(of_thread(entry.name) for entry in entries)
 
     return read
+
+
+def largest_child_bytes() -> int:
+    """Return the most resident memory that a child had which has ended; 0 where none has, or nobody can tell."""
+    if resource is None:
+        return 0
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit
 
 
 def tasks() -> Read:

@@ -12,6 +12,7 @@ from typing import Any
 
 from leakcheck.plan import Plan
 from leakcheck.worker.channel import Channel
+from leakcheck.worker.folder import own_folder
 from leakcheck.worker.interpreter import environment
 from leakcheck.worker.lent import LENT, borrow_memray
 from leakcheck.worker.meters import Meters
@@ -95,7 +96,7 @@ def _memray(lent_packages: str | None) -> dict[str, Any]:
 
 def _traced(memray: Any, *, native: bool) -> list[Any]:
     """Return memray's records of what holds the memory that is kept here; none where it sees less than that."""
-    with tempfile.TemporaryDirectory(prefix="leakcheck-") as folder:
+    with tempfile.TemporaryDirectory(prefix="leakcheck-", dir=own_folder()) as folder:
         path = os.path.join(folder, "capture")
         with memray.Tracker(
             path,

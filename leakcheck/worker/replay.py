@@ -7,6 +7,7 @@ from typing import Any
 
 from leakcheck.plan import Plan
 from leakcheck.worker.channel import Channel
+from leakcheck.worker.counts import largest_child_bytes
 from leakcheck.worker.gains import Followed, look
 from leakcheck.worker.load import Call, Load, Subject
 from leakcheck.worker.meters import CAPACITY, Meters
@@ -98,8 +99,15 @@ class Replay:
     def send(self, channel: Channel, kind: str, seconds: dict[str, float], **fields: Any) -> None:
         """Send the block as far as it went."""
         columns = [*self._meters.columns(), *self._followed.columns(), (self._latencies, self._counts[1])]
-        names = [*self._meters.names, *self._followed.names]
-        channel.send(kind, columns=columns, names=names, calls=self.calls, seconds=seconds, **fields)
+        channel.send(
+            kind,
+            columns=columns,
+            names=[*self._meters.names, *self._followed.names],
+            calls=self.calls,
+            seconds=seconds,
+            largest_child_bytes=largest_child_bytes(),
+            **fields,
+        )
 
     def look(self, channel: Channel, calls: int) -> None:
         """Replay some calls between two looks at all lengths; send a block without a reading, and what was gained."""

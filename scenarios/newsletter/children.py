@@ -70,7 +70,8 @@ def private_server(name: str, user_pid: int) -> Address:
                 capture_output=True,
                 text=True,
                 check=False,
-                env=_environment(),
+                # several passes share a server, and it ends with the last of its users
+                env={**_environment(), "LEAKCHECK_LEAVE_RUNNING": "1"},
                 pass_fds=(lock,),
             )
             if not keeper.stdout:

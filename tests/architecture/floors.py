@@ -38,6 +38,7 @@ WORDS = frozenset(
         "failures",
         "internal",
         "limited",
+        "offspring",
         "model",
         "parts",
         "plan",
@@ -60,7 +61,10 @@ EDGES = frozenset(
         "engine",
         "aftermath",
         "answered",
+        "descendants",
         "inbox",
+        "own_folders",
+        "processes",
         "lending",
         "listening",
         "store",
@@ -84,7 +88,7 @@ EDGES = frozenset(
 )
 ROAD = frozenset(
     {
-        *("session", "find", "task", "measure", "follow", "weigh", "case", "explain", "limit"),
+        *("session", "children", "find", "task", "measure", "follow", "weigh", "case", "explain", "limit"),
         *("against", "update", "compare", "crew", "sharding", "durations", "merge", "judge", "demo", "doctor"),
         *("executors", "fleet", "waiting", "peak", "unmeasured"),
     }
@@ -129,11 +133,13 @@ EXCEPTIONS: Mapping[str, frozenset[str]] = {
     "leakcheck.engine": frozenset(
         {
             *("leakcheck.worker", "leakcheck.inbox", "leakcheck.aftermath", "leakcheck.answered"),
-            *("leakcheck.listening", "leakcheck.staged"),
-            *("leakcheck.machine", "leakcheck.process_memory"),
+            *("leakcheck.listening", "leakcheck.staged", "leakcheck.machine", "leakcheck.descendants"),
         }
     ),
     "leakcheck.staged": frozenset({"leakcheck.process_effort"}),
+    "leakcheck.listening": frozenset({"leakcheck.own_folders"}),
+    "leakcheck.descendants": frozenset({"leakcheck.process_memory", "leakcheck.processes"}),
+    "leakcheck.own_folders": frozenset({"leakcheck.descendants", "leakcheck.processes"}),
     # the layers that settings are resolved from
     "leakcheck.config": frozenset({"leakcheck.layers"}),
     "leakcheck.aftermath": frozenset({"leakcheck.worker"}),

@@ -19,6 +19,7 @@ from leakcheck.engine import WorkerFailed
 from leakcheck.explanation import Explain
 from leakcheck.measure import measure
 from leakcheck.model import Description, Limited, Result, Trouble
+from leakcheck.offspring import ChildrenReading
 from leakcheck.task import Task
 from leakcheck.worker.meters import CAPACITY
 
@@ -26,6 +27,7 @@ Column = Callable[[NDArray[np.int64]], NDArray[Any]]
 """Bytes (or blocks) that are live after so many calls."""
 
 PAGE = 4096
+_CHILDREN_BYTES = 2**24
 _PROGRAM_BYTES, _PROGRAM_BLOCKS = 20 * 1024**2, 50_000
 
 
@@ -67,6 +69,12 @@ class Script:
     """Open files, threads and the like, by the column's name; none where the platform does not tell."""
     named: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     """What is said when it is asked what they are."""
+    children: Column | None = None
+    """What the pages of two child processes take that live on; None where there are none."""
+    children_gain: Column | None = None
+    """What those that live gain while they live, where they come and go; else all that they take."""
+    unmeasured: int = 0
+    """Those of them whose memory cannot be read."""
     fails_after: int | None = None
     """The call after which the next one raises."""
 
@@ -88,6 +96,17 @@ class ScriptedWorker:
     def start(self) -> None: ...
 
     def finish(self) -> None: ...
+
+    def children(self) -> ChildrenReading:
+        """Answer as the engine does, which looks at them from outside."""
+        script, calls = self._script, np.array([self._calls])
+        if script.children is None:
+            return ChildrenReading()
+        held = int(script.children(calls)[0])
+        gained = held if script.children_gain is None else int(script.children_gain(calls)[0])
+        return ChildrenReading(
+            processes=2, unmeasured=script.unmeasured, held_bytes=_CHILDREN_BYTES + held, gained_bytes=gained
+        )
 
     def ask(self, message: Mapping[str, Any], *, during: str, extra_seconds: float = 0.0) -> dict[str, Any]:
         """Answer as the worker does: the first call alone, a block of windows, or a search for limits."""

@@ -29,7 +29,13 @@ _MOST_CLIPPED = 1.5
 """Heights of what counts that the warm-up may add below it; what lies deeper is cut off."""
 
 _AIR = 0.06
-_SUBJECT = {Meter.HEAP: "Live bytes", Meter.RSS: "Resident pages", Meter.BLOCKS: "Python's live blocks"}
+_SUBJECT = {
+    Meter.HEAP: "Live bytes",
+    Meter.RSS: "Resident pages",
+    Meter.BLOCKS: "Python's live blocks",
+    Meter.CHILDREN: "Pages of child processes",
+}
+_MARKS = {Meter.RSS: " (pages)", Meter.CHILDREN: " (child processes)"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +84,7 @@ class _Seen:
     @property
     def name(self) -> str:
         name = self.result.variant or self.result.scenario
-        return f"{name} (pages)" if self.meter is Meter.RSS else name
+        return f"{name}{_MARKS.get(self.meter, '')}"
 
     @property
     def words(self) -> str:
@@ -157,8 +163,10 @@ def _seen(result: Result, number: int) -> _Seen | None:
         Meter.HEAP: readings.heap_bytes or readings.python_bytes,
         Meter.RSS: readings.rss_bytes,
         Meter.BLOCKS: readings.blocks,
+        Meter.CHILDREN: () if result.children is None else result.children.held_bytes,
     }
-    points = tuple(thinned(sorted(zip(readings.calls, columns[meter], strict=False))))
+    calls = result.children.calls if meter is Meter.CHILDREN and result.children is not None else readings.calls
+    points = tuple(thinned(sorted(zip(calls, columns[meter], strict=False))))
     if len(points) < 2:
         return None
     from_call = None if result.growth is None else result.growth.from_call

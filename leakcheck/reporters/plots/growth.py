@@ -170,7 +170,7 @@ def rate_words(line: Line) -> str:
     growth = line.growth
     if max(abs(growth.low), abs(growth.high)) >= _UNKNOWN_BYTES:
         return "not known yet"
-    pages = ", pages" if growth.meter is Meter.RSS else ""
+    pages = {Meter.RSS: ", pages", Meter.CHILDREN: ", child processes"}.get(growth.meter, "")
     bounded = ", bounded" if line.result.verdict is Verdict.BOUNDED else ""
     return f"{format_size(growth.bytes_per_1000_calls)} / 1000 calls{pages}{bounded}"
 
@@ -180,8 +180,11 @@ def _line_of(result: Result) -> Line | None:
     if growth is None or growth.meter is Meter.BLOCKS:
         return None
     column = readings.rss_bytes if growth.meter is Meter.RSS else readings.heap_bytes or readings.python_bytes
+    read_at = readings.calls
+    if growth.meter is Meter.CHILDREN and result.children is not None:
+        read_at, column = result.children.calls, result.children.held_bytes
     since = _counted_from(growth)
-    points = [(call, value) for call, value in zip(readings.calls, column, strict=False) if call >= since]
+    points = [(call, value) for call, value in zip(read_at, column, strict=False) if call >= since]
     if len(points) < 2 or points[0][0] == points[-1][0]:
         return None
     (first, base), ordered = min(points), sorted(points)

@@ -14,6 +14,7 @@ import tempfile
 from typing import Any
 
 from leakcheck.errors import UsageError
+from leakcheck.worker.folder import own_folder
 from leakcheck.worker.project import stale
 from leakcheck.worker.web.manner import ProjectManner
 
@@ -26,7 +27,7 @@ class Databases:
 
     def __init__(self, shared_folder: str | None) -> None:
         self._templates = None if shared_folder is None else os.path.join(shared_folder, _TEMPLATES)
-        self._folder = tempfile.mkdtemp(prefix="leakcheck-", dir=shared_folder)
+        self._folder = tempfile.mkdtemp(prefix="leakcheck-", dir=shared_folder or own_folder())
         self._made: list[Any] = []
         self._files: dict[Any, str] = {}
         """SQLite's stand-ins, by what they stand in for."""

@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from leakcheck.worker.folder import own_folder
 from leakcheck.worker.lent import borrow_memray
 from leakcheck.worker.own import BUILTINS, os
 from leakcheck.worker.settle import settle
@@ -31,12 +32,12 @@ class Captures:
 
     def warm_up(self, run: Run, calls: int) -> None:
         """Replay under a Tracker: a code object's first tracked run allocates its line table, for ever."""
-        with tempfile.TemporaryDirectory(prefix="leakcheck-") as folder:
+        with tempfile.TemporaryDirectory(prefix="leakcheck-", dir=own_folder()) as folder:
             self._track(os.path.join(folder, "warm-up"), run, calls)
 
     def window(self, run: Run, calls: int, *, mapped: bool) -> list[Holding]:
         """Return what the window's allocations still hold once it is over and garbage is collected."""
-        with tempfile.TemporaryDirectory(prefix="leakcheck-") as folder:
+        with tempfile.TemporaryDirectory(prefix="leakcheck-", dir=own_folder()) as folder:
             path = os.path.join(folder, "window")
             self._track(path, run, calls)
             with self._memray.FileReader(path) as reader:
