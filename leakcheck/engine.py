@@ -46,11 +46,12 @@ class Stopped(Exception):
 class WorkerFailed(Exception):
     """The measured process gave no answer, or answered that the user's code failed."""
 
-    def __init__(self, trouble: Trouble, block: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, trouble: Trouble, block: Mapping[str, Any] | None = None, answered: object = ()) -> None:
         super().__init__(trouble.message)
         self.trouble = trouble
         self.block = block
         """What had been read of the block that failed, where the process could still tell."""
+        self.answered = answered
 
 
 class Worker:
@@ -61,6 +62,7 @@ class Worker:
         self.cpu_seconds: float | None = None
         self.django: Mapping[str, Any] | None = None
         """The fields of a DjangoFacts, where the user's code has set Django up."""
+        self.answered: object = ()
         self._tail = bytearray()
         self._inbox = Inbox()
         self._connection: socket.socket | None = None
@@ -144,7 +146,8 @@ class Worker:
             self._turn(deadline, during)
         answer = self._inbox.messages.popleft()
         if answer.get("kind") == "trouble":
-            raise WorkerFailed(self._with_what_was_written(Trouble(**answer["trouble"])), answer.get("block"))
+            trouble = self._with_what_was_written(Trouble(**answer["trouble"]))
+            raise WorkerFailed(trouble, answer.get("block"), answer.get("answered", ()))
         self._look_at_memory(during)
         return answer
 
@@ -165,8 +168,8 @@ class Worker:
     def finish(self) -> None:
         """Tear the scenario down and let the process end. Raises WorkerFailed where that fails."""
         answer = self.ask({"kind": "finish"}, during="tear-down")
-        self.cpu_seconds = answer.get("cpu_seconds")
-        self.django = answer.get("django")
+        self.cpu_seconds, self.django = answer.get("cpu_seconds"), answer.get("django")
+        self.answered = answer.get("answered", ())
 
     def _with_what_was_written(self, trouble: Trouble) -> Trouble:
         """Return a trouble that has no traceback with what was written instead: a framework logs what it catches."""

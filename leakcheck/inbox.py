@@ -7,10 +7,25 @@ import json
 from array import array
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import accumulate
 from typing import Any
 
+import msgspec
+
+from leakcheck.answers import Answered
+from leakcheck.scenario import without_password
+
 _NUMBER_BYTES = 8
+
+
+def answered_of(told: object) -> tuple[Answered, ...]:
+    """Return what requests were answered with; nothing where the process, which is the user's, tells no such thing."""
+    try:
+        seen = msgspec.convert(told, tuple[Answered, ...])
+    except msgspec.ValidationError:
+        return ()
+    return tuple(replace(one, leads_to=one.leads_to and without_password(one.leads_to)) for one in seen)
 
 
 class Inbox:

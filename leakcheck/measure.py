@@ -29,8 +29,10 @@ from leakcheck.analysis.verdict import holder_with_limit, judge
 from leakcheck.engine import Worker, WorkerFailed
 from leakcheck.explain import Case, explain
 from leakcheck.explanation import Named, StackTree
+from leakcheck.inbox import answered_of
 from leakcheck.limit import serve_under_limit
 from leakcheck.model import (
+    Answered,
     Block,
     Budget,
     Gate,
@@ -73,6 +75,7 @@ class GrowthPass:
     start_seconds: float = 0.0
     cpu_seconds: float | None = None
     django: Mapping[str, Any] | None = None
+    answered: tuple[Answered, ...] = ()
     trouble: Trouble | None = None
 
 
@@ -162,6 +165,7 @@ def judged(task: Task, seen: GrowthPass, peak: PeakReading | None, peak_trouble:
         replay_seconds=seen.progress.replay_seconds,
         watch_seconds=seen.progress.watch_seconds,
         worker_cpu_seconds=seen.cpu_seconds,
+        answered=seen.answered,
         django=None if seen.django is None else msgspec.convert(seen.django, DjangoFacts),
     )
     if task.accepted is None:
@@ -188,9 +192,11 @@ def _measure_growth(task: Task, watch: Watch, described: Worker | None) -> Growt
             worker.finish()
             seen.cpu_seconds = worker.cpu_seconds
             seen.django = worker.django
+            seen.answered = answered_of(worker.answered)
     except WorkerFailed as failed:
         if failed.block is not None:
             take(seen, {"block": failed.block})
+        seen.answered = answered_of(failed.answered)
         seen.trouble = failed.trouble
     return seen
 

@@ -10,8 +10,8 @@ from leakcheck.plan import Plan
 from leakcheck.scenario import Target
 from leakcheck.worker.project.opening import handler, opened, scheme
 from leakcheck.worker.project.urls import all_urls, view_of
-from leakcheck.worker.project.visitor import cookies_of
-from leakcheck.worker.web.exchange import Answer, environ_of, exchange_of, status_words
+from leakcheck.worker.project.visitor import cookies_of, login_of
+from leakcheck.worker.web.exchange import environ_of, exchange_of, status_words
 from leakcheck.worker.web.manner import ProjectManner, manner_of
 from leakcheck.worker.web.wsgi import ask
 
@@ -20,7 +20,8 @@ _LONGEST_MIGRATIONS_SECONDS = 600
 """Hundreds of migrations take minutes, once in a run, and nobody can make them shorter."""
 
 _ALL = "*"
-_REDIRECTS = range(300, 400)
+_LOGS_IN = "asks to log in: say --user NAME or --superuser"
+_LOGS_IN_AS_ANOTHER = "asks to log in as somebody else: say another --user, or --superuser"
 
 
 class _TooLong(BaseException):
@@ -92,20 +93,9 @@ def _trial(application: Any, request: str, manner: ProjectManner, cookies: str) 
         return None
     if 400 <= answer.status < 500:
         return f"answers {status_words(answer).partition(' (')[0]}"
-    if not cookies and _asks_to_log_in(answer):
-        return "asks to log in: say --user NAME or --superuser"
+    if login_of(manner).is_wanted_by(exchange, answer):
+        return _LOGS_IN_AS_ANOTHER if cookies else _LOGS_IN
     return None
-
-
-def _asks_to_log_in(answer: Answer) -> bool:
-    location = answer.header("location") if answer.status in _REDIRECTS else None
-    if location is None:
-        return False
-    from django.conf import settings
-    from django.shortcuts import resolve_url
-
-    path = location.partition("?")[0]
-    return path == resolve_url(settings.LOGIN_URL) or path.rstrip("/").endswith(("login", "signin"))
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote, unquote_to_bytes, urljoin, urlsplit
 
-from leakcheck.errors import ScenarioFailed, UsageError
+from leakcheck.errors import UsageError, WrongAnswer
 from leakcheck.worker.web.manner import Manner
 
 MOST_HOPS = 20
@@ -42,8 +42,13 @@ class Exchange:
     scheme: str = "http"
     expect: int = 0
 
+    @property
+    def address(self) -> str:
+        """Return the path with its query."""
+        return self.path + (f"?{self.query}" if self.query else "")
+
     def __str__(self) -> str:
-        return f"{self.method} {self.path}" + (f"?{self.query}" if self.query else "")
+        return f"{self.method} {self.address}"
 
 
 @dataclass(slots=True)
@@ -57,6 +62,11 @@ class Answer:
     def header(self, name: str) -> str | None:
         """Return the value of the first header of that name, in lower case."""
         return next((value for found, value in self.headers or () if found.lower() == name), None)
+
+    @property
+    def leads_to(self) -> str | None:
+        """Where a redirect leads; None where this is none, or does not say it."""
+        return self.header("location") if 300 <= self.status < 400 else None
 
 
 def exchange_of(request: str, manner: Manner, *, cookies: str = "", scheme: str = "http") -> Exchange:
@@ -192,13 +202,14 @@ def _with_cookies(headers: Headers, answer: Answer) -> Headers:
     return (*((name, value) for name, value in headers if name.lower() != "cookie"), ("Cookie", cookies))
 
 
-def check(exchange: Exchange, answer: Answer) -> None:
-    """Raise ScenarioFailed for an answer that is not what was expected."""
+def check(exchange: Exchange, answer: Answer, advice: str = "") -> None:
+    """Raise WrongAnswer, with the advice, for an answer that is not what was expected."""
     if answer.status == exchange.expect or (not exchange.expect and 100 <= answer.status < 400):
         return
+    said, remedy = f"it answered {status_words(answer)}", f"; {advice}" if advice else ""
     if exchange.expect:
-        raise ScenarioFailed(f"it answered {status_words(answer)}, and {exchange.expect} was expected")
-    raise ScenarioFailed(f"it answered {status_words(answer)}; if that is meant, say --expect {answer.status}")
+        raise WrongAnswer(f"{said}, and {exchange.expect} was expected{remedy}", answer.status)
+    raise WrongAnswer(f"{said}{remedy}; if that is meant, say --expect {answer.status}", answer.status)
 
 
 def status_words(answer: Answer) -> str:
