@@ -1,11 +1,12 @@
 """What every verb that measures can be told, and the request that it makes of it."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from leakcheck.cli.asking import Visiting
 from leakcheck.cli.options import Against, Executor, Expression, Options, Python, Targets, parse_options
 from leakcheck.explanation import Explain
 
@@ -133,14 +134,28 @@ class Conditions:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measuring(Conditions):
-    """The options of `run`, `check` and `baseline update`."""
+_FLAGS = {"fixtures": "--fixture", "protocol": "--asgi", "migrate": "--no-migrate"}
+"""The flags that are not called as the option is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measuring(Conditions, Visiting):
+    """The options of `run`, `check`, `limit` and `baseline update`."""
 
     targets: Targets
 
     def request(self, against: Against | None = None) -> "Request":
         """Return what is to be measured, as `request_for` does."""
-        from leakcheck.scenario import parse_target
+        from leakcheck.errors import UsageError
+        from leakcheck.scenario import parse_targets
 
-        return self.request_for([parse_target(text) for text in self.targets], against)
+        targets = parse_targets(self.targets)
+        request = self.request_for(targets, against)
+        requests = [one for target in targets for one in target.requests]
+        said = self.options(requests) if requests or self.data is None else {"data": self.data}
+        if said and targets and not requests:
+            raise UsageError(
+                f"{', '.join(_FLAGS.get(name, f'--{name}') for name in said)}: for requests alone, and none is named; "
+                "write django:mysite.settings GET:/news/, or package.module:application GET:/"
+            )
+        return replace(request, options={**said, **request.options})

@@ -1,0 +1,35 @@
+"""Commands that remedies name: they keep what the user had said of how the scenarios are replayed."""
+
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+
+from leakcheck.reporters.plain import plain
+
+_WITH_VALUE = frozenset(
+    ("-o", "--database", "--setup", "--python", "--baseline", "--data", "--header", "--expect", "--user", "--fixture")
+)
+_ALONE = frozenset(("--follow", "--asgi", "--wsgi", "--superuser", "--no-migrate", "--atomic", "--mail"))
+"""The options of `baseline update` by which another scenario, or another figure, would be accepted."""
+
+
+def update_command(targets: Iterable[str], said: Sequence[str]) -> str:
+    """Return the command that accepts targets, replayed as the command was that said so (its words)."""
+    words = [*dict.fromkeys(targets)] or ["TARGET"]
+    return plain(f"leakcheck baseline update {shlex.join(words)}{''.join(f' {word}' for word in _kept(said))}")
+
+
+def _kept(said: Sequence[str]) -> Iterator[str]:
+    words = iter(said)
+    for word in words:
+        name, equals, _ = word.partition("=")
+        if word in _ALONE or (equals and name in _WITH_VALUE and name.startswith("--")) or _is_short(word):
+            yield shlex.quote(word)
+        elif word in _WITH_VALUE:
+            value = next(words, None)
+            if value is not None:
+                yield f"{word} {shlex.quote(value)}"
+
+
+def _is_short(word: str) -> bool:
+    """Tell whether it is an option with its value in one word, `-orows=5`."""
+    return word.startswith("-o") and len(word) > len("-o")
