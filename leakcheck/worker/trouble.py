@@ -2,12 +2,16 @@
 
 import os
 import traceback
+from collections.abc import Iterable
 from typing import Any
 
 from leakcheck.errors import LeakcheckError, ScenarioFailed
 
 _OURS = os.path.dirname(os.path.abspath(__file__))
 _BESIDE = tuple(os.path.join(os.path.dirname(_OURS), name) for name in ("scenario.py", "pytest_plugin"))
+_CARRIERS = tuple(
+    os.path.join(os.path.dirname(os.__file__), name) for name in ("contextlib.py", "asyncio", "importlib")
+)
 _MOST_CHARACTERS = 4000
 
 
@@ -33,10 +37,22 @@ def _one_line(error: BaseException) -> str:
 def _frames(error: BaseException) -> str:
     """Return the traceback below our own frames; empty where the error never left them."""
     try:
-        frames = [f for f in traceback.extract_tb(error.__traceback__) if not _is_ours(f.filename)]
-        return "".join(traceback.format_list(frames))[-_MOST_CHARACTERS:].rstrip()
+        return "".join(traceback.format_list(_of_user(traceback.extract_tb(error.__traceback__))))[
+            -_MOST_CHARACTERS:
+        ].rstrip()
     except Exception:
         return ""
+
+
+def _of_user(frames: Iterable[traceback.FrameSummary]) -> list[traceback.FrameSummary]:
+    """Return the frames without ours, and without what of the standard library carries our calls out."""
+    kept: list[traceback.FrameSummary] = []
+    after_ours = True
+    for frame in frames:
+        after_ours = _is_ours(frame.filename) or (after_ours and frame.filename.startswith(_CARRIERS))
+        if not after_ours:
+            kept.append(frame)
+    return kept
 
 
 def _is_ours(filename: str) -> bool:

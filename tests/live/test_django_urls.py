@@ -48,7 +48,7 @@ def test_all_urls_without_an_argument_are_replayed_and_ranked(shop: Leakcheck) -
     left_out = {one.request: one.reason for one in ran.document.left_out}
     assert left_out == {
         "GET /account/": "asks to log in: say --user NAME or --superuser",
-        "GET /order/": "answers 405 Method Not Allowed",
+        "GET /order/": "takes no GET, only POST: name it, as in POST:/path/",
         "GET /catalogue/<int:number>/": "takes an argument",
         "GET /^archive/(?P<year>[0-9]{4})/$": "takes an argument",
         "GET /logout/": "ends the session",
@@ -277,6 +277,41 @@ def test_an_interrupted_run_leaves_no_database_behind(
 
     assert ran.code == ExitCode.INTERRUPTED
     assert list(temporary.iterdir()) == []
+
+
+def test_an_interrupt_of_manage_py_ends_the_run_as_one_of_the_command_and_prints_no_traceback(shop: Leakcheck) -> None:
+    environment = {**os.environ, "TMPDIR": str(shop.folder)}
+    said = ["GET:/", "--time=60", "--no-peak", f"--output={shop.output}"]
+    process = subprocess.Popen(
+        [sys.executable, str(shop.folder / "manage.py"), "leakcheck", *said],
+        cwd=shop.folder,
+        env={name: value for name, value in environment.items() if not name.startswith(("LEAKCHECK_", "DJANGO_"))},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    try:
+        end = time.monotonic() + LONGEST_SECONDS
+        while not list(shop.output.glob("*/run.json")) and time.monotonic() < end:
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=LONGEST_SECONDS)
+    finally:
+        if process.poll() is None:
+            process.kill()
+
+    assert "Traceback" not in errors
+    assert process.returncode == ExitCode.INTERRUPTED
+
+
+def test_a_mistake_of_the_user_is_told_without_a_traceback(shop: Leakcheck) -> None:
+    ran = replay(shop, "django", "GET:/", "--settings=shop.nowhere")
+
+    assert ran.result.trouble is not None
+    assert ran.result.trouble.details == ""
+    assert "contextlib" not in ran.output
 
 
 def _databases(folder: Path) -> list[Path]:

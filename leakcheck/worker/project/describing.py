@@ -11,7 +11,7 @@ from leakcheck.scenario import Target
 from leakcheck.worker.project.opening import handler, opened, scheme
 from leakcheck.worker.project.urls import all_urls, view_of
 from leakcheck.worker.project.visitor import cookies_of, login_of
-from leakcheck.worker.web.exchange import environ_of, exchange_of, status_words
+from leakcheck.worker.web.exchange import Answer, environ_of, exchange_of, status_words
 from leakcheck.worker.web.manner import ProjectManner, manner_of
 from leakcheck.worker.web.wsgi import ask
 
@@ -20,6 +20,8 @@ _LONGEST_MIGRATIONS_SECONDS = 600
 """Hundreds of migrations take minutes, once in a run, and nobody can make them shorter."""
 
 _ALL = "*"
+_NOT_ALLOWED = 405
+_METHODS_OF_VIEWS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _LOGS_IN = "asks to log in: say --user NAME or --superuser"
 _LOGS_IN_AS_ANOTHER = "asks to log in as somebody else: say another --user, or --superuser"
 
@@ -91,11 +93,19 @@ def _trial(application: Any, request: str, manner: ProjectManner, cookies: str) 
         return None  # it is replayed, and its failure told with its traceback
     if answer.status == manner.expect:
         return None
+    if answer.status == _NOT_ALLOWED and (allowed := _methods_of(answer)):
+        return f"takes no {exchange.method}, only {', '.join(allowed)}: name it, as in {allowed[0]}:/path/"
     if 400 <= answer.status < 500:
         return f"answers {status_words(answer).partition(' (')[0]}"
     if login_of(manner).is_wanted_by(exchange, answer):
         return _LOGS_IN_AS_ANOTHER if cookies else _LOGS_IN
     return None
+
+
+def _methods_of(answer: Answer) -> list[str]:
+    """Return what a view says that it takes, but for what every view answers by itself."""
+    said = [method.strip().upper() for method in (answer.header("allow") or "").split(",")]
+    return [method for method in said if method in _METHODS_OF_VIEWS]
 
 
 @contextmanager
