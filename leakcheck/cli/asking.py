@@ -23,7 +23,7 @@ class Asking:
         str | None,
         typer.Option(
             metavar="TEXT|@FILE",
-            help="The body of POST, PUT, PATCH and DELETE: JSON, or a=1&b=2 for a form.",
+            help="The body of POST, PUT, PATCH and DELETE: JSON, or a=1&b=2 for a form; file=@FILE sends a file.",
             rich_help_panel=_REQUESTS,
         ),
     ] = None

@@ -13,7 +13,7 @@ from leakcheck.explanation import Explain
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from leakcheck.scenario import Target
+    from leakcheck.scenario import OptionValue, Target
     from leakcheck.session import Request
 
 
@@ -123,15 +123,31 @@ class Conditions:
                 change=None if against is None else against.change,
             )
         )
+        samples = _samples(targets)
         return session.Request(
             targets=targets,
             settings=settings,
             matches=parse_expression(self.expression) if self.expression is not None else lambda name: True,
-            options=parse_options(self.option) | ({} if self.database is None else {"database": self.database}),
+            options=samples
+            | parse_options(self.option)
+            | ({} if self.database is None else {"database": self.database}),
             setup=self.setup,
             measure_peak=self.measure_peak,
             command=("leakcheck", *map(without_password, sys.argv[1:])),
         )
+
+
+def _samples(targets: "Sequence[Target]") -> "dict[str, OptionValue]":
+    """Return the samples of arguments, as an option of requests, where all URLs of a Django project are asked for."""
+    import json
+
+    from leakcheck.config import sample_arguments
+    from leakcheck.scenario import DJANGO
+
+    if not any(one.module == DJANGO and request.endswith(":*") for one in targets for request in one.requests):
+        return {}
+    samples = sample_arguments()
+    return {"arguments": json.dumps(samples)} if samples else {}
 
 
 _FLAGS = {"fixtures": "--fixture", "protocol": "--asgi", "migrate": "--no-migrate"}

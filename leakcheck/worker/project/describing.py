@@ -1,15 +1,17 @@
 """Say which requests of a Django project are to be replayed, and which are left out, and why."""
 
+import json
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+from leakcheck.errors import UsageError
 from leakcheck.plan import Plan
 from leakcheck.scenario import Target
 from leakcheck.worker.project.opening import handler, opened, scheme
-from leakcheck.worker.project.urls import all_urls, view_of
+from leakcheck.worker.project.urls import Samples, all_urls, view_of
 from leakcheck.worker.project.visitor import cookies_of, login_of
 from leakcheck.worker.web.exchange import Answer, environ_of, exchange_of, status_words
 from leakcheck.worker.web.manner import ProjectManner, manner_of
@@ -67,7 +69,7 @@ def _look_at_all(
 ) -> None:
     """Ask every URL once: what has no page for this visitor is left out, and what fails is not."""
     application, methods = handler(""), [method, "POST"] if manner.unsafe else [method]
-    for url in all_urls():
+    for url in all_urls(_samples_of(manner)):
         reason = url.reason_to_leave_out
         if reason is not None and not (manner.unsafe and not url.takes_argument):
             left_out.append({"request": f"{method} {url.path}", "reason": reason})
@@ -100,6 +102,17 @@ def _trial(application: Any, request: str, manner: ProjectManner, cookies: str) 
     if login_of(manner).is_wanted_by(exchange, answer):
         return _LOGS_IN_AS_ANOTHER if cookies else _LOGS_IN
     return None
+
+
+def _samples_of(manner: ProjectManner) -> Samples:
+    """Return the samples of arguments that the options say. Raises UsageError for what is no JSON object."""
+    try:
+        said = json.loads(manner.arguments or "{}")
+    except ValueError:
+        said = None
+    if not isinstance(said, dict):
+        raise UsageError(f'-o arguments={manner.arguments}: write a JSON object, such as {{"pk": 1}}')
+    return said
 
 
 def _methods_of(answer: Answer) -> list[str]:

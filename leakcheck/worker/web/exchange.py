@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import unquote, unquote_to_bytes, urljoin, urlsplit
 
 from leakcheck.errors import UsageError, WrongAnswer
+from leakcheck.worker.web.body import body_of
 from leakcheck.worker.web.manner import Manner
 
 MOST_HOPS = 20
@@ -75,10 +76,15 @@ def exchange_of(request: str, manner: Manner, *, cookies: str = "", scheme: str 
     path, _, query = address.partition("?")
     said = dict(_headers(manner.header))
     names = {name.lower() for name in said}
-    body = _body(manner.data) if method in _WITH_BODY else b""
+    body = b""
     usual = {"Host": _DEFAULT_HOST, "User-Agent": "leakcheck", "Accept": "*/*"}
     if method in _WITH_BODY:
-        usual["Content-Type"] = "application/json" if _is_json(body) else "application/x-www-form-urlencoded"
+        type_said = next((value for name, value in said.items() if name.lower() == "content-type"), "")
+        body, content_type = body_of(manner.data, type_said)
+        if content_type != type_said:  # a boundary is ours to choose
+            said = {name: value for name, value in said.items() if name.lower() != "content-type"}
+            names.discard("content-type")
+        usual["Content-Type"] = content_type
         usual["Content-Length"] = str(len(body))
     if cookies and "cookie" not in names:
         usual["Cookie"] = cookies
@@ -100,26 +106,6 @@ def _headers(lines: str) -> Iterable[tuple[str, str]]:
         if not found or not name.strip():
             raise UsageError(f"--header {line!r}: write 'Name: value'")
         yield name.strip(), value.strip()
-
-
-def _body(data: str) -> bytes:
-    if not data.startswith("@"):
-        return data.encode()
-    try:
-        with open(data[1:], "rb") as file:
-            return file.read()
-    except OSError as error:
-        raise UsageError(f"--data {data}: cannot be read ({error.strerror})") from error
-
-
-def _is_json(body: bytes) -> bool:
-    if body[:1] not in (b"{", b"["):
-        return False
-    try:
-        json.loads(body)
-    except ValueError:
-        return False
-    return True
 
 
 def environ_of(exchange: Exchange) -> dict[str, Any]:

@@ -42,6 +42,8 @@ class ProjectManner(Manner):
     """Roll back what each call did to the databases."""
     mail: bool = False
     """Send mail through the project's own backend."""
+    arguments: str = ""
+    """Of a `*`, samples of the arguments that URLs take, as a JSON object."""
     unsafe: bool = False
     """Of a `*`, post to URLs too, and leave out none that ends a session."""
 
