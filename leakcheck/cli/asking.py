@@ -110,6 +110,15 @@ class Visiting(Asking):
         ),
     ] = False
 
+    hashers: Annotated[
+        bool,
+        typer.Option(
+            "--hashers",
+            help="Hash passwords as the project does; without this fast, as in tests.",
+            rich_help_panel=_PROJECT,
+        ),
+    ] = False
+
     def _said(self) -> dict[str, OptionValue | None]:
         return {
             **super()._said(),
@@ -119,4 +128,5 @@ class Visiting(Asking):
             "migrate": None if self.migrate else False,
             "atomic": self.atomic or None,
             "mail": self.mail or None,
+            "hashers": self.hashers or None,
         }

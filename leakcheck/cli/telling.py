@@ -12,10 +12,27 @@ if TYPE_CHECKING:
     from leakcheck.session import Outcome, Request
 
 
-def measure_and_tell(request: "Request", outputs: "Outputs", reporting: "Reporting") -> NoReturn:
-    """Measure what is requested, and tell it wherever it is wanted. Raises Exit with the code, or LeakcheckError."""
+def measure_and_tell(
+    request: "Request", outputs: "Outputs", reporting: "Reporting", *, closer: bool = False
+) -> NoReturn:
+    """Measure what is requested, and tell it wherever it is wanted; `closer` names what to look at again.
+
+    Raises Exit with the code, or LeakcheckError.
+    """
     outcome = told(request, outputs, reporting)
+    if closer:
+        _tell_what_to_look_at(outcome)
     raise typer.Exit(outcome.exit_code(allow_inconclusive=request.settings.allow_inconclusive))
+
+
+def _tell_what_to_look_at(outcome: "Outcome") -> None:
+    import sys
+
+    from leakcheck.reporters.commands import closer_look
+
+    sentence = closer_look(outcome.run.results, outcome.run.command)
+    if sentence is not None:
+        print(sentence, file=sys.stderr)  # a document may have taken stdout
 
 
 def compared_with(request: "Request", beside: "Beside") -> "Request":

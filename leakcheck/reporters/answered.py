@@ -20,25 +20,38 @@ def counted(result: Result) -> str:
 
 
 def answered_notes(result: Result) -> Iterator[str]:
-    """Yield where redirects led and that answers differed; nothing where all calls were answered with one page."""
+    """Yield where redirects led, that answers differed, and how passwords were hashed; nothing for pages alone."""
+    yield from _of_answers(result)
+    yield from _of_passwords(result)
+
+
+def answered_sentences(result: Result) -> Iterator[str]:
+    """Yield the same, and else the one status: for reports whose table has no column for it."""
+    told = list(_of_answers(result))
+    if not told and result.answered:
+        [one] = result.answered
+        told = [f"{plain(result.id)}: answered {_words(one)} to {_calls(one)}."]
+    yield from told
+    yield from _of_passwords(result)
+
+
+def _of_answers(result: Result) -> Iterator[str]:
     name = plain(result.id)
     if len(result.answered) > 1:
         yield f"{name}: its calls were answered differently: {counted(result)}."
     for one in result.answered:
         if result.trouble is not None and one.count == 1:
             continue  # it is what the trouble is about
-        if one.leads_to is None and not one.is_redirect:
-            continue
-        yield f"{name}: {_led(one, result)}"
+        if one.leads_to is not None or one.is_redirect:
+            yield f"{name}: {_led(one, result)}"
 
 
-def answered_sentences(result: Result) -> Iterator[str]:
-    """Yield the same, and else the one status: for reports whose table has no column for it."""
-    told = list(answered_notes(result))
-    if not told and result.answered:
-        [one] = result.answered
-        told = [f"{plain(result.id)}: answered {_words(one)} to {_calls(one)}."]
-    yield from told
+def _of_passwords(result: Result) -> Iterator[str]:
+    if result.django is not None and result.django.fast_passwords:
+        yield (
+            f"{plain(result.id)}: passwords were hashed by Django's MD5PasswordHasher, as it advises for tests, and "
+            "not as the project does; --hashers leaves that to the project."
+        )
 
 
 def _led(one: Answered, result: Result) -> str:

@@ -14,10 +14,16 @@ def facts_about_django() -> dict[str, Any] | None:
         return {
             "version": sys.modules["django"].get_version(),
             "debug": bool(conf.settings.DEBUG),
+            "fast_passwords": _passwords_were_hashed_fast(),
             "databases": [] if db is None else [_database(db.connections[alias]) for alias in db.connections],
         }
     except Exception:  # settings are the user's code
         return None
+
+
+def _passwords_were_hashed_fast() -> bool:
+    opening = sys.modules.get("leakcheck.worker.project.opening")
+    return opening is not None and opening.passwords_were_hashed_fast()
 
 
 def answered() -> list[dict[str, object]]:

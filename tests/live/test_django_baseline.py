@@ -3,6 +3,7 @@
 import pytest
 
 from leakcheck.errors import ExitCode
+from leakcheck.model import Verdict
 from tests.live.command import Leakcheck
 from tests.live.sites import copy_of, replay
 
@@ -48,3 +49,13 @@ def test_settings_without_a_request_say_how_one_is_written(shop: Leakcheck) -> N
     ran = shop.run("django:shop.settings")
 
     assert "for URLs of a project write django:shop.settings GET:/path/" in ran.output
+
+
+def test_a_quick_look_measures_growth_alone_and_names_the_command_that_looks_closer(shop: Leakcheck) -> None:
+    said = ("GET:/visits/", "GET:/", "--quick", "--no-report", f"--output={shop.output}")
+    ran = shop.finish(shop.start("django", *said))
+
+    assert {result.id: result.peak_bytes for result in ran.document.results} == {"GET /visits/": None, "GET /": None}
+    assert ran["GET /visits/"].containers == ()
+    assert ran["GET /visits/"].verdict is Verdict.LEAK
+    assert "Look closer: leakcheck django GET:/visits/" in ran.errors

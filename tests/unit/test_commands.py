@@ -6,10 +6,11 @@ from dataclasses import replace
 import pytest
 
 from leakcheck.errors import UsageError
+from leakcheck.model import Result
 from leakcheck.reporters.changes import run_sentences
-from leakcheck.reporters.commands import update_command
+from leakcheck.reporters.commands import closer_look, update_command
 from leakcheck.scenario import Target, parse_targets
-from tests.unit.runs import CLEAN, run_of
+from tests.unit.runs import BROKEN, CLEAN, LEAK, UNSURE, run_of
 
 
 @pytest.mark.parametrize(
@@ -53,3 +54,19 @@ def test_requests_behind_an_application_are_of_its_target() -> None:
 def test_a_request_of_nothing_is_refused(texts: list[str]) -> None:
     with pytest.raises(UsageError):
         parse_targets(texts)
+
+
+def test_a_first_look_ends_with_the_command_that_looks_closer() -> None:
+    def at(result: Result, request: str) -> Result:
+        return replace(result, target=f"django:shop.settings {request}")
+
+    said = ["leakcheck", "django", "--all", "--quick", "--settings", "shop.settings", "--user=bob", "--time", "5"]
+    results = [at(LEAK, "GET:/a/?b=1&c=2"), at(CLEAN, "GET:/fine/"), at(BROKEN, "GET:/broken/"), at(UNSURE, "GET:/d/")]
+
+    command = "Look closer: leakcheck django 'GET:/a/?b=1&c=2' GET:/d/ --settings shop.settings --user=bob"
+    assert closer_look(results, said) == command
+    assert closer_look([at(CLEAN, "GET:/")], said) is None
+    many = closer_look([at(LEAK, f"GET:/{number}/") for number in range(12)], [])
+    assert many is not None
+    assert many.startswith("Look closer (2 more are not within budget): leakcheck django GET:/0/ ")
+    assert "GET:/10/" not in many
