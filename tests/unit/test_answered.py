@@ -13,6 +13,7 @@ from leakcheck.model import Answered, Gate, Result, Run, Trouble
 from leakcheck.reporters.answered import answered_notes, answered_sentences, counted, statuses
 from leakcheck.reporters.exports.sheet import run_sheet
 from leakcheck.reporters.github import annotations
+from leakcheck.reporters.gitlab import gitlab
 from leakcheck.reporters.html.page import render_report
 from leakcheck.reporters.junit import junit
 from leakcheck.reporters.locations import Workspace
@@ -99,6 +100,7 @@ def test_the_statuses_stand_in_every_report() -> None:
         "junit": _text(junit(whole, hostname="here")),
         "csv": _text(run_sheet(whole)),
         "html": _text(render_report(whole)),
+        "gitlab": _text(gitlab(whole, Workspace(root="/", here="/"))),
         "github": "\n".join(annotations(whole, Workspace(root="/", here="/"))),
     }
 
