@@ -1,7 +1,6 @@
 """What a run is compared with: the baseline's entries for the environment that was measured."""
 
 import os
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -17,6 +16,7 @@ from leakcheck.errors import NoBaseline, UsageError
 from leakcheck.explanation import Explanation
 from leakcheck.find import Found
 from leakcheck.model import Environment, Result, Run
+from leakcheck.reporters.commands import update_command
 from leakcheck.scenario import Target
 from leakcheck.select import Matches
 
@@ -29,6 +29,8 @@ class Against:
     baseline: Baseline
     targets: tuple[str, ...] = ()
     """What to name in a remedy."""
+    command: tuple[str, ...] = ()
+    """The words of the user's command, whose options a remedy keeps."""
 
     def entries(self, environment: Environment) -> Mapping[str, Accepted]:
         """Return what is accepted in an environment. Raises NoBaseline where nothing is."""
@@ -38,21 +40,18 @@ class Against:
         there = ", ".join(key for key, held in sorted(self.baseline.environments.items()) if held)
         raise NoBaseline(
             f"{self.path}: holds nothing for {environment.key}, which is measured here; "
-            f"it holds {there or 'nothing at all'}. Measure there, or accept what is here: {remedy(self.targets)}"
+            f"it holds {there or 'nothing at all'}. Measure there, or accept what is here: "
+            f"{update_command(self.targets, self.command)}"
         )
 
 
-def load_against(settings: Settings, targets: Sequence[str] = ()) -> Against:
+def load_against(settings: Settings, targets: Sequence[str] = (), command: Sequence[str] = ()) -> Against:
     """Return the baseline that the settings name. Raises NoBaseline where there is none, StoreError if it is broken."""
     baseline = store.load_baseline(settings.baseline)
     if baseline is None:
-        raise NoBaseline(f"{settings.baseline}: there is no baseline yet; accept what is here: {remedy(targets)}")
-    return Against(path=settings.baseline, baseline=baseline, targets=tuple(targets))
-
-
-def remedy(targets: Sequence[str]) -> str:
-    """Return the command that accepts."""
-    return f"leakcheck baseline update {shlex.join(targets) or 'TARGET'}"
+        remedy = update_command(targets, command)
+        raise NoBaseline(f"{settings.baseline}: there is no baseline yet; accept what is here: {remedy}")
+    return Against(path=settings.baseline, baseline=baseline, targets=tuple(targets), command=tuple(command))
 
 
 def compared_run(run: Run, against: Against, settings: Settings, today: date) -> Run:
@@ -93,21 +92,36 @@ def gone(
 ) -> tuple[str, ...]:
     """Return the ids of entries that the targets held once, and hold no longer. `folder` is the baseline's.
 
-    What `-k` leaves out, and what lies in a file that could not be read, is not known to be gone.
+    What `-k` leaves out, what lies in a file that could not be read, and a URL that was left out for a reason is not
+    known to be gone.
     """
-    unread = {_file(one.target) for one in found.failed if one.trouble is not None and one.trouble.kind != "nothing"}
+    left_out = {one.request for one in found.left_out}
+    unread = {
+        _read_from(one.target) for one in found.failed if one.trouble is not None and one.trouble.kind != "nothing"
+    }
     return tuple(
         name
         for name, entry in sorted(entries.items())
         if name not in found.whole
+        and name not in left_out
         and matches(name)
-        and _home(entry.target, folder) not in unread
+        and (_home(entry.target, folder) or entry.target.partition(" ")[0]) not in unread
         and any(covers(target, name, entry.target, folder) for target in targets)
     )
 
 
+def _read_from(target: str) -> Path | str:
+    """Return the file of a target, or the application of a site's."""
+    site, found, _ = target.partition(" ")
+    return site if found and "::" not in target else _file(target)
+
+
 def covers(target: Target, name: str, place: str, folder: Path) -> bool:
     """Tell whether a target holds the scenario of that id, whose place is spelled as by a baseline in `folder`."""
+    if target.requests:
+        site, _, request = place.partition(" ")
+        every = f"{request.partition(':')[0]}:*"
+        return site == f"{target.module}:{target.name}" and bool({request, every} & {*target.requests})
     if target.path is None:
         return place == str(target)
     home = _home(place, folder)

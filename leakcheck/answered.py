@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from leakcheck.answers import COLUMNS, Block, Description, Readings, Trouble
+from leakcheck.answers import COLUMNS, Answered, Block, Description, Readings, Trouble
 from leakcheck.errors import LeakcheckError
 from leakcheck.failures import misunderstood
 from leakcheck.model import Environment
-from leakcheck.scenario import parse_target
+from leakcheck.scenario import parse_target, without_password
 
 _Fact = TypeVar("_Fact")
 _KINDS = frozenset({"import", "usage", "setup", "raised", "exited", "hung", "missing", "teardown"})
@@ -89,6 +89,15 @@ def lengths_in(answer: Mapping[str, Any], count: int) -> tuple[list[int], list[l
     if any(len(row) != len(calls) or not all(0 <= length <= _MOST for length in row) for row in rows):
         raise misunderstood(f"lengths of {count} containers were asked for")
     return calls, rows
+
+
+def answered_of(told: object) -> tuple[Answered, ...]:
+    """Return what requests were answered with; nothing where the process, which is the user's, tells no such thing."""
+    try:
+        seen = msgspec.convert(told, tuple[Answered, ...])
+    except (msgspec.ValidationError, RecursionError):
+        return ()
+    return tuple(replace(one, leads_to=one.leads_to and without_password(one.leads_to)) for one in seen)
 
 
 def descriptions_in(answer: Mapping[str, Any]) -> list[Description]:

@@ -43,6 +43,25 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """A status that requests were answered with."""
+
+    status: int
+    """0 for one that HTTP does not have."""
+    count: int
+    """How many of the growth pass's calls."""
+    leads_to: str | None = None
+    """Where the first of them led, or ended where redirects were followed; None where it was no redirect."""
+    varies: bool = False
+    """Whether later ones led elsewhere."""
+
+    @property
+    def is_redirect(self) -> bool:
+        """Tell whether it sends elsewhere, so that what was measured is no page."""
+        return 300 <= self.status < 400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Readings:
     """The meters' values at the ends of windows, a column a meter, all columns of one length.
 

@@ -174,6 +174,11 @@ def project_settings(folder: Path | None = None) -> str | None:
     return read_pyproject(find_pyproject(folder or Path.cwd())).django.settings
 
 
+def sample_arguments(folder: Path | None = None) -> Mapping[str, Any]:
+    """Return the samples of URLs' arguments that pyproject.toml names (`[tool.leakcheck.django.arguments]`)."""
+    return read_pyproject(find_pyproject(folder or Path.cwd())).django.arguments
+
+
 def _merge(*layers: Said) -> Said:
     """Return the last value said for each setting."""
     merged: dict[str, Any] = {}

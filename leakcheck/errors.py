@@ -93,3 +93,11 @@ class ScenarioFailed(LeakcheckError):
     """The user's code raised, exited, hung or died while it was loaded or replayed."""
 
     exit_code = ExitCode.SCENARIO_FAILED
+
+
+class WrongAnswer(ScenarioFailed):
+    """A request was answered with another status than the one that is expected, or leads to a login page."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status

@@ -15,11 +15,13 @@ class Stopped(Exception):
 class WorkerFailed(Exception):
     """The measured process gave no answer, or answered that the user's code failed."""
 
-    def __init__(self, trouble: Trouble, block: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, trouble: Trouble, block: Mapping[str, Any] | None = None, answered: object = ()) -> None:
         super().__init__(trouble.message)
         self.trouble = trouble
         self.block = block
         """What had been read of the block that failed, where the process could still tell."""
+        self.answered = answered
+        """What requests had been answered with by then, as it said."""
 
 
 def misunderstood(why: str) -> WorkerFailed:

@@ -5,6 +5,7 @@ becomes a failed result, and the others are still measured.
 """
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -78,8 +79,9 @@ def find(
                 )
                 environment = environment_in(worker.start())
                 answer = _description(worker)
-                left_out += part(answer, "left_out", list[LeftOut])
-                named = _named(target, descriptions_in(answer))
+                not_replayed = part(answer, "left_out", list[LeftOut])
+                left_out += not_replayed
+                named = _named(target, descriptions_in(answer), not_replayed)
                 if waiting is not None and waiting.wants(whole) and any(matches(one.id) for one in named):
                     stack.pop_all()
                     waiting.keep(worker, whole)
@@ -131,10 +133,10 @@ def _files_of(target: Target) -> list[Target]:
     return [Target(path=path) for path in scenario_files(target.path)]
 
 
-def _named(target: Target, described: Sequence[Description]) -> list[Description]:
+def _named(target: Target, described: Sequence[Description], left_out: Sequence[LeftOut]) -> list[Description]:
     """Return the scenarios that a target names: all of its file, one, or one variant of one."""
     if not described:
-        raise NothingMeasured(_NO_SCENARIO)
+        raise NothingMeasured(_no_url(left_out) if target.kind == "site" else _NO_SCENARIO)
     if target.path is None or target.name is None:
         return list(described)
     named = [one for one in described if one.name == target.name]
@@ -146,6 +148,13 @@ def _named(target: Target, described: Sequence[Description]) -> list[Description
         there = ", ".join(str(one.variant) for one in named)
         raise NothingMeasured(f"there is no variant {target.variant!r}; it has {there}")
     return chosen
+
+
+def _no_url(left_out: Sequence[LeftOut]) -> str:
+    """Return why no URL of a site is replayed: how many were left out, reason by reason."""
+    reasons = Counter(one.reason for one in left_out)
+    said = "; ".join(f"{count} of them: {reason}" for reason, count in reasons.items())
+    return f"none of its {len(left_out)} URLs is replayed ({said})" if said else "there is no URL to replay"
 
 
 def _check_options(scenarios: Sequence[Description], options: Mapping[str, OptionValue]) -> None:

@@ -30,7 +30,7 @@ from leakcheck.answered import block_in, lengths_in, part
 from leakcheck.children import ChildrenSeen, Process
 from leakcheck.explanation import Named
 from leakcheck.failures import WorkerFailed
-from leakcheck.model import Budget, Limited, Meter, Trouble
+from leakcheck.model import Answered, Budget, Limited, Meter, Trouble
 from leakcheck.process_memory import Looks
 from leakcheck.traps import DjangoFacts
 
@@ -64,6 +64,7 @@ class GrowthPass:
     start_seconds: float = 0.0
     cpu_seconds: float | None = None
     django: DjangoFacts | None = None
+    answered: tuple[Answered, ...] = ()
     looks: Looks = field(default_factory=Looks)
     trouble: Trouble | None = None
 

@@ -59,6 +59,8 @@ class Project:
 
     settings: str | None = None
     """The module of its settings, where neither --settings nor DJANGO_SETTINGS_MODULE says it."""
+    arguments: Mapping[str, str | int | Mapping[str, str | int]] = field(default_factory=dict)
+    """Samples of the arguments that URLs take, for `--all`: by their names, or in a table for one URL."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

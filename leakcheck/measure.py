@@ -21,6 +21,7 @@ from leakcheck.analysis.sites import peak_sites
 from leakcheck.analysis.trees import tree_of
 from leakcheck.analysis.unseen import as_far_as_seen
 from leakcheck.analysis.verdict import calls_for_a_verdict, judge
+from leakcheck.answered import answered_of
 from leakcheck.case import case_of
 from leakcheck.engine import Worker, WorkerFailed
 from leakcheck.explain import explain
@@ -139,6 +140,7 @@ def judged(task: Task, seen: GrowthPass, peak: PeakReading | None, peak_trouble:
         replay_seconds=seen.progress.replay_seconds,
         watch_seconds=seen.progress.watch_seconds,
         worker_cpu_seconds=seen.cpu_seconds,
+        answered=seen.answered,
         django=seen.django,
     )
     if task.accepted is None:
@@ -172,6 +174,8 @@ def _measure_growth(task: Task, watch: Watch, described: Worker | None) -> Growt
             worker.finish()
             seen.cpu_seconds = worker.cpu_seconds
             seen.django = worker.django
+            seen.answered = answered_of(worker.answered)
     except WorkerFailed as failed:
         take_trouble(seen, failed)
+        seen.answered = answered_of(failed.answered)
     return seen

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from leakcheck.answers import COLUMNS as COLUMNS
+from leakcheck.answers import Answered as Answered
 from leakcheck.answers import Block as Block
 from leakcheck.answers import Description as Description
 from leakcheck.answers import LeftOut as LeftOut
@@ -190,6 +191,8 @@ class Result:
     """Known traps that this result shows, with their remedies."""
     django: DjangoFacts | None = None
     """What the measured process's Django says of itself; None where there is none."""
+    answered: tuple[Answered, ...] = ()
+    """What its requests were answered with, the status that came most often first; none where it asks for nothing."""
     changes: tuple[Change, ...] = ()
     """Each metric that the baseline accepts a figure of."""
     limit: Limit | None = None

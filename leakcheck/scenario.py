@@ -154,6 +154,7 @@ _IN_FILE = re.compile(r"(?P<path>.+?\.py)(?:::(?P<name>[^\[\]]+)(?:\[(?P<variant
 _IN_MODULE = re.compile(r"(?P<module>[^\W\d]\w*(?:\.[^\W\d]\w*)*):(?P<name>[^\W\d]\w*(?:\.[^\W\d]\w*)*)")
 _METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 _REQUEST = re.compile(rf"(?:{'|'.join(_METHODS)}):(?:/\S*|\*)")
+_STARTS_REQUEST = re.compile(rf"(?:{'|'.join(_METHODS)}):", re.IGNORECASE)
 DJANGO = "django"
 """In the place of an application's module: the project with the settings that are named after it."""
 
@@ -171,6 +172,21 @@ def parse_request(text: str) -> str:
             f"{', '.join(_METHODS[:-1])} or {_METHODS[-1]} and a space in the path is %20"
         )
     return request
+
+
+def parse_targets(texts: Iterable[str]) -> list[Target]:
+    """Return the targets that words name: `django:mysite.settings GET:/news/` is one, in one word or in several.
+
+    Raises UsageError as `parse_target` and `parse_request` do.
+    """
+    joined: list[str] = []
+    for text in texts:
+        is_request = _STARTS_REQUEST.match(text) is not None
+        if is_request and joined and _IN_MODULE.match(joined[-1]) and ".py" not in joined[-1]:
+            joined[-1] += f" {parse_request(text)}"
+        else:
+            joined.append(text)
+    return [parse_target(text) for text in joined]
 
 
 def parse_target(text: str) -> Target:

@@ -30,6 +30,8 @@ class DjangoFacts:
     version: str
     debug: bool
     databases: tuple[DatabaseFacts, ...] = ()
+    fast_passwords: bool = False
+    """Whether passwords were hashed as tests do, and not as the project does."""
 
     @property
     def vendors(self) -> frozenset[str]:

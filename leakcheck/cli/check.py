@@ -1,13 +1,11 @@
 """`leakcheck check`: measure, compare with the baseline, and answer with the exit code."""
 
-from dataclasses import replace
-
 from leakcheck.cli.groups import flat
 from leakcheck.cli.measuring import Measuring
 from leakcheck.cli.options import Against
 from leakcheck.cli.outputs import Outputs
 from leakcheck.cli.report import Reporting
-from leakcheck.cli.telling import measure_and_tell
+from leakcheck.cli.telling import against_baseline, measure_and_tell
 
 
 @flat
@@ -22,8 +20,7 @@ def check(measuring: Measuring, against: Against, outputs: Outputs, reporting: R
       leakcheck check scenarios
 
       leakcheck check scenarios/newsletter -k "naive or iterator" --change "+10 % and +64 KiB"
-    """
-    from leakcheck.against import load_against
 
-    request = measuring.request(against)
-    measure_and_tell(replace(request, against=load_against(request.settings, measuring.targets)), outputs, reporting)
+      leakcheck check django:mysite.settings GET:/newsletter/ --user editor
+    """
+    measure_and_tell(against_baseline(measuring.request(against)), outputs, reporting)

@@ -7,6 +7,7 @@ import typer
 from leakcheck.cli.asking import Asking
 from leakcheck.cli.groups import flat
 from leakcheck.cli.measuring import Conditions
+from leakcheck.cli.options import Beside
 from leakcheck.cli.outputs import Outputs
 from leakcheck.cli.report import Reporting
 
@@ -22,11 +23,9 @@ def http(
     requests: Annotated[list[str], typer.Argument(metavar="METHOD:/PATH", help="GET:/news/?page=2, POST:/send …")],
     asking: Asking,
     conditions: Conditions,
+    beside: Beside,
     outputs: Outputs,
     reporting: Reporting,
-    asgi: Annotated[
-        bool | None, typer.Option("--asgi/--wsgi", help="What kind of application it is. \\[default: found out]")
-    ] = None,
 ) -> None:
     """Replay requests of a WSGI or ASGI application, without a server and without a scenario.
 
@@ -38,7 +37,7 @@ def http(
     """
     from dataclasses import replace
 
-    from leakcheck.cli.telling import measure_and_tell
+    from leakcheck.cli.telling import compared_with, measure_and_tell
     from leakcheck.errors import UsageError
     from leakcheck.scenario import Target, parse_request, parse_target
 
@@ -46,7 +45,6 @@ def http(
     if where.kind != "callable":
         raise UsageError(f"{application!r}: write package.module:application, and then the requests")
     asked = tuple(map(parse_request, requests))
-    request = conditions.request_for([replace(where, requests=asked)])
-    protocol = {} if asgi is None else {"protocol": "asgi" if asgi else "wsgi"}
-    options = {**asking.options(asked), **protocol, **request.options}
-    measure_and_tell(replace(request, options=options), outputs, reporting)
+    request = conditions.request_for([replace(where, requests=asked)], beside.against)
+    request = replace(request, options={**asking.options(asked), **request.options})
+    measure_and_tell(compared_with(request, beside), outputs, reporting)

@@ -23,13 +23,13 @@ def list_scenarios(targets: Targets, expression: Expression = None, python: Pyth
     from leakcheck.find import find
     from leakcheck.model import Description
     from leakcheck.reporters.plain import plain
-    from leakcheck.scenario import parse_target
+    from leakcheck.scenario import parse_targets
     from leakcheck.select import parse_expression
     from leakcheck.units import format_growth, format_size
 
     settings = resolve(Said(python=python))
     matches = parse_expression(expression) if expression is not None else lambda name: True
-    found = find([parse_target(text) for text in targets], settings, matches=matches)
+    found = find(parse_targets(targets), settings, matches=matches)
     console = make_console()
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for header in ("scenario", "budget", "options", "what it shows"):

@@ -1,18 +1,19 @@
 """What every verb that measures can be told, and the request that it makes of it."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from leakcheck.cli.asking import Visiting
 from leakcheck.cli.options import Against, Executor, Expression, Options, Python, Targets, parse_options
 from leakcheck.explanation import Explain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from leakcheck.scenario import Target
+    from leakcheck.scenario import OptionValue, Target
     from leakcheck.session import Request
 
 
@@ -122,25 +123,55 @@ class Conditions:
                 change=None if against is None else against.change,
             )
         )
+        samples = _samples(targets)
         return session.Request(
             targets=targets,
             settings=settings,
             matches=parse_expression(self.expression) if self.expression is not None else lambda name: True,
-            options=parse_options(self.option) | ({} if self.database is None else {"database": self.database}),
+            options=samples
+            | parse_options(self.option)
+            | ({} if self.database is None else {"database": self.database}),
             setup=self.setup,
             measure_peak=self.measure_peak,
             command=("leakcheck", *map(without_password, sys.argv[1:])),
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measuring(Conditions):
-    """The options of `run`, `check` and `baseline update`."""
+def _samples(targets: "Sequence[Target]") -> "dict[str, OptionValue]":
+    """Return the samples of arguments, as an option of requests, where all URLs of a Django project are asked for."""
+    import json
+
+    from leakcheck.config import sample_arguments
+    from leakcheck.scenario import DJANGO
+
+    if not any(one.module == DJANGO and request.endswith(":*") for one in targets for request in one.requests):
+        return {}
+    samples = sample_arguments()
+    return {"arguments": json.dumps(samples)} if samples else {}
+
+
+_FLAGS = {"fixtures": "--fixture", "protocol": "--asgi", "migrate": "--no-migrate"}
+"""The flags that are not called as the option is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measuring(Conditions, Visiting):
+    """The options of `run`, `check`, `limit` and `baseline update`."""
 
     targets: Targets
 
     def request(self, against: Against | None = None) -> "Request":
         """Return what is to be measured, as `request_for` does."""
-        from leakcheck.scenario import parse_target
+        from leakcheck.errors import UsageError
+        from leakcheck.scenario import parse_targets
 
-        return self.request_for([parse_target(text) for text in self.targets], against)
+        targets = parse_targets(self.targets)
+        request = self.request_for(targets, against)
+        requests = [one for target in targets for one in target.requests]
+        said = self.options(requests) if requests or self.data is None else {"data": self.data}
+        if said and targets and not requests:
+            raise UsageError(
+                f"{', '.join(_FLAGS.get(name, f'--{name}') for name in said)}: for requests alone, and none is named; "
+                "write django:mysite.settings GET:/news/, or package.module:application GET:/"
+            )
+        return replace(request, options={**said, **request.options})

@@ -51,6 +51,25 @@ class Against:
     ] = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """The options of verbs that compare with the baseline where they are told one."""
+
+    baseline: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Compare with the accepted figures in it, as leakcheck check does."),
+    ] = None
+    change: Annotated[
+        str | None,
+        typer.Option(metavar="CHANGE", help="With --baseline: what may change. \\[default: +5 % and +16 KiB]"),
+    ] = None
+
+    @property
+    def against(self) -> Against:
+        """Return the same as options of a verb that always compares."""
+        return Against(baseline=self.baseline, change=self.change)
+
+
 def parse_options(texts: Sequence[str] | None) -> dict[str, OptionValue]:
     """Return scenario options by name; a value that reads as a JSON number or boolean is one."""
     parsed: dict[str, OptionValue] = {}

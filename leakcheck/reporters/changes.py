@@ -1,10 +1,10 @@
 """What became of what was accepted, in plain sentences."""
 
-import shlex
 from collections.abc import Iterator, Sequence
 
 from leakcheck.baseline import Change
 from leakcheck.model import Gate, Result, Run
+from leakcheck.reporters.commands import update_command
 from leakcheck.reporters.plain import plain
 from leakcheck.units import format_difference, format_size, format_size_beside
 
@@ -33,10 +33,10 @@ def run_sentences(run: Run) -> Iterator[str]:
     if new := [result for result in run.results if result.is_new]:
         yield (
             f"NEW, not in {file}, and held to {'its budget' if len(new) == 1 else 'their budgets'} alone: "
-            f"{_names(new)}. Accept with: {_update(new)}"
+            f"{_names(new)}. Accept with: {_update(new, run)}"
         )
     if better := [result for result in run.results if any(change.better for change in result.changes)]:
-        yield f"Better than {file} says: {_names(better)}. Tighten it with: {_update(better)}"
+        yield f"Better than {file} says: {_names(better)}. Tighten it with: {_update(better, run)}"
     if run.baseline_gone:
         yield (
             f"No longer there, though {file} has them: {', '.join(map(plain, run.baseline_gone))}. "
@@ -90,10 +90,10 @@ def _names(results: Sequence[Result]) -> str:
     return ", ".join(plain(result.id) for result in results)
 
 
-def _update(results: Sequence[Result]) -> str:
+def _update(results: Sequence[Result], run: Run) -> str:
     """Return the command for these and no others: `-k` would pick all whose names contain theirs."""
     targets = (
         result.target + ("" if result.variant is None or "::" not in result.target else f"[{result.variant}]")
         for result in results
     )
-    return plain(f"leakcheck baseline update {shlex.join(dict.fromkeys(targets))}")
+    return update_command(targets, run.command)

@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import Any
 
 from leakcheck.model import Gate, Result, Run
+from leakcheck.reporters.answered import answered_sentences
 from leakcheck.reporters.causes import fingerprint_to_list, notes
 from leakcheck.reporters.locations import Location, Workspace, locate, source_of
 from leakcheck.reporters.plain import inert, plain
@@ -42,12 +43,17 @@ def gitlab(run: Run, workspace: Workspace) -> Iterator[tuple[str, bytes]]:
 def _issue(result: Result, fingerprint: str, location: Location | None) -> dict[str, Any]:
     location = location or Location(file=source_of(result.target).lstrip("/"))
     return {
-        "description": main_sentence(result) if result.gate is not Gate.WITHIN else " ".join(notes(result)),
+        "description": " ".join(_description(result)),
         "check_name": f"leakcheck/{_check(result)}",
         "fingerprint": fingerprint,
         "severity": _SEVERITIES[result.gate],
         "location": {"path": plain(location.file), "lines": {"begin": location.line or 1}},
     }
+
+
+def _description(result: Result) -> list[str]:
+    told = [main_sentence(result)] if result.gate is not Gate.WITHIN else [*notes(result)]
+    return [*told, *map(plain, answered_sentences(result))]
 
 
 def _check(result: Result) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from xml.etree import ElementTree
 
 from leakcheck.model import Environment, Gate, Result, Run
+from leakcheck.reporters.answered import counted
 from leakcheck.reporters.locations import source_of
 from leakcheck.reporters.plain import inert, plain
 from leakcheck.reporters.told import main_sentence, story
@@ -120,6 +121,7 @@ def _figures(result: Result) -> Iterator[tuple[str, str]]:
         ("growth_budget_bytes_per_1000_calls", budget.growth_bytes_per_1000_calls),
         ("peak_budget_bytes", budget.peak_bytes),
         ("peak_bytes", result.peak_bytes),
+        ("answered", counted(result) or None),
     ]
     if growth is not None:
         figures += [

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from leakcheck.model import Environment, Gate, Result, Run
+from leakcheck.reporters.answered import statuses
 from leakcheck.reporters.elsewhere import elsewhere_sentences
 from leakcheck.reporters.plain import inert, plain
 from leakcheck.reporters.sentences import budget_words, unread
@@ -22,6 +23,7 @@ MOST_BYTES_OF_A_COMMENT = 65_536 - 1
 """GitHub counts characters; as many bytes are never more."""
 _ROOM_FOR_LAST_WORDS = 400
 _COLUMNS = 100
+_NUMBERS = frozenset({"growth / 1000 calls", "budget", "peak / call", "p50"})
 _LONGEST_NAME, _LONGEST_LINE = 200, 2000
 _TAME = re.compile(r"(?!.*##\w*\[)[^`|\s]([^`|]*[^`|\s])?")
 _WORDS = re.compile(r"[A-Za-z]+( [A-Za-z]+)*")
@@ -33,12 +35,13 @@ def markdown(run: Run, *, most_bytes: int = MOST_BYTES_OF_A_COMMENT) -> Iterator
     results = worst_first(run.results)
     to_explain = [result for result in results if result.gate is not Gate.WITHIN]
     compared = run.baseline is not None or any(result.changes or result.is_new for result in results)
-    top = [f"## leakcheck: {answer(run)}\n\n", *(_head(compared) if results else [])]
+    asked = any(result.answered for result in results)
+    top = [f"## leakcheck: {answer(run)}\n\n", *(_head(compared, asked) if results else [])]
     foot = f"\n{_foot(run)}\n"
     room = most_bytes - _size(*top, foot) - _ROOM_FOR_LAST_WORDS
     if room < 0:
         return
-    rows, room = _fitting([_row(result, compared) for result in results], room)
+    rows, room = _fitting([_row(result, compared, asked) for result in results], room)
     told, room = _fitting([_told(result, result is results[0]) for result in to_explain], room)
     also, room = _fitting(_also(run), room)
     last = ""
@@ -82,17 +85,27 @@ def as_html(text: str) -> str:
     return inert(escape(text, quote=False), "&#{};")
 
 
-def _head(compared: bool) -> Iterator[str]:
-    columns = ["scenario", "verdict", "growth / 1000 calls", "budget", "peak / call", "p50", "gate"]
+def _head(compared: bool, asked: bool) -> Iterator[str]:
+    columns = [
+        "scenario",
+        *(["status"] if asked else []),
+        "verdict",
+        "growth / 1000 calls",
+        "budget",
+        "peak / call",
+        "p50",
+        "gate",
+    ]
     columns += ["beside the baseline"] if compared else []
     yield f"| {' | '.join(columns)} |\n"
-    yield f"| {' | '.join('---:' if one in columns[2:6] else ':---' for one in columns)} |\n"
+    yield f"| {' | '.join('---:' if one in _NUMBERS else ':---' for one in columns)} |\n"
 
 
-def _row(result: Result, compared: bool) -> str:
+def _row(result: Result, compared: bool, asked: bool) -> str:
     latency = result.latency_seconds
     cells = [
         code(result.id),
+        *([statuses(result)] if asked else []),
         verdict_word(result),
         growth_words(result.growth),
         budget_words(result),

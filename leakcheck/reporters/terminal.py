@@ -10,6 +10,7 @@ from rich.text import Text
 
 from leakcheck.model import Environment, Gate, Growth, Latency, Result, Run, Verdict
 from leakcheck.reporters.advised import advice_lines, left_out_lines
+from leakcheck.reporters.answered import answered_notes, statuses
 from leakcheck.reporters.causes import causes, notes, unseen_words
 from leakcheck.reporters.changes import is_excused, run_sentences
 from leakcheck.reporters.elsewhere import elsewhere_sentences
@@ -55,7 +56,12 @@ def render_run(
         yield Text()
     told = False
     for result in run.results:
-        lines = (*sentences(result), *resource_sentences(result), *served_sentences(result))
+        lines = (
+            *sentences(result),
+            *resource_sentences(result),
+            *served_sentences(result),
+            *answered_notes(result),
+        )
         for line in lines:
             told = True
             yield Text(line, style="" if result.gate is Gate.WITHIN else "bold")
@@ -108,6 +114,9 @@ def _table(results: Sequence[Result], columns: int) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2 if roomy else 1, 0, 0), header_style="dim")
     longest_name = max(len(plain(result.id)) for result in results)
     table.add_column("scenario", overflow="fold", min_width=max(1, min(longest_name, columns - _OTHER_COLUMNS)))
+    asked = any(result.answered for result in results)
+    if asked:
+        table.add_column("status")
     table.add_column("verdict", no_wrap=True)
     table.add_column("growth / 1000 calls", justify="right", no_wrap=True)
     table.add_column("peak / call", justify="right", no_wrap=True)
@@ -120,6 +129,7 @@ def _table(results: Sequence[Result], columns: int) -> Table:
         verdict = Text(verdict_word(result), style=_VERDICT_STYLES[result.verdict] if measured else "")
         table.add_row(
             Text(plain(result.id)),
+            *([statuses(result)] if asked else []),
             verdict,
             growth_words(result.growth),
             "-" if result.peak_bytes is None else format_size(result.peak_bytes),

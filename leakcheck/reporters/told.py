@@ -6,6 +6,7 @@ from leakcheck.baseline import Change
 from leakcheck.model import Gate, Result, Run
 from leakcheck.reporters import changes
 from leakcheck.reporters.advised import advised
+from leakcheck.reporters.answered import answered_sentences
 from leakcheck.reporters.causes import Row, causes, notes, unseen_words
 from leakcheck.reporters.plain import plain
 from leakcheck.reporters.resources import resource_sentences
@@ -61,6 +62,7 @@ def story(result: Result) -> list[str]:
     said = [*sentences(result), *resource_sentences(result), *served_sentences(result)]
     if not said and result.gate is not Gate.WITHIN:
         said = [main_sentence(result)]
+    said += answered_sentences(result)
     blind = filter(None, [missing_meters(result)])
     lines = [*said, *aligned(list(causes(result))), *notes(result), *blind, *advised(result), *details(result)]
     return [plain(line) for line in lines]  # once more, for the one that somebody forgot

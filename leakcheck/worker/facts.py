@@ -1,4 +1,4 @@
-"""What the user's Django says of itself, where there is one: told when all is measured."""
+"""What this process can tell when all is measured: what requests were answered with, what the user's Django says."""
 
 import sys
 from typing import Any
@@ -18,10 +18,22 @@ def facts_about_django() -> dict[str, Any] | None:
         return {
             "version": sys.modules["django"].get_version(),
             "debug": bool(conf.settings.DEBUG),
+            "fast_passwords": _passwords_were_hashed_fast(),
             "databases": [] if db is None else [_database(db.connections[alias]) for alias in db.connections],
         }
     except Exception:  # settings are the user's code
         return None
+
+
+def _passwords_were_hashed_fast() -> bool:
+    opening = sys.modules.get("leakcheck.worker.project.opening")
+    return opening is not None and opening.passwords_were_hashed_fast()
+
+
+def answered() -> list[dict[str, object]]:
+    """Return the fields of a `model.Answered` for each status; none where no requests are replayed."""
+    tally = sys.modules.get("leakcheck.worker.web.tally")
+    return [] if tally is None else tally.told()
 
 
 def _database(connection: Any) -> dict[str, Any]:

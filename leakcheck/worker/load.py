@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from leakcheck.errors import ScenarioFailed, UsageError
 from leakcheck.plan import Plan
-from leakcheck.scenario import Mark, OptionValue, Target, mark_of, parse_target, replaced
+from leakcheck.scenario import DJANGO, Mark, OptionValue, Target, mark_of, parse_target, replaced
 from leakcheck.worker.own import BUILTINS, os
 
 __builtins__ = BUILTINS
@@ -67,7 +67,8 @@ def find_dotted(module: str, name: str) -> Any:
     found: Any = importlib.import_module(module)
     for part in name.split("."):
         if not hasattr(found, part):
-            raise UsageError(f"{module}:{name}: {found!r} has no {part!r}{_near(found, part)}")
+            hint = f"; for URLs of a project write django:{name} GET:/path/" if module == DJANGO else ""
+            raise UsageError(f"{module}:{name}: {found!r} has no {part!r}{_near(found, part)}{hint}")
         found = getattr(found, part)
     return found
 

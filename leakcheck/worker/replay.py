@@ -8,6 +8,7 @@ from typing import Any
 from leakcheck.plan import Plan
 from leakcheck.worker.channel import Channel
 from leakcheck.worker.counts import largest_child_bytes
+from leakcheck.worker.facts import answered
 from leakcheck.worker.gains import Followed, look
 from leakcheck.worker.load import Call, Load, Subject
 from leakcheck.worker.meters import CAPACITY, Meters
@@ -186,7 +187,8 @@ def serve_growth(plan: Plan, channel: Channel, load: Load = Subject) -> None:
             call = None if at == "teardown" else (replay.calls + 1 if replay is not None else 1)
             trouble = describe_trouble(error, at, call=call)
             if replay is None:
-                channel.send("trouble", trouble=trouble)
+                channel.send("trouble", trouble=trouble, answered=answered())
             else:
-                replay.send(channel, "trouble", dict.fromkeys(SECONDS, 0.0), trouble=trouble)
+                nothing = dict.fromkeys(SECONDS, 0.0)
+                replay.send(channel, "trouble", nothing, trouble=trouble, answered=answered())
             return

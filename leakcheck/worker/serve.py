@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from leakcheck.plan import Pass, Plan
 from leakcheck.worker.channel import Channel
-from leakcheck.worker.facts import facts_about_django
+from leakcheck.worker.facts import answered, facts_about_django
 from leakcheck.worker.load import Load
 from leakcheck.worker.own import BUILTINS, os, signal
 from leakcheck.worker.trouble import describe_trouble
@@ -92,7 +92,7 @@ def _tell(channel: Channel, error: BaseException) -> None:
 def leave(channel: Channel) -> None:
     """Say good-bye and end the process now: a thread that never ends must not keep it."""
     try:
-        channel.send("bye", cpu_seconds=sum(os.times()[:2]), django=facts_about_django())
+        channel.send("bye", cpu_seconds=sum(os.times()[:2]), django=facts_about_django(), answered=answered())
         atexit._run_exitfuncs()
         for stream in (sys.stdout, sys.stderr):
             stream.flush()

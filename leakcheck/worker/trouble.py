@@ -1,6 +1,7 @@
 """Say how the user's code failed, with its own frames and none of ours."""
 
 import traceback
+from collections.abc import Iterable
 from typing import Any
 
 from leakcheck.errors import LeakcheckError, ScenarioFailed
@@ -10,6 +11,9 @@ __builtins__ = BUILTINS
 
 _OURS = os.path.dirname(os.path.abspath(__file__))
 _BESIDE = tuple(os.path.join(os.path.dirname(_OURS), name) for name in ("scenario.py", "pytest_plugin"))
+_CARRIERS = tuple(
+    os.path.join(os.path.dirname(os.__file__), name) for name in ("contextlib.py", "asyncio", "importlib")
+)
 _MOST_CHARACTERS = 4000
 
 
@@ -36,10 +40,22 @@ def one_line(error: BaseException) -> str:
 def _frames(error: BaseException) -> str:
     """Return the traceback below our own frames; empty where the error never left them."""
     try:
-        frames = [f for f in traceback.extract_tb(error.__traceback__) if not _is_ours(f.filename)]
-        return "".join(traceback.format_list(frames))[-_MOST_CHARACTERS:].rstrip()
+        return "".join(traceback.format_list(_of_user(traceback.extract_tb(error.__traceback__))))[
+            -_MOST_CHARACTERS:
+        ].rstrip()
     except Exception:
         return ""
+
+
+def _of_user(frames: Iterable[traceback.FrameSummary]) -> list[traceback.FrameSummary]:
+    """Return the frames without ours, and without what of the standard library carries our calls out."""
+    kept: list[traceback.FrameSummary] = []
+    after_ours = True
+    for frame in frames:
+        after_ours = _is_ours(frame.filename) or (after_ours and frame.filename.startswith(_CARRIERS))
+        if not after_ours:
+            kept.append(frame)
+    return kept
 
 
 def _is_ours(filename: str) -> bool:

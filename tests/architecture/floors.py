@@ -62,6 +62,7 @@ EDGES = frozenset(
         "aftermath",
         "answered",
         "descendants",
+        "hearing",
         "inbox",
         "own_folders",
         "processes",
@@ -132,11 +133,12 @@ EXCEPTIONS: Mapping[str, frozenset[str]] = {
     # the worker's package alone, to find the path that it is started by; and what takes its answers apart
     "leakcheck.engine": frozenset(
         {
-            *("leakcheck.worker", "leakcheck.inbox", "leakcheck.aftermath", "leakcheck.answered"),
-            *("leakcheck.listening", "leakcheck.staged", "leakcheck.machine", "leakcheck.descendants"),
+            *("leakcheck.worker", "leakcheck.hearing", "leakcheck.aftermath", "leakcheck.answered"),
+            *("leakcheck.staged", "leakcheck.machine", "leakcheck.descendants"),
         }
     ),
     "leakcheck.staged": frozenset({"leakcheck.process_effort"}),
+    "leakcheck.hearing": frozenset({"leakcheck.aftermath", "leakcheck.inbox", "leakcheck.listening"}),
     "leakcheck.listening": frozenset({"leakcheck.own_folders"}),
     "leakcheck.descendants": frozenset({"leakcheck.process_memory", "leakcheck.processes"}),
     "leakcheck.own_folders": frozenset({"leakcheck.descendants", "leakcheck.processes"}),

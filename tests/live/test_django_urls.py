@@ -14,6 +14,7 @@ import pytest
 from leakcheck import store
 from leakcheck.errors import ExitCode
 from leakcheck.model import Verdict
+from leakcheck.worker.project.urls import TAKES_ARGUMENT
 from tests.live.command import LONGEST_SECONDS, Leakcheck
 from tests.live.sites import copy_of, replay
 
@@ -48,13 +49,61 @@ def test_all_urls_without_an_argument_are_replayed_and_ranked(shop: Leakcheck) -
     left_out = {one.request: one.reason for one in ran.document.left_out}
     assert left_out == {
         "GET /account/": "asks to log in: say --user NAME or --superuser",
-        "GET /order/": "answers 405 Method Not Allowed",
-        "GET /catalogue/<int:number>/": "takes an argument",
-        "GET /^archive/(?P<year>[0-9]{4})/$": "takes an argument",
+        "GET /order/": "takes no GET, only POST: name it, as in POST:/path/",
+        "GET /catalogue/<int:number>/": TAKES_ARGUMENT,
+        "GET /^archive/(?P<year>[0-9]{4})/$": TAKES_ARGUMENT,
         "GET /logout/": "ends the session",
     }
     assert "Left out (ends the session): GET /logout/" in ran.output
     assert ran.code == ExitCode.SCENARIO_FAILED
+
+
+def test_samples_of_arguments_lead_to_the_urls_that_take_them(shop: Leakcheck) -> None:
+    shop.write(
+        "pyproject.toml",
+        """
+        [tool.leakcheck.django.arguments]
+        number = 3
+        slug = "green tea"
+
+        [tool.leakcheck.django.arguments."shop:year"]
+        year = 2024
+        """,
+    )
+    shop.write(
+        "shop/urls.py",
+        """
+        from django.http import HttpResponse
+        from django.urls import include, path, re_path
+
+        def view(request, **arguments):
+            right = {"number": 3, "slug": "green tea", "year": "2024"}
+            same = all(right[name] == value for name, value in arguments.items())
+            return HttpResponse(status=200 if same and arguments else 418)
+
+        def other(request, **arguments):
+            return HttpResponse()
+
+        inner = ([re_path(r"^(?P<year>[0-9]{4})/$", view, name="year"), path("<slug:slug>/", view)], "shop")
+        urlpatterns = [
+            path("100%/<int:number>/<str:slug>/", view),
+            path("years/", include(inner)),
+            path("<int:number>/", other),
+            path("<uuid:number>/", view),
+            path("<int:month>/none/", other),
+        ]
+        """,
+    )
+    ran = replay(shop, "django", "--all", "--calls=3", "--allow-inconclusive")
+
+    names = {result.id: result.trouble for result in ran.document.results}
+    assert names == dict.fromkeys(["GET /100%25/3/green%20tea/", "GET /years/2024/", "GET /3/"])
+    another = "takes another argument than the sample in [tool.leakcheck.django.arguments]"
+    assert {one.request: one.reason for one in ran.document.left_out} == {
+        "GET /years/<slug:slug>/": another,  # a slug has no blank
+        "GET /<uuid:number>/": another,
+        "GET /<int:month>/none/": TAKES_ARGUMENT,
+    }
 
 
 def test_a_known_trap_is_told_with_its_remedy(shop: Leakcheck) -> None:
@@ -277,6 +326,41 @@ def test_an_interrupted_run_leaves_no_database_behind(
 
     assert ran.code == ExitCode.INTERRUPTED
     assert list(temporary.iterdir()) == []
+
+
+def test_an_interrupt_of_manage_py_ends_the_run_as_one_of_the_command_and_prints_no_traceback(shop: Leakcheck) -> None:
+    environment = {**os.environ, "TMPDIR": str(shop.folder)}
+    said = ["GET:/", "--time=60", "--no-peak", f"--output={shop.output}"]
+    process = subprocess.Popen(
+        [sys.executable, str(shop.folder / "manage.py"), "leakcheck", *said],
+        cwd=shop.folder,
+        env={name: value for name, value in environment.items() if not name.startswith(("LEAKCHECK_", "DJANGO_"))},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    try:
+        end = time.monotonic() + LONGEST_SECONDS
+        while not list(shop.output.glob("*/run.json")) and time.monotonic() < end:
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=LONGEST_SECONDS)
+    finally:
+        if process.poll() is None:
+            process.kill()
+
+    assert "Traceback" not in errors
+    assert process.returncode == ExitCode.INTERRUPTED
+
+
+def test_a_mistake_of_the_user_is_told_without_a_traceback(shop: Leakcheck) -> None:
+    ran = replay(shop, "django", "GET:/", "--settings=shop.nowhere")
+
+    assert ran.result.trouble is not None
+    assert ran.result.trouble.details == ""
+    assert "contextlib" not in ran.output
 
 
 def _databases(folder: Path) -> list[Path]:

@@ -234,3 +234,44 @@ def test_a_request_that_cannot_be_understood_is_refused(
 
     assert said in ran.errors
     assert ran.code == ExitCode.USAGE
+
+
+OTHERS = """
+    class Application:
+        def __call__(self):
+            return self
+
+    app = Application()
+
+    async def handler(request):
+        return b""
+
+    async def make():
+        return app
+
+    def either(*arguments):
+        return []
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        (("others:app",), "others:app (others.Application) is neither a WSGI nor an ASGI application"),
+        (("others:handler",), "others:handler (others.handler) is neither a WSGI nor an ASGI application"),
+        (("others:app", "--wsgi"), "others:app (others.Application) is no WSGI application"),
+        (("others:make",), "others:make is a coroutine function"),
+        (("others:either",), "cannot tell of which kind"),
+    ],
+)
+def test_what_no_server_could_call_is_told_so_and_what_to_do_instead(
+    leakcheck: Leakcheck, said: tuple[str, ...], message: str
+) -> None:
+    leakcheck.write("others.py", OTHERS)
+
+    ran = replay(leakcheck, "http", *said, "GET:/")
+
+    assert ran.result.trouble is not None
+    assert message in ran.result.trouble.message
+    assert ("write a scenario" in ran.result.trouble.message) == ("application" in message)
+    assert ran.code == ExitCode.USAGE

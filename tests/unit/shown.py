@@ -21,7 +21,7 @@ from leakcheck.explanation import (
     StackBytes,
     StackTree,
 )
-from leakcheck.model import Budget, Gate, Latency, Readings, Result, Run, Shard, Trouble, Verdict
+from leakcheck.model import Answered, Budget, Gate, Latency, Readings, Result, Run, Shard, Trouble, Verdict
 from tests.unit.causes import SENT, SENT_PATH, SITE
 from tests.unit.runs import BOUNDED, BROKEN, CLEAN, LEAK, MIB, NAIVE, UNSURE, growth, run_of
 
@@ -120,6 +120,7 @@ NAIVE_SHOWN = replace(
     growth=replace(growth(0.0, 96.0, calls=480), from_call=81),
     readings=readings(0.0, 480, base=31 * MIB),
     peak_stacks=tree(62 * MIB, 30 * MIB, int(93.1 * MIB)),
+    answered=(Answered(status=302, count=480, leads_to="/archive/"),),
     known=(KnownLeak(entry="*SENT*", reason="ticket 12", bytes_per_1000_calls=3 * MIB, share=0.1),),
 )
 QUERIES = replace(

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from leakcheck.against import Against, compared_run, gone, load_against, refuse_same_ids, spelled
+from leakcheck.against import Against, compared_run, covers, gone, load_against, refuse_same_ids, spelled
 from leakcheck.baseline import SCHEMA, Accepted, Baseline, Step
 from leakcheck.config import Said, Settings, resolve
 from leakcheck.errors import ExitCode, NoBaseline, NothingMeasured, UsageError
 from leakcheck.explanation import KnownEntry
 from leakcheck.find import Found
-from leakcheck.model import Budget, Gate, Result, Run, Trouble, Verdict
-from leakcheck.scenario import parse_target
+from leakcheck.model import Budget, Gate, LeftOut, Result, Run, Trouble, Verdict
+from leakcheck.scenario import Target, parse_target
 from leakcheck.select import parse_expression
 from leakcheck.update import picked, refuse_dirty_run, updated
 from tests.unit.causes import SENT, SENT_PATH, SITE
@@ -265,3 +265,27 @@ def test_a_run_that_was_measured_with_changes_is_refused_by_its_name() -> None:
         refuse_dirty_run(run_of(LEAK), Path("a/run"))
     refuse_dirty_run(run_of(LEAK, environment=replace(ENVIRONMENT, git_dirty=False)), Path("a/run"))
     refuse_dirty_run(run_of(LEAK, environment=replace(ENVIRONMENT, git_dirty=None)), Path("a/run"))
+
+
+def test_a_site_holds_the_requests_that_are_named_and_a_star_all_of_its_method() -> None:
+    target = Target(module="django", name="shop.settings", requests=("GET:*", "POST:/order/"))
+    places = ["GET:/a/", "GET:/b/?c=1", "POST:/order/", "POST:/other/"]
+
+    held = [one for one in places if covers(target, "any", f"django:shop.settings {one}", Path())]
+    assert held == ["GET:/a/", "GET:/b/?c=1", "POST:/order/"]
+    assert not covers(target, "any", "django:other.settings GET:/a/", Path())
+
+
+def test_a_url_that_is_left_out_is_not_gone_and_one_that_is_no_more_is() -> None:
+    names = ("GET /a/", "GET /left/", "GET /gone/")
+    entries = {name: entry(f"django:s {name.replace(' ', ':', 1)}") for name in names}
+    target = Target(module="django", name="s", requests=("GET:*",))
+    found = Found(
+        scenarios=(),
+        failed=(),
+        environment=None,
+        whole=("GET /a/",),
+        left_out=(LeftOut(request="GET /left/", reason="asks to log in"),),
+    )
+
+    assert gone(entries, found, folder=Path(), targets=[target], matches=lambda name: True) == ("GET /gone/",)

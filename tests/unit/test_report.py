@@ -182,7 +182,8 @@ def test_charts_draw_readings_of_the_document_and_flames_its_stacks() -> None:
 def test_the_table_has_the_cells_of_the_terminal_and_what_changed() -> None:
     page = page_of(SHOWN)
     cells = {one.attributes["data-label"]: "" for one in page.all("td")}
-    assert [*cells] == ["verdict", "growth / 1000 calls", "peak / call", "p50", "gate", "against the baseline"]
+    columns = ["status", "verdict", "growth / 1000 calls", "peak / call", "p50", "gate", "against the baseline"]
+    assert [*cells] == columns
     changes = [" ".join(one.text.split()) for one in page.all("span", "change")]
     assert changes == ["growth 96 B → 144 MiB", "peak 95.0 MiB → 93.4 MiB"]
     assert "against the baseline" not in [one.text for one in page_of(run_of(CLEAN)).all("th")]

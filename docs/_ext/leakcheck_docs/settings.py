@@ -1,9 +1,9 @@
 """The settings: each key of [tool.leakcheck], with what else sets it, from the code that reads them."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, fields
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from leakcheck.config import DEFAULT_GROWTH_BUDGET, DEFAULTS
 from leakcheck.explanation import KnownEntry
@@ -73,6 +73,8 @@ def _default(name: str) -> str:
 
 
 def _kind(hint: Any) -> str:
+    if get_origin(hint) is Mapping:
+        return "a table"
     parts = [part for part in (get_args(hint) or (hint,)) if part is not type(None)]
     return " or ".join(_named(part) for part in parts)
 

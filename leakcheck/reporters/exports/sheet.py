@@ -8,6 +8,7 @@ from typing import Any
 
 from leakcheck.explanation import ResourceKind
 from leakcheck.model import Result, Run
+from leakcheck.reporters.answered import counted
 from leakcheck.reporters.causes import path_words, place
 from leakcheck.reporters.plain import plain
 
@@ -78,7 +79,7 @@ _OF_RUNS = {"run started": "started", "git commit": "environment.git_commit", "p
 def run_sheet(run: Run) -> Iterator[tuple[str, bytes]]:
     """Yield one table with all results; what rises beside memory has a column for each kind."""
     rises = [f"{kind} (count / 1000 calls)" for kind in ResourceKind]
-    headings = [*_OF_RESULTS, "allocated at", "held by", *rises, *_OF_RUNS]
+    headings = [*_OF_RESULTS, "answered", "allocated at", "held by", *rises, *_OF_RUNS]
     yield "run.csv", sheet(headings, [_row(run, result) for result in run.results])
 
 
@@ -87,6 +88,7 @@ def _row(run: Run, result: Result) -> list[Cell]:
     resources = {resource.kind: resource.per_1000_calls for resource in result.resources}
     return [
         *(_at(result, path) for path in _OF_RESULTS.values()),
+        counted(result) or None,
         place(sites[0].frame) if sites and sites[0].frames else None,
         path_words(paths[0]) if paths else None,
         *(resources.get(kind) for kind in ResourceKind),

@@ -20,6 +20,7 @@ from markupsafe import Markup
 from leakcheck.contrast import Comparison
 from leakcheck.model import Run
 from leakcheck.reporters import contrast
+from leakcheck.reporters.answered import statuses
 from leakcheck.reporters.causes import container_words, explained_words, native_words, path_words, place
 from leakcheck.reporters.html.compiled import compiled_templates
 from leakcheck.reporters.html.flames import Flames
@@ -124,6 +125,7 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "answered": contrast.answer_words,
+        "statuses": statuses,
         "arm": contrast.arm_words,
         "changed": contrast.change_words,
         "figure": contrast.figure_words,

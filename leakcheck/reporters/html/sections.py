@@ -8,6 +8,7 @@ from leakcheck.baseline import Change
 from leakcheck.explanation import Frame, FrameKind
 from leakcheck.model import Gate, Result, Run
 from leakcheck.reporters.advised import advised
+from leakcheck.reporters.answered import answered_sentences
 from leakcheck.reporters.causes import notes, unseen_words
 from leakcheck.reporters.elsewhere import elsewhere_sentences
 from leakcheck.reporters.html.chart import Chart, chart_of, chart_of_variants
@@ -104,6 +105,7 @@ def _card(result: Result, anchor: str, flames: tuple[Flame, ...], memray_page: s
             *sentences(result),
             *resource_sentences(result),
             *served_sentences(result),
+            *answered_sentences(result),
             *notes(result),
             *advised(result),
         ),

@@ -1,16 +1,18 @@
 """Say which requests of a Django project are to be replayed, and which are left out, and why."""
 
+import json
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+from leakcheck.errors import UsageError
 from leakcheck.plan import Plan
 from leakcheck.scenario import Target
 from leakcheck.worker.project.opening import handler, opened, scheme
-from leakcheck.worker.project.urls import all_urls, view_of
-from leakcheck.worker.project.visitor import cookies_of
+from leakcheck.worker.project.urls import Samples, all_urls, view_of
+from leakcheck.worker.project.visitor import cookies_of, login_of
 from leakcheck.worker.web.exchange import Answer, environ_of, exchange_of, status_words
 from leakcheck.worker.web.manner import ProjectManner, manner_of
 from leakcheck.worker.web.wsgi import ask
@@ -20,7 +22,10 @@ _LONGEST_MIGRATIONS_SECONDS = 600
 """Hundreds of migrations take minutes, once in a run, and nobody can make them shorter."""
 
 _ALL = "*"
-_REDIRECTS = range(300, 400)
+_NOT_ALLOWED = 405
+_METHODS_OF_VIEWS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_LOGS_IN = "asks to log in: say --user NAME or --superuser"
+_LOGS_IN_AS_ANOTHER = "asks to log in as somebody else: say another --user, or --superuser"
 
 
 class _TooLong(BaseException):
@@ -64,7 +69,7 @@ def _look_at_all(
 ) -> None:
     """Ask every URL once: what has no page for this visitor is left out, and what fails is not."""
     application, methods = handler(""), [method, "POST"] if manner.unsafe else [method]
-    for url in all_urls():
+    for url in all_urls(_samples_of(manner)):
         reason = url.reason_to_leave_out
         if reason is not None and not (manner.unsafe and not url.takes_argument):
             left_out.append({"request": f"{method} {url.path}", "reason": reason})
@@ -90,22 +95,30 @@ def _trial(application: Any, request: str, manner: ProjectManner, cookies: str) 
         return None  # it is replayed, and its failure told with its traceback
     if answer.status == manner.expect:
         return None
+    if answer.status == _NOT_ALLOWED and (allowed := _methods_of(answer)):
+        return f"takes no {exchange.method}, only {', '.join(allowed)}: name it, as in {allowed[0]}:/path/"
     if 400 <= answer.status < 500:
         return f"answers {status_words(answer).partition(' (')[0]}"
-    if not cookies and _asks_to_log_in(answer):
-        return "asks to log in: say --user NAME or --superuser"
+    if login_of(manner).is_wanted_by(exchange, answer):
+        return _LOGS_IN_AS_ANOTHER if cookies else _LOGS_IN
     return None
 
 
-def _asks_to_log_in(answer: Answer) -> bool:
-    location = answer.header("location") if answer.status in _REDIRECTS else None
-    if location is None:
-        return False
-    from django.conf import settings
-    from django.shortcuts import resolve_url
+def _samples_of(manner: ProjectManner) -> Samples:
+    """Return the samples of arguments that the options say. Raises UsageError for what is no JSON object."""
+    try:
+        said = json.loads(manner.arguments or "{}")
+    except ValueError:
+        said = None
+    if not isinstance(said, dict):
+        raise UsageError(f'-o arguments={manner.arguments}: write a JSON object, such as {{"pk": 1}}')
+    return said
 
-    path = location.partition("?")[0]
-    return path == resolve_url(settings.LOGIN_URL) or path.rstrip("/").endswith(("login", "signin"))
+
+def _methods_of(answer: Answer) -> list[str]:
+    """Return what a view says that it takes, but for what every view answers by itself."""
+    said = [method.strip().upper() for method in (answer.header("allow") or "").split(",")]
+    return [method for method in said if method in _METHODS_OF_VIEWS]
 
 
 @contextmanager

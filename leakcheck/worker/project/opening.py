@@ -14,6 +14,11 @@ from leakcheck.worker.web.manner import ASGI, ProjectManner
 _HOST = "localhost"
 _MAIL = "django.core.mail.backends."
 _NO_MAIL = f"{_MAIL}dummy.EmailBackend"
+_HASHERS = "django.contrib.auth.hashers."
+_FAST_HASHER = f"{_HASHERS}MD5PasswordHasher"
+_replaced: list[str] = []
+"""The hasher that was the project's first."""
+
 _KEPT_MAIL = frozenset({_NO_MAIL, f"{_MAIL}locmem.EmailBackend", f"{_MAIL}console.EmailBackend"})
 """Backends that send nothing to anybody. Another one would send a mail a call."""
 
@@ -64,6 +69,8 @@ def _mend(settings: Any, manner: ProjectManner) -> None:
     if manner.expect < 500:
         # a view that fails fails the replay with its own traceback, and not with a page that says 500
         settings.DEBUG_PROPAGATE_EXCEPTIONS = True
+    if not manner.hashers:
+        _hash_fast(settings)
     if manner.mail:
         return
     mailers = getattr(settings, "MAILERS", None)  # Django 6.1; before it there is one backend
@@ -73,6 +80,23 @@ def _mend(settings: Any, manner: ProjectManner) -> None:
         }
     elif settings.EMAIL_BACKEND not in _KEPT_MAIL:
         settings.EMAIL_BACKEND = _NO_MAIL
+
+
+def _hash_fast(settings: Any) -> None:
+    """Have new passwords hashed as Django advises for tests: a login is made to take half a second otherwise.
+
+    What a fixture holds is still known by the hasher that made it. A hasher of the project's own is left in its place.
+    """
+    hashers = settings.PASSWORD_HASHERS
+    if hashers and hashers[0].startswith(_HASHERS) and hashers[0] != _FAST_HASHER:
+        settings.PASSWORD_HASHERS = [_FAST_HASHER, *(one for one in hashers if one != _FAST_HASHER)]
+        _replaced.append(hashers[0])
+
+
+def passwords_were_hashed_fast() -> bool:
+    """Tell whether a password was hashed in this process, and not as the project would have it."""
+    hashers = sys.modules.get("django.contrib.auth.hashers")
+    return bool(_replaced) and hashers is not None and hashers.get_hashers.cache_info().currsize > 0
 
 
 def scheme() -> str:

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 from leakcheck.plan import Plan
 from leakcheck.worker.project.opening import handler, opened, scheme
-from leakcheck.worker.project.visitor import cookies_of
+from leakcheck.worker.project.visitor import cookies_of, login_of
 from leakcheck.worker.web.exchange import exchange_of
 from leakcheck.worker.web.manner import ASGI, ProjectManner, manner_of
 
@@ -20,16 +20,17 @@ def replay_of_project(settings_module: str, request: str, plan: Plan) -> Replay:
         # no event loop runs while Django is set up, not even for ASGI: it would refuse to make databases
         with opened(settings_module, manner, plan.shared_folder):
             exchange = exchange_of(request, manner, cookies=cookies_of(manner), scheme=scheme())
+            login = login_of(manner)
             application = handler(manner.protocol)
             if manner.protocol == ASGI:
                 from leakcheck.worker.web import asgi
 
-                awaited = asgi.visit(application, exchange, follow=manner.follow)
+                awaited = asgi.visit(application, exchange, login, follow=manner.follow)
                 yield _rolled_back_async(awaited) if manner.atomic else awaited
                 return
             from leakcheck.worker.web import wsgi
 
-            call = wsgi.visit(application, exchange, follow=manner.follow)
+            call = wsgi.visit(application, exchange, login, follow=manner.follow)
             yield _rolled_back(call) if manner.atomic else call
 
     return replay

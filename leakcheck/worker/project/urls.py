@@ -1,8 +1,8 @@
 """The URLs of a Django project: all that take no argument, and whether one of the user's leads anywhere."""
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 from urllib.parse import quote, unquote
@@ -12,6 +12,14 @@ from leakcheck.errors import UsageError
 _ENDS_SESSION = re.compile(r"(?:log|sign)[-_]?(?:out|off)(?![a-z])", re.IGNORECASE)
 _SERVES_FILES = frozenset({"django.views.static", "django.contrib.staticfiles.views"})
 _CLOSE = 4
+_KEPT = "/:@!$&'()*+,;=-._~"
+"""What stands in a path as it is."""
+_IN_TEMPLATE = re.compile(r"%\((\w+)\)s")
+_IN_ROUTE = re.compile(r"<(?:[^>:]+:)?(\w+)>")
+TAKES_ARGUMENT = "takes an argument: name a sample of it under [tool.leakcheck.django.arguments]"
+
+Samples = Mapping[str, Any]
+"""Values by the arguments' names; for one URL alone a mapping of such, by its name, its pattern or its view."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +31,12 @@ class Url:
     takes_argument: bool
     callback: Callable[..., Any]
     name: str
+    """With its namespaces: `catalogue:one`."""
+    template: str = ""
+    """The path with its arguments as `%(number)s`."""
+    arguments: tuple[str, ...] = ()
+    without_sample: str = ""
+    """Why the samples of its arguments lead nowhere; "" where none are known."""
 
     @property
     def view(self) -> str:
@@ -35,7 +49,7 @@ class Url:
     def reason_to_leave_out(self) -> str | None:
         """Why it is not replayed by itself; None where it is."""
         if self.takes_argument:
-            return "takes an argument"
+            return self.without_sample or TAKES_ARGUMENT
         if self.view.rpartition(".")[0] in _SERVES_FILES:
             return "serves files"
         if any(map(_ENDS_SESSION.search, (self.path, self.name, self.view))):
@@ -43,12 +57,13 @@ class Url:
         return None
 
 
-def all_urls() -> Iterator[Url]:
+def all_urls(samples: Samples) -> Iterator[Url]:
     """Yield every URL of the project, in order; none that another pattern comes before."""
     from django.urls import Resolver404, get_resolver, resolve
 
     seen: set[str] = set()
-    for url in _walk(get_resolver(), "", takes_argument=False):
+    for pattern in _walk(get_resolver(), Url(path="/", takes_argument=False, callback=_walk, name="", template="/")):
+        url = _with_samples(pattern, samples)
         if url.path in seen:
             continue
         seen.add(url.path)
@@ -64,6 +79,30 @@ def all_urls() -> Iterator[Url]:
         yield home
 
 
+def _with_samples(url: Url, samples: Samples) -> Url:
+    """Return a URL with its arguments filled in, where the project's configuration has a sample of each."""
+    from django.urls import Resolver404, resolve
+
+    if not url.takes_argument or not url.arguments:
+        return url
+    own = [samples[key] for key in (url.view, url.path, url.name) if isinstance(samples.get(key), Mapping)]
+    known = {name: value for name, value in samples.items() if not isinstance(value, Mapping)}
+    for one in own:
+        known.update(one)
+    if any(name not in known for name in url.arguments):
+        return url
+    # not by %: a path may have one of its own
+    texts = _IN_TEMPLATE.split(url.template)
+    path = "".join(quote(str(known[text]) if at % 2 else text, safe=_KEPT) for at, text in enumerate(texts))
+    try:
+        there = resolve(unquote(path)).func
+    except Resolver404:
+        there = None
+    if there is url.callback:
+        return replace(url, path=path, takes_argument=False)
+    return replace(url, without_sample="takes another argument than the sample in [tool.leakcheck.django.arguments]")
+
+
 def _home() -> Url | None:
     """Return the home page, which a pattern with an argument may answer too: a page by its path, here none."""
     from django.urls import Resolver404, resolve
@@ -75,32 +114,45 @@ def _home() -> Url | None:
     return Url(path="/", takes_argument=False, callback=found.func, name=found.url_name or "")
 
 
-def _walk(resolver: Any, before: str, *, takes_argument: bool) -> Iterator[Url]:
+def _walk(resolver: Any, above: Url) -> Iterator[Url]:
     for entry in resolver.url_patterns:
-        piece, takes = _piece(entry.pattern)
-        takes = takes or takes_argument
+        piece, template, arguments = _piece(entry.pattern)
+        here = replace(
+            above,
+            path=above.path + piece,
+            template=above.template + template,
+            takes_argument=above.takes_argument or bool(arguments),
+            arguments=above.arguments + arguments,
+        )
         if hasattr(entry, "url_patterns"):
-            yield from _walk(entry, before + piece, takes_argument=takes)
-        else:
-            path = f"/{before}{piece}"
-            yield Url(
-                path=path if takes else quote(path, safe="/:@!$&'()*+,;=-._~"),
-                takes_argument=takes,
-                callback=entry.callback,
-                name=entry.name or "",
+            yield from _walk(
+                entry, replace(here, name=f"{above.name}{entry.namespace}:" if entry.namespace else above.name)
             )
+        else:
+            path = here.path if here.takes_argument else quote(here.path, safe=_KEPT)
+            name = f"{above.name}{entry.name}" if entry.name else ""
+            yield replace(here, path=path, callback=entry.callback, name=name)
 
 
-def _piece(pattern: Any) -> tuple[str, bool]:
-    """Return what a pattern adds to a path, and whether that has an argument in it."""
+def _piece(pattern: Any) -> tuple[str, str, tuple[str, ...]]:
+    """Return what a pattern adds to a path, the same with its arguments as `%(name)s`, and their names."""
     from django.utils.regex_helper import normalize
 
     regex = getattr(pattern, "_regex", None)
     if regex is None:
-        return str(pattern), bool(pattern.converters)
-    plain = [text for text, parameters in normalize(regex) if not parameters]
-    # the shortest way through the expression; % stands doubled in it
-    return (min(plain, key=len).replace("%%", "%"), False) if plain else (str(pattern), True)
+        route = str(pattern)
+        parts = _IN_ROUTE.split(route)
+        names = tuple(parts[1::2])
+        texts = [part if at % 2 == 0 else f"%({part})s" for at, part in enumerate(parts)]
+        return route, "".join(texts), names
+    ways = list(normalize(regex))
+    plain = [text for text, parameters in ways if not parameters]
+    if plain:
+        # the shortest way through the expression; % stands doubled in it
+        text = min(plain, key=len).replace("%%", "%")
+        return text, text, ()
+    template, parameters = min(ways, key=lambda way: len(way[1])) if ways else (str(pattern), ["?"])
+    return str(pattern), template.replace("%%", "%"), tuple(parameters)
 
 
 def view_of(path: str) -> str:
@@ -114,15 +166,9 @@ def view_of(path: str) -> str:
         try:
             found = resolve(plain)
         except Resolver404:
-            there = list(dict.fromkeys(url.path for url in _walk(_root(), "", takes_argument=False)))
+            there = [url.path for url in all_urls({}) if not url.takes_argument]
             raise UsageError(_nowhere(path, there, settings.ROOT_URLCONF)) from None
         return Url(path=path, takes_argument=False, callback=found.func, name=found.url_name or "").view
-
-
-def _root() -> Any:
-    from django.urls import get_resolver
-
-    return get_resolver()
 
 
 def _nowhere(path: str, there: list[str], where: str) -> str:

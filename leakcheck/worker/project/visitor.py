@@ -1,9 +1,11 @@
 """Log somebody in, without the login page: a session made once, whose cookie each request brings."""
 
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
 from leakcheck.errors import UsageError
+from leakcheck.worker.web.logins import Login
 from leakcheck.worker.web.manner import ProjectManner
 
 _NAME = "leakcheck"
@@ -29,6 +31,40 @@ def cookies_of(manner: ProjectManner) -> str:
     login(request, user, backend)
     request.session.save()
     return f"{settings.SESSION_COOKIE_NAME}={request.session.session_key}"
+
+
+def login_of(manner: ProjectManner) -> Login:
+    """Return how the project asks to log in, and what to say that has not been said yet."""
+    if manner.superuser:
+        remedy = "a superuser is logged in, and it asks for more; send that with --header 'NAME: VALUE'"
+    elif manner.user:
+        remedy = (
+            f"{manner.user} is logged in and may not see it; log in with --superuser, or as somebody else with --user"
+        )
+    else:
+        remedy = "log in with --user NAME or --superuser"
+    return Login(remedy=remedy, page_for=_login_pages())
+
+
+def _login_pages() -> Callable[[str], str | None]:
+    """Return what tells settings.LOGIN_URL, a path, a name or an address, in the language that a path is in."""
+    known: dict[str, str | None] = {}
+
+    def page_for(path: str) -> str | None:
+        from django.conf import settings
+        from django.shortcuts import resolve_url
+        from django.utils import translation
+
+        try:
+            language = translation.get_language_from_path(path) or settings.LANGUAGE_CODE
+            if language not in known:
+                with translation.override(language):
+                    known[language] = resolve_url(settings.LOGIN_URL)
+            return known[language]
+        except Exception:  # a name that leads nowhere is found out when the project itself redirects
+            return None
+
+    return page_for
 
 
 def _user(manner: ProjectManner) -> Any:

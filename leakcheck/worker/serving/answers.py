@@ -9,6 +9,7 @@ from inspect import isawaitable
 from threading import Lock
 from typing import Any
 
+from leakcheck.errors import WrongAnswer
 from leakcheck.worker.load import Call, Subject
 
 CALL = "/call"
@@ -18,7 +19,11 @@ _OTHER_BYTES = 64 * 1024
 
 
 def kind_of(error: BaseException) -> str:
-    """Return a failure's kind: `MemoryError`, or the exception's class with the start of what it says."""
+    """Return a failure's kind: `MemoryError`, `answered 302` where that is a wrong answer to a request, or else
+    the exception's class with the start of what it says.
+    """
+    if isinstance(error, WrongAnswer):
+        return f"answered {error.status}"
     try:
         text = str(error)[:_MOST_CHARACTERS]
     except Exception:

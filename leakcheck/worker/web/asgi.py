@@ -11,10 +11,11 @@ from leakcheck.worker.web.exchange import (
     MOST_KEPT_BYTES,
     Answer,
     Exchange,
-    check,
     next_hop,
     scope_of,
 )
+from leakcheck.worker.web.logins import Login
+from leakcheck.worker.web.tally import Judge
 
 Message = dict[str, Any]
 Application = Callable[
@@ -25,29 +26,31 @@ State = dict[str, Any] | None
 
 
 def visit(
-    application: Application, exchange: Exchange, *, follow: bool, state: State = None
+    application: Application, exchange: Exchange, login: Login, *, follow: bool, state: State = None
 ) -> Callable[[], Awaitable[Answer]]:
     """Return a coroutine function that asks once; awaiting it raises ScenarioFailed for a wrong answer."""
-    scope = scope_of(exchange, state)
+    scope, judge = scope_of(exchange, state), Judge(exchange, login)
 
     async def call() -> Answer:
-        answer = await ask(application, scope, exchange.body)
+        answer, last = await ask(application, scope, exchange.body), exchange
         if follow:
-            answer = await _followed(application, exchange, answer, state)
-        check(exchange, answer)
+            answer, last = await _followed(application, exchange, answer, judge, state)
+        judge.take(answer, last)
         return answer
 
     return call
 
 
-async def _followed(application: Application, exchange: Exchange, answer: Answer, state: State) -> Answer:
-    hop = next_hop(exchange, answer)
-    for _ in range(MOST_HOPS):
+async def _followed(
+    application: Application, asked: Exchange, answer: Answer, judge: Judge, state: State
+) -> tuple[Answer, Exchange]:
+    for _ in range(MOST_HOPS + 1):
+        hop = next_hop(asked, answer)
         if hop is None:
-            return answer
-        answer = await ask(application, scope_of(hop, state), hop.body)
-        hop = next_hop(hop, answer)
-    raise ScenarioFailed(f"it was redirected more than {MOST_HOPS} times, at last to {hop}")
+            return answer, asked
+        judge.pass_by(asked, answer)
+        answer, asked = await ask(application, scope_of(hop, state), hop.body), hop
+    raise ScenarioFailed(f"it was redirected more than {MOST_HOPS} times, at last to {asked}")
 
 
 async def ask(application: Application, scope: Mapping[str, Any], body: bytes) -> Answer:

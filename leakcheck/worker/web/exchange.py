@@ -9,7 +9,8 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote, unquote_to_bytes, urljoin, urlsplit
 
-from leakcheck.errors import ScenarioFailed, UsageError
+from leakcheck.errors import UsageError, WrongAnswer
+from leakcheck.worker.web.body import body_of
 from leakcheck.worker.web.manner import Manner
 
 MOST_HOPS = 20
@@ -42,8 +43,13 @@ class Exchange:
     scheme: str = "http"
     expect: int = 0
 
+    @property
+    def address(self) -> str:
+        """Return the path with its query."""
+        return self.path + (f"?{self.query}" if self.query else "")
+
     def __str__(self) -> str:
-        return f"{self.method} {self.path}" + (f"?{self.query}" if self.query else "")
+        return f"{self.method} {self.address}"
 
 
 @dataclass(slots=True)
@@ -58,6 +64,11 @@ class Answer:
         """Return the value of the first header of that name, in lower case."""
         return next((value for found, value in self.headers or () if found.lower() == name), None)
 
+    @property
+    def leads_to(self) -> str | None:
+        """Where a redirect leads; None where this is none, or does not say it."""
+        return self.header("location") if 300 <= self.status < 400 else None
+
 
 def exchange_of(request: str, manner: Manner, *, cookies: str = "", scheme: str = "http") -> Exchange:
     """Return what `GET:/news/?page=2` says. Raises UsageError for a header or a file that cannot be read."""
@@ -65,10 +76,15 @@ def exchange_of(request: str, manner: Manner, *, cookies: str = "", scheme: str 
     path, _, query = address.partition("?")
     said = dict(_headers(manner.header))
     names = {name.lower() for name in said}
-    body = _body(manner.data) if method in _WITH_BODY else b""
+    body = b""
     usual = {"Host": _DEFAULT_HOST, "User-Agent": "leakcheck", "Accept": "*/*"}
     if method in _WITH_BODY:
-        usual["Content-Type"] = "application/json" if _is_json(body) else "application/x-www-form-urlencoded"
+        type_said = next((value for name, value in said.items() if name.lower() == "content-type"), "")
+        body, content_type = body_of(manner.data, type_said)
+        if content_type != type_said:  # a boundary is ours to choose
+            said = {name: value for name, value in said.items() if name.lower() != "content-type"}
+            names.discard("content-type")
+        usual["Content-Type"] = content_type
         usual["Content-Length"] = str(len(body))
     if cookies and "cookie" not in names:
         usual["Cookie"] = cookies
@@ -90,26 +106,6 @@ def _headers(lines: str) -> Iterable[tuple[str, str]]:
         if not found or not name.strip():
             raise UsageError(f"--header {line!r}: write 'Name: value'")
         yield name.strip(), value.strip()
-
-
-def _body(data: str) -> bytes:
-    if not data.startswith("@"):
-        return data.encode()
-    try:
-        with open(data[1:], "rb") as file:
-            return file.read()
-    except OSError as error:
-        raise UsageError(f"--data {data}: cannot be read ({error.strerror})") from error
-
-
-def _is_json(body: bytes) -> bool:
-    if body[:1] not in (b"{", b"["):
-        return False
-    try:
-        json.loads(body)
-    except ValueError:
-        return False
-    return True
 
 
 def environ_of(exchange: Exchange) -> dict[str, Any]:
@@ -192,13 +188,14 @@ def _with_cookies(headers: Headers, answer: Answer) -> Headers:
     return (*((name, value) for name, value in headers if name.lower() != "cookie"), ("Cookie", cookies))
 
 
-def check(exchange: Exchange, answer: Answer) -> None:
-    """Raise ScenarioFailed for an answer that is not what was expected."""
+def check(exchange: Exchange, answer: Answer, advice: str = "") -> None:
+    """Raise WrongAnswer, with the advice, for an answer that is not what was expected."""
     if answer.status == exchange.expect or (not exchange.expect and 100 <= answer.status < 400):
         return
+    said, remedy = f"it answered {status_words(answer)}", f"; {advice}" if advice else ""
     if exchange.expect:
-        raise ScenarioFailed(f"it answered {status_words(answer)}, and {exchange.expect} was expected")
-    raise ScenarioFailed(f"it answered {status_words(answer)}; if that is meant, say --expect {answer.status}")
+        raise WrongAnswer(f"{said}, and {exchange.expect} was expected{remedy}", answer.status)
+    raise WrongAnswer(f"{said}{remedy}; if that is meant, say --expect {answer.status}", answer.status)
 
 
 def status_words(answer: Answer) -> str:

@@ -42,6 +42,10 @@ class ProjectManner(Manner):
     """Roll back what each call did to the databases."""
     mail: bool = False
     """Send mail through the project's own backend."""
+    hashers: bool = False
+    """Hash passwords as the project does; else fast, as tests do."""
+    arguments: str = ""
+    """Of a `*`, samples of the arguments that URLs take, as a JSON object."""
     unsafe: bool = False
     """Of a `*`, post to URLs too, and leave out none that ends a session."""
 

@@ -7,6 +7,7 @@ from leakcheck.plan import Plan
 from leakcheck.scenario import DJANGO, Target
 from leakcheck.worker.web.application import find_application
 from leakcheck.worker.web.exchange import exchange_of
+from leakcheck.worker.web.logins import login_by_header
 from leakcheck.worker.web.manner import WSGI, Manner, manner_of
 
 
@@ -20,19 +21,19 @@ def replay_of(target: Target, plan: Plan) -> Callable[[], Any]:
 
         return replay_of_project(target.name, request, plan)
     manner: Manner = manner_of(plan.options, Manner)
-    exchange = exchange_of(request, manner)
+    exchange, login = exchange_of(request, manner), login_by_header(manner)
     # outside of any event loop: what a module does while it is imported may want none
     application, protocol = find_application(target.module, target.name, manner.protocol)
 
     def over_wsgi() -> Iterator[Callable[[], object]]:
         from leakcheck.worker.web import wsgi
 
-        yield wsgi.visit(application, exchange, follow=manner.follow)
+        yield wsgi.visit(application, exchange, login, follow=manner.follow)
 
     async def over_asgi() -> AsyncIterator[Callable[[], object]]:
         from leakcheck.worker.web import asgi
 
         async with asgi.lifespan(application) as state:
-            yield asgi.visit(application, exchange, follow=manner.follow, state=state)
+            yield asgi.visit(application, exchange, login, follow=manner.follow, state=state)
 
     return over_wsgi if protocol == WSGI else over_asgi

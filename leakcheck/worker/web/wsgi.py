@@ -10,36 +10,37 @@ from leakcheck.worker.web.exchange import (
     MOST_KEPT_BYTES,
     Answer,
     Exchange,
-    check,
     environ_of,
     next_hop,
 )
+from leakcheck.worker.web.logins import Login
+from leakcheck.worker.web.tally import Judge
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
-def visit(application: Application, exchange: Exchange, *, follow: bool) -> Callable[[], Answer]:
+def visit(application: Application, exchange: Exchange, login: Login, *, follow: bool) -> Callable[[], Answer]:
     """Return a function that asks once and returns the answer; it raises ScenarioFailed for a wrong one."""
-    environ = environ_of(exchange)
+    environ, judge = environ_of(exchange), Judge(exchange, login)
 
     def call() -> Answer:
-        answer = ask(application, environ, exchange.body)
+        answer, last = ask(application, environ, exchange.body), exchange
         if follow:
-            answer = _followed(application, exchange, answer)
-        check(exchange, answer)
+            answer, last = _followed(application, exchange, answer, judge)
+        judge.take(answer, last)
         return answer
 
     return call
 
 
-def _followed(application: Application, exchange: Exchange, answer: Answer) -> Answer:
-    hop = next_hop(exchange, answer)
-    for _ in range(MOST_HOPS):
+def _followed(application: Application, asked: Exchange, answer: Answer, judge: Judge) -> tuple[Answer, Exchange]:
+    for _ in range(MOST_HOPS + 1):
+        hop = next_hop(asked, answer)
         if hop is None:
-            return answer
-        answer = ask(application, environ_of(hop), hop.body)
-        hop = next_hop(hop, answer)
-    raise ScenarioFailed(f"it was redirected more than {MOST_HOPS} times, at last to {hop}")
+            return answer, asked
+        judge.pass_by(asked, answer)
+        answer, asked = ask(application, environ_of(hop), hop.body), hop
+    raise ScenarioFailed(f"it was redirected more than {MOST_HOPS} times, at last to {asked}")
 
 
 def ask(application: Application, environ: Mapping[str, Any], body: bytes) -> Answer:

@@ -19,15 +19,28 @@ class Command(BaseCommand):
 
     def run_from_argv(self, argv: list[str]) -> None:
         """Run with the arguments as they were written, and end as `leakcheck django` ends."""
-        sys.exit(_leakcheck(argv[2:]))
+        command, environment = _leakcheck(argv[2:])
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # in this process's place: an interrupt, or a job that is cancelled, is for the command and not for manage.py
+        os.execve(command[0], command, environment)
 
     def handle(self, *arguments: str, **options: object) -> None:
         """Do the same for `call_command("leakcheck", "GET:/", …)`. Raises SystemExit where it does not end with 0."""
-        if code := _leakcheck(arguments):
+        command, environment = _leakcheck(arguments)
+        process = subprocess.Popen(command, env=environment)
+        while True:
+            try:
+                code = process.wait()
+                break
+            except KeyboardInterrupt:
+                continue  # the command hears it too, and keeps what it has measured
+        if code:
             sys.exit(code)
 
 
-def _leakcheck(arguments: Sequence[str]) -> int:
+def _leakcheck(arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Return the command, and the environment that it is run in."""
     # it may be run from any folder: what manage.py has on its path by lying there is to be found from here too
     folders = [str(Path(sys.argv[0]).resolve().parent), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, folders))}
@@ -37,4 +50,4 @@ def _leakcheck(arguments: Sequence[str]) -> int:
     settings = ["--settings", os.environ["DJANGO_SETTINGS_MODULE"]]
     if any(one.partition("=")[0] == "--settings" for one in arguments):
         settings = []
-    return subprocess.call([sys.executable, "-m", "leakcheck", "django", *settings, *arguments], env=environment)
+    return [sys.executable, "-m", "leakcheck", "django", *settings, *arguments], environment
