@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from leakcheck.formats import Name
+
 
 class FrameKind(StrEnum):
     """Whose code a frame is."""
@@ -18,8 +20,8 @@ class FrameKind(StrEnum):
 class Frame:
     """One line of a stack. Native frames may lack a file (""), and a line (0)."""
 
-    function: str
-    file: str
+    function: Name
+    file: Name
     line: int
     kind: FrameKind
     source: str = ""

@@ -45,7 +45,7 @@ def causes(result: Result) -> Iterator[Row]:
     if result.explained_fraction is not None and result.sites_meter is not None:
         yield Row(label="explains", where=f"{_explained(result.explained_fraction)}, seen by {result.sites_meter}")
     if result.verdict is Verdict.LEAK and (fingerprint := _fingerprint(result)):
-        yield Row(label="fingerprint", where=fingerprint)
+        yield Row(label="fingerprint", where=plain(fingerprint))
 
 
 def notes(result: Result) -> Iterator[str]:

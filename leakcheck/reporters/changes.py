@@ -1,11 +1,10 @@
 """What became of what was accepted, in plain sentences."""
 
-import shlex
 from collections.abc import Iterator, Sequence
 
 from leakcheck.baseline import Change
 from leakcheck.model import Gate, Result, Run
-from leakcheck.reporters.plain import plain
+from leakcheck.reporters.plain import pasted, plain
 from leakcheck.units import format_difference, format_size, format_size_beside
 
 _TOLD_SHARE, _TOLD_BYTES = 0.005, 1024
@@ -96,4 +95,4 @@ def _update(results: Sequence[Result]) -> str:
         result.target + ("" if result.variant is None or "::" not in result.target else f"[{result.variant}]")
         for result in results
     )
-    return plain(f"leakcheck baseline update {shlex.join(dict.fromkeys(targets))}")
+    return f"leakcheck baseline update {pasted(dict.fromkeys(targets))}"

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from leakcheck.contrast import Answer, Arm, Comparison, Contrast, Figure, Row, Unit
-from leakcheck.reporters.plain import plain
+from leakcheck.reporters.plain import as_cell, plain, plainly
 from leakcheck.units import format_duration, format_size
 
 _STYLES = {Answer.BETTER: "green", Answer.WORSE: "bold red", Answer.SAME: "", Answer.UNKNOWN: "dim"}
@@ -50,6 +50,7 @@ def answer_words(row: Row) -> str:
     return row.note if row.answer is Answer.UNKNOWN else row.answer.value
 
 
+@plainly
 def render_comparison(comparison: Comparison) -> Iterator[RenderableType]:
     """Yield what a terminal shows: what is compared, a table for each scenario, and the notes."""
     yield Text(f"before  {arm_words(comparison.before)}", style="dim")
@@ -64,6 +65,7 @@ def render_comparison(comparison: Comparison) -> Iterator[RenderableType]:
         yield Text(f"{plain(note)}.")
 
 
+@plainly
 def markdown(comparison: Comparison) -> Iterator[tuple[str, bytes]]:
     """Yield one Markdown document with a table for each scenario."""
     lines = [f"**before** {_code(arm_words(comparison.before))} · **after** {_code(arm_words(comparison.after))}"]
@@ -80,6 +82,7 @@ def markdown(comparison: Comparison) -> Iterator[tuple[str, bytes]]:
     yield "compare.md", ("\n".join(lines) + "\n").encode()
 
 
+@plainly
 def table(comparison: Comparison) -> Iterator[tuple[str, bytes]]:
     """Yield one CSV document: a line for each metric of each scenario, in bytes, seconds and shares."""
     written = io.StringIO()
@@ -94,8 +97,8 @@ def table(comparison: Comparison) -> Iterator[tuple[str, bytes]]:
                 for figure in (row.before, row.after, row.change)
                 for part in parts
             ]
-            texts = [_inert(plain(contrast.scenario)), row.metric.value, row.unit.value]
-            writer.writerow([*texts, *figures, row.answer.value, _inert(plain(row.note))])
+            texts = [as_cell(contrast.scenario), row.metric.value, row.unit.value]
+            writer.writerow([*texts, *figures, row.answer.value, as_cell(row.note)])
     yield "compare.csv", written.getvalue().encode()
 
 
@@ -166,8 +169,3 @@ def _runs(text: str) -> Iterator[str]:
             run = ""
     if run:
         yield run
-
-
-def _inert(text: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula (OWASP, CSV injection)."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

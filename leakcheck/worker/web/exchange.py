@@ -6,10 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from html import unescape
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, unquote_to_bytes, urljoin, urlsplit
 
-from leakcheck.errors import ScenarioFailed, UsageError
+from leakcheck.errors import ScenarioFailed, StoreError, UsageError
+from leakcheck.files import read_file
 from leakcheck.worker.web.manner import Manner
 
 MOST_HOPS = 20
@@ -19,6 +21,7 @@ MOST_KEPT_BYTES = 64_000
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _KEEP_METHOD = frozenset({307, 308})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_LARGEST_BODY_BYTES = 256 * 1024 * 1024
 _DEFAULT_HOST = "localhost"
 _PORTS = {"http": 80, "https": 443}
 _LONGEST_SAYING = 200
@@ -94,12 +97,11 @@ def _headers(lines: str) -> Iterable[tuple[str, str]]:
 
 def _body(data: str) -> bytes:
     if not data.startswith("@"):
-        return data.encode()
+        return data.encode("utf-8", "surrogateescape")
     try:
-        with open(data[1:], "rb") as file:
-            return file.read()
-    except OSError as error:
-        raise UsageError(f"--data {data}: cannot be read ({error.strerror})") from error
+        return read_file(Path(data[1:]), most_bytes=_LARGEST_BODY_BYTES, what="body may be", follows_links=True)
+    except StoreError as error:
+        raise UsageError(f"--data @{error}") from error
 
 
 def _is_json(body: bytes) -> bool:
