@@ -16,7 +16,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_typ
 from leakcheck.letters import cut, plain
 
 _Facts = TypeVar("_Facts")
-_LONGEST_NAME = 4096
+_LONGEST_NAME = 2000
 _MOST_SHOWN = 60
 _NUMBERS = (int, float)
 _LARGEST_INTEGER = 2**64 - 1
@@ -55,7 +55,7 @@ def _is_moment(text: str) -> bool:
     return datetime.fromisoformat(text).timestamp() < _LARGEST_INTEGER
 
 
-FREE = Format(what="a text of at most 65,536 characters", most_characters=65_536)
+FREE = Format(what="a text of at most 10,000 characters", most_characters=10_000)
 
 Lines = Annotated[str, replace(FREE, keeps_lines=True)]
 """A text of several lines."""
