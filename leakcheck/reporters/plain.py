@@ -16,7 +16,7 @@ from leakcheck.letters import plain as plain
 
 _Given = ParamSpec("_Given")
 _Told = TypeVar("_Told")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 
 _COMMAND = re.compile(r"(?:^|(?<=\r))(?P<space>[^\S\r\n]*):(?=:)|#(?=#\w*\[)", re.MULTILINE)
 """The letter to take from a line so that no runner obeys it: GitHub's `::error::`, after blanks too; `##[error]`
@@ -48,7 +48,7 @@ def as_cell(text: str) -> str:
     """Return a cell that no spreadsheet takes for a formula: it then begins with `'` (OWASP, CSV injection)."""
     shown = plain(text)
     # a blank before it does not hide it from every spreadsheet
-    return f"'{shown}" if text.lstrip(" \xa0").startswith(_FORMULA) or shown.lstrip().startswith(_FORMULA) else shown
+    return f"'{shown}" if shown.lstrip().startswith(_FORMULA) else shown
 
 
 def pasted(words: Iterable[str]) -> str:

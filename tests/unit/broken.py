@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Iterator
+from copy import deepcopy
 from typing import Any
 
 _VALUES: tuple[Any, ...] = (
@@ -60,8 +61,11 @@ def mutated(data: bytes, chance: random.Random) -> bytes:
         elif what < 0.3:
             other, its = chance.choice(places)
             holder[name] = json.loads(json.dumps(other[its]))
-        else:
-            holder[name] = chance.choice(_VALUES)
+        elif what < 0.5:
+            holder[name] = deepcopy(chance.choice(_VALUES))
+        else:  # of its own kind, which is looked at more closely
+            alike = [one for one in _VALUES if type(one) is type(holder[name])]
+            holder[name] = deepcopy(chance.choice(alike or [None]))
     return json.dumps(document).encode()
 
 

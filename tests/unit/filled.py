@@ -59,12 +59,13 @@ def filled(kind: Any, text: Text, number: float = 3, *, many: int = 1) -> Any:
     assert dataclasses.is_dataclass(kind), f"{kind}: say here how it is filled"
     hints = get_type_hints(kind, include_extras=True)
     values = {one.name: filled(hints[one.name], text, number, many=many) for one in dataclasses.fields(kind)}
-    return kind(**values)
+    made: Any = kind
+    return made(**values)
 
 
-def run_of_all(text: Text, number: float = 3) -> Run:
+def run_of_all(text: Text, number: float = 3, *, many: int = 1) -> Run:
     """Return a run with a result for each verdict and each gate, some of which lack what may be missing."""
-    bare = filled(Result, text, number)
+    bare = filled(Result, text, number, many=many)
     results = [replace(bare, verdict=verdict, gate=gate) for verdict, gate in zip(Verdict, Gate, strict=True)]
     failed = [replace(one, growth=None, bounded_by=None, latency_seconds=None, peak_bytes=None) for one in results[3:]]
     fine = [replace(one, trouble=None, peak_trouble=None, settled_after_calls=None) for one in results]

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from leakcheck import store
+from leakcheck.baseline import SCHEMA, Baseline
 from leakcheck.captures import open_capture
 from leakcheck.config import Said, resolve
 from leakcheck.discover import scenario_files
@@ -112,7 +113,7 @@ def test_a_run_in_a_folder_that_is_a_link_is_read_and_found_once(tmp_path: Path)
 def test_a_baseline_is_written_through_no_link_and_into_no_pipe(tmp_path: Path, make: Callable[[Path], None]) -> None:
     make(tmp_path / "baseline.json")
     with pytest.raises(StoreError, match="cannot be read"):
-        store.save_baseline(store.Baseline(schema=store.BASELINE_SCHEMA), tmp_path / "baseline.json")
+        store.save_baseline(Baseline(schema=SCHEMA), tmp_path / "baseline.json")
     assert not (tmp_path / "elsewhere").exists() or (tmp_path / "elsewhere").read_text() == SECRET
 
 
