@@ -288,4 +288,5 @@ def measure_peak(task: Task) -> tuple[PeakReading | None, Trouble | None, str | 
 
 
 def _file_name(scenario_id: str) -> str:
-    return "".join(letter if letter.isalnum() or letter in "-_[]" else "_" for letter in scenario_id)[:150]
+    name = "".join(letter if letter.isalnum() or letter in "-_[]" else "_" for letter in scenario_id)
+    return name.encode()[:150].decode(errors="ignore")  # a file's name has so many bytes, not letters

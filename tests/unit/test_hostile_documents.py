@@ -22,6 +22,7 @@ from leakcheck.baseline import Baseline
 from leakcheck.errors import StoreError
 from leakcheck.examination import Examination
 from leakcheck.formats import FREE, Fingerprint, Format, conforming, made_plain
+from leakcheck.measure import _file_name
 from leakcheck.model import Run
 from tests.unit.broken import mutated
 from tests.unit.filled import (
@@ -197,6 +198,14 @@ def test_a_text_of_each_format_fits_it_and_one_of_ours_does() -> None:
     assert made_plain(run) is run
     assert conforming(run) is run
     assert all(not FREE.keeps_lines or text for text in FITTING.values())
+
+
+@given(text_of_others | st.text("日é/\\", min_size=200, max_size=300))
+def test_a_capture_has_a_name_that_a_file_can_have(text: str) -> None:
+    name = _file_name(text)
+    assert len(name.encode()) <= 150
+    assert not {"/", "\\", "\0", "."} & {*name}
+    assert made_plain(name) == name
 
 
 # --- documents that are broken at random ----------------------------------------------------------
