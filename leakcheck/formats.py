@@ -64,7 +64,7 @@ Name = Annotated[str, Format(what=f"a name of at most {_LONGEST_NAME:,} characte
 """A name, an id or a path."""
 
 Word = Annotated[
-    str, Format(what="a word", most_characters=64, is_one=_like(r"[A-Za-z][A-Za-z0-9 _.:/+-]*"), otherwise="other")
+    str, Format(what="a word", most_characters=64, is_one=_like(r"[A-Za-z][A-Za-z0-9 _+-]*"), otherwise="other")
 ]
 """One of our own words. Which ones there are may grow from version to version, so no list of them is kept."""
 

@@ -36,6 +36,8 @@ from tests.unit.filled import (
     texts_in,
 )
 from tests.unit.hostile import EVERYTHING, text_of_others
+from tests.unit.pages import page_of
+from tests.unit.rendered import rendered
 from tests.unit.runner import obeyed
 from tests.unit.told_of_all import PICTURES, REPORTERS, Facts, obeyed_letters, refuse_broken
 
@@ -111,6 +113,23 @@ def _is_number(cell: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def test_a_page_consists_of_the_same_elements_whatever_its_texts_are() -> None:
+    """GIVEN every field hostile THEN no element and no attribute is there that a harmless word would not make."""
+    harmless, hostile = (page_of(run_of_all(anywhere(text))) for text in ("x", f"{EVERYTHING}<script>\"' onload=x"))
+    assert hostile.skeleton == harmless.skeleton
+
+
+@pytest.mark.parametrize("name", ["markdown.markdown", "contrast.markdown"])
+def test_markdown_links_to_nothing_and_notifies_nobody(name: str) -> None:
+    document = REPORTERS[name](facts_of(fitting(EVERYTHING))).decode()
+    page = rendered(document)
+    allowed = {"details", "summary", "code", "pre", "table", "thead", "tbody", "tr", "th", "td", "br"}
+    assert {*page.tags} <= allowed | {"h2", "h3", "p", "strong", "ul", "li"}
+    for word in ("octocat", "example.org", "#12", "GH-12", ":smile:"):
+        assert word not in page.prose
+    assert obeyed(document) == []
 
 
 def test_a_command_that_is_to_be_pasted_holds_no_option_and_no_command_of_others() -> None:
