@@ -25,6 +25,7 @@ from leakcheck.history import gather
 from tests.unit.broken import mutated
 from tests.unit.filled import baseline_of_all, comparison_of_all, filled, fitting, record_of_all, run_of_all
 from tests.unit.told_of_all import PICTURES, REPORTERS, Facts, obeyed_letters, refuse_broken
+from tests.unit.worked_with import worked_with
 
 Reporters = dict[str, Callable[[Facts], bytes]]
 
@@ -69,10 +70,12 @@ def _tried(folder: Path, data: bytes, baseline: bytes, chance: random.Random, re
     except StoreError:
         return "refused"
     records = gather(folder / "index.sqlite", [folder / "run.json"], store.load, rebuild=True).records
+    made = worked_with(run, run_of_all(fitting("x")), accepted, folder)
+    made += worked_with(run_of_all(fitting("x")), run, accepted, folder)
     facts = Facts(
         run=run,
         baseline=accepted,
-        comparison=comparison_of_all(fitting("x")),
+        comparison=made[0] if made else comparison_of_all(fitting("x")),
         record=records[0] if records else record_of_all(fitting("x")),
         examination=filled(Examination, fitting("x")),
     )

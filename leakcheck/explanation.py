@@ -56,9 +56,7 @@ class Site:
     @property
     def frame(self) -> Frame:
         """The line to name first: the innermost of the user's own, else the innermost of Python."""
-        own = [frame for frame in self.frames if frame.kind is FrameKind.OWN]
-        python = [frame for frame in self.frames if frame.kind is not FrameKind.NATIVE]
-        return (own or python or list(self.frames))[0]
+        return frame_to_name(self.frames)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,8 +64,14 @@ class StackTree:
         return sum(self.bytes) + self.other_bytes
 
 
+UNKNOWN = Frame(function="?", file="", line=0, kind=FrameKind.NATIVE)
+
+
 def frame_to_name(frames: Sequence[Frame]) -> Frame:
-    """Return the innermost frame of the user's own, else the innermost of Python, else the innermost."""
+    """Return the innermost frame of the user's own, else the innermost of Python, else the innermost.
+
+    A document of others may hold a stack without frames: then it is the frame that nothing is known of.
+    """
     own = (frame for frame in frames if frame.kind is FrameKind.OWN)
     python = (frame for frame in frames if frame.kind is not FrameKind.NATIVE)
-    return next(own, None) or next(python, None) or frames[0]
+    return next(own, None) or next(python, None) or next(iter(frames), UNKNOWN)

@@ -99,8 +99,8 @@ def _at_peak(result: Result) -> Iterator[Row]:
 
 def _deeper(site: Site | PeakSite) -> str | None:
     """Return where a library, or native code, took the memory that the named line asked for."""
-    first = site.frames[0]
-    if first is site.frame:
+    first = next(iter(site.frames), None)
+    if first is None or first is site.frame:
         return None
     if first.kind is not FrameKind.NATIVE:
         return f"{place(first)} {plain(first.function)}"

@@ -39,7 +39,9 @@ from tests.unit.hostile import EVERYTHING, text_of_others
 from tests.unit.pages import page_of
 from tests.unit.rendered import rendered
 from tests.unit.runner import obeyed
+from tests.unit.runs import CLEAN, run_of
 from tests.unit.told_of_all import PICTURES, REPORTERS, Facts, obeyed_letters, refuse_broken
+from tests.unit.worked_with import worked_with
 
 NUMBERS = (0, 1, -1, 3, 2**53, -(2**63), 2**64 - 1)
 
@@ -79,6 +81,12 @@ def test_a_reporter_prints_nothing_that_is_obeyed(name: str) -> None:
 @given(name=st.sampled_from([*REPORTERS]), text=text_of_others, number=st.sampled_from(NUMBERS))
 def test_no_text_and_no_number_breaks_a_reporter(name: str, text: str, number: int) -> None:
     check(name, facts_of(anywhere(text), number, many=2))
+
+
+@pytest.mark.parametrize("name", [*REPORTERS, *PICTURES])
+def test_no_list_has_to_hold_anything(name: str) -> None:
+    check(name, facts_of(fitting("x"), many=0))
+    check(name, facts_of(fitting("x"), number=0, many=2))
 
 
 @pytest.mark.parametrize("name", PICTURES)
@@ -256,6 +264,8 @@ def test_a_run_that_is_broken_at_random_is_refused_or_told(seed: int, tmp_path: 
         facts = replace(facts_of(fitting("x")), run=run)
         for name in ("terminal.render_run", "markdown.markdown", "junit.junit", "html.page.render_report"):
             check(name, facts)
+        for comparison in worked_with(run, run_of(CLEAN), facts.baseline, tmp_path):
+            check("contrast.render_comparison", replace(facts, comparison=comparison))
     assert told > 2
 
 
