@@ -121,7 +121,7 @@ def _gathered(index: str, documents: Sequence[Path], read: Read, notices: Sequen
     with contextlib.closing(_open(index)) as connection:
         with connection:
             paths = [_refreshed(connection, document, read) for document in documents]
-            _forget_the_gone(connection)
+            _forget_the_gone(connection, paths)
         skipped = [
             sentence
             for path in paths
@@ -201,10 +201,10 @@ def _row(record: Record) -> tuple[object, ...]:
     )
 
 
-def _forget_the_gone(connection: sqlite3.Connection) -> None:
-    gone = [
-        (path,) for (path,) in connection.execute("SELECT path FROM documents").fetchall() if not Path(path).exists()
-    ]
+def _forget_the_gone(connection: sqlite3.Connection, there: Sequence[str]) -> None:
+    # a path that is no UTF-8 stands in the index in other letters, and is there all the same
+    known = connection.execute("SELECT path FROM documents").fetchall()
+    gone = [(path,) for (path,) in known if path not in there and not Path(path).exists()]
     connection.executemany("DELETE FROM records WHERE document = ?", gone)
     connection.executemany("DELETE FROM documents WHERE path = ?", gone)
 

@@ -85,6 +85,15 @@ def test_a_document_is_read_once_until_it_changes(folder: Folder) -> None:
     assert folder.read == ["b"]
 
 
+def test_a_run_in_a_folder_whose_name_is_no_utf_8_is_told(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / os.fsdecode(b"caf\xe9"))
+    folder.save("a", run_of(CLEAN))
+    for _ in range(2):
+        [record] = folder.gather().records
+        assert "caf\\udce9" in record.document
+    assert folder.read == []
+
+
 def test_a_run_that_is_gone_is_forgotten(folder: Folder) -> None:
     folder.gather()
     (folder.runs / "a" / store.DOCUMENT).unlink()
