@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from leakcheck.explanation import StackBytes
+from leakcheck.formats import Lines, Name, Word
 from leakcheck.scenario import OptionValue, scenario_id
 
 
@@ -12,9 +13,9 @@ from leakcheck.scenario import OptionValue, scenario_id
 class Description:
     """A scenario as found in the user's file, one for each variant."""
 
-    target: str
-    name: str
-    variant: str | None = None
+    target: Name
+    name: Name
+    variant: Name | None = None
     lesson: str = ""
     growth_bytes_per_1000_calls: float | None = None
     peak_bytes: float | None = None
@@ -124,8 +125,8 @@ class Block:
 class Limited:
     """A growing container with a limit, and what it was found to hold."""
 
-    name: str
-    kind: str
+    name: Name
+    kind: Name
     limit: int
     length: int
     length_per_call: float
@@ -172,11 +173,11 @@ class PeakReading:
 class Trouble:
     """How the user's code failed: what happened, where, and what to do about it."""
 
-    kind: str
+    kind: Word
     """nothing, import, usage, setup, unreached, raised, exited, died, hung, memory, missing, disk, teardown; start: no
     process could be started; answer: what the process said is not ours, or makes no sense; internal: our bug."""
-    message: str
+    message: Lines
     call: int | None = None
     """The number of the call that failed; None where it was no call."""
-    details: str = ""
+    details: Lines = ""
     """The end of the traceback, or of what the process wrote."""

@@ -7,6 +7,7 @@ verdict, the growth that the exact meter saw, and the peak. Never resident pages
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from leakcheck.formats import Name, Word
 from leakcheck.units import format_change
 from leakcheck.verdicts import Gate, Verdict
 
@@ -22,7 +23,7 @@ class Accepted:
     """What is accepted of one scenario in one environment."""
 
     verdict: Verdict
-    target: str = ""
+    target: Name = ""
     """Where it is: `scenarios/shop.py::cart`, from the baseline's folder, or `package.module:callable`."""
     growth_bytes_per_1000_calls: int | None = None
     """0 for what stands still or has a limit; None where no exact meter told it."""
@@ -37,7 +38,7 @@ class Baseline:
     """The accepted figures: by environment (`cpython-3.11-linux-x86_64-pymalloc`), then by the scenario's id."""
 
     schema: str
-    environments: Mapping[str, Mapping[str, Accepted]] = field(default_factory=dict)
+    environments: Mapping[Name, Mapping[Name, Accepted]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +65,7 @@ class Allowance:
 class Change:
     """One metric beside what the baseline accepts. OVER is worse by more than is allowed."""
 
-    metric: str
+    metric: Word
     """growth (bytes per 1000 calls) or peak (bytes)."""
     before: float
     after: float
@@ -88,6 +89,6 @@ class Change:
 class Step:
     """What an update makes of one scenario: accepted anew, changed, kept, or removed."""
 
-    scenario: str
+    scenario: Name
     before: Accepted | None
     after: Accepted | None

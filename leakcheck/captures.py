@@ -10,6 +10,7 @@ from typing import BinaryIO
 from leakcheck.errors import StoreError
 
 FOLDER = "captures"
+_LARGEST_CAPTURE_BYTES = 4 * 1024**3
 _LINK_OR_NO_FOLDER = (errno.ELOOP, errno.ENOTDIR)
 
 
@@ -37,9 +38,11 @@ def open_capture(folder: Path, name: str) -> BinaryIO | None:
     finally:
         for descriptor in opened:
             os.close(descriptor)
-    if not stat.S_ISREG(os.fstat(file).st_mode):
+    state = os.fstat(file)
+    if not stat.S_ISREG(state.st_mode) or state.st_size > _LARGEST_CAPTURE_BYTES:
         os.close(file)
-        raise StoreError(f"the capture {name!r} is not a file")
+        why = "is larger than any we write" if stat.S_ISREG(state.st_mode) else "is not a file"
+        raise StoreError(f"the capture {name!r} {why}")
     return os.fdopen(file, "rb")
 
 

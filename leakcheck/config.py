@@ -166,7 +166,7 @@ def _durations(pyproject: Path | None, in_file: str | None, said: str | None) ->
     if said is not None or pyproject is None:
         return None if said is None else Path(said)
     beside = pyproject.parent / (in_file or DURATIONS)
-    return beside if in_file is not None or beside.is_file() else None
+    return beside if in_file is not None or os.path.lexists(beside) else None
 
 
 def project_settings(folder: Path | None = None) -> str | None:

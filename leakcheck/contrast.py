@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from leakcheck.formats import Commit, Name
+
 CONTRAST_SCHEMA = "leakcheck.compare/1"
 
 
@@ -78,10 +80,10 @@ class Row:
 class Contrast:
     """One scenario in both arms."""
 
-    scenario: str
-    before: str
+    scenario: Name
+    before: Name
     """The arm's own name for it: a result's id."""
-    after: str
+    after: Name
     rows: tuple[Row, ...]
     rounds: int
     """How often both arms were measured, in turn."""
@@ -91,8 +93,8 @@ class Contrast:
 class Arm:
     """One side: what it is, and where it was measured."""
 
-    label: str
-    commit: str | None = None
+    label: Name
+    commit: Commit | None = None
     python: str | None = None
     documents: tuple[str, ...] = ()
     """The run documents that its figures come from."""

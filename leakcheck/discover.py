@@ -5,8 +5,12 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from leakcheck.errors import StoreError
+from leakcheck.files import read_file
+
 _NEVER_ENTERED = frozenset({"__pycache__", "node_modules", "site-packages"})
 _DECORATOR = "scenario"
+_LARGEST_FILE_BYTES = 16 * 1024 * 1024
 
 
 def scenario_files(folder: Path) -> list[Path]:
@@ -31,14 +35,15 @@ def _python_files(folder: Path) -> Iterator[Path]:
 
 def _holds_scenario(path: Path) -> bool:
     try:
-        text = path.read_bytes()
-    except OSError:
+        # a link may lead to a file elsewhere, and never to a pipe or a device: what it leads to is run, and not told
+        text = read_file(path, most_bytes=_LARGEST_FILE_BYTES, what="file of scenarios may be", follows_links=True)
+    except StoreError:
         return False
     if _DECORATOR.encode() not in text:
         return False
     try:
         tree = ast.parse(text)
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return b"leakcheck" in text
     return any(
         _is_mark(decorator)

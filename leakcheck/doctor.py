@@ -25,6 +25,7 @@ from leakcheck.config import Said, resolve
 from leakcheck.engine import Worker, WorkerFailed
 from leakcheck.errors import LeakcheckError
 from leakcheck.examination import Computer, Examination, Finding, Here, Interpreter, State
+from leakcheck.formats import conforming
 from leakcheck.layers import File, find_pyproject, read_pyproject
 from leakcheck.lending import lent_packages
 from leakcheck.plan import Pass, Plan
@@ -158,4 +159,4 @@ def _places() -> Iterator[tuple[str, str]]:
 
 def encode(found: Examination) -> bytes:
     """Return an examination as a JSON document."""
-    return msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n"
+    return msgspec.json.format(msgspec.json.encode(conforming(found)), indent=2) + b"\n"

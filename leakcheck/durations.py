@@ -1,7 +1,6 @@
 """How long each scenario took, in a small file that a project may commit: by this the shards are split."""
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +9,17 @@ import msgspec
 
 from leakcheck import store
 from leakcheck.errors import StoreError
+from leakcheck.files import read_file
+from leakcheck.formats import made_plain
+from leakcheck.letters import cut
 from leakcheck.model import Run
 
 SCHEMA = "leakcheck.durations/1"
 _FAMILY = SCHEMA.partition("/")[0] + "/"
 _REMEDY = "write it anew with: leakcheck merge DIR --durations FILE"
 _LARGEST_FILE_BYTES = 16 * 1024 * 1024
+_MOST_SECONDS = 1e9
+"""Thirty years: the sum of what is longer may be no number any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +39,9 @@ def durations_of(run: Run) -> dict[str, float]:
 
 def write_durations(path: Path, run: Run) -> None:
     """Write how long the scenarios of a run took, a line each. Raises StoreError."""
-    seconds = {name: round(took, 2) for name, took in sorted(durations_of(run).items())}
+    seconds = {name: round(took, 2) for name, took in sorted(made_plain(durations_of(run)).items())}
     text = json.dumps({"schema": SCHEMA, "seconds": seconds}, indent=2, ensure_ascii=False)
-    store.write_atomically(path, text.encode("utf-8", "backslashreplace") + b"\n")
+    store.write_atomically(path, text.encode() + b"\n")
 
 
 def read_durations(path: Path) -> Mapping[str, float]:
@@ -47,23 +51,20 @@ def read_durations(path: Path) -> Mapping[str, float]:
     """
     if path.is_dir():
         return durations_of(store.load(path))
+    data = read_file(path, most_bytes=store.LARGEST_DOCUMENT_BYTES, what="run we write")
     try:
-        if path.exists() and not path.is_file():
-            raise StoreError(f"{path}: is not a file; --durations takes a file of durations, or a run")
-        data = path.read_bytes() if path.stat().st_size <= _LARGEST_FILE_BYTES else b""
-        document = msgspec.json.decode(data, type=_Document)
-    except OSError as error:
-        raise StoreError(f"{path}: cannot be read ({error.strerror})") from error
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        document = msgspec.json.decode(data if len(data) <= _LARGEST_FILE_BYTES else b"", type=_Document)
+    except (ValueError, RecursionError) as error:
         if SCHEMA.encode() not in data:
             return durations_of(store.load(path))
-        raise StoreError(f"{path}: is not a file of durations ({error}); {_REMEDY}") from error
+        raise StoreError(f"{path}: is not a file of durations ({cut(str(error), 200)}); {_REMEDY}") from error
     if document.seconds is None and not document.schema.startswith(_FAMILY):
         return durations_of(store.load(path))
     if document.schema != SCHEMA:
-        raise StoreError(f"{path}: has the schema {document.schema!r}; this leakcheck reads {SCHEMA}")
-    seconds = document.seconds or {}
+        raise StoreError(f"{path}: has the schema {cut(document.schema, 200)!r}; this leakcheck reads {SCHEMA}")
+    store.refuse_repeated(path, data)
+    seconds = made_plain(document.seconds or {})
     for name, took in seconds.items():
-        if not 0 <= took < math.inf:
-            raise StoreError(f"{path}: says that {name!r} took {took} s; {_REMEDY}")
+        if not 0 <= took < _MOST_SECONDS:
+            raise StoreError(f"{path}: says that {cut(name, 200)!r} took {took} s; {_REMEDY}")
     return seconds

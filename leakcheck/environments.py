@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from leakcheck.errors import UsageError
+from leakcheck.files import read_file
 
 LOCKS = ("uv.lock", "pylock.toml", "requirements.txt", "requirements.lock", "poetry.lock", "pdm.lock", "Pipfile.lock")
 _INSTALL_SECONDS = 1800
+_LARGEST_FILE_BYTES = 64 * 1024 * 1024
 _UNREADABLE = ("uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock")
 
 
@@ -21,7 +23,7 @@ def lock_of(folder: Path) -> str:
     locked += sorted((folder / "requirements").glob("*.txt"))
     told = hashlib.sha256()
     for path in locked:
-        told.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+        told.update(path.name.encode() + b"\0" + _read(path) + b"\0")
     if not locked:
         told.update(repr(_dependencies(folder)).encode())
     return told.hexdigest()[:16]
@@ -62,13 +64,18 @@ def _install_arguments(folder: Path) -> list[str]:
     return _dependencies(folder)
 
 
+def _read(path: Path) -> bytes:
+    # of a revision whose code is run: links are followed, and a device is not read for ever
+    return read_file(path, most_bytes=_LARGEST_FILE_BYTES, what="lock file may be", follows_links=True)
+
+
 def _dependencies(folder: Path) -> list[str]:
     path = folder / "pyproject.toml"
     if not path.is_file():
         return []
     try:
-        project: Mapping[str, Any] = tomllib.loads(path.read_text(encoding="utf-8")).get("project", {})
-    except (OSError, ValueError) as error:
+        project: Mapping[str, Any] = tomllib.loads(_read(path).decode("utf-8")).get("project", {})
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: {error}") from error
     found = project.get("dependencies", [])
     return [one for one in found if isinstance(one, str)] if isinstance(found, list) else []

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from enum import IntEnum
 
+from leakcheck.letters import plain
+
 
 class ExitCode(IntEnum):
     """The process's answer to CI. The numbers are a promise; see `worst` for their order."""
@@ -57,6 +59,10 @@ class LeakcheckError(Exception):
     """Something a user can mend. The message says where, what and the remedy."""
 
     exit_code = ExitCode.USAGE
+
+    def __str__(self) -> str:
+        """Return the message, plain: it names files and quotes documents, which may hold anything."""
+        return plain(super().__str__(), keep_lines=True)
 
 
 class UsageError(LeakcheckError):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
+from leakcheck.formats import Day, Fingerprint, Name
 from leakcheck.stacks import Frame as Frame
 from leakcheck.stacks import FrameKind as FrameKind
 from leakcheck.stacks import StackTree as StackTree
@@ -51,14 +52,12 @@ class Site:
     """How many stacks lead through this line to an allocation that grows."""
     native: bool = False
     """Allocated by native code that went past Python's allocators."""
-    fingerprint: str = ""
+    fingerprint: Fingerprint = ""
 
     @property
     def frame(self) -> Frame:
         """The line to name first: the innermost of the user's own, else the innermost of Python."""
-        own = [frame for frame in self.frames if frame.kind is FrameKind.OWN]
-        python = [frame for frame in self.frames if frame.kind is not FrameKind.NATIVE]
-        return (own or python or list(self.frames))[0]
+        return frame_to_name(self.frames)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +72,7 @@ class Link:
 class Container:
     """Something with a length that rises with the calls."""
 
-    name: str
+    name: Name
     """What a person would call it: `newsletter.views.SENT`, `render (lru_cache)`."""
     kind: str
     """Its type, with its limit: `list`, `deque(maxlen=2000)`."""
@@ -88,7 +87,7 @@ class Container:
     bytes_per_1000_calls: float | None = None
     """What its new entries hold alone, measured by taking them out; None where that failed."""
     share: float | None = None
-    fingerprint: str = ""
+    fingerprint: Fingerprint = ""
 
     @property
     def calls_until_full(self) -> float | None:
@@ -119,14 +118,14 @@ class RetentionPath:
     """The function of an extension that allocated for it, as far as a tracer told."""
     line: Frame | None = None
     """Of what native code holds: the line that allocated it, as far as a tracer told."""
-    fingerprint: str = ""
+    fingerprint: Fingerprint = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Named:
     """One kind of what rises, and how many of it there are (`/var/log/app.log`, 212)."""
 
-    what: str
+    what: Name
     count: int
 
 
@@ -154,11 +153,11 @@ class KnownEntry:
 
     reason: str
     """Why it is accepted."""
-    fingerprint: str = ""
+    fingerprint: Fingerprint = ""
     """The fingerprint that is printed with the leak; this, or `match`."""
-    match: str = ""
+    match: Name = ""
     """A pattern over the names of containers, the steps of paths and the lines of sites (`*SENT*`)."""
-    scenario: str = "*"
+    scenario: Name = "*"
     """A pattern over the ids of scenarios that it is for."""
     expires: date | None = None
     """The last day on which it holds."""
@@ -168,12 +167,12 @@ class KnownEntry:
 class KnownLeak:
     """An accepted leak that this result has: it is measured, listed apart, and does not fail."""
 
-    entry: str
+    entry: Name
     """The fingerprint or the pattern of the entry."""
     reason: str
     bytes_per_1000_calls: float
     share: float
-    expired: str | None = None
+    expired: Day | None = None
     """The date on which the entry ran out; then it fails after all."""
     scenario: str = "*"
     """The entry's pattern over the ids of scenarios."""

@@ -7,6 +7,8 @@ one is made in memory.
 
 import contextlib
 import json
+import math
+import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
@@ -14,6 +16,8 @@ from datetime import datetime
 from pathlib import Path
 
 from leakcheck.errors import StoreError
+from leakcheck.files import refuse_link
+from leakcheck.formats import made_plain, refuse_unfit
 from leakcheck.model import Result, Run
 from leakcheck.record import Record
 from leakcheck.scenario import OptionValue
@@ -23,11 +27,12 @@ _VERSION = 1
 """Of the tables below. An index of another version is made anew."""
 
 _COLUMNS = tuple(one.name for one in fields(Record))
-_TABLES = f"""
-CREATE TABLE documents (path TEXT PRIMARY KEY, modified_ns INTEGER, size INTEGER, skipped TEXT);
-CREATE TABLE records ({", ".join(_COLUMNS)});
-CREATE INDEX records_by_document ON records (document);
-"""
+_TABLES = (
+    "CREATE TABLE documents (path TEXT PRIMARY KEY, modified_ns INTEGER, size INTEGER, skipped TEXT)",
+    f"CREATE TABLE records ({', '.join(_COLUMNS)})",
+    "CREATE INDEX records_by_document ON records (document)",
+)
+_IN_MEMORY = ":memory:"
 _NOT_OURS_TO_MEND = {
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_CANTOPEN,
@@ -56,7 +61,13 @@ class Past:
 
 def find_documents(folder: Path, name: str) -> list[Path]:
     """Return the run documents in a folder of runs; those that lie deeper belong to a comparison. Sorted."""
-    return sorted(path for pattern in (name, f"*/{name}") for path in folder.glob(pattern) if path.is_file())
+    # a link to another run's folder would count that one twice
+    return sorted(
+        path
+        for pattern in (name, f"*/{name}")
+        for path in folder.glob(pattern)
+        if not path.is_dir() and (path.parent == folder or not path.parent.is_symlink())
+    )
 
 
 def gather(index: Path, documents: Sequence[Path], read: Read, *, rebuild: bool = False) -> Past:
@@ -66,7 +77,7 @@ def gather(index: Path, documents: Sequence[Path], read: Read, *, rebuild: bool 
         _discard(index)
     for remedy in ("was broken, and is made anew", "cannot be used, and is left out"):
         try:
-            index.parent.mkdir(parents=True, exist_ok=True)
+            _prepare(index)
             return _gathered(str(index), documents, read, notices)
         except (sqlite3.Error, ValueError, TypeError) as error:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
@@ -78,11 +89,30 @@ def gather(index: Path, documents: Sequence[Path], read: Read, *, rebuild: bool 
         except OSError as error:
             notices = [f"{index}: cannot be written, and is left out ({error.strerror})"]
             break
-    return _gathered(":memory:", documents, read, notices)
+        except StoreError as error:
+            notices = [f"{error}; the index is left out"]
+            break
+    return _gathered(_IN_MEMORY, documents, read, notices)
+
+
+def _prepare(index: Path) -> None:
+    """Raise StoreError for an index that leads elsewhere: SQLite would write to whatever database it finds there."""
+    index.parent.mkdir(parents=True, exist_ok=True)
+    if index.parent.is_symlink():
+        refuse_link(index.parent)
+    refuse_link(index)
+    # ours has no journal: one that lies there is of a version before, or a stranger's, and may name any file
+    if any(os.path.lexists(path) for path in _beside(index)):
+        _discard(index)
+
+
+def _beside(index: Path) -> Iterator[Path]:
+    """Yield the files that SQLite itself opens beside the index."""
+    yield from (index.with_name(f"{index.name}{end}") for end in ("-journal", "-wal", "-shm"))
 
 
 def _discard(index: Path) -> None:
-    for path in (index, index.with_name(f"{index.name}-journal")):
+    for path in (index, *_beside(index)):
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
 
@@ -91,7 +121,7 @@ def _gathered(index: str, documents: Sequence[Path], read: Read, notices: Sequen
     with contextlib.closing(_open(index)) as connection:
         with connection:
             paths = [_refreshed(connection, document, read) for document in documents]
-            _forget_the_gone(connection)
+            _forget_the_gone(connection, paths)
         skipped = [
             sentence
             for path in paths
@@ -107,17 +137,29 @@ def _gathered(index: str, documents: Sequence[Path], read: Read, notices: Sequen
 def _open(index: str) -> sqlite3.Connection:
     connection = sqlite3.connect(index)
     try:
+        if index != _IN_MEMORY and not _is_ours(connection):
+            connection.close()
+            _discard(Path(index))
+            connection = sqlite3.connect(index)
         connection.execute("PRAGMA trusted_schema = OFF")
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version != _VERSION:
-            for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
-                connection.execute(f'DROP TABLE "{name.replace(chr(34), chr(34) * 2)}"')
-            connection.executescript(_TABLES)
+        connection.execute("PRAGMA journal_mode = MEMORY")
+        if not connection.execute("SELECT name FROM sqlite_master").fetchall():
+            connection.executescript(";".join(_TABLES))
             connection.execute(f"PRAGMA user_version = {_VERSION}")
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _is_ours(connection: sqlite3.Connection) -> bool:
+    """Tell whether it has no tables yet, or ours. Raises ValueError where this version's are not as they were made."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    made = [text for (text,) in connection.execute("SELECT sql FROM sqlite_master") if text is not None]
+    # a view or a trigger that somebody put there may compute for ever
+    if version == _VERSION and sorted(made) != sorted(_TABLES):
+        raise ValueError("its tables are not as they were made")
+    return not made or version == _VERSION
 
 
 def _refreshed(connection: sqlite3.Connection, document: Path, read: Read) -> str:
@@ -159,10 +201,10 @@ def _row(record: Record) -> tuple[object, ...]:
     )
 
 
-def _forget_the_gone(connection: sqlite3.Connection) -> None:
-    gone = [
-        (path,) for (path,) in connection.execute("SELECT path FROM documents").fetchall() if not Path(path).exists()
-    ]
+def _forget_the_gone(connection: sqlite3.Connection, there: Sequence[str]) -> None:
+    # a path that is no UTF-8 stands in the index in other letters, and is there all the same
+    known = connection.execute("SELECT path FROM documents").fetchall()
+    gone = [(path,) for (path,) in known if path not in there and not Path(path).exists()]
     connection.executemany("DELETE FROM records WHERE document = ?", gone)
     connection.executemany("DELETE FROM documents WHERE path = ?", gone)
 
@@ -174,7 +216,7 @@ def _records(connection: sqlite3.Connection, path: str) -> Iterator[Record]:
         said = dict(zip(_COLUMNS, row, strict=True))
         _check(said)
         dirty = said["git_dirty"]
-        yield Record(
+        record = Record(
             **{
                 **said,
                 "verdict": Verdict(said["verdict"]),
@@ -182,6 +224,8 @@ def _records(connection: sqlite3.Connection, path: str) -> Iterator[Record]:
                 "git_dirty": None if dirty is None else bool(dirty),
             }
         )
+        refuse_unfit(record)
+        yield made_plain(record)
 
 
 _NUMBERS = {"started_seconds", "growth_bytes_per_1000_calls", "growth_low", "growth_high", "peak_bytes", "p50_seconds"}
@@ -193,6 +237,8 @@ def _check(said: Mapping[str, object]) -> None:
         kinds = (int, float) if name in _NUMBERS else (int,) if name == "git_dirty" else (str,)
         if not isinstance(value, kinds) and (value is not None or name in _REQUIRED):
             raise ValueError(f"{name} is {value!r:.40}")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{name} is {value}")
 
 
 def records_of(run: Run, document: str) -> Iterator[Record]:

@@ -9,10 +9,15 @@ from pathlib import Path
 
 import msgspec
 
-from leakcheck.errors import ConfigError
+from leakcheck.errors import ConfigError, StoreError
 from leakcheck.explanation import Explain, KnownEntry, ResourceKind
+from leakcheck.files import read_file
+from leakcheck.formats import Unfit, refuse_unfit
+from leakcheck.letters import cut
 
 OFF = "off"
+_LARGEST_FILE_BYTES = 16 * 1024 * 1024
+_LONGEST_REASON = 300
 RESOURCES = {kind.replace(" ", "_"): kind for kind in ResourceKind}
 
 
@@ -75,7 +80,12 @@ class File(Said):
 
 def find_pyproject(folder: Path) -> Path | None:
     """Return the nearest pyproject.toml, here or above."""
-    return next((path for parent in (folder, *folder.parents) if (path := parent / "pyproject.toml").is_file()), None)
+    return next((path for parent in (folder, *folder.parents) if _is_there(path := parent / "pyproject.toml")), None)
+
+
+def _is_there(path: Path) -> bool:
+    # a link to nowhere, or a pipe, is there: passed over, it would take the project's settings along in silence
+    return path.is_symlink() or (path.exists() and not path.is_dir())
 
 
 def read_pyproject(path: Path | None) -> File:
@@ -83,9 +93,12 @@ def read_pyproject(path: Path | None) -> File:
     if path is None:
         return File()
     try:
-        tools = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path}: {error}") from error
+        data = read_file(path, most_bytes=_LARGEST_FILE_BYTES, what="file of settings may be")
+        tools = tomllib.loads(data.decode("utf-8")).get("tool", {})
+    except StoreError as error:
+        raise ConfigError(str(error)) from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{path}: {cut(str(error), _LONGEST_REASON)}") from error
     where = f"{path}: [tool.leakcheck]"
     table = tools.get("leakcheck", {}) if isinstance(tools, dict) else {}
     if not isinstance(table, dict):
@@ -116,6 +129,10 @@ def read_pyproject(path: Path | None) -> File:
                 f"{where} known, entry {number}: needs a reason, and either a fingerprint (leakcheck prints it) "
                 "or a match over the site and the path, like '*SENT*'"
             )
+    try:
+        refuse_unfit(file)
+    except Unfit as unfit:
+        raise ConfigError(f"{where}: {unfit}") from unfit
     return file
 
 

@@ -32,6 +32,7 @@ from leakcheck.explanation import (
     SiteMeter,
     StackTree,
 )
+from leakcheck.formats import Commit, Fingerprint, Moment, Name, Release, Word
 from leakcheck.offspring import Children
 from leakcheck.scenario import OptionValue, scenario_id
 from leakcheck.served import Forecast, Limit
@@ -131,7 +132,7 @@ class Shard:
     number: int
     """From 1 to `count`."""
     count: int
-    whole: tuple[str, ...]
+    whole: tuple[Name, ...]
     """The ids of all scenarios of all shards, in order."""
 
 
@@ -139,12 +140,12 @@ class Shard:
 class Result:
     """Everything about one scenario and variant in one run."""
 
-    scenario: str
-    variant: str | None
-    target: str
+    scenario: Name
+    variant: Name | None
+    target: Name
     verdict: Verdict
     gate: Gate
-    failures: tuple[str, ...]
+    failures: tuple[Word, ...]
     """The budgets that are broken, by name: growth, peak, or the kind of a resource."""
     budget: Budget
     growth: Growth | None = None
@@ -153,7 +154,7 @@ class Result:
     bounded_by: Limited | None = None
     settled_after_calls: int | None = None
     """The call after which a memory that had grown stood still; None where it never grew."""
-    stopped_by: str | None = None
+    stopped_by: Word | None = None
     """What ended the growth pass before the verdict was sure: calls, time; else None."""
     calls_needed: int | None = None
     """About how many calls a verdict takes, where those that were replayed gave none."""
@@ -175,7 +176,7 @@ class Result:
     """All that was held then, by stack: its total is the peak."""
     growth_stacks: StackTree = field(default_factory=StackTree)
     """The stacks that grow, in bytes per 1000 calls, as the sites' meter saw them."""
-    fingerprint: str = ""
+    fingerprint: Fingerprint = ""
     """What names this growth on the list of known leaks: of what holds it, or allocates it."""
     resident: tuple[ResidentPart, ...] = ()
     """What the resident pages grow by, the largest part first; none where the heap alone tells the growth."""
@@ -207,7 +208,7 @@ class Result:
     growth_options: Mapping[str, OptionValue] = field(default_factory=dict)
     peak_options: Mapping[str, OptionValue] = field(default_factory=dict)
     readings: Readings = field(default_factory=Readings)
-    capture: str | None = None
+    capture: Name | None = None
     """memray's capture of the peak, relative to the run's folder."""
     duration_seconds: float = 0.0
     start_seconds: float = 0.0
@@ -229,15 +230,15 @@ class Result:
 class Environment:
     """Where a run was measured. Runs of different environments cannot be compared."""
 
-    python: str
-    implementation: str
-    executable: str
-    platform: str
-    allocator: str
-    libc: str
-    packages: Mapping[str, str]
-    leakcheck: str
-    git_commit: str | None = None
+    python: Release
+    implementation: Release
+    executable: Name
+    platform: Release
+    allocator: Release
+    libc: Release
+    packages: Mapping[Name, Name]
+    leakcheck: Release
+    git_commit: Commit | None = None
     git_dirty: bool | None = None
 
     @property
@@ -251,15 +252,15 @@ class Environment:
 class Run:
     """The run document: the file that every reporter reads and every later run is compared with."""
 
-    schema: str
-    started: str
+    schema: Name
+    started: Moment
     """Local time with its offset, ISO 8601."""
     command: tuple[str, ...]
     environment: Environment | None
     results: tuple[Result, ...] = ()
-    baseline: str | None = None
+    baseline: Name | None = None
     """The baseline it was compared with; None where it was held to its budgets alone."""
-    baseline_gone: tuple[str, ...] = ()
+    baseline_gone: tuple[Name, ...] = ()
     """The ids of scenarios that the baseline has, and the targets no longer hold."""
     shard: Shard | None = None
     """None where the whole was measured."""

@@ -9,12 +9,11 @@ from leakcheck.task import Task
 
 def measure_peak(task: Task) -> tuple[PeakReading | None, Trouble | None, str | None]:
     """Return the peak and the capture's name; or the trouble, which costs the growth verdict nothing."""
-    captures = task.folder / "captures"
-    capture = captures / f"{_file_name(task.scenario.id)}.bin"
+    capture = task.capture
     try:
-        captures.mkdir(exist_ok=True)
+        capture.parent.mkdir(exist_ok=True)
     except OSError as error:
-        return None, Trouble(kind="disk", message=f"{captures}: cannot be made ({error.strerror})"), None
+        return None, Trouble(kind="disk", message=f"{capture.parent}: cannot be made ({error.strerror})"), None
     capture.unlink(missing_ok=True)
     try:
         with Worker(task.plan(Pass.PEAK, capture), task.surroundings) as worker:
@@ -26,7 +25,3 @@ def measure_peak(task: Task) -> tuple[PeakReading | None, Trouble | None, str | 
     except WorkerFailed as failed:
         return None, failed.trouble, None
     return reading, None, str(capture.relative_to(task.folder))
-
-
-def _file_name(scenario_id: str) -> str:
-    return "".join(letter if letter.isalnum() or letter in "-_[]" else "_" for letter in scenario_id)[:150]

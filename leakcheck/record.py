@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from leakcheck.formats import Commit, Moment, Name, Word
 from leakcheck.verdicts import Gate, Verdict
 
 
@@ -9,23 +10,23 @@ from leakcheck.verdicts import Gate, Verdict
 class Record:
     """One scenario in one run. All of it can be read in the document again."""
 
-    document: str
+    document: Name
     """The absolute path of the run document."""
-    started: str
+    started: Moment
     """Local time with its offset, ISO 8601."""
     started_seconds: float
     """The same moment since 1970, by which runs are put in order."""
-    environment: str
+    environment: Name
     """What has to be alike for figures to be compared (`cpython-3.11-linux-x86_64-pymalloc`)."""
-    git_commit: str | None
+    git_commit: Commit | None
     git_dirty: bool | None
-    scenario: str
+    scenario: Name
     """The id, with its variant."""
     options: str
     """The scenario's options for both passes (`rows=200, peak.rows=100000`): with others it is another series."""
     verdict: Verdict
     gate: Gate
-    meter: str | None
+    meter: Word | None
     growth_bytes_per_1000_calls: float | None
     growth_low: float | None
     growth_high: float | None
@@ -42,7 +43,7 @@ class Record:
 class Step:
     """A metric that left its level."""
 
-    metric: str
+    metric: Word
     """growth or peak."""
     before: Record
     """The last run that was still at another level; what changed it lies between the two."""

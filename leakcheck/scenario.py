@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import TypeVar, overload
 
 from leakcheck.errors import UsageError
+from leakcheck.letters import plain
 from leakcheck.units import parse_growth, parse_size
 
 OptionValue = bool | int | float | str
@@ -123,7 +124,11 @@ def replaced(text: str) -> str:
 
 
 def scenario_id(name: str, variant: str | None) -> str:
-    """Return the one spelling of a scenario and its variant: `newsletter[naive]`."""
+    """Return the one spelling of a scenario and its variant: `newsletter[naive]`. It is plain, whatever they hold."""
+    return plain(_spelled(name, variant))
+
+
+def _spelled(name: str, variant: str | None) -> str:
     return name if variant is None else f"{name}[{variant}]"
 
 
@@ -147,7 +152,7 @@ class Target:
     def __str__(self) -> str:
         if self.module is not None:
             return " ".join([f"{self.module}:{self.name}", *self.requests])
-        return str(self.path) + (f"::{scenario_id(self.name, self.variant)}" if self.name else "")
+        return str(self.path) + (f"::{_spelled(self.name, self.variant)}" if self.name else "")
 
 
 _IN_FILE = re.compile(r"(?P<path>.+?\.py)(?:::(?P<name>[^\[\]]+)(?:\[(?P<variant>.+)\])?)?")

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from leakcheck.formats import Name, Word
+
 
 class Limiter(StrEnum):
     """How memory is limited."""
@@ -48,7 +50,7 @@ class Share:
 class Failure:
     """One way in which requests failed: `MemoryError`, `disconnected`, `timed out`, an exception's name."""
 
-    kind: str
+    kind: Name
     count: int
 
 
@@ -67,10 +69,10 @@ class Successes:
 class Limit:
     """How a scenario did under a memory limit."""
 
-    limiter: str
+    limiter: Word
     """`RLIMIT_DATA` or `cgroup v2`."""
     memory_bytes: int
-    server: str
+    server: Word
     requests: int
     errors: int
     error_rate: Share

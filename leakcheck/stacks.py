@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from leakcheck.formats import Name
+
 _ALLOCATORS = re.compile(r"alloc|strdup|operator new", re.IGNORECASE)
 """Wrappers that an extension has around malloc: whoever called them says more."""
 
@@ -25,8 +27,8 @@ class FrameKind(StrEnum):
 class Frame:
     """One line of a stack. Native frames may lack a file (""), and a line (0)."""
 
-    function: str
-    file: str
+    function: Name
+    file: Name
     line: int
     kind: FrameKind
     source: str = ""
@@ -75,11 +77,17 @@ class StackTree:
         return sum(self.bytes) + self.other_bytes
 
 
+UNKNOWN = Frame(function="?", file="", line=0, kind=FrameKind.NATIVE)
+
+
 def frame_to_name(frames: Sequence[Frame]) -> Frame:
-    """Return the innermost frame of the user's own, else the innermost of Python, else the innermost."""
+    """Return the innermost frame of the user's own, else the innermost of Python, else the innermost.
+
+    A document of others may hold a stack without frames: then it is the frame that nothing is known of.
+    """
     own = (frame for frame in frames if frame.kind is FrameKind.OWN)
     python = (frame for frame in frames if frame.kind is not FrameKind.NATIVE)
-    return next(own, None) or next(python, None) or frames[0]
+    return next(own, None) or next(python, None) or next(iter(frames), UNKNOWN)
 
 
 def native_frame(frames: Sequence[Frame]) -> Frame | None:

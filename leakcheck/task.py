@@ -81,8 +81,7 @@ class Task:
     @property
     def capture(self) -> Path:
         """Return where memray's capture of its peak is to lie."""
-        name = "".join(letter if letter.isalnum() or letter in "-_[]" else "_" for letter in self.scenario.id)[:150]
-        return self.folder / "captures" / f"{name}.bin"
+        return self.folder / "captures" / f"{file_name(self.scenario.id)}.bin"
 
     @property
     def surroundings(self) -> Surroundings:
@@ -99,3 +98,9 @@ class Task:
         """Return the bytes that its process is taken to need: as declared, else an assumption."""
         declared = self.settings.declared_memory(self.scenario)
         return ASSUMED_BYTES if declared is None else declared
+
+
+def file_name(scenario_id: str) -> str:
+    """Return a name that a file can have for a scenario."""
+    name = "".join(letter if letter.isalnum() or letter in "-_[]" else "_" for letter in scenario_id)
+    return name.encode()[:150].decode(errors="ignore")  # a file's name has so many bytes, not letters

@@ -61,6 +61,7 @@ def compare(
     from leakcheck.contrast import Answer, Metric
     from leakcheck.errors import ExitCode
     from leakcheck.reporters import contrast as forms
+    from leakcheck.reporters.plain import plain
 
     wanted = Wanted(
         things=tuple(things),
@@ -76,7 +77,7 @@ def compare(
         output=output,
         began=datetime.now().astimezone(),
     )
-    comparison = compared(wanted, lambda doing: print(doing, file=sys.stderr, flush=True))
+    comparison = compared(wanted, lambda doing: print(plain(doing), file=sys.stderr, flush=True))
     console = make_console()
     for part in forms.render_comparison(comparison):
         console.print(part)

@@ -61,7 +61,7 @@ def export(
       leakcheck export reports/2026-11-24T10-12-07 --format memray -k naive --output captures
     """
     from leakcheck import store
-    from leakcheck.reporters.plain import inert
+    from leakcheck.reporters.plain import inert, plain
 
     saved = store.load(run)
     chosen = replace(saved, results=tuple(matching(saved, expression)))
@@ -78,7 +78,7 @@ def export(
             continue
         place = output / name if output.is_dir() else output
         store.write_atomically(place, data)
-        typer.echo(place)
+        typer.echo(plain(str(place)))
 
 
 def _documents(run: "Run", format: Format, stacks: Stacks) -> Iterator[tuple[str, bytes]]:
@@ -104,17 +104,22 @@ def _nothing(run: Path, format: Format, stacks: Stacks) -> str:
 
 def _copy_captures(folder: Path, results: "tuple[Result, ...]", output: Path | None) -> None:
     from leakcheck import store
+    from leakcheck.captures import open_capture
+    from leakcheck.reporters.plain import plain
 
     if output is None:
         raise UsageError("--format memray copies files: say where to with --output DIR")
-    captures = {result.id: store.beside(folder, result.capture) for result in results if result.capture}
+    captures = {result.capture: store.beside(folder, result.capture) for result in results if result.capture}
     if not captures:
         raise NothingMeasured(f"{folder}: holds no capture; measure it again without --no-peak")
     store.make_folder(output)
     for name, capture in captures.items():
-        try:
-            data = capture.read_bytes()
-        except OSError as error:
-            raise StoreError(f"{capture}: the capture of {name} cannot be read ({error.strerror})") from error
-        store.write_atomically(output / capture.name, data)
-        typer.echo(output / capture.name)
+        source = open_capture(folder, name)
+        if source is None:
+            raise StoreError(f"{capture}: the capture is not there any more")
+        with source:
+            try:
+                store.replace_file(output / capture.name, source.read())
+            except OSError as error:
+                raise StoreError(f"{capture}: the capture cannot be read ({error.strerror})") from error
+        typer.echo(plain(str(output / capture.name)))

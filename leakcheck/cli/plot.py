@@ -38,6 +38,7 @@ def plot(
       leakcheck plot reports/2026-11-24T10-12-07 --before naive --after iterator --format png
     """
     from leakcheck import store
+    from leakcheck.reporters.plain import plain
     from leakcheck.reporters.plots import draw_pair, draw_run
 
     wanted = parse_formats(formats)
@@ -54,8 +55,8 @@ def plot(
     folder = output if output is not None else (run if run.is_dir() else run.parent) / "plots"
     store.make_folder(folder)
     for name, picture in documents:
-        store.write_atomically(folder / name, picture)
-        typer.echo(folder / name)
+        store.replace_file(folder / name, picture)
+        typer.echo(plain(str(folder / name)))
 
 
 def parse_formats(text: str) -> tuple[str, ...]:

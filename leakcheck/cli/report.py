@@ -34,7 +34,7 @@ class Reporting:
             from leakcheck.reporters.html.page import REPORT, render_report
 
             for name, page in render_report(run):
-                store.write_atomically(folder / name, page)
+                store.replace_file(folder / name, page)
             return folder / REPORT
         except Exception as error:
             print(
@@ -70,13 +70,14 @@ def report(
     store.make_folder(folder)
     pages = _memray_pages(saved, home, folder) if memray_pages else {}
     for name, page in render_report(saved, pages):
-        store.write_atomically(folder / name, page)
+        store.replace_file(folder / name, page)
         typer.echo(plain(str(folder / name)))
 
 
 def _memray_pages(run: "Run", home: Path, folder: Path) -> dict[str, str]:
     """Write memray's page of each capture, and return their links by the result's id."""
     from leakcheck import store
+    from leakcheck.captures import open_capture
     from leakcheck.reporters.memray_page import PAGES, memray_page
 
     links = {}
@@ -85,7 +86,9 @@ def _memray_pages(run: "Run", home: Path, folder: Path) -> dict[str, str]:
         if result.capture is None:
             continue
         capture = store.beside(home, result.capture)
+        if (opened := open_capture(home, result.capture)) is not None:  # refuses what is no capture of ours
+            opened.close()
         name = f"{PAGES}/{capture.stem}.html"
-        store.write_atomically(folder / name, memray_page(capture))
+        store.replace_file(folder / name, memray_page(capture))
         links[result.id] = quote(name)
     return links

@@ -9,7 +9,7 @@ from rich.text import Text
 from leakcheck.baseline import Accepted, Baseline, Change, Step
 from leakcheck.model import Gate, Result
 from leakcheck.reporters.changes import is_news
-from leakcheck.reporters.plain import plain
+from leakcheck.reporters.plain import plain, plainly
 from leakcheck.units import format_difference, format_size, format_size_beside
 
 _STYLES: Mapping[str, str] = {
@@ -22,6 +22,7 @@ _STYLES: Mapping[str, str] = {
 _METRICS = ("growth", "peak")
 
 
+@plainly
 def render_baseline(baseline: Baseline) -> Iterator[RenderableType]:
     """Yield a table of the accepted figures for each environment."""
     for environment, entries in sorted(baseline.environments.items()):
@@ -34,6 +35,7 @@ def render_baseline(baseline: Baseline) -> Iterator[RenderableType]:
         yield Text()
 
 
+@plainly
 def render_steps(steps: Sequence[Step]) -> Iterator[RenderableType]:
     """Yield a table of what an update changed, before → after; of what stays as it was the number."""
     changed = [step for step in steps if step.before != step.after]
@@ -48,6 +50,7 @@ def render_steps(steps: Sequence[Step]) -> Iterator[RenderableType]:
         yield Text(f"{unchanged:,} as accepted before.")
 
 
+@plainly
 def acceptance_sentences(result: Result, accepted: Accepted) -> Iterator[str]:
     """Yield what is to be known of a result that was accepted: what it is over, and what no baseline accepts."""
     name, over = plain(result.id), [metric for metric in result.failures if metric in _METRICS]
@@ -61,6 +64,7 @@ def acceptance_sentences(result: Result, accepted: Accepted) -> Iterator[str]:
         yield f"{name}: {plain(accepted.note)}, so it is held to its budget."
 
 
+@plainly
 def render_comparison(results: Sequence[Result], entries: Mapping[str, Accepted]) -> Iterator[RenderableType]:
     """Yield a table of each accepted figure beside the measured one; what was not measured stands there too."""
     table = _table("scenario", "metric", "accepted", "measured", "change", "gate")

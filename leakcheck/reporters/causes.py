@@ -50,7 +50,7 @@ def causes(result: Result) -> Iterator[Row]:
     if result.explained_fraction is not None and result.sites_meter is not None:
         yield Row(label="explains", where=f"{explained_words(result)}, seen by {result.sites_meter}")
     if result.verdict is Verdict.LEAK and (fingerprint := fingerprint_to_list(result)):
-        yield Row(label="fingerprint", where=fingerprint)
+        yield Row(label="fingerprint", where=plain(fingerprint))
 
 
 def notes(result: Result) -> Iterator[str]:
@@ -108,7 +108,9 @@ def _at_peak(result: Result) -> Iterator[Row]:
 
 def _deeper(site: Site | PeakSite) -> str | None:
     """Return where a library, or native code, took the memory that the named line asked for."""
-    first = native_frame(site.frames) or site.frames[0]
+    first = native_frame(site.frames) or next(iter(site.frames), None)
+    if first is None:
+        return None
     if first.kind is FrameKind.NATIVE and first.file:
         return f"{native_words(first)}, native code"
     if first == site.frame:

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Sequence
 
 from leakcheck.model import Gate, Result
-from leakcheck.reporters.plain import plain
+from leakcheck.reporters.plain import pasted, plain
 
 _WITH_VALUE = frozenset(
     ("-o", "--database", "--setup", "--python", "--baseline", "--data", "--header", "--expect", "--user", "--fixture")
@@ -17,7 +17,7 @@ _ALONE = frozenset(("--follow", "--asgi", "--wsgi", "--superuser", "--no-migrate
 def update_command(targets: Iterable[str], said: Sequence[str]) -> str:
     """Return the command that accepts targets, replayed as the command was that said so (its words)."""
     words = [*dict.fromkeys(targets)] or ["TARGET"]
-    return plain(f"leakcheck baseline update {shlex.join(words)}{''.join(f' {word}' for word in _kept(said))}")
+    return plain(f"leakcheck baseline update {pasted(words)}{''.join(f' {word}' for word in _kept(said))}")
 
 
 def closer_look(results: Iterable[Result], said: Sequence[str]) -> str | None:
@@ -38,7 +38,7 @@ def _kept(said: Sequence[str], with_value: frozenset[str] = _WITH_VALUE) -> Iter
             yield shlex.quote(word)
         elif word in with_value:
             value = next(words, None)
-            if value is not None:
+            if value is not None and not value.startswith("-"):  # an option of somebody else's
                 yield f"{word} {shlex.quote(value)}"
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 
 from rich.console import RenderableType
@@ -10,7 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from leakcheck.contrast import Answer, Arm, Comparison, Contrast, Figure, Row, Unit
-from leakcheck.reporters.plain import plain
+from leakcheck.reporters.markdown import code
+from leakcheck.reporters.plain import as_cell, plain, plainly
 from leakcheck.units import format_duration, format_size
 
 _STYLES = {Answer.BETTER: "green", Answer.WORSE: "bold red", Answer.SAME: "", Answer.UNKNOWN: "dim"}
@@ -50,6 +52,7 @@ def answer_words(row: Row) -> str:
     return row.note if row.answer is Answer.UNKNOWN else row.answer.value
 
 
+@plainly
 def render_comparison(comparison: Comparison) -> Iterator[RenderableType]:
     """Yield what a terminal shows: what is compared, a table for each scenario, and the notes."""
     yield Text(f"before  {arm_words(comparison.before)}", style="dim")
@@ -64,22 +67,26 @@ def render_comparison(comparison: Comparison) -> Iterator[RenderableType]:
         yield Text(f"{plain(note)}.")
 
 
+@plainly
 def markdown(comparison: Comparison) -> Iterator[tuple[str, bytes]]:
     """Yield one Markdown document with a table for each scenario."""
-    lines = [f"**before** {_code(arm_words(comparison.before))} · **after** {_code(arm_words(comparison.after))}"]
+    lines = [f"**before** {code(arm_words(comparison.before))} · **after** {code(arm_words(comparison.after))}"]
     for contrast in comparison.contrasts:
         lines += [
             "",
-            f"### {_code(pair_words(contrast))}",
+            f"### {code(pair_words(contrast))}",
             "",
             "| | before | after | change | |",
             "| --- | ---: | ---: | ---: | --- |",
         ]
-        lines += [f"| {' | '.join(_cell(cell) for cell in _cells(row))} |" for row in contrast.rows]
-    lines += ["", *(f"- {_cell(plain(note))}" for note in comparison.notes)] if comparison.notes else []
+        for row in contrast.rows:
+            *figures, note = _cells(row)
+            lines.append(f"| {' | '.join([*figures, _note(note)])} |")
+    lines += ["", *(f"- {_note(note)}" for note in comparison.notes)] if comparison.notes else []
     yield "compare.md", ("\n".join(lines) + "\n").encode()
 
 
+@plainly
 def table(comparison: Comparison) -> Iterator[tuple[str, bytes]]:
     """Yield one CSV document: a line for each metric of each scenario, in bytes, seconds and shares."""
     written = io.StringIO()
@@ -94,8 +101,8 @@ def table(comparison: Comparison) -> Iterator[tuple[str, bytes]]:
                 for figure in (row.before, row.after, row.change)
                 for part in parts
             ]
-            texts = [_inert(plain(contrast.scenario)), row.metric.value, row.unit.value]
-            writer.writerow([*texts, *figures, row.answer.value, _inert(plain(row.note))])
+            texts = [as_cell(contrast.scenario), row.metric.value, row.unit.value]
+            writer.writerow([*texts, *figures, row.answer.value, as_cell(row.note)])
     yield "compare.csv", written.getvalue().encode()
 
 
@@ -141,33 +148,9 @@ def _value(value: float, unit: Unit) -> str:
     return f"{value:.1%}" if unit is Unit.SHARE else f"{value:,.0f}"
 
 
-def _cell(text: str) -> str:
-    """Return text that Markdown shows as it is: every character that could mean something is escaped."""
-    return "".join(f"\\{letter}" if letter in _MARKUP else letter for letter in text).replace("@", "&#64;")
+def _note(text: str) -> str:
+    """Return a sentence that Markdown shows as it is: what could mean something, an address too, stands in code."""
+    return text if _TAME.fullmatch(text) else code(text)
 
 
-_MARKUP = frozenset(r"\`*_{}[]<>()#+!|~&")
-
-
-def _code(text: str) -> str:
-    """Return a code span whose fence is longer than any in the text."""
-    longest = max((len(run) for run in _runs(text)), default=0)
-    fence = "`" * (longest + 1)
-    return f"{fence} {text} {fence}" if longest else f"`{text}`"
-
-
-def _runs(text: str) -> Iterator[str]:
-    run = ""
-    for letter in text:
-        if letter == "`":
-            run += letter
-        elif run:
-            yield run
-            run = ""
-    if run:
-        yield run
-
-
-def _inert(text: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula (OWASP, CSV injection)."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+_TAME = re.compile(r"(?:[A-Za-z](?:[A-Za-z ,;()']|: )*)?")

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from leakcheck.examination import Examination, Finding, State
-from leakcheck.reporters.plain import inert, plain
+from leakcheck.reporters.plain import inert, plain, plainly
 
 _MARKS = {
     State.GOOD: ("✓", "green"),
@@ -20,6 +20,7 @@ _WORDS = {State.GOOD: "ok", State.NOTE: "note", State.LESS: "less", State.BROKEN
 _FENCE = "~~~~~~~~"
 
 
+@plainly
 def render_examination(found: Examination) -> Iterator[RenderableType]:
     """Yield what a terminal shows: a table for each part, the remedy below what is not as it could be, the answer."""
     for part, findings in _by_part(found):
@@ -46,6 +47,7 @@ def answer(found: Examination) -> str:
     return f"{said} Less than could be: {less}." if less else said
 
 
+@plainly
 def markdown(found: Examination) -> Iterator[tuple[str, bytes]]:
     """Yield one document: a block of text, which shows as it is wherever Markdown is read."""
     lines = [f"leakcheck {found.leakcheck}", answer(found)]

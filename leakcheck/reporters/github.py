@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from leakcheck.model import Gate, Run
 from leakcheck.reporters.locations import Location, Workspace, locate
-from leakcheck.reporters.plain import plain
+from leakcheck.reporters.plain import plain, plainly
 from leakcheck.reporters.told import cut, headline, run_sentences, story, worst_first
 
 MOST_OF_A_KIND = 10
@@ -31,6 +31,7 @@ class _Annotation:
     location: Location | None = None
 
 
+@plainly
 def annotations(run: Run, workspace: Workspace) -> Iterator[str]:
     """Yield the workflow commands that annotate a run, each a line without its end; none where all is well."""
     for kind in _REST:

@@ -10,7 +10,7 @@ from leakcheck.model import Gate, Result, Run
 from leakcheck.reporters.answered import answered_sentences
 from leakcheck.reporters.causes import fingerprint_to_list, notes
 from leakcheck.reporters.locations import Location, Workspace, locate, source_of
-from leakcheck.reporters.plain import inert, plain
+from leakcheck.reporters.plain import inert, plain, plainly
 from leakcheck.reporters.told import main_sentence, worst_first
 
 _SEVERITIES = {
@@ -21,6 +21,7 @@ _SEVERITIES = {
 }
 
 
+@plainly
 def gitlab(run: Run, workspace: Workspace) -> Iterator[tuple[str, bytes]]:
     """Yield one document; known leaks are in it as information.
 

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 from leakcheck.model import Environment, Gate, Result, Run
 from leakcheck.reporters.answered import counted
 from leakcheck.reporters.locations import source_of
-from leakcheck.reporters.plain import inert, plain
+from leakcheck.reporters.plain import inert, plain, plainly
 from leakcheck.reporters.told import main_sentence, story
 
 _UNFINISHED = "the run was interrupted: what is here had been measured, and the rest had not"
@@ -30,6 +30,7 @@ class _Case:
     figures: tuple[tuple[str, str], ...] = ()
 
 
+@plainly
 def junit(run: Run, *, hostname: str, allow_inconclusive: bool = False) -> Iterator[tuple[str, bytes]]:
     """Yield one document with a suite for each file of scenarios.
 

@@ -13,7 +13,7 @@ from html import escape
 from leakcheck.model import Environment, Gate, Result, Run
 from leakcheck.reporters.answered import statuses
 from leakcheck.reporters.elsewhere import elsewhere_sentences
-from leakcheck.reporters.plain import inert, plain
+from leakcheck.reporters.plain import inert, plain, plainly
 from leakcheck.reporters.sentences import budget_words, unread
 from leakcheck.reporters.terminal import gate_words, growth_words, verdict_word
 from leakcheck.reporters.told import GATE_WORDS, change_words, cut, run_sentences, story, worst_first
@@ -30,6 +30,7 @@ _WORDS = re.compile(r"[A-Za-z]+( [A-Za-z]+)*")
 _PUNCTUATION = re.compile(r"[^\w ]|_")
 
 
+@plainly
 def markdown(run: Run, *, most_bytes: int = MOST_BYTES_OF_A_COMMENT) -> Iterator[tuple[str, bytes]]:
     """Yield one document of no more bytes than that, cut between scenarios and saying so; none without room."""
     results = worst_first(run.results)

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from leakcheck.record import Record, Step
-from leakcheck.reporters.plain import plain
+from leakcheck.reporters.plain import plain, plainly
 from leakcheck.units import format_duration, format_size
 from leakcheck.verdicts import Gate
 
@@ -22,6 +22,7 @@ _STYLES = {Gate.WITHIN: "green", Gate.OVER: "bold red", Gate.INCONCLUSIVE: "yell
 Series = Sequence[Record]
 
 
+@plainly
 def render_all(many: Sequence[tuple[Series, Sequence[Step]]], *, encoding: str) -> Iterator[RenderableType]:
     """Yield a row for each series, and what its last step was. A terminal without Unicode gets plain letters."""
     table = _table(("scenario", "left"), ("runs", "right"), ("growth / 1000 calls", "right"), ("", "left"))
@@ -45,6 +46,7 @@ def render_all(many: Sequence[tuple[Series, Sequence[Step]]], *, encoding: str) 
             yield from _told(step, prefix=f"{plain(records[-1].scenario)}: ")
 
 
+@plainly
 def render_one(records: Series, steps: Sequence[Step], *, encoding: str) -> Iterator[RenderableType]:
     """Yield a row for each of the newest runs of one series, the trend, and every step."""
     last = records[-1]

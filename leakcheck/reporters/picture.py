@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.terminal_theme import MONOKAI
 
 from leakcheck.model import Run
-from leakcheck.reporters.plain import plain
+from leakcheck.reporters.plain import plain, plainly
 from leakcheck.reporters.terminal import render_run
 
 _COLUMNS = 118
@@ -17,6 +17,7 @@ _COLUMNS = 118
 _OFFLINE_FORMAT = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
 
 
+@plainly
 def draw(run: Run) -> Iterator[tuple[str, bytes]]:
     """Yield one SVG that shows what the terminal shows of a run."""
     console = Console(record=True, width=_COLUMNS, file=io.StringIO(), force_terminal=True, highlight=False)

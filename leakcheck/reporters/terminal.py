@@ -14,7 +14,7 @@ from leakcheck.reporters.answered import answered_notes, statuses
 from leakcheck.reporters.causes import causes, notes, unseen_words
 from leakcheck.reporters.changes import is_excused, run_sentences
 from leakcheck.reporters.elsewhere import elsewhere_sentences
-from leakcheck.reporters.plain import plain
+from leakcheck.reporters.plain import plain, plainly
 from leakcheck.reporters.resources import resource_sentences
 from leakcheck.reporters.sentences import peak_left_out, sentences, unread
 from leakcheck.reporters.served import served_sentences
@@ -40,6 +40,7 @@ _UNKNOWN_BYTES = 1e14
 """Bounds this wide say that nothing is known."""
 
 
+@plainly
 def render_run(
     run: Run, folder: Path | None = None, *, page: Path | None = None, columns: int = _ROOM_FOR_ALL
 ) -> Iterator[RenderableType]:
@@ -95,6 +96,7 @@ def render_run(
     yield Text(_summary(run, page if page is not None or folder is None else folder / "run.json"))
 
 
+@plainly
 def environment_words(environment: Environment, baseline: str | None = None) -> str:
     """Return where it was measured (`CPython 3.11.7 · glibc 2.36 · commit 5aaf40e01`)."""
     parts = [

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from leakcheck.model import SCHEMA, Gate, Result, Run, Verdict
 from leakcheck.reporters.causes import notes
-from leakcheck.reporters.plain import plain
+from leakcheck.reporters.plain import plain, plainly
 from leakcheck.reporters.resources import resource_sentences
 from leakcheck.reporters.sentences import peak_left_out, sentences
 from leakcheck.reporters.terminal import gate_words, growth_words, render_run, verdict_word
@@ -34,6 +34,7 @@ def is_fine(result: Result) -> bool:
     return result.gate is Gate.WITHIN and result.verdict is Verdict.CLEAN and nothing
 
 
+@plainly
 def main_sentences(result: Result) -> Iterator[str]:
     """Yield what a failing test says first; at least one sentence for whatever is not within budget."""
     told = False
@@ -49,6 +50,7 @@ def main_sentences(result: Result) -> Iterator[str]:
         yield f"{plain(result.id)}: {gate_words(result)}"
 
 
+@plainly
 def whole_text(result: Result) -> str:
     """Return all that `leakcheck run` would print of a result: its row, the sentences, the causes, the notes."""
     run = Run(schema=SCHEMA, started="", command=(), environment=None, results=(result,), finished=True)
@@ -59,6 +61,7 @@ def whole_text(result: Result) -> str:
     return in_pytest("\n".join(line.rstrip() for line in captured.get().splitlines()).rstrip())
 
 
+@plainly
 def row(result: Result) -> tuple[str, ...]:
     """Return the cells of a result's row: name, verdict, growth, peak, gate."""
     return (

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from leakcheck.baseline import Change
+from leakcheck.letters import cut as cut
 from leakcheck.model import Gate, Result, Run
 from leakcheck.reporters import changes
 from leakcheck.reporters.advised import advised
@@ -95,8 +96,3 @@ def change_words(change: Change) -> str:
     if change.gate is Gate.OVER:
         return f"{words}, worse"
     return f"{words}, better" if change.better else words
-
-
-def cut(text: str, most: int) -> str:
-    """Return the text, of no more characters than that."""
-    return text if len(text) <= most else f"{text[: most - 1]}…"

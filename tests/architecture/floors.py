@@ -37,6 +37,8 @@ WORDS = frozenset(
         "explanation",
         "failures",
         "internal",
+        "formats",
+        "letters",
         "limited",
         "offspring",
         "model",
@@ -94,17 +96,23 @@ ROAD = frozenset(
         *("executors", "fleet", "waiting", "peak", "unmeasured"),
     }
 )
+FILES = frozenset({"files"})
 DOORS = frozenset({"__main__", "cli", "pytest_plugin", "django"})
 
 FLOORS = (
     Floor(rooms=WORDS, may_import=WORDS),
     Floor(rooms=THOUGHT, may_import=WORDS, libraries=frozenset({"numpy", "scipy"})),
-    Floor(rooms=WORKER, may_import=WORDS),
-    Floor(rooms=EDGES, may_import=WORDS, libraries=frozenset({"jinja2", "markupsafe", "msgspec", "psutil", "rich"})),
-    Floor(rooms=ROAD, may_import=WORDS | THOUGHT | EDGES | ROAD, libraries=frozenset({"msgspec"})),
+    Floor(rooms=WORKER, may_import=WORDS | FILES),
+    Floor(rooms=FILES, may_import=WORDS),
+    Floor(
+        rooms=EDGES,
+        may_import=WORDS | FILES,
+        libraries=frozenset({"jinja2", "markupsafe", "msgspec", "psutil", "rich"}),
+    ),
+    Floor(rooms=ROAD, may_import=WORDS | THOUGHT | FILES | EDGES | ROAD, libraries=frozenset({"msgspec"})),
     Floor(
         rooms=DOORS,
-        may_import=WORDS | THOUGHT | WORKER | EDGES | ROAD | DOORS,
+        may_import=WORDS | THOUGHT | WORKER | FILES | EDGES | ROAD | DOORS,
         libraries=frozenset({"_pytest", "django", "msgspec", "pytest", "rich", "typer"}),
     ),
 )

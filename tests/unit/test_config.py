@@ -234,6 +234,11 @@ def test_known_leaks_are_read_with_their_day_of_expiry(settings: Resolve) -> Non
         (KNOWN, "either a fingerprint"),
         (f'{KNOWN}match = "a"\nfingerprint = "b"\n', "either a fingerprint"),
         ('[[tool.leakcheck.known]]\nreason = " "\nmatch = "a"\n', "needs a reason"),
+        (
+            f'{KNOWN}fingerprint = "51f92d3ac85"\n',
+            "fingerprint is '51f92d3ac85', and should be .* 12 hexadecimal digits",
+        ),
+        (f'{KNOWN}match = "{"x" * 3000}"\n', "match is .*, and should be a name of at most 2,000 characters"),
         ('[[tool.leakcheck.known]]\nmatch = "a"\n', "reason"),
         (f'{KNOWN}mach = "a"\n', "did you mean match?"),
         (f'{KNOWN}match = "a"\nexpires = "soon"\n', "expires"),

@@ -11,6 +11,7 @@ import pytest
 
 from leakcheck import store
 from leakcheck.history import Past, find_documents, gather
+from leakcheck.letters import plain
 from leakcheck.model import Run
 from leakcheck.verdicts import Gate, Verdict
 from tests.unit.runs import BROKEN, CLEAN, ENVIRONMENT, LEAK, MIB, NAIVE, run_of
@@ -84,6 +85,15 @@ def test_a_document_is_read_once_until_it_changes(folder: Folder) -> None:
     assert folder.read == ["b"]
 
 
+def test_a_run_in_a_folder_whose_name_is_no_utf_8_is_told(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / os.fsdecode(b"caf\xe9"))
+    folder.save("a", run_of(CLEAN))
+    for _ in range(2):
+        [record] = folder.gather().records
+        assert "caf\\udce9" in record.document
+    assert folder.read == []
+
+
 def test_a_run_that_is_gone_is_forgotten(folder: Folder) -> None:
     folder.gather()
     (folder.runs / "a" / store.DOCUMENT).unlink()
@@ -106,8 +116,8 @@ def test_a_comparisons_runs_are_left_to_it(folder: Folder) -> None:
 
 def test_what_cannot_be_read_is_named_and_the_rest_is_there(folder: Folder) -> None:
     folder.save("broken", b"{")
-    folder.save("timeless", run_of(CLEAN), "yesterday")
-    folder.save("before_time", run_of(CLEAN), "0001-01-01T00:00:00")
+    for name, started in (("timeless", "yesterday"), ("before_time", "0001-01-01T00:00:00")):
+        folder.save(name, store.encode(run_of(CLEAN)).replace(b"2026-11-24T10:12:07+00:00", started.encode()))
     for _ in range(2):  # the second time from the index
         past = folder.gather()
         assert names(past) == [CLEAN.id, LEAK.id, NAIVE.id]
@@ -119,7 +129,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_there(folder: Folder) -> N
 def test_names_with_quotes_and_commands_are_text(folder: Folder) -> None:
     name = "'); DROP TABLE records; --\x1b[31m\u202e"
     folder.save("c", run_of(replace(CLEAN, scenario=name, peak_bytes=2**63)))
-    [record] = [record for record in folder.gather().records if name in record.scenario]
+    [record] = [record for record in folder.gather().records if plain(name) in record.scenario]
     assert record.peak_bytes == 2**63 - 1
     assert len(folder.gather().records) == 4
 

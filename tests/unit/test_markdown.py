@@ -158,7 +158,7 @@ def test_a_name_in_a_cell_is_shown_as_it_is(text: str) -> None:
     assert page.rows[1][0] == shown(text)
     assert page.rows[1][6].startswith("over")
     if ", " not in text:
-        assert page.rows[1][6] == f"over {shown(text.rstrip())}".rstrip()
+        assert page.rows[1][6] == f"over {shown(text).rstrip()}".rstrip()
     assert set(page.tags) <= OURS
 
 

@@ -142,6 +142,6 @@ def test_importing_the_plugin_loads_the_standard_library_pytest_and_words_alone(
     ours = {name for name in loaded if name.startswith("leakcheck")}
     assert ours == {
         *("leakcheck", "leakcheck._version", "leakcheck.errors", "leakcheck.limited", "leakcheck.scenario"),
-        *("leakcheck.socket_folder", "leakcheck.stages", "leakcheck.units"),
+        *("leakcheck.letters", "leakcheck.socket_folder", "leakcheck.stages", "leakcheck.units"),
     }
     assert {name.partition(".")[0] for name in loaded - ours} <= set(sys.stdlib_module_names)

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 from leakcheck.model import Run
 from leakcheck.reporters.exports.stacks import Kind, label, stacks_of
-from leakcheck.reporters.plain import plain
+from leakcheck.reporters.plain import plain, plainly
 
 
+@plainly
 def collapsed(run: Run, kind: Kind) -> Iterator[tuple[str, bytes]]:
     """Yield one file of one kind, with each scenario as the root of its stacks; none where no stack is known."""
     lines = [

@@ -10,11 +10,9 @@ from leakcheck.explanation import ResourceKind
 from leakcheck.model import Result, Run
 from leakcheck.reporters.answered import counted
 from leakcheck.reporters.causes import path_words, place
-from leakcheck.reporters.plain import plain
+from leakcheck.reporters.plain import as_cell, plainly
 
 Cell = str | int | float | bool | None
-
-_STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def sheet(headings: Sequence[str], rows: Sequence[Sequence[Cell]]) -> bytes:
@@ -35,9 +33,7 @@ def _cell(cell: Cell) -> str:
         return ""
     if not isinstance(cell, str):
         return str(cell).lower() if isinstance(cell, bool) else repr(cell)
-    text = plain(cell)
-    # a blank before it does not hide it from every spreadsheet
-    return f"'{text}" if text.lstrip().startswith(_STARTS_A_FORMULA) else text
+    return as_cell(cell)
 
 
 _OF_RESULTS = {
@@ -76,6 +72,7 @@ _OF_RESULTS = {
 _OF_RUNS = {"run started": "started", "git commit": "environment.git_commit", "python": "environment.python"}
 
 
+@plainly
 def run_sheet(run: Run) -> Iterator[tuple[str, bytes]]:
     """Yield one table with all results; what rises beside memory has a column for each kind."""
     rises = [f"{kind} (count / 1000 calls)" for kind in ResourceKind]

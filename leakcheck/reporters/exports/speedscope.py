@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from leakcheck import __version__
 from leakcheck.model import Run
 from leakcheck.reporters.exports.stacks import UNITS, Stack, each_kind
-from leakcheck.reporters.plain import plain
+from leakcheck.reporters.plain import plain, plainly
 
 _SCHEMA = "https://www.speedscope.app/file-format-schema.json"
 
 
+@plainly
 def speedscope(run: Run) -> Iterator[tuple[str, bytes]]:
     """Yield one file with all profiles; none where the run knows of no stack."""
     frames: dict[tuple[str, str, int], int] = {}

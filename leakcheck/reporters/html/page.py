@@ -25,7 +25,7 @@ from leakcheck.reporters.causes import container_words, explained_words, native_
 from leakcheck.reporters.html.compiled import compiled_templates
 from leakcheck.reporters.html.flames import Flames
 from leakcheck.reporters.html.sections import answer_of, change_words, folded, remarks, sections_of
-from leakcheck.reporters.plain import plain
+from leakcheck.reporters.plain import plain, plainly
 from leakcheck.reporters.sentences import budget_words
 from leakcheck.reporters.terminal import environment_words, gate_words, growth_words
 from leakcheck.units import format_duration, format_size
@@ -35,6 +35,7 @@ _HERE = Path(__file__).parent
 _SCRIPTS = ("units.js", "theme.js", "chart.js", "tree.js", "flame.js")
 
 
+@plainly
 def render_report(run: Run, memray_pages: Mapping[str, str] | None = None) -> Iterator[tuple[str, bytes]]:
     """Yield the report of a run as one file; `memray_pages` are links to memray's own pages by result id."""
     flames = Flames()
@@ -63,6 +64,7 @@ def render_report(run: Run, memray_pages: Mapping[str, str] | None = None) -> It
     yield REPORT, page.encode("utf-8")
 
 
+@plainly
 def render_comparison(comparison: Comparison) -> Iterator[tuple[str, bytes]]:
     """Yield a before/after table as one file."""
     style, script = _asset("report.css"), _asset("theme.js")

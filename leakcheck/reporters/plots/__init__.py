@@ -9,10 +9,12 @@ from collections.abc import Iterator, Sequence
 from leakcheck.errors import UsageError
 from leakcheck.model import Result
 from leakcheck.record import Record, Step
+from leakcheck.reporters.plain import plainly
 
 FORMATS = ("svg", "png")
 
 
+@plainly
 def draw_run(results: Sequence[Result], formats: Sequence[str] = FORMATS) -> Iterator[tuple[str, bytes]]:
     """Yield `growth` and `peak` in each format, as far as they were measured. Raises UsageError without matplotlib."""
     _require_matplotlib()
@@ -26,6 +28,7 @@ def draw_run(results: Sequence[Result], formats: Sequence[str] = FORMATS) -> Ite
         yield from render("peak", lambda: peak_figure(results), formats)
 
 
+@plainly
 def draw_pair(before: Result, after: Result, formats: Sequence[str] = FORMATS) -> Iterator[tuple[str, bytes]]:
     """Yield `before-after` in each format: two variants, or one before and after a change. Raises UsageError."""
     _require_matplotlib()
@@ -35,6 +38,7 @@ def draw_pair(before: Result, after: Result, formats: Sequence[str] = FORMATS) -
     yield from render("before-after", lambda: pair_figure(before, after), formats)
 
 
+@plainly
 def draw_history(
     records: Sequence[Record], steps: Sequence[Step], formats: Sequence[str] = FORMATS
 ) -> Iterator[tuple[str, bytes]]:

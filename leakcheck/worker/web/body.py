@@ -2,12 +2,15 @@
 
 import json
 import os
+from pathlib import Path
 from urllib.parse import unquote_plus
 
-from leakcheck.errors import UsageError
+from leakcheck.errors import StoreError, UsageError
+from leakcheck.files import read_file
 
 _FORM, _JSON, _MULTIPART = "application/x-www-form-urlencoded", "application/json", "multipart/form-data"
 _BOUNDARY = "leakcheck-boundary"
+_LARGEST_BODY_BYTES = 256 * 1024 * 1024
 
 
 def body_of(data: str, content_type: str = "") -> tuple[bytes, str]:
@@ -53,11 +56,10 @@ def _multipart(data: str) -> tuple[bytes, str]:
 
 def _read(path: str, said: str) -> bytes:
     try:
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError as error:
+        return read_file(Path(path), most_bytes=_LARGEST_BODY_BYTES, what="body may be", follows_links=True)
+    except StoreError as error:
         remedy = "" if said.startswith("@") else "; an @ that is meant is written %40"
-        raise UsageError(f"--data {said}: cannot be read ({error.strerror}){remedy}") from error
+        raise UsageError(f"--data {said}: {error}{remedy}") from error
 
 
 def _type_of(path: str) -> str:

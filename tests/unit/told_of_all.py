@@ -1,0 +1,133 @@
+"""Every reporter, what it is given, and how its document is told to be whole and harmless."""
+
+import io
+import json
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+from rich.console import Console, RenderableType
+
+from leakcheck.baseline import Baseline
+from leakcheck.baseline import Step as UpdateStep
+from leakcheck.contrast import Comparison
+from leakcheck.examination import Examination
+from leakcheck.model import Run
+from leakcheck.record import Record, Step
+from leakcheck.reporters import accepted, contrast, doctor, past, picture, terminal, text
+from leakcheck.reporters.exports.collapsed import collapsed
+from leakcheck.reporters.exports.sheet import run_sheet
+from leakcheck.reporters.exports.speedscope import speedscope
+from leakcheck.reporters.exports.stacks import Kind
+from leakcheck.reporters.github import annotations
+from leakcheck.reporters.gitlab import gitlab
+from leakcheck.reporters.html.page import render_comparison, render_report
+from leakcheck.reporters.junit import junit
+from leakcheck.reporters.locations import Workspace
+from leakcheck.reporters.markdown import markdown
+from leakcheck.reporters.plots import draw_history, draw_pair, draw_run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """One of each document."""
+
+    run: Run
+    baseline: Baseline
+    comparison: Comparison
+    record: Record
+    examination: Examination
+
+
+def _lines(parts: Iterable[RenderableType]) -> bytes:
+    console = Console(file=io.StringIO(), width=100, highlight=False, no_color=True, force_terminal=False)
+    with console.capture() as captured:
+        for part in parts:
+            console.print(part)
+    return captured.get().encode()
+
+
+def _joined(documents: Iterable[tuple[str, bytes]]) -> bytes:
+    return b"".join(data for _, data in documents)
+
+
+def _entries(facts: Facts) -> list[UpdateStep]:
+    (entries,) = facts.baseline.environments.values()
+    return [UpdateStep(scenario=name, before=None, after=entry) for name, entry in entries.items()]
+
+
+def _step(facts: Facts) -> Step:
+    return Step(metric="growth", before=facts.record, after=facts.record, before_bytes=1, after_bytes=2)
+
+
+REPORTERS: Mapping[str, Callable[[Facts], bytes]] = {
+    "terminal.render_run": lambda facts: _lines(terminal.render_run(facts.run, Path("reports"), columns=70)),
+    "terminal.environment_words": lambda facts: _lines(terminal.render_run(facts.run)),
+    "text.whole_text": lambda facts: "\n".join(map(text.whole_text, facts.run.results)).encode(),
+    "text.main_sentences": lambda facts: "\n".join(
+        sentence for result in facts.run.results for sentence in text.main_sentences(result)
+    ).encode(),
+    "text.row": lambda facts: "\n".join(" ".join(text.row(result)) for result in facts.run.results).encode(),
+    "markdown.markdown": lambda facts: _joined(markdown(facts.run)),
+    "junit.junit": lambda facts: _joined(junit(facts.run, hostname="runner")),
+    "gitlab.gitlab": lambda facts: _joined(gitlab(facts.run, Workspace(root="/work", here="/work"))),
+    "github.annotations": lambda facts: "\n".join(
+        annotations(facts.run, Workspace(root="/work", here="/work"))
+    ).encode(),
+    "picture.draw": lambda facts: _joined(picture.draw(facts.run)),
+    "exports.collapsed.collapsed": lambda facts: _joined(collapsed(facts.run, Kind.PEAK)),
+    "exports.speedscope.speedscope": lambda facts: _joined(speedscope(facts.run)),
+    "exports.sheet.run_sheet": lambda facts: _joined(run_sheet(facts.run)).replace(b"\r\n", b"\n"),
+    "html.page.render_report": lambda facts: _joined(render_report(facts.run)),
+    "html.page.render_comparison": lambda facts: _joined(render_comparison(facts.comparison)),
+    "contrast.render_comparison": lambda facts: _lines(contrast.render_comparison(facts.comparison)),
+    "contrast.markdown": lambda facts: _joined(contrast.markdown(facts.comparison)),
+    "contrast.table": lambda facts: _joined(contrast.table(facts.comparison)),
+    "accepted.render_baseline": lambda facts: _lines(accepted.render_baseline(facts.baseline)),
+    "accepted.render_steps": lambda facts: _lines(accepted.render_steps(_entries(facts))),
+    "accepted.acceptance_sentences": lambda facts: "\n".join(
+        sentence
+        for result in facts.run.results
+        for step in _entries(facts)
+        if step.after is not None
+        for sentence in accepted.acceptance_sentences(result, step.after)
+    ).encode(),
+    "accepted.render_comparison": lambda facts: _lines(
+        accepted.render_comparison(facts.run.results, next(iter(facts.baseline.environments.values())))
+    ),
+    "past.render_all": lambda facts: _lines(past.render_all([([facts.record], [_step(facts)])], encoding="utf-8")),
+    "past.render_one": lambda facts: _lines(past.render_one([facts.record], [_step(facts)], encoding="utf-8")),
+    "doctor.render_examination": lambda facts: _lines(doctor.render_examination(facts.examination)),
+    "doctor.markdown": lambda facts: _joined(doctor.markdown(facts.examination)),
+}
+PICTURES: Mapping[str, Callable[[Facts], bytes]] = {
+    "plots.draw_run": lambda facts: b"\n".join(data for _, data in draw_run(facts.run.results[:4], ("svg",))),
+    "plots.draw_pair": lambda facts: _joined(draw_pair(facts.run.results[0], facts.run.results[1], ("svg",))),
+    "plots.draw_history": lambda facts: _joined(draw_history([facts.record], [_step(facts)], ("svg",))),
+}
+"""These take a tenth of a second each."""
+
+
+def obeyed_letters(document: bytes) -> list[str]:
+    """Return what a terminal, or whoever shows the document, would obey of it."""
+    return sorted(
+        {letter for letter in document.decode() if unicodedata.category(letter) in _OBEYED and letter != "\n"}
+    )
+
+
+_OBEYED = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+def refuse_broken(name: str, document: bytes) -> None:
+    """Raise where a document is not whole: XML that does not parse, JSON that is none."""
+    if not document:
+        return  # of a run without stacks there is no file of stacks
+    if name == "plots.draw_run":
+        for part in document.split(b'<?xml version="1.0"')[1:]:
+            ElementTree.fromstring(b'<?xml version="1.0"' + part)
+    elif name in ("junit.junit", "picture.draw") or name.startswith("plots."):
+        ElementTree.fromstring(document)
+    elif name in ("gitlab.gitlab", "exports.speedscope.speedscope"):
+        json.loads(document)

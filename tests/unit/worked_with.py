@@ -1,0 +1,40 @@
+"""What commands do with runs that were loaded: compare them, join them, hold them to a baseline, accept them."""
+
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+from leakcheck.against import Against, compared_run
+from leakcheck.analysis.joining import Piece, joined, problems
+from leakcheck.baseline import Baseline
+from leakcheck.compare import compare_runs
+from leakcheck.config import Said, resolve
+from leakcheck.contrast import Comparison
+from leakcheck.durations import durations_of
+from leakcheck.errors import LeakcheckError
+from leakcheck.model import Run
+from leakcheck.session import exit_code
+from leakcheck.update import updated
+
+
+def worked_with(run: Run, other: Run, baseline: Baseline, folder: Path) -> list[Comparison]:
+    """Do all that; LeakcheckErrors are answers. Return the comparison, where there is one."""
+    settings = resolve(Said(), environment={}, folder=folder)
+    against = Against(path=folder / "baseline.json", baseline=baseline)
+    made: list[Comparison] = []
+    exit_code(run.results)
+    durations_of(run)
+    pieces = [Piece(where="a", run=run), Piece(where="b", run=other)]
+    list(problems(pieces))
+    joined([run, other], ())
+    for step in (
+        lambda: made.append(compare_runs(run, other, ("a", "b"))),
+        lambda: compared_run(run, against, settings, date(2027, 1, 31)),
+        lambda: updated(baseline, run, settings),
+        lambda: updated(None, replace(run, results=run.results[:1]), settings),
+    ):
+        try:
+            step()
+        except LeakcheckError:
+            pass
+    return made
