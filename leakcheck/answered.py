@@ -18,7 +18,7 @@ from leakcheck.model import Environment
 from leakcheck.scenario import parse_target, without_password
 
 _Fact = TypeVar("_Fact")
-_KINDS = frozenset({"import", "usage", "setup", "raised", "exited", "hung", "missing", "teardown"})
+_KINDS = frozenset({"import", "usage", "setup", "unreached", "raised", "exited", "hung", "missing", "teardown"})
 """What a process may say of its own trouble; that it died or took too much memory is seen from outside."""
 _MOST_CHARACTERS = 8000
 _MOST = 1 << 53

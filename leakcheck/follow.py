@@ -209,6 +209,7 @@ def _look(seen: GrowthPass, process: Process, most: int = MOST_LOOKED_AT) -> Non
         {"kind": "look", "calls": calls}, during="the look at what gains entries", extra_seconds=3 * calls * cost
     )
     take(seen, answer)
+    seen.children.look(process, seen.progress.calls)
     gained = part(answer, "gains", Gained)
     seen.gains = Gains(
         since=seen.progress.calls, looked_at=calls, gained_bytes=gained.gained_bytes, followed=gained.followed

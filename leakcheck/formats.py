@@ -147,7 +147,9 @@ def _refuse(value: Any, format: Format | None) -> Any:
             raise Unfit(f"is {plain(repr(cut(value, _MOST_SHOWN)))}, and should be {format.what}")
         return value
     for number in value if isinstance(value, tuple | list) else (value,):
-        if abs(number) > (_LARGEST_INTEGER if isinstance(number, int) else _LARGEST_NUMBER):
+        if isinstance(number, int | float) and abs(number) > (
+            _LARGEST_INTEGER if isinstance(number, int) else _LARGEST_NUMBER
+        ):
             raise Unfit("holds a number of more than 64 bits")
     return value
 

@@ -72,7 +72,7 @@ class Limit:
     limiter: Word
     """`RLIMIT_DATA` or `cgroup v2`."""
     memory_bytes: int
-    server: Word
+    server: Name
     requests: int
     errors: int
     error_rate: Share

@@ -93,7 +93,7 @@ def calls_for_an_early_look(patience: Patience) -> int:
 def calls_kept_back(patience: Patience) -> int:
     """Return how many of the calls that are allowed are kept for a look at lengths, and for following what it finds."""
     calls = patience.calls
-    return 0 if calls is None or calls < FLAT_CALLS else min(2 * MOST_LOOKED_AT, calls // 5)
+    return 0 if calls is None or calls < FLAT_CALLS else min(MOST_LOOKED_AT, calls // 5)
 
 
 def fewer(patience: Patience, calls: int) -> Patience:

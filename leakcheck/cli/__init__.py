@@ -167,6 +167,9 @@ def _hear_interrupts() -> None:
 
     sys.unraisablehook = again
     signal.signal(signal.SIGTERM, _interrupt)
+    # of a terminal that is closed; `nohup` has it ignored, and that is to stay
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, _interrupt)
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, _interrupt)
 

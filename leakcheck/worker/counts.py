@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from leakcheck.worker.own import BUILTINS, gc, os
+from leakcheck.worker.own import BUILTINS, gc, is_there, os
 
 try:
     import resource
@@ -27,7 +27,7 @@ MAIN_ALONE = 1
 
 def open_files() -> Read | None:
     """Return a reader of the number of open descriptors, or None without a /proc."""
-    if not os.path.isdir("/proc/self/fd"):
+    if not is_there("/proc/self/fd"):
         return None
 
     def read() -> int:
@@ -40,14 +40,14 @@ def open_files() -> Read | None:
 
 def threads() -> Read:
     """Return a reader of the number of threads, those that Python does not know of included where /proc tells."""
-    if not os.path.isdir("/proc/self/task"):
+    if not is_there("/proc/self/task"):
         return threading.active_count
     return lambda: os.stat("/proc/self/task").st_nlink - 2
 
 
 def children() -> Read | None:
     """Return a reader of the number of child processes, zombies included; None where the kernel does not list them."""
-    if not os.path.exists(f"/proc/self/task/{os.getpid()}/children"):
+    if not is_there(f"/proc/self/task/{os.getpid()}/children"):
         return None
     # full size now: a list of pids that is longer each time would be a trace in malloc
     buffer = bytearray(_CHUNK_BYTES)

@@ -13,7 +13,7 @@ from array import array
 from collections.abc import Callable, Collection
 
 from leakcheck.worker import counts
-from leakcheck.worker.own import BUILTINS, os
+from leakcheck.worker.own import BUILTINS, is_there, os
 
 __builtins__ = BUILTINS
 
@@ -134,7 +134,7 @@ def _sees(read: Read, allocate: str, free: str) -> bool:
 def _rss_bytes() -> Read | None:
     """Return a reader of the resident pages, and all that is mapped beside them; None without a /proc."""
     path = "/proc/self/statm"
-    if not os.path.exists(path):
+    if not is_there(path):
         return None
     mapped = array("q", [0])
 

@@ -113,7 +113,9 @@ def test_every_reading_is_kept_in_order_with_a_value_of_each_meter(leakcheck: Le
     assert list(readings.calls) == sorted(set(readings.calls))
     assert readings.calls[0] >= 1
     assert readings.calls[-1] <= 500
-    lengths = {name: len(getattr(readings, name)) for name in readings.__dataclass_fields__}
+    # where native memory can be read, nobody asks how large a page is
+    names = set(readings.__dataclass_fields__) - {"page_bytes"}
+    lengths = {name: len(getattr(readings, name)) for name in names}
     assert set(lengths.values()) == {len(readings.calls)}, lengths
     assert min(readings.rss_bytes) > 1_000_000
 
@@ -130,7 +132,7 @@ def test_open_files_and_threads_are_counted(leakcheck: Leakcheck) -> None:
         @scenario
         def opens():
             os.dup(0)
-            if len(os.listdir("/proc/self/fd")) == BEFORE + 10:
+            if len(os.listdir("/proc/self/fd")) == BEFORE + 60:
                 threading.Thread(target=threading.Event().wait, daemon=True).start()
         """,
     )
