@@ -99,8 +99,9 @@ def _over(calls: Sequence[int], columns: Sequence[Sequence[int]], since: float, 
 
 
 def _moved(series: Series) -> float:
-    floors = series.floors(CHUNKS).values
-    return float(floors.max() - floors.min())
+    floors = series.floors(CHUNKS)
+    # the last floor lies before the end, and the first at the beginning
+    return float(floors.values.max() - floors.values.min()) * series.span / max(floors.span, 1.0)
 
 
 def _without(whole: Sequence[int], part: Sequence[int]) -> tuple[int, ...]:
