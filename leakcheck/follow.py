@@ -35,7 +35,7 @@ from leakcheck.process_memory import Looks
 from leakcheck.traps import DjangoFacts
 
 _FEWEST_LOOKED_AT = 8
-_FEWEST_FOLLOWED = 20
+_FEWEST_FOLLOWED, _WINDOWS_FOLLOWED = 20, 24
 _LOOK_SECONDS, _LOOK_SHARE = 0.16, 1 / 10
 """A look at lengths takes this share of the time so far."""
 
@@ -95,7 +95,7 @@ def follow(
             _end(seen, process, patience, is_enough=enough)
             return
         if seen.gains is None and (first := calls_for_an_early_look(patience)):
-            _look(seen, process, first)
+            _look(seen, process, patience, first)
             continue
         for part_of_step in seen.children.parts_of(step, seen.progress):
             _block(seen, process, part_of_step)
@@ -109,16 +109,16 @@ def follow(
             if _gained(seen, final=False):
                 return
             if seen.gains is None and seen.progress.calls >= rising_calls(seen.progress.seconds_per_call):
-                _look(seen, process)
+                _look(seen, process, patience)
             continue
         if still is None:
             if seen.shape.rising:
-                if _has_its_rate(seen, process):
+                if _has_its_rate(seen, process, patience):
                     return
                 continue
             still = seen.shape
             if seen.gains is None:
-                _look(seen, process)
+                _look(seen, process, patience)
         if seen.gains is None or not seen.gains.any or seen.gains.has_stopped():
             seen.shape = still
             return
@@ -144,15 +144,17 @@ def _end(seen: GrowthPass, process: Process, patience: Patience, *, is_enough: b
     if is_enough:
         return
     if not seen.shape.rising and seen.progress.calls >= _FEWEST_FOLLOWED:
-        left = (patience.calls or sys.maxsize) - seen.progress.calls
+        left = _calls_left(seen, patience)
         if seen.gains is None and left > 1:
-            _look(seen, process, min(left // 2, MOST_LOOKED_AT))
+            _look(seen, process, patience, left // 2)
         if seen.gains is not None and seen.gains.any and not seen.gains.calls:
-            left = (patience.calls or sys.maxsize) - seen.progress.calls
             cost = max(seen.progress.seconds_per_call, 1e-9)
             calls = max(_FEWEST_FOLLOWED, min(MOST_LOOKED_AT, int(_LOOK_SHARE * patience.seconds / cost)))
-            if calls := min(left, calls):
-                _block(seen, process, Step(windows=calls, calls_per_window=1, timed_per_window=1))
+            if calls := min(_calls_left(seen, patience), calls):
+                # few readings: the heap is thawed by now, and each collects all of it
+                windows = min(_WINDOWS_FOLLOWED, calls)
+                each = calls // windows
+                _block(seen, process, Step(windows=windows, calls_per_window=each, timed_per_window=each))
         gains = seen.gains
         if gains is not None and gains.any and not (_gained(seen, final=True) or gains.has_stopped()):
             seen.shape = replace(seen.shape, flat=False)
@@ -160,13 +162,17 @@ def _end(seen: GrowthPass, process: Process, patience: Patience, *, is_enough: b
         seen.stopped_by = used_up(seen, patience)
 
 
-def _has_its_rate(seen: GrowthPass, process: Process) -> bool:
+def _calls_left(seen: GrowthPass, patience: Patience) -> int:
+    return (sys.maxsize if patience.calls is None else patience.calls) - seen.progress.calls
+
+
+def _has_its_rate(seen: GrowthPass, process: Process, patience: Patience) -> bool:
     """Tell whether the meters say at what rate it rises; where tables alone rise, their lengths say it better."""
     assert seen.shape is not None
-    if seen.shape.meter is not Meter.HEAP:
+    if seen.shape.meter is not Meter.HEAP or (seen.gains is None and _calls_left(seen, patience) < _FEWEST_LOOKED_AT):
         return True
     if seen.gains is None:
-        _look(seen, process)
+        _look(seen, process, patience)
     assert seen.gains is not None
     needed = _MOSTLY_TABLES * seen.gains.gained_bytes / seen.gains.looked_at
     if not seen.gains.any or rate_of(seen.shape).per_call > needed:
@@ -191,17 +197,22 @@ def _gained(seen: GrowthPass, *, final: bool) -> bool:
     if not final and seen.progress.calls < rising_calls(seen.progress.seconds_per_call):
         return False
     rate = gains.rate()
-    most = rate.high if shape.flat else rate_without_bounds(shape.tail)
-    if most > _MOSTLY_TABLES * rate.high:
-        if not final:
-            return False
-        rate = replace(rate, high=most)
+    if not shape.flat and len(shape.tail):
+        most = rate_without_bounds(shape.tail)
+        if most > _MOSTLY_TABLES * rate.high:
+            if not final:
+                return False
+            # entries are allocated too: the later half of the readings is the nearest to what goes on
+            late = rate_without_bounds(shape.tail.after(shape.tail.calls[0] + shape.tail.span / 2))
+            rate = replace(rate, per_call=min(max(late, rate.per_call), most))
+        rate = replace(rate, high=max(rate.high, most))
     seen.shape = Shape(rising=True, meter=Meter.HEAP, tail=gains.table(), table_rate=rate)
     return True
 
 
-def _look(seen: GrowthPass, process: Process, most: int = MOST_LOOKED_AT) -> None:
-    """Replay some calls between two looks at all lengths."""
+def _look(seen: GrowthPass, process: Process, patience: Patience, most: int = MOST_LOOKED_AT) -> None:
+    """Replay some calls between two looks at all lengths, and no more than are allowed."""
+    most = min(most, _calls_left(seen, patience))
     cost = max(seen.progress.seconds_per_call, 1e-9)
     affordable = int(max(_LOOK_SECONDS, _LOOK_SHARE * seen.progress.seconds) / cost)
     calls = max(1, min(most, max(_FEWEST_LOOKED_AT, min(MOST_LOOKED_AT, affordable))))

@@ -15,6 +15,9 @@ from leakcheck.analysis.trend import Series, Slope, is_rising, slope
 SMALLEST_GAIN = 0.5
 """Bytes of table per call below which nothing is followed: a list that takes an entry in every sixteenth call."""
 
+_ALL_ALONG = 0.75
+"""Of what a container would hold, had it gained at its present rate from the first call on."""
+
 _MOST_FALLEN = 0.1
 """Of its rise: a container that gives back more is one that somebody looks after."""
 
@@ -114,11 +117,19 @@ class Gains:
     def _steady(self) -> list[int]:
         return [at for at, row in enumerate(self.lengths) if _never_fell(row)]
 
+    def _has_gained_all_along(self, lengths: Sequence[int]) -> bool:
+        """Tell whether it holds what it would hold, had it gained at this rate from the first call on.
+
+        A list that is cut back every two hundred calls rises steadily in between, and holds too little.
+        """
+        span = max(self.calls[-1] - self.calls[0], 1)
+        return lengths[-1] * span >= _ALL_ALONG * (lengths[-1] - lengths[0]) * self.calls[-1]
+
     def _weighed(self, weights: Sequence[float]) -> Series:
-        steady = self._steady()
         values = np.zeros(len(self.calls))
-        for at in steady:
-            values += weights[at] * np.asarray(self.lengths[at], dtype=np.float64)
+        for at in self._steady():
+            if self._has_gained_all_along(self.lengths[at]):
+                values += weights[at] * np.asarray(self.lengths[at], dtype=np.float64)
         return Series(self.calls, values)
 
 

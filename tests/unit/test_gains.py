@@ -49,6 +49,13 @@ def test_lengths_that_do_not_go_on_rising_have_stopped(lengths: list[int]) -> No
     assert grown.has_stopped()
 
 
+def test_a_rise_of_less_than_one_tooth_is_neither_believed_nor_taken_for_a_standstill() -> None:
+    """GIVEN a list that is cut back every two hundred calls, cut at call 80 and not again until call 220."""
+    tooth = followed(list(range(20, 140)))
+    assert not tooth.is_rising()
+    assert not tooth.has_stopped()
+
+
 def test_nothing_has_stopped_before_as_many_calls_were_followed_as_were_looked_at() -> None:
     assert not followed([1000] * 99).has_stopped()
     assert followed([1000] * 100).has_stopped()
