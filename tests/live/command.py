@@ -53,8 +53,9 @@ class Ran:
 
 
 def _listening(before: Callable[[], None] | None) -> None:
-    """Prepare the command's process: it hears Ctrl-C, also where the tests were started in the background."""
+    """Prepare the command's process: it hears Ctrl-C and a closed terminal, also where the tests run under nohup."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     if before is not None:
         before()
 
