@@ -28,9 +28,10 @@ from leakcheck.hearing import Hearing
 from leakcheck.machine import free_bytes
 from leakcheck.model import Trouble
 from leakcheck.offspring import ChildrenReading
-from leakcheck.plan import Plan
+from leakcheck.plan import Pass, Plan
 from leakcheck.staged import first_answer
 from leakcheck.surroundings import Surroundings as Surroundings
+from leakcheck.thread_caches import without_thread_caches
 from leakcheck.traps import DjangoFacts
 from leakcheck.units import format_duration, format_size
 
@@ -63,6 +64,9 @@ class Worker:
     def _begin(self, surroundings: Surroundings) -> None:
         self._hearing = Hearing()
         self._descendants = Descendants(mark := self._hearing.folder)
+        environment = {"PYTHONHASHSEED": "0", **os.environ, MARK: mark}
+        if self._plan.work is not Pass.LIMIT:  # which asks what happens in production
+            environment = without_thread_caches(environment)
         # by its path, so that an interpreter which has nothing of ours can run it
         program = str(Path(worker_package.__file__).resolve().parent / "__main__.py")
         self._process = subprocess.Popen(
@@ -70,7 +74,7 @@ class Worker:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={"PYTHONHASHSEED": "0", **os.environ, MARK: mark},
+            env=environment,
             start_new_session=True,
         )
         self._descendants.born(self._process.pid)

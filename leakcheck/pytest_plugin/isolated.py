@@ -19,6 +19,7 @@ from leakcheck.pytest_plugin.setups import stage_of_fixture
 from leakcheck.pytest_plugin.steady import hold_on
 from leakcheck.pytest_plugin.tidy import no_timeout, quiet
 from leakcheck.stages import BODY, START, UNREACHED, not_replayable_here, stage_words
+from leakcheck.thread_caches import restore_environment
 from leakcheck.worker.channel import Channel
 from leakcheck.worker.load import Replayed
 from leakcheck.worker.serve import die_with_parent, find_work, leave, receive_plan, work
@@ -46,6 +47,7 @@ class Served(Skipped):
 def main(said: Mapping[str, Any], socket_path: str) -> None:
     """Run pytest up to the body that is named, serve there, and end the process."""
     die_with_parent()
+    restore_environment()
     faulthandler.enable()
     # as if by xdist: settings that are named by a worker's id are then this process's own
     os.environ["PYTEST_XDIST_WORKER"] = said["worker"]

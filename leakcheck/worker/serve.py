@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 
 from leakcheck.plan import Pass, Plan
+from leakcheck.thread_caches import restore_environment
 from leakcheck.worker.channel import Channel
 from leakcheck.worker.facts import answered, facts_about_django
 from leakcheck.worker.load import Load
@@ -40,6 +41,7 @@ def die_with_parent() -> None:
 def serve(socket_path: str) -> int:
     """Do the one pass that the engine asks for; never return while a thread of the user's is alive."""
     die_with_parent()
+    restore_environment()
     # a segmentation fault, or the abort that ends a hanging call, leaves its traceback on stderr
     faulthandler.enable()
     channel = Channel(socket_path)

@@ -51,6 +51,7 @@ WORDS = frozenset(
         "stacks",
         "stages",
         "surroundings",
+        "thread_caches",
         "traps",
         "units",
         "verdicts",
