@@ -13,6 +13,7 @@ from leakcheck.analysis.growth import estimate_growth
 from leakcheck.analysis.patience import Patience
 from leakcheck.analysis.resources import judge_resources
 from leakcheck.analysis.shape import Shape
+from leakcheck.analysis.trend import least_gain
 from leakcheck.analysis.verdict import holder_with_limit
 from leakcheck.answered import part
 from leakcheck.children import Process
@@ -89,7 +90,7 @@ def _weigh(seen: GrowthPass, process: Process) -> bool:
     most = max(fewest, int(_LONGEST_WEIGHING_SECONDS / cost))
     calls = max(1, fewest, min(int(seen.progress.calls * _WEIGHED_SHARE), most))
     answer = process.ask(
-        {"kind": "weigh", "calls": calls, "rate": rate},
+        {"kind": "weigh", "calls": calls, "rate": rate, "least": least_gain(seen.shape.tail, calls)},
         during="the search for limits",
         extra_seconds=6 * calls * cost,
     )

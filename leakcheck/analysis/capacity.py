@@ -19,6 +19,10 @@ _OVERDUE = 1.25
 _SMALLEST_STEP_BYTES, _SMALLEST_STEP_PER_CALL = 512.0, 1.0
 """Of all calls so far: a vector that takes one byte with each call is doubled in steps of that size."""
 
+_LARGEST_ROOM_BYTES, _SMALLEST_ENTRY_BYTES = 16 * 1024, 8
+"""What was doubled has room for as much as the step, and a pointer a call is the least that fills it. A larger step is
+mostly no capacity, but a module that is imported late."""
+
 _PLATEAU_SHARE, _CLIMB_SHARE = 1 / 16, 1 / 64
 """Of the calls so far: a step comes after a standstill of the one at least, and takes the other at most."""
 
@@ -86,12 +90,19 @@ def _climbs(sudden: list[int], calls: list[float]) -> list[list[int]]:
 
 
 def next_expansion_by(expansions: list[Expansion]) -> float:
-    """Return the call by which a capacity that grew so would have grown again; 0 for no expansions."""
+    """Return the call by which a capacity that grew so would have grown again; 0 for no expansions.
+
+    What has grown all along does so after as many calls again; of a single expansion nobody knows, and what was large
+    before the first call does when the room that it got is used up.
+    """
     if not expansions:
         return 0.0
-    late = expansions[-_FEWEST - 1 :]
+    late, last = expansions[-_FEWEST - 1 :], expansions[-1]
     factor = max((later.call / earlier.call for earlier, later in pairwise(late)), default=_LARGEST_FACTOR)
-    return _OVERDUE * min(factor, _LARGEST_FACTOR) * expansions[-1].call
+    by = _OVERDUE * min(factor, _LARGEST_FACTOR) * last.call
+    if len(expansions) > 1 or _size(last) > _LARGEST_ROOM_BYTES:
+        return by
+    return max(by, _OVERDUE * (last.call + _size(last) / _SMALLEST_ENTRY_BYTES))
 
 
 def keeping_up(expansions: list[Expansion]) -> list[Expansion]:

@@ -27,10 +27,17 @@ STEADY_SHARE = 0.75
 """The later half of a leak rises at this share of the earlier half at least. A cache that fills
 with random keys slows down; a list that grows for ever does not."""
 
+_LAST_STRETCHES = (1 / 4, 1 / 8, 1 / 16)
+"""Of the calls: stretches at the end that are held against all before of the same length. A cache that has just become
+full stands still for less than a floor, and a rise that has ended is none."""
+
 RESOLUTION_BYTES = 48.0
 """What can hide in all the calls that were seen: one small object with its slot."""
 
 _MIN_PER_HALF = 6
+_SURELY, _FEWEST_IN_A_STRETCH = 3, 4
+"""Standard errors by which the rate of a last stretch must be lower, to be its own, and readings that it needs."""
+
 _OUTLIER_DEVIATIONS = 6.0
 _SMALLEST_TOOTH_BYTES = 64 * 1024
 _SHARE_GIVEN_BACK = 0.2
@@ -129,7 +136,7 @@ def _floor_jitter(series: Series) -> float:
 
 
 def is_rising(series: Series, *, smallest_rate: float = SMALLEST_RATE, chunks: int = CHUNKS) -> bool:
-    """Tell whether every floor lies above the one before, and the later half does not slow down."""
+    """Tell whether every floor lies above the one before, and neither the later half nor the end slows down."""
     if len(series) < 2 * chunks:
         return False
     floors = series.floors(chunks)
@@ -141,7 +148,29 @@ def is_rising(series: Series, *, smallest_rate: float = SMALLEST_RATE, chunks: i
     middle = len(rises) // 2
     early, late = rises[:middle], rises[-middle:]
     # by the mean for rare big leaks, by the median for tables that double now and then
-    return bool(late.mean() >= STEADY_SHARE * early.mean() or _median(late) >= STEADY_SHARE * _median(early))
+    goes_on = late.mean() >= STEADY_SHARE * early.mean() or _median(late) >= STEADY_SHARE * _median(early)
+    return bool(goes_on) and not _slows_at_the_end(series, tolerance=smallest_rate * series.span / chunks)
+
+
+def least_gain(series: Series, calls: float) -> float:
+    """Return what the poorest stretch of so many calls gained; nothing where the series is shorter.
+
+    What rises by rare steps or under teeth has stretches that gain nothing, so this tells what is unusual of it.
+    """
+    ends = np.searchsorted(series.calls, series.calls + calls)
+    starts = np.flatnonzero(ends < len(series))
+    return float((series.values[ends[starts]] - series.values[starts]).min()) if len(starts) else 0.0
+
+
+def _slows_at_the_end(series: Series, *, tolerance: float) -> bool:
+    """Tell whether a last stretch gained clearly less than any of its length before: then the rise may have ended."""
+    for share in _LAST_STRETCHES:
+        first = int(np.searchsorted(series.calls, series.last_call - share * series.span, side="right")) - 1
+        before = Series(series.calls[: first + 1], series.values[: first + 1])
+        gained = float(series.values[-1] - series.values[first])
+        if gained < STEADY_SHARE * least_gain(before, share * series.span) - tolerance:
+            return True
+    return False
 
 
 def slope(series: Series, *, chunks: int = CHUNKS, resolution: float = RESOLUTION_BYTES) -> Slope:
@@ -151,8 +180,8 @@ def slope(series: Series, *, chunks: int = CHUNKS, resolution: float = RESOLUTIO
     put back to the median rise (those further from it than six median absolute deviations and a step of
     the stair; Hampel 1974): a table that doubled once is no rate. Under teeth a jump cannot be told from a tooth, so
     there the line goes through all readings as they are, which finds it closest. The bounds are
-    Student's 95 % interval of that slope, widened by `resolution` over the calls seen, and by the
-    jumps that were left out.
+    Student's 95 % interval of that slope, widened by `resolution` over the calls seen, by the
+    jumps that were left out, and by what the last calls gained where that was less.
     """
     floors = _floors(series, chunks)
     if floors is None:
@@ -163,7 +192,9 @@ def slope(series: Series, *, chunks: int = CHUNKS, resolution: float = RESOLUTIO
         return _between(rate, abs(rate) + resolution / series.span)
     doubt = float(special_functions().stdtrit(line.freedom, 0.975)) * line.error + resolution / series.span
     rate, whole = line.rate, line.whole
-    return Slope(per_call=rate, low=min(rate - doubt, whole), high=max(rate + doubt, whole), doubt=doubt)
+    low = min(rate - doubt, whole)
+    low = min([low, *(end for end, error in _rates_at_the_end(series) if end + _SURELY * error < low)])
+    return Slope(per_call=rate, low=low, high=max(rate + doubt, whole), doubt=doubt)
 
 
 def rate_without_bounds(series: Series, *, chunks: int = CHUNKS) -> float:
@@ -211,6 +242,14 @@ def _line(series: Series, floors: Series) -> _Line | None:
     freedom = max(1, len(points) - 2 - (0 if toothed else int(jumps.sum())))
     whole = float((floors.values[-1] - floors.values[0]) / floors.span) if jumps.any() and not toothed else rate
     return _Line(rate=rate, error=error, freedom=freedom, whole=whole)
+
+
+def _rates_at_the_end(series: Series) -> list[tuple[float, float]]:
+    """Return the rates of the last stretches with their standard errors; none under teeth and of rare steps."""
+    if falls_back(series) or _stair_step(series):
+        return []
+    ends = (series.after(series.last_call - share * series.span) for share in _LAST_STRETCHES)
+    return [_least_squares(end) for end in ends if len(end) >= _FEWEST_IN_A_STRETCH]
 
 
 def _stair_step(series: Series) -> float:

@@ -16,7 +16,7 @@ from leakcheck.worker.own import BUILTINS, gc, os
 from leakcheck.worker.resources import make_room_for_files, name_resources, snapshot
 from leakcheck.worker.settle import set_aside, settle
 from leakcheck.worker.trouble import describe_trouble
-from leakcheck.worker.weigh import weigh_limited
+from leakcheck.worker.weigh import Expected, weigh_limited
 
 __builtins__ = BUILTINS
 
@@ -173,7 +173,8 @@ def serve_growth(plan: Plan, channel: Channel, load: Load = Subject) -> None:
             elif kind == "name":
                 channel.send("named", resources=name_resources(request["resources"], there_before))
             elif kind == "weigh":
-                found = weigh_limited(replay.plain, request["calls"], meters.heap, replay.calls, request["rate"])
+                expected = Expected(rate=request["rate"], least=request["least"])
+                found = weigh_limited(replay.plain, request["calls"], meters.heap, replay.calls, expected)
                 emptied = bool(found["limited"])
                 channel.send("weighed", weighed=found)
             elif kind == "look":

@@ -8,7 +8,7 @@ memory.
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import compress
 from time import perf_counter
@@ -32,8 +32,8 @@ _LOOKS = 8
 _UNITS = sum(range(1, _LOOKS + 1))
 
 _GOES_ON = 0.75
-"""Share of its rate that a growth must still have in the calls replayed here, for a full container to be no reason
-to look further."""
+"""Share of its rate, and of what the poorest stretch before gained, that a growth must still have in the calls replayed
+here: with less there is reason to look further."""
 
 _TEMPORARY_BYTES = 1024
 """What the first readings in a place may hold more than later ones: less than that has not ended."""
@@ -42,14 +42,25 @@ _EACH_CALL = 0.9
 """Entries a call from which a container gains one with every call."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What the calls that are replayed here should gain, by those before."""
+
+    rate: float
+    """Bytes per call, at the least."""
+    least: float = 0.0
+    """Bytes: what the poorest stretch of so many calls gained; none where some gained nothing."""
+
+
 def weigh_limited(
-    replay: Callable[[int], None], calls: int, heap: Callable[[], int], replayed: int, rate: float
+    replay: Callable[[int], None], calls: int, heap: Callable[[], int], replayed: int, expected: Expected
 ) -> dict[str, Any]:
     """Replay `calls` more after those `replayed`, and return the fields of a `model.Weighed`.
 
     Its `limited` are the containers with a limit that gained entries within these calls, its `beside` those without
     one that gained an entry with each. They are emptied on the way, so this is the last thing that a process is
-    asked; but where the growth of `rate` bytes a call has ended and something is full, nothing is emptied.
+    asked; but where the growth that is expected has ended, and something is full or no earlier stretch gained so
+    little, nothing is emptied.
     """
     gc.unfreeze()  # frozen objects are in no generation, and so in no list
     settle()
@@ -65,8 +76,8 @@ def weigh_limited(
     seconds = perf_counter() - began
     risen = live[2] - live[1]
     answer: dict[str, Any] = {"calls": calls, "risen_bytes": risen, "has_ended": False, "limited": [], "beside": []}
-    missing = rate * calls - risen
-    if missing > max((1 - _GOES_ON) * rate * calls, _TEMPORARY_BYTES) and _is_any_full(before):
+    missing, most = expected.rate * calls - risen, (1 - _GOES_ON) * expected.rate * calls
+    if missing > max(most, _TEMPORARY_BYTES) and (risen < _GOES_ON * expected.least or _is_any_full(before)):
         return {**answer, "has_ended": True}
     calls += 2
     grown = longer_than(before)[:_MOST_CONTAINERS]

@@ -169,3 +169,31 @@ def test_a_tear_down_that_misses_what_was_emptied_costs_nothing(leakcheck: Leakc
     """
     ran = run_beside_healthy(leakcheck, bad)
     assert (ran["bad"].verdict, ran["bad"].gate, ran["bad"].trouble) == (Verdict.BOUNDED, Gate.WITHIN, None)
+
+
+@pytest.mark.parametrize("calls", [140, 150, 160])
+def test_what_became_full_a_moment_before_the_end_is_no_leak_and_hides_none(leakcheck: Leakcheck, calls: int) -> None:
+    # GIVEN a cache that is full at call 128, alone and beside what is kept for ever, WHEN calls end soon after
+    leakcheck.write(
+        "full.py",
+        FILLS.format(
+            setup="""
+@scenario(variants=("0", "40", "4000"))
+def page(variant):
+    pages, kept = Pages(128), []
+    def call():
+        pages.add(next(COUNT), bytes(300))
+        if variant != "0": kept.append(bytes(int(variant)))
+    yield call
+""",
+            statement="pass",
+        ),
+    )
+    ran = leakcheck.run("full.py", f"--calls={calls}", "-k", "page")
+    # THEN nothing is said of what the filling hides, and the bounds of what it does not hide hold the truth
+    assert ran["page[0]"].verdict is Verdict.INCONCLUSIVE
+    assert ran["page[40]"].verdict in (Verdict.INCONCLUSIVE, Verdict.LEAK)
+    growth = ran["page[4000]"].growth
+    assert ran["page[4000]"].verdict is Verdict.LEAK
+    assert growth is not None
+    assert growth.low <= 4057 * 1000 <= growth.high

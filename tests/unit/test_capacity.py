@@ -70,8 +70,14 @@ def test_the_next_one_is_overdue_a_quarter_later_than_the_widest_gap_so_far_lets
 
 
 def test_after_a_single_one_pools_of_four_times_the_size_are_waited_for_and_nothing_longer() -> None:
-    assert next_expansion_by(at(100)) == 1.25 * 4 * 100
+    assert next_expansion_by([Expansion(call=100, before=0, after=1e6)]) == 1.25 * 4 * 100
     assert next_expansion_by(at(100, 1000)) == 1.25 * 4 * 1000
+
+
+@pytest.mark.parametrize(("bytes_", "by"), [(2048, 1.25 * (19 + 256)), (16 * 1024, 1.25 * (19 + 2048)), (16_385, 95)])
+def test_what_was_large_before_the_first_call_is_waited_for_until_its_room_is_used_up(bytes_: float, by: float) -> None:
+    # GIVEN a vector of two kilobytes that is full at call 19: eight bytes a call fill as much again in 256 calls
+    assert next_expansion_by([Expansion(call=19, before=50_000, after=50_000 + bytes_)]) == by
 
 
 @pytest.mark.parametrize(

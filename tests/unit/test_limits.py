@@ -428,7 +428,7 @@ def test_where_the_user_has_an_alarm_set_nothing_is_proved_and_it_stays_set() ->
         signal.signal(signal.SIGALRM, handler)
 
 
-def weighed(kept: str, *, statement: str, replayed: int = 100, rate: float = 100.0) -> Any:
+def weighed(kept: str, *, statement: str, replayed: int = 100, rate: float = 100.0, least: float = 0.0) -> Any:
     """Return what is found of a function in a process of its own: this one has garbage and full caches of its own."""
     script = f"""
 import json
@@ -443,7 +443,8 @@ def replay(calls):
         {statement}
 
 replay({replayed})
-found = weigh.weigh_limited(replay, 40, Meters(("python", "native")).heap, replayed={replayed}, rate={rate})
+expected = weigh.Expected(rate={rate}, least={least})
+found = weigh.weigh_limited(replay, 40, Meters(("python", "native")).heap, {replayed}, expected)
 print(json.dumps({{**found, "full": len(FULL)}}))
 """
     done = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, check=True)
@@ -461,6 +462,18 @@ def test_what_is_full_already_explains_nothing_and_growth_beside_it_goes_on() ->
 def test_a_growth_that_has_ended_where_something_is_full_is_told_and_nothing_is_emptied() -> None:
     found = weighed(FULL_AND_KEPT, statement="FULL.append(bytes(100))", rate=140.0)
     assert (found["has_ended"], found["limited"], found["full"]) == (True, [], 8)
+
+
+ENDED, RARE = "[] if len(KEPT) == 100 else KEPT.append(bytes(1000))", "COUNT[0] += 1; COUNT[0] % 90 or KEPT.append(0)"
+
+
+@pytest.mark.parametrize(("statement", "least", "ended"), [(ENDED, 40_000.0, True), (RARE, 0.0, False)])
+def test_a_growth_that_has_ended_is_told_where_no_stretch_before_gained_so_little(
+    statement: str, least: float, ended: bool
+) -> None:
+    # GIVEN nothing that is full, WHEN the calls gain nothing, THEN that says what it would have said before
+    found = weighed("FULL, KEPT, COUNT = [], [], [0]", statement=statement, rate=1000.0, least=least)
+    assert found["has_ended"] is ended
 
 
 def test_what_gains_an_entry_with_each_call_beside_a_filling_cache_is_told_with_its_weight() -> None:

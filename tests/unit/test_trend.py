@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from leakcheck.analysis.trend import CHUNKS, Series, has_teeth, is_flat, is_rising, slope, standstill
+from leakcheck.analysis.trend import CHUNKS, Series, has_teeth, is_flat, is_rising, least_gain, slope, standstill
 
 CALLS = np.arange(0.0, 801.0, 10.0)
 TOOTH = 1536 * 1024
@@ -104,6 +104,37 @@ def test_one_chunk_that_does_not_rise_is_enough_to_doubt() -> None:
 def test_a_cache_that_fills_with_random_keys_slows_down_and_is_no_rise() -> None:
     filling = Series(CALLS, 100 * 300 * (1 - np.exp(-CALLS / 300)))
     assert not is_rising(filling)
+
+
+@pytest.mark.parametrize("left", [0.0, 40.0, 200.0])
+@pytest.mark.parametrize("full_at", [500, 600, 690, 700, 740, 770])
+def test_a_rise_that_slowed_down_within_the_last_floors_is_none(full_at: int, left: float) -> None:
+    # GIVEN what gains 400 bytes a call until it is full, beside what goes on
+    calls = np.arange(0.0, 801.0)
+    filled = [400 * min(call, full_at) + left * call + 48 * (call > full_at) for call in calls]
+    assert not is_rising(Series(calls, filled))
+    assert is_rising(steady(400 + left))
+
+
+def test_the_bounds_hold_the_rate_of_the_last_calls_where_a_rise_slowed_down_a_little() -> None:
+    calls = np.arange(0.0, 801.0)
+    found = slope(Series(calls, [400 * min(call, 690) + 4000 * call for call in calls]))
+    assert found.low <= 4000
+    assert found.high < 4410
+
+
+@pytest.mark.parametrize("often", [1.0, 0.5, 0.3])
+def test_what_leaks_at_random_has_slow_stretches_all_along_and_rises(often: float) -> None:
+    # GIVEN leaks of one call in so many, THEN an end that looks slow is rare
+    drawn = np.random.default_rng(7)
+    leaks = [Series(range(1500), np.cumsum(np.where(drawn.random(1500) < often, 400, 0)).tolist()) for _ in range(40)]
+    assert sum(map(is_rising, leaks)) >= 38
+
+
+def test_the_least_gain_is_that_of_the_poorest_stretch() -> None:
+    assert least_gain(steady(2.0), 100) == 200
+    assert least_gain(Series(CALLS, TOOTH * (CALLS % 50) / 50), 50) == 0
+    assert least_gain(steady(2.0), 900) == 0
 
 
 def test_rare_big_leaks_and_doubling_tables_rise() -> None:
