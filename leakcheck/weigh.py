@@ -13,7 +13,7 @@ from leakcheck.analysis.growth import estimate_growth
 from leakcheck.analysis.patience import Patience
 from leakcheck.analysis.resources import judge_resources
 from leakcheck.analysis.shape import Shape
-from leakcheck.analysis.trend import least_gain
+from leakcheck.analysis.trend import least_rate
 from leakcheck.analysis.verdict import holder_with_limit
 from leakcheck.answered import part
 from leakcheck.children import Process
@@ -90,7 +90,7 @@ def _weigh(seen: GrowthPass, process: Process) -> bool:
     most = max(fewest, int(_LONGEST_WEIGHING_SECONDS / cost))
     calls = max(1, fewest, min(int(seen.progress.calls * _WEIGHED_SHARE), most))
     answer = process.ask(
-        {"kind": "weigh", "calls": calls, "rate": rate, "least": least_gain(seen.shape.tail, calls)},
+        {"kind": "weigh", "calls": calls, "rate": rate, "least": _least(seen.shape, calls)},
         during="the search for limits",
         extra_seconds=6 * calls * cost,
     )
@@ -104,3 +104,10 @@ def _weigh(seen: GrowthPass, process: Process) -> bool:
     else:
         seen.bounded_by = holder
     return False
+
+
+def _least(shape: Shape, calls: int) -> float:
+    """Return what the poorest stretch of about so many calls gained, in bytes of the heap; 0 where steps are rare."""
+    if shape.meter is not Meter.HEAP or shape.table_rate is not None or shape.expansions:
+        return 0.0
+    return calls * max(0.0, least_rate(shape.tail, calls / shape.tail.last_call))

@@ -59,12 +59,14 @@ def expansions_of(series: Series) -> list[Expansion]:
     retained = np.minimum.accumulate(series.values[::-1])[::-1]
     calls = series.calls
     sudden = np.flatnonzero(np.diff(retained) >= np.maximum(_SMALLEST_STEP_BYTES, _SMALLEST_STEP_PER_CALL * calls[1:]))
+    # what came before the very first reading nobody saw rise
+    unseen = calls[0] if calls[0] <= 2 * (calls[1] - calls[0]) else 0.0
     found: list[Expansion] = []
     since = 0
     for climb in _climbs(sudden.tolist(), calls.tolist()):
         first, last = climb[0], climb[-1] + 1
         rise, end = retained[last] - retained[first], calls[last]
-        stood = calls[first] - calls[since]
+        stood = calls[first] - calls[since] + (unseen if since == 0 else 0.0)
         is_sudden = calls[last] - calls[first] <= max(_CLIMB_SHARE * end, calls[first + 1] - calls[first])
         teeth = series.values[since : first + 1].max() - retained[first]
         if (

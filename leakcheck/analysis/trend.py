@@ -81,6 +81,11 @@ class Series:
         kept = self.calls >= call
         return Series(self.calls[kept], self.values[kept])
 
+    def before(self, call: float) -> "Series":
+        """Return the readings taken until `call`."""
+        kept = self.calls <= call
+        return Series(self.calls[kept], self.values[kept])
+
     def chunks(self, count: int) -> "list[Series]":
         """Return `count` stretches of equally many calls, fewer where one would be empty."""
         edges = np.linspace(self.calls[0], self.calls[-1], count + 1)[1:-1]
@@ -149,26 +154,36 @@ def is_rising(series: Series, *, smallest_rate: float = SMALLEST_RATE, chunks: i
     early, late = rises[:middle], rises[-middle:]
     # by the mean for rare big leaks, by the median for tables that double now and then
     goes_on = late.mean() >= STEADY_SHARE * early.mean() or _median(late) >= STEADY_SHARE * _median(early)
-    return bool(goes_on) and not _slows_at_the_end(series, tolerance=smallest_rate * series.span / chunks)
+    return bool(goes_on) and not _slows_at_the_end(series, smallest_rate=smallest_rate)
 
 
-def least_gain(series: Series, calls: float) -> float:
-    """Return what the poorest stretch of so many calls gained; nothing where the series is shorter.
+def least_rate(series: Series, share: float) -> float:
+    """Return the rate of the poorest stretch of such a share of the calls until its end; 0 where there is none.
 
-    What rises by rare steps or under teeth has stretches that gain nothing, so this tells what is unusual of it.
+    What rises by rare steps or under teeth has stretches that gain nothing, so this tells what is unusual of it. The
+    steps of what is enlarged by a factor come as much further apart as there were calls, and so do the stretches.
     """
-    ends = np.searchsorted(series.calls, series.calls + calls)
-    starts = np.flatnonzero(ends < len(series))
-    return float((series.values[ends[starts]] - series.values[starts]).min()) if len(starts) else 0.0
+    rates = _rates_by_share(series, share)
+    return float(rates.min()) if len(rates) else 0.0
 
 
-def _slows_at_the_end(series: Series, *, tolerance: float) -> bool:
-    """Tell whether a last stretch gained clearly less than any of its length before: then the rise may have ended."""
-    for share in _LAST_STRETCHES:
-        first = int(np.searchsorted(series.calls, series.last_call - share * series.span, side="right")) - 1
-        before = Series(series.calls[: first + 1], series.values[: first + 1])
-        gained = float(series.values[-1] - series.values[first])
-        if gained < STEADY_SHARE * least_gain(before, share * series.span) - tolerance:
+def _rates_by_share(series: Series, share: float) -> _Array:
+    """Return the rate of the stretch that ends at each reading and has such a share of the calls until then."""
+    starts = np.searchsorted(series.calls, series.calls * (1 - share), side="right") - 1
+    ends = np.flatnonzero((starts >= 0) & (starts < np.arange(len(series))))
+    starts = starts[ends]
+    return (series.values[ends] - series.values[starts]) / (series.calls[ends] - series.calls[starts])
+
+
+def _slows_at_the_end(series: Series, *, smallest_rate: float) -> bool:
+    """Tell whether a last stretch gained clearly less than any like it before: then the rise may have ended."""
+    for stretch in _LAST_STRETCHES:
+        share = stretch * series.span / series.last_call
+        first = int(np.searchsorted(series.calls, series.last_call * (1 - share), side="right")) - 1
+        span = float(series.calls[-1] - series.calls[first])
+        rate = float(series.values[-1] - series.values[first]) / span
+        tolerance = smallest_rate * series.span / CHUNKS / span
+        if rate < STEADY_SHARE * least_rate(series.before(series.calls[first]), share) - tolerance:
             return True
     return False
 

@@ -49,6 +49,12 @@ def test_a_leak_under_teeth_has_no_expansions_however_its_teeth_are_read(calls_p
     assert expansions_of(Series(calls, 100 * calls + 6000 * (calls % 250)).after(750)) == []
 
 
+def test_a_step_between_the_first_two_readings_is_one() -> None:
+    calls = np.array([12.0, 31.0, 50.0, 69.0])
+    assert [one.call for one in expansions_of(Series(calls, [0.0, 2048.0, 2048.0, 2048.0]))] == [31]
+    assert expansions_of(Series(calls + 400, [0.0, 2048.0, 2048.0, 2048.0])) == []
+
+
 @pytest.mark.parametrize(("step", "count"), [(511, 0), (512, 1)])
 def test_an_expansion_is_half_a_kib_at_least(step: float, count: int) -> None:
     assert len(expansions_of(Series(CALLS, step * (CALLS > 300).astype(np.float64)))) == count

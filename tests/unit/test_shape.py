@@ -76,7 +76,7 @@ def test_one_meter_that_moved_once_is_no_perfect_standstill(name: str) -> None:
     still = progress(200)
 
     def moved(at: int) -> Progress:
-        column = tuple(4096 * (calls > at) for calls in still.readings.calls)
+        column = tuple(500 * (calls > at) for calls in still.readings.calls)
         return replace(still, readings=replace(still.readings, **{name: column}))
 
     assert said(shape_of(moved(30))) == "neither"

@@ -8,7 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from leakcheck.analysis.trend import CHUNKS, Series, has_teeth, is_flat, is_rising, least_gain, slope, standstill
+from leakcheck.analysis.trend import (
+    CHUNKS,
+    Series,
+    _slows_at_the_end,
+    has_teeth,
+    is_flat,
+    is_rising,
+    least_rate,
+    slope,
+    standstill,
+)
 
 CALLS = np.arange(0.0, 801.0, 10.0)
 TOOTH = 1536 * 1024
@@ -131,10 +141,19 @@ def test_what_leaks_at_random_has_slow_stretches_all_along_and_rises(often: floa
     assert sum(map(is_rising, leaks)) >= 38
 
 
-def test_the_least_gain_is_that_of_the_poorest_stretch() -> None:
-    assert least_gain(steady(2.0), 100) == 200
-    assert least_gain(Series(CALLS, TOOTH * (CALLS % 50) / 50), 50) == 0
-    assert least_gain(steady(2.0), 900) == 0
+def test_the_least_rate_is_that_of_the_poorest_stretch() -> None:
+    assert least_rate(steady(2.0), 0.1) == 2
+    assert least_rate(Series(CALLS, TOOTH * (CALLS % 50) / 50), 0.5) < 0
+    assert least_rate(Series([5.0], [1.0]), 0.5) == 0
+
+
+@pytest.mark.parametrize("factor", [1.125, 1.5, 2.0])
+@pytest.mark.parametrize("phase", [0.0, 0.3, 0.6, 0.9])
+def test_steps_that_come_ever_further_apart_do_not_slow_down(factor: float, phase: float) -> None:
+    # GIVEN tables that are enlarged by a factor whenever they are full: the last standstill is the longest
+    calls = np.arange(1000.0, 4001.0, 10)
+    steps = np.floor(np.log(calls) / math.log(factor) + phase)
+    assert not _slows_at_the_end(Series(calls, 100 * factor**steps), smallest_rate=4.0)
 
 
 def test_rare_big_leaks_and_doubling_tables_rise() -> None:
