@@ -72,14 +72,14 @@ def scenario(
     Its other parameters are options: `growth_options` and `peak_options` give them a value in one
     pass, `-o NAME=VALUE` on the command line. `memory` declares what its process takes at most, like
     "500 MiB": by this `--jobs` knows what fits side by side, and a process that takes more is ended.
-    Raises UsageError for a budget or a size that is none.
+    Raises UsageError for a budget or a size that is none, and for variants that are no names.
     """
 
     def mark(marked: _Function) -> _Function:
-        sentences = variants if isinstance(variants, Mapping) else dict.fromkeys(variants, "")
+        called = name or str(getattr(marked, "__name__", type(marked).__name__))
         said = Mark(
-            name=name or str(getattr(marked, "__name__", type(marked).__name__)),
-            variants=dict(sentences),
+            name=called,
+            variants=_named(called, variants),
             growth_bytes_per_1000_calls=None if growth is None else parse_growth(growth),
             peak_bytes=None if peak is None else parse_size(peak),
             growth_options=dict(growth_options or {}),
@@ -91,6 +91,17 @@ def scenario(
         return marked
 
     return mark if function is None else mark(function)
+
+
+def _named(scenario_name: str, variants: Iterable[str] | Mapping[str, str]) -> dict[str, str]:
+    """Return each variant with its sentence. Raises UsageError where one is no name."""
+    if isinstance(variants, str):
+        raise UsageError(f'{scenario_name}: variants are a list of names; write variants=["{variants}"]')
+    sentences = dict(variants) if isinstance(variants, Mapping) else dict.fromkeys(variants, "")
+    wrong = next((one for pair in sentences.items() for one in pair if not isinstance(one, str)), None)
+    if wrong is not None:
+        raise UsageError(f'{scenario_name}: a variant is a name, and {wrong!r} is none; write it in quotes: "{wrong}"')
+    return sentences
 
 
 def without_password(text: str) -> str:

@@ -1,9 +1,11 @@
 """The mark, the targets that name what is marked, and strange objects that would claim to be."""
 
+import re
 from collections.abc import Callable
 from functools import lru_cache, wraps
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
@@ -33,6 +35,19 @@ def test_a_mark_says_its_budgets_in_bytes() -> None:
     assert mark.growth_bytes_per_1000_calls == 64 * 1024
     assert mark.peak_bytes == 10 * 1024**2
     assert mark.timeout_seconds == 5.0
+
+
+@pytest.mark.parametrize(
+    ("variants", "said"),
+    [
+        ((0, 40), 'rows: a variant is a name, and 0 is none; write it in quotes: "0"'),
+        ({"naive": 5}, 'rows: a variant is a name, and 5 is none; write it in quotes: "5"'),
+        ("naive", 'rows: variants are a list of names; write variants=["naive"]'),
+    ],
+)
+def test_variants_that_are_no_names_are_a_usage_error(variants: Any, said: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(said)):
+        scenario(name="rows", variants=variants)(lambda: None)
 
 
 def test_variants_may_be_names_or_names_with_a_sentence_each() -> None:
