@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from leakcheck.analysis.growth import rate_until
 from leakcheck.analysis.progress import Progress
+from leakcheck.analysis.series import Series
 from leakcheck.analysis.shape import Shape
-from leakcheck.analysis.trend import Series, falls_back
+from leakcheck.analysis.trend import falls_back
 from leakcheck.model import Meter, Result, Verdict
 
 

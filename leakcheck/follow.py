@@ -24,7 +24,7 @@ from leakcheck.analysis.patience import (
 from leakcheck.analysis.progress import Progress
 from leakcheck.analysis.resources import are_settled, is_enough
 from leakcheck.analysis.shape import QUIET_CALLS, Shape, rising_calls, shape_of
-from leakcheck.analysis.trend import rate_without_bounds
+from leakcheck.analysis.trend import latest_rate, rate_without_bounds
 from leakcheck.analysis.unseen import can_be_told, is_native_unseen
 from leakcheck.answered import block_in, lengths_in, part
 from leakcheck.children import ChildrenSeen, Process
@@ -202,8 +202,8 @@ def _gained(seen: GrowthPass, *, final: bool) -> bool:
         if most > _MOSTLY_TABLES * rate.high:
             if not final:
                 return False
-            # entries are allocated too: the later half of the readings is the nearest to what goes on
-            late = rate_without_bounds(shape.tail.after(shape.tail.calls[0] + shape.tail.span / 2))
+            # entries are allocated too: the latest readings are the nearest to what goes on
+            late = latest_rate(shape.tail)
             rate = replace(rate, per_call=min(max(late, rate.per_call), most))
         rate = replace(rate, high=max(rate.high, most))
     seen.shape = Shape(rising=True, meter=Meter.HEAP, tail=gains.table(), table_rate=rate)

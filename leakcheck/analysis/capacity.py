@@ -10,7 +10,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from leakcheck.analysis.trend import Series, Slope
+from leakcheck.analysis.series import Series
+from leakcheck.analysis.trend import Slope
 
 _LARGEST_FACTOR = 4.0
 """Pools that are four times the one before are the steepest in use; steps further apart are not one growth."""

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from leakcheck.analysis.trend import Series, Slope, is_rising, slope
+from leakcheck.analysis.series import Series
+from leakcheck.analysis.trend import Slope, is_rising, slope
 
 SMALLEST_GAIN = 0.5
 """Bytes of table per call below which nothing is followed: a list that takes an entry in every sixteenth call."""

@@ -5,16 +5,9 @@ from dataclasses import replace
 
 from leakcheck.analysis.capacity import capacity_rate
 from leakcheck.analysis.progress import Progress
+from leakcheck.analysis.series import Series
 from leakcheck.analysis.shape import Shape
-from leakcheck.analysis.trend import (
-    RESOLUTION_BYTES,
-    SMALLEST_RATE,
-    Series,
-    Slope,
-    rate_without_bounds,
-    slope,
-    standstill,
-)
+from leakcheck.analysis.trend import RESOLUTION_BYTES, SMALLEST_RATE, Slope, rate_without_bounds, slope, standstill
 from leakcheck.model import Growth, Meter, Readings
 from leakcheck.units import CALLS_PER_RATE
 

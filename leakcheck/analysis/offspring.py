@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from leakcheck.analysis.patience import Step
 from leakcheck.analysis.progress import Progress
+from leakcheck.analysis.series import Series
 from leakcheck.analysis.shape import (
     FEWEST_FLAT_CALLS,
     FLAT_CALLS,
@@ -16,7 +17,7 @@ from leakcheck.analysis.shape import (
     RISING_SECONDS,
     rising_calls,
 )
-from leakcheck.analysis.trend import CHUNKS, Series, Slope, falls_back, is_flat, is_rising, slope, standstill
+from leakcheck.analysis.trend import CHUNKS, Slope, falls_back, is_flat, is_rising, slope, standstill
 from leakcheck.model import Growth, Meter, Verdict
 from leakcheck.offspring import Children, ChildrenReading
 from leakcheck.units import CALLS_PER_RATE

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 
 from leakcheck.analysis.progress import Progress
+from leakcheck.analysis.series import Series
 from leakcheck.analysis.shape import (
     FEWEST_CALLS,
     FLAT_CALLS,
@@ -19,7 +20,7 @@ from leakcheck.analysis.shape import (
     rising_calls,
     still_calls,
 )
-from leakcheck.analysis.trend import Series, Slope, has_teeth
+from leakcheck.analysis.trend import Slope, has_teeth
 from leakcheck.model import Budget
 from leakcheck.units import CALLS_PER_RATE
 

@@ -8,7 +8,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from leakcheck.analysis.trend import SMALLEST_RATE, Series, rate_without_bounds
+from leakcheck.analysis.series import Series
+from leakcheck.analysis.trend import SMALLEST_RATE, rate_without_bounds
 from leakcheck.analysis.unseen import is_native_unseen
 from leakcheck.explanation import PageKind, ResidentPart
 from leakcheck.model import Growth, Meter, Readings, Verdict

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leakcheck.analysis.progress import Progress
+from leakcheck.analysis.series import Series
 from leakcheck.analysis.shape import RISING_SECONDS, rising_calls
-from leakcheck.analysis.trend import CHUNKS, STEADY_SHARE, Series
+from leakcheck.analysis.trend import CHUNKS, STEADY_SHARE
 from leakcheck.explanation import Named, Resource, ResourceKind
 from leakcheck.model import Gate, Readings, Verdict
 from leakcheck.units import CALLS_PER_RATE

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 
 from leakcheck.analysis.capacity import Expansion, expansions_of, keeping_up, next_expansion_by
 from leakcheck.analysis.progress import Progress
-from leakcheck.analysis.trend import CHUNKS, SMALLEST_RATE, Series, Slope, is_flat, is_rising
+from leakcheck.analysis.series import Series
+from leakcheck.analysis.trend import CHUNKS, SMALLEST_RATE, Slope, is_flat, is_rising
 from leakcheck.analysis.unseen import hidden_bytes_per_call, is_native_unseen, steady_pages
 from leakcheck.model import COLUMNS, Meter, Readings
 

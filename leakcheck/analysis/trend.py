@@ -8,13 +8,12 @@ retained there. Teeth that are shorter than a chunk vanish; a leak under them do
 
 import math
 import statistics
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from leakcheck.analysis.numeric import special_functions
+from leakcheck.analysis.series import Numbers, Series
 
 CHUNKS = 8
 """Floors that a rise is judged on. Eight rises in a row happen by chance once in 40 000."""
@@ -42,8 +41,6 @@ _OUTLIER_DEVIATIONS = 6.0
 _SMALLEST_TOOTH_BYTES = 64 * 1024
 _SHARE_GIVEN_BACK = 0.2
 
-_Array = NDArray[np.float64]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slope:
@@ -54,50 +51,6 @@ class Slope:
     high: float
     doubt: float
     """Half the width of the interval, without the outliers that the bounds were widened by."""
-
-
-class Series:
-    """One meter's readings against the calls replayed."""
-
-    def __init__(self, calls: Sequence[float] | _Array, values: Sequence[float] | _Array) -> None:
-        self.calls: _Array = np.asarray(calls, dtype=np.float64)
-        self.values: _Array = np.asarray(values, dtype=np.float64)
-
-    def __len__(self) -> int:
-        return len(self.calls)
-
-    @property
-    def span(self) -> float:
-        """Return the calls between the first reading and the last."""
-        return float(self.calls[-1] - self.calls[0])
-
-    @property
-    def last_call(self) -> float:
-        """Return the number of the last call that was read."""
-        return float(self.calls[-1]) if len(self) else 0.0
-
-    def after(self, call: float) -> "Series":
-        """Return the readings taken at `call` or later."""
-        kept = self.calls >= call
-        return Series(self.calls[kept], self.values[kept])
-
-    def before(self, call: float) -> "Series":
-        """Return the readings taken until `call`."""
-        kept = self.calls <= call
-        return Series(self.calls[kept], self.values[kept])
-
-    def chunks(self, count: int) -> "list[Series]":
-        """Return `count` stretches of equally many calls, fewer where one would be empty."""
-        edges = np.linspace(self.calls[0], self.calls[-1], count + 1)[1:-1]
-        cuts = np.searchsorted(self.calls, edges)
-        parts = zip(np.split(self.calls, cuts), np.split(self.values, cuts), strict=True)
-        return [Series(calls, values) for calls, values in parts if len(calls)]
-
-    def floors(self, count: int) -> "Series":
-        """Return the lowest reading of each chunk, at the call where it was read."""
-        lowest = [(part.calls[at], part.values[at]) for part in self.chunks(count) for at in [part.values.argmin()]]
-        calls, values = zip(*lowest, strict=True)
-        return Series(calls, values)
 
 
 def is_flat(series: Series, *, smallest_rate: float = SMALLEST_RATE) -> bool:
@@ -120,7 +73,7 @@ def is_flat(series: Series, *, smallest_rate: float = SMALLEST_RATE) -> bool:
     )
 
 
-def _level_change(early: _Array, late: _Array) -> float:
+def _level_change(early: Numbers, late: Numbers) -> float:
     """Return how far the level moved, by the floors or the medians, whichever moved less.
 
     A rare dip takes the floor with it where it is caught, and not where it is missed.
@@ -167,7 +120,7 @@ def least_rate(series: Series, share: float) -> float:
     return float(rates.min()) if len(rates) else 0.0
 
 
-def _rates_by_share(series: Series, share: float) -> _Array:
+def _rates_by_share(series: Series, share: float) -> Numbers:
     """Return the rate of the stretch that ends at each reading and has such a share of the calls until then."""
     starts = np.searchsorted(series.calls, series.calls * (1 - share), side="right") - 1
     ends = np.flatnonzero((starts >= 0) & (starts < np.arange(len(series))))
@@ -219,6 +172,12 @@ def rate_without_bounds(series: Series, *, chunks: int = CHUNKS) -> float:
         return 0.0
     line = _line(series, floors)
     return _rate_of_few(series) if line is None else line.rate
+
+
+def latest_rate(series: Series) -> float:
+    """Return the rate of the later half, or of a last stretch where that is lower; its bounds are for others to say."""
+    half = rate_without_bounds(series.after(series.last_call - series.span / 2))
+    return min([half, *(rate for rate, _ in _rates_at_the_end(series))])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -310,7 +269,7 @@ def _between(rate: float, doubt: float) -> Slope:
     return Slope(per_call=rate, low=rate - doubt, high=rate + doubt, doubt=doubt)
 
 
-def _median(values: _Array) -> float:
+def _median(values: Numbers) -> float:
     """Return the median; NumPy's own imports all of its masked arrays for it."""
     middle: float = statistics.median(values.tolist())
     return middle

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from leakcheck.analysis.progress import Progress
-from leakcheck.analysis.trend import CHUNKS, STEADY_SHARE, Series, is_rising, rate_without_bounds
+from leakcheck.analysis.series import Series
+from leakcheck.analysis.trend import CHUNKS, STEADY_SHARE, is_rising, rate_without_bounds
 from leakcheck.model import Budget, Readings, Verdict
 from leakcheck.units import CALLS_PER_RATE
 

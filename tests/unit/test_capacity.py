@@ -10,7 +10,7 @@ from leakcheck.analysis.capacity import (
     keeping_up,
     next_expansion_by,
 )
-from leakcheck.analysis.trend import Series
+from leakcheck.analysis.series import Series
 
 CALLS = np.arange(10, 4001, 10, dtype=np.float64)
 

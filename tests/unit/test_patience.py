@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from leakcheck.analysis.patience import Patience, Step, is_settled, next_step
 from leakcheck.analysis.progress import Progress
+from leakcheck.analysis.series import Series
 from leakcheck.analysis.shape import Shape
-from leakcheck.analysis.trend import Series, Slope
+from leakcheck.analysis.trend import Slope
 from leakcheck.model import Budget, Meter, Readings
 
 FIRST = Progress(calls=1, replay_seconds=0.001, seconds_per_call=0.001)

@@ -7,8 +7,8 @@ import pytest
 
 from leakcheck.analysis.progress import Progress
 from leakcheck.analysis.resident import Look, mapped_of, pinning_bytes_per_1000_calls, resident_parts
+from leakcheck.analysis.series import Series
 from leakcheck.analysis.shape import Shape
-from leakcheck.analysis.trend import Series
 from leakcheck.case import case_of
 from leakcheck.explanation import PageKind, ResidentPart
 from leakcheck.model import Budget, Gate, Growth, Meter, Readings, Result, Verdict

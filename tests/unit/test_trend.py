@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from leakcheck.analysis.series import Series
 from leakcheck.analysis.trend import (
     CHUNKS,
-    Series,
     _slows_at_the_end,
     has_teeth,
     is_flat,

@@ -11,8 +11,8 @@ import pytest
 from leakcheck.analysis.gating import held_to_budgets
 from leakcheck.analysis.growth import estimate_growth, rate_of, settled_after
 from leakcheck.analysis.progress import Progress
+from leakcheck.analysis.series import Series
 from leakcheck.analysis.shape import shape_of
-from leakcheck.analysis.trend import Series
 from leakcheck.analysis.unseen import as_far_as_seen, can_be_told, hidden_bytes_per_call, is_native_unseen, steady_pages
 from leakcheck.analysis.verdict import judge
 from leakcheck.model import Budget, Gate, Meter, Readings, Verdict

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from leakcheck.analysis.series import Series
 from leakcheck.analysis.shape import Shape
-from leakcheck.analysis.trend import Series
 from leakcheck.analysis.verdict import gate, holder_with_limit, judge
 from leakcheck.model import Budget, Gate, Limited, Meter, Verdict
 from tests.unit.runs import growth
