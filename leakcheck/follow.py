@@ -24,7 +24,7 @@ from leakcheck.analysis.patience import (
 from leakcheck.analysis.progress import Progress
 from leakcheck.analysis.resources import are_settled, is_enough
 from leakcheck.analysis.shape import QUIET_CALLS, Shape, rising_calls, shape_of
-from leakcheck.analysis.trend import latest_rate, rate_without_bounds
+from leakcheck.analysis.trend import has_teeth, latest_rate, rate_without_bounds
 from leakcheck.analysis.unseen import can_be_told, is_native_unseen
 from leakcheck.answered import block_in, lengths_in, part
 from leakcheck.children import ChildrenSeen, Process
@@ -38,6 +38,9 @@ _FEWEST_LOOKED_AT = 8
 _FEWEST_FOLLOWED, _WINDOWS_FOLLOWED = 20, 24
 _LOOK_SECONDS, _LOOK_SHARE = 0.16, 1 / 10
 """A look at lengths takes this share of the time so far."""
+
+_MOSTLY_FOLLOWED = 1.5
+"""Times what the containers gained that were followed: with more, their lengths do not tell what the others do."""
 
 _MOSTLY_TABLES = 1.5
 """Times what tables take at the most: a meter that rises by more sees entries as well."""
@@ -103,6 +106,8 @@ def follow(
         watch()
         if seen.progress.calls < at_least:
             continue
+        if seen.shape.rising:
+            still = None
         if still is None and not _is_clear(seen, patience, budget, allowed):
             if seen.progress.calls >= QUIET_CALLS:
                 prepare_special_functions()
@@ -195,6 +200,10 @@ def _gained(seen: GrowthPass, *, final: bool) -> bool:
     if gains is None or shape is None or not gains.any or not gains.is_rising():
         return False
     if not final and seen.progress.calls < rising_calls(seen.progress.seconds_per_call):
+        return False
+    # under big teeth the heap may hold far more than tables need, and what was not followed may be a cache's: the
+    # meters find that out in time
+    if not final and (has_teeth(shape.tail) or gains.share > _MOSTLY_FOLLOWED):
         return False
     rate = gains.rate()
     if not shape.flat and len(shape.tail):

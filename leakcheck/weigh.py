@@ -13,7 +13,7 @@ from leakcheck.analysis.growth import estimate_growth
 from leakcheck.analysis.patience import Patience
 from leakcheck.analysis.resources import judge_resources
 from leakcheck.analysis.shape import Shape
-from leakcheck.analysis.trend import least_rate
+from leakcheck.analysis.trend import has_teeth, least_rate
 from leakcheck.analysis.verdict import holder_with_limit
 from leakcheck.answered import part
 from leakcheck.children import Process
@@ -85,7 +85,8 @@ def _weigh(seen: GrowthPass, process: Process) -> bool:
     if growth.bytes_per_1000_calls <= 0:
         return False
     cost = max(seen.progress.seconds_per_call, 1e-9)
-    rate = max(growth.low, 0.0) / CALLS_PER_RATE
+    # under teeth, what some calls gain is chance
+    rate = 0.0 if has_teeth(seen.shape.tail) else max(growth.low, 0.0) / CALLS_PER_RATE
     fewest = min(seen.progress.calls, _MOST_DEAR_WEIGHED, max(_FEWEST_WEIGHED, ceil(_WEIGHED_BYTES / max(rate, 1.0))))
     most = max(fewest, int(_LONGEST_WEIGHING_SECONDS / cost))
     calls = max(1, fewest, min(int(seen.progress.calls * _WEIGHED_SHARE), most))

@@ -85,7 +85,7 @@ class Gains:
             return False
         rising = self._steady()
         gained = sum(self.followed[at].low * (self.lengths[at][-1] - self.lengths[at][0]) for at in rising)
-        return gained * self._share() < SMALLEST_GAIN * max(self.calls[-1] - self.calls[0], 1)
+        return gained * self.share < SMALLEST_GAIN * max(self.calls[-1] - self.calls[0], 1)
 
     def is_rising(self) -> bool:
         """Tell whether the lengths rise steadily, over as many calls as were followed."""
@@ -97,7 +97,7 @@ class Gains:
 
     def rate(self) -> Slope:
         """Return the bytes per call that the tables grow by in the long run; the bounds are those of their factors."""
-        share = self._share()
+        share = self.share
         low, mean, high = (
             slope(self._weighed(weights), resolution=8.0)
             for weights in (
@@ -110,7 +110,8 @@ class Gains:
             per_call=share * mean.per_call, low=share * low.low, high=share * high.high, doubt=share * mean.doubt
         )
 
-    def _share(self) -> float:
+    @property
+    def share(self) -> float:
         """Return how much more all containers gained than those followed."""
         seen = sum(one.gained * one.low for one in self.followed)
         return max(1.0, self.gained_bytes / seen) if seen else 1.0

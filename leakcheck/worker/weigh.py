@@ -47,7 +47,7 @@ class Expected:
     """What the calls that are replayed here should gain, by those before."""
 
     rate: float
-    """Bytes per call, at the least."""
+    """Bytes per call, at the least; 0 where nothing is expected of so few."""
     least: float = 0.0
     """Bytes: what the poorest stretch of so many calls gained; none where some gained nothing."""
 
@@ -76,8 +76,8 @@ def weigh_limited(
     seconds = perf_counter() - began
     risen = live[2] - live[1]
     answer: dict[str, Any] = {"calls": calls, "risen_bytes": risen, "has_ended": False, "limited": [], "beside": []}
-    missing, most = expected.rate * calls - risen, (1 - _GOES_ON) * expected.rate * calls
-    if missing > max(most, _TEMPORARY_BYTES) and (risen < _GOES_ON * expected.least or _is_any_full(before)):
+    is_unusual = risen < _GOES_ON * expected.least
+    if _falls_short(risen, calls, expected) and (is_unusual or _is_any_full(before)):
         return {**answer, "has_ended": True}
     calls += 2
     grown = longer_than(before)[:_MOST_CONTAINERS]
@@ -96,6 +96,11 @@ def weigh_limited(
     answer["limited"] = [_weighed(one, rates[id(one.container)], heap) for one in proved if one.length()]
     answer["beside"] = [_weighed(one, 1.0, heap) for one in beside if one.length()]
     return answer
+
+
+def _falls_short(risen: int, calls: int, expected: Expected) -> bool:
+    missing, allowed = expected.rate * calls - risen, (1 - _GOES_ON) * expected.rate * calls
+    return expected.rate > 0 and missing > max(allowed, _TEMPORARY_BYTES)
 
 
 def _without_limit(gaining: Sequence[Any], proved: Sequence[Holder], owners: dict[int, list[object]]) -> list[Holder]:

@@ -476,6 +476,11 @@ def test_a_growth_that_has_ended_is_told_where_no_stretch_before_gained_so_littl
     assert found["has_ended"] is ended
 
 
+def test_where_nothing_is_expected_of_so_few_calls_no_growth_has_ended() -> None:
+    found = weighed(FULL_AND_KEPT, statement="FULL.append(bytes(100)); KEPT.clear()", rate=0.0)
+    assert found["has_ended"] is False
+
+
 def test_what_gains_an_entry_with_each_call_beside_a_filling_cache_is_told_with_its_weight() -> None:
     found = weighed(
         "FULL, KEPT = deque(maxlen=10_000), []", statement="FULL.append(bytes(1000)); KEPT.append(bytes(40))"
