@@ -8,6 +8,11 @@ from typing import Any
 import pytest
 
 from leakcheck.analysis.gains import SMALLEST_GAIN, Follow, Gains
+from leakcheck.analysis.progress import Progress
+from leakcheck.analysis.series import Series
+from leakcheck.analysis.shape import Shape
+from leakcheck.follow import GrowthPass, _gained
+from leakcheck.model import Meter
 from leakcheck.worker import gains
 from leakcheck.worker.gains import Followed, look, slot_of
 
@@ -69,6 +74,29 @@ def test_of_two_that_were_followed_one_that_is_cut_back_does_not_hide_the_other(
 def test_what_many_containers_gained_counts_though_few_were_followed() -> None:
     """GIVEN 3200 bytes gained in the look, 800 of them by what was followed THEN four times its rate is told."""
     assert followed(RISING, gained_bytes=3200.0).rate().per_call == pytest.approx(4 * 8.49, rel=0.01)
+
+
+QUIET = [0.0] * 200
+TEETH = [1536 * 1024 * (call % 50) / 50 for call in range(200)]
+
+
+@pytest.mark.parametrize(
+    ("heap", "gained_bytes", "believed"),
+    [(QUIET, 800.0, True), (TEETH, 800.0, False), (QUIET, 1200.0, True), (QUIET, 1300.0, False)],
+    ids=["alone", "under teeth", "mostly followed", "one of many"],
+)
+def test_lengths_decide_early_only_where_the_heap_hides_nothing_and_most_were_followed(
+    heap: list[float], gained_bytes: float, believed: bool
+) -> None:
+    # GIVEN a list that gains an entry a call, and enough calls for a rise to be believed
+    seen = GrowthPass(
+        progress=Progress(calls=20_000, seconds_per_call=1e-4),
+        shape=Shape(flat=True, meter=Meter.HEAP, tail=Series(range(200), heap)),
+        gains=followed(RISING, gained_bytes=gained_bytes),
+    )
+    # THEN its length is the leak at once, or at the end of all calls
+    assert _gained(seen, final=False) is believed
+    assert _gained(seen, final=True)
 
 
 @pytest.mark.parametrize(("gained_bytes", "expected"), [(SMALLEST_GAIN * 100 - 1, False), (SMALLEST_GAIN * 100, True)])
