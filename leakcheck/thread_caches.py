@@ -9,6 +9,8 @@ import os
 from collections.abc import Mapping
 
 _VARIABLE, _OFF, _NAME = "GLIBC_TUNABLES", "glibc.malloc.tcache_count=0", "tcache"
+_SAID = "LEAKCHECK_GLIBC_TUNABLES"
+"""What the user had said, for as long as the process starts; empty for nothing."""
 
 
 def without_thread_caches(environment: Mapping[str, str]) -> dict[str, str]:
@@ -16,13 +18,13 @@ def without_thread_caches(environment: Mapping[str, str]) -> dict[str, str]:
     said = environment.get(_VARIABLE, "")
     if _NAME in said:
         return dict(environment)
-    return {**environment, _VARIABLE: f"{said}:{_OFF}" if said else _OFF}
+    return {**environment, _SAID: said, _VARIABLE: f"{said}:{_OFF}" if said else _OFF}
 
 
 def restore_environment() -> None:
-    """Take back what `without_thread_caches` added: glibc has read it, and the user's code has its own environment."""
-    said = os.environ.get(_VARIABLE, "")
-    if said == _OFF:
-        del os.environ[_VARIABLE]
-    elif said.endswith(f":{_OFF}"):
-        os.environ[_VARIABLE] = said.removesuffix(f":{_OFF}")
+    """Take back what `without_thread_caches` did: glibc has read it, and the user's code has its own environment."""
+    said = os.environ.pop(_SAID, None)
+    if said:
+        os.environ[_VARIABLE] = said
+    elif said is not None:
+        os.environ.pop(_VARIABLE, None)

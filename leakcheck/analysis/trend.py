@@ -27,7 +27,7 @@ STEADY_SHARE = 0.75
 with random keys slows down; a list that grows for ever does not."""
 
 _LAST_STRETCHES = (1 / 4, 1 / 8, 1 / 16)
-"""Of the calls: stretches at the end that are held against all before of the same length. A cache that has just become
+"""Of the calls: stretches at the end that are held against all before of the same share. A cache that has just become
 full stands still for less than a floor, and a rise that has ended is none."""
 
 RESOLUTION_BYTES = 48.0
