@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from leakcheck.explanation import StackBytes
 from leakcheck.formats import Lines, Name, Word
-from leakcheck.scenario import OptionValue, scenario_id
+from leakcheck.plan import OptionValue, scenario_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from leakcheck.errors import UsageError
 from leakcheck.model import Result, Verdict
 from leakcheck.own_folders import own_folder
-from leakcheck.scenario import OptionValue
+from leakcheck.plan import OptionValue
 
 USUAL: Mapping[str, OptionValue] = MappingProxyType({"peak.rows": 50_000})
 """Half of the rows that the newsletter itself has for a peak: the demo is to take about a minute."""

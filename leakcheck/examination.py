@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from leakcheck.machine import ControlGroup
+
 SCHEMA = "leakcheck.doctor/1"
 
 
@@ -91,16 +93,6 @@ class Interpreter:
     """By what a memory limit is set for `leakcheck limit`."""
     memray: Tracing = field(default_factory=Tracing)
     tracemalloc: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ControlGroup:
-    """The limits of the control groups that this process lies in; None for what is not limited."""
-
-    version: int
-    """0 where there is none."""
-    cores: float | None = None
-    memory_bytes: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

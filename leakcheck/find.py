@@ -20,8 +20,8 @@ from leakcheck.engine import Surroundings, Worker, WorkerFailed
 from leakcheck.errors import LeakcheckError, NothingMeasured, UsageError
 from leakcheck.internal import internal_trouble
 from leakcheck.model import Description, Gate, LeftOut, Result, Trouble, Verdict
-from leakcheck.plan import Pass, Plan
-from leakcheck.scenario import OptionValue, Target, replaced
+from leakcheck.plan import OptionValue, Pass, Plan
+from leakcheck.scenario import Target, replaced
 from leakcheck.waiting import Waiting, file_of
 
 _NO_SCENARIO = "no function under @scenario; mark one, or name any callable as package.module:callable"

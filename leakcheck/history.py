@@ -19,8 +19,8 @@ from leakcheck.errors import StoreError
 from leakcheck.files import refuse_link
 from leakcheck.formats import made_plain, refuse_unfit
 from leakcheck.model import Result, Run
+from leakcheck.plan import OptionValue
 from leakcheck.record import Record
-from leakcheck.scenario import OptionValue
 from leakcheck.verdicts import Gate, Verdict
 
 _VERSION = 1

@@ -3,18 +3,26 @@
 import math
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import psutil
-
-if TYPE_CHECKING:
-    from leakcheck.examination import ControlGroup
 
 Answer = TypeVar("Answer")
 _GROUPS = Path("/sys/fs/cgroup")
 _RECLAIMED = ("active_file", "inactive_file", "slab_reclaimable")
 _MEMBERSHIP = Path("/proc/self/cgroup")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlGroup:
+    """The limits of the control groups that this process lies in; None for what is not limited."""
+
+    version: int
+    """0 where there is none."""
+    cores: float | None = None
+    memory_bytes: float | None = None
 
 
 def current_folder() -> str:
@@ -52,10 +60,8 @@ def _memory(name: str) -> float:
         return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
 
 
-def control_group(*, groups: Path = _GROUPS, membership: Path = _MEMBERSHIP) -> "ControlGroup":
+def control_group(*, groups: Path = _GROUPS, membership: Path = _MEMBERSHIP) -> ControlGroup:
     """Return which control groups there are, and the narrowest of their limits."""
-    from leakcheck.examination import ControlGroup  # only the doctor asks
-
     if not (groups / "cgroup.controllers").exists():
         # the lines of version 1 name their controllers: `4:memory:/job`
         lines = _read(membership, str.splitlines) or []

@@ -34,7 +34,7 @@ from leakcheck.explanation import (
 )
 from leakcheck.formats import Commit, Fingerprint, Moment, Name, Release, Word
 from leakcheck.offspring import Children
-from leakcheck.scenario import OptionValue, scenario_id
+from leakcheck.plan import OptionValue, scenario_id
 from leakcheck.served import Forecast, Limit
 from leakcheck.traps import Advice, DjangoFacts
 from leakcheck.units import parse_growth

@@ -1,9 +1,12 @@
-"""How the work is divided, as people write it: `--shard 2/3`, `--jobs auto`, `--executor dask:tcp://HOST:8786`."""
+"""The grammars of flag values: `--shard 2/3`, `--jobs auto`, `--executor dask:tcp://HOST:8786`, `-o NAME=VALUE`."""
 
+import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from leakcheck.errors import UsageError
+from leakcheck.plan import OptionValue
 
 MOST_PARTS = 1000
 AUTO = "auto"
@@ -56,3 +59,22 @@ def parse_executor(text: str) -> str | None:
             "example dask:tcp://10.0.0.5:8786 (tls:// where its connections are encrypted)"
         )
     return match[1]
+
+
+def parse_options(texts: Sequence[str] | None) -> dict[str, OptionValue]:
+    """Return scenario options by name; a value that reads as a JSON number or boolean is one."""
+    parsed: dict[str, OptionValue] = {}
+    for text in texts or ():
+        name, found, value = text.partition("=")
+        if not found or not name:
+            raise UsageError(f"-o {text!r}: write NAME=VALUE, for example -o rows=500000")
+        parsed[name] = _value(value)
+    return parsed
+
+
+def _value(text: str) -> OptionValue:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return value if isinstance(value, bool | int | float | str) else text

@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from leakcheck.scenario import OptionValue
+from leakcheck.letters import plain
+
+OptionValue = bool | int | float | str
+"""What an option of a scenario may be."""
 
 
 class Pass(StrEnum):
@@ -51,3 +54,13 @@ class Plan:
     """The meters that may be used, `blocks` always; fewer where one is to be left alone."""
     serving: Mapping[str, Any] | None = None
     """The fields of a `served.Serving`, for the limit pass."""
+
+
+def scenario_id(name: str, variant: str | None) -> str:
+    """Return the one spelling of a scenario and its variant: `newsletter[naive]`. It is plain, whatever they hold."""
+    return plain(spelled(name, variant))
+
+
+def spelled(name: str, variant: str | None) -> str:
+    """Return the same as it is written in a target, whatever it holds."""
+    return name if variant is None else f"{name}[{variant}]"

@@ -13,10 +13,9 @@ from types import MappingProxyType
 from typing import TypeVar, overload
 
 from leakcheck.errors import UsageError
-from leakcheck.letters import plain
+from leakcheck.plan import OptionValue, spelled
 from leakcheck.units import parse_growth, parse_size
 
-OptionValue = bool | int | float | str
 _Function = TypeVar("_Function", bound=Callable[..., object])
 _MARK = "__leakcheck_scenario__"
 _PASSWORD = re.compile(r"(://[^\s/:@]*):[^\s/]*@")
@@ -134,15 +133,6 @@ def replaced(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
-def scenario_id(name: str, variant: str | None) -> str:
-    """Return the one spelling of a scenario and its variant: `newsletter[naive]`. It is plain, whatever they hold."""
-    return plain(_spelled(name, variant))
-
-
-def _spelled(name: str, variant: str | None) -> str:
-    return name if variant is None else f"{name}[{variant}]"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """What the user named: a folder, a file, a scenario in a file, a callable in a module, or requests of a site."""
@@ -163,7 +153,7 @@ class Target:
     def __str__(self) -> str:
         if self.module is not None:
             return " ".join([f"{self.module}:{self.name}", *self.requests])
-        return str(self.path) + (f"::{_spelled(self.name, self.variant)}" if self.name else "")
+        return str(self.path) + (f"::{spelled(self.name, self.variant)}" if self.name else "")
 
 
 _IN_FILE = re.compile(r"(?P<path>.+?\.py)(?:::(?P<name>[^\[\]]+)(?:\[(?P<variant>.+)\])?)?")

@@ -24,7 +24,8 @@ from leakcheck.executors import Executor, executor_for
 from leakcheck.find import Found, find
 from leakcheck.model import SCHEMA, Description, Environment, Gate, Result, Run
 from leakcheck.own_folders import own_folder, remove_leftovers
-from leakcheck.scenario import OptionValue, Target, replaced
+from leakcheck.plan import OptionValue
+from leakcheck.scenario import Target, replaced
 from leakcheck.served import Serving
 from leakcheck.sharding import share_of
 from leakcheck.task import Task

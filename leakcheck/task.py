@@ -14,8 +14,7 @@ from leakcheck.engine import Surroundings
 from leakcheck.find import surroundings_of
 from leakcheck.lending import lent_packages
 from leakcheck.model import Description
-from leakcheck.plan import Pass, Plan
-from leakcheck.scenario import OptionValue
+from leakcheck.plan import OptionValue, Pass, Plan
 from leakcheck.served import Serving
 from leakcheck.stages import Stages
 

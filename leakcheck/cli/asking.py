@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from leakcheck.errors import UsageError
-from leakcheck.scenario import OptionValue
+from leakcheck.plan import OptionValue
 
 _WITHOUT_BODY = ("GET:", "HEAD:", "OPTIONS:")
 _REQUESTS = "Requests"

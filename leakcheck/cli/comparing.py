@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 
 from leakcheck import compare, revisions, store
-from leakcheck.cli.options import parse_options
 from leakcheck.compare import Side
 from leakcheck.config import Said, Settings, resolve
 from leakcheck.contrast import Comparison
@@ -19,6 +18,7 @@ from leakcheck.environments import lock_of, python_of
 from leakcheck.errors import UsageError
 from leakcheck.explanation import Explain
 from leakcheck.find import find
+from leakcheck.parts import parse_options
 from leakcheck.scenario import parse_target
 from leakcheck.select import parse_expression
 from leakcheck.session import Request

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from leakcheck.cli.asking import Visiting
-from leakcheck.cli.options import Against, Executor, Expression, Options, Python, Targets, parse_options
+from leakcheck.cli.options import Against, Executor, Expression, Options, Python, Targets
 from leakcheck.explanation import Explain
+from leakcheck.parts import parse_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from leakcheck.scenario import OptionValue, Target
+    from leakcheck.plan import OptionValue
+    from leakcheck.scenario import Target
     from leakcheck.session import Request
 
 

@@ -1,14 +1,9 @@
 """The options that several verbs share: each is spelt once."""
 
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 import typer
-
-from leakcheck.errors import UsageError
-from leakcheck.scenario import OptionValue
 
 Targets = Annotated[
     list[str],
@@ -68,22 +63,3 @@ class Beside:
     def against(self) -> Against:
         """Return the same as options of a verb that always compares."""
         return Against(baseline=self.baseline, change=self.change)
-
-
-def parse_options(texts: Sequence[str] | None) -> dict[str, OptionValue]:
-    """Return scenario options by name; a value that reads as a JSON number or boolean is one."""
-    parsed: dict[str, OptionValue] = {}
-    for text in texts or ():
-        name, found, value = text.partition("=")
-        if not found or not name:
-            raise UsageError(f"-o {text!r}: write NAME=VALUE, for example -o rows=500000")
-        parsed[name] = _value(value)
-    return parsed
-
-
-def _value(text: str) -> OptionValue:
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return text
-    return value if isinstance(value, bool | int | float | str) else text

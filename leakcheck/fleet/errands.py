@@ -18,7 +18,7 @@ from leakcheck.config import Settings
 from leakcheck.errors import UsageError
 from leakcheck.fleet.places import Place
 from leakcheck.model import Description, Result
-from leakcheck.scenario import OptionValue
+from leakcheck.plan import OptionValue
 from leakcheck.served import Serving
 from leakcheck.task import Task
 

@@ -13,8 +13,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from leakcheck.errors import ScenarioFailed, UsageError
-from leakcheck.plan import Plan
-from leakcheck.scenario import DJANGO, Mark, OptionValue, Target, mark_of, parse_target, replaced
+from leakcheck.plan import OptionValue, Plan
+from leakcheck.scenario import DJANGO, Mark, Target, mark_of, parse_target, replaced
 from leakcheck.worker.own import BUILTINS, os
 
 __builtins__ = BUILTINS

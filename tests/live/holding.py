@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from leakcheck.engine import Surroundings, Worker
-from leakcheck.plan import Pass, Plan
-from leakcheck.scenario import OptionValue
+from leakcheck.plan import OptionValue, Pass, Plan
 
 PROJECT = Path(__file__).parents[2]
 GALLERY = PROJECT / "scenarios" / "gallery"

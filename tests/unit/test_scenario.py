@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leakcheck.errors import UsageError
-from leakcheck.scenario import Mark, Target, mark_of, parse_target, scenario, scenario_id
+from leakcheck.plan import scenario_id
+from leakcheck.scenario import Mark, Target, mark_of, parse_target, scenario
 
 
 def test_a_bare_mark_takes_the_functions_name_and_leaves_the_function_as_it_was() -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from leakcheck.errors import UsageError
-from leakcheck.scenario import OptionValue
+from leakcheck.plan import OptionValue
 
 WSGI, ASGI = "wsgi", "asgi"
 
