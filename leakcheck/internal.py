@@ -10,7 +10,7 @@ from leakcheck.answers import Trouble
 KIND = "internal"
 VARIABLE = "LEAKCHECK_TRACEBACK"
 _PACKAGE = Path(__file__).resolve().parent
-_MOST_CHARACTERS = 300
+_MOST_ERROR_CHARACTERS = 300
 
 
 def internal_error(error: BaseException, saved: str = "") -> str:
@@ -27,7 +27,7 @@ def internal_trouble(error: BaseException) -> Trouble:
 
 
 def _what(error: BaseException) -> str:
-    text = " ".join(str(error).split())[:_MOST_CHARACTERS]
+    text = " ".join(str(error).split())[:_MOST_ERROR_CHARACTERS]
     return f"{type(error).__name__}{f': {text}' if text else ''}{_where(error)}"
 
 

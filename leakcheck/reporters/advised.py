@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from leakcheck.model import LeftOut, Result
 from leakcheck.reporters.plain import plain
 
-_MOST_NAMED = 5
+_MOST_URLS = 5
 
 
 def advice_lines(result: Result) -> Iterator[str]:
@@ -27,5 +27,5 @@ def left_out_lines(left_out: Sequence[LeftOut]) -> Iterator[str]:
     for one in left_out:
         by_reason[one.reason].append(one.request)
     for reason, requests in by_reason.items():
-        more = f" and {len(requests) - _MOST_NAMED} more" if len(requests) > _MOST_NAMED else ""
-        yield plain(f"Left out ({reason}): {', '.join(requests[:_MOST_NAMED])}{more}")
+        more = f" and {len(requests) - _MOST_URLS} more" if len(requests) > _MOST_URLS else ""
+        yield plain(f"Left out ({reason}): {', '.join(requests[:_MOST_URLS])}{more}")

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from leakcheck.model import Run
 from leakcheck.reporters.plain import plain
 
-_MOST_NAMED = 8
+_MOST_WORKERS = 8
 
 
 def elsewhere_sentences(run: Run) -> Iterator[str]:
     """Yield where a run was measured, and what lost its worker; nothing where all was measured here."""
     hosts = Counter(result.elsewhere.host for result in run.results if result.elsewhere is not None)
     if hosts:
-        named = ", ".join(f"{plain(host)} ({count:,})" for host, count in hosts.most_common(_MOST_NAMED))
-        more = f" and {len(hosts) - _MOST_NAMED:,} more machines" if len(hosts) > _MOST_NAMED else ""
+        named = ", ".join(f"{plain(host)} ({count:,})" for host, count in hosts.most_common(_MOST_WORKERS))
+        more = f" and {len(hosts) - _MOST_WORKERS:,} more machines" if len(hosts) > _MOST_WORKERS else ""
         yield f"Measured on {named}{more}."
     for result in run.results:
         where = result.elsewhere
