@@ -12,7 +12,7 @@ import pytest
 from leakcheck.errors import ExitCode
 from tests.live.command import Leakcheck, Ran
 from tests.unit.rendered import rendered
-from tests.unit.runner import obeyed
+from tests.unit.ci_runner import obeyed
 
 MIXED = """
 from leakcheck import scenario

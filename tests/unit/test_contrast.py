@@ -12,7 +12,7 @@ from leakcheck.contrast import CONTRAST_SCHEMA, Answer, Arm, Comparison, Contras
 from leakcheck.model import Budget, Gate, Growth, Latency, Meter, Result, Trouble, Verdict
 from leakcheck.reporters.contrast import change_words, figure_words, markdown, render_comparison, table
 from tests.unit.rendered import rendered
-from tests.unit.runner import obeyed
+from tests.unit.ci_runner import obeyed
 from tests.unit.runs import limit_of
 
 

@@ -12,7 +12,7 @@ from leakcheck.reporters.locations import Workspace
 from leakcheck.reporters.plain import plain
 from tests.unit.hostile import run_with, text_of_others
 from tests.unit.reported import EXPLAINED, FORGIVEN, PEAKS, RUNS
-from tests.unit.runner import Command, obeyed
+from tests.unit.ci_runner import Command, obeyed
 from tests.unit.runs import BROKEN, CLEAN, LEAK, UNSURE, run_of
 
 WORKSPACE = Workspace(root="/work", here="/work")

@@ -13,7 +13,7 @@ from leakcheck.reporters.plain import plain
 from tests.unit.causes import SITE
 from tests.unit.hostile import run_with, text_of_others
 from tests.unit.reported import EXPLAINED, FORGIVEN, RUNS
-from tests.unit.runner import obeyed
+from tests.unit.ci_runner import obeyed
 from tests.unit.runs import BROKEN, CLEAN, LEAK, UNSURE, growth, run_of
 
 WORKSPACE = Workspace(root="/work", here="/work")

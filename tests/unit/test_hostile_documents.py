@@ -38,7 +38,7 @@ from tests.unit.filled import (
 from tests.unit.hostile import EVERYTHING, text_of_others
 from tests.unit.pages import page_of
 from tests.unit.rendered import rendered
-from tests.unit.runner import obeyed
+from tests.unit.ci_runner import obeyed
 from tests.unit.runs import CLEAN, run_of
 from tests.unit.told_of_all import PICTURES, REPORTERS, Facts, obeyed_letters, refuse_broken
 from tests.unit.worked_with import worked_with

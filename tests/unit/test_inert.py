@@ -13,7 +13,7 @@ from leakcheck.cli.inert import Inert, inert_streams
 from leakcheck.reporters.plain import inert
 from tests.unit.hostile import run_with, text_of_others
 from tests.unit.reported import RUNS
-from tests.unit.runner import obeyed
+from tests.unit.ci_runner import obeyed
 from tests.unit.test_terminal import page
 
 

@@ -14,7 +14,7 @@ from leakcheck.reporters.junit import junit
 from leakcheck.reporters.plain import plain
 from tests.unit.hostile import run_with, text_of_others
 from tests.unit.reported import FORGIVEN, RUNS
-from tests.unit.runner import obeyed
+from tests.unit.ci_runner import obeyed
 from tests.unit.runs import BROKEN, CLEAN, LEAK, UNSURE, run_of
 
 SCHEMA = xmlschema.XMLSchema(Path(__file__).parent / "schemas" / "junit-10.xsd")

@@ -12,7 +12,7 @@ from leakcheck.reporters.plain import inert, plain
 from tests.unit.hostile import run_with, text_of_others
 from tests.unit.rendered import rendered
 from tests.unit.reported import EXPLAINED, FORGIVEN, RUNS
-from tests.unit.runner import obeyed
+from tests.unit.ci_runner import obeyed
 from tests.unit.runs import BOUNDED, BROKEN, CLEAN, LEAK, NAIVE, UNSURE, run_of
 
 TABLE = {"table", "thead", "tbody", "tr", "th", "td", "br"}
