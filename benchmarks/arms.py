@@ -135,7 +135,7 @@ def picked(arms: Sequence[Arm], expression: str | None) -> list[Arm]:
     """
     if expression is None:
         return list(arms)
-    from leakcheck.select import parse_expression  # only now: it may have to be installed first
+    from leakcheck.config.expressions import parse_expression  # only now: it may have to be installed first
 
     matches = parse_expression(expression)
     return [arm for arm in arms if matches(f"{arm.case}-{arm.name}")]

@@ -12,9 +12,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from leakcheck import store
-from leakcheck.baseline import Accepted
-from leakcheck.units import format_size
+from leakcheck.model.baseline import Accepted
+from leakcheck.model.units import format_size
+from leakcheck.storage import run_file
 
 
 def main() -> int:
@@ -51,7 +51,7 @@ def _update(file: Path, folder: str, for_update: list[str]) -> bytes:
 
 
 def _entries(file: Path) -> list[dict[str, Accepted]]:
-    baseline = store.load_baseline(file)
+    baseline = run_file.load_baseline(file)
     return [] if baseline is None else [dict(entries) for entries in baseline.environments.values()]
 
 

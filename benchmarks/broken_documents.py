@@ -17,11 +17,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from leakcheck import store
-from leakcheck.durations import read_durations
-from leakcheck.errors import StoreError
-from leakcheck.examination import Examination
-from leakcheck.history import gather
+from leakcheck.doctor.model import Examination
+from leakcheck.model.errors import StoreError
+from leakcheck.storage import run_file
+from leakcheck.storage.durations import read_durations
+from leakcheck.storage.history import gather
 from tests.unit.broken import mutated
 from tests.unit.filled import baseline_of_all, comparison_of_all, filled, fitting, record_of_all, run_of_all
 from tests.unit.told_of_all import PICTURES, REPORTERS, Facts, obeyed_letters, refuse_broken
@@ -38,9 +38,9 @@ def main() -> int:
     parser.add_argument("--pictures", action="store_true", help="Draw them with matplotlib too, which takes long.")
     parser.add_argument("document", nargs="?", type=Path)
     arguments = parser.parse_args()
-    whole = store.encode(run_of_all(fitting("x"), many=2))
+    whole = run_file.encode(run_of_all(fitting("x"), many=2))
     data = whole if arguments.document is None else arguments.document.read_bytes()
-    baseline = store.encode_baseline(baseline_of_all(fitting("x")))
+    baseline = run_file.encode_baseline(baseline_of_all(fitting("x")))
     reporters = {**REPORTERS, **(PICTURES if arguments.pictures else {})}
     counts = Counter[str]()
     with tempfile.TemporaryDirectory() as folder:
@@ -61,15 +61,15 @@ def _tried(folder: Path, data: bytes, baseline: bytes, chance: random.Random, re
     (folder / "run.json").write_bytes(mutated(data, chance))
     accepted = baseline_of_all(fitting("x"))
     try:
-        accepted = store.load_baseline(folder / "baseline.json") or accepted
+        accepted = run_file.load_baseline(folder / "baseline.json") or accepted
     except StoreError:
         pass
     try:
         read_durations(folder / "run.json")
-        run = store.load(folder / "run.json")
+        run = run_file.load(folder / "run.json")
     except StoreError:
         return "refused"
-    records = gather(folder / "index.sqlite", [folder / "run.json"], store.load, rebuild=True).records
+    records = gather(folder / "index.sqlite", [folder / "run.json"], run_file.load, rebuild=True).records
     made = worked_with(run, run_of_all(fitting("x")), accepted, folder)
     made += worked_with(run_of_all(fitting("x")), run, accepted, folder)
     facts = Facts(

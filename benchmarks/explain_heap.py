@@ -86,8 +86,8 @@ class Clock:
 
 def ours(clock: Clock) -> str:
     """Return the names that the search of the hold pass gives."""
-    from leakcheck.worker.hold.search import search
-    from leakcheck.worker.meters import Meters
+    from leakcheck.probe.meters.memory import Meters
+    from leakcheck.probe.retention.search import search
 
     heap = Meters(("python", "native")).heap
     with clock.running():

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from leakcheck import store
-from leakcheck.errors import ExitCode, StoreError
-from leakcheck.model import Gate, Run, Verdict
+from leakcheck.model.errors import ExitCode, StoreError
+from leakcheck.model.result import Gate, Run, Verdict
+from leakcheck.storage import run_file
 
 SEED = "MUTATION_SEED"
 GOOD = tuple(f"good_{number}" for number in range(9))
@@ -253,7 +253,7 @@ def came_of(seed: int, folder: Path, *arguments: str) -> Came:
         check=False,
     )
     try:
-        run = store.load(document)
+        run = run_file.load(document)
     except StoreError:
         run = None
     return Came(seed=seed, code=done.returncode, run=run, errors=done.stderr)

@@ -24,7 +24,6 @@ if _is_the_command() and _signal.getsignal(_signal.SIGINT) is _signal.default_in
     _signal.signal(_signal.SIGINT, lambda number, frame: os._exit(130))
 
 from leakcheck._version import __version__  # noqa: E402
-from leakcheck.limited import limited  # noqa: E402
-from leakcheck.scenario import scenario  # noqa: E402
+from leakcheck.scenario import limited, scenario  # noqa: E402
 
 __all__ = ["__version__", "limited", "scenario"]

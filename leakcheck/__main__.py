@@ -8,12 +8,12 @@ from types import FrameType
 
 def main() -> None:
     """Run the command line; the version is answered before anything dear is imported."""
-    from leakcheck.streams import standing_streams
+    from leakcheck.cli.standard_streams import standing_streams
 
     with standing_streams() as standing:
         code = _run()
     if standing.failure:
-        from leakcheck.errors import ExitCode, worst
+        from leakcheck.model.errors import ExitCode, worst
 
         remedy = "free some room, or send it elsewhere"
         print(f"leakcheck: standard output: cannot be written ({standing.failure}); {remedy}", file=sys.stderr)
@@ -30,10 +30,10 @@ def _run() -> int:
         print(f"leakcheck {__version__}")
         return 0
     try:
-        from leakcheck.cli import main as run_cli
+        from leakcheck.cli.main import main as run_cli
     except Exception as error:  # a dependency that is missing, or broken
-        from leakcheck.errors import ExitCode
-        from leakcheck.internal import internal_error
+        from leakcheck.model.errors import ExitCode
+        from leakcheck.model.failure import internal_error
 
         print(f"leakcheck: {internal_error(error)}", file=sys.stderr)
         return ExitCode.INTERNAL

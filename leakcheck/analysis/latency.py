@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from leakcheck.model import Latency
+from leakcheck.model.result import Latency
 
 FEWEST_FOR_P95 = 100
 _DECILES = range(0, 101, 10)

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from leakcheck.cli.groups import flat
-from leakcheck.cli.measuring import Measuring
+from leakcheck.cli.dataclass_options import flat
+from leakcheck.cli.measure_options import Measuring
 from leakcheck.cli.options import Against, BaselineFile, Targets
 
 if TYPE_CHECKING:
-    from leakcheck.baseline import Accepted
-    from leakcheck.config import Settings
-    from leakcheck.model import Run
-    from leakcheck.session import Request
+    from leakcheck.config.settings import Settings
+    from leakcheck.model.baseline import Accepted
+    from leakcheck.model.result import Run
+    from leakcheck.runner.session import Request
 
 app = typer.Typer(help="The accepted figures: update, diff, show.", no_args_is_help=True, rich_markup_mode="rich")
 
@@ -55,14 +55,14 @@ def update(
 
       leakcheck baseline update --from reports/2026-11-24T10-12-07
     """
-    from leakcheck import store
-    from leakcheck.errors import UsageError
-    from leakcheck.update import refuse_dirty_run, refuse_dirty_tree
+    from leakcheck.compare.baseline_update import refuse_dirty_run, refuse_dirty_tree
+    from leakcheck.model.errors import UsageError
+    from leakcheck.storage import run_file
 
     request = measuring.request(against)
-    store.load_baseline(request.settings.baseline)  # one that is broken is better said before anything is measured
+    run_file.load_baseline(request.settings.baseline)  # one that is broken is better said before anything is measured
     if from_run is not None:
-        saved = store.load(from_run)
+        saved = run_file.load(from_run)
         if not allow_dirty:
             refuse_dirty_run(saved, from_run)
         _accept_saved(request, saved, reason)
@@ -74,17 +74,18 @@ def update(
 
 
 def _accept_saved(request: "Request", saved: "Run", reason: str | None) -> None:
-    from leakcheck.update import picked
+    from leakcheck.compare.baseline_update import picked
 
     _accept(request.settings, picked(saved, request.settings, request.targets, request.matches), reason)
 
 
 def _accept_measured(request: "Request", reason: str | None) -> None:
-    from leakcheck import session, store
-    from leakcheck.against import gone
     from leakcheck.cli.outputs import Outputs
     from leakcheck.cli.progress import watching
-    from leakcheck.errors import ExitCode
+    from leakcheck.model.errors import ExitCode
+    from leakcheck.runner import session
+    from leakcheck.runner.baseline import gone
+    from leakcheck.storage import run_file
 
     with watching() as observer:
         outcome = session.run(request, observer)
@@ -94,7 +95,7 @@ def _accept_measured(request: "Request", reason: str | None) -> None:
     if outcome.lost is not None:
         raise outcome.lost
     removed: Sequence[str] = ()
-    baseline = store.load_baseline(request.settings.baseline)
+    baseline = run_file.load_baseline(request.settings.baseline)
     if baseline is not None and outcome.found is not None and outcome.run.environment is not None:
         entries = baseline.environments.get(outcome.run.environment.key, {})
         folder = request.settings.baseline.parent
@@ -106,14 +107,14 @@ def _accept(settings: "Settings", run: "Run", reason: str | None, removed: Seque
     """Write what is accepted, say what changed, and end with the code for what is not accepted."""
     from rich.text import Text
 
-    from leakcheck import store
     from leakcheck.cli.console import make_console
-    from leakcheck.reporters.accepted import acceptance_sentences, render_steps
-    from leakcheck.reporters.plain import plain
-    from leakcheck.update import updated, write
+    from leakcheck.compare.baseline_update import updated, write
+    from leakcheck.reporters.baseline import acceptance_sentences, render_steps
+    from leakcheck.reporters.escape import plain
+    from leakcheck.storage import run_file
 
     # read again: while this measured, another update may have written
-    update = updated(store.load_baseline(settings.baseline), run, settings, gone=removed, reason=reason)
+    update = updated(run_file.load_baseline(settings.baseline), run, settings, gone=removed, reason=reason)
     write(update, settings)
     console, measured = make_console(), {result.id: result for result in run.results}
     for part in render_steps(update.steps):
@@ -159,21 +160,21 @@ def diff(
 
     from rich.text import Text
 
-    from leakcheck import store
-    from leakcheck.against import compared_run, load_against
     from leakcheck.cli.console import make_console
-    from leakcheck.config import Said, resolve
-    from leakcheck.errors import ExitCode
-    from leakcheck.reporters.accepted import render_comparison
-    from leakcheck.reporters.changes import run_sentences
-    from leakcheck.reporters.sentences import sentences
-    from leakcheck.session import exit_code
+    from leakcheck.config.settings import Said, resolve
+    from leakcheck.model.errors import ExitCode
+    from leakcheck.reporters.baseline import render_comparison
+    from leakcheck.reporters.messages.baseline import run_sentences
+    from leakcheck.reporters.messages.verdict import sentences
+    from leakcheck.runner.baseline import compared_run, load_against
+    from leakcheck.runner.session import exit_code
+    from leakcheck.storage import run_file
 
     settings = resolve(
         Said(baseline=against.baseline, change=against.change, output=output, allow_inconclusive=allow_inconclusive)
     )
     held_to = load_against(settings)
-    saved = store.load(run or store.newest_run(settings.output))
+    saved = run_file.load(run or run_file.newest_run(settings.output))
     compared = compared_run(saved, held_to, settings, date.today())
     entries: dict[str, Accepted] = {}
     if compared.environment is not None:
@@ -198,10 +199,10 @@ def show(baseline: BaselineFile = None) -> None:
 
       leakcheck baseline show
     """
-    from leakcheck.against import load_against
     from leakcheck.cli.console import make_console
-    from leakcheck.config import Said, resolve
-    from leakcheck.reporters.accepted import render_baseline
+    from leakcheck.config.settings import Said, resolve
+    from leakcheck.reporters.baseline import render_baseline
+    from leakcheck.runner.baseline import load_against
 
     settings = resolve(Said(baseline=baseline))
     console = make_console()

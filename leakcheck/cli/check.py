@@ -1,11 +1,11 @@
 """`leakcheck check`: measure, compare with the baseline, and answer with the exit code."""
 
-from leakcheck.cli.groups import flat
-from leakcheck.cli.measuring import Measuring
+from leakcheck.cli.dataclass_options import flat
+from leakcheck.cli.measure_options import Measuring
+from leakcheck.cli.measured_run import against_baseline, measure_and_tell
 from leakcheck.cli.options import Against
 from leakcheck.cli.outputs import Outputs
 from leakcheck.cli.report import Reporting
-from leakcheck.cli.telling import against_baseline, measure_and_tell
 
 
 @flat

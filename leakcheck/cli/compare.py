@@ -56,12 +56,12 @@ def compare(
 
       leakcheck compare reports/2026-11-24T10-12-07 --variants naive iterator --markdown table.md
     """
-    from leakcheck.cli.comparing import Wanted, compared
     from leakcheck.cli.console import make_console
-    from leakcheck.contrast import Answer, Metric
-    from leakcheck.errors import ExitCode
-    from leakcheck.reporters import contrast as forms
-    from leakcheck.reporters.plain import plain
+    from leakcheck.compare.request import Wanted, compared
+    from leakcheck.model.comparison import Answer, Metric
+    from leakcheck.model.errors import ExitCode
+    from leakcheck.reporters import comparison as forms
+    from leakcheck.reporters.escape import plain
 
     wanted = Wanted(
         things=tuple(things),
@@ -81,18 +81,18 @@ def compare(
     console = make_console()
     for part in forms.render_comparison(comparison):
         console.print(part)
-    from leakcheck import store
+    from leakcheck.storage import run_file
 
     for place, form in ((markdown, forms.markdown), (csv, forms.table)):
         for _, document in form(comparison) if place is not None else ():
-            store.write_atomically(Path(str(place)), document)
+            run_file.write_atomically(Path(str(place)), document)
     if html is not None:
         from leakcheck.reporters.html.page import render_comparison
 
         for _, page in render_comparison(comparison):
-            store.write_atomically(Path(html), page)
+            run_file.write_atomically(Path(html), page)
     if json is not None:
-        store.write_atomically(Path(json), store.encode_comparison(comparison))
+        run_file.write_atomically(Path(json), run_file.encode_comparison(comparison))
     exact = (Metric.GROWTH, Metric.PEAK)
     rows = [row for contrast in comparison.contrasts for row in contrast.rows]
     if fail_on_worse and any(row.answer is Answer.WORSE and row.metric in exact for row in rows):

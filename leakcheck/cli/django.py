@@ -1,15 +1,49 @@
-"""`leakcheck django`: replay URLs of a Django project, with no code written."""
+"""Which settings a Django project is replayed with: as they are said, or as the project says itself."""
 
+import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from leakcheck.cli.asking import Visiting
-from leakcheck.cli.groups import flat
-from leakcheck.cli.measuring import Conditions
+from leakcheck.cli.dataclass_options import flat
+from leakcheck.cli.measure_options import Conditions
 from leakcheck.cli.options import Beside
 from leakcheck.cli.outputs import Outputs
 from leakcheck.cli.report import Reporting
+from leakcheck.cli.request_options import Visiting
+from leakcheck.config.settings import project_settings
+from leakcheck.model.errors import UsageError
+from leakcheck.scenario import DJANGO, parse_target
+from leakcheck.worker.django.discover import project_folder, settings_in_manage
+
+_ENVIRONMENT = "DJANGO_SETTINGS_MODULE"
+
+
+def settings_module(said: str | None) -> str:
+    """Return the settings' module: said here, in the environment, in pyproject.toml, or else in manage.py.
+
+    Raises UsageError where nobody says it.
+    """
+    folder = project_folder(str(Path.cwd()))
+    name = (
+        said
+        or os.environ.get(_ENVIRONMENT)
+        or project_settings()
+        or (None if folder is None else settings_in_manage(folder))
+    )
+    if name is None:
+        where = "there is no manage.py here" if folder is None else f"{folder}/manage.py names none"
+        raise UsageError(
+            f'no settings: {where}; say --settings mysite.settings, or write settings = "mysite.settings" '
+            "under [tool.leakcheck.django] in pyproject.toml"
+        )
+    try:
+        parse_target(f"{DJANGO}:{name}")
+    except UsageError:
+        raise UsageError(f"--settings {name!r}: is no module; write mysite.settings") from None
+    return name
+
 
 _QUICK_SECONDS = 5.0
 """Most pages of a few milliseconds are settled by then; the others are told as inconclusive."""
@@ -51,9 +85,8 @@ def django(
     """
     from dataclasses import replace
 
-    from leakcheck.cli.project import settings_module
-    from leakcheck.cli.telling import compared_with, measure_and_tell
-    from leakcheck.errors import UsageError
+    from leakcheck.cli.measured_run import compared_with, measure_and_tell
+    from leakcheck.model.errors import UsageError
     from leakcheck.scenario import DJANGO, Target, parse_request
 
     if bool(requests) == every:
@@ -71,7 +104,7 @@ def first_look(conditions: Conditions) -> Conditions:
     """Return the conditions of a look that is to find what deserves a longer one."""
     from dataclasses import replace
 
-    from leakcheck.explanation import Explain
+    from leakcheck.model.explanation import Explain
 
     said = conditions.explain or Explain.NEVER
     return replace(conditions, measure_peak=False, explain=said, time=conditions.time or _QUICK_SECONDS)

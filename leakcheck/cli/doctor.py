@@ -30,10 +30,10 @@ def doctor(
     import sys
 
     from leakcheck.cli.console import make_console
-    from leakcheck.doctor import encode, examine
-    from leakcheck.errors import ExitCode, UsageError
-    from leakcheck.examination import State
-    from leakcheck.reporters import doctor as reporter
+    from leakcheck.doctor import report as reporter
+    from leakcheck.doctor.checks import encode, examine
+    from leakcheck.doctor.model import State
+    from leakcheck.model.errors import ExitCode, UsageError
 
     if json and markdown:
         raise UsageError("--json and --markdown: say one of them")

@@ -11,10 +11,10 @@ import typer
 
 from leakcheck.cli.options import Expression
 from leakcheck.cli.plot import matching
-from leakcheck.errors import NothingMeasured, StoreError, UsageError
+from leakcheck.model.errors import NothingMeasured, StoreError, UsageError
 
 if TYPE_CHECKING:
-    from leakcheck.model import Result, Run
+    from leakcheck.model.result import Result, Run
 
 
 class Format(StrEnum):
@@ -60,10 +60,10 @@ def export(
 
       leakcheck export reports/2026-11-24T10-12-07 --format memray -k naive --output captures
     """
-    from leakcheck import store
-    from leakcheck.reporters.plain import inert, plain
+    from leakcheck.reporters.escape import inert, plain
+    from leakcheck.storage import run_file
 
-    saved = store.load(run)
+    saved = run_file.load(run)
     chosen = replace(saved, results=tuple(matching(saved, expression)))
     if format is Format.MEMRAY:
         _copy_captures(run if run.is_dir() else run.parent, chosen.results, output)
@@ -77,21 +77,21 @@ def export(
             sys.stdout.buffer.write(inert(data.decode()).encode())
             continue
         place = output / name if output.is_dir() else output
-        store.write_atomically(place, data)
+        run_file.write_atomically(place, data)
         typer.echo(plain(str(place)))
 
 
 def _documents(run: "Run", format: Format, stacks: Stacks) -> Iterator[tuple[str, bytes]]:
     if format is Format.SPEEDSCOPE:
-        from leakcheck.reporters.exports.speedscope import speedscope
+        from leakcheck.reporters.export.speedscope import speedscope
 
         return speedscope(run)
     if format is Format.COLLAPSED:
-        from leakcheck.reporters.exports.collapsed import collapsed
-        from leakcheck.reporters.exports.stacks import Kind
+        from leakcheck.reporters.export.collapsed import collapsed
+        from leakcheck.reporters.export.stacks import Kind
 
         return collapsed(run, Kind(stacks.value))
-    from leakcheck.reporters.exports.sheet import run_sheet
+    from leakcheck.reporters.export.run_csv import run_sheet
 
     return run_sheet(run)
 
@@ -103,23 +103,23 @@ def _nothing(run: Path, format: Format, stacks: Stacks) -> str:
 
 
 def _copy_captures(folder: Path, results: "tuple[Result, ...]", output: Path | None) -> None:
-    from leakcheck import store
-    from leakcheck.captures import open_capture
-    from leakcheck.reporters.plain import plain
+    from leakcheck.reporters.escape import plain
+    from leakcheck.storage import run_file
+    from leakcheck.storage.captures import open_capture
 
     if output is None:
         raise UsageError("--format memray copies files: say where to with --output DIR")
-    captures = {result.capture: store.beside(folder, result.capture) for result in results if result.capture}
+    captures = {result.capture: run_file.beside(folder, result.capture) for result in results if result.capture}
     if not captures:
         raise NothingMeasured(f"{folder}: holds no capture; measure it again without --no-peak")
-    store.make_folder(output)
+    run_file.make_folder(output)
     for name, capture in captures.items():
         source = open_capture(folder, name)
         if source is None:
             raise StoreError(f"{capture}: the capture is not there any more")
         with source:
             try:
-                store.replace_file(output / capture.name, source.read())
+                run_file.replace_file(output / capture.name, source.read())
             except OSError as error:
                 raise StoreError(f"{capture}: the capture cannot be read ({error.strerror})") from error
         typer.echo(plain(str(output / capture.name)))

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from leakcheck.errors import NothingMeasured, UsageError
+from leakcheck.model.errors import NothingMeasured, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from leakcheck.record import Record
+    from leakcheck.model.history import Record
 
 _INDEX = Path(".leakcheck") / "history.sqlite"
 
@@ -41,19 +41,19 @@ def history(
     """
     from rich.text import Text
 
-    from leakcheck import store
-    from leakcheck.analysis.steps import steps_of
+    from leakcheck.analysis.compare.step_detection import steps_of
     from leakcheck.cli.console import make_console
-    from leakcheck.config import Said, resolve
-    from leakcheck.history import find_documents, gather
-    from leakcheck.reporters.past import render_all, render_one
-    from leakcheck.reporters.plain import plain
+    from leakcheck.config.settings import Said, resolve
+    from leakcheck.reporters.escape import plain
+    from leakcheck.reporters.history import render_all, render_one
+    from leakcheck.storage import run_file
+    from leakcheck.storage.history import find_documents, gather
 
     if picture is not None and picture.suffix.lower() not in (".svg", ".png"):
         raise UsageError(f"--plot {picture}: name a file that ends with .svg or .png")
     folder = runs if runs is not None else resolve(Said()).output
-    documents = find_documents(folder, store.DOCUMENT)
-    past = gather(_INDEX, documents, store.load, rebuild=rebuild)
+    documents = find_documents(folder, run_file.DOCUMENT)
+    past = gather(_INDEX, documents, run_file.load, rebuild=rebuild)
     console, errors = make_console(), make_console(stderr=True)
     for sentence in (*past.notices, *(f"{skipped}; it is left out" for skipped in past.skipped)):
         errors.print(Text(plain(sentence)), soft_wrap=True)
@@ -76,7 +76,7 @@ def history(
         from leakcheck.reporters.plots import draw_history
 
         for _, data in draw_history(*told[0], (picture.suffix.lower()[1:],)):
-            store.write_atomically(picture, data)
+            run_file.write_atomically(picture, data)
 
 
 def _newest_series(records: "Sequence[Record]", name: str | None) -> "tuple[list[list[Record]], str]":

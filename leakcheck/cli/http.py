@@ -4,12 +4,12 @@ from typing import Annotated
 
 import typer
 
-from leakcheck.cli.asking import Asking
-from leakcheck.cli.groups import flat
-from leakcheck.cli.measuring import Conditions
+from leakcheck.cli.dataclass_options import flat
+from leakcheck.cli.measure_options import Conditions
 from leakcheck.cli.options import Beside
 from leakcheck.cli.outputs import Outputs
 from leakcheck.cli.report import Reporting
+from leakcheck.cli.request_options import Asking
 
 
 @flat
@@ -37,8 +37,8 @@ def http(
     """
     from dataclasses import replace
 
-    from leakcheck.cli.telling import compared_with, measure_and_tell
-    from leakcheck.errors import UsageError
+    from leakcheck.cli.measured_run import compared_with, measure_and_tell
+    from leakcheck.model.errors import UsageError
     from leakcheck.scenario import Target, parse_request, parse_target
 
     where = parse_target(application) if ":" in application else Target()

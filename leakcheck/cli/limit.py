@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from leakcheck.cli.groups import flat
-from leakcheck.cli.measuring import Measuring
+from leakcheck.cli.dataclass_options import flat
+from leakcheck.cli.measure_options import Measuring
+from leakcheck.cli.measured_run import measure_and_tell
 from leakcheck.cli.outputs import Outputs
 from leakcheck.cli.report import Reporting
-from leakcheck.cli.telling import measure_and_tell
-from leakcheck.served import Limiter, Server
+from leakcheck.model.memory_limit import Limiter, Server
 
 
 @flat
@@ -40,9 +40,9 @@ def limit(
     """
     from importlib.util import find_spec
 
-    from leakcheck.errors import UsageError
-    from leakcheck.explanation import Explain
-    from leakcheck.served import Serving
+    from leakcheck.model.errors import UsageError
+    from leakcheck.model.explanation import Explain
+    from leakcheck.model.memory_limit import Serving
 
     if find_spec("httpx") is None:
         raise UsageError('limit: what asks the server needs httpx; pip install "pytest-leakcheck[limit]"')

@@ -17,15 +17,15 @@ def list_scenarios(targets: Targets, expression: Expression = None, python: Pyth
     from rich.table import Table
     from rich.text import Text
 
-    from leakcheck import session
     from leakcheck.cli.console import make_console
-    from leakcheck.config import Said, resolve
-    from leakcheck.find import find
-    from leakcheck.model import Description
-    from leakcheck.reporters.plain import plain
+    from leakcheck.config.expressions import parse_expression
+    from leakcheck.config.settings import Said, resolve
+    from leakcheck.model.result import Description
+    from leakcheck.model.units import format_growth, format_size
+    from leakcheck.reporters.escape import plain
+    from leakcheck.runner import session
+    from leakcheck.runner.collect import find
     from leakcheck.scenario import parse_targets
-    from leakcheck.select import parse_expression
-    from leakcheck.units import format_growth, format_size
 
     settings = resolve(Said(python=python))
     matches = parse_expression(expression) if expression is not None else lambda name: True

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from leakcheck.cli.groups import flat
+from leakcheck.cli.dataclass_options import flat
 from leakcheck.cli.outputs import Outputs
 from leakcheck.cli.report import Reporting
 
@@ -41,10 +41,10 @@ def merge(
 
       leakcheck merge shards --durations leakcheck-durations.json
     """
-    from leakcheck import session
-    from leakcheck.config import Said, resolve
-    from leakcheck.durations import write_durations
-    from leakcheck.merge import merge as join
+    from leakcheck.compare.merge import merge as join
+    from leakcheck.config.settings import Said, resolve
+    from leakcheck.runner import session
+    from leakcheck.storage.durations import write_durations
 
     settings = resolve(Said(output=output, allow_inconclusive=allow_inconclusive))
     merged = join(runs, output=settings.output, command=("leakcheck", *sys.argv[1:]))

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from leakcheck.errors import StoreError, UsageError
+from leakcheck.model.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
-    from leakcheck.model import Run
+    from leakcheck.model.result import Run
     from leakcheck.reporters.locations import Workspace
 
 _STANDARD_OUTPUT = "-"
@@ -96,9 +96,9 @@ class Outputs:
 
 
 def _run_document(run: "Run", allow_inconclusive: bool) -> bytes:
-    from leakcheck import store
+    from leakcheck.storage import run_file
 
-    return store.encode(run)
+    return run_file.encode(run)
 
 
 def _junit(run: "Run", allow_inconclusive: bool) -> bytes:
@@ -136,12 +136,12 @@ def _joined(documents: Iterable[tuple[str, bytes]]) -> bytes:
 
 def _write(name: str, place: str, run: "Run", allow_inconclusive: bool) -> None:
     """Write one document where it is wanted. Raises StoreError."""
-    from leakcheck import store
-    from leakcheck.reporters.plain import inert
+    from leakcheck.reporters.escape import inert
+    from leakcheck.storage import run_file
 
     data = _DOCUMENTS[name](run, allow_inconclusive)
     if place != _STANDARD_OUTPUT:
-        store.write_atomically(Path(place), data)
+        run_file.write_atomically(Path(place), data)
         return
     if name == "json":  # the others never hold a command
         data = inert(data.decode(), "\\u{:04x}").encode()

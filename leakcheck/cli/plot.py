@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from leakcheck.cli.options import Expression
-from leakcheck.errors import NothingMeasured, UsageError
+from leakcheck.model.errors import NothingMeasured, UsageError
 
 if TYPE_CHECKING:
-    from leakcheck.model import Result, Run
+    from leakcheck.model.result import Result, Run
 
 
 def plot(
@@ -37,14 +37,14 @@ def plot(
 
       leakcheck plot reports/2026-11-24T10-12-07 --before naive --after iterator --format png
     """
-    from leakcheck import store
-    from leakcheck.reporters.plain import plain
+    from leakcheck.reporters.escape import plain
     from leakcheck.reporters.plots import draw_pair, draw_run
+    from leakcheck.storage import run_file
 
     wanted = parse_formats(formats)
     if (before is None) != (after is None):
         raise UsageError("--before and --after belong together: name two variants of the run")
-    saved = store.load(run)
+    saved = run_file.load(run)
     results = matching(saved, expression)
     if before is not None and after is not None:
         documents = list(draw_pair(_one(results, before), _one(results, after), wanted))
@@ -53,9 +53,9 @@ def plot(
     if not documents:
         raise NothingMeasured(f"{run}: there is nothing to draw: no growth was read in it, and no peak")
     folder = output if output is not None else (run if run.is_dir() else run.parent) / "plots"
-    store.make_folder(folder)
+    run_file.make_folder(folder)
     for name, picture in documents:
-        store.replace_file(folder / name, picture)
+        run_file.replace_file(folder / name, picture)
         typer.echo(plain(str(folder / name)))
 
 
@@ -71,7 +71,7 @@ def parse_formats(text: str) -> tuple[str, ...]:
 
 def matching(run: "Run", expression: str | None) -> "Sequence[Result]":
     """Return the results whose id matches. Raises NothingMeasured where none does."""
-    from leakcheck.select import parse_expression
+    from leakcheck.config.expressions import parse_expression
 
     matches = parse_expression(expression) if expression is not None else lambda name: True
     results = [result for result in run.results if matches(result.id)]

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from leakcheck.analysis.progress import Progress as Replayed
+from leakcheck.analysis.growth.progress import Progress as Replayed
 from leakcheck.cli.console import make_console
-from leakcheck.model import Description, Result
-from leakcheck.reporters.plain import plain
-from leakcheck.session import Observer
-from leakcheck.units import format_duration
+from leakcheck.model.result import Description, Result
+from leakcheck.model.units import format_duration
+from leakcheck.reporters.escape import plain
+from leakcheck.runner.session import Observer
 
 
 @contextmanager

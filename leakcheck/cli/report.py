@@ -9,7 +9,7 @@ from urllib.parse import quote
 import typer
 
 if TYPE_CHECKING:
-    from leakcheck.model import Run
+    from leakcheck.model.result import Run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,14 +27,14 @@ class Reporting:
         """
         if not self.report or not run.results:
             return None
-        from leakcheck import store
-        from leakcheck.reporters.plain import plain
+        from leakcheck.reporters.escape import plain
+        from leakcheck.storage import run_file
 
         try:
             from leakcheck.reporters.html.page import REPORT, render_report
 
             for name, page in render_report(run):
-                store.replace_file(folder / name, page)
+                run_file.replace_file(folder / name, page)
             return folder / REPORT
         except Exception as error:
             print(
@@ -60,35 +60,35 @@ def report(
 
       leakcheck report run.json --output public --memray-pages
     """
-    from leakcheck import store
+    from leakcheck.reporters.escape import plain
     from leakcheck.reporters.html.page import render_report
-    from leakcheck.reporters.plain import plain
+    from leakcheck.storage import run_file
 
-    saved = store.load(run)
+    saved = run_file.load(run)
     home = run if run.is_dir() else run.parent
     folder = output or home
-    store.make_folder(folder)
+    run_file.make_folder(folder)
     pages = _memray_pages(saved, home, folder) if memray_pages else {}
     for name, page in render_report(saved, pages):
-        store.replace_file(folder / name, page)
+        run_file.replace_file(folder / name, page)
         typer.echo(plain(str(folder / name)))
 
 
 def _memray_pages(run: "Run", home: Path, folder: Path) -> dict[str, str]:
     """Write memray's page of each capture, and return their links by the result's id."""
-    from leakcheck import store
-    from leakcheck.captures import open_capture
-    from leakcheck.reporters.memray_page import PAGES, memray_page
+    from leakcheck.reporters.export.memray_html import PAGES, memray_page
+    from leakcheck.storage import run_file
+    from leakcheck.storage.captures import open_capture
 
     links = {}
-    store.make_folder(folder / PAGES)
+    run_file.make_folder(folder / PAGES)
     for result in run.results:
         if result.capture is None:
             continue
-        capture = store.beside(home, result.capture)
+        capture = run_file.beside(home, result.capture)
         if (opened := open_capture(home, result.capture)) is not None:  # refuses what is no capture of ours
             opened.close()
         name = f"{PAGES}/{capture.stem}.html"
-        store.replace_file(folder / name, memray_page(capture))
+        run_file.replace_file(folder / name, memray_page(capture))
         links[result.id] = quote(name)
     return links

@@ -1,10 +1,10 @@
 """`leakcheck run`: measure, judge, print, and answer with the exit code."""
 
-from leakcheck.cli.groups import flat
-from leakcheck.cli.measuring import Measuring
+from leakcheck.cli.dataclass_options import flat
+from leakcheck.cli.measure_options import Measuring
+from leakcheck.cli.measured_run import measure_and_tell
 from leakcheck.cli.outputs import Outputs
 from leakcheck.cli.report import Reporting
-from leakcheck.cli.telling import measure_and_tell
 
 
 @flat

@@ -10,6 +10,6 @@ def schema() -> None:
     """
     import json
 
-    from leakcheck import store
+    from leakcheck.storage import run_file
 
-    print(json.dumps(store.run_schema(), indent=2))
+    print(json.dumps(run_file.run_schema(), indent=2))

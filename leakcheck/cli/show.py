@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from leakcheck.cli.groups import flat
+from leakcheck.cli.dataclass_options import flat
 from leakcheck.cli.outputs import Outputs
 
 
@@ -28,14 +28,14 @@ def show(
 
       leakcheck show reports/2026-11-24T10-12-07 --markdown comment.md
     """
-    from leakcheck import store
-    from leakcheck.config import Said, resolve
+    from leakcheck.config.settings import Said, resolve
+    from leakcheck.storage import run_file
 
-    saved = store.load(run)
+    saved = run_file.load(run)
     if svg is None:
         outputs.tell(saved, allow_inconclusive=resolve(Said()).allow_inconclusive)
         return
-    from leakcheck.reporters.picture import draw
+    from leakcheck.reporters.terminal import draw
 
     for _, picture in draw(saved):
-        store.write_atomically(svg, picture)
+        run_file.write_atomically(svg, picture)

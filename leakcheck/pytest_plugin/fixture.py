@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from leakcheck.errors import UsageError
-from leakcheck.pytest_plugin.bodies import Body
-from leakcheck.pytest_plugin.desk import JudgeFailed
-from leakcheck.pytest_plugin.marks import Terms, read_terms
-from leakcheck.pytest_plugin.work import DESK, ISOLATED, TERMS, LeakcheckFailed, message_of, name_of, remember
+from leakcheck.model.errors import UsageError
+from leakcheck.pytest_plugin.callables import Body
+from leakcheck.pytest_plugin.judge_client import JudgeFailed
+from leakcheck.pytest_plugin.marker import Terms, read_terms
+from leakcheck.pytest_plugin.measurement import DESK, ISOLATED, TERMS, LeakcheckFailed, message_of, name_of, remember
 
 if TYPE_CHECKING:
-    from leakcheck.model import Result
+    from leakcheck.model.result import Result
 
 
 class Leakcheck:

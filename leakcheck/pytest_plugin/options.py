@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from leakcheck.errors import UsageError
-from leakcheck.units import parse_growth, parse_size
+from leakcheck.model.errors import UsageError
+from leakcheck.model.units import parse_growth, parse_size
 
 # a type of its own only since 8.4; before, a number is a text
 _NUMBERS: tuple[Any, Any] = ("int", "float") if pytest.version_tuple >= (8, 4) else ("string", "string")

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from hashlib import sha256
 from typing import Any
 
-from leakcheck.model import Gate, Result, Run
-from leakcheck.reporters.answered import answered_sentences
-from leakcheck.reporters.causes import fingerprint_to_list, notes
+from leakcheck.model.result import Gate, Result, Run
+from leakcheck.reporters.escape import inert, plain, plainly
 from leakcheck.reporters.locations import Location, Workspace, locate, source_of
-from leakcheck.reporters.plain import inert, plain, plainly
-from leakcheck.reporters.told import main_sentence, worst_first
+from leakcheck.reporters.messages.answers import answered_sentences
+from leakcheck.reporters.messages.causes import fingerprint_to_list, notes
+from leakcheck.reporters.messages.result import main_sentence, worst_first
 
 _SEVERITIES = {
     Gate.ERROR: "blocker",

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
-from leakcheck.model import Environment, Gate, Result, Run
-from leakcheck.reporters.answered import counted
+from leakcheck.model.result import Environment, Gate, Result, Run
+from leakcheck.reporters.escape import inert, plain, plainly
 from leakcheck.reporters.locations import source_of
-from leakcheck.reporters.plain import inert, plain, plainly
-from leakcheck.reporters.told import main_sentence, story
+from leakcheck.reporters.messages.answers import counted
+from leakcheck.reporters.messages.result import main_sentence, story
 
 _UNFINISHED = "the run was interrupted: what is here had been measured, and the rest had not"
 _NOTHING = "nothing was measured"

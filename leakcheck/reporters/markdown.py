@@ -10,14 +10,14 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from leakcheck.model import Environment, Gate, Result, Run
-from leakcheck.reporters.answered import statuses
-from leakcheck.reporters.elsewhere import elsewhere_sentences
-from leakcheck.reporters.plain import inert, plain, plainly
-from leakcheck.reporters.sentences import budget_words, unread
+from leakcheck.model.result import Environment, Gate, Result, Run
+from leakcheck.model.units import format_duration, format_size
+from leakcheck.reporters.escape import inert, plain, plainly
+from leakcheck.reporters.messages.answers import statuses
+from leakcheck.reporters.messages.result import GATE_WORDS, change_words, cut, run_sentences, story, worst_first
+from leakcheck.reporters.messages.run import elsewhere_sentences
+from leakcheck.reporters.messages.verdict import budget_words, unread
 from leakcheck.reporters.terminal import gate_words, growth_words, verdict_word
-from leakcheck.reporters.told import GATE_WORDS, change_words, cut, run_sentences, story, worst_first
-from leakcheck.units import format_duration, format_size
 
 MOST_BYTES_OF_A_COMMENT = 65_536 - 1
 """GitHub counts characters; as many bytes are never more."""

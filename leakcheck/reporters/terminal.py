@@ -1,25 +1,33 @@
 """The table that a person reads in five seconds, and the sentences below it."""
 
+import io
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rich.console import RenderableType
+from rich._export_format import CONSOLE_SVG_FORMAT
+from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.table import Table
+from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
-from leakcheck.model import Environment, Gate, Growth, Latency, Result, Run, Verdict
-from leakcheck.reporters.advised import advice_lines, left_out_lines
-from leakcheck.reporters.answered import answered_notes, statuses
-from leakcheck.reporters.causes import causes, notes, unseen_words
-from leakcheck.reporters.changes import is_excused, run_sentences
-from leakcheck.reporters.elsewhere import elsewhere_sentences
-from leakcheck.reporters.plain import plain, plainly
-from leakcheck.reporters.resources import resource_sentences
-from leakcheck.reporters.sentences import peak_left_out, sentences, unread
-from leakcheck.reporters.served import served_sentences
-from leakcheck.reporters.shards import shard_sentence, shard_words
-from leakcheck.units import format_duration, format_size
+from leakcheck.model.result import Environment, Gate, Growth, Latency, Result, Run, Verdict
+from leakcheck.model.units import format_duration, format_size
+from leakcheck.reporters.escape import plain, plainly
+from leakcheck.reporters.messages.answers import answered_notes, statuses
+from leakcheck.reporters.messages.baseline import is_excused, run_sentences
+from leakcheck.reporters.messages.causes import causes, notes, unseen_words
+from leakcheck.reporters.messages.memory_limit import served_sentences
+from leakcheck.reporters.messages.resources import resource_sentences
+from leakcheck.reporters.messages.run import (
+    advice_lines,
+    elsewhere_sentences,
+    left_out_lines,
+    shard_sentence,
+    shard_words,
+)
+from leakcheck.reporters.messages.verdict import peak_left_out, sentences, unread
 
 _VERDICT_STYLES = {
     Verdict.CLEAN: "green",
@@ -202,3 +210,18 @@ def _summary(run: Run, file: Path | None) -> str:
     if file is not None:
         parts.append(str(file))
     return plain(" · ".join(parts))
+
+
+_COLUMNS = 118
+# rich's own template fetches its font from the network; a picture of ours asks nobody
+_OFFLINE_FORMAT = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
+
+
+@plainly
+def draw(run: Run) -> Iterator[tuple[str, bytes]]:
+    """Yield one SVG that shows what the terminal shows of a run."""
+    console = Console(record=True, width=_COLUMNS, file=io.StringIO(), force_terminal=True, highlight=False)
+    for part in render_run(run):
+        console.print(part)
+    title = plain(" ".join(run.command))
+    yield "run.svg", console.export_svg(title=title, theme=MONOKAI, code_format=_OFFLINE_FORMAT).encode()

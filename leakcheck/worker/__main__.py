@@ -33,6 +33,6 @@ def _make_package_importable() -> None:
 if __name__ == "__main__":
     if not __package__:
         _make_package_importable()
-    from leakcheck.worker.serve import serve
+    from leakcheck.worker.main import serve
 
     sys.exit(serve(sys.argv[1]))

@@ -17,7 +17,7 @@ from array import array
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from leakcheck.worker.own import BUILTINS, os
+from leakcheck.probe.originals import BUILTINS, os
 
 __builtins__ = BUILTINS
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
-from leakcheck.errors import ScenarioFailed, UsageError
-from leakcheck.plan import OptionValue, Plan
+from leakcheck.model.errors import ScenarioFailed, UsageError
+from leakcheck.model.protocol import OptionValue, Plan
+from leakcheck.probe.originals import BUILTINS, os
 from leakcheck.scenario import DJANGO, Mark, Target, mark_of, parse_target, replaced
-from leakcheck.worker.own import BUILTINS, os
 
 __builtins__ = BUILTINS
 
@@ -113,7 +113,7 @@ def _from_file(target: Target, plan: Plan) -> Loaded:
 
 def _from_site(target: Target, plan: Plan) -> Loaded:
     # by name: only a request wants what replays requests
-    replay = importlib.import_module("leakcheck.worker.web.replaying").replay_of(target, plan)
+    replay = importlib.import_module("leakcheck.worker.web.replay").replay_of(target, plan)
     return replay, {}
 
 

@@ -2,15 +2,15 @@
 
 from time import perf_counter_ns
 
-from leakcheck.plan import Plan
+from leakcheck.model.protocol import Plan
+from leakcheck.probe.allocations.memray_fallback import borrow_memray
+from leakcheck.probe.allocations.memray_tracer import holdings
+from leakcheck.probe.allocations.stacks import written
+from leakcheck.probe.meters.settle import settle
+from leakcheck.probe.originals import BUILTINS
 from leakcheck.worker.channel import Channel
-from leakcheck.worker.lent import borrow_memray
+from leakcheck.worker.failure import describe_trouble
 from leakcheck.worker.load import Call, Load, Subject
-from leakcheck.worker.own import BUILTINS
-from leakcheck.worker.settle import settle
-from leakcheck.worker.sites.captures import holdings
-from leakcheck.worker.sites.stacks import written
-from leakcheck.worker.trouble import describe_trouble
 
 __builtins__ = BUILTINS
 

@@ -17,10 +17,10 @@ from pathlib import Path
 from rich.table import Table
 
 from leakcheck.cli.console import make_console
+from leakcheck.model.memory_limit import Limit
+from leakcheck.model.units import format_duration, format_size
 from leakcheck.scenario import without_password
-from leakcheck.served import Limit
-from leakcheck.store import load
-from leakcheck.units import format_duration, format_size
+from leakcheck.storage.run_file import load
 from scenarios.newsletter.databases import PROJECT
 
 BEFORE, SINCE, BESIDE = "naive", "iterator", ("keyset", "values")

@@ -1,12 +1,14 @@
-"""The floors of the house, in one table, and the checker that reads the imports against it.
+"""The six floors of the package, in one table, and the checker that reads the imports against it.
 
-A *room* is what stands directly in the package: a module or a folder. Imports count wherever they
-stand: at a file's top, in a function, under TYPE_CHECKING, or as a name given to import_module.
+A *room* is what stands directly in the package: a folder, or one of the few modules beside the folders. Imports count
+wherever they stand: at a file's top, in a function, under TYPE_CHECKING, or as a name that a table, a variable or a
+template for `import_module` has.
 """
 
 import ast
+import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,153 +17,50 @@ PACKAGE = "leakcheck"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Floor:
-    """Rooms that may import the same: `rooms` of ours (their own room always), and `libraries`."""
+    """Rooms that may import the same rooms; each may import itself."""
 
     rooms: frozenset[str]
     may_import: frozenset[str]
-    libraries: frozenset[str] = frozenset()
-    """Beside the standard library, which everybody may import."""
 
 
-# `leakcheck` is the package's own __init__: it is imported in the measured process, so it is a word
-WORDS = frozenset(
-    {
-        "leakcheck",
-        "_version",
-        "answers",
-        "baseline",
-        "contrast",
-        "elsewhere",
-        "errors",
-        "examination",
-        "explanation",
-        "failures",
-        "internal",
-        "formats",
-        "letters",
-        "limited",
-        "offspring",
-        "model",
-        "parts",
-        "plan",
-        "record",
-        "scenario",
-        "served",
-        "socket_folder",
-        "stacks",
-        "stages",
-        "surroundings",
-        "thread_caches",
-        "traps",
-        "units",
-        "verdicts",
-    }
-)
-THOUGHT = frozenset({"analysis"})
-WORKER = frozenset({"worker"})
-EDGES = frozenset(
-    {
-        "engine",
-        "aftermath",
-        "answered",
-        "descendants",
-        "hearing",
-        "inbox",
-        "own_folders",
-        "processes",
-        "lending",
-        "listening",
-        "store",
-        "config",
-        "layers",
-        "captures",
-        "machine",
-        "process_effort",
-        "process_memory",
-        "staged",
-        "discover",
-        "history",
-        "repository",
-        "select",
-        "reporters",
-        "revisions",
-        "streams",
-        "environments",
-        "traffic",
-    }
-)
-ROAD = frozenset(
-    {
-        *("session", "children", "find", "task", "measure", "follow", "weigh", "case", "explain", "limit"),
-        *("against", "update", "compare", "crew", "sharding", "durations", "merge", "judge", "demo", "doctor"),
-        *("executors", "fleet", "waiting", "peak", "unmeasured"),
-    }
-)
-FILES = frozenset({"files"})
-DOORS = frozenset({"__main__", "cli", "pytest_plugin", "django"})
+_WORDS = frozenset({"model", "scenario", "_version", PACKAGE})  # the package's own __init__ is a word
+_TOOLS = frozenset({"config", "storage", "analysis", "reporters", "probe"})
+_FEATURES = frozenset({"compare", "doctor"})
+_ENTRIES = frozenset({"cli", "pytest_plugin", "django", "__main__"})
 
 FLOORS = (
-    Floor(rooms=WORDS, may_import=WORDS),
-    Floor(rooms=THOUGHT, may_import=WORDS, libraries=frozenset({"numpy", "scipy"})),
-    Floor(rooms=WORKER, may_import=WORDS | FILES),
-    Floor(rooms=FILES, may_import=WORDS),
-    Floor(
-        rooms=EDGES,
-        may_import=WORDS | FILES,
-        libraries=frozenset({"jinja2", "markupsafe", "msgspec", "psutil", "rich"}),
-    ),
-    Floor(rooms=ROAD, may_import=WORDS | THOUGHT | FILES | EDGES | ROAD, libraries=frozenset({"msgspec"})),
-    Floor(
-        rooms=DOORS,
-        may_import=WORDS | THOUGHT | WORKER | FILES | EDGES | ROAD | DOORS,
-        libraries=frozenset({"_pytest", "django", "msgspec", "pytest", "rich", "typer"}),
-    ),
+    Floor(rooms=_WORDS, may_import=_WORDS),
+    Floor(rooms=_TOOLS, may_import=_WORDS),
+    Floor(rooms=frozenset({"worker"}), may_import=_WORDS | {"probe"}),
+    Floor(rooms=frozenset({"runner"}), may_import=_WORDS | _TOOLS),
+    Floor(rooms=_FEATURES, may_import=_WORDS | _TOOLS | {"runner"}),
+    Floor(rooms=_ENTRIES, may_import=_WORDS | _TOOLS | {"worker", "runner"} | _FEATURES | _ENTRIES),
 )
 
-EXCEPTIONS: Mapping[str, frozenset[str]] = {
-    # the cluster's own client; nothing else knows of it
-    "leakcheck.fleet.cluster": frozenset({"distributed", "distributed.scheduler"}),
-    "leakcheck.fleet.station": frozenset({"distributed"}),
-    # the user's server, imported where it is measured, and who drives it
-    "leakcheck.worker.serving.serve": frozenset({"gunicorn", "gunicorn.app.base"}),
-    "leakcheck.traffic": frozenset({"httpx", "leakcheck.process_memory"}),
-    # the passes that trace
+LIBRARIES: Mapping[str, frozenset[str]] = {
+    "leakcheck.analysis": frozenset({"numpy", "scipy"}),
+    "leakcheck.config": frozenset({"msgspec"}),
+    "leakcheck.storage": frozenset({"msgspec"}),
+    "leakcheck.probe.allocations": frozenset({"memray"}),
     "leakcheck.worker.peak": frozenset({"memray"}),
-    # and the page of memray's own that a report links to
-    "leakcheck.reporters.memray_page": frozenset({"memray", "memray.reporters.flamegraph"}),
-    "leakcheck.worker.lent": frozenset({"memray", "memray.reporters.module_tools"}),
-    # pictures; never pyplot, which keeps figures and a back end for the whole process
-    "leakcheck.reporters.plots": frozenset({"matplotlib.figure"}),
-    "leakcheck.reporters.plots.canvas": frozenset(
-        {"matplotlib", "matplotlib.axes", "matplotlib.figure", "matplotlib.ticker"}
-    ),
-    "leakcheck.reporters.plots.growth": frozenset({"matplotlib.axes"}),
-    "leakcheck.reporters.plots.history": frozenset({"matplotlib.axes"}),
-    "leakcheck.reporters.plots.pair": frozenset({"matplotlib.axes"}),
-    "leakcheck.reporters.plots.peak": frozenset({"matplotlib.axes"}),
-    # the worker's package alone, to find the path that it is started by; and what takes its answers apart
-    "leakcheck.engine": frozenset(
-        {
-            *("leakcheck.worker", "leakcheck.hearing", "leakcheck.aftermath", "leakcheck.answered"),
-            *("leakcheck.staged", "leakcheck.machine", "leakcheck.descendants"),
-        }
-    ),
-    "leakcheck.staged": frozenset({"leakcheck.process_effort"}),
-    "leakcheck.hearing": frozenset({"leakcheck.aftermath", "leakcheck.inbox", "leakcheck.listening"}),
-    "leakcheck.listening": frozenset({"leakcheck.own_folders"}),
-    "leakcheck.descendants": frozenset({"leakcheck.process_memory", "leakcheck.processes"}),
-    "leakcheck.own_folders": frozenset({"leakcheck.descendants", "leakcheck.processes"}),
-    # the layers that settings are resolved from
-    "leakcheck.config": frozenset({"leakcheck.layers"}),
-    "leakcheck.aftermath": frozenset({"leakcheck.worker"}),
+    # the user's own, which are there when these are loaded
+    "leakcheck.worker.django": frozenset({"asgiref", "django"}),
+    "leakcheck.worker.server": frozenset({"gunicorn"}),
+    "leakcheck.reporters": frozenset({"jinja2", "markupsafe", "rich"}),
+    "leakcheck.reporters.plots": frozenset({"matplotlib"}),
+    "leakcheck.reporters.export.memray_html": frozenset({"memray"}),
+    "leakcheck.runner": frozenset({"msgspec", "psutil"}),
+    "leakcheck.runner.load_generator": frozenset({"httpx"}),
+    "leakcheck.runner.executors.dask": frozenset({"distributed"}),
+    "leakcheck.doctor": frozenset({"msgspec", "rich"}),
+    "leakcheck.cli": frozenset({"rich", "typer"}),
+    "leakcheck.pytest_plugin": frozenset({"_pytest", "msgspec", "pytest"}),
+    "leakcheck.django": frozenset({"django"}),
 }
+"""Beside the standard library, by the part of the package that needs them; what stands nowhere has none."""
 
-
-GUESTS: Mapping[str, frozenset[str]] = {
-    # the user's own Django, which is there when this is loaded, and comes in within functions alone
-    "leakcheck.worker.project.": frozenset({"asgiref", "django"}),
-}
-"""Libraries that the modules of a part of a room may import, by how their names begin."""
+NEVER = frozenset({"matplotlib.pyplot"})
+"""It keeps figures and a back end for the whole process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,31 +96,56 @@ def read_modules(package: Path) -> list[Module]:
 def violations(modules: list[Module]) -> list[str]:
     """Return a sentence for each import that breaks a floor, and for each room that stands in no table."""
     known = {module.name for module in modules}
-    found = []
+    sentences = []
     for module in modules:
         floor = next((floor for floor in FLOORS if module.room in floor.rooms), None)
         if floor is None:
-            found.append(f"{module.name}: the room {module.room!r} stands on no floor; put it into FLOORS")
+            sentences.append(f"{module.name}: the room {module.room!r} stands on no floor; put it into FLOORS")
             continue
-        imports = _imports(module, known)
-        found += [f"{module.name} imports {one}" for one in imports if not _is_allowed(one, module, floor)]
-    return found
+        names = dict.fromkeys(imports_of(module, known))
+        sentences += [f"{module.name} imports {name}" for name in names if not _is_allowed(name, module, floor)]
+    return sentences
 
 
 def _is_allowed(imported: str, module: Module, floor: Floor) -> bool:
-    if imported in EXCEPTIONS.get(module.name, ()):
-        return True
-    top = imported.split(".")[0]
-    if any(module.name.startswith(part) and top in libraries for part, libraries in GUESTS.items()):
-        return True
+    top = imported.partition(".")[0]
     if top == PACKAGE:
         return room_of(imported) in floor.may_import | {module.room}
-    return top in sys.stdlib_module_names or top in floor.libraries
+    if imported in NEVER:
+        return False
+    return top in sys.stdlib_module_names or any(
+        top in libraries and f"{module.name}.".startswith(f"{part}.") for part, libraries in LIBRARIES.items()
+    )
 
 
-def _imports(module: Module, known: set[str]) -> Iterator[str]:
+def circles(modules: list[Module]) -> list[set[str]]:
+    """Return each set of rooms that import one another in a circle, directly or by way of others."""
+    known = {module.name for module in modules}
+    arrows: dict[str, set[str]] = {}
+    for module in modules:
+        rooms = {room_of(name) for name in imports_of(module, known) if name.partition(".")[0] == PACKAGE}
+        arrows.setdefault(module.room, set()).update(rooms - {module.room})
+    reached = {room: _reached(room, arrows) for room in arrows}
+    found = {frozenset(other for other in reached[room] if room in reached.get(other, ())) for room in reached}
+    return [set(circle) for circle in found if circle]
+
+
+def _reached(start: str, arrows: Mapping[str, set[str]]) -> set[str]:
+    reached: set[str] = set()
+    waiting = list(arrows.get(start, ()))
+    while waiting:
+        room = waiting.pop()
+        if room not in reached:
+            reached.add(room)
+            waiting += arrows.get(room, ())
+    return reached
+
+
+def imports_of(module: Module, known: set[str]) -> Iterator[str]:
     """Yield the full name of every module that is imported; `from package import name` is looked through."""
-    for node in ast.walk(ast.parse(module.text)):
+    tree = ast.parse(module.text)
+    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -229,8 +153,31 @@ def _imports(module: Module, known: set[str]) -> Iterator[str]:
             for alias in node.names:
                 full = f"{base}.{alias.name}"
                 yield full if full in known else base
-        elif isinstance(node, ast.Call) and _called(node) in ("import_module", "__import__"):
-            yield from _texts(node.args[:1])
+        elif isinstance(node, ast.Call) and _called(node) in ("import_module", "__import__") and node.args:
+            yield from _named_in(node.args[0], module, known, texts)
+    yield from sorted(text for text in texts if text.startswith(f"{PACKAGE}.") and text in known)
+    # a program for another process is code too
+    for text in texts:
+        yield from (name for name in re.findall(rf"\b(?:from|import) ({PACKAGE}(?:\.\w+)+)", text) if name in known)
+
+
+def _named_in(argument: ast.expr, module: Module, known: set[str], texts: set[str]) -> Iterator[str]:
+    """Yield what the argument of `import_module` may name: a template is filled with every text of the module."""
+    if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+        yield argument.value
+    elif isinstance(argument, ast.JoinedStr):
+        package = module.name if module.is_package else module.name.rpartition(".")[0]
+        for text in sorted(texts):
+            filled = "".join(
+                str(part.value) if isinstance(part, ast.Constant) else package if _is_package_name(part) else text
+                for part in argument.values
+            )
+            if filled in known:
+                yield filled
+
+
+def _is_package_name(part: ast.expr) -> bool:
+    return isinstance(part, ast.FormattedValue) and getattr(part.value, "id", None) == "__package__"
 
 
 def _absolute(node: ast.ImportFrom, module: Module) -> str:
@@ -243,7 +190,3 @@ def _absolute(node: ast.ImportFrom, module: Module) -> str:
 
 def _called(node: ast.Call) -> str | None:
     return getattr(node.func, "attr", None) or getattr(node.func, "id", None)
-
-
-def _texts(nodes: Sequence[ast.expr]) -> list[str]:
-    return [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]

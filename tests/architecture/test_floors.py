@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import leakcheck
-from tests.architecture.floors import FLOORS, Module, read_modules, violations
+from tests.architecture.floors import FLOORS, Module, circles, read_modules, violations
 
 PACKAGE = Path(leakcheck.__file__).parent
 PROJECT = Path(__file__).parents[2]
@@ -26,7 +26,7 @@ def test_no_module_breaks_a_floor() -> None:
 
 def test_the_checker_reads_the_real_package() -> None:
     names = {module.name for module in MODULES}
-    assert {"leakcheck", "leakcheck.model", "leakcheck.worker.peak", "leakcheck.analysis.trend"} <= names
+    assert {"leakcheck", "leakcheck.model.result", "leakcheck.worker.peak", "leakcheck.analysis.growth.trend"} <= names
 
 
 def test_a_room_stands_on_one_floor_only() -> None:
@@ -34,27 +34,54 @@ def test_a_room_stands_on_one_floor_only() -> None:
     assert len(rooms) == len(set(rooms))
 
 
+def test_there_are_six_floors_and_no_room_takes_part_in_a_circle() -> None:
+    assert len(FLOORS) == 6
+    assert circles(MODULES) == []
+
+
+def test_beside_the_rooms_stand_four_modules() -> None:
+    assert {path.name for path in PACKAGE.glob("*.py")} == {"__init__.py", "__main__.py", "_version.py", "scenario.py"}
+
+
 @pytest.mark.parametrize(
     ("name", "text", "imported"),
     [
-        ("leakcheck.model", "import msgspec", "msgspec"),
-        ("leakcheck.units", "from leakcheck.config import Said", "leakcheck.config"),
-        ("leakcheck", "from leakcheck import session", "leakcheck.session"),
-        ("leakcheck.analysis.trend", "from leakcheck.worker.settle import settle", "leakcheck.worker.settle"),
-        ("leakcheck.analysis.trend", "import rich.table", "rich.table"),
-        ("leakcheck.worker.load", "from leakcheck.analysis import trend", "leakcheck.analysis.trend"),
+        ("leakcheck.model.result", "import msgspec", "msgspec"),
+        ("leakcheck.model.units", "from leakcheck.config.settings import Said", "leakcheck.config.settings"),
+        ("leakcheck", "from leakcheck.runner import session", "leakcheck.runner.session"),
+        (
+            "leakcheck.analysis.growth.trend",
+            "from leakcheck.probe.meters import settle",
+            "leakcheck.probe.meters.settle",
+        ),
+        ("leakcheck.analysis.growth.trend", "import rich.table", "rich.table"),
+        ("leakcheck.analysis.growth.trend", "from leakcheck.config import values", "leakcheck.config.values"),
+        ("leakcheck.probe.heap.lengths", "from leakcheck.worker import load", "leakcheck.worker.load"),
+        ("leakcheck.probe.heap.lengths", "import memray", "memray"),
+        ("leakcheck.worker.load", "from leakcheck.analysis.growth import trend", "leakcheck.analysis.growth.trend"),
         ("leakcheck.worker.load", "def late():\n    import numpy as np", "numpy"),
-        ("leakcheck.worker.replay", "import memray", "memray"),
-        ("leakcheck.worker.replay", "from importlib import import_module\nimport_module('memray')", "memray"),
-        ("leakcheck.engine", "from leakcheck.worker import replay", "leakcheck.worker.replay"),
-        ("leakcheck.engine", "from leakcheck.worker.load import load_file", "leakcheck.worker.load"),
-        ("leakcheck.store", "from leakcheck import config", "leakcheck.config"),
-        ("leakcheck.reporters.terminal", "from ..analysis.trend import slope", "leakcheck.analysis.trend"),
-        ("leakcheck.reporters.terminal", "import matplotlib.pyplot", "matplotlib.pyplot"),
+        ("leakcheck.worker.growth", "import memray", "memray"),
+        ("leakcheck.worker.growth", "from importlib import import_module\nimport_module('memray')", "memray"),
+        ("leakcheck.runner.worker_process", "from leakcheck.worker import growth", "leakcheck.worker.growth"),
+        ("leakcheck.runner.executors", "_DASK = 'leakcheck.compare.dask'", "leakcheck.compare.dask"),
+        ("leakcheck.runner.executors", "TABLE = {1: ('leakcheck.compare.dask', 'run')}", "leakcheck.compare.dask"),
+        (
+            "leakcheck.runner.executors",
+            "VERBS = ('dask',)\nimport_module(f'leakcheck.compare.{VERBS[0]}')",
+            "leakcheck.compare.dask",
+        ),
+        (
+            "leakcheck.runner.executors",
+            "START = 'import sys; from leakcheck.cli.main import main'",
+            "leakcheck.cli.main",
+        ),
+        ("leakcheck.compare.sides", "from leakcheck.doctor import checks", "leakcheck.doctor.checks"),
+        ("leakcheck.reporters.terminal", "from ..analysis.growth.trend import x", "leakcheck.analysis.growth.trend"),
+        ("leakcheck.reporters.terminal", "import matplotlib.axes", "matplotlib.axes"),
         ("leakcheck.reporters.plots.peak", "import matplotlib.pyplot", "matplotlib.pyplot"),
-        ("leakcheck.session", "from leakcheck.cli import main", "leakcheck.cli"),
-        ("leakcheck.session", "from leakcheck import worker", "leakcheck.worker"),
-        ("leakcheck.measure", "import typing\nif typing.TYPE_CHECKING:\n    import typer", "typer"),
+        ("leakcheck.runner.session", "from leakcheck.cli.main import main", "leakcheck.cli.main"),
+        ("leakcheck.runner.session", "from leakcheck import worker", "leakcheck.worker"),
+        ("leakcheck.runner.measure", "import typing\nif typing.TYPE_CHECKING:\n    import typer", "typer"),
         ("leakcheck.cli.run", "import requests", "requests"),
     ],
 )
@@ -66,17 +93,28 @@ def test_an_import_that_breaks_a_floor_is_named(name: str, text: str, imported: 
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("leakcheck.model", "import math\nfrom leakcheck.scenario import scenario_id"),
-        ("leakcheck.analysis.growth", "import numpy\nfrom scipy.stats import t\nfrom leakcheck.analysis import trend"),
+        ("leakcheck.scenario", "import math\nfrom leakcheck.model.units import parse_size"),
+        ("leakcheck.analysis.growth.estimate", "import statistics\nfrom leakcheck.analysis.growth import trend"),
         ("leakcheck.worker.peak", "def late():\n    import memray"),
-        ("leakcheck.engine", "import psutil\nfrom leakcheck import worker as worker_package"),
-        ("leakcheck.session", "from leakcheck import __version__, store\nfrom leakcheck.find import find"),
-        ("leakcheck.cli.run", "import typer\nfrom leakcheck import session"),
+        ("leakcheck.worker.growth", "from leakcheck.probe.meters import settle"),
+        ("leakcheck.runner.worker_process", "import psutil\nSCHEMA = 'leakcheck.run/1'"),
+        ("leakcheck.runner.session", "from leakcheck import __version__\nfrom leakcheck.storage import run_file"),
+        ("leakcheck.cli.run", "import typer\nfrom leakcheck.runner import session"),
     ],
 )
 def test_an_import_from_below_is_allowed(name: str, text: str) -> None:
-    below = ("leakcheck", "leakcheck.worker", "leakcheck.store", "leakcheck.session", "leakcheck.analysis.trend")
-    assert violations(made_up(name, text, *below)) == []
+    below = ("leakcheck", "leakcheck.storage.run_file", "leakcheck.runner.session", "leakcheck.probe.meters.settle")
+    assert violations(made_up(name, text, *below, "leakcheck.analysis.growth.trend")) == []
+
+
+def test_a_circle_is_found_that_leads_through_others() -> None:
+    modules = [
+        Module(name="leakcheck.config.a", text="from leakcheck.storage.b import x"),
+        Module(name="leakcheck.storage.b", text="NAME = 'leakcheck.analysis.c'"),
+        Module(name="leakcheck.analysis.c", text="def late():\n    from leakcheck.config import a"),
+        Module(name="leakcheck.cli.d", text="from leakcheck.config import a"),
+    ]
+    assert circles(modules) == [{"config", "storage", "analysis"}]
 
 
 def test_a_room_in_no_table_is_named() -> None:
@@ -85,11 +123,12 @@ def test_a_room_in_no_table_is_named() -> None:
 
 
 def test_the_measured_process_loads_the_standard_library_alone() -> None:
-    """WHEN all of the worker and the words are imported where nothing is installed THEN that works."""
-    names = [module.name for module in MODULES if module.room == "worker" and not module.name.endswith("__main__")]
+    """WHEN all of the probe, of the worker and of the words are imported where nothing is installed THEN that works."""
+    rooms = ("probe", "worker")
+    names = [module.name for module in MODULES if module.room in rooms and not module.name.endswith("__main__")]
     program = (
         f"import sys; sys.path.insert(0, {str(PACKAGE.parent)!r}); import leakcheck, {', '.join(names)};"
-        "assert 'leakcheck.model' not in sys.modules, 'the worker answers in plain JSON'"
+        "assert 'leakcheck.model.result' not in sys.modules, 'the worker answers in plain JSON'"
     )
     done = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=False)
     assert done.stderr == ""

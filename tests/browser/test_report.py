@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from leakcheck.units import format_size
+from leakcheck.model.units import format_size
 from tests.browser.conftest import Opened
 from tests.unit.shown import ITERATOR, NAIVE_SHOWN, RETAINED, SHOWN
 

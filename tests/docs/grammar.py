@@ -9,7 +9,7 @@ import typer
 import typer.main
 import yaml
 
-from leakcheck.cli import command_line
+from leakcheck.cli.main import command_line
 
 _SEPARATORS = frozenset({";", ";;", "|", "||", "&", "&&", "(", ")", "{", "}"})
 _OPENERS = frozenset({"then", "do", "else", "if", "while", "until", "!", "time", "exec"})

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from leakcheck.layers import read_pyproject
+from leakcheck.config.sources import read_pyproject
 from tests.docs.grammar import complaints, scripts_in, targets_of_make
 from tests.docs.pages import PROJECT, Block, Page, all_pages
 from tests.docs.reader import DoesNotHold, Reader

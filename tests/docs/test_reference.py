@@ -10,13 +10,13 @@ import typer
 from leakcheck_docs import codes, commands, contents, documents, links, plugin, settings
 from leakcheck_docs.text import plain, sentences_of, table
 
-from leakcheck import store
-from leakcheck.cli import command_line
-from leakcheck.config import DEFAULTS
-from leakcheck.errors import ExitCode
-from leakcheck.explanation import KnownEntry
-from leakcheck.layers import File, Override, Project, Said
+from leakcheck.cli.main import command_line
+from leakcheck.config.settings import DEFAULTS
+from leakcheck.config.sources import File, Override, Project, Said
+from leakcheck.model.errors import ExitCode
+from leakcheck.model.explanation import KnownEntry
 from leakcheck.pytest_plugin.options import INI
+from leakcheck.storage import run_file
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -66,7 +66,7 @@ def test_a_default_in_the_help_is_the_default() -> None:
 def test_every_type_of_the_run_document_has_a_section() -> None:
     text = documents.markdown()
     assert text.startswith("## Run\n")
-    assert [name for name in store.run_schema()["$defs"] if f"## {name}\n" not in text] == []
+    assert [name for name in run_file.run_schema()["$defs"] if f"## {name}\n" not in text] == []
 
 
 def test_a_field_has_its_type_and_its_docstring() -> None:

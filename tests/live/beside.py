@@ -3,8 +3,8 @@
 import time
 from collections.abc import Callable
 
-from leakcheck.errors import ExitCode
-from leakcheck.model import Gate, Verdict
+from leakcheck.model.errors import ExitCode
+from leakcheck.model.result import Gate, Verdict
 from tests.live.command import Leakcheck, Ran
 
 HEALTHY = """

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import psutil
 
-from leakcheck import store
-from leakcheck.model import Readings, Result, Run
+from leakcheck.model.result import Readings, Result, Run
+from leakcheck.storage import run_file
 
 LONGEST_SECONDS = 120.0
 """No run here takes a tenth of this; it only keeps a hanging one from hanging the tests."""
@@ -109,7 +109,7 @@ class Leakcheck:
             code=process.returncode,
             output=output,
             errors=errors,
-            documents=tuple(store.load(path) for path in saved),
+            documents=tuple(run_file.load(path) for path in saved),
         )
 
     def run(self, *arguments: str, environment: Mapping[str, str] | None = None) -> Ran:

@@ -119,7 +119,7 @@ def dask_worker_of(pid: int) -> psutil.Process:
     """Return the Dask worker that a measured process belongs to: its parent's parent."""
     office = psutil.Process(pid).parent()
     assert office is not None
-    assert "leakcheck.fleet.office" in office.cmdline()
+    assert "leakcheck.runner.executors.dask.job_process" in office.cmdline()
     worker = office.parent()
     assert worker is not None
     return worker

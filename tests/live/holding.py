@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from leakcheck.engine import Surroundings, Worker
-from leakcheck.plan import OptionValue, Pass, Plan
+from leakcheck.model.protocol import OptionValue, Pass, Plan
+from leakcheck.runner.worker_process import Surroundings, Worker
 
 PROJECT = Path(__file__).parents[2]
 GALLERY = PROJECT / "scenarios" / "gallery"

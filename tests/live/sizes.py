@@ -2,7 +2,7 @@
 
 import pytest
 
-from leakcheck.model import Result, Verdict
+from leakcheck.model.result import Result, Verdict
 
 OBJECT = 16
 """`object()` takes one of pymalloc's 16-byte steps."""

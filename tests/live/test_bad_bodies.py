@@ -2,8 +2,8 @@
 
 import pytest
 
-from leakcheck.errors import ExitCode
-from leakcheck.model import Gate, Verdict
+from leakcheck.model.errors import ExitCode
+from leakcheck.model.result import Gate, Verdict
 from tests.live.beside import assert_failed, run_beside_healthy
 from tests.live.command import Leakcheck, is_alive
 

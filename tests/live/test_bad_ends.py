@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from leakcheck import session, store
-from leakcheck.config import Said, resolve
-from leakcheck.errors import ExitCode
-from leakcheck.explanation import Explain
-from leakcheck.model import Gate, Run, Verdict
+from leakcheck.config.settings import Said, resolve
+from leakcheck.model.errors import ExitCode
+from leakcheck.model.explanation import Explain
+from leakcheck.model.result import Gate, Run, Verdict
+from leakcheck.runner import session
 from leakcheck.scenario import parse_target
+from leakcheck.storage import run_file
 from tests.live.beside import HEALTHY, assert_failed, assert_healthy_was_measured, run_beside_healthy, wait_until
 from tests.live.command import Leakcheck, is_alive
 
@@ -64,14 +65,14 @@ def test_an_interrupt_right_after_a_result_was_saved_does_not_take_it_back(
     # GIVEN somebody who presses Ctrl-C when a result has just reached the disk
     saved: list[int] = []
 
-    class InterruptedFile(store.RunFile):
+    class InterruptedFile(run_file.RunFile):
         def save(self, run: Run) -> None:
             super().save(run)
             saved.append(len(run.results))
             if saved == [0, 1]:
                 raise KeyboardInterrupt
 
-    monkeypatch.setattr(store, "RunFile", InterruptedFile)
+    monkeypatch.setattr(run_file, "RunFile", InterruptedFile)
     (tmp_path / "healthy.py").write_text(HEALTHY)
     said = Said(output=str(tmp_path / "out"), calls=50, explain=Explain.NEVER)
     # WHEN the run is over
@@ -85,7 +86,7 @@ def test_an_interrupt_right_after_a_result_was_saved_does_not_take_it_back(
     # THEN the result is still in the outcome, and on the disk
     assert outcome.interrupted
     assert saved == [0, 1, 1]
-    assert [result.id for result in store.load(outcome.folder).results] == ["healthy"]
+    assert [result.id for result in run_file.load(outcome.folder).results] == ["healthy"]
 
 
 def test_an_interrupt_while_scenarios_are_looked_for_ends_the_run_without_a_traceback(leakcheck: Leakcheck) -> None:
@@ -239,7 +240,7 @@ def test_two_runs_at_once_in_one_folder_leave_two_whole_documents(leakcheck: Lea
     folders = sorted(leakcheck.output.iterdir())
     assert len(folders) == 3
     for folder in folders:
-        document = store.load(folder)
+        document = run_file.load(folder)
         assert document.finished
         assert [result.verdict for result in document.results] == [Verdict.CLEAN]
         assert document.results[0].capture is not None

@@ -2,8 +2,8 @@
 
 import pytest
 
-from leakcheck.errors import ExitCode
-from leakcheck.model import Gate
+from leakcheck.model.errors import ExitCode
+from leakcheck.model.result import Gate
 from tests.live.beside import HEALTHY, assert_failed, assert_healthy_was_measured, run_beside_healthy
 from tests.live.command import Leakcheck
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from leakcheck.errors import ExitCode
-from leakcheck.model import Gate
+from leakcheck.model.errors import ExitCode
+from leakcheck.model.result import Gate
 from tests.live.command import Leakcheck, Ran
 
 CALLS = "--calls=2000"

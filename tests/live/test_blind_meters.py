@@ -4,7 +4,7 @@ from ctypes.util import find_library
 
 import pytest
 
-from leakcheck.model import Result, Verdict
+from leakcheck.model.result import Result, Verdict
 from tests.live.command import Leakcheck
 
 SCENARIOS = """

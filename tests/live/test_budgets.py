@@ -2,8 +2,8 @@
 
 import pytest
 
-from leakcheck.errors import ExitCode
-from leakcheck.model import Gate, Verdict
+from leakcheck.model.errors import ExitCode
+from leakcheck.model.result import Gate, Verdict
 from tests.live.command import Leakcheck
 
 # --- budgets --------------------------------------------------------------------------------------

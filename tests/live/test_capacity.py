@@ -4,8 +4,8 @@ import capacity
 import full_caches
 import pytest
 
-from leakcheck.errors import ExitCode
-from leakcheck.model import Verdict
+from leakcheck.model.errors import ExitCode
+from leakcheck.model.result import Verdict
 from tests.live.command import Leakcheck
 
 FIRST = {"vector": 150}

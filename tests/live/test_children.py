@@ -8,8 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from leakcheck.errors import ExitCode
-from leakcheck.model import Gate, Meter, Verdict
+from leakcheck.model.errors import ExitCode
+from leakcheck.model.result import Gate, Meter, Verdict
 from tests.live.beside import assert_failed, run_beside_healthy, wait_until
 from tests.live.command import Leakcheck, Ran, is_alive
 

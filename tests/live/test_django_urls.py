@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from leakcheck import store
-from leakcheck.errors import ExitCode
-from leakcheck.model import Verdict
-from leakcheck.worker.project.urls import TAKES_ARGUMENT
+from leakcheck.model.errors import ExitCode
+from leakcheck.model.result import Verdict
+from leakcheck.storage import run_file
+from leakcheck.worker.django.urls import TAKES_ARGUMENT
 from tests.live.command import LONGEST_SECONDS, Leakcheck
 from tests.live.sites import copy_of, replay
 
@@ -310,7 +310,7 @@ def test_manage_py_hands_everything_on(shop: Leakcheck, tmp_path_factory: pytest
     [document] = shop.output.glob("*/run.json")
     # Django sets the process's clock to its TIME_ZONE, which a run beside it does not have
     clock = subprocess.check_output(["date", "+%z"], env=environment, text=True).strip()
-    assert f"{datetime.fromisoformat(store.load(document).started):%z}" == clock
+    assert f"{datetime.fromisoformat(run_file.load(document).started):%z}" == clock
 
 
 def test_an_interrupted_run_leaves_no_database_behind(

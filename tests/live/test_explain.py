@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from leakcheck.errors import ExitCode
-from leakcheck.explanation import SiteMeter
-from leakcheck.model import Gate, Verdict
+from leakcheck.model.errors import ExitCode
+from leakcheck.model.explanation import SiteMeter
+from leakcheck.model.result import Gate, Verdict
 from tests.live.command import Leakcheck
 
 LEAK = """

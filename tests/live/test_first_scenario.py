@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from leakcheck.errors import ExitCode
-from leakcheck.model import Verdict
+from leakcheck.model.errors import ExitCode
+from leakcheck.model.result import Verdict
 from tests.live.command import Leakcheck, is_alive
 
 TWO = """
@@ -76,7 +76,7 @@ def test_what_is_said_of_the_interpreter_leaves_nothing_in_the_process(leakcheck
         import os, sys
         from leakcheck import scenario
 
-        LOADED = {"importlib.metadata", "platform", "sysconfig", "leakcheck.worker.interpreter"} & set(sys.modules)
+        LOADED = {"importlib.metadata", "platform", "sysconfig", "leakcheck.worker.environment"} & set(sys.modules)
 
         @scenario
         def who():

@@ -10,9 +10,9 @@ import psutil
 import pytest
 
 import leakcheck as package
-from leakcheck import store
-from leakcheck.errors import ExitCode
-from leakcheck.model import SCHEMA, Gate, Verdict
+from leakcheck.model.errors import ExitCode
+from leakcheck.model.result import SCHEMA, Gate, Verdict
+from leakcheck.storage import run_file
 from tests.live.beside import HEALTHY, assert_healthy_was_measured, wait_until
 from tests.live.command import Leakcheck, is_alive
 from tests.live.fleet import Fleet, dask_worker_of, kill
@@ -134,7 +134,7 @@ def slow_pid(leakcheck: Leakcheck) -> int:
     """Wait until the first is saved and the slow one has begun, and return the process that measures it."""
     wait_until(lambda: bool(marks(leakcheck)), seconds=60)
     document = next(leakcheck.output.glob("*/run.json"))
-    wait_until(lambda: [one.id for one in store.load(document).results] == ["first"], seconds=60)
+    wait_until(lambda: [one.id for one in run_file.load(document).results] == ["first"], seconds=60)
     return int(marks(leakcheck)[-1][1])
 
 
@@ -197,7 +197,7 @@ def test_both_arms_are_measured_again_by_another_worker_where_one_is_killed(flee
     arms = [mark[1] for mark in marks(leakcheck)]
     assert arms[-4:] == ["before"] * 2 + ["after"] * 2
     (folder,) = leakcheck.output.iterdir()
-    elsewhere = [store.load(folder / f"{arm}-1.json").results[0].elsewhere for arm in ("before", "after")]
+    elsewhere = [run_file.load(folder / f"{arm}-1.json").results[0].elsewhere for arm in ("before", "after")]
     assert elsewhere[0] == elsewhere[1]
     assert elsewhere[0] is not None
     assert elsewhere[0].begun == 2
@@ -218,7 +218,7 @@ def test_an_interrupted_comparison_keeps_the_scenarios_that_it_had(fleet: Fleet,
     # THEN both arms of that are there
     assert ran.code == ExitCode.INTERRUPTED
     (folder,) = leakcheck.output.iterdir()
-    runs = [store.load(folder / f"{arm}-1.json") for arm in ("before", "after")]
+    runs = [run_file.load(folder / f"{arm}-1.json") for arm in ("before", "after")]
     assert [[result.id for result in run.results] for run in runs] == [["two[before]"], ["two[after]"]]
     assert not any(run.finished for run in runs)
 
@@ -234,7 +234,7 @@ def test_both_arms_of_a_scenario_are_measured_by_one_worker_in_turn(fleet: Fleet
     )
     assert ran.code == ExitCode.WITHIN, ran.errors
     (folder,) = leakcheck.output.iterdir()
-    runs = [store.load(folder / f"{arm}-{number}.json") for number in (1, 2) for arm in ("before", "after")]
+    runs = [run_file.load(folder / f"{arm}-{number}.json") for number in (1, 2) for arm in ("before", "after")]
     workers = {
         name: {one.elsewhere.worker for run in runs for one in run.results if one.scenario == name and one.elsewhere}
         for name in ("one", "two")

@@ -7,8 +7,8 @@ import json
 
 import pytest
 
-from leakcheck.errors import ExitCode
-from leakcheck.model import Verdict
+from leakcheck.model.errors import ExitCode
+from leakcheck.model.result import Verdict
 from tests.live.command import Leakcheck
 from tests.live.sites import replay
 

@@ -3,9 +3,9 @@
 import psutil
 import pytest
 
-from leakcheck.errors import ExitCode
-from leakcheck.machine import cores
-from leakcheck.model import Gate, Verdict
+from leakcheck.model.errors import ExitCode
+from leakcheck.model.result import Gate, Verdict
+from leakcheck.runner.machine import cores
 from tests.live.beside import HEALTHY, assert_healthy_was_measured
 from tests.live.command import Leakcheck
 

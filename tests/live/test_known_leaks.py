@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from leakcheck import session
-from leakcheck.config import Said, resolve
-from leakcheck.errors import ExitCode
-from leakcheck.explanation import Explain
-from leakcheck.model import Gate, Meter, Verdict
-from leakcheck.plan import Pass, Plan
+from leakcheck.config.settings import Said, resolve
+from leakcheck.model.errors import ExitCode
+from leakcheck.model.explanation import Explain
+from leakcheck.model.protocol import Pass, Plan
+from leakcheck.model.result import Gate, Meter, Verdict
+from leakcheck.runner import session
+from leakcheck.runner.task import Task
 from leakcheck.scenario import parse_target
-from leakcheck.task import Task
 from tests.live.command import Leakcheck
 from tests.live.sizes import MALLOC_OF_100, OBJECT, OBJECT_IN_A_LIST, PAGE_PER_CALL, assert_leaks
 

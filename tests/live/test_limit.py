@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from leakcheck.model import Gate
-from leakcheck.served import Limit
+from leakcheck.model.memory_limit import Limit
+from leakcheck.model.result import Gate
 from tests.live.command import Leakcheck, Ran
 
 pytest.importorskip("gunicorn")
@@ -148,7 +148,7 @@ def test_a_limit_that_cannot_be_set_is_said_with_its_remedy(
     leakcheck: Leakcheck, arguments: tuple[str, ...], said: str
 ) -> None:
     if "cgroup" in arguments:
-        from leakcheck.worker.serving.limiter import delegated_cgroup
+        from leakcheck.worker.server.memory_limit import delegated_cgroup
 
         if delegated_cgroup() is not None:
             pytest.skip("a cgroup is delegated here")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from leakcheck.errors import ExitCode
-from leakcheck.model import Answered, Gate
+from leakcheck.model.errors import ExitCode
+from leakcheck.model.result import Answered, Gate
 from tests.live.command import Leakcheck
 from tests.live.sites import copy_of, replay
 

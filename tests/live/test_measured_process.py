@@ -2,8 +2,8 @@
 
 import json
 
-from leakcheck.errors import ExitCode
-from leakcheck.model import Verdict
+from leakcheck.model.errors import ExitCode
+from leakcheck.model.result import Verdict
 from tests.live.command import Leakcheck, after
 
 HEAVY = {
@@ -48,7 +48,7 @@ def test_the_growth_pass_loads_nothing_heavy_into_the_measured_process(leakcheck
     # THEN nothing is there but the user's own, the worker and light parts of the standard library
     loaded = set(json.loads((leakcheck.folder / "modules.json").read_text()))
     assert ran.result.trouble is None
-    assert "leakcheck.worker.replay" in loaded
+    assert "leakcheck.worker.growth" in loaded
     assert loaded & HEAVY == set()
 
 

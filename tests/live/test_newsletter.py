@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from leakcheck.errors import ExitCode
-from leakcheck.model import Gate, Verdict
+from leakcheck.model.errors import ExitCode
+from leakcheck.model.result import Gate, Verdict
 from tests.live.command import Leakcheck
 
 pytest.importorskip("django")

@@ -9,10 +9,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from leakcheck.errors import ExitCode
+from leakcheck.model.errors import ExitCode
 from tests.live.command import Leakcheck, Ran
-from tests.unit.rendered import rendered
 from tests.unit.ci_runner import obeyed
+from tests.unit.rendered import rendered
 
 MIXED = """
 from leakcheck import scenario

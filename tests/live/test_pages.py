@@ -2,8 +2,8 @@
 
 import pytest
 
-from leakcheck.explanation import PageKind
-from leakcheck.model import Meter, Result, Verdict
+from leakcheck.model.explanation import PageKind
+from leakcheck.model.result import Meter, Result, Verdict
 from tests.live.command import Leakcheck
 
 KIB = 1024

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from leakcheck import store
 from leakcheck.cli.report import Reporting
-from leakcheck.errors import ExitCode
+from leakcheck.model.errors import ExitCode
+from leakcheck.storage import run_file
 from tests.live.command import Leakcheck
 from tests.unit.runs import CLEAN, run_of
 
@@ -41,7 +41,7 @@ def test_a_run_leaves_a_report_and_a_report_is_made_again_of_what_is_saved(leakc
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "1 of 2 within budget" in page
     # AND its document, whose stacks are those of the peak and of the growth, and add up
-    run = store.load(leakcheck.folder / "run-document.json")
+    run = run_file.load(leakcheck.folder / "run-document.json")
     kept, dropped = run.results
     assert kept.peak_bytes is not None
     assert kept.peak_stacks.total_bytes == pytest.approx(kept.peak_bytes, abs=1)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from leakcheck.errors import ExitCode
-from leakcheck.explanation import Resource
-from leakcheck.model import Gate, Verdict
+from leakcheck.model.errors import ExitCode
+from leakcheck.model.explanation import Resource
+from leakcheck.model.result import Gate, Verdict
 from tests.live.command import Leakcheck, after
 
 GALLERY = Path(__file__).parents[2] / "scenarios" / "gallery"

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from leakcheck import store
-from leakcheck.errors import ExitCode
-from leakcheck.model import Verdict
+from leakcheck.model.errors import ExitCode
+from leakcheck.model.result import Verdict
+from leakcheck.storage import run_file
 from tests.live.command import Leakcheck, Ran
 
 GALLERY = """
@@ -89,7 +89,7 @@ def test_three_shards_measure_each_scenario_once_and_are_joined_to_the_whole(
     leakcheck: Leakcheck, shards: list[Path]
 ) -> None:
     # GIVEN three shards of a gallery in which one scenario leaks
-    runs = [store.load(folder) for folder in shards]
+    runs = [run_file.load(folder) for folder in shards]
     measured = Counter(result.id for run in runs for result in run.results)
     assert measured == Counter(IDS)
     assert all(run.shard is not None and run.shard.whole == tuple(IDS) for run in runs)

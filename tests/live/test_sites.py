@@ -15,12 +15,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from leakcheck.analysis.sites import explained_fraction, next_window, peak_sites, sites_of
-from leakcheck.engine import Surroundings, Worker, WorkerFailed
-from leakcheck.explanation import FrameKind, Site, SiteMeter, Window
-from leakcheck.lending import lent_packages
-from leakcheck.model import PeakReading
-from leakcheck.plan import Pass, Plan
+from leakcheck.analysis.explain.allocation_sites import explained_fraction, next_window, peak_sites, sites_of
+from leakcheck.model.explanation import FrameKind, Site, SiteMeter, Window
+from leakcheck.model.protocol import Pass, Plan
+from leakcheck.model.result import PeakReading
+from leakcheck.runner.task import lent_packages
+from leakcheck.runner.worker_process import Surroundings, Worker, WorkerFailed
 
 PROJECT = Path(__file__).parents[2]
 GALLERY = PROJECT / "scenarios" / "gallery"

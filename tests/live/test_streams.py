@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from leakcheck.errors import ExitCode
+from leakcheck.model.errors import ExitCode
 from tests.live.beside import HEALTHY
 from tests.live.command import Leakcheck, bare_environment
 
@@ -162,7 +162,15 @@ sys.meta_path.insert(0, Stop())
 
 @pytest.mark.parametrize(
     "module",
-    ["leakcheck.scenario", "leakcheck.streams", "typer", "leakcheck.cli.run", "leakcheck.session", "numpy", "msgspec"],
+    [
+        "leakcheck.scenario",
+        "leakcheck.cli.standard_streams",
+        "typer",
+        "leakcheck.cli.run",
+        "leakcheck.runner.session",
+        "numpy",
+        "msgspec",
+    ],
 )
 def test_an_interrupt_in_the_middle_of_an_import_is_no_traceback(folder: Path, module: str) -> None:
     with stopped_when_it_imports(module, folder, *RUN) as process:
@@ -178,7 +186,7 @@ def test_an_interrupt_in_the_middle_of_an_import_is_no_traceback(folder: Path, m
 def test_an_error_of_our_own_has_a_code_and_a_sentence(folder: Path) -> None:
     # GIVEN a leakcheck that is broken: a part of it cannot be loaded
     (folder / "sitecustomize.py").write_text(
-        "import sys; sys.modules['leakcheck.session'] = None  # its import raises", encoding="utf-8"
+        "import sys; sys.modules['leakcheck.runner.session'] = None  # its import raises", encoding="utf-8"
     )
     done = ended('"$@"', folder, *RUN, PYTHONPATH=str(folder))
     assert done.returncode == ExitCode.INTERNAL

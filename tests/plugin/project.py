@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from leakcheck import store
-from leakcheck.model import Result
+from leakcheck.model.result import Result
+from leakcheck.storage import run_file
 
 LEAK = "HEAD = None\n\ndef leak():\n    global HEAD\n    HEAD = [HEAD, bytearray(1000)]\n"
 """One object of 1000 bytes and one list a call, and nothing whose size depends on how many there are."""
@@ -65,7 +65,7 @@ class Project:
             *arguments,
             timeout=240,
         )
-        results = store.load(self._json).results if self._json.exists() else ()
+        results = run_file.load(self._json).results if self._json.exists() else ()
         try:
             outcomes = told.parseoutcomes()
         except ValueError:

@@ -1,6 +1,6 @@
 """Child processes of a test process: what a test's pool keeps is the test's leak."""
 
-from leakcheck.model import Meter, Verdict
+from leakcheck.model.result import Meter, Verdict
 from tests.plugin.project import Project
 
 

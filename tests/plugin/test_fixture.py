@@ -1,6 +1,6 @@
 """The fixture `leakcheck`."""
 
-from leakcheck.model import Verdict
+from leakcheck.model.result import Verdict
 from tests.plugin.project import LEAK, Project
 
 
@@ -9,7 +9,7 @@ def test_a_callable_is_measured_inside_a_test_and_its_growth_compares(project: P
         "test_shop.py",
         """
         import asyncio
-        from leakcheck.model import Result
+        from leakcheck.model.result import Result
 
         def test_measures(leakcheck):
             clean = leakcheck(lambda: sum([1, 2]))

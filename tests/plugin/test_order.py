@@ -2,8 +2,8 @@
 
 import pytest
 
-from leakcheck.model import Result, Verdict
-from leakcheck.units import format_size
+from leakcheck.model.result import Result, Verdict
+from leakcheck.model.units import format_size
 from tests.plugin.project import LEAK, Project
 
 SIX = "\nimport pytest\npytestmark = pytest.mark.leakcheck\n" + "".join(

@@ -1,6 +1,6 @@
 """A hand-built explanation of the newsletter's leak."""
 
-from leakcheck.explanation import Container, Frame, FrameKind, Link, RetentionPath, Site
+from leakcheck.model.explanation import Container, Frame, FrameKind, Link, RetentionPath, Site
 from tests.unit.runs import MIB
 
 SENT = Container(

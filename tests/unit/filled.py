@@ -8,11 +8,11 @@ from datetime import date
 from enum import Enum
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
-from leakcheck.baseline import Accepted, Baseline
-from leakcheck.contrast import CONTRAST_SCHEMA, Comparison
-from leakcheck.formats import FREE, Commit, Day, Fingerprint, Format, Moment, Release, Word
-from leakcheck.model import SCHEMA, Gate, Result, Run, Verdict
-from leakcheck.record import Record
+from leakcheck.model.baseline import Accepted, Baseline
+from leakcheck.model.comparison import CONTRAST_SCHEMA, Comparison
+from leakcheck.model.document_text import FREE, Commit, Day, Fingerprint, Format, Moment, Release, Word
+from leakcheck.model.history import Record
+from leakcheck.model.result import SCHEMA, Gate, Result, Run, Verdict
 
 Text = Callable[[Format], str]
 FITTING: Mapping[str, str] = {

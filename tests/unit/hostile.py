@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from leakcheck.baseline import Change
-from leakcheck.explanation import (
+from leakcheck.model.baseline import Change
+from leakcheck.model.explanation import (
     Container,
     Frame,
     FrameKind,
@@ -19,7 +19,7 @@ from leakcheck.explanation import (
     RetentionPath,
     SiteMeter,
 )
-from leakcheck.model import Gate, Limited, Run, Trouble, Verdict
+from leakcheck.model.result import Gate, Limited, Run, Trouble, Verdict
 from tests.unit.causes import SENT, SENT_PATH, SITE
 from tests.unit.runs import BOUNDED, BROKEN, CLEAN, ENVIRONMENT, LEAK, MIB, NAIVE, UNSURE, run_of
 

@@ -1,7 +1,7 @@
 """Hand-built records: what the history's index gives."""
 
-from leakcheck.record import Record
-from leakcheck.verdicts import Gate, Verdict
+from leakcheck.model.history import Record
+from leakcheck.model.verdict import Gate, Verdict
 
 
 def record(

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from leakcheck.baseline import Change
-from leakcheck.explanation import KnownEntry, KnownLeak, PeakSite, SiteMeter
-from leakcheck.model import Gate, Run, Shard
+from leakcheck.model.baseline import Change
+from leakcheck.model.explanation import KnownEntry, KnownLeak, PeakSite, SiteMeter
+from leakcheck.model.result import Gate, Run, Shard
 from tests.unit.causes import SENT, SENT_PATH, SITE
 from tests.unit.hostile import EVERYTHING, run_with
 from tests.unit.runs import BOUNDED, BROKEN, CLEAN, KIB, LEAK, MIB, NAIVE, UNSURE, run_of

@@ -1,7 +1,8 @@
 """Hand-built results and runs: what the reporters and the store are tested on."""
 
-from leakcheck.analysis.served import wilson
-from leakcheck.model import (
+from leakcheck.analysis.memory_limit import wilson
+from leakcheck.model.memory_limit import Limit
+from leakcheck.model.result import (
     SCHEMA,
     Budget,
     Environment,
@@ -16,7 +17,6 @@ from leakcheck.model import (
     Trouble,
     Verdict,
 )
-from leakcheck.served import Limit
 
 KIB, MIB = 1024, 1024**2
 BUDGET = Budget(growth_bytes_per_1000_calls=64 * KIB, peak_bytes=10 * MIB)

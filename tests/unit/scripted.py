@@ -14,14 +14,14 @@ from unittest import mock
 import numpy as np
 from numpy.typing import NDArray
 
-from leakcheck.config import Said, resolve
-from leakcheck.engine import WorkerFailed
-from leakcheck.explanation import Explain
-from leakcheck.measure import measure
-from leakcheck.model import Description, Limited, Result, Trouble
-from leakcheck.offspring import ChildrenReading
-from leakcheck.task import Task
-from leakcheck.worker.meters import CAPACITY
+from leakcheck.config.settings import Said, resolve
+from leakcheck.model.child_processes import ChildrenReading
+from leakcheck.model.explanation import Explain
+from leakcheck.model.result import Description, Limited, Result, Trouble
+from leakcheck.probe.meters.memory import CAPACITY
+from leakcheck.runner.measure import measure
+from leakcheck.runner.task import Task
+from leakcheck.runner.worker_process import WorkerFailed
 
 Column = Callable[[NDArray[np.int64]], NDArray[Any]]
 """Bytes (or blocks) that are live after so many calls."""
@@ -192,5 +192,5 @@ def simulate(
         folder=Path("/nowhere"),
         stop=Event(),
     )
-    with mock.patch("leakcheck.measure.Worker", return_value=ScriptedWorker(script)):
+    with mock.patch("leakcheck.runner.measure.Worker", return_value=ScriptedWorker(script)):
         return measure(task, lambda scenario, doing, progress: None)

@@ -5,9 +5,9 @@ from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from typing import Any, cast
 
-from leakcheck.analysis.trees import tree_of
-from leakcheck.baseline import Change
-from leakcheck.explanation import (
+from leakcheck.analysis.explain.stack_tree import tree_of
+from leakcheck.model.baseline import Change
+from leakcheck.model.explanation import (
     Frame,
     FrameKind,
     KnownLeak,
@@ -21,7 +21,7 @@ from leakcheck.explanation import (
     StackBytes,
     StackTree,
 )
-from leakcheck.model import Answered, Budget, Gate, Latency, Readings, Result, Run, Shard, Trouble, Verdict
+from leakcheck.model.result import Answered, Budget, Gate, Latency, Readings, Result, Run, Shard, Trouble, Verdict
 from tests.unit.causes import SENT, SENT_PATH, SITE
 from tests.unit.runs import BOUNDED, BROKEN, CLEAN, LEAK, MIB, NAIVE, UNSURE, growth, run_of
 

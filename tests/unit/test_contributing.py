@@ -8,12 +8,12 @@ from pathlib import Path
 
 import yaml
 
-from leakcheck.analysis.resources import COLUMNS
+from leakcheck.analysis.growth.resources import COLUMNS
 from leakcheck.cli.outputs import _DOCUMENTS, Outputs
-from leakcheck.explanation import ResourceKind
-from leakcheck.model import Readings
-from leakcheck.worker.meters import Meters
-from leakcheck.worker.resources import _LABELS
+from leakcheck.model.explanation import ResourceKind
+from leakcheck.model.result import Readings
+from leakcheck.probe.meters.memory import Meters
+from leakcheck.probe.meters.resource_names import _LABELS
 
 PROJECT = Path(__file__).resolve().parents[2]
 TEXT = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")

@@ -16,15 +16,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import leakcheck.reporters
-from leakcheck import store
-from leakcheck.analysis.fingerprint import fingerprint_of
-from leakcheck.baseline import Baseline
-from leakcheck.errors import StoreError
-from leakcheck.examination import Examination
-from leakcheck.formats import FREE, Fingerprint, Format, conforming, made_plain
-from leakcheck.model import Run
-from leakcheck.task import file_name
+from leakcheck.analysis.explain.fingerprint import fingerprint_of
+from leakcheck.doctor.model import Examination
+from leakcheck.model.baseline import Baseline
+from leakcheck.model.document_text import FREE, Fingerprint, Format, conforming, made_plain
+from leakcheck.model.errors import StoreError
+from leakcheck.model.result import Run
+from leakcheck.runner.task import file_name
+from leakcheck.storage import run_file
 from tests.unit.broken import mutated
+from tests.unit.ci_runner import obeyed
 from tests.unit.filled import (
     FITTING,
     baseline_of_all,
@@ -38,7 +39,6 @@ from tests.unit.filled import (
 from tests.unit.hostile import EVERYTHING, text_of_others
 from tests.unit.pages import page_of
 from tests.unit.rendered import rendered
-from tests.unit.ci_runner import obeyed
 from tests.unit.runs import CLEAN, run_of
 from tests.unit.told_of_all import PICTURES, REPORTERS, Facts, obeyed_letters, refuse_broken
 from tests.unit.worked_with import worked_with
@@ -168,8 +168,8 @@ def test_every_function_that_yields_a_document_is_among_these_and_makes_its_fact
 # --- what is read ---------------------------------------------------------------------------------
 
 LOADED: dict[str, tuple[type, Callable[[Path], Any], Callable[[Callable[[Format], str]], Any]]] = {
-    "run": (Run, store.load, run_of_all),
-    "baseline": (Baseline, store.load_baseline, baseline_of_all),
+    "run": (Run, run_file.load, run_of_all),
+    "baseline": (Baseline, run_file.load_baseline, baseline_of_all),
 }
 
 
@@ -211,11 +211,11 @@ def test_a_text_of_each_field_is_refused_or_plain_when_it_is_loaded(kind: str, t
 
 def test_what_is_saved_can_be_loaded_whatever_was_measured(tmp_path: Path) -> None:
     for text in (EVERYTHING, "\ud800", "", "x" * 20_000):
-        store.save(run_of_all(anywhere(text)), tmp_path / "run.json")
-        loaded = store.load(tmp_path / "run.json")
+        run_file.save(run_of_all(anywhere(text)), tmp_path / "run.json")
+        loaded = run_file.load(tmp_path / "run.json")
         assert len(loaded.results) == len(run_of_all(anywhere(text)).results)
-        assert store.encode(loaded) == (tmp_path / "run.json").read_bytes()
-        data = store.encode_comparison(comparison_of_all(anywhere(text)))
+        assert run_file.encode(loaded) == (tmp_path / "run.json").read_bytes()
+        data = run_file.encode_comparison(comparison_of_all(anywhere(text)))
         assert obeyed_letters(data) == []
 
 
@@ -252,12 +252,12 @@ def loaded(load: Callable[[Path], Any], file: Path) -> Any:
 def test_a_run_that_is_broken_at_random_is_refused_or_told(seed: int, tmp_path: Path) -> None:
     """The same is done by the ten thousand in benchmarks/broken_documents.py."""
     chance = random.Random(seed)
-    data = store.encode(run_of_all(fitting("x"), many=2))
+    data = run_file.encode(run_of_all(fitting("x"), many=2))
     file = tmp_path / "run.json"
     told = 0
     for _ in range(25):
         file.write_bytes(mutated(data, chance))
-        run = loaded(store.load, file)
+        run = loaded(run_file.load, file)
         if run is None:
             continue
         told += 1
@@ -271,11 +271,11 @@ def test_a_run_that_is_broken_at_random_is_refused_or_told(seed: int, tmp_path: 
 
 def test_a_baseline_that_is_broken_at_random_is_refused_or_loaded(tmp_path: Path) -> None:
     chance = random.Random(7)
-    data = store.encode_baseline(baseline_of_all(fitting("x")))
+    data = run_file.encode_baseline(baseline_of_all(fitting("x")))
     file = tmp_path / "baseline.json"
     told = 0
     for _ in range(300):
         file.write_bytes(mutated(data, chance))
-        baseline = loaded(store.load_baseline, file)
+        baseline = loaded(run_file.load_baseline, file)
         told += isinstance(baseline, Baseline)
     assert 10 < told < 290

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leakcheck.errors import UsageError
-from leakcheck.plan import scenario_id
+from leakcheck.model.errors import UsageError
+from leakcheck.model.protocol import scenario_id
 from leakcheck.scenario import Mark, Target, mark_of, parse_target, scenario
 
 

@@ -10,17 +10,20 @@ from xml.etree import ElementTree
 
 from rich.console import Console, RenderableType
 
-from leakcheck.baseline import Baseline
-from leakcheck.baseline import Step as UpdateStep
-from leakcheck.contrast import Comparison
-from leakcheck.examination import Examination
-from leakcheck.model import Run
-from leakcheck.record import Record, Step
-from leakcheck.reporters import accepted, contrast, doctor, past, picture, terminal, text
-from leakcheck.reporters.exports.collapsed import collapsed
-from leakcheck.reporters.exports.sheet import run_sheet
-from leakcheck.reporters.exports.speedscope import speedscope
-from leakcheck.reporters.exports.stacks import Kind
+from leakcheck.doctor import report
+from leakcheck.doctor.model import Examination
+from leakcheck.model.baseline import Baseline
+from leakcheck.model.baseline import Step as UpdateStep
+from leakcheck.model.comparison import Comparison
+from leakcheck.model.history import Record, Step
+from leakcheck.model.result import Run
+from leakcheck.reporters import baseline as accepted
+from leakcheck.reporters import comparison as contrast
+from leakcheck.reporters import history, pytest_text, terminal
+from leakcheck.reporters.export.collapsed import collapsed
+from leakcheck.reporters.export.run_csv import run_sheet
+from leakcheck.reporters.export.speedscope import speedscope
+from leakcheck.reporters.export.stacks import Kind
 from leakcheck.reporters.github import annotations
 from leakcheck.reporters.gitlab import gitlab
 from leakcheck.reporters.html.page import render_comparison, render_report
@@ -65,18 +68,18 @@ def _step(facts: Facts) -> Step:
 REPORTERS: Mapping[str, Callable[[Facts], bytes]] = {
     "terminal.render_run": lambda facts: _lines(terminal.render_run(facts.run, Path("reports"), columns=70)),
     "terminal.environment_words": lambda facts: _lines(terminal.render_run(facts.run)),
-    "text.whole_text": lambda facts: "\n".join(map(text.whole_text, facts.run.results)).encode(),
+    "text.whole_text": lambda facts: "\n".join(map(pytest_text.whole_text, facts.run.results)).encode(),
     "text.main_sentences": lambda facts: "\n".join(
-        sentence for result in facts.run.results for sentence in text.main_sentences(result)
+        sentence for result in facts.run.results for sentence in pytest_text.main_sentences(result)
     ).encode(),
-    "text.row": lambda facts: "\n".join(" ".join(text.row(result)) for result in facts.run.results).encode(),
+    "text.row": lambda facts: "\n".join(" ".join(pytest_text.row(result)) for result in facts.run.results).encode(),
     "markdown.markdown": lambda facts: _joined(markdown(facts.run)),
     "junit.junit": lambda facts: _joined(junit(facts.run, hostname="runner")),
     "gitlab.gitlab": lambda facts: _joined(gitlab(facts.run, Workspace(root="/work", here="/work"))),
     "github.annotations": lambda facts: "\n".join(
         annotations(facts.run, Workspace(root="/work", here="/work"))
     ).encode(),
-    "picture.draw": lambda facts: _joined(picture.draw(facts.run)),
+    "picture.draw": lambda facts: _joined(terminal.draw(facts.run)),
     "exports.collapsed.collapsed": lambda facts: _joined(collapsed(facts.run, Kind.PEAK)),
     "exports.speedscope.speedscope": lambda facts: _joined(speedscope(facts.run)),
     "exports.sheet.run_sheet": lambda facts: _joined(run_sheet(facts.run)).replace(b"\r\n", b"\n"),
@@ -97,10 +100,10 @@ REPORTERS: Mapping[str, Callable[[Facts], bytes]] = {
     "accepted.render_comparison": lambda facts: _lines(
         accepted.render_comparison(facts.run.results, next(iter(facts.baseline.environments.values())))
     ),
-    "past.render_all": lambda facts: _lines(past.render_all([([facts.record], [_step(facts)])], encoding="utf-8")),
-    "past.render_one": lambda facts: _lines(past.render_one([facts.record], [_step(facts)], encoding="utf-8")),
-    "doctor.render_examination": lambda facts: _lines(doctor.render_examination(facts.examination)),
-    "doctor.markdown": lambda facts: _joined(doctor.markdown(facts.examination)),
+    "past.render_all": lambda facts: _lines(history.render_all([([facts.record], [_step(facts)])], encoding="utf-8")),
+    "past.render_one": lambda facts: _lines(history.render_one([facts.record], [_step(facts)], encoding="utf-8")),
+    "doctor.render_examination": lambda facts: _lines(report.render_examination(facts.examination)),
+    "doctor.markdown": lambda facts: _joined(report.markdown(facts.examination)),
 }
 PICTURES: Mapping[str, Callable[[Facts], bytes]] = {
     "plots.draw_run": lambda facts: b"\n".join(data for _, data in draw_run(facts.run.results[:4], ("svg",))),

@@ -4,17 +4,17 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
-from leakcheck.against import Against, compared_run
-from leakcheck.analysis.joining import Piece, joined, problems
-from leakcheck.baseline import Baseline
-from leakcheck.compare import compare_runs
-from leakcheck.config import Said, resolve
-from leakcheck.contrast import Comparison
-from leakcheck.durations import durations_of
-from leakcheck.errors import LeakcheckError
-from leakcheck.model import Run
-from leakcheck.session import exit_code
-from leakcheck.update import updated
+from leakcheck.analysis.compare.merge import Piece, joined, problems
+from leakcheck.compare.baseline_update import updated
+from leakcheck.compare.sides import compare_runs
+from leakcheck.config.settings import Said, resolve
+from leakcheck.model.baseline import Baseline
+from leakcheck.model.comparison import Comparison
+from leakcheck.model.errors import LeakcheckError
+from leakcheck.model.result import Run
+from leakcheck.runner.baseline import Against, compared_run
+from leakcheck.runner.session import exit_code
+from leakcheck.storage.durations import durations_of
 
 
 def worked_with(run: Run, other: Run, baseline: Baseline, folder: Path) -> list[Comparison]:

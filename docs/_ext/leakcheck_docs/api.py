@@ -1,7 +1,7 @@
 """The public names, for Sphinx's own autodoc: it is told which they are."""
 
 import leakcheck
-from leakcheck.model import Growth
+from leakcheck.model.result import Growth
 
 _COMPARISONS = ("__le__", "__lt__", "__ge__", "__gt__", "__float__")
 
@@ -19,7 +19,7 @@ def fixture() -> str:
     """Return what the fixture is called with, and what the growth that it returns compares with."""
     return "\n".join(
         [
-            _directive("automethod:: leakcheck.pytest_plugin.Leakcheck.__call__"),
+            _directive("automethod:: leakcheck.pytest_plugin.plugin.Leakcheck.__call__"),
             _directive(f"autoclass:: {Growth.__module__}.Growth", f":special-members: {', '.join(_COMPARISONS)}"),
         ]
     )

@@ -1,6 +1,6 @@
 """The exit codes."""
 
-from leakcheck.errors import ExitCode
+from leakcheck.model.errors import ExitCode
 from leakcheck_docs.text import code, table
 
 

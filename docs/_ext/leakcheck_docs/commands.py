@@ -7,7 +7,7 @@ from typing import Annotated, Any, get_args, get_origin
 
 import typer
 
-from leakcheck.cli import command_line
+from leakcheck.cli.main import command_line
 from leakcheck_docs.text import code, plain, table
 
 _EXAMPLES = ("[bold]Examples[/bold]", "[bold]Example[/bold]")

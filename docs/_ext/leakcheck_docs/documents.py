@@ -7,8 +7,8 @@ from dataclasses import is_dataclass
 from enum import Enum
 from typing import Any, get_args, get_type_hints
 
-from leakcheck import store
-from leakcheck.model import Run
+from leakcheck.model.result import Run
+from leakcheck.storage import run_file
 from leakcheck_docs.text import code, plain, sentences_of, table
 
 _PREFIX = "#/$defs/"
@@ -17,7 +17,7 @@ _KINDS = {"integer": "whole number", "null": "null", "number": "number", "string
 
 def markdown() -> str:
     """Return a section for each type, the document itself first."""
-    schema = store.run_schema()
+    schema = run_file.run_schema()
     kinds = dict(_kinds(Run))
     names = sorted(schema["$defs"], key=lambda name: list(kinds).index(name))
     return "\n".join(_section(name, schema["$defs"][name], kinds[name]) for name in names)

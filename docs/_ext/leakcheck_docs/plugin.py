@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from leakcheck.pytest_plugin.marks import DESCRIPTION
+from leakcheck.pytest_plugin.marker import DESCRIPTION
 from leakcheck.pytest_plugin.options import INI, add_options
 from leakcheck_docs.text import code, plain, table
 

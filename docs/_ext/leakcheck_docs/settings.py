@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, fields
 from typing import Any, get_args, get_origin, get_type_hints
 
-from leakcheck.config import DEFAULT_GROWTH_BUDGET, DEFAULTS
-from leakcheck.explanation import KnownEntry
-from leakcheck.layers import OFF, RESOURCES, Override, Project, Said
+from leakcheck.config.settings import DEFAULT_GROWTH_BUDGET, DEFAULTS
+from leakcheck.config.sources import OFF, RESOURCES, Override, Project, Said
+from leakcheck.model.explanation import KnownEntry
 from leakcheck.pytest_plugin.options import INI
 from leakcheck_docs.commands import options_by_name
 from leakcheck_docs.text import code, plain, sentences_of, table

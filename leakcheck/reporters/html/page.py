@@ -17,18 +17,18 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from leakcheck.contrast import Comparison
-from leakcheck.model import Run
-from leakcheck.reporters import contrast
-from leakcheck.reporters.answered import statuses
-from leakcheck.reporters.causes import container_words, explained_words, native_words, path_words, place
-from leakcheck.reporters.html.compiled import compiled_templates
-from leakcheck.reporters.html.flames import Flames
+from leakcheck.model.comparison import Comparison
+from leakcheck.model.result import Run
+from leakcheck.model.units import format_duration, format_size
+from leakcheck.reporters import comparison as contrast
+from leakcheck.reporters.escape import plain, plainly
+from leakcheck.reporters.html.flamegraph import Flames
 from leakcheck.reporters.html.sections import answer_of, change_words, folded, remarks, sections_of
-from leakcheck.reporters.plain import plain, plainly
-from leakcheck.reporters.sentences import budget_words
+from leakcheck.reporters.html.template_cache import compiled_templates
+from leakcheck.reporters.messages.answers import statuses
+from leakcheck.reporters.messages.causes import container_words, explained_words, native_words, path_words, place
+from leakcheck.reporters.messages.verdict import budget_words
 from leakcheck.reporters.terminal import environment_words, gate_words, growth_words
-from leakcheck.units import format_duration, format_size
 
 REPORT, COMPARISON = "report.html", "compare.html"
 _HERE = Path(__file__).parent

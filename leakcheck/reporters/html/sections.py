@@ -4,20 +4,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from leakcheck.baseline import Change
-from leakcheck.explanation import Frame, FrameKind
-from leakcheck.model import Gate, Result, Run
-from leakcheck.reporters.advised import advised
-from leakcheck.reporters.answered import answered_sentences
-from leakcheck.reporters.causes import notes, unseen_words
-from leakcheck.reporters.elsewhere import elsewhere_sentences
-from leakcheck.reporters.html.chart import Chart, chart_of, chart_of_variants
-from leakcheck.reporters.html.flames import Flame, Flames, flames_of
-from leakcheck.reporters.html.strips import Bars, Strips, bars_of, strips_of
-from leakcheck.reporters.resources import resource_sentences
-from leakcheck.reporters.sentences import peak_left_out, sentences, unread
-from leakcheck.reporters.served import served_sentences
-from leakcheck.units import format_size
+from leakcheck.model.baseline import Change
+from leakcheck.model.explanation import Frame, FrameKind
+from leakcheck.model.result import Gate, Result, Run
+from leakcheck.model.units import format_size
+from leakcheck.reporters.charts.bars import Bars, Strips, bars_of, strips_of
+from leakcheck.reporters.charts.growth import Chart, chart_of, chart_of_variants
+from leakcheck.reporters.html.flamegraph import Flame, Flames, flames_of
+from leakcheck.reporters.messages.answers import answered_sentences
+from leakcheck.reporters.messages.causes import notes, unseen_words
+from leakcheck.reporters.messages.memory_limit import served_sentences
+from leakcheck.reporters.messages.resources import resource_sentences
+from leakcheck.reporters.messages.run import advised, elsewhere_sentences
+from leakcheck.reporters.messages.verdict import peak_left_out, sentences, unread
 
 _FEWEST_FOLDED = 2
 

@@ -6,10 +6,10 @@ its figures do.
 
 from collections.abc import Iterator, Sequence
 
-from leakcheck.errors import UsageError
-from leakcheck.model import Result
-from leakcheck.record import Record, Step
-from leakcheck.reporters.plain import plainly
+from leakcheck.model.errors import UsageError
+from leakcheck.model.history import Record, Step
+from leakcheck.model.result import Result
+from leakcheck.reporters.escape import plainly
 
 FORMATS = ("svg", "png")
 

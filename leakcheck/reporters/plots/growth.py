@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 
-from leakcheck.model import Gate, Growth, Meter, Result, Verdict
+from leakcheck.model.result import Gate, Growth, Meter, Result, Verdict
+from leakcheck.model.units import CALLS_PER_RATE, format_size
 from leakcheck.reporters.plots.canvas import (
     BUDGET,
     COLOURS,
@@ -27,7 +28,6 @@ from leakcheck.reporters.plots.canvas import (
     shown,
     unit_for,
 )
-from leakcheck.units import CALLS_PER_RATE, format_size
 
 _MOST_LINES = 8
 _PANELS_ACROSS, _MOST_PANELS = 3, 9

@@ -4,7 +4,9 @@ from collections.abc import Callable, Sequence
 
 from matplotlib.axes import Axes
 
-from leakcheck.record import Record, Step
+from leakcheck.model.history import Record, Step
+from leakcheck.model.units import format_size
+from leakcheck.model.verdict import Gate
 from leakcheck.reporters.plots.canvas import (
     COLOURS,
     OVER,
@@ -17,8 +19,6 @@ from leakcheck.reporters.plots.canvas import (
     shown,
     unit_for,
 )
-from leakcheck.units import format_size
-from leakcheck.verdicts import Gate
 
 _MOST_RUNS = 60
 _MOST_NAMED = 20

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 
-from leakcheck.model import Result
+from leakcheck.model.result import Result
+from leakcheck.model.units import format_duration, format_size
 from leakcheck.reporters.plots.canvas import (
     COLOURS,
     INK,
@@ -17,7 +18,6 @@ from leakcheck.reporters.plots.canvas import (
     shown,
     unit_for,
 )
-from leakcheck.units import format_duration, format_size
 
 _COLOURS = (COLOURS[4], COLOURS[0])
 _UNKNOWN_BYTES = 1e14

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
-from leakcheck.model import Result
+from leakcheck.model.result import Result
+from leakcheck.model.units import format_size
 from leakcheck.reporters.plots.canvas import (
     BUDGET,
     OVER,
@@ -17,7 +18,6 @@ from leakcheck.reporters.plots.canvas import (
     shown,
     unit_for,
 )
-from leakcheck.units import format_size
 
 _MOST_BARS = 20
 _ROOM_FOR_LABEL = 0.1

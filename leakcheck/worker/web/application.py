@@ -4,9 +4,9 @@ import functools
 import inspect
 from typing import Any
 
-from leakcheck.errors import UsageError
+from leakcheck.model.errors import UsageError
 from leakcheck.worker.load import find_dotted
-from leakcheck.worker.web.manner import ASGI, WSGI
+from leakcheck.worker.web.options import ASGI, WSGI
 
 _TAKES = {WSGI: 2, ASGI: 3}
 _GIVEN = {

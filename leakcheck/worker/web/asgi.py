@@ -5,17 +5,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from leakcheck.errors import ScenarioFailed
-from leakcheck.worker.web.exchange import (
-    MOST_HOPS,
-    MOST_KEPT_BYTES,
-    Answer,
-    Exchange,
-    next_hop,
-    scope_of,
-)
-from leakcheck.worker.web.logins import Login
-from leakcheck.worker.web.tally import Judge
+from leakcheck.model.errors import ScenarioFailed
+from leakcheck.worker.web.answer_counts import Judge
+from leakcheck.worker.web.login_redirects import Login
+from leakcheck.worker.web.request import MOST_HOPS, MOST_KEPT_BYTES, Answer, Exchange, next_hop, scope_of
 
 Message = dict[str, Any]
 Application = Callable[

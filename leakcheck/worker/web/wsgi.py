@@ -4,17 +4,10 @@ from collections.abc import Callable, Iterable, Mapping
 from io import BytesIO
 from typing import Any
 
-from leakcheck.errors import ScenarioFailed
-from leakcheck.worker.web.exchange import (
-    MOST_HOPS,
-    MOST_KEPT_BYTES,
-    Answer,
-    Exchange,
-    environ_of,
-    next_hop,
-)
-from leakcheck.worker.web.logins import Login
-from leakcheck.worker.web.tally import Judge
+from leakcheck.model.errors import ScenarioFailed
+from leakcheck.worker.web.answer_counts import Judge
+from leakcheck.worker.web.login_redirects import Login
+from leakcheck.worker.web.request import MOST_HOPS, MOST_KEPT_BYTES, Answer, Exchange, environ_of, next_hop
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 

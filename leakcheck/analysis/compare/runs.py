@@ -1,0 +1,190 @@
+"""What changed between two arms, and whether that is more than chance.
+
+Growth and peak are exact to their bounds, so their difference has the bounds of both (interval
+arithmetic; no distribution is assumed). Timings are compared as ratios, and only where both arms
+were measured in turn on one machine.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from statistics import fmean, stdev
+
+from leakcheck.analysis.numeric import special_functions
+from leakcheck.model.comparison import Answer, Contrast, Figure, Metric, Row
+from leakcheck.model.result import Result
+from leakcheck.model.units import CALLS_PER_RATE
+
+_LEAST_BYTES = {Metric.GROWTH: 4.0 * CALLS_PER_RATE, Metric.PEAK: 4096.0}
+"""Half a list's slot per call, and a page: paths and names of other lengths make differences below that."""
+
+_LEAST_PEAK_SHARE, _LEAST_LATENCY_SHARE = 0.01, 0.05
+_SERVED_ONLY = "not measured: `leakcheck limit` serves it under a memory limit"
+_AT_OTHER_TIMES = "measured at different times: timings are compared only side by side"
+_TOO_FEW_ROUNDS = "timings of fewer than three rounds differ by chance; measure with `leakcheck compare TARGET`"
+_FEWEST_ROUNDS = 3
+_SHORTEST_SECONDS = 20e-6
+_TOO_SHORT = "calls of less than 20 µs are timed now and then, and too coarsely to compare"
+
+Read = Callable[[Result], Figure | None]
+
+
+def contrast(scenario: str, before: Sequence[Result], after: Sequence[Result], *, side_by_side: bool) -> Contrast:
+    """Return the table of one scenario; each arm is given as the results of its rounds, one at least.
+
+    `side_by_side` says that the arms were measured in turn in one go: without it no change of a
+    latency is claimed.
+    """
+    failed = _trouble_of(before, "before") or _trouble_of(after, "after")
+    rows = tuple(_row(metric, read, before, after, failed, side_by_side) for metric, read in _READ.items())
+    return Contrast(
+        scenario=scenario, before=before[0].id, after=after[0].id, rows=rows, rounds=min(len(before), len(after))
+    )
+
+
+def _growth(result: Result) -> Figure | None:
+    growth = result.growth
+    if growth is None:
+        return None
+    return Figure(value=growth.bytes_per_1000_calls, low=growth.low, high=growth.high)
+
+
+def _peak(result: Result) -> Figure | None:
+    peak = result.peak_bytes
+    return None if peak is None else Figure(value=peak, low=peak, high=peak)
+
+
+def _p50(result: Result) -> Figure | None:
+    latency = result.latency_seconds
+    return None if latency is None else _bounded(latency.p50, latency.p50_low, latency.p50_high)
+
+
+def _p95(result: Result) -> Figure | None:
+    latency = result.latency_seconds
+    return None if latency is None else _bounded(latency.p95, latency.p95_low, latency.p95_high)
+
+
+def _bounded(value: float | None, low: float | None, high: float | None) -> Figure | None:
+    """Return a figure; None where it has no bounds, as in documents of before there were any."""
+    if value is None or low is None or high is None:
+        return None
+    return Figure(value=value, low=low, high=high)
+
+
+def _error_rate(result: Result) -> Figure | None:
+    rate = None if result.limit is None else result.limit.error_rate
+    return None if rate is None else Figure(value=rate.value, low=rate.low, high=rate.high)
+
+
+def _crashes(result: Result) -> Figure | None:
+    """Return the crashes with the exact interval of a Poisson count (Garwood, Biometrika 28, 1936)."""
+    if result.limit is None:
+        return None
+    gammaincinv = special_functions().gammaincinv
+    count = result.limit.crashes
+    low = float(gammaincinv(count, 0.025)) if count else 0.0
+    return Figure(value=count, low=low, high=float(gammaincinv(count + 1, 0.975)))
+
+
+_READ: dict[Metric, Read] = {
+    Metric.ERROR_RATE: _error_rate,
+    Metric.P50: _p50,
+    Metric.P95: _p95,
+    Metric.PEAK: _peak,
+    Metric.GROWTH: _growth,
+    Metric.CRASHES: _crashes,
+}
+_TIMINGS = (Metric.P50, Metric.P95)
+_SERVED = (Metric.ERROR_RATE, Metric.CRASHES)
+
+
+def _row(
+    metric: Metric,
+    read: Read,
+    before: Sequence[Result],
+    after: Sequence[Result],
+    failed: str,
+    side_by_side: bool,
+) -> Row:
+    old, new = _pooled(before, read), _pooled(after, read)
+    if old is None or new is None:
+        return Row(
+            metric=metric,
+            before=old,
+            after=new,
+            change=None,
+            answer=Answer.UNKNOWN,
+            note=_SERVED_ONLY if metric in _SERVED else failed or _why_missing(metric),
+        )
+    if metric not in _TIMINGS:
+        change = Figure(value=new.value - old.value, low=new.low - old.high, high=new.high - old.low)
+        return Row(metric=metric, before=old, after=new, change=change, answer=_answer(change, _floor(metric, old)))
+    rounds = [
+        (one.value, other.value)
+        for one, other in zip(map(read, before), map(read, after), strict=False)
+        if one is not None and other is not None and one.value > 0
+    ]
+    note = _why_untold(old, new, len(rounds), side_by_side)
+    if note:
+        return Row(metric=metric, before=old, after=new, change=None, answer=Answer.SAME, note=note)
+    ratio = _ratio(old, new, rounds)
+    shifted = Figure(value=ratio.value - 1, low=ratio.low - 1, high=ratio.high - 1)
+    return Row(metric=metric, before=old, after=new, change=ratio, answer=_answer(shifted, _LEAST_LATENCY_SHARE))
+
+
+def _why_untold(before: Figure, after: Figure, rounds: int, side_by_side: bool) -> str:
+    """Return why no change of a timing can be claimed; nothing where it can."""
+    if not side_by_side:
+        return _AT_OTHER_TIMES
+    if min(before.low, after.low) < _SHORTEST_SECONDS:
+        return _TOO_SHORT
+    return _TOO_FEW_ROUNDS if rounds < _FEWEST_ROUNDS else ""
+
+
+def _ratio(before: Figure, after: Figure, rounds: Sequence[tuple[float, float]]) -> Figure:
+    """Return after / before, with the wider of two bounds: what the calls bear out, and what the rounds do.
+
+    Calls of one process are alike where processes are not; so the ratios of the rounds, which were
+    measured in turn, have an interval of their own (Student's, 95 %, of the logarithms).
+    """
+    logs = [math.log(new / old) for old, new in rounds]
+    middle, count = fmean(logs), len(logs)
+    doubt = float(special_functions().stdtrit(count - 1, 0.975)) * stdev(logs) / math.sqrt(count)
+    return Figure(
+        value=math.exp(middle),
+        low=min(after.low / before.high, math.exp(middle - doubt)),
+        high=max(after.high / before.low, math.exp(middle + doubt)),
+    )
+
+
+def _pooled(results: Sequence[Result], read: Read) -> Figure | None:
+    """Return the middle of what the rounds found, with the least and the most that any of them bears out."""
+    found = sorted(filter(None, map(read, results)), key=lambda figure: figure.value)
+    if not found:
+        return None
+    middle = found[(len(found) - 1) // 2]
+    return Figure(value=middle.value, low=min(one.low for one in found), high=max(one.high for one in found))
+
+
+def _answer(change: Figure, least: float) -> Answer:
+    if change.low > 0 and change.value >= least:
+        return Answer.WORSE
+    if change.high < 0 and -change.value >= least:
+        return Answer.BETTER
+    return Answer.SAME
+
+
+def _floor(metric: Metric, before: Figure) -> float:
+    share = _LEAST_PEAK_SHARE if metric is Metric.PEAK else 0.0
+    return max(_LEAST_BYTES.get(metric, 0.0), share * before.value)
+
+
+def _why_missing(metric: Metric) -> str:
+    return {
+        Metric.P95: "not measured: fewer than 100 calls were timed",
+        Metric.PEAK: "not measured: there was no peak pass",
+    }.get(metric, "not measured")
+
+
+def _trouble_of(results: Sequence[Result], arm: str) -> str:
+    trouble = next((one.trouble for one in results if one.trouble is not None), None)
+    return "" if trouble is None else f"{arm}: {trouble.kind}: {trouble.message}"

@@ -1,0 +1,67 @@
+"""Pick scenarios by an expression: `-k "newsletter and not (naive or values)"`.
+
+A word matches where it is part of a scenario's id, whatever the case, as in pytest.
+"""
+
+import re
+from collections.abc import Callable
+
+from leakcheck.model.errors import UsageError
+
+Matches = Callable[[str], bool]
+_TOKEN = re.compile(r"\s*(\(|\)|[^\s()]+)")
+
+
+def parse_expression(text: str) -> Matches:
+    """Return a function that tells whether an id matches. Raises UsageError for a broken expression."""
+    parser = _Parser(text)
+    matches = parser.disjunction()
+    if parser.peek() is not None:
+        raise parser.error()
+    return matches
+
+
+class _Parser:
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._tokens = _TOKEN.findall(text)
+
+    def peek(self) -> str | None:
+        return self._tokens[0] if self._tokens else None
+
+    def error(self) -> UsageError:
+        at = f"near {self.peek()!r}" if self._tokens else "at its end"
+        return UsageError(f"-k {self._text!r} breaks off {at}; write words joined by and, or, not and brackets")
+
+    def disjunction(self) -> Matches:
+        first = self._conjunction()
+        if self.peek() != "or":
+            return first
+        self._tokens.pop(0)
+        second = self.disjunction()
+        return lambda name: first(name) or second(name)
+
+    def _conjunction(self) -> Matches:
+        first = self._negation()
+        if self.peek() != "and":
+            return first
+        self._tokens.pop(0)
+        second = self._conjunction()
+        return lambda name: first(name) and second(name)
+
+    def _negation(self) -> Matches:
+        if self.peek() == "not":
+            self._tokens.pop(0)
+            inner = self._negation()
+            return lambda name: not inner(name)
+        if self.peek() == "(":
+            self._tokens.pop(0)
+            inner = self.disjunction()
+            if self.peek() != ")":
+                raise self.error()
+            self._tokens.pop(0)
+            return inner
+        if self.peek() in (None, ")", "and", "or"):
+            raise self.error()
+        word = self._tokens.pop(0).lower()
+        return lambda name: word in name.lower()

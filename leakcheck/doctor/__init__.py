@@ -1,0 +1,1 @@
+"""What can be measured here: checks, findings, their report."""

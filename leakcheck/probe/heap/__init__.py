@@ -1,0 +1,1 @@
+"""Look at objects without running their code: containers, lengths, limits, referrers, paths, weights."""

@@ -1,0 +1,215 @@
+"""What a test leaves with pytest and the like, taken back after each replay.
+
+A test runs once, so its tools may keep what it does: log records, warnings, what `monkeypatch` has to undo,
+mails in Django's outbox, rows in a transaction that is rolled back at the end. In a thousand replays all
+that would grow, and it is nobody's leak. So each replay ends where the next one can begin.
+"""
+
+import io
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import pytest
+
+from leakcheck.pytest_plugin.cleanup_django import Around, Step, mails, same_receivers, transactions
+
+Call = Callable[[], object]
+
+
+def tidied(call: Call, item: pytest.Item, at_last: Step | None) -> Call:
+    """Return a call that leaves nothing with the tools of a test; the same one where there is nothing to do."""
+    arounds: list[Around] = [] if at_last is None else [(None, at_last)]
+    arounds += [around for find in _FINDERS for around in find(item)]
+    before = tuple(step for step, _ in arounds if step is not None)
+    # what was opened last is closed first
+    after = tuple(step for _, step in reversed(arounds) if step is not None)
+
+    def one() -> None:
+        for step in before:
+            step()
+        try:
+            call()
+        finally:
+            for step in after:
+                step()
+
+    return one if arounds else call
+
+
+def _log_records(item: pytest.Item) -> Iterator[Around]:
+    for handler in logging.getLogger().handlers:
+        records, clear = getattr(handler, "records", None), getattr(handler, "clear", None)
+        if isinstance(records, list) and clear is not None:
+            yield None, lambda handler=handler, clear=clear: clear() if handler.records else None  # type: ignore[misc]
+
+
+def _captured_text(item: pytest.Item) -> Iterator[Around]:
+    for stream in (sys.stdout, sys.stderr):
+        buffer = getattr(stream, "buffer", None)
+        if isinstance(buffer, io.BytesIO):  # capsys, or --capture=sys; descriptors are captured into a file
+            yield None, _cut_back(buffer)
+
+
+def _cut_back(buffer: io.BytesIO) -> Step:
+    start = buffer.tell()
+
+    def cut() -> None:
+        if buffer.tell() > start:
+            buffer.seek(start)
+            buffer.truncate()
+
+    return cut
+
+
+def _warnings(item: pytest.Item) -> Iterator[Around]:
+    recorder = _fixture(item, "recwarn")
+    if recorder is not None:
+        yield _warn_again, recorder.clear
+
+
+def _warn_again() -> None:
+    """Have warnings that come once from a line come again: each place remembers under which filters it was told."""
+    with warnings.catch_warnings():
+        pass
+
+
+def _patches(item: pytest.Item) -> Iterator[Around]:
+    for value in _fixtures(item):
+        if isinstance(value, pytest.MonkeyPatch):
+            yield None, _undo_patches(value)
+
+
+def _undo_patches(patch: Any) -> Step:
+    attributes, items = len(patch._setattr), len(patch._setitem)
+    path, folder = patch._savesyspath, patch._cwd
+
+    def undo() -> None:
+        if (len(patch._setattr), len(patch._setitem)) == (attributes, items) and (
+            patch._savesyspath is path and patch._cwd is folder
+        ):
+            return
+        # its own undo, with no more in its lists than this call has added
+        kept = patch._setattr[:attributes], patch._setitem[:items]
+        patch._setattr, patch._setitem = patch._setattr[attributes:], patch._setitem[items:]
+        if path is not None:
+            patch._savesyspath = None
+        if folder is not None:
+            patch._cwd = None
+        patch.undo()
+        patch._setattr, patch._setitem = kept
+        patch._savesyspath, patch._cwd = path, folder
+
+    return undo
+
+
+def _mocks(item: pytest.Item) -> Iterator[Around]:
+    cache = getattr(getattr(_fixture(item, "mocker"), "_mock_cache", None), "cache", None)
+    if isinstance(cache, list):
+        yield None, _stop_mocks(cache, len(cache))
+
+
+def _stop_mocks(cache: list[Any], before: int) -> Step:
+    def stop() -> None:
+        while len(cache) > before:
+            patch = cache.pop().patch
+            if patch is not None:
+                patch.stop()
+
+    return stop
+
+
+def _properties(item: pytest.Item) -> Iterator[Around]:
+    properties, before = item.user_properties, len(item.user_properties)
+    if "record_property" in getattr(item, "fixturenames", ()):
+
+        def forget() -> None:
+            del properties[before:]
+
+        yield None, forget
+
+
+_FINDERS: tuple[Callable[[pytest.Item], Iterator[Around]], ...] = (
+    *(_log_records, _captured_text, _warnings, _properties, mails, transactions),
+    # last, so that they are undone first: what they have replaced may be what the others need
+    *(_patches, _mocks),
+)
+
+
+def _fixtures(item: pytest.Item) -> list[object]:
+    return list((getattr(item, "funcargs", None) or {}).values())
+
+
+def _fixture(item: pytest.Item, name: str) -> Any:
+    return (getattr(item, "funcargs", None) or {}).get(name)
+
+
+@contextmanager
+def quiet(item: pytest.Item) -> Iterator[None]:
+    """Keep a thousand replays from being seen: what they print, log and warn of is dropped."""
+    with ExitStack() as stack:
+        stack.enter_context(warnings.catch_warnings())
+        if _fixture(item, "recwarn") is None:
+            # filters stay as they are: what is an error is raised
+            warnings.showwarning = lambda *_, **__: None
+        stack.enter_context(same_receivers())
+        stack.enter_context(_no_live_log())
+        stack.enter_context(_no_prints(item.config))
+        yield
+
+
+@contextmanager
+def _no_prints(config: pytest.Config) -> Iterator[None]:
+    capture = config.pluginmanager.get_plugin("capturemanager")
+    if config.getoption("capture") in ("no", "tee-sys") and not str(capture and capture.is_capturing()).startswith(
+        "fixture"
+    ):
+        outer = sys.stdout, sys.stderr
+        with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123
+            sys.stdout = sys.stderr = nowhere
+            try:
+                yield
+            finally:
+                sys.stdout, sys.stderr = outer
+        return
+    yield
+    if capture is not None:
+        capture.read_global_capture()  # what the replays have written is nobody's
+
+
+@contextmanager
+def _no_live_log() -> Iterator[None]:
+    loud = [
+        handler
+        for handler in logging.getLogger().handlers
+        if type(handler).__module__ == "_pytest.logging" and not hasattr(handler, "records")
+    ]
+    levels = [handler.level for handler in loud]
+    for handler in loud:
+        handler.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for handler, level in zip(loud, levels, strict=True):
+            handler.setLevel(level)
+
+
+@contextmanager
+def no_timeout(item: pytest.Item) -> Iterator[None]:
+    """Stop pytest-timeout's clock: its limit is for one run of the body."""
+    plugin = item.config.pluginmanager.get_plugin("timeout")
+    settings = getattr(plugin, "_get_item_settings", None)
+    if settings is None or not hasattr(item.config.hook, "pytest_timeout_cancel_timer"):
+        yield
+        return
+    item.config.hook.pytest_timeout_cancel_timer(item=item)
+    try:
+        yield
+    finally:
+        found = settings(item)
+        if found.timeout:
+            item.config.hook.pytest_timeout_set_timer(item=item, settings=found)

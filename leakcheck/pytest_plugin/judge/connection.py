@@ -1,0 +1,101 @@
+"""The judge's end of the line to the test process; the other end is `worker/channel.py`."""
+
+import json
+import os
+import select
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from leakcheck.model.child_processes import ChildrenReading
+from leakcheck.model.failure import interfered, misunderstood
+from leakcheck.runner.answer_decoding import trouble_in
+from leakcheck.runner.message_reader import Inbox
+from leakcheck.runner.process_tree import Descendants
+from leakcheck.runner.worker_process import WorkerFailed
+
+_LOOK_SECONDS = 0.5
+_CHUNK_BYTES = 1 << 20
+
+
+class Gone(Exception):
+    """The test process has ended."""
+
+
+class Line:
+    """A connection that the test process opens, and opens again where its tests closed it."""
+
+    def __init__(self, listener: socket.socket, timeout_seconds: float = 60.0) -> None:
+        self.timeout_seconds = timeout_seconds
+        """How long a block of calls may take beyond what it is expected to."""
+        self._listener = listener
+        self._parent = os.getppid()
+        self._children = Descendants(root=self._parent, besides=[os.getpid()])
+        self._connection: socket.socket | None = None
+        self._inbox = Inbox(Path(listener.getsockname()).name.encode())
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Send one message; where nobody listens any more, the next `receive` finds out."""
+        if self._connection is None:
+            return
+        try:
+            self._connection.sendall(json.dumps(message).encode() + b"\n")
+        except OSError:
+            pass
+
+    def receive(self) -> dict[str, Any]:
+        """Return the next message. Raises Gone when the test process has ended, WorkerFailed for half an answer."""
+        while not self._inbox.messages:
+            if self._inbox.broken:
+                raise misunderstood(self._inbox.broken)
+            waited_for = [self._listener, *([] if self._connection is None else [self._connection])]
+            ready, _, _ = select.select(waited_for, [], [], _LOOK_SECONDS)
+            if self._connection in ready:
+                self._read()
+            elif self._listener in ready:
+                self._hang_up()
+                self._connection, _ = self._listener.accept()
+                self._inbox.forget_half()
+            elif os.getppid() != self._parent:
+                raise Gone
+        return self._inbox.messages.popleft()
+
+    def ask(self, message: Mapping[str, Any], *, during: str, extra_seconds: float = 0.0) -> dict[str, Any]:
+        """Have the test process do something, and return its answer.
+
+        Nobody can end that process, so it is told how long it may take, and gives up by itself where it can.
+        Raises WorkerFailed where the test's body fails, and Gone.
+        """
+        self.send({**message, "seconds": self.timeout_seconds + extra_seconds})
+        self.forgive()  # another test wrote it, before this one
+        answer = self.receive()
+        if self._inbox.foreign:
+            raise interfered(self._inbox.foreign)
+        if answer["kind"] == "trouble":
+            raise WorkerFailed(trouble_in(answer), answer.get("block"))
+        return answer
+
+    def forgive(self) -> None:
+        """Forget what was no message of the test process's."""
+        self._inbox.forgive()
+
+    def children(self) -> ChildrenReading:
+        """Return what the processes take that the test process has started, this one and its own not among them."""
+        return self._children.reading()
+
+    def _read(self) -> None:
+        assert self._connection is not None
+        try:
+            data = self._connection.recv(_CHUNK_BYTES)
+        except OSError:
+            data = b""
+        if data:
+            self._inbox.feed(data)
+        else:
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None

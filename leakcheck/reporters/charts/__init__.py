@@ -1,0 +1,1 @@
+"""The geometry of charts: axes, lines, bars."""

@@ -1,0 +1,63 @@
+"""A file for https://www.speedscope.app: a profile for each scenario's peak, and one for its growth.
+
+The format is described by the `$schema` that the file names; ours are its sampled profiles, whose
+weights are bytes.
+"""
+
+import json
+from collections.abc import Iterator
+
+from leakcheck import __version__
+from leakcheck.model.result import Run
+from leakcheck.reporters.escape import plain, plainly
+from leakcheck.reporters.export.stacks import UNITS, Stack, each_kind
+
+_SCHEMA = "https://www.speedscope.app/file-format-schema.json"
+
+
+@plainly
+def speedscope(run: Run) -> Iterator[tuple[str, bytes]]:
+    """Yield one file with all profiles; none where the run knows of no stack."""
+    frames: dict[tuple[str, str, int], int] = {}
+    profiles = [
+        _profile(f"{plain(result.id)}, {UNITS[kind]}", stacks, frames)
+        for result in run.results
+        for kind, stacks in each_kind(result)
+    ]
+    if not profiles:
+        return
+    document = {
+        "$schema": _SCHEMA,
+        "name": plain(f"leakcheck {run.started}"),
+        "exporter": f"leakcheck@{__version__}",
+        "activeProfileIndex": 0,
+        "shared": {"frames": [_frame(*frame) for frame in frames]},
+        "profiles": profiles,
+    }
+    yield "run.speedscope.json", json.dumps(document, separators=(",", ":")).encode() + b"\n"
+
+
+def _profile(name: str, stacks: tuple[Stack, ...], frames: dict[tuple[str, str, int], int]) -> dict[str, object]:
+    samples = [
+        [frames.setdefault((plain(frame.called), plain(frame.file), frame.line), len(frames)) for frame in stack.frames]
+        for stack in stacks
+    ]
+    weights = [stack.bytes for stack in stacks]
+    return {
+        "type": "sampled",
+        "name": name,
+        "unit": "bytes",
+        "startValue": 0,
+        "endValue": sum(weights),
+        "samples": samples,
+        "weights": weights,
+    }
+
+
+def _frame(function: str, file: str, line: int) -> dict[str, object]:
+    frame: dict[str, object] = {"name": function}
+    if file:
+        frame["file"] = file
+    if line > 0:
+        frame["line"] = line
+    return frame

@@ -1,0 +1,1 @@
+"""Every sentence, and the one composer that all reporters use."""

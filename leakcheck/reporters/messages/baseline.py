@@ -1,0 +1,99 @@
+"""What became of what was accepted, in plain sentences."""
+
+from collections.abc import Iterator, Sequence
+
+from leakcheck.model.baseline import Change
+from leakcheck.model.result import Gate, Result, Run
+from leakcheck.model.units import format_difference, format_size, format_size_beside
+from leakcheck.reporters.escape import plain
+from leakcheck.reporters.messages.commands import update_command
+
+_TOLD_SHARE, _TOLD_BYTES = 0.005, 1024
+"""Two runs of one program differ by less: that is no news."""
+
+
+def change_sentences(result: Result) -> Iterator[str]:
+    """Yield a sentence for each accepted figure that changed, or that is over its budget; none for the others."""
+    for change in result.changes:
+        clauses = [clause for clause in (_difference(change, result), _excuse(change, result)) if clause]
+        if clauses:
+            yield f"{plain(result.id)}: {'; '.join(clauses)}."
+
+
+def is_excused(result: Result) -> bool:
+    """Tell whether a result is over a budget, and that was accepted."""
+    return any(_excuse(change, result) for change in result.changes)
+
+
+def run_sentences(run: Run) -> Iterator[str]:
+    """Yield what concerns the baseline and no single figure: what is new, what can be tightened, what is gone."""
+    if run.baseline is None:
+        return
+    file = plain(run.baseline)
+    if new := [result for result in run.results if result.is_new]:
+        yield (
+            f"NEW, not in {file}, and held to {'its budget' if len(new) == 1 else 'their budgets'} alone: "
+            f"{_names(new)}. Accept with: {_update(new, run)}"
+        )
+    if better := [result for result in run.results if any(change.better for change in result.changes)]:
+        yield f"Better than {file} says: {_names(better)}. Tighten it with: {_update(better, run)}"
+    if run.baseline_gone:
+        yield (
+            f"No longer there, though {file} has them: {', '.join(map(plain, run.baseline_gone))}. "
+            "Where that is meant, leakcheck baseline update with the same targets removes them."
+        )
+
+
+def is_news(change: Change) -> bool:
+    """Tell whether a figure changed by more than two runs of one program differ by."""
+    return abs(change.after - change.before) > max(_TOLD_SHARE * change.before, _TOLD_BYTES)
+
+
+def _difference(change: Change, result: Result) -> str:
+    if change.gate is Gate.WITHIN and not change.better and not is_news(change):
+        return ""
+    figure, allowed = f"{_figure(change)}, {_beside(change)}", plain(change.allowed)
+    if change.gate is Gate.OVER:
+        return f"{figure}: worse{f' by more than {allowed}' if allowed else ''}"
+    if change.gate is Gate.INCONCLUSIVE:
+        low, high = format_size(change.low), format_size(change.high)
+        return f"{figure}: the truth lies between {low} and {high}, and what {allowed} allows in between; raise --time"
+    if change.better:
+        return f"{figure}: better by more than {allowed}"
+    but = ", but over the budget, which the accepted figure keeps" if change.metric in result.failures else ""
+    return f"{figure}: within {allowed}{but}"
+
+
+def _beside(change: Change) -> str:
+    """Return how far a figure lies from the accepted one ("+3.1 % over the accepted 140 MiB")."""
+    before = format_size_beside(change.before, change.after)
+    far = format_difference(change.after, change.before).removeprefix("-")
+    side = "over " if change.after > change.before else "under "
+    return f"{far} {side if 'times' not in far else ''}the accepted {before}"
+
+
+def _figure(change: Change) -> str:
+    after = format_size_beside(change.after, change.before)
+    return f"growth is {after} per 1000 calls" if change.metric == "growth" else f"one call peaks at {after}"
+
+
+def _excuse(change: Change, result: Result) -> str:
+    is_growth = change.metric == "growth"
+    budget = result.budget.growth_bytes_per_1000_calls if is_growth else result.budget.peak_bytes
+    if change.gate is not Gate.WITHIN or not change.excused or budget is None or change.low <= budget:
+        return ""
+    reason = f" ({plain(change.reason)})" if change.reason else ""
+    return f"its {change.metric} is over the budget of {format_size(budget)}, as accepted in the baseline{reason}"
+
+
+def _names(results: Sequence[Result]) -> str:
+    return ", ".join(plain(result.id) for result in results)
+
+
+def _update(results: Sequence[Result], run: Run) -> str:
+    """Return the command for these and no others: `-k` would pick all whose names contain theirs."""
+    targets = (
+        result.target + ("" if result.variant is None or "::" not in result.target else f"[{result.variant}]")
+        for result in results
+    )
+    return update_command(targets, run.command)

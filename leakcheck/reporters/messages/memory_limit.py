@@ -1,0 +1,67 @@
+"""How a scenario did under a memory limit, and when its memory ends, in sentences."""
+
+from collections.abc import Iterator
+
+from leakcheck.model.memory_limit import Forecast, Limit
+from leakcheck.model.result import Result
+from leakcheck.model.units import format_duration, format_size
+from leakcheck.reporters.escape import plain
+
+_MOST_KINDS = 4
+
+
+def served_sentences(result: Result) -> Iterator[str]:
+    """Yield what was foretold, and how serving it went; nothing where neither was asked for."""
+    name = plain(result.id)
+    if result.forecast is not None and result.limit is None:
+        yield f"{name}: {forecast_words(result.forecast)}."
+    if result.limit is None:
+        return
+    limit = result.limit
+    yield (
+        f"{name} under {format_size(limit.memory_bytes)} ({plain(limit.limiter)}, {plain(limit.server)}, "
+        f"{limit.concurrency} at a time): {_errors(limit)}; {_crashes(limit)}; peak "
+        f"{'unknown' if limit.peak_rss_bytes is None else format_size(limit.peak_rss_bytes)}."
+    )
+    yield f"{name}: {_latency(limit)}. {_neighbours(limit)}."
+    if limit.foretold is not None:
+        first = limit.first_failure
+        met = f"none of {limit.requests:,} failed" if first is None else f"the first to fail was request {first:,}"
+        yield f"{name}: {forecast_words(limit.foretold)}; {met}."
+
+
+def forecast_words(forecast: Forecast) -> str:
+    """Return when memory ends (`with 256 MiB memory ends after about 1,700 calls (1,690 to 1,710)`)."""
+    return (
+        f"with {format_size(forecast.memory_bytes)} memory ends after about {forecast.calls:,.0f} calls "
+        f"({forecast.low:,.0f} to {forecast.high:,.0f})"
+    )
+
+
+def _errors(limit: Limit) -> str:
+    rate, asked = limit.error_rate, f"{limit.requests:,} requests"
+    if not limit.errors:
+        return f"none of {asked} failed (less than {rate.high:.1%})"
+    kinds = ", ".join(f"{plain(one.kind)} ×{one.count:,}" for one in limit.failures[:_MOST_KINDS])
+    more = len(limit.failures) - _MOST_KINDS
+    said = f"{kinds}{f', and {more} more kinds' if more > 0 else ''}"
+    return f"{limit.errors:,} of {asked} failed, {rate.value:.1%} ({rate.low:.1%} to {rate.high:.1%}): {said}"
+
+
+def _crashes(limit: Limit) -> str:
+    if not limit.crashes:
+        return "no worker crashed"
+    return f"{limit.crashes:,} workers crashed, {limit.crashes_per_1000:,.0f} per 1000 requests"
+
+
+def _latency(limit: Limit) -> str:
+    found = limit.latency_seconds
+    if found is None:
+        return "no request succeeded, so there is no latency"
+    bounds = f"{format_duration(found.p50_low)} to {format_duration(found.p50_high)}"
+    tail = "" if found.p95 is None else f", p95 {format_duration(found.p95)}"
+    return f"the {found.samples:,} that succeeded took {format_duration(found.p50)} at the median ({bounds}){tail}"
+
+
+def _neighbours(limit: Limit) -> str:
+    return f"Of {limit.other_requests:,} other requests to the same worker {limit.other_errors:,} failed"

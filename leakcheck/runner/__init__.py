@@ -1,0 +1,1 @@
+"""The parent process: collect, schedule, measure, explain, save; it starts worker processes and survives them."""

@@ -1,0 +1,70 @@
+"""How long each scenario took, in a small file that a project may commit: by this the shards are split."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from leakcheck.model.document_text import made_plain
+from leakcheck.model.errors import StoreError
+from leakcheck.model.files import read_file
+from leakcheck.model.plain_text import cut
+from leakcheck.model.result import Run
+from leakcheck.storage import run_file
+
+SCHEMA = "leakcheck.durations/1"
+_FAMILY = SCHEMA.partition("/")[0] + "/"
+_REMEDY = "write it anew with: leakcheck merge DIR --durations FILE"
+_LARGEST_FILE_BYTES = 16 * 1024 * 1024
+_MOST_SECONDS = 1e9
+"""Thirty years: the sum of what is longer may be no number any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Document:
+    schema: str = ""
+    seconds: Mapping[str, float] | None = None
+
+
+def durations_of(run: Run) -> dict[str, float]:
+    """Return the seconds that each scenario took, by its id; of two with one id the longer."""
+    seconds: dict[str, float] = {}
+    for result in run.results:
+        if result.duration_seconds > 0:  # what did not even import took none
+            seconds[result.id] = max(result.duration_seconds, seconds.get(result.id, 0.0))
+    return seconds
+
+
+def write_durations(path: Path, run: Run) -> None:
+    """Write how long the scenarios of a run took, a line each. Raises StoreError."""
+    seconds = {name: round(took, 2) for name, took in sorted(made_plain(durations_of(run)).items())}
+    text = json.dumps({"schema": SCHEMA, "seconds": seconds}, indent=2, ensure_ascii=False)
+    run_file.write_atomically(path, text.encode() + b"\n")
+
+
+def read_durations(path: Path) -> Mapping[str, float]:
+    """Return seconds by id from a file of durations, a run document, or the folder of one. Raises StoreError.
+
+    The file may come from a stranger's pull request: what is no duration is refused, whatever else is in it.
+    """
+    if path.is_dir():
+        return durations_of(run_file.load(path))
+    data = read_file(path, most_bytes=run_file.LARGEST_DOCUMENT_BYTES, what="run we write")
+    try:
+        document = msgspec.json.decode(data if len(data) <= _LARGEST_FILE_BYTES else b"", type=_Document)
+    except (ValueError, RecursionError) as error:
+        if SCHEMA.encode() not in data:
+            return durations_of(run_file.load(path))
+        raise StoreError(f"{path}: is not a file of durations ({cut(str(error), 200)}); {_REMEDY}") from error
+    if document.seconds is None and not document.schema.startswith(_FAMILY):
+        return durations_of(run_file.load(path))
+    if document.schema != SCHEMA:
+        raise StoreError(f"{path}: has the schema {cut(document.schema, 200)!r}; this leakcheck reads {SCHEMA}")
+    run_file.refuse_repeated(path, data)
+    seconds = made_plain(document.seconds or {})
+    for name, took in seconds.items():
+        if not 0 <= took < _MOST_SECONDS:
+            raise StoreError(f"{path}: says that {cut(name, 200)!r} took {took} s; {_REMEDY}")
+    return seconds

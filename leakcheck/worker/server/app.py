@@ -1,0 +1,103 @@
+"""What a served scenario answers, as WSGI and as ASGI: each request of `/call` is one call.
+
+The answers are made beforehand: where memory has ended there is none left to make them of.
+"""
+
+import os
+from collections.abc import Callable, Iterable
+from inspect import isawaitable
+from threading import Lock
+from typing import Any
+
+from leakcheck.model.errors import WrongAnswer
+from leakcheck.worker.load import Call, Subject
+
+CALL = "/call"
+FAILURE_HEADER, WORKER_HEADER = "X-Leakcheck-Failure", "X-Leakcheck-Worker"
+_MOST_CHARACTERS = 200
+_OTHER_BYTES = 64 * 1024
+
+
+def kind_of(error: BaseException) -> str:
+    """Return a failure's kind: `MemoryError`, `answered 302` where that is a wrong answer to a request, or else
+    the exception's class with the start of what it says.
+    """
+    if isinstance(error, WrongAnswer):
+        return f"answered {error.status}"
+    try:
+        text = str(error)[:_MOST_CHARACTERS]
+    except Exception:
+        text = ""
+    name = type(error).__name__
+    return "".join(letter if " " <= letter <= "~" else "?" for letter in f"{name}: {text}" if letter) if text else name
+
+
+def other_work() -> None:
+    """What the neighbours' requests do: a page of text is put together and let go."""
+    b" ".join([b"leakcheck"] * (_OTHER_BYTES // 10))
+
+
+class Wsgi:
+    """The scenario as a WSGI application."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject  # a generator that nobody holds is torn down
+        self._call: Call = self._first
+        self._lock = Lock()
+        self._headers = [("Content-Type", "text/plain"), ("Content-Length", "2"), (WORKER_HEADER, str(os.getpid()))]
+        self._no_memory = [*self._headers, (FAILURE_HEADER, "MemoryError")]
+
+    def _first(self) -> None:
+        """Make the call that shows how it is called; where it fails, the next request is the first again."""
+        with self._lock:
+            if self._call == self._first:
+                self._call = self._subject.first_call()
+                return
+        self._call()
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Make one call, or do other work, and answer how that went."""
+        try:
+            if environ["PATH_INFO"] == CALL:
+                self._call()
+            else:
+                other_work()
+        except MemoryError:
+            start_response("500 Internal Server Error", self._no_memory)
+            return (b"no",)
+        except Exception as error:
+            start_response("500 Internal Server Error", [*self._headers, (FAILURE_HEADER, kind_of(error))])
+            return (b"no",)
+        start_response("200 OK", self._headers)
+        return (b"ok",)
+
+
+class Asgi:
+    """The scenario as an ASGI application: an `async def` scenario is awaited on the server's own loop."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+        self._call = subject.bare_call
+        worker = (WORKER_HEADER.lower().encode(), str(os.getpid()).encode())
+        self._headers = [(b"content-type", b"text/plain"), (b"content-length", b"2"), worker]
+        self._no_memory = [*self._headers, (FAILURE_HEADER.lower().encode(), b"MemoryError")]
+
+    async def __call__(self, scope: dict[str, Any], receive: Callable[..., Any], send: Callable[..., Any]) -> None:
+        """Make one call, or do other work, and answer how that went."""
+        if scope["type"] != "http":
+            return
+        status, headers = 200, self._headers
+        try:
+            if scope["path"] == CALL:
+                result = self._call()
+                if isawaitable(result):
+                    await result
+            else:
+                other_work()
+        except MemoryError:
+            status, headers = 500, self._no_memory
+        except Exception as error:
+            status = 500
+            headers = [*self._headers, (FAILURE_HEADER.lower().encode(), kind_of(error).encode())]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"ok" if status == 200 else b"no"})

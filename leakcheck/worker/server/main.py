@@ -1,0 +1,110 @@
+"""Serve a scenario with gunicorn, each worker under the limit, and tell the engine when one ends.
+
+gunicorn is the user's: it is imported where it is measured, and nothing of ours stands in for it.
+"""
+
+import os
+import socket
+from typing import Any
+
+from leakcheck.model.errors import UsageError
+from leakcheck.model.protocol import Plan
+from leakcheck.worker.channel import Channel
+from leakcheck.worker.failure import describe_trouble
+from leakcheck.worker.load import Subject
+from leakcheck.worker.server.app import Asgi, Wsgi
+from leakcheck.worker.server.memory_limit import CGROUP, RLIMIT, delegated_cgroup, join_cgroup, limit_data, make_cgroup
+
+_ASYNC_WORKERS = ("uvicorn_worker", "uvicorn.workers")
+
+
+def serve_limited(plan: Plan, channel: Channel) -> None:
+    """Serve until the engine ends this process."""
+    assert plan.serving is not None
+    try:
+        server = _server(plan, channel)
+    except ImportError as error:
+        channel.send("trouble", trouble=describe_trouble(error, "missing"))
+        return
+    server.run()
+
+
+def _server(plan: Plan, channel: Channel) -> Any:
+    """Return a gunicorn that is about to run. Raises ImportError where there is none."""
+    from gunicorn import version_info
+    from gunicorn.app.base import BaseApplication
+
+    wanted = plan.serving
+    assert wanted is not None
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    limiter, folder = _limiter(wanted["limiter"], int(wanted["memory_bytes"]))
+    is_async = wanted["server"] == "uvicorn"
+
+    memory_bytes, threads = int(wanted["memory_bytes"]), int(wanted["threads"])
+    timeout_seconds = int(wanted["timeout_seconds"])
+
+    def post_fork(server: Any, worker: Any) -> None:
+        if folder is None:
+            limit_data(memory_bytes)
+        else:
+            join_cgroup(folder)
+
+    def when_ready(server: Any) -> None:
+        name = f"gunicorn {'.'.join(map(str, version_info))}{' with uvicorn' if is_async else ''}"
+        channel.send("ready", port=port, limiter=limiter, server=name, threads=threads)
+
+    class Served(BaseApplication):  # type: ignore[misc]
+        def load_config(self) -> None:
+            settings = {
+                "bind": f"fd://{listener.fileno()}",
+                "workers": 1,
+                "threads": 1 if is_async else threads,
+                "worker_class": _async_worker() if is_async else "gthread",
+                "timeout": timeout_seconds,
+                "graceful_timeout": 1,
+                "keepalive": 5,
+                "loglevel": "error",
+                "post_fork": post_fork,
+                "when_ready": when_ready,
+                # gunicorn counts what it ended itself too: what matters is that requests were in it
+                "child_exit": lambda server, worker: channel.send("exit", pid=worker.pid),
+            }
+            for name, value in settings.items():
+                self.cfg.set(name, value)
+
+        def load(self) -> Any:
+            # in the worker, under its limit: what set-up takes is the worker's too
+            subject = Subject(plan)
+            return Asgi(subject) if is_async else Wsgi(subject)
+
+    return Served()
+
+
+def _async_worker() -> str:
+    from importlib import import_module
+
+    for name in _ASYNC_WORKERS:
+        try:
+            import_module(name)
+        except ImportError:
+            continue
+        return f"{name}.UvicornWorker"
+    raise ImportError("No module named 'uvicorn_worker'", name="uvicorn_worker")
+
+
+def _limiter(wanted: str, memory_bytes: int) -> tuple[str, str | None]:
+    """Return the limiter's name, and the cgroup's folder where it is one."""
+    if wanted == "rlimit":
+        return RLIMIT, None
+    parent = delegated_cgroup()
+    if parent is None:
+        raise UsageError(
+            "no cgroup v2 with a memory controller is delegated to this user; use --limiter rlimit, or start it with "
+            "`systemd-run --user --scope -p Delegate=yes leakcheck limit …`"
+        )
+    try:
+        return CGROUP, make_cgroup(parent, memory_bytes)
+    except OSError as error:
+        raise UsageError(f"{parent}: no cgroup can be made in it ({os.strerror(error.errno or 0)})") from error

@@ -1,0 +1,214 @@
+"""Runs joined to one: what must be there, what must be alike, and what comes of it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from leakcheck.analysis.compare.merge import Piece, joined, problems
+from leakcheck.model.errors import ExitCode
+from leakcheck.model.explanation import KnownEntry, KnownLeak
+from leakcheck.model.result import Gate, Result, Run, Shard, Trouble
+from leakcheck.runner.session import exit_code
+from tests.unit.runs import BROKEN, CLEAN, ENVIRONMENT, LEAK, run_of
+
+NAMES = ("delta", "alpha", "echo", "bravo", "charlie")
+UNREADABLE = replace(
+    BROKEN, scenario="bad.py", target="bad.py", trouble=Trouble(kind="import", message="SyntaxError: no")
+)
+
+
+def result(name: str, like: Result = CLEAN) -> Result:
+    return replace(like, scenario=name, variant=None, target=f"file.py::{name}")
+
+
+def shard(number: int, *results: Result, count: int = 3, whole: Sequence[str] = NAMES, **changes: Any) -> Run:
+    run = run_of(*results, finished=True)
+    return replace(run, shard=Shard(number=number, count=count, whole=tuple(whole)), **changes)
+
+
+ONE = shard(1, UNREADABLE, result("alpha"), result("bravo"), duration_seconds=10.0)
+TWO = shard(2, result("delta", LEAK), result("charlie"), duration_seconds=12.0, started="2026-11-24T09-00-00+00:00")
+THREE = shard(3, result("echo"), duration_seconds=11.0)
+
+
+def pieces(*runs: Run) -> list[Piece]:
+    return [Piece(where=f"run {letter}", run=run) for letter, run in zip("abcdefgh", runs, strict=False)]
+
+
+def reasons(*runs: Run) -> list[str]:
+    return list(problems(pieces(*runs)))
+
+
+# --- what belongs together ------------------------------------------------------------------------
+
+
+def test_all_shards_of_a_whole_can_be_joined_in_any_order() -> None:
+    assert reasons(ONE, TWO, THREE) == []
+    assert reasons(THREE, ONE, TWO) == []
+    assert reasons() == []
+
+
+def test_a_shard_with_nothing_in_it_belongs_to_the_whole() -> None:
+    four = [replace(one, shard=replace(one.shard, count=4)) for one in (ONE, TWO, THREE) if one.shard is not None]
+    assert reasons(*four, shard(4, count=4)) == []
+
+
+@pytest.mark.parametrize(
+    ("runs", "expected"),
+    [
+        ([ONE, THREE], ["shard 2 of 3 is missing"]),
+        ([TWO], ["shard 1 of 3 is missing", "shard 3 of 3 is missing"]),
+        ([ONE, TWO, THREE, replace(THREE, results=())], ["shard 3 of 3 is there 2 times: run c and run d"]),
+        ([ONE, TWO, replace(THREE, finished=False)], ["run c was not finished: measure it again"]),
+        ([ONE, TWO, shard(3, count=4)], ["run a is one of 3 shards, and run c one of 4"]),
+        (
+            [ONE, TWO, shard(3, result("echo"), whole=(*NAMES[:-1], "foxtrot"))],
+            ["run a and run c are of different wholes: only one has charlie and only one has foxtrot"],
+        ),
+        (
+            [ONE, TWO, shard(3, result("echo"), whole=sorted(NAMES))],
+            ["run a and run c are of different wholes: their scenarios stand in another order"],
+        ),
+        ([ONE, TWO, shard(3)], ["no shard measured echo; were all split by the same file of durations?"]),
+        ([ONE, TWO, shard(3, result("echo"), result("alpha"))], ["alpha was measured in run a and in run c"]),
+        ([ONE, TWO, shard(3, result("echo"), result("golf"))], ["golf was measured and is not of the whole"]),
+        ([ONE, TWO, shard(5, result("echo"))], ["run c says that it is shard 5 of 3", "shard 3 of 3 is missing"]),
+        ([ONE, TWO, replace(THREE, shard=None)], ["run a is a shard and run c is not: join the shards, or the others"]),
+    ],
+    ids=lambda value: str(value)[:60] if isinstance(value, list) and value and isinstance(value[0], str) else "",
+)
+def test_what_does_not_belong_together_is_said(runs: list[Run], expected: list[str]) -> None:
+    assert reasons(*runs) == expected
+
+
+def test_every_reason_is_said_at_once() -> None:
+    other = replace(THREE, finished=False, environment=replace(ENVIRONMENT, python="3.12.1"))
+    assert reasons(ONE, other) == [
+        "run b was not finished: measure it again",
+        "run a and run b cannot be compared: Python: 3.11, 3.12",
+        "shard 2 of 3 is missing",
+    ]
+
+
+def test_a_count_beyond_reason_is_answered_at_once_and_in_short() -> None:
+    huge = shard(1, count=10**18)
+    assert reasons(huge) == [f"shard {number} of 1,000,000,000,000,000,000 is missing" for number in range(2, 7)]
+
+
+@pytest.mark.parametrize("count", [0, -3])
+def test_a_count_that_means_nothing_is_refused(count: int) -> None:
+    assert reasons(shard(1, count=count)) != []
+
+
+def test_two_scenarios_of_one_name_in_two_files_are_no_duplicate() -> None:
+    twins = [replace(result("same"), target=f"{file}.py::same") for file in "ba"]
+    runs = [shard(number, twin, count=2, whole=("same", "same")) for number, twin in enumerate(twins, 1)]
+    assert reasons(*runs) == []
+    assert [one.target for one in joined(runs, ()).results] == ["a.py::same", "b.py::same"]
+
+
+# --- what must be alike ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"implementation": "pypy"}, "implementation: cpython, pypy"),
+        ({"python": "3.12.0"}, "Python: 3.11, 3.12"),
+        ({"platform": "darwin-arm64"}, "platform: linux-x86_64, darwin-arm64"),
+        ({"allocator": "malloc"}, "allocator: pymalloc, malloc"),
+        ({"libc": "glibc 2.39"}, "libc: glibc 2.36, glibc 2.39"),
+        ({"leakcheck": "0.2.0"}, "leakcheck: 0.1.0, 0.2.0"),
+        ({"git_commit": "f" * 40}, f"commit: 5aaf40e0123456789, {'f' * 40}"),
+        ({"git_commit": None}, "commit: 5aaf40e0123456789, none"),
+        ({"packages": {"Django": "6.0"}}, "package Django: 5.2.19, 6.0"),
+        ({"packages": {"Django": "5.2.19", "attrs": "1"}}, "package attrs: none, 1"),
+        ({"packages": {}}, "package Django: 5.2.19, none"),
+    ],
+)
+def test_a_circumstance_that_differs_is_named(changes: dict[str, Any], expected: str) -> None:
+    other = replace(TWO, environment=replace(ENVIRONMENT, **changes))
+    assert reasons(ONE, other, THREE) == [f"run a and run b cannot be compared: {expected}"]
+
+
+@pytest.mark.parametrize("changes", [{"python": "3.11.9"}, {"executable": "/elsewhere"}, {"git_dirty": False}])
+def test_a_circumstance_that_does_not_matter_may_differ(changes: dict[str, Any]) -> None:
+    assert reasons(ONE, replace(TWO, environment=replace(ENVIRONMENT, **changes)), THREE) == []
+
+
+def test_a_run_of_which_nothing_is_known_compares_with_none() -> None:
+    (said,) = reasons(ONE, replace(TWO, environment=None), THREE)
+    assert said == "run a and run b cannot be compared: of one it is not known where it was measured"
+
+
+def test_one_baseline_is_for_all() -> None:
+    (said,) = reasons(ONE, replace(TWO, baseline="leakcheck-baseline.json"), THREE)
+    assert said == "run a and run b cannot be compared: baseline: none, leakcheck-baseline.json"
+
+
+def test_of_many_packages_that_differ_a_few_are_named() -> None:
+    other = replace(ENVIRONMENT, packages={f"package{number}": "1" for number in range(1000)})
+    assert len(reasons(ONE, replace(TWO, environment=other), THREE)) == 6
+
+
+# --- runs that were no shards ---------------------------------------------------------------------
+
+
+def test_runs_of_different_scenarios_can_be_joined_without_being_shards() -> None:
+    runs = [run_of(result("zulu"), result("alpha")), run_of(result("kilo"))]
+    assert reasons(*runs) == []
+    assert [one.id for one in joined(runs, ()).results] == ["zulu", "alpha", "kilo"]
+
+
+def test_runs_of_the_same_scenario_cannot_be_joined() -> None:
+    assert reasons(run_of(result("alpha")), run_of(result("alpha"))) == ["alpha was measured in run a and in run b"]
+
+
+# --- what comes of it -----------------------------------------------------------------------------
+
+
+def test_the_joined_run_stands_as_if_all_had_been_measured_at_once() -> None:
+    run = joined([THREE, TWO, ONE], ["leakcheck", "merge"])
+    assert [one.id for one in run.results] == ["bad.py", *NAMES]
+    assert (run.finished, run.shard, run.command) == (True, None, ("leakcheck", "merge"))
+    # it began with the first, and took as long as the longest
+    assert (run.started, run.duration_seconds) == (TWO.started, 12.0)
+    assert run.environment == ENVIRONMENT
+
+
+def test_its_exit_code_is_that_of_all_results() -> None:
+    whole = joined([ONE, TWO, THREE], ())
+    assert exit_code(whole.results) is ExitCode.SCENARIO_FAILED
+    assert exit_code(joined([replace(ONE, results=ONE.results[1:]), TWO, THREE], ()).results) is ExitCode.OVER_BUDGET
+
+
+def test_a_tree_that_was_changed_anywhere_was_changed() -> None:
+    clean, dirty = (
+        replace(one, environment=replace(ENVIRONMENT, git_dirty=is_dirty))
+        for one, is_dirty in ((ONE, False), (TWO, True))
+    )
+    environment = joined([clean, dirty], ()).environment
+    assert environment is not None
+    assert environment.git_dirty is True
+
+
+def test_a_known_leak_is_unseen_only_where_no_shard_saw_it() -> None:
+    seen, unseen = KnownEntry(match="*SENT*", reason="ticket 12"), KnownEntry(match="*OUTBOX*", reason="ticket 7")
+    leak = KnownLeak(entry="*SENT*", reason="ticket 12", bytes_per_1000_calls=1.0, share=1.0)
+    known = replace(TWO.results[0], known=(leak,), gate=Gate.WITHIN)
+    runs = [
+        replace(ONE, known_unseen=(seen, unseen)),
+        replace(TWO, results=(known, TWO.results[1]), known_unseen=(unseen,)),
+        THREE,
+    ]
+    assert joined(runs, ()).known_unseen == (unseen,)
+
+
+@settings(max_examples=60)
+@given(st.permutations([ONE, TWO, THREE]))
+def test_the_order_in_which_the_runs_are_named_changes_nothing(runs: list[Run]) -> None:
+    assert joined(runs, ()) == joined([ONE, TWO, THREE], ())

@@ -1,0 +1,265 @@
+"""Two arms beside each other: what may be said of a change, and what not."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from leakcheck.analysis.compare.runs import contrast
+from leakcheck.analysis.latency import summarize_latency
+from leakcheck.model.comparison import CONTRAST_SCHEMA, Answer, Arm, Comparison, Contrast, Figure, Metric, Row, Unit
+from leakcheck.model.result import Budget, Gate, Growth, Latency, Meter, Result, Trouble, Verdict
+from leakcheck.reporters.comparison import change_words, figure_words, markdown, render_comparison, table
+from tests.unit.ci_runner import obeyed
+from tests.unit.rendered import rendered
+from tests.unit.runs import limit_of
+
+
+def result(
+    *,
+    growth: float | None = 0.0,
+    doubt: float = 100.0,
+    peak: int | None = 1_000_000,
+    milliseconds: float = 5.0,
+    spread: float = 0.1,
+    trouble: Trouble | None = None,
+    name: str = "send",
+) -> Result:
+    latency = Latency(
+        p50=milliseconds / 1e3,
+        p95=milliseconds / 500,
+        samples=200,
+        p50_low=(milliseconds - spread) / 1e3,
+        p50_high=(milliseconds + spread) / 1e3,
+        p95_low=milliseconds / 505,
+        p95_high=milliseconds / 495,
+    )
+    grown = (
+        None
+        if growth is None
+        else Growth(
+            bytes_per_1000_calls=growth,
+            low=growth - doubt,
+            high=growth + doubt,
+            meter=Meter.HEAP,
+            heap_bytes_per_1000_calls=growth,
+            rss_bytes_per_1000_calls=None,
+            blocks_per_1000_calls=0.0,
+            calls=1000,
+        )
+    )
+    return Result(
+        scenario=name,
+        variant=None,
+        target="shop.py::send",
+        verdict=Verdict.CLEAN,
+        gate=Gate.WITHIN,
+        failures=(),
+        budget=Budget(growth_bytes_per_1000_calls=4096),
+        growth=grown,
+        peak_bytes=peak,
+        latency_seconds=latency,
+        trouble=trouble,
+    )
+
+
+def rows(before: list[Result], after: list[Result], *, side_by_side: bool = True) -> dict[Metric, Row]:
+    return {row.metric: row for row in contrast("send", before, after, side_by_side=side_by_side).rows}
+
+
+@given(
+    growth=st.floats(-1e6, 1e9),
+    doubt=st.floats(0, 1e6),
+    peak=st.integers(0, 10**10),
+    milliseconds=st.floats(0.1, 1e4),
+    rounds=st.integers(1, 5),
+)
+def test_nothing_is_said_of_an_arm_beside_itself(
+    growth: float, doubt: float, peak: int, milliseconds: float, rounds: int
+) -> None:
+    arm = [result(growth=growth, doubt=doubt, peak=peak, milliseconds=milliseconds, spread=0.01)] * rounds
+    answers = {row.answer for row in rows(arm, arm).values()}
+    assert answers == {Answer.SAME, Answer.UNKNOWN}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "answer"),
+    [
+        (0.0, 4_199.0, Answer.WORSE),  # half a slot a call, beyond both doubts
+        (0.0, 3_999.0, Answer.SAME),
+        (0.0, 200.0, Answer.SAME),
+        (4_199.0, 0.0, Answer.BETTER),
+        (1e6, 1e6 + 199.0, Answer.SAME),
+    ],
+)
+def test_growth_changes_where_both_doubts_leave_a_difference(before: float, after: float, answer: Answer) -> None:
+    row = rows([result(growth=before)], [result(growth=after)])[Metric.GROWTH]
+    assert row.answer is answer
+    assert row.change is not None
+    assert row.change.value == after - before
+    assert row.change.low == pytest.approx(after - before - 200)
+    assert row.change.high == pytest.approx(after - before + 200)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "answer"),
+    [
+        (100_000, 104_095, Answer.SAME),
+        (100_000, 104_096, Answer.WORSE),
+        (10_000_000, 10_099_999, Answer.SAME),
+        (10_000_000, 10_100_000, Answer.WORSE),
+        (10_000_000, 9_000_000, Answer.BETTER),
+    ],
+)
+def test_a_peak_changes_by_a_page_and_a_hundredth_at_least(before: int, after: int, answer: Answer) -> None:
+    assert rows([result(peak=before)], [result(peak=after)])[Metric.PEAK].answer is answer
+
+
+def test_a_latency_changes_where_rounds_and_calls_agree() -> None:
+    # GIVEN three rounds that all say half, and three that contradict each other
+    slow, fast = [result(milliseconds=10.0 + 0.1 * n) for n in range(3)], [result(milliseconds=5.0)] * 3
+    noisy = [result(milliseconds=number) for number in (4.0, 11.0, 6.0)]
+    # THEN the first is told as a ratio, and the second is not
+    row = rows(slow, fast)[Metric.P50]
+    assert row.answer is Answer.BETTER
+    assert row.change is not None
+    assert row.change.low < 0.5 < row.change.high
+    assert rows(slow, noisy)[Metric.P50].answer is Answer.SAME
+
+
+def test_timings_are_told_side_by_side_in_three_rounds_of_calls_that_can_be_timed() -> None:
+    slow, fast = [result(milliseconds=10)] * 3, [result(milliseconds=5)] * 3
+    apart = rows(slow, fast, side_by_side=False)[Metric.P50]
+    assert (apart.answer, apart.note.partition(":")[0]) == (Answer.SAME, "measured at different times")
+    assert "three rounds" in rows(slow[:2], fast[:2])[Metric.P50].note
+    tiny = [result(milliseconds=0.001, spread=0)] * 3
+    assert "20 µs" in rows(tiny, tiny)[Metric.P50].note
+
+
+def test_what_was_not_measured_says_why() -> None:
+    died = Trouble(kind="died", message="the process ended")
+    found = rows([result(growth=None, peak=None, trouble=died)], [result(peak=None)])
+    assert found[Metric.GROWTH].answer is Answer.UNKNOWN
+    assert found[Metric.GROWTH].note == "before: died: the process ended"
+    assert rows([result(peak=None)], [result()])[Metric.PEAK].note == "not measured: there was no peak pass"
+    assert "leakcheck limit" in found[Metric.ERROR_RATE].note
+
+
+def served(errors: int, crashes: int) -> Result:
+    return replace(result(), limit=limit_of(errors, crashes))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "answers"),
+    [
+        ((30, 12), (2, 0), (Answer.BETTER, Answer.BETTER)),
+        ((2, 0), (30, 12), (Answer.WORSE, Answer.WORSE)),
+        ((2, 1), (4, 3), (Answer.SAME, Answer.SAME)),
+    ],
+)
+def test_errors_and_crashes_of_served_runs_change_where_their_intervals_part(
+    before: tuple[int, int], after: tuple[int, int], answers: tuple[Answer, Answer]
+) -> None:
+    found = rows([served(*before)], [served(*after)])
+    assert (found[Metric.ERROR_RATE].answer, found[Metric.CRASHES].answer) == answers
+
+
+def test_rounds_are_pooled_by_their_middle_and_their_outermost_bounds() -> None:
+    arm = [result(growth=growth) for growth in (300.0, 100.0, 200.0)]
+    assert rows(arm, arm)[Metric.GROWTH].before == Figure(value=200.0, low=0.0, high=400.0)
+
+
+@given(st.lists(st.integers(1, 10**9), min_size=1, max_size=300))
+def test_the_bounds_of_a_latency_hold_it(samples: list[int]) -> None:
+    latency = summarize_latency(samples)
+    assert latency is not None
+    assert latency.p50_low is not None
+    assert latency.p50_high is not None
+    assert min(samples) / 1e9 <= latency.p50_low <= latency.p50 <= latency.p50_high <= max(samples) / 1e9
+
+
+@pytest.mark.parametrize(("count", "low", "high"), [(1, 0, 0), (5, 0, 4), (6, 0, 5), (9, 1, 7), (100, 39, 60)])
+def test_the_bounds_of_a_median_are_those_of_the_tables(count: int, low: int, high: int) -> None:
+    # Conover's table: of 9 samples the second and the eighth, of 100 the 40th and the 61st
+    latency = summarize_latency([1_000_000_000 * number for number in range(count)])
+    assert latency is not None
+    assert (latency.p50_low, latency.p50_high) == (low, high)
+
+
+# --- how it is told -------------------------------------------------------------------------------
+
+
+def comparison(name: str = "send") -> Comparison:
+    before, after = result(name=name), result(name=name, growth=1e6, peak=2_000_000)
+    return Comparison(
+        schema=CONTRAST_SCHEMA,
+        before=Arm(label="main"),
+        after=Arm(label="HEAD", commit="0123456789abcdef"),
+        contrasts=(contrast(name, [before] * 3, [after] * 3, side_by_side=True),),
+        notes=(f"{name} is in main alone",),
+    )
+
+
+def test_figures_and_changes_are_told_with_their_doubt() -> None:
+    told = rows([result()], [result(growth=1e6)])[Metric.GROWTH]
+    assert figure_words(told.after, Unit.BYTES) == "977 KiB ± 100 B"
+    assert change_words(told) == "+977 KiB ± 200 B"
+    assert change_words(rows([result()], [result(growth=-1e6)])[Metric.GROWTH]) == "-977 KiB ± 200 B"
+    assert change_words(rows([result()], [result()])[Metric.PEAK]) == "~"
+    assert figure_words(None, Unit.BYTES) == "-"
+    assert figure_words(Figure(value=0, low=-1e15, high=1e15), Unit.BYTES) == "unknown"
+
+
+@pytest.mark.parametrize(
+    "name", ["a|b", "<script>x</script>", "`code`", "@everyone #1", "x\ny", "\u202eevil", "[a](b)"]
+)
+def test_names_that_others_chose_come_out_as_text(name: str) -> None:
+    [(_, document)] = markdown(comparison(name))
+    text = document.decode()
+    heading = next(line for line in text.splitlines() if line.startswith("### "))
+    assert heading[4] in "`<"
+    assert heading.endswith(("`", "</code>"))
+    assert obeyed(text) == []
+    assert "\u202e" not in text
+    page = rendered(text)
+    assert "script" not in page.tags
+    assert "@everyone" not in page.prose
+    assert all(line.count("|") - line.count("\\|") == 6 for line in text.splitlines() if line.startswith("|"))
+
+
+def test_a_spreadsheet_takes_no_name_for_a_formula() -> None:
+    [(_, document)] = table(comparison("=1+1"))
+    header, *lines = document.decode().splitlines()
+    assert header.startswith("scenario,metric,unit,before_value")
+    assert {line.split(",")[0] for line in lines} == {"'=1+1"}
+
+
+def test_the_terminal_shows_each_metric_once() -> None:
+    from rich.console import Console
+
+    console = Console(width=160, record=True, force_terminal=False)
+    for part in render_comparison(comparison()):
+        console.print(part)
+    shown = console.export_text()
+    assert all(shown.count(f"  {metric.value} ") == 1 for metric in Metric)
+    assert "commit 012345678" in shown
+
+
+def test_a_page_shows_the_table_and_lets_nothing_in() -> None:
+    from leakcheck.reporters.html.page import render_comparison as render_page
+
+    [(_, page)] = render_page(comparison("<script>alert(1)</script>\u202e"))
+    text = page.decode()
+    assert text.count("<script>") == 1  # our own
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
+    assert "\u202e" not in text
+    assert "default-src &#39;none&#39;" in text
+    assert "+977 KiB ± 200 B" in text
+    assert "http://" not in text
+    assert "https://" not in text
+
+
+def test_a_contrast_knows_its_rounds() -> None:
+    found: Contrast = contrast("send", [result()] * 3, [replace(result(), scenario="other")] * 2, side_by_side=True)
+    assert (found.before, found.after, found.rounds) == ("send", "other", 2)

@@ -1,0 +1,49 @@
+"""From what the search found to containers and paths: shares, order, fingerprints."""
+
+from dataclasses import replace
+
+from leakcheck.analysis.explain.retention import Growing, Holder, containers_of, held_share, paths_of
+from leakcheck.model.explanation import Frame, FrameKind, Link
+
+LIST = Holder(
+    links=(Link(step="views", type="module"), Link(step=".SENT", type="list"), Link(step="[*]", type="QuerySet")),
+    anchor=2,
+    container=Growing(name="views.SENT", kind="list", length=100, length_per_call=1.0),
+    bytes_per_call=900.0,
+    weighed="emptied",
+)
+CHAIN = Holder(
+    links=(Link(step="views", type="module"), Link(step=".Chain.last", type="Node")), anchor=2, bytes_per_call=95.0
+)
+UNWEIGHED = Holder(links=(Link(step="views", type="module"), Link(step=".X", type="dict")), anchor=2)
+
+
+def test_the_heaviest_comes_first_and_what_could_not_be_weighed_last() -> None:
+    paths = paths_of([UNWEIGHED, CHAIN, LIST], 1_000_000)
+    assert [path.links[1].step for path in paths] == [".SENT", ".Chain.last", ".X"]
+    assert [path.share for path in paths] == [0.9, 0.095, None]
+    assert [path.bytes_per_1000_calls for path in paths] == [900_000, 95_000, None]
+
+
+def test_a_container_and_its_path_have_one_fingerprint() -> None:
+    (container,) = containers_of([LIST, CHAIN], 1_000_000)
+    assert container.fingerprint == paths_of([LIST], 1_000_000)[0].fingerprint
+
+
+def test_what_a_container_holds_does_not_change_its_fingerprint() -> None:
+    other = Holder(links=(*LIST.links[:2], Link(step="[*]", type="Row")), anchor=2)
+    assert paths_of([other], 1.0)[0].fingerprint == paths_of([LIST], 1.0)[0].fingerprint
+    assert paths_of([CHAIN], 1.0)[0].fingerprint != paths_of([LIST], 1.0)[0].fingerprint
+
+
+def test_the_users_line_goes_along_with_the_path() -> None:
+    line = Frame(function="receiver", file="shop/signals.py", line=7, kind=FrameKind.OWN, source="def receiver(**kw):")
+    (path,) = paths_of([replace(LIST, kept=line, set_at=line)], 1.0)
+    assert (path.kept, path.set_at) == (line, line)
+
+
+def test_no_share_is_claimed_of_a_growth_that_is_none() -> None:
+    assert paths_of([LIST], 0.0)[0].share is None
+    assert held_share([LIST], 0.0) == 0.0
+    assert held_share([], 1000.0) == 0.0
+    assert held_share([LIST, CHAIN], 1_000_000) == 0.9

@@ -1,0 +1,129 @@
+"""Trees of stacks: their widths add up, what is too light is summed, and what grows is what the lines say."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from leakcheck.analysis.explain.allocation_sites import sites_of
+from leakcheck.analysis.explain.line_slopes import grown_stacks
+from leakcheck.analysis.explain.stack_tree import LEAST_SHARE, tree_of
+from leakcheck.analysis.latency import summarize_latency
+from leakcheck.model.explanation import Frame, FrameKind, StackBytes, StackTree, Window
+
+
+def frame(name: str, kind: FrameKind = FrameKind.OWN) -> Frame:
+    return Frame(function=name, file=f"{name}.py", line=1, kind=kind)
+
+
+def stack(names: str, size: float, blocks: float = 2.0) -> StackBytes:
+    """A stack of frames with one letter each, the outermost first."""
+    return StackBytes(frames=tuple(frame(name) for name in reversed(names)), bytes=size, blocks=blocks)
+
+
+def written(tree: StackTree) -> dict[str, float]:
+    """Return what each stack of a tree holds, under its letters."""
+    names: list[str] = []
+    for parent, number in zip(tree.parents, tree.frame_numbers, strict=True):
+        names.append((names[parent] if parent >= 0 else "") + tree.frames[number].function)
+    return {name: held for name, held in zip(names, tree.bytes, strict=True) if held}
+
+
+def test_stacks_that_begin_alike_share_their_nodes() -> None:
+    tree = tree_of([stack("abc", 30), stack("abd", 20), stack("ab", 5), stack("e", 1)])
+    assert written(tree) == {"abc": 30, "abd": 20, "ab": 5, "e": 1}
+    assert len(tree.parents) == 5
+    assert len(tree.frames) == 5
+    assert tree.total_bytes == 56
+
+
+def test_a_recursion_is_as_deep_as_it_was_and_has_one_frame() -> None:
+    tree = tree_of([stack("aaaa", 8)])
+    assert written(tree) == {"aaaa": 8}
+    assert len(tree.frames) == 1
+
+
+@given(
+    st.lists(st.tuples(st.text("abc", min_size=1, max_size=6), st.integers(1, 10**9)), max_size=40), st.integers(0, 9)
+)
+def test_a_tree_adds_up_to_all_that_its_stacks_hold(stacks: list[tuple[str, int]], most: int) -> None:
+    tree = tree_of([stack(*one) for one in stacks], most=most)
+    assert tree.total_bytes == sum(size for _, size in stacks)
+    assert all(parent < at for at, parent in enumerate(tree.parents))
+    assert sum(held > 0 for held in tree.bytes) <= most
+
+
+def test_what_no_screen_can_show_and_what_nothing_is_known_of_is_other() -> None:
+    tree = tree_of([stack("a", 9000), stack("b", 9000 * LEAST_SHARE / 2), stack("c", -50)], whole_bytes=10_000)
+    assert written(tree) == {"a": 9000}
+    assert tree.total_bytes == 10_000
+
+
+def test_of_nothing_there_is_an_empty_tree() -> None:
+    assert tree_of([]) == StackTree()
+
+
+def test_parents_stand_before_their_children_and_the_heaviest_stack_first() -> None:
+    tree = tree_of([stack("xy", 1), stack("xz", 9)])
+    assert [tree.frames[number].function for number in tree.frame_numbers] == ["x", "z", "y"]
+
+
+# --- what grows -----------------------------------------------------------------------------------
+
+
+def windows(*held: dict[str, float]) -> list[Window]:
+    return [
+        Window(calls=calls, stacks=tuple(stack(names, size, blocks=calls) for names, size in stacks.items()))
+        for calls, stacks in zip((100, 200, 300), held, strict=True)
+    ]
+
+
+def test_only_stacks_that_grow_are_there_and_as_wide_as_they_grow() -> None:
+    seen = windows(
+        {"ab": 1000, "ac": 500, "full": 9000},
+        {"ab": 2000, "ac": 1000, "full": 9000},
+        {"ab": 3000, "ac": 1500, "full": 9000},
+    )
+    grown = {"".join(one.function for one in stack.frames): stack.bytes for stack in grown_stacks(seen)}
+    assert grown == pytest.approx({"ba": 10_000, "ca": 5000})
+
+
+def test_the_stacks_of_a_line_add_up_to_what_is_said_of_the_line() -> None:
+    own, first, second = frame("own"), frame("first", FrameKind.LIBRARY), frame("second", FrameKind.LIBRARY)
+
+    def window(calls: int, rare: float) -> Window:
+        stacks = (
+            StackBytes(frames=(first, own), bytes=10.0 * calls, blocks=calls),
+            StackBytes(frames=(second, own), bytes=5.0 * calls + rare, blocks=calls),
+        )
+        return Window(calls=calls, stacks=stacks)
+
+    seen = [window(100, 3.0), window(200, -2.0), window(300, 8.0)]
+    [site] = sites_of(seen, 15_000)
+    assert sum(stack.bytes for stack in grown_stacks(seen)) == pytest.approx(site.bytes_per_1000_calls)
+
+
+def test_rare_stacks_that_have_no_slope_of_their_own_share_their_lines() -> None:
+    # GIVEN a leak that takes another way through a library each time
+    own = frame("own")
+    ways = [frame(name, FrameKind.LIBRARY) for name in "xyz"]
+    seen = [
+        Window(calls=calls, stacks=(StackBytes(frames=(way, own), bytes=10.0 * calls, blocks=calls),))
+        for calls, way in zip((100, 200, 300), ways, strict=True)
+    ]
+    # THEN its whole growth is shared among them
+    assert sum(stack.bytes for stack in grown_stacks(seen)) == pytest.approx(10_000)
+
+
+# --- how latencies spread -------------------------------------------------------------------------
+
+
+def test_latencies_spread_from_the_fastest_over_the_deciles_to_the_slowest() -> None:
+    latency = summarize_latency([number * 10**9 for number in range(100, -1, -1)])
+    assert latency is not None
+    assert latency.spread == tuple(range(0, 101, 10))
+
+
+def test_of_few_latencies_each_is_kept() -> None:
+    latency = summarize_latency([3 * 10**9, 1 * 10**9])
+    assert latency is not None
+    assert latency.spread == (1.0, 3.0)

@@ -1,0 +1,154 @@
+"""Under a memory limit: shares with their intervals, forecasts, and what an answer counts as."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from leakcheck.analysis.memory_limit import failures_of, foretell, foretold_by, successes_of, wilson
+from leakcheck.model.memory_limit import Failure, Limit, Share
+from leakcheck.model.result import Growth, Meter, Readings, Verdict
+from leakcheck.runner.load_generator import _kind
+from leakcheck.worker.server.app import kind_of
+from leakcheck.worker.server.memory_limit import delegated_cgroup, make_cgroup
+
+
+def growing(rate: float, doubt: float = 0.0) -> Growth:
+    return Growth(
+        bytes_per_1000_calls=rate,
+        low=rate - doubt,
+        high=rate + doubt,
+        meter=Meter.HEAP,
+        heap_bytes_per_1000_calls=rate,
+        rss_bytes_per_1000_calls=rate,
+        blocks_per_1000_calls=0.0,
+        calls=1000,
+    )
+
+
+@pytest.mark.parametrize(
+    ("errors", "requests", "low", "high"),
+    [(0, 200, 0.0, 0.0188), (1, 100, 0.0018, 0.0545), (15, 100, 0.0931, 0.2328), (20, 20, 0.8389, 1.0)],
+)
+def test_an_error_rate_has_wilsons_interval(errors: int, requests: int, low: float, high: float) -> None:
+    share = wilson(errors, requests)
+    assert share.low == pytest.approx(low, abs=1e-4)
+    assert share.high == pytest.approx(high, abs=1e-4)
+
+
+def test_where_nothing_was_asked_nothing_is_known() -> None:
+    assert wilson(0, 0) == Share(value=0.0, low=0.0, high=1.0)
+    assert successes_of([]) is None
+
+
+@given(
+    rate=st.floats(1e3, 1e9),
+    held=st.integers(10_000_000, 100_000_000),
+    calls=st.integers(1, 10_000),
+)
+def test_memory_ends_where_the_growth_has_used_up_what_is_left(rate: float, held: int, calls: int) -> None:
+    forecast = foretell(growing(rate, rate / 100), 200_000_000, calls, held)
+    assert forecast is not None
+    assert held + (forecast.calls - calls) * rate / 1000 == pytest.approx(200_000_000)
+    assert calls <= forecast.low <= forecast.calls <= forecast.high
+
+
+def test_nothing_is_foretold_of_what_may_not_grow_or_is_over_already() -> None:
+    assert foretell(growing(100, 200), 10**9, 10, 10**6) is None
+    assert foretell(growing(1e6), 10**5, 10, 10**6) is None
+    readings = Readings(calls=(1, 2), rss_bytes=(10, 10))
+    assert foretold_by(Verdict.CLEAN, growing(1e6), readings, 10**9) is None
+    assert foretold_by(Verdict.LEAK, None, readings, 10**9) is None
+    assert foretold_by(Verdict.LEAK, growing(1e6), Readings(), 10**9) is None
+    assert foretold_by(Verdict.LEAK, growing(1e6), readings, 10**6) is not None
+
+
+def test_failures_are_counted_by_their_kind_the_most_frequent_first() -> None:
+    assert failures_of(["", "a", "b", "b", ""]) == (Failure(kind="b", count=2), Failure(kind="a", count=1))
+
+
+@pytest.mark.parametrize(
+    ("status", "told", "kind"),
+    [
+        (500, "MemoryError", "MemoryError"),
+        (500, "ValueError: order 17", "ValueError"),
+        (500, "DatabaseError: out of memory for query result", "driver: DatabaseError: out of memory for query result"),
+        (503, "", "status 503"),
+    ],
+)
+def test_a_failure_is_known_by_its_class_and_a_drivers_by_its_words(status: int, told: str, kind: str) -> None:
+    headers = {"X-Leakcheck-Failure": told} if told else {}
+    assert _kind(httpx.Response(status, headers=headers)) == kind
+
+
+class Hostile(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (ValueError("a\r\nSet-Cookie: b"), "ValueError: a??Set-Cookie: b"),
+        (Hostile(), "Hostile"),
+        (KeyError(), "KeyError"),
+    ],
+)
+def test_an_exception_becomes_a_header_that_nobody_can_break_out_of(error: Exception, kind: str) -> None:
+    assert kind_of(error) == kind
+
+
+def test_a_cgroup_is_used_only_where_the_memory_controller_is_delegated(tmp_path: Path) -> None:
+    own = next(line[3:].strip() for line in Path("/proc/self/cgroup").read_text().splitlines() if line[:3] == "0::")
+    folder = tmp_path / own.strip("/")
+    folder.mkdir(parents=True, exist_ok=True)
+    assert delegated_cgroup(str(tmp_path)) is None
+    (folder / "cgroup.controllers").write_text("cpu io\n")
+    (folder / "cgroup.subtree_control").write_text("")
+    assert delegated_cgroup(str(tmp_path)) is None
+    (folder / "cgroup.controllers").write_text("cpu memory\n")
+    found = delegated_cgroup(str(tmp_path))
+    assert found is not None
+    assert Path(found).samefile(folder)
+    made = Path(make_cgroup(found, 1000))
+    assert (made / "memory.max").read_text() == "1000"
+    assert (made / "memory.swap.max").read_text() == "0"
+
+
+def test_a_limit_without_failures_names_none() -> None:
+    from leakcheck.model.result import Budget, Gate, Result
+    from leakcheck.reporters.messages.memory_limit import served_sentences
+
+    limit = Limit(
+        limiter="RLIMIT_DATA",
+        memory_bytes=2**28,
+        server="gunicorn 23.0.0",
+        requests=200,
+        errors=0,
+        error_rate=wilson(0, 200),
+        failures=(),
+        crashes=0,
+        crashes_per_1000=0.0,
+        latency_seconds=successes_of([0.01] * 200),
+        peak_rss_bytes=44 * 2**20,
+        other_requests=50,
+        other_errors=0,
+        concurrency=2,
+        foretold=foretell(growing(1e6), 2**28, 100, 2**26),
+    )
+    result = Result(
+        scenario="send\n::error::",
+        variant=None,
+        target="x.py::send",
+        verdict=Verdict.CLEAN,
+        gate=Gate.WITHIN,
+        failures=(),
+        budget=Budget(growth_bytes_per_1000_calls=1),
+        limit=limit,
+    )
+    said = list(served_sentences(result))
+    assert "none of 200 requests failed (less than 1.9%); no worker crashed; peak 44.0 MiB." in said[0]
+    assert "with 256 MiB memory ends after about" in said[2]
+    assert not any("\n" in sentence for sentence in said)

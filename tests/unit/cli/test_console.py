@@ -1,0 +1,37 @@
+"""What reaches a terminal is plain once more on its way out, whoever forgot it before."""
+
+import pytest
+from rich.table import Table
+from rich.text import Text
+
+from leakcheck.cli.console import make_console
+from leakcheck.model.errors import StoreError
+
+HOSTILE = "\x1b[2J\x9b31m\u202e\x07a"
+SHOWN = "\\x1b[2J\\x9b31m\\u202e"
+
+
+@pytest.mark.parametrize("is_terminal", [False, True])
+def test_nothing_that_is_printed_is_obeyed_but_our_own_colours(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, is_terminal: bool
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    if is_terminal:
+        monkeypatch.setenv("FORCE_COLOR", "1")
+        monkeypatch.setenv("TERM", "xterm-256color")
+    console = make_console()
+    table = Table()
+    table.add_column("name")
+    table.add_row(Text(HOSTILE, style="bold red"))
+    console.print(Text(HOSTILE))
+    console.print(Text(HOSTILE), soft_wrap=True)
+    console.print(table)
+    printed = capsys.readouterr().out
+    assert printed.count(SHOWN) == 3
+    assert not {"\x9b", "\u202e", "\x07"} & {*printed}
+    assert "\x1b[2J" not in printed
+    assert ("\x1b[1;31m" in printed) == is_terminal
+
+
+def test_the_message_of_an_error_is_plain_wherever_it_is_printed() -> None:
+    assert str(StoreError(f"{HOSTILE}\n: cannot be read")) == f"{SHOWN}\\x07a\n: cannot be read"

@@ -1,0 +1,123 @@
+"""What is printed is obeyed by no CI runner, whatever stands in it and wherever lines happen to break."""
+
+import io
+import sys
+from pathlib import Path
+from typing import IO, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from leakcheck.cli.console import Inert, inert_streams
+from leakcheck.reporters.escape import inert
+from tests.unit.ci_runner import obeyed
+from tests.unit.hostile import run_with, text_of_others
+from tests.unit.reported import RUNS
+from tests.unit.reporters.test_terminal import page
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("::error::x", "\\x3a:error::x"),
+        ("  \xa0::error::x", "  \xa0\\x3a:error::x"),
+        ("a\n::set-env name=a::x\nb", "a\n\\x3a:set-env name=a::x\nb"),
+        ("a\r::error::x", "a\r\\x3a:error::x"),
+        ("a ##[group]x", "a \\x23#[group]x"),
+        ("a ##vso[task.complete]", "a \\x23#vso[task.complete]"),
+        ("###[x]", "#\\x23#[x]"),
+        # what no runner looks for is left alone
+        ("a::error::x", "a::error::x"),
+        ("bench.py::scenario", "bench.py::scenario"),
+        ("# a heading [x]", "# a heading [x]"),
+        (":x", ":x"),
+    ],
+)
+def test_a_command_is_written_out(text: str, shown: str) -> None:
+    assert inert(text) == shown
+    assert inert(shown) == shown
+
+
+@given(text_of_others)
+def test_no_text_is_a_command_afterwards(text: str) -> None:
+    assert obeyed(inert(text)) == []
+
+
+@given(st.lists(text_of_others, max_size=4))
+def test_no_stream_holds_a_command_however_it_was_written(parts: list[str]) -> None:
+    below = io.StringIO(newline="")
+    stream = Inert(below)
+    for part in parts:
+        stream.write(part)
+        stream.flush()
+    stream.release()
+    assert obeyed(below.getvalue()) == []
+    assert below.getvalue() == inert("".join(parts))
+
+
+@given(text_of_others)
+def test_no_page_of_the_terminal_holds_a_command_when_it_is_printed(text: str) -> None:
+    below = io.StringIO()
+    stream = Inert(below)
+    stream.write(page(run_with(text), Path("reports")))
+    stream.release()
+    assert obeyed(below.getvalue()) == []
+
+
+def test_a_page_would_hold_commands_if_they_were_printed_as_they_are() -> None:
+    assert obeyed(page(RUNS["hostile"]))
+
+
+def test_bytes_pass_as_they_are_and_in_order() -> None:
+    raw = io.BytesIO()
+    below = io.TextIOWrapper(raw, encoding="utf-8")
+    stream = Inert(below)
+    stream.write("::error::a")
+    stream.buffer.write(b"\n::error::b\n")
+    stream.write("c\n")
+    stream.release()
+    assert isinstance(below.buffer, io.BytesIO)
+    assert raw.getvalue() == b"\\x3a:error::a\n::error::b\nc\n"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_is_left_alone_and_a_pipe_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    pipe, terminal = io.StringIO(), Terminal()
+    monkeypatch.setattr(sys, "stdout", pipe)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with inert_streams():
+        print("::error::half a line", end="")
+        print("half", end="", file=sys.stderr, flush=True)
+        assert terminal.getvalue() == "half"
+        assert sys.stderr is terminal
+    assert sys.stdout is pipe
+    assert pipe.getvalue() == "\\x3a:error::half a line"
+
+
+def test_a_reader_that_went_away_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    stand_in = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", Broken())
+    with inert_streams():
+        sys.stdout.write("half a line")
+        sys.stdout = stand_in  # as click does
+    assert sys.stdout is stand_in
+
+
+def test_a_path_is_echoed_as_its_text() -> None:
+    import typer
+
+    raw = io.BytesIO()
+    below = io.TextIOWrapper(raw, encoding="utf-8")
+    stream = Inert(below)
+    typer.echo(Path("reports") / "report.html", file=cast("IO[str]", stream))
+    stream.release()
+    assert raw.getvalue() == b"reports/report.html\n"

@@ -1,0 +1,74 @@
+"""-k: words of an id, joined by and, or, not and brackets."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from leakcheck.config.expressions import parse_expression
+from leakcheck.model.errors import UsageError
+
+IDS = ("newsletter[naive]", "newsletter[iterator]", "digest", "import_names")
+
+
+def picked(expression: str) -> list[str]:
+    matches = parse_expression(expression)
+    return [name for name in IDS if matches(name)]
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("naive", ["newsletter[naive]"]),
+        ("NAIVE", ["newsletter[naive]"]),
+        ("newsletter[naive]", ["newsletter[naive]"]),
+        ("letter and not naive", ["newsletter[iterator]"]),
+        ("naive or digest", ["newsletter[naive]", "digest"]),
+        ("not newsletter", ["digest", "import_names"]),
+        ("not not digest", ["digest"]),
+        # and binds closer than or
+        ("digest or newsletter and naive", ["newsletter[naive]", "digest"]),
+        ("(digest or newsletter) and naive", ["newsletter[naive]"]),
+        ("newsletter and not (naive or values)", ["newsletter[iterator]"]),
+        ("not(naive)and newsletter", ["newsletter[iterator]"]),
+        # a word that merely begins like an operator is a word
+        ("import", ["import_names"]),
+        ("nothing", []),
+    ],
+)
+def test_an_expression_picks_ids(expression: str, expected: list[str]) -> None:
+    assert picked(expression) == expected
+
+
+@pytest.mark.parametrize(
+    ("expression", "at"),
+    [
+        ("", "at its end"),
+        ("  ", "at its end"),
+        ("naive and", "at its end"),
+        ("not", "at its end"),
+        ("(naive", "at its end"),
+        ("naive)", "near '\\)'"),
+        ("()", "near '\\)'"),
+        ("or naive", "near 'or'"),
+        ("naive and or digest", "near 'or'"),
+        ("naive digest", "near 'digest'"),
+    ],
+)
+def test_a_broken_expression_says_where_it_breaks_off(expression: str, at: str) -> None:
+    with pytest.raises(UsageError, match=f"breaks off {at}"):
+        parse_expression(expression)
+
+
+@given(left=st.sampled_from(IDS), right=st.sampled_from(IDS), name=st.sampled_from(IDS))
+def test_not_both_is_not_the_one_or_not_the_other(left: str, right: str, name: str) -> None:
+    both = parse_expression(f"not ({left} and {right})")
+    either = parse_expression(f"not {left} or not {right}")
+    assert both(name) == either(name)
+
+
+@given(st.text(alphabet="ab ()", max_size=30) | st.text(max_size=10))
+def test_no_text_gets_anything_but_a_choice_or_a_usage_error(text: str) -> None:
+    try:
+        assert parse_expression(text)("newsletter") in (True, False)
+    except UsageError:
+        pass

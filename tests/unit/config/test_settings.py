@@ -1,0 +1,354 @@
+"""The settings: which layer wins, and what is said of a setting that cannot be used."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from leakcheck.config.settings import DEFAULT_GROWTH_BUDGET, Said, Settings, resolve
+from leakcheck.config.values import Part
+from leakcheck.model.baseline import Allowance
+from leakcheck.model.errors import ConfigError, UsageError
+from leakcheck.model.explanation import Explain, KnownEntry
+from leakcheck.model.result import Description
+from leakcheck.model.units import parse_growth
+
+Resolve = Callable[..., Settings]
+NAIVE = Description(target="scenarios/newsletter.py::newsletter", name="newsletter", variant="naive")
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Resolve:
+    """Resolve a [tool.leakcheck] table, environment variables and flags, away from this project's own."""
+
+    def resolve_(
+        table: str | bytes | None = None, environment: Mapping[str, str] | None = None, flags: Said | None = None
+    ) -> Settings:
+        if table is not None:
+            text = table if isinstance(table, bytes) else f"[tool.leakcheck]\n{table}".encode()
+            (tmp_path / "pyproject.toml").write_bytes(text)
+        return resolve(flags or Said(), environment=environment or {}, folder=tmp_path)
+
+    return resolve_
+
+
+def test_without_a_word_from_anybody_the_defaults_hold(settings: Resolve) -> None:
+    plain = settings()
+    assert (plain.calls, plain.time_seconds, plain.timeout_seconds) == (None, 60.0, 60.0)
+    assert (plain.output, plain.allow_inconclusive) == (Path("reports"), False)
+    budget = plain.budget(NAIVE)
+    assert budget.growth_bytes_per_1000_calls == parse_growth(DEFAULT_GROWTH_BUDGET)
+    assert budget.peak_bytes is None
+
+
+def test_the_default_budget_lies_between_a_clean_view_and_one_object_per_call() -> None:
+    assert 0 < parse_growth(DEFAULT_GROWTH_BUDGET) < parse_growth("16 B / call")
+
+
+@pytest.mark.parametrize(
+    ("layers", "expected"),
+    [
+        ({"table": "time = 10"}, 10),
+        ({"table": "time = 10", "environment": {"LEAKCHECK_TIME": "20"}}, 20),
+        ({"table": "time = 10", "environment": {"LEAKCHECK_TIME": "20"}, "flags": Said(time=30.0)}, 30),
+        ({"table": "time = 10", "flags": Said(time=30.0)}, 30),
+        # None and an empty variable mean: not said here
+        ({"table": "time = 10", "environment": {"LEAKCHECK_TIME": ""}, "flags": Said(time=None)}, 10),
+    ],
+)
+def test_a_later_layer_wins(settings: Resolve, layers: Mapping[str, object], expected: float) -> None:
+    assert settings(**layers).time_seconds == expected
+
+
+def test_a_flag_can_turn_off_what_the_project_turned_on(settings: Resolve) -> None:
+    assert settings("allow_inconclusive = true").allow_inconclusive
+    assert not settings(flags=Said(allow_inconclusive=False)).allow_inconclusive
+
+
+def test_every_setting_can_be_said_in_the_environment(settings: Resolve) -> None:
+    said = settings(
+        environment={
+            "LEAKCHECK_CALLS": "500",
+            "LEAKCHECK_TIMEOUT": "2.5",
+            "LEAKCHECK_MAX_MEMORY": "1 GiB",
+            "LEAKCHECK_PYTHON": "/opt/python",
+            "LEAKCHECK_OUTPUT": "elsewhere",
+            "LEAKCHECK_ALLOW_INCONCLUSIVE": "true",
+            "LEAKCHECK_PEAK": "5 MiB",
+            "LEAKCHECK_BASELINE": "accepted.json",
+            "LEAKCHECK_CHANGE": "+10 % and +1 MiB",
+            "PYTHONPATH": "is not ours",
+        }
+    )
+    assert (said.calls, said.timeout_seconds, said.memory_limit_bytes) == (500, 2.5, 1024**3)
+    assert (said.python, said.output, said.allow_inconclusive) == ("/opt/python", Path("elsewhere"), True)
+    assert said.budget(NAIVE).peak_bytes == 5 * 1024**2
+    assert (said.baseline, said.change) == (Path("accepted.json"), Allowance(share=0.1, bytes=1024**2))
+
+
+def test_the_nearest_pyproject_above_is_read(tmp_path: Path) -> None:
+    below = tmp_path / "src" / "package"
+    below.mkdir(parents=True)
+    (tmp_path / "pyproject.toml").write_text("[tool.leakcheck]\ncalls = 7\n")
+    assert resolve(Said(), environment={}, folder=below).calls == 7
+
+
+PROJECT_SAYS = 'growth = "1 kB"\npeak = "1 MB"\n'
+OVERRIDE = '[[tool.leakcheck.overrides]]\nmatch = "{}"\ngrowth = "3 kB"\n'
+
+
+def growth(settings: Settings, scenario: Description = NAIVE) -> float:
+    return settings.budget(scenario).growth_bytes_per_1000_calls
+
+
+def test_a_budget_is_the_projects_then_the_marks_then_the_overrides_then_the_flags(settings: Resolve) -> None:
+    marked = replace(NAIVE, growth_bytes_per_1000_calls=2000.0)
+    assert growth(settings(PROJECT_SAYS)) == 1000
+    assert growth(settings(PROJECT_SAYS), marked) == 2000
+    assert growth(settings(PROJECT_SAYS + OVERRIDE.format("news*")), marked) == 3000
+    assert growth(settings(environment={"LEAKCHECK_GROWTH": "4 kB"}), marked) == 4000
+    assert growth(settings(environment={"LEAKCHECK_GROWTH": "4 kB"}, flags=Said(growth="5 kB")), marked) == 5000
+
+
+def test_growth_and_peak_are_overridden_apart(settings: Resolve) -> None:
+    budget = settings(PROJECT_SAYS + OVERRIDE.format("newsletter")).budget(replace(NAIVE, peak_bytes=9.0))
+    assert budget.growth_bytes_per_1000_calls == 3000
+    assert budget.peak_bytes == 9
+
+
+@pytest.mark.parametrize(
+    ("pattern", "matches"),
+    [
+        ("newsletter", True),
+        ("newsletter[[]naive]", False),
+        ("newsletter[naive]", True),
+        ("newsletter[n*]", True),
+        ("*[naive]", True),
+        ("*", True),
+        ("news", False),
+        ("NEWSLETTER", False),
+        # brackets are an id's own, and no class of characters
+        ("newslette[r]", False),
+        ("newsletter[iterator]", False),
+    ],
+)
+def test_an_override_matches_an_id_or_a_name_and_takes_brackets_as_they_stand(
+    settings: Resolve, pattern: str, matches: bool
+) -> None:
+    assert growth(settings(PROJECT_SAYS + OVERRIDE.format(pattern))) == (3000 if matches else 1000)
+
+
+def test_of_two_overrides_that_match_the_last_one_wins(settings: Resolve) -> None:
+    table = OVERRIDE.format("*") + OVERRIDE.format("newsletter").replace("3 kB", "6 kB")
+    assert growth(settings(table)) == 6000
+
+
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        ("grwth = '1 B'", "there is no option 'grwth'; did you mean growth?"),
+        ("alow_inconclusive = true", "did you mean allow_inconclusive?"),
+        ("colour = 'red'", "there is no option 'colour'; the options are growth, peak,"),
+        ("overrides = [{match = '*', peek = '1 B'}]", "overrides: there is no option 'peek'; did you mean peak?"),
+        ("overrides = [{growth = '1 B'}]", "missing required field `match`"),
+        ("overrides = [3]", "Expected `object`, got `int` - at `$.overrides[0]`"),
+        ("overrides = 3", "Expected `array`, got `int` - at `$.overrides`"),
+        ("growth = 3", "Expected `str | null`, got `int` - at `$.growth`"),
+        ("calls = '3'", "got `str` - at `$.calls`"),
+        ("calls = 1.5", "got `float` - at `$.calls`"),
+        ("time = true", "got `bool` - at `$.time`"),
+    ],
+)
+def test_a_table_that_cannot_be_used_names_the_file_and_the_setting(settings: Resolve, table: str, says: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        settings(table)
+    assert "pyproject.toml: [tool.leakcheck]" in str(caught.value)
+    assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text", [b"[tool]\nleakcheck = 3", b"[[tool.leakcheck]]\ncalls = 3", b"not toml", b"\xff\xfe", b"a = 1\na = 2"]
+)
+def test_a_file_that_holds_no_table_is_named(settings: Resolve, text: bytes) -> None:
+    with pytest.raises(ConfigError, match=r"pyproject\.toml: "):
+        settings(text)
+
+
+@pytest.mark.parametrize("text", [b"", b"tool = 3", b"[tool.other]\ncalls = 3"])
+def test_a_file_that_says_nothing_to_us_changes_nothing(settings: Resolve, text: bytes) -> None:
+    assert settings(text).calls is None
+
+
+@pytest.mark.parametrize(
+    "environment", [{"LEAKCHECK_TIME": "soon"}, {"LEAKCHECK_CALLS": "1.5"}, {"LEAKCHECK_ALLOW_INCONCLUSIVE": "perhaps"}]
+)
+def test_a_variable_of_the_wrong_type_is_refused(settings: Resolve, environment: Mapping[str, str]) -> None:
+    with pytest.raises(ConfigError, match="environment: LEAKCHECK_"):
+        settings(environment=environment)
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        Said(growth="64 Kib"),
+        Said(peak="1 MiB / 2 calls"),
+        Said(max_memory="much"),
+        Said(change="+5 %"),
+        Said(calls=0),
+        Said(calls=-1),
+        Said(time=0.0),
+        Said(time=float("nan")),
+        Said(timeout=0.0),
+        Said(timeout=-1.0),
+        Said(timeout=float("nan")),
+    ],
+)
+def test_a_value_that_means_nothing_is_refused_before_anything_is_measured(settings: Resolve, flags: Said) -> None:
+    with pytest.raises(UsageError):
+        settings(flags=flags)
+
+
+def test_a_wrong_budget_in_an_override_is_refused_even_where_it_matches_nothing(settings: Resolve) -> None:
+    with pytest.raises(UsageError, match="there is no unit 'KIB'"):
+        settings(OVERRIDE.format("nobody").replace("3 kB", "3 KIB"))
+
+
+def test_one_call_and_a_moment_are_enough(settings: Resolve) -> None:
+    least = settings(flags=Said(calls=1, time=0.001, timeout=0.001))
+    assert (least.calls, least.time_seconds, least.timeout_seconds) == (1, 0.001, 0.001)
+
+
+KNOWN = '[[tool.leakcheck.known]]\nreason = "ticket 12"\n'
+
+
+def test_known_leaks_are_read_with_their_day_of_expiry(settings: Resolve) -> None:
+    (entry,) = settings(f'\n{KNOWN}match = "*SENT*"\nscenario = "news*"\nexpires = 2027-01-31\n').known
+    assert entry == KnownEntry(reason="ticket 12", match="*SENT*", scenario="news*", expires=date(2027, 1, 31))
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        (KNOWN, "either a fingerprint"),
+        (f'{KNOWN}match = "a"\nfingerprint = "b"\n', "either a fingerprint"),
+        ('[[tool.leakcheck.known]]\nreason = " "\nmatch = "a"\n', "needs a reason"),
+        (
+            f'{KNOWN}fingerprint = "51f92d3ac85"\n',
+            "fingerprint is '51f92d3ac85', and should be .* 12 hexadecimal digits",
+        ),
+        (f'{KNOWN}match = "{"x" * 3000}"\n', "match is .*, and should be a name of at most 2,000 characters"),
+        ('[[tool.leakcheck.known]]\nmatch = "a"\n', "reason"),
+        (f'{KNOWN}mach = "a"\n', "did you mean match?"),
+        (f'{KNOWN}match = "a"\nexpires = "soon"\n', "expires"),
+        ('explain = "sometimes"\n', "explain"),
+    ],
+)
+def test_a_known_leak_that_cannot_be_used_is_refused_by_name(settings: Resolve, table: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said.replace("?", r"\?")):
+        settings(f"\n{table}")
+
+
+def test_explaining_can_be_left_out_by_any_layer(settings: Resolve) -> None:
+    assert settings().explain is Explain.AUTO
+    assert settings('explain = "always"').explain is Explain.ALWAYS
+    assert settings('explain = "always"', {"LEAKCHECK_EXPLAIN": "never"}).explain is Explain.NEVER
+    assert settings("", {"LEAKCHECK_EXPLAIN": "never"}, Said(explain=Explain.AUTO)).explain is Explain.AUTO
+
+
+def test_the_baseline_lies_beside_pyproject_and_a_flags_word_is_meant_from_here(
+    settings: Resolve, tmp_path: Path
+) -> None:
+    assert settings().baseline == Path("leakcheck-baseline.json")
+    assert settings("").baseline == tmp_path / "leakcheck-baseline.json"
+    assert settings('baseline = "ci/accepted.json"').baseline == tmp_path / "ci" / "accepted.json"
+    assert settings(None, {}, Said(baseline="mine.json")).baseline == Path("mine.json")
+
+
+def test_a_baseline_below_here_is_named_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pyproject.toml").write_text("")
+    monkeypatch.chdir(tmp_path)
+    assert resolve(Said(), environment={}).baseline == Path("leakcheck-baseline.json")
+
+
+def test_a_change_has_a_default_of_both_parts(settings: Resolve) -> None:
+    assert settings().change == Allowance(share=0.05, bytes=16 * 1024)
+    assert settings('change = "+1 % and +1 KiB"').change == Allowance(share=0.01, bytes=1024)
+    with pytest.raises(ConfigError, match=r"pyproject\.toml.*write both parts"):
+        settings('change = "+1 %"')
+
+
+def test_what_a_process_takes_is_declared_by_its_mark_and_by_the_last_override_that_matches(settings: Resolve) -> None:
+    table = "\n" + "".join(
+        f'[[tool.leakcheck.overrides]]\nmatch = "{match}"\n{said}\n'
+        for match, said in (
+            ("news*", 'memory = "1 GiB"'),
+            ("newsletter", 'peak = "1 MiB"'),
+            ("other", 'memory = "2 B"'),
+        )
+    )
+    marked = replace(NAIVE, memory_bytes=5.0)
+    assert settings().declared_memory(NAIVE) is None
+    assert settings().declared_memory(marked) == 5
+    assert settings(table).declared_memory(marked) == 1024**3
+    with pytest.raises(UsageError, match="there is no unit 'KIB'"):
+        settings(table.replace("1 GiB", "1 KIB"))
+
+
+def test_a_shard_is_said_for_one_command_and_not_for_the_project(settings: Resolve) -> None:
+    assert settings().part is None
+    assert settings(environment={"LEAKCHECK_SHARD": "1/3"}).part == Part(number=1, count=3)
+    assert settings(environment={"LEAKCHECK_SHARD": "1/3"}, flags=Said(shard="2/3")).part == Part(number=2, count=3)
+    with pytest.raises(ConfigError, match="shard is for one command; say --shard, or LEAKCHECK_SHARD"):
+        settings('shard = "1/3"')
+
+
+def test_durations_lie_beside_the_project_unless_a_layer_says_where(settings: Resolve, tmp_path: Path) -> None:
+    assert settings("").durations is None
+    beside = tmp_path / "leakcheck-durations.json"
+    beside.touch()
+    assert settings("").durations == beside
+    # what the project says is told from where the project lies, and what a command says from where it is given
+    assert settings('durations = "ci/times.json"').durations == tmp_path / "ci" / "times.json"
+    assert settings("", {"LEAKCHECK_DURATIONS": "a.json"}).durations == Path("a.json")
+    assert settings("", {"LEAKCHECK_DURATIONS": "a.json"}, Said(durations="b.json")).durations == Path("b.json")
+
+
+@pytest.mark.parametrize(
+    ("layers", "expected"),
+    [
+        ({}, 1),
+        ({"table": "jobs = 3"}, 3),
+        ({"table": 'jobs = "auto"'}, None),
+        ({"environment": {"LEAKCHECK_JOBS": "2"}}, 2),
+        ({"environment": {"LEAKCHECK_JOBS": "auto"}, "flags": Said(jobs="4")}, 4),
+    ],
+)
+def test_jobs_are_said_by_any_layer(settings: Resolve, layers: Mapping[str, object], expected: int | None) -> None:
+    assert settings(**layers).jobs == expected
+
+
+@pytest.mark.parametrize(
+    ("table", "environment", "flags", "cluster"),
+    [
+        ("", {}, Said(), None),
+        ('executor = "dask:tcp://ten:8786"', {}, Said(), "tcp://ten:8786"),
+        ('executor = "dask:tcp://ten:8786"', {"LEAKCHECK_EXECUTOR": "dask:tls://[::1]:9"}, Said(), "tls://[::1]:9"),
+        ('executor = "dask:tcp://ten:8786"', {}, Said(executor="local"), None),
+    ],
+)
+def test_who_measures_is_a_setting_like_any_other(
+    settings: Resolve, table: str, environment: Mapping[str, str], flags: Said, cluster: str | None
+) -> None:
+    assert settings(table, environment, flags).cluster == cluster
+
+
+@pytest.mark.parametrize(
+    "text", ["", "dask", "dask:", "tcp://ten:8786", "dask:tcp://ten", "dask:http://ten:8786", "dask:tcp://ten:8786/x"]
+)
+def test_an_executor_that_is_none_is_refused_with_examples(settings: Resolve, text: str) -> None:
+    with pytest.raises(
+        UsageError, match=r"write local to measure here, or dask:tcp://HOST:PORT .* dask:tcp://10\.0\.0\.5:8786"
+    ):
+        settings(flags=Said(executor=text))

@@ -1,0 +1,97 @@
+"""What set-up left is set aside from collection, unless a call looks for it."""
+
+import gc
+import weakref
+from collections import deque
+from collections.abc import Iterator
+from typing import Any, cast
+
+import pytest
+
+from leakcheck.probe.meters.memory import Meters
+from leakcheck.pytest_plugin.replay import _MOST_IMMORTAL, _thawed_again
+from leakcheck.worker.channel import Channel
+from leakcheck.worker.growth import Replay
+
+IMMORTAL = 500
+"""Python 3.12 has collections leave some constants with what is frozen."""
+
+
+class Node:
+    """A cycle of one."""
+
+    def __init__(self) -> None:
+        self.me = self
+
+
+class Listener:
+    """Takes the place of the line to the engine."""
+
+    def __init__(self) -> None:
+        self.kinds: list[str] = []
+
+    def send(self, kind: str, **fields: Any) -> None:
+        """Note what kind of message is sent."""
+        self.kinds.append(kind)
+
+
+@pytest.fixture
+def thawed() -> Iterator[None]:
+    """Leave nothing frozen."""
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("thawed")
+def test_a_call_that_waits_for_something_of_set_up_to_be_collected_is_replayed_with_nothing_set_aside() -> None:
+    # GIVEN objects of set-up, and calls that each drop the oldest, collect and look
+    nodes, failed = deque(Node() for _ in range(5)), []
+
+    def call() -> None:
+        reference = weakref.ref(nodes.popleft())
+        nodes.append(Node())
+        gc.collect()
+        if reference() is not None:
+            failed.append(1)
+        assert reference() is None
+
+    listener = Listener()
+    replay = Replay(call, Meters(()))
+    # WHEN they are replayed
+    replay.block(cast(Channel, listener), windows=2, calls_per_window=3, timed_per_window=0)
+    # THEN the first one failed, all were replayed after it, and nothing is set aside any more
+    assert failed == [1]
+    assert listener.kinds == ["block"]
+    assert replay.calls == 7
+    assert gc.get_freeze_count() <= IMMORTAL
+
+
+@pytest.mark.usefixtures("thawed")
+def test_a_call_that_fails_either_way_fails() -> None:
+    calls = []
+
+    def call() -> None:
+        calls.append(1)
+        raise AssertionError("always")
+
+    with pytest.raises(AssertionError, match="always"):
+        Replay(call, Meters(())).block(cast(Channel, Listener()), windows=1, calls_per_window=1, timed_per_window=0)
+    assert len(calls) == 2
+
+
+@pytest.mark.usefixtures("thawed")
+def test_what_we_freeze_is_thawed_and_what_the_project_froze_stays() -> None:
+    at_start = gc.get_freeze_count()
+    with _thawed_again(at_start) as may_freeze:
+        assert may_freeze
+        gc.freeze()
+    assert gc.get_freeze_count() == 0
+    # a few that the interpreter leaves there by itself are nobody's
+    gc.freeze()
+    frozen = gc.get_freeze_count()
+    assert frozen > 5 * _MOST_IMMORTAL
+    with _thawed_again(frozen - 5001) as may_freeze:
+        assert not may_freeze
+    assert gc.get_freeze_count() >= frozen
+    with _thawed_again(frozen - 4999) as may_freeze:
+        assert may_freeze

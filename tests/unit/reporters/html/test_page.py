@@ -1,0 +1,286 @@
+"""The report's page: what a stranger wrote stays text, nothing is fetched, and each figure is in the document."""
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import accumulate
+
+import msgspec
+import pytest
+
+from leakcheck.model.explanation import StackTree
+from leakcheck.model.result import Budget, Gate, Readings, Run, Trouble, Verdict
+from leakcheck.model.units import format_difference, format_duration, format_size
+from leakcheck.reporters.escape import plain
+from leakcheck.reporters.html.flamegraph import Flames, difference_of
+from leakcheck.reporters.html.page import as_data
+from leakcheck.storage.run_file import encode
+from tests.unit.pages import Page, page_of
+from tests.unit.runs import BROKEN, CLEAN, LEAK, MIB, NAIVE, growth, run_of
+from tests.unit.shown import ITERATOR, NAIVE_SHOWN, RETAINED, SHOWN, readings, tree, with_text
+
+HOSTILE = "</script><img src=x onerror=alert(1)>\"'`&amp;<!--[if]>]]>{{ 7*7 }}{% raw %}\u202e\u2028\x1b[31m\x00"
+RUNS = {
+    "everything": SHOWN,
+    "one": run_of(CLEAN),
+    "nothing": run_of(environment=None),
+    "interrupted": run_of(NAIVE, finished=False),
+}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_page_is_well_formed_and_anchors_lead_somewhere(name: str) -> None:
+    page = page_of(RUNS[name])
+    anchors = {one.attributes["id"] for one in page.elements if "id" in one.attributes}
+    links = [one.attributes["href"] for one in page.all("a")]
+    assert {link.removeprefix("#") for link in links} <= anchors
+    assert len([one for one in page.elements if "id" in one.attributes]) == len(anchors)
+
+
+def test_a_strangers_text_stays_text_wherever_it_stands() -> None:
+    # GIVEN one run with a harmless word for each text, and one with what would break out of a page
+    harmless, hostile = page_of(with_text(SHOWN, "word")), page_of(with_text(SHOWN, HOSTILE))
+    # THEN both pages consist of the same elements with the same attributes
+    assert hostile.skeleton == harmless.skeleton
+    # AND the text is shown as it is, but for what a reader would not see
+    assert HOSTILE not in hostile.source
+    assert any(plain(HOSTILE) in one.text for one in hostile.elements)
+    assert not re.search("[\u202a-\u202e\u2066-\u2069\u2028\u2029\x00-\x09\x0b-\x1f\x7f-\x9f]", hostile.source)
+    # AND nothing of it is taken for a template
+    assert "49" not in "".join(one.text for one in hostile.all("h3"))
+
+
+def test_data_is_json_without_a_letter_that_could_end_its_element() -> None:
+    shown = as_data({"text": HOSTILE, HOSTILE: [1.5, None, float("inf")]})
+    assert not {*"<>&\u2028\u2029"} & {*shown}
+    assert json.loads(shown) == {"text": plain(HOSTILE), plain(HOSTILE): [1.5, None, 0.0]}
+
+
+def test_a_traceback_keeps_its_lines_and_nothing_else() -> None:
+    details = "  line 1\r\nline 2\x1b[2J\n<b>"
+    page = page_of(run_of(replace(BROKEN, trouble=Trouble(kind="raised", message="E", details=details))))
+    [shown] = page.all("pre")
+    assert shown.text.splitlines() == ["  line 1", "line 2\\x1b[2J", "<b>"]
+
+
+def test_nothing_is_fetched_and_no_script_runs_but_the_pages_own() -> None:
+    page = page_of(SHOWN, {"newsletter[naive]": "memray/newsletter%5Bnaive%5D.html"})
+    allowed = {"http://www.w3.org/2000/svg"}
+    assert {*re.findall(r"""\w+://[^\s"'`<)]*""", page.source)} == allowed
+    for one in page.elements:
+        assert not {"src", "srcset", "action", "data", "poster", "style"} & one.attributes.keys()
+        assert not [name for name in one.attributes if name.startswith("on")]
+        assert one.tag not in {"link", "iframe", "img", "base", "object", "embed", "form"}
+    assert {one.attributes["href"][:1] for one in page.all("a")} == {"#", "m"}
+    [style] = [one.text for one in page.all("style")]
+    assert "url(" not in style
+    assert "@import" not in style
+
+
+def test_the_policy_names_the_pages_own_style_and_script_by_hash_and_lets_nothing_else_in() -> None:
+    page = page_of(SHOWN)
+    [policy] = [one.attributes["content"] for one in page.all("meta") if "http-equiv" in one.attributes]
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    [style] = [one.text for one in page.all("style")]
+    [script] = [one.text for one in page.all("script") if not one.attributes]
+
+    def hashed(text: str) -> str:
+        return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+    assert rules == {
+        "default-src": "'none'",
+        "style-src": hashed(style),
+        "script-src": hashed(script),
+        "connect-src": "'none'",
+        "img-src": "'none'",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+    }
+
+
+# --- figures --------------------------------------------------------------------------------------
+
+_FIGURE = re.compile(r"(?<!\w)\d+(?:,\d{3})*(?:\.\d+)?(?: (?:B|KiB|MiB|GiB|ns|µs|ms|s|min \d+ s)(?![\w-])|%)?")
+
+
+def in_document(value: object) -> Iterator[str]:
+    """Yield each way in which a number of a document is written."""
+    if isinstance(value, dict | list):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from in_document(one)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield from (format_size(value), format_size(abs(value)), f"{value:,.0f}", f"{value:.2f}", f"{100 * value:.0f}%")
+        yield from (f"{value:g}", format_duration(abs(value)))
+
+
+def texts_in(value: object) -> Iterator[str]:
+    """Yield each text that stands in a document: lines of code have figures too."""
+    if isinstance(value, str):
+        yield plain(value)
+    elif isinstance(value, dict | list):
+        for one in [*value, *value.values()] if isinstance(value, dict) else value:
+            yield from texts_in(one)
+
+
+def derived(run: Run) -> Iterator[str]:
+    """Yield what is reckoned from figures of the document, each as it is reckoned."""
+    gates = [result.gate for result in run.results]
+    yield from (f"{gates.count(Gate.WITHIN)}", f"{len(gates)}", "1000")
+    for result in run.results:
+        if (growth := result.growth) is not None:
+            yield format_size(max(growth.high - growth.bytes_per_1000_calls, growth.bytes_per_1000_calls - growth.low))
+        if (holder := result.bounded_by) is not None:
+            yield from (format_size(holder.limit * holder.bytes_per_entry), f"{holder.calls_until_full:,.0f}")
+        for change in result.changes:
+            yield from _FIGURE.findall(format_difference(change.after, change.before))
+        heap = result.readings.heap_bytes
+        yield from map(format_size, heap)
+        yield format_size(result.growth_stacks.total_bytes)
+        yield from (str(len(site.frames)) for site in result.sites)
+    yield from ("2", "3", "95", "p95", "p50")
+
+
+def test_each_figure_that_is_shown_is_in_the_run_document() -> None:
+    page = page_of(SHOWN)
+    document = json.loads(encode(SHOWN))
+    known = {*in_document(document), *derived(SHOWN)}
+    texts = {figure for text in texts_in(document) for figure in _FIGURE.findall(text)}
+    shown = [
+        (figure.strip(), one)
+        for one in page.elements
+        if one.tag not in {"script", "style", "time"} and "tick" not in one.attributes.get("class", "")
+        for figure in _FIGURE.findall(f"{one.text} {one.attributes.get('aria-label', '')}")
+    ]
+    assert len(shown) > 150
+    assert [(figure, one.tag, one.text) for figure, one in shown if figure not in known | texts] == []
+    assert "98.7 MiB" not in known | texts, "a figure that is nowhere would be found out"
+
+
+def test_charts_draw_readings_of_the_document_and_flames_its_stacks() -> None:
+    page = page_of(SHOWN)
+    for result in (RETAINED, ITERATOR, NAIVE_SHOWN):
+        read = [*map(list, zip(result.readings.calls, result.readings.heap_bytes, strict=True))]
+        drawn = [line["points"] for chart in page.data["charts"].values() for line in chart["lines"]]
+        assert read in drawn
+    flames = page.data["flames"]
+    by_name = {(flame["name"], flame["measure"]): flame for flame in flames.values()}
+    for result in (RETAINED, ITERATOR, NAIVE_SHOWN):
+        flame = by_name[result.id, "peak"]
+        assert sum(flame["bytes"]) + flame["other"] == pytest.approx(result.peak_bytes, abs=1)
+    grown = by_name[RETAINED.id, "growth"]
+    assert [page.data["frames"][number][0] for number in grown["frames"]] == [
+        "deliver",
+        "_fetch_all",
+        "from_db",
+        "pysqlite_step",
+    ]
+
+
+def test_the_table_has_the_cells_of_the_terminal_and_what_changed() -> None:
+    page = page_of(SHOWN)
+    cells = {one.attributes["data-label"]: "" for one in page.all("td")}
+    columns = ["status", "verdict", "growth / 1000 calls", "peak / call", "p50", "gate", "against the baseline"]
+    assert [*cells] == columns
+    changes = [" ".join(one.text.split()) for one in page.all("span", "change")]
+    assert changes == ["growth 96 B → 144 MiB", "peak 95.0 MiB → 93.4 MiB"]
+    assert "against the baseline" not in [one.text for one in page_of(run_of(CLEAN)).all("th")]
+
+
+def headline(run: Run) -> str:
+    [title] = page_of(run).all("h1")
+    return title.text
+
+
+def test_the_answer_is_said_in_words_on_top() -> None:
+    assert headline(SHOWN) == "2 of 6 within budget"
+    assert headline(run_of(CLEAN)) == "Within budget"
+    assert headline(run_of(CLEAN, CLEAN)) == "All 2 within budget"
+    assert headline(run_of(CLEAN, LEAK, finished=False)) == "1 of 2 within budget, not finished"
+    assert headline(run_of(environment=None)) == "Nothing was measured"
+
+
+def test_what_is_to_be_mended_is_open_and_what_is_within_is_folded() -> None:
+    cards = {one.attributes["id"]: "open" in one.attributes for one in page_of(SHOWN).all("details", "card")}
+    assert cards == {"r0-0": True, "r0-1": False, "r0-2": True, "r0-3": False, "r1-0": True, "r2-0": True}
+
+
+def test_library_frames_that_stand_together_are_folded() -> None:
+    page = page_of(SHOWN)
+    assert any(one.text == "2 frames in django" for one in page.all("summary"))
+
+
+def test_memrays_page_is_linked_where_there_is_one() -> None:
+    page = page_of(SHOWN, {"newsletter[naive]": "memray/newsletter%5Bnaive%5D.html"})
+    assert [one.text for one in page.all("a") if one.attributes["href"].startswith("memray/")] == [
+        "memray's own page of the peak"
+    ]
+
+
+def test_two_results_are_laid_over_each_other_where_one_of_them_holds_something() -> None:
+    flames = Flames()
+    peak, growth = difference_of(ITERATOR, RETAINED, flames, "d")
+    assert (peak.key, peak.others, peak.beside) == ("d-after-peak", ("d-before-peak",), "d-before-peak")
+    assert (growth.key, growth.beside) == ("d-after-growth", "d-before-growth")
+    held = {key: round(sum(tree["bytes"]) + tree["other"]) for key, tree in flames.trees.items()}  # type: ignore[call-overload]
+    assert held["d-before-peak"] == ITERATOR.peak_bytes
+    assert held["d-before-growth"] == 0
+    assert difference_of(CLEAN, CLEAN, flames, "e") == ()
+
+
+# --- documents of strangers, and large ones -------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        replace(CLEAN, readings=Readings(calls=(5, 5, 1), python_bytes=(2**63, -(2**63), 0), native_bytes=(0, 0, 0))),
+        replace(CLEAN, growth=growth(1e308, 1e308)),
+        replace(CLEAN, growth=replace(growth(-1e15, 0.0), from_call=10**18)),
+        replace(CLEAN, peak_bytes=-5, budget=Budget(growth_bytes_per_1000_calls=-1e300, peak_bytes=1e300)),
+        replace(CLEAN, peak_bytes=0, latency_seconds=replace(CLEAN.latency_seconds, p50=-1.0, spread=(-3.0,))),  # type: ignore[type-var]
+        replace(CLEAN, peak_stacks=StackTree(parents=(5, -1, -7), frame_numbers=(0, 9), bytes=(1.0,), other_bytes=1.0)),
+        replace(LEAK, verdict=Verdict.INCONCLUSIVE, growth=None, latency_seconds=None, peak_bytes=None),
+    ],
+    ids=["readings", "huge", "negative", "peak", "latency", "tree", "empty"],
+)
+def test_a_document_with_odd_figures_is_shown_all_the_same(odd: object) -> None:
+    assert page_of(run_of(msgspec.convert(odd, type(CLEAN), from_attributes=True))).all("h1")
+
+
+def test_rows_that_make_no_tree_are_left_out() -> None:
+    frames = RETAINED.peak_stacks.frames
+    broken = StackTree(
+        frames=frames, parents=(-1, 7, 0, 2), frame_numbers=(0, 1, 99, 1), bytes=(1.0, 2.0, 3.0, 4.0), other_bytes=0.0
+    )
+    flames = page_of(run_of(replace(RETAINED, peak_stacks=broken, growth_stacks=StackTree()))).data["flames"]
+    [flame] = flames.values()
+    assert (flame["parents"], flame["bytes"]) == ([-1], [1.0])
+
+
+def test_a_report_of_four_variants_with_all_that_can_be_kept_is_smaller_than_three_megabytes() -> None:
+    # GIVEN four variants with as many readings as a pass takes, and trees of 300 stacks of 40 different frames
+    wide = StackTree(
+        frames=tuple(replace(RETAINED.sites[0].frames[0], line=line, source="x" * 120) for line in range(3000)),
+        parents=tuple(at - 1 if at % 40 else -1 for at in range(12_000)),
+        frame_numbers=tuple(at % 3000 for at in range(12_000)),
+        bytes=tuple(accumulate([1000.5] * 12_000)),
+    )
+    long = replace(RETAINED, readings=readings(144.0, 400_000), peak_stacks=wide, growth_stacks=wide)
+    run = run_of(*(replace(long, variant=f"v{number}") for number in range(4)))
+    # THEN the page stays below
+    assert len(page_of(run).source.encode()) < 3 * MIB
+
+
+def test_a_small_run_makes_a_small_page() -> None:
+    assert len(page_of(run_of(CLEAN)).source) < 50_000
+
+
+def test_a_tree_is_the_same_page_over() -> None:
+    def frames_of(page: Page) -> int:
+        return len(page.data["frames"])
+
+    twice = run_of(RETAINED, replace(RETAINED, variant="again", peak_stacks=tree(1.0, 2.0)))
+    assert frames_of(page_of(twice)) == frames_of(page_of(run_of(RETAINED)))

@@ -1,0 +1,110 @@
+"""What is said where pages show a growth, and where they stand in for a meter that is blind."""
+
+from dataclasses import replace
+
+import pytest
+
+from leakcheck.model.explanation import PageKind, ResidentPart, SiteMeter
+from leakcheck.model.result import SCHEMA, Meter, Readings, Result, Run, Verdict
+from leakcheck.reporters.github import annotations
+from leakcheck.reporters.html.sections import remarks
+from leakcheck.reporters.junit import junit
+from leakcheck.reporters.locations import Workspace
+from leakcheck.reporters.markdown import markdown
+from leakcheck.reporters.messages.causes import causes
+from leakcheck.reporters.messages.verdict import missing_meters, sentences, unread
+from leakcheck.reporters.pytest_text import whole_text
+from tests.unit.runs import BOUNDED, KIB, LEAK, MIB, UNSURE, growth
+
+
+def said(result: Result) -> list[str]:
+    return list(sentences(result))
+
+
+FREED = ResidentPart(kind=PageKind.FREE, bytes_per_1000_calls=42.0 * MIB)
+LIVE = ResidentPart(kind=PageKind.LIVE, bytes_per_1000_calls=240.0 * KIB)
+
+
+def test_a_leak_of_pages_tells_what_they_consist_of_and_what_pins_those_that_were_freed() -> None:
+    pages = replace(LEAK, failures=("growth",), growth=growth(42 * MIB, meter=Meter.RSS), resident=(FREED, LIVE))
+    parts = (
+        "The resident pages show it: 42.0 MiB of it is freed in malloc's heap and not used again, "
+        "240 KiB of it is live in the heap."
+    )
+    assert said(pages)[0].endswith(parts)
+    pinned = replace(pages, pinned_by_bytes_per_1000_calls=240.0 * KIB)
+    assert said(pinned)[0].endswith(
+        f"{parts} What lives between it keeps it from being used again: the heap grows by 240 KiB per 1000 calls, and "
+        "each byte of that costs 179 bytes of pages. What is explained is the heap's growth."
+    )
+    # AND a rise that is no verdict yet has a sentence of its own, after the first
+    unsure = said(replace(pinned, verdict=Verdict.INCONCLUSIVE, failures=()))
+    assert [sentence.endswith("the heap's growth.") for sentence in unsure] == [False, True]
+
+
+def test_shares_are_said_to_be_of_the_heaps_growth_where_that_is_what_is_explained() -> None:
+    pages = replace(LEAK, sites_meter=SiteMeter.MEMRAY, explained_fraction=0.9)
+    for pinning, whole in ((None, "90% of the growth"), (240.0 * KIB, "90% of the heap's growth")):
+        rows = list(causes(replace(pages, pinned_by_bytes_per_1000_calls=pinning)))
+        assert [row.where for row in rows if row.label == "explains"] == [f"{whole}, seen by memray"]
+
+
+READ = Readings(calls=(1,), python_bytes=(9,), native_bytes=(9,), blocks=(9,), rss_bytes=(9,))
+NO_NATIVE = replace(READ, native_bytes=())
+
+
+@pytest.mark.parametrize(
+    ("readings", "words"),
+    [
+        (READ, None),
+        (Readings(), None),
+        (NO_NATIVE, "resident pages stand in for the rest, and the bounds are as wide as those are coarse."),
+        (replace(NO_NATIVE, rss_bytes=()), "the heap is Python's alone, and nothing is known of the rest."),
+        (replace(NO_NATIVE, python_bytes=()), "growth is reckoned from Python's blocks and from resident pages."),
+        (replace(NO_NATIVE, python_bytes=(), blocks=(0,)), "growth is reckoned from resident pages."),
+    ],
+)
+def test_what_could_not_be_read_is_said_once_in_every_report(readings: Readings, words: str | None) -> None:
+    result = replace(LEAK, readings=readings)
+    told = missing_meters(result)
+    assert (told is None) if words is None else (told is not None and told.endswith(words))
+    run = Run(schema=SCHEMA, started="", command=(), environment=None, results=(result, result), finished=True)
+    assert unread(run) == ([] if told is None else [told])
+    for report in (_terminal(run), _markdown(run), _html(run), _junit(run), _github(run)):
+        assert ("could not be read here" in " ".join(report.split())) is (words is not None)
+
+
+def _terminal(run: Run) -> str:
+    return whole_text(run.results[0])
+
+
+def _markdown(run: Run) -> str:
+    return "".join(data.decode() for _, data in markdown(run))
+
+
+def _html(run: Run) -> str:
+    return " ".join(remarks(run))
+
+
+def _junit(run: Run) -> str:
+    return "".join(data.decode() for _, data in junit(run, hostname="here"))
+
+
+def _github(run: Run) -> str:
+    return "\n".join(annotations(run, Workspace(root="/work", here="/work")))
+
+
+def test_pages_that_creep_over_a_still_heap_are_named_as_what_is_in_doubt() -> None:
+    creeping = replace(growth(0, 47.0 * KIB), rss_bytes_per_1000_calls=46.5 * KIB)
+    [sentence] = said(replace(UNSURE, growth=creeping, readings=READ))
+    assert "the heap stands still, but the resident pages gain 46.5 KiB per 1000 calls" in sentence
+
+
+def test_a_standstill_that_nobody_can_see_is_told_from_a_memory_that_does_neither() -> None:
+    blind = replace(UNSURE, growth=growth(0, 64.0 * KIB), readings=NO_NATIVE)
+    assert "stands still, but native memory cannot" in said(blind)[0]
+    assert "leave room for a growth of 64.0 KiB per 1000 calls" in said(blind)[0]
+    filling = replace(blind, growth=growth(500 * KIB), bounded_by=BOUNDED.bounded_by)
+    assert "what can be read here has a limit, but native memory cannot" in said(filling)[0]
+    assert "neither stands still nor grows" in said(replace(blind, readings=READ))[0]
+    assert "neither stands still nor grows" in said(replace(blind, growth=growth(9 * KIB)))[0]

@@ -1,0 +1,151 @@
+"""What requests were answered with stands in every report, and a redirect is told with where it leads."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from leakcheck.model.result import Answered, Gate, Result, Run, Trouble
+from leakcheck.reporters.export.run_csv import run_sheet
+from leakcheck.reporters.github import annotations
+from leakcheck.reporters.gitlab import gitlab
+from leakcheck.reporters.html.page import render_report
+from leakcheck.reporters.junit import junit
+from leakcheck.reporters.locations import Workspace
+from leakcheck.reporters.markdown import markdown
+from leakcheck.reporters.messages.answers import answered_notes, answered_sentences, counted, statuses
+from leakcheck.reporters.terminal import render_run
+from leakcheck.runner.answer_decoding import answered_of
+from leakcheck.storage import run_file
+from tests.unit.runs import CLEAN, run_of
+
+PAGE = Answered(status=200, count=1600)
+MOVED = Answered(status=302, count=300, leads_to="/b/")
+
+
+def asked(*answered: Answered, **fields: object) -> Result:
+    result = replace(CLEAN, scenario="GET /a/", variant=None, target="django:shop.settings GET:/a/", answered=answered)
+    return replace(result, growth_options={}, **fields)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("answered", "notes"),
+    [
+        ((PAGE,), []),
+        (
+            (MOVED,),
+            [
+                "GET /a/: answered 302 Found to 300 calls, which leads to /b/: the redirect was measured, and not the "
+                "page behind it. To measure that too, say --follow."
+            ],
+        ),
+        (
+            (replace(MOVED, varies=True, count=1000),),
+            [
+                "GET /a/: answered 302 Found to 1,000 calls, which leads to /b/, and later to other addresses: the "
+                "redirect was measured, and not the page behind it. To measure that too, say --follow."
+            ],
+        ),
+        (
+            (Answered(status=304, count=1),),
+            ["GET /a/: answered 304 Not Modified to 1 call, and did not say where that leads."],
+        ),
+        (
+            (replace(PAGE, leads_to="/c?x=1"),),
+            ["GET /a/: redirects were followed to /c?x=1, which answered 200 OK."],
+        ),
+        ((PAGE, Answered(status=204, count=2)), ["GET /a/: its calls were answered differently: 200 ×1,600, 204 ×2."]),
+    ],
+)
+def test_a_note_says_where_what_was_measured_is_no_page(answered: tuple[Answered, ...], notes: list[str]) -> None:
+    assert list(answered_notes(asked(*answered))) == notes
+
+
+def test_a_redirect_that_was_asked_for_needs_no_remedy() -> None:
+    result = replace(asked(MOVED), growth_options={"expect": 302})
+
+    assert list(answered_notes(result)) == ["GET /a/: answered 302 Found to 300 calls, which leads to /b/."]
+
+
+def test_the_answer_that_the_trouble_is_about_is_said_once() -> None:
+    trouble = Trouble(kind="raised", message="it answered 302 Found", call=301)
+    result = asked(PAGE, replace(MOVED, count=1), trouble=trouble, gate=Gate.ERROR)
+
+    assert list(answered_notes(result)) == ["GET /a/: its calls were answered differently: 200 ×1,600, 302 ×1."]
+
+
+def test_a_report_without_a_column_says_the_one_status_in_a_sentence() -> None:
+    assert list(answered_sentences(asked(PAGE))) == ["GET /a/: answered 200 OK to 1,600 calls."]
+    assert list(answered_sentences(asked())) == []
+    assert (statuses(asked(PAGE, MOVED)), statuses(asked())) == ("200, 302", "-")
+    assert (counted(asked(PAGE, MOVED)), counted(asked())) == ("200 ×1,600, 302 ×300", "")
+
+
+def test_an_address_of_others_is_cut_and_made_plain() -> None:
+    [note] = answered_notes(asked(replace(MOVED, leads_to="/\x1b[31m" + 500 * "b")))
+
+    assert "\x1b" not in note
+    assert "\\x1b[31m" in note
+    assert len(note) < 400
+
+
+def test_the_statuses_stand_in_every_report() -> None:
+    whole = run_of(asked(MOVED, replace(PAGE, count=2), gate=Gate.OVER, failures=("growth",)), CLEAN)
+    said = "302 ×300, 200 ×2"
+    pages = {
+        "terminal": shown(whole),
+        "markdown": _text(markdown(whole)),
+        "junit": _text(junit(whole, hostname="here")),
+        "csv": _text(run_sheet(whole)),
+        "html": _text(render_report(whole)),
+        "gitlab": _text(gitlab(whole, Workspace(root="/", here="/"))),
+        "github": "\n".join(annotations(whole, Workspace(root="/", here="/"))),
+    }
+
+    assert [name for name, page in pages.items() if said not in page] == []
+    assert "302, 200" in pages["terminal"]
+    assert "| 302, 200 |" in pages["markdown"]
+    assert '<td data-label="status">302, 200</td>' in pages["html"]
+
+
+def test_a_run_without_requests_has_no_column_of_statuses() -> None:
+    whole = run_of(CLEAN)
+
+    assert "status" not in shown(whole)
+    assert "status" not in _text(markdown(whole))
+    assert 'data-label="status"' not in _text(render_report(whole))
+
+
+def test_the_document_keeps_them_and_an_old_one_loads_without(tmp_path: Path) -> None:
+    document = json.loads(run_file.encode(run_of(asked(MOVED))))
+    assert document["results"][0]["answered"] == [{"status": 302, "count": 300, "leads_to": "/b/", "varies": False}]
+
+    del document["results"][0]["answered"]
+    (tmp_path / "run.json").write_text(json.dumps(document))
+    assert run_file.load(tmp_path / "run.json").results[0].answered == ()
+
+
+@pytest.mark.parametrize("told", [None, "rubbish", [{"status": "many"}], [{"count": 1}], 7])
+def test_what_is_no_tally_is_none(told: object) -> None:
+    assert answered_of(told) == ()
+
+
+def test_the_password_of_an_address_is_not_kept() -> None:
+    [one] = answered_of([{"status": 302, "count": 1, "leads_to": "https://ada:secret@example.com/", "varies": False}])
+
+    assert one.leads_to == "https://ada:***@example.com/"
+
+
+def shown(whole: Run) -> str:
+    """Return what a terminal shows."""
+    console = Console(width=120, color_system=None)
+    with console.capture() as captured:
+        for part in render_run(whole):
+            console.print(part)
+    return captured.get()
+
+
+def _text(documents: object) -> str:
+    return "".join(content.decode() for _, content in documents)  # type: ignore[attr-defined]

@@ -1,0 +1,67 @@
+"""The sentences about what was accepted: none where nothing happened, and the right one where something did."""
+
+from dataclasses import replace
+
+import pytest
+
+from leakcheck.analysis.gate.baseline import compared
+from leakcheck.model.baseline import Accepted, Allowance
+from leakcheck.model.result import Result
+from leakcheck.reporters.messages.baseline import change_sentences, run_sentences
+from tests.unit.runs import CLEAN, KIB, LEAK, MIB, growth, run_of
+
+ALLOWED = Allowance(share=0.05, bytes=16 * KIB)
+
+
+def said(result: Result, growth_bytes: int, reason: str = "") -> str:
+    entry = Accepted(verdict=result.verdict, target="x", growth_bytes_per_1000_calls=growth_bytes, reason=reason)
+    return " ".join(change_sentences(compared(result, entry, ALLOWED)))
+
+
+@pytest.mark.parametrize(
+    ("before", "words"),
+    [
+        (120 * MIB, "+20.0 % over the accepted 120 MiB: worse by more than +5 % and +16 KiB."),
+        (12 * MIB, "12 times the accepted 12.0 MiB: worse"),
+        (0, "+144 MiB over the accepted 0 B: worse"),
+        (
+            140 * MIB,
+            "+2.9 % over the accepted 140 MiB: within +5 % and +16 KiB; its growth is over the budget of 64.0 KiB",
+        ),
+        (144 * MIB, "newsletter[retained]: its growth is over the budget of 64.0 KiB, as accepted in the baseline."),
+        (200 * MIB, "28.0 % under the accepted 200 MiB: better by more than +5 % and +16 KiB; its growth is over"),
+    ],
+)
+def test_a_growth_is_told_beside_what_was_accepted(before: int, words: str) -> None:
+    assert words in said(LEAK, before)
+
+
+def test_a_reason_stands_where_it_excuses() -> None:
+    assert said(LEAK, 144 * MIB, "ticket 12").endswith("as accepted in the baseline (ticket 12).")
+    assert "ticket 12" not in said(LEAK, 12 * MIB, "ticket 12")
+
+
+def test_of_what_is_as_accepted_or_wobbles_nothing_is_said() -> None:
+    assert said(CLEAN, 0) == ""
+    within_budget = replace(LEAK, growth=growth(50 * KIB))
+    assert said(within_budget, 50 * KIB) == ""
+    assert said(within_budget, 51 * KIB) == ""
+    assert "within" in said(within_budget, 52 * KIB)
+
+
+def test_a_run_that_was_compared_with_nothing_says_nothing_of_a_baseline() -> None:
+    assert list(run_sentences(run_of(CLEAN, LEAK))) == []
+    assert list(run_sentences(replace(run_of(CLEAN), baseline="b.json"))) == []
+
+
+def test_the_remedy_names_each_scenario_as_the_command_line_takes_it() -> None:
+    new = (
+        replace(CLEAN, is_new=True),
+        replace(CLEAN, is_new=True, variant=None, scenario="shop", target="bench/my shop.py::shop"),
+        replace(CLEAN, is_new=True, variant=None, scenario="json:dumps", target="json:dumps"),
+    )
+    (sentence,) = run_sentences(replace(run_of(*new), baseline="b.json"))
+    assert sentence.endswith(
+        "leakcheck baseline update 'scenarios/newsletter/scenario.py::newsletter[iterator]' "
+        "'bench/my shop.py::shop' json:dumps"
+    )

@@ -1,0 +1,30 @@
+"""The rows that tell why it grows: one line a holder, and the user's line where a callback is kept."""
+
+from dataclasses import replace
+
+from leakcheck.model.explanation import Frame, FrameKind, Link
+from leakcheck.reporters.messages.causes import Row, causes
+from tests.unit.causes import SENT, SENT_PATH
+from tests.unit.runs import LEAK
+
+RECEIVER = Frame(function="receiver", file="shop/signals.py", line=7, kind=FrameKind.OWN, source="def receiver(**kw):")
+
+
+def held(**changes: object) -> list[Row]:
+    path = replace(SENT_PATH, **changes)  # type: ignore[arg-type]
+    rows = list(causes(replace(LEAK, failures=("growth",), containers=(SENT,), retention_paths=(path,))))
+    return [row for row in rows if row.label != "fingerprint"]
+
+
+def test_a_container_is_one_row_however_long_its_path() -> None:
+    long = tuple(Link(step="..." if number == 6 else f".step{number}", type="dict") for number in range(12))
+    (row,) = held(links=long)
+    assert (row.label, row.where) == ("held by", SENT.name)
+
+
+def test_the_line_of_a_kept_function_stands_below_its_holder() -> None:
+    assert held(kept=RECEIVER)[1:] == [Row(label="", where="  keeps shop/signals.py:7", what="def receiver(**kw):")]
+
+
+def test_the_line_that_sets_a_context_variable_stands_below_it() -> None:
+    assert held(set_at=RECEIVER)[1:] == [Row(label="", where="  set at shop/signals.py:7", what="def receiver(**kw):")]

@@ -1,0 +1,108 @@
+"""The order in which results are told, and the lines that every report says of one."""
+
+from dataclasses import replace
+
+import pytest
+
+from leakcheck.model.baseline import Change
+from leakcheck.model.explanation import Resource, ResourceKind
+from leakcheck.model.result import Budget, Gate, Result, Verdict
+from leakcheck.reporters.messages.causes import Row
+from leakcheck.reporters.messages.result import (
+    aligned,
+    change_words,
+    headline,
+    main_sentence,
+    story,
+    times_over,
+    worst_first,
+)
+from tests.unit.reported import EXPLAINED
+from tests.unit.runs import BROKEN, CLEAN, KIB, LEAK, MIB, NAIVE, UNSURE
+
+FILES = Resource(
+    kind=ResourceKind.OPEN_FILES,
+    per_1000_calls=1000.0,
+    low=1000.0,
+    high=1000.0,
+    budget_per_1000_calls=5.0,
+    verdict=Verdict.LEAK,
+    gate=Gate.OVER,
+)
+WORSE = Change(metric="growth", before=KIB, after=3 * KIB, low=3 * KIB, high=3 * KIB, gate=Gate.OVER)
+
+
+def test_the_worst_is_told_first_and_the_furthest_over_budget_among_equals() -> None:
+    assert worst_first([CLEAN, UNSURE, NAIVE, LEAK, BROKEN]) == [BROKEN, LEAK, NAIVE, UNSURE, CLEAN]
+
+
+@pytest.mark.parametrize(
+    ("result", "times"),
+    [
+        (CLEAN, 0.0),
+        (LEAK, 144 * 1024 / 64),
+        (NAIVE, pytest.approx(9.31)),
+        (replace(LEAK, failures=("peak",)), pytest.approx(9.34)),
+        (replace(CLEAN, resources=(FILES,)), 200.0),
+        (replace(CLEAN, resources=(replace(FILES, gate=Gate.WITHIN),)), 0.0),
+        (replace(CLEAN, changes=(WORSE,)), 3.0),
+        # a budget of nothing at all is used as often as there are bytes
+        (replace(LEAK, budget=Budget(growth_bytes_per_1000_calls=0.0)), 144 * MIB),
+    ],
+)
+def test_a_budget_is_used_so_many_times(result: Result, times: float) -> None:
+    assert times_over(result) == times
+
+
+def test_a_headline_names_the_broken_budgets() -> None:
+    assert headline(LEAK) == "newsletter[retained] is over budget: growth, peak"
+    assert headline(CLEAN) == "newsletter[iterator] is within budget"
+    assert headline(BROKEN) == "parser is not measured"
+
+
+def test_what_no_sentence_tells_is_told_by_the_headline() -> None:
+    silent = replace(CLEAN, gate=Gate.OVER, failures=("something new",))
+    assert main_sentence(silent) == "newsletter[iterator] is over budget: something new."
+    assert story(silent) == ["newsletter[iterator] is over budget: something new."]
+    assert story(CLEAN) == []
+
+
+def test_a_story_is_sentences_causes_and_the_end_of_a_traceback() -> None:
+    labels = [line.split("  ")[1] for line in story(EXPLAINED) if line.startswith("  ")]
+    assert labels[0] == "allocated at"
+    assert labels[-1] == "fingerprint"
+    assert story(BROKEN)[1:] == ['      File "parser.py", line 3', "    ValueError"]
+
+
+def test_rows_stand_below_each_other_and_a_long_place_pushes_nobody() -> None:
+    rows = [
+        Row(label="a", where="here", what="x"),
+        Row(label="long", where="z" * 90, what="y"),
+        Row(label="", where="w"),
+    ]
+    assert aligned(rows) == [
+        f"  a     {'here':<60}  x",
+        f"  long  {'z' * 90}  y",
+        "        w",
+    ]
+    assert aligned([]) == []
+
+
+def test_a_change_says_whether_it_is_worse_or_better() -> None:
+    assert change_words(WORSE) == "growth 1.00 KiB → 3.00 KiB, worse"
+    assert change_words(replace(WORSE, gate=Gate.WITHIN)) == "growth 1.00 KiB → 3.00 KiB"
+    assert change_words(replace(WORSE, gate=Gate.WITHIN, better=True)) == "growth 1.00 KiB → 3.00 KiB, better"
+
+
+def test_advice_is_told_wherever_a_result_is() -> None:
+    from leakcheck.model.advice import Advice
+    from leakcheck.reporters.html.page import render_report
+    from leakcheck.reporters.pytest_text import whole_text
+    from tests.unit.runs import LEAK, run_of
+
+    advised = replace(LEAK, advice=(Advice(trap="mail outbox", remedy="empty it", evidence="mail.outbox"),))
+    told = "Advice: mail outbox: empty it (mail.outbox)."
+    assert told in story(advised)
+    assert "mail outbox: empty it (mail.outbox)" in whole_text(advised)
+    [(_, page)] = render_report(run_of(advised))
+    assert told in page.decode()

@@ -1,0 +1,194 @@
+"""One plain sentence for each thing that a reader has to know or to mend."""
+
+from dataclasses import replace
+
+import pytest
+
+from leakcheck.model.result import Budget, Gate, Meter, Result, Trouble, Verdict
+from leakcheck.reporters.messages.verdict import budget_words, peak_left_out, sentences
+from tests.unit.causes import SENT_PATH
+from tests.unit.runs import BOUNDED, BROKEN, CLEAN, KIB, LEAK, MIB, NAIVE, UNSURE, growth
+
+
+def said(result: Result) -> list[str]:
+    return list(sentences(result))
+
+
+def test_of_a_result_that_is_simply_fine_nothing_is_said() -> None:
+    assert said(CLEAN) == []
+
+
+def test_a_leak_over_budget_names_the_rate_the_budget_and_how_far_was_looked() -> None:
+    assert said(LEAK) == [
+        "newsletter[retained]: memory grows by 144 MiB per 1000 calls, over the budget of 64.0 KiB. "
+        "Looked at 1,600 calls.",
+        "newsletter[retained]: one call peaks at 93.4 MiB; the budget is 10.0 MiB.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fraction", "held", "words"),
+    [
+        (0.05, (), " 95% of the growth is not accounted for."),
+        (0.49, (), " 51% of the growth is not accounted for."),
+        (0.51, (), ""),
+        (1.41, (), ""),
+        (0.0, (0.95,), ""),
+        (0.0, (0.2, 0.1), " 70% of the growth is not accounted for."),
+        (None, (0.2,), " 80% of the growth is not accounted for."),
+        (None, (), ""),
+    ],
+)
+def test_a_leak_says_on_its_first_line_that_most_of_it_is_not_accounted_for(
+    fraction: float | None, held: tuple[float, ...], words: str
+) -> None:
+    paths = tuple(replace(SENT_PATH, share=share) for share in held)
+    explained = replace(LEAK, explained_fraction=fraction, retention_paths=paths)
+    assert said(explained)[0] == said(LEAK)[0] + words
+
+
+def test_a_leak_within_its_budget_is_still_told() -> None:
+    allowed = replace(LEAK, failures=(), gate=Gate.WITHIN, budget=Budget(growth_bytes_per_1000_calls=200.0 * MIB))
+    [sentence] = said(allowed)
+    assert "memory grows by 144 MiB per 1000 calls, within the budget of 200 MiB." in sentence
+
+
+def test_sizes_that_rounding_would_make_equal_are_told_in_bytes() -> None:
+    over = replace(NAIVE, peak_bytes=10 * MIB + 1)
+    assert said(over) == ["newsletter[naive]: one call peaks at 10,485,761 B; the budget is 10,485,760 B."]
+
+
+@pytest.mark.parametrize(
+    ("meter", "words"),
+    [
+        (Meter.RSS, "Only the resident pages show it: memory is mapped past the heap."),
+        (Meter.BLOCKS, "Estimated from Python's blocks: this platform has no exact meter of bytes."),
+        (Meter.HEAP, "Looked at 1,600 calls."),
+    ],
+)
+def test_a_leak_tells_the_meter_where_it_was_not_the_heap(meter: Meter, words: str) -> None:
+    assert said(replace(LEAK, growth=growth(MIB, calls=1600, meter=meter)))[0].endswith(words)
+
+
+def test_that_nothing_in_python_holds_it_is_said_where_that_is_so() -> None:
+    native = replace(LEAK, nothing_in_python=True)
+    assert "Nothing holds it in Python: native code keeps it, or never freed it." in said(native)[0]
+    assert "in Python" not in said(LEAK)[0]
+
+
+def test_what_is_bounded_names_its_holder_and_where_it_ends() -> None:
+    assert said(BOUNDED) == [
+        "newsletter[debug_queries]: memory grows by 605 KiB per 1000 calls now, but what grows has a limit: "
+        "django.db.backends.sqlite3.base.DatabaseWrapper.queries_log, deque(maxlen=9000), holds 2,100 and is full at "
+        "9,000, after about 6,900 more calls, with 5.32 MiB."
+    ]
+
+
+def test_what_stopped_growing_tells_when() -> None:
+    stopped = replace(BOUNDED, bounded_by=None, settled_after_calls=1200)
+    assert said(stopped) == [
+        "newsletter[debug_queries]: memory grew until about call 1,200 and has stood still since. "
+        "Looked at 2,000 calls."
+    ]
+    assert "memory grew and has stood still" in said(replace(stopped, settled_after_calls=None))[0]
+
+
+@pytest.mark.parametrize(
+    ("stopped_by", "remedy"),
+    [
+        ("calls", "all 300 calls are used up; raise --calls."),
+        ("time", "the time is up after 300 calls; raise --time, or make one call cheaper."),
+        (None, "looked at 300 calls."),
+    ],
+)
+def test_an_inconclusive_result_says_what_would_make_it_sure(stopped_by: str | None, remedy: str) -> None:
+    [sentence] = said(replace(UNSURE, stopped_by=stopped_by))
+    assert sentence == (f"warming: memory neither stands still nor grows steadily, so nothing is claimed: {remedy}")
+
+
+def test_an_inconclusive_result_of_few_calls_says_how_many_it_takes_and_how_long() -> None:
+    """GIVEN 300 calls in 60 seconds, where a verdict takes 1500 THEN 300 seconds and a fifth more are asked for."""
+    dear = replace(UNSURE, stopped_by="time", calls_needed=1500, replay_seconds=60.0, watch_seconds=0.0)
+    [sentence] = said(dear)
+    assert "the time is up after 300 calls; a verdict takes about 1,500; raise --time to 360, or make" in sentence
+
+
+def test_what_became_full_while_it_was_looked_at_does_not_grow_now() -> None:
+    assert BOUNDED.bounded_by is not None
+    full = replace(BOUNDED, bounded_by=replace(BOUNDED.bounded_by, length=9000))
+    [sentence] = said(full)
+    assert "what grew is full now" in sentence
+    assert "more calls" not in sentence
+
+
+def test_a_clean_result_whose_budget_lies_within_the_doubt_tells_the_bounds() -> None:
+    doubtful = replace(CLEAN, gate=Gate.INCONCLUSIVE, growth=growth(0.0, 100.0 * KIB))
+    [sentence] = said(doubtful)
+    assert "between -100 KiB and 100 KiB per 1000 calls, and the budget of 64.0 KiB lies in between" in sentence
+
+
+@pytest.mark.parametrize(
+    ("trouble", "words"),
+    [
+        (Trouble(kind="raised", call=1, message="ValueError: no"), "parser: raised on call 1: ValueError: no"),
+        (Trouble(kind="raised", call=1700, message="E"), "parser: raised on call 1,700: E"),
+        (Trouble(kind="import", message="No module"), "parser: does not import: No module"),
+        (Trouble(kind="setup", message="E"), "parser: its set-up failed: E"),
+        (Trouble(kind="died", message="the process ended"), "parser: the process ended"),
+        (Trouble(kind="exited", call=3, message="E"), "parser: on call 3 E"),
+    ],
+)
+def test_trouble_says_where_and_what(trouble: Trouble, words: str) -> None:
+    assert said(replace(BROKEN, trouble=trouble)) == [words]
+
+
+def test_trouble_after_a_growth_was_seen_leaves_what_was_seen() -> None:
+    first, second, _ = said(replace(LEAK, trouble=Trouble(kind="raised", call=700, message="E")))
+    assert first == "newsletter[retained]: raised on call 700: E"
+    assert "memory grows by" in second
+
+
+def test_a_peak_pass_that_died_leaves_the_growth_verdict_standing() -> None:
+    died = replace(CLEAN, peak_bytes=None, peak_trouble=Trouble(kind="died", message="killed by SIGSEGV"))
+    assert said(died) == [
+        "newsletter[iterator]: the peak pass failed, and the growth verdict stands: killed by SIGSEGV"
+    ]
+    assert not peak_left_out(died)
+
+
+def test_a_peak_that_was_left_out_is_told_once_for_all_and_not_here() -> None:
+    missing = replace(CLEAN, peak_bytes=None, peak_trouble=Trouble(kind="missing", message="no memray"))
+    assert said(missing) == []
+    assert peak_left_out(missing)
+    assert not peak_left_out(CLEAN)
+
+
+def test_text_of_others_is_made_plain_wherever_it_stands() -> None:
+    hostile = "\x1b[31m\u202e"
+    holder = BOUNDED.bounded_by
+    assert holder is not None
+    results = [
+        replace(BROKEN, scenario=hostile, trouble=Trouble(kind="raised", call=1, message=hostile)),
+        replace(BOUNDED, scenario=hostile, bounded_by=replace(holder, name=hostile, kind=hostile)),
+        replace(LEAK, variant=hostile, peak_trouble=Trouble(kind="died", message=hostile)),
+    ]
+    for sentence in (sentence for result in results for sentence in said(result)):
+        assert "\x1b" not in sentence
+        assert "\u202e" not in sentence
+        assert "\\x1b[31m" in sentence
+
+
+def test_budgets_are_told_in_the_words_they_are_written_in() -> None:
+    assert budget_words(CLEAN) == "64.0 KiB / 1000 calls, peak 10.0 MiB"
+    assert budget_words(UNSURE) == "4.00 KiB / 1000 calls"
+
+
+def test_every_verdict_has_its_sentence_or_its_silence() -> None:
+    """A verdict that is added must be thought of here."""
+    spoken = {verdict: bool(said(replace(UNSURE, verdict=verdict, gate=Gate.WITHIN))) for verdict in Verdict}
+    assert spoken == {
+        Verdict.CLEAN: False,
+        Verdict.LEAK: True,
+        Verdict.BOUNDED: True,
+        Verdict.INCONCLUSIVE: True,
+    }

@@ -1,0 +1,307 @@
+"""Pictures: the same bytes every time, honest bars, names as they are, and labels that can be read."""
+
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from xml.etree import ElementTree
+
+import matplotlib as mpl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from matplotlib.axes import Axes
+from matplotlib.backend_bases import RendererBase
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
+
+from leakcheck.analysis.compare.step_detection import steps_of
+from leakcheck.model.errors import UsageError
+from leakcheck.model.result import Budget, Gate, Growth, Latency, Meter, Readings, Result, Verdict
+from leakcheck.reporters.plots import draw_history, draw_pair, draw_run
+from leakcheck.reporters.plots.canvas import Drawing, apart, render, shown
+from leakcheck.reporters.plots.growth import growth_figure, with_readings
+from leakcheck.reporters.plots.pair import pair_figure
+from leakcheck.reporters.plots.peak import peak_figure
+from tests.unit.records import record
+from tests.unit.runs import BROKEN, CLEAN, KIB, LEAK, MIB, NAIVE, UNSURE, growth
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def grown(rate: float, *, variant: str | None = "naive", scenario: str = "newsletter", calls: int = 1500) -> Result:
+    """Return a result whose readings rise by `rate` bytes per 1000 calls after a steep warm-up."""
+    at = tuple(range(20, calls + 1, 20))
+    heap = tuple(10 * MIB + round(rate * call / 1000) + min(call, calls // 4) * 100 for call in at)
+    return replace(
+        LEAK if rate else CLEAN,
+        scenario=scenario,
+        variant=variant,
+        growth=growth(rate, 500, calls=calls),
+        peak_bytes=int(5 * MIB + rate / 10),
+        readings=Readings(calls=at, python_bytes=heap, native_bytes=(0,) * len(at)),
+    )
+
+
+STRATEGIES = ("naive", "iterator", "values", "keyset", "retained", "outbox", "signal", "debug_queries")
+RATES = (0.0, 0.0, 0.0, 0.0, 140 * MIB, 8 * MIB, 139 * MIB, 480 * KIB)
+NEWSLETTER = [
+    grown(rate, variant=name, calls=1500 if rate else 420) for name, rate in zip(STRATEGIES, RATES, strict=True)
+]
+GALLERY = [grown(2.0**number * KIB, scenario=f"scenario_number_{number}", variant=None) for number in range(14)]
+
+
+def texts_of(svg: bytes) -> list[str]:
+    return ["".join(element.itertext()) for element in ElementTree.fromstring(svg).iter(f"{SVG}text")]
+
+
+def svg_of(documents: Iterator[tuple[str, bytes]], name: str) -> bytes:
+    return dict(documents)[f"{name}.svg"]
+
+
+SVG_ALONE = ("svg",)
+
+
+@pytest.fixture(scope="module")
+def pictures() -> dict[str, bytes]:
+    """Every kind of picture, in every format."""
+    return draw_all()
+
+
+def draw_all() -> dict[str, bytes]:
+    runs = [record(0), record(1), record(2, growth=MIB)]
+    return {
+        **dict(draw_run(NEWSLETTER)),
+        **dict(draw_pair(NEWSLETTER[4], NEWSLETTER[1])),
+        **dict(draw_history(runs, steps_of(runs))),
+    }
+
+
+def test_two_renderings_are_the_same_bytes_whatever_the_user_set_up(pictures: dict[str, bytes]) -> None:
+    assert set(pictures) == {
+        f"{name}.{end}" for name in ("growth", "peak", "before-after", "history") for end in ("svg", "png")
+    }
+    with mpl.rc_context(
+        {
+            "font.size": 30,
+            "axes.linewidth": 5,
+            "axes.facecolor": "black",
+            "svg.hashsalt": "other",
+            "text.parse_math": True,
+        }
+    ):
+        assert draw_all() == pictures
+        assert mpl.rcParams["font.size"] == 30, "what the user set up is theirs again"
+
+
+def test_a_picture_says_no_date_fetches_nothing_and_tells_what_it_shows(pictures: dict[str, bytes]) -> None:
+    for name, data in pictures.items():
+        if not name.endswith(".svg"):
+            continue
+        text = data.decode()
+        assert "<dc:date>" not in text
+        assert not re.search(r"href=\"(?!#)|url\((?!#)|<image|<script", text)
+        title = ElementTree.fromstring(data).find(f"{SVG}title")
+        assert title is not None
+        assert title.text
+    assert "newsletter[retained]: 140 MiB / 1000 calls" in pictures["growth.svg"].decode()
+
+
+HOSTILE = r"$\frac{1}{2}$ <b>&amp;</b> $x^2$"
+
+
+def test_a_name_with_dollars_and_markup_is_drawn_as_it_is() -> None:
+    result = grown(MIB, scenario=HOSTILE, variant="\x1b[31m\u202e_x_^2 $y$")
+    texts = texts_of(svg_of(draw_run([result], SVG_ALONE), "growth"))
+    assert any(HOSTILE in text for text in texts)
+    assert any("\\x1b[31m\\u202e_x_^2 $y$" in text for text in texts)
+    assert any(HOSTILE in text for text in texts_of(svg_of(draw_pair(result, result, SVG_ALONE), "before-after")))
+    runs = [record(0, scenario=HOSTILE, commit="$a$\x1b")]
+    assert any(HOSTILE in text for text in texts_of(svg_of(draw_history(runs, [], SVG_ALONE), "history")))
+
+
+def test_letters_that_the_font_lacks_are_no_reason_to_fail() -> None:
+    names = ["通讯", "\U0001f9ea", "العربية", "\ud800"]
+    assert dict(draw_run([grown(MIB, variant=name) for name in names], ("png",)))
+
+
+def drawn(draw: Callable[[], Figure], monkeypatch: pytest.MonkeyPatch) -> tuple[Bbox, list[tuple[str, Bbox]]]:
+    """Return the room of a figure as it is rendered, and each text that is drawn with the room it takes."""
+    boxes: list[tuple[str, Bbox]] = []
+    draw_text = Text.draw
+
+    def noted(text: Text, renderer: RendererBase, *rest: object, **more: object) -> None:
+        if text.get_text() and text.get_visible():
+            # of an annotation the words alone, without the line that leads to them
+            boxes.append((text.get_text(), Text.get_window_extent(text, renderer)))
+        draw_text(text, renderer, *rest, **more)
+
+    whole: list[Bbox] = []
+    draw_figure = Figure.draw
+
+    def begun(figure: Figure, renderer: RendererBase) -> None:
+        boxes.clear()  # the first time only finds out how much room everything needs
+        whole.append(figure.bbox.frozen())
+        draw_figure(figure, renderer)
+
+    monkeypatch.setattr(Text, "draw", noted)
+    monkeypatch.setattr(Figure, "draw", begun)
+    list(render("any", lambda: Drawing(figure=draw(), description=""), ["png"]))
+    monkeypatch.undo()
+    return whole[-1], boxes
+
+
+FIGURES: dict[str, Callable[[], Figure]] = {
+    "the newsletter": lambda: growth_figure(NEWSLETTER).figure,
+    "all alike": lambda: growth_figure([grown(0, variant=name) for name in STRATEGIES]).figure,
+    "the gallery": lambda: growth_figure(GALLERY).figure,
+    "peaks": lambda: peak_figure(NEWSLETTER).figure,
+    "many peaks": lambda: peak_figure([replace(one, peak_bytes=10**at) for at, one in enumerate(GALLERY)]).figure,
+    "before and after": lambda: pair_figure(NEWSLETTER[4], NEWSLETTER[1]).figure,
+    "unlike each other": lambda: pair_figure(GALLERY[3], replace(BROKEN, scenario="x" * 80)).figure,
+}
+
+
+@pytest.mark.parametrize("draw", FIGURES.values(), ids=FIGURES)
+def test_no_text_lies_upon_another_and_none_is_cut_off(
+    draw: Callable[[], Figure], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, boxes = drawn(draw, monkeypatch)
+    assert boxes
+    for at, (text, box) in enumerate(boxes):
+        assert whole.x0 <= box.x0 <= box.x1 <= whole.x1, text
+        assert whole.y0 <= box.y0 <= box.y1 <= whole.y1, text
+        upon = [other for other, room in boxes[at + 1 :] if box.padded(-1).overlaps(room.padded(-1))]
+        assert upon == [], f"{text!r} lies upon {upon}"
+
+
+def axes_of(figure: Figure) -> Sequence[Axes]:
+    return figure.axes
+
+
+def test_bars_begin_at_nothing() -> None:
+    for figure in (peak_figure(NEWSLETTER).figure, pair_figure(NEWSLETTER[0], NEWSLETTER[1]).figure):
+        for axes in axes_of(figure):
+            low, high = axes.get_xlim()
+            assert low <= 0 < high
+            assert axes.get_xscale() == "linear"
+            assert all(patch.get_x() == 0 for patch in axes.patches)  # type: ignore[attr-defined]
+
+
+def test_a_bar_is_as_long_as_its_peak_and_says_it() -> None:
+    texts = texts_of(svg_of(draw_run([NAIVE, replace(CLEAN, variant="iterator")], SVG_ALONE), "peak"))
+    assert [text for text in texts if text in ("93.1 MiB", "4.70 MiB", "budget 10.0 MiB")] != []
+    (axes,) = axes_of(peak_figure([NAIVE, CLEAN]).figure)
+    widths = [patch.get_width() for patch in axes.patches]  # type: ignore[attr-defined]
+    assert widths == [pytest.approx(93.1, abs=0.01), pytest.approx(4.7, abs=0.01)]
+
+
+def test_more_than_fits_is_the_worst_and_a_note() -> None:
+    texts = texts_of(svg_of(draw_run(GALLERY, SVG_ALONE), "growth"))
+    assert any("The 9 that grow the fastest of 14." in text for text in texts)
+    assert any("scenario_number_13" in text for text in texts)
+    assert not any("scenario_number_3" in text for text in texts)
+    many = [replace(one, scenario=f"s{at}", peak_bytes=at + 1) for at, one in enumerate(GALLERY * 2)]
+    texts = texts_of(svg_of(draw_run(many, SVG_ALONE), "peak"))
+    assert any("The 20 dearest of 28." in text for text in texts)
+    assert "s27" in texts
+    assert "s7" not in texts
+
+
+def test_a_line_begins_where_the_warm_up_ended() -> None:
+    """GIVEN a steep first quarter THEN what is drawn rises by the growth alone."""
+    [line] = with_readings([grown(1000 * KIB, calls=2000)])
+    assert line.calls[0] == line.gained[0] == 0
+    assert line.calls[-1] == 1500
+    assert line.gained[-1] == pytest.approx(1500 * KIB, abs=1)
+    assert list(line.fitted(line.growth.bytes_per_1000_calls)) == pytest.approx([0, 1500 * KIB], abs=1)
+
+
+def test_what_was_not_read_in_bytes_is_left_out_and_counted() -> None:
+    blocks = replace(grown(MIB), growth=growth(MIB, meter=Meter.BLOCKS))
+    assert with_readings([blocks, BROKEN]) == []
+    texts = texts_of(svg_of(draw_run([grown(MIB), blocks, BROKEN], SVG_ALONE), "growth"))
+    assert any("2 without readings in bytes are left out." in text for text in texts)
+    assert list(draw_run([BROKEN])) == []
+
+
+def test_before_and_after_say_the_change_only_where_it_is_known() -> None:
+    texts = texts_of(svg_of(draw_pair(NEWSLETTER[4], NEWSLETTER[1], SVG_ALONE), "before-after"))
+    assert "growth: −100 %" in texts
+    assert any(text.startswith("peak of one call: −") for text in texts)
+    assert "time of one call, p50" in texts
+    texts = texts_of(svg_of(draw_pair(NEWSLETTER[0], NEWSLETTER[1], SVG_ALONE), "before-after"))
+    assert "growth: ~" in texts
+    texts = texts_of(svg_of(draw_pair(NEWSLETTER[0], BROKEN, SVG_ALONE), "before-after"))
+    assert texts.count("not measured") == 3
+
+
+def test_without_matplotlib_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(UsageError, match=re.escape("pip install 'pytest-leakcheck[plots]'")):
+        list(draw_run(NEWSLETTER))
+
+
+@given(st.lists(st.floats(-5, 30), max_size=12), st.integers(12, 40))
+def test_labels_are_a_line_apart_and_inside(wanted: list[float], height: int) -> None:
+    placed = apart(sorted(wanted), height)
+    assert len(placed) == len(wanted)
+    assert all(after - before >= 1 - 1e-9 for before, after in pairwise(placed))
+    assert all(-1e-9 <= at <= height for at in placed)
+
+
+@given(st.text(max_size=90), st.integers(2, 40))
+def test_a_name_is_cut_in_its_middle(text: str, longest: int) -> None:
+    assert len(shown(text, longest)) <= longest
+    if len(shown(text, 10_000)) <= longest:
+        assert "…" in text or "…" not in shown(text, longest)
+
+
+huge = st.floats(-1e300, 1e300) | st.floats(-1e5, 1e9)
+whole = st.integers(-(2**64) + 1, 2**64 - 1) | st.integers(0, 10**8)
+results = st.builds(
+    Result,
+    scenario=st.text(max_size=5),
+    variant=st.none() | st.text(max_size=5),
+    target=st.just(""),
+    verdict=st.sampled_from(Verdict),
+    gate=st.sampled_from(Gate),
+    failures=st.just(()),
+    budget=st.builds(Budget, growth_bytes_per_1000_calls=huge, peak_bytes=st.none() | huge),
+    growth=st.none()
+    | st.builds(
+        Growth,
+        bytes_per_1000_calls=huge,
+        low=huge,
+        high=huge,
+        meter=st.sampled_from(Meter),
+        heap_bytes_per_1000_calls=st.none(),
+        rss_bytes_per_1000_calls=st.none(),
+        blocks_per_1000_calls=huge,
+        calls=whole,
+    ),
+    peak_bytes=st.none() | whole,
+    latency_seconds=st.none() | st.builds(Latency, p50=huge, p95=st.none(), samples=whole),
+    readings=st.builds(
+        Readings,
+        calls=st.lists(whole, max_size=4).map(tuple),
+        python_bytes=st.lists(whole, max_size=4).map(tuple),
+        native_bytes=st.just((0,) * 4),
+        rss_bytes=st.lists(whole, max_size=4).map(tuple),
+    ),
+)
+
+
+@settings(max_examples=10)
+@given(st.lists(results, min_size=2, max_size=3))
+def test_whatever_a_document_says_there_is_a_picture_or_none_and_no_crash(found: list[Result]) -> None:
+    for _, data in (*draw_run(found, ("svg",)), *draw_pair(found[0], found[1], ("svg",))):
+        ElementTree.fromstring(data)
+
+
+def test_what_is_unsure_is_drawn_without_a_slope() -> None:
+    unknown = replace(grown(MIB), verdict=UNSURE.verdict, growth=replace(growth(MIB), low=-1e15, high=1e15))
+    texts = texts_of(svg_of(draw_run([unknown], SVG_ALONE), "growth"))
+    assert any("naive: not known yet" in text for text in texts)

@@ -1,0 +1,105 @@
+"""GitLab's code-quality report: what it must hold, and fingerprints that stay while lines and figures move."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import given
+
+from leakcheck.model.result import Result, Run
+from leakcheck.reporters.escape import plain
+from leakcheck.reporters.gitlab import gitlab
+from leakcheck.reporters.locations import Workspace
+from tests.unit.causes import SITE
+from tests.unit.ci_runner import obeyed
+from tests.unit.hostile import run_with, text_of_others
+from tests.unit.reported import EXPLAINED, FORGIVEN, RUNS
+from tests.unit.runs import BROKEN, CLEAN, LEAK, UNSURE, growth, run_of
+
+WORKSPACE = Workspace(root="/work", here="/work")
+
+
+def written(run: Run, workspace: Workspace = WORKSPACE) -> str:
+    [(_, data)] = gitlab(run, workspace)
+    return data.decode()
+
+
+def issues(run: Run, workspace: Workspace = WORKSPACE) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(written(run, workspace))
+    for issue in found:
+        assert set(issue) == {"description", "check_name", "fingerprint", "severity", "location"}
+        assert issue["severity"] in ("info", "minor", "major", "critical", "blocker")
+        assert issue["location"]["lines"]["begin"] >= 1
+        assert not issue["location"]["path"].startswith("/")
+    return found
+
+
+def fingerprint(result: Result, workspace: Workspace = WORKSPACE) -> str:
+    [issue] = issues(run_of(result), workspace)
+    return str(issue["fingerprint"])
+
+
+def test_each_gate_has_its_severity_and_check() -> None:
+    found = issues(run_of(CLEAN, UNSURE, EXPLAINED, BROKEN, FORGIVEN))
+    assert [(one["check_name"], one["severity"]) for one in found] == [
+        ("leakcheck/error", "blocker"),
+        ("leakcheck/growth", "critical"),
+        ("leakcheck/inconclusive", "minor"),
+        ("leakcheck/known leak", "info"),
+    ]
+    assert found[-1]["description"].endswith("is known and does not fail: ticket 12 (*SENT*)")
+
+
+def test_an_issue_stands_at_the_line_to_blame_else_at_the_scenario() -> None:
+    assert [one["location"] for one in issues(run_of(EXPLAINED, UNSURE, replace(UNSURE, target="shop.cart:pay")))] == [
+        {"path": "scenarios/newsletter/views.py", "lines": {"begin": 41}},
+        {"path": "scenarios/warming.py", "lines": {"begin": 1}},
+        {"path": "shop/cart.py", "lines": {"begin": 1}},
+    ]
+
+
+def test_where_all_is_well_there_is_an_empty_list() -> None:
+    assert json.loads(written(run_of(CLEAN))) == []
+
+
+def test_a_fingerprint_stays_while_lines_and_figures_move() -> None:
+    moved = replace(SITE, frames=tuple(replace(frame, line=frame.line + 9) for frame in SITE.frames))
+    assert fingerprint(replace(EXPLAINED, growth=growth(999_999), sites=(moved,))) == fingerprint(EXPLAINED)
+
+
+def test_a_fingerprint_is_the_same_in_another_checkout() -> None:
+    here = replace(LEAK, target="/builds/1/bench.py::f")
+    there = replace(LEAK, target="/runner/bench.py::f")
+    assert fingerprint(here, Workspace(root="/builds/1", here="/builds/1")) == fingerprint(
+        there, Workspace(root="/runner", here="/runner")
+    )
+
+
+def test_another_culprit_another_scenario_and_another_budget_have_another_fingerprint() -> None:
+    others = [
+        EXPLAINED,
+        replace(EXPLAINED, retention_paths=(), sites=(replace(SITE, fingerprint="another"),)),
+        replace(EXPLAINED, variant="another"),
+        replace(EXPLAINED, failures=("growth",)),
+        replace(EXPLAINED, target="another.py::newsletter"),
+    ]
+    assert len({fingerprint(one) for one in others}) == len(others)
+
+
+def test_twins_have_fingerprints_of_their_own() -> None:
+    found = issues(run_of(LEAK, LEAK, LEAK))
+    assert len({one["fingerprint"] for one in found}) == 3
+
+
+def test_every_run_of_the_gold_files_is_well_formed() -> None:
+    for run in RUNS.values():
+        issues(run)
+
+
+@given(text_of_others)
+def test_whatever_others_wrote_is_read_back_as_it_is_shown(text: str) -> None:
+    document = written(run_with(text))
+    found = issues(run_with(text))
+    assert [one["description"].partition(" ")[0] for one in found] == ["broken", "leak", "naive", "unsure"]
+    assert found[0]["description"].startswith(plain(f"broken {text}"))
+    assert obeyed(document) == []

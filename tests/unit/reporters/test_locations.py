@@ -1,0 +1,112 @@
+"""Where a result belongs in the sources under review."""
+
+from dataclasses import replace
+
+import pytest
+
+from leakcheck.model.explanation import FrameKind, PeakSite
+from leakcheck.model.result import Result, Trouble
+from leakcheck.reporters.locations import Location, Workspace, locate, source_of
+from tests.unit.causes import SITE
+from tests.unit.reported import EXPLAINED, PEAKS
+from tests.unit.runs import BROKEN, CLEAN, LEAK, MIB, UNSURE
+
+WORKSPACE = Workspace(root="/srv", here="/srv/service")
+VIEW = Location(file="service/scenarios/newsletter/views.py", line=41)
+SCENARIO = Location(file="service/scenarios/newsletter/scenario.py")
+
+
+@pytest.mark.parametrize(
+    ("file", "relative"),
+    [
+        ("shop/views.py", "service/shop/views.py"),
+        ("/srv/service/shop/views.py", "service/shop/views.py"),
+        ("../library/x.py", "library/x.py"),
+        ("./x.py", "service/x.py"),
+        ("../../x.py", None),
+        ("/srvs/x.py", None),
+        ("/srv", None),
+        ("/usr/lib/x.py", None),
+    ],
+)
+def test_a_path_is_told_from_the_workspace(file: str, relative: str | None) -> None:
+    assert WORKSPACE.relative(file) == relative
+
+
+def test_the_workspace_may_be_all_there_is() -> None:
+    assert Workspace(root="/", here="/srv").relative("x.py") == "srv/x.py"
+
+
+def peak_at(file: str) -> PeakSite:
+    frame = replace(SITE.frame, file=file, line=7)
+    return PeakSite(bytes=MIB, share=0.9, frames=(frame,), stacks=1)
+
+
+@pytest.mark.parametrize(
+    ("result", "location"),
+    [
+        (EXPLAINED, VIEW),
+        (PEAKS, VIEW),
+        # a broken peak is its peak's
+        (replace(PEAKS, sites=(SITE,), peak_sites=(peak_at("p.py"),)), Location(file="service/p.py", line=7)),
+        # what grows is told first where both are broken, and no peak where only the growth is
+        (replace(EXPLAINED, peak_sites=(peak_at("p.py"),)), VIEW),
+        (replace(EXPLAINED, failures=("growth",), sites=(), peak_sites=(peak_at("p.py"),)), SCENARIO),
+        # files that stay open have no line
+        (replace(EXPLAINED, failures=("open files",)), SCENARIO),
+        (replace(UNSURE, sites=(SITE,)), VIEW),
+        (LEAK, SCENARIO),
+        (CLEAN, SCENARIO),
+        (replace(LEAK, target="shop.cart:checkout"), None),
+        (replace(LEAK, target="/elsewhere/bench.py::f"), None),
+        (replace(LEAK, target="bench.py"), Location(file="service/bench.py")),
+    ],
+)
+def test_a_result_is_located(result: Result, location: Location | None) -> None:
+    assert locate(result, WORKSPACE) == location
+
+
+def test_a_site_without_an_own_line_is_no_place_to_look_at() -> None:
+    library = replace(SITE, frames=tuple(replace(frame, kind=FrameKind.LIBRARY) for frame in SITE.frames))
+    assert locate(replace(EXPLAINED, sites=(library,)), WORKSPACE) == SCENARIO
+
+
+def test_a_site_outside_of_the_workspace_gives_way_to_the_next() -> None:
+    outside = replace(SITE, frames=(replace(SITE.frame, file="/elsewhere/x.py"),))
+    assert locate(replace(EXPLAINED, sites=(outside, SITE)), WORKSPACE) == VIEW
+
+
+DETAILS = """\
+  File "/srv/service/shop/cart.py", line 12, in pay
+    charge()
+  File "/srv/service/.venv/lib/python3.11/site-packages/stripe/api.py", line 99, in charge
+    raise Declined
+  File "/usr/lib/python3.11/json/decoder.py", line 5, in decode"""
+
+
+@pytest.mark.parametrize(
+    ("details", "location"),
+    [
+        (DETAILS, Location(file="service/shop/cart.py", line=12)),
+        ('  File "bench.py", line 3\n', Location(file="service/bench.py", line=3)),
+        ("no traceback", Location(file="service/scenarios/parser.py")),
+        ('  File "/elsewhere/x.py", line 3', Location(file="service/scenarios/parser.py")),
+        ('  File "x.py", line 99999999999999999999', Location(file="service/x.py", line=999999999)),
+    ],
+)
+def test_an_error_belongs_to_the_innermost_own_line_of_its_traceback(details: str, location: Location) -> None:
+    failed = replace(BROKEN, trouble=Trouble(kind="raised", message="E", details=details))
+    assert locate(failed, WORKSPACE) == location
+
+
+@pytest.mark.parametrize(
+    ("target", "file"),
+    [
+        ("scenarios/x.py::f[v]", "scenarios/x.py"),
+        ("scenarios/x.py", "scenarios/x.py"),
+        ("shop.cart:Cart.pay", "shop/cart.py"),
+        ("shop", "shop.py"),
+    ],
+)
+def test_a_target_names_a_file(target: str, file: str) -> None:
+    assert source_of(target) == file

@@ -1,0 +1,87 @@
+"""Which files of a folder hold scenarios, read without running them."""
+
+from pathlib import Path
+
+import pytest
+
+from leakcheck.runner.collect import scenario_files
+
+SCENARIO = "from leakcheck import scenario\n\n@scenario\ndef parse(): ...\n"
+
+
+def found(folder: Path) -> list[str]:
+    return [str(path.relative_to(folder)) for path in scenario_files(folder)]
+
+
+def write(folder: Path, name: str, text: str = SCENARIO) -> None:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def test_files_that_hold_scenarios_are_found_below_a_folder_in_order(tmp_path: Path) -> None:
+    for name in ("b.py", "a.py", "deep/down/c.py"):
+        write(tmp_path, name)
+    assert found(tmp_path) == ["a.py", "b.py", "deep/down/c.py"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "@scenario\ndef f(): ...",
+        "@scenario()\ndef f(): ...",
+        "@scenario(growth='1 B')\nasync def f(): ...",
+        "@leakcheck.scenario\ndef f(): ...",
+        "@leakcheck.scenario(peak='1 B')\n@other\ndef f(): ...",
+        "@other\n@scenario\ndef f(): yield",
+    ],
+)
+def test_every_form_of_the_mark_is_seen(tmp_path: Path, text: str) -> None:
+    write(tmp_path, "marked.py", text)
+    assert found(tmp_path) == ["marked.py"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "def scenario(): ...",
+        "# @scenario\ndef f(): ...",
+        "'''\n@scenario\ndef f(): ...\n'''",
+        "@scenarios\ndef f(): ...",
+        "def outer():\n    @scenario\n    def f(): ...",
+        "scenario = 1\ndef f(:",
+    ],
+)
+def test_a_file_without_a_mark_is_not_found(tmp_path: Path, text: str) -> None:
+    write(tmp_path, "plain.py", text)
+    assert found(tmp_path) == []
+
+
+@pytest.mark.parametrize("folder", ["__pycache__", "node_modules", "site-packages", ".git", ".venv"])
+def test_folders_of_other_people_are_not_entered(tmp_path: Path, folder: str) -> None:
+    write(tmp_path, f"{folder}/marked.py")
+    assert found(tmp_path) == []
+
+
+def test_a_virtual_environment_is_known_by_its_file_whatever_its_name(tmp_path: Path) -> None:
+    write(tmp_path, "python311/lib/marked.py")
+    write(tmp_path, "python311/pyvenv.cfg", "")
+    assert found(tmp_path) == []
+
+
+def test_a_file_that_names_us_and_does_not_parse_is_found_so_that_its_error_is_told(tmp_path: Path) -> None:
+    write(tmp_path, "broken.py", "from leakcheck import scenario\n@scenario\ndef f(:")
+    assert found(tmp_path) == ["broken.py"]
+
+
+def test_a_file_of_no_text_at_all_or_a_link_to_nowhere_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "bytes.py").write_bytes(b"\x00\xff scenario")
+    (tmp_path / "gone.py").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "text.txt").write_text(SCENARIO)
+    assert found(tmp_path) == []
+
+
+def test_no_code_is_run_by_looking(tmp_path: Path) -> None:
+    write(tmp_path, "marked.py", f"{SCENARIO}\nraise SystemExit('I ran')\n")
+    assert found(tmp_path) == ["marked.py"]

@@ -1,0 +1,153 @@
+"""How long a process of its own is waited for, and what is said where it never comes to the test."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from leakcheck.model.failure import WorkerFailed
+from leakcheck.model.result import Trouble
+from leakcheck.model.setup_stages import (
+    BODY,
+    START,
+    UNREACHED,
+    Stages,
+    is_at_work,
+    is_shared,
+    not_replayable_here,
+    stage_of,
+    stage_words,
+)
+from leakcheck.runner import setup_wait
+from leakcheck.runner.process_usage import Effort, effort_of
+
+LOCK = stage_of("session", "tests", "lock")
+
+
+def test_a_stage_may_take_four_times_as_long_as_here_and_five_seconds() -> None:
+    stages = Stages(seconds={START: 0.0, LOCK: 2.0})
+    assert stages.longest_wait_seconds() == 5.0
+    stages.latest = LOCK
+    assert stages.longest_wait_seconds() == 13.0
+    stages.latest = "one that the session did not come by"
+    assert stages.longest_wait_seconds() is None
+
+
+@pytest.mark.parametrize(
+    ("busy_seconds", "new_pages", "expected"),
+    [
+        (0.01, 10, False),  # it sleeps between two looks
+        (0.15, 10, False),  # and without pausing much
+        (5.0, 60, False),  # it looks without a pause
+        (0.45, 5000, False),  # it is woken now and then
+        (0.55, 110, True),
+        (2.5, 20_000, True),  # it migrates a database
+    ],
+)
+def test_who_only_waits_is_told_from_who_works(busy_seconds: float, new_pages: int, expected: bool) -> None:
+    assert is_at_work(busy_seconds, new_pages, 5.0) is expected
+
+
+def test_a_fixture_is_called_by_its_name_and_scope() -> None:
+    assert stage_words(LOCK) == "the fixture lock (session)"
+    assert (stage_words(START), stage_words(BODY)) == ("the start", "the set-up")
+    assert is_shared(LOCK)
+    assert not is_shared(stage_of("function", "tests/test_shop.py", "lock"))
+    assert not is_shared(START)
+    assert not is_shared(BODY)
+
+
+class Scripted:
+    """A process that says the messages of a script; None is a silence."""
+
+    def __init__(self, *script: dict[str, Any] | None) -> None:
+        self.pid = 1
+        self.waits: list[float] = []
+        self._script = list(script)
+
+    def speaks_within(self, seconds: float, during: str) -> bool:
+        """Note how long it is waited for."""
+        self.waits.append(round(seconds, 1))
+        if self._script[0] is None:
+            self._script.pop(0)
+            return False
+        return True
+
+    def listen(self, *, during: str, extra_seconds: float = 0.0) -> dict[str, Any]:
+        """Return the next message."""
+        message = self._script.pop(0)
+        assert message is not None
+        return message
+
+    def fail(self, kind: str, message: str) -> Trouble:
+        """Return the trouble."""
+        return Trouble(kind=kind, message=message)
+
+
+STAGES = {START: 0.5, BODY: 0.0, LOCK: 1.0}
+READY = {"kind": "ready"}
+
+
+def stage(name: str) -> dict[str, Any]:
+    """Return a message that says a stage."""
+    return {"kind": "stage", "stage": name}
+
+
+@contextmanager
+def efforts(monkeypatch: pytest.MonkeyPatch, *found: Effort) -> Iterator[None]:
+    """Have the process be seen at work as is said, each time that it is looked at."""
+    left = list(found)
+    monkeypatch.setattr(setup_wait, "effort_of", lambda pid: left.pop(0) if left else Effort())
+    yield
+
+
+def test_each_stage_is_waited_for_as_long_as_it_may_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    process = Scripted(stage(BODY), stage(LOCK), stage(BODY), READY)
+    with efforts(monkeypatch):
+        assert setup_wait.first_answer(process, Stages(seconds=STAGES), 300.0) == READY
+    assert process.waits == [7.0, 5.0, 9.0, 5.0]
+
+
+def test_a_stage_that_comes_to_no_end_is_told_with_what_it_took_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    process = Scripted(stage(BODY), stage(LOCK), None)
+    with efforts(monkeypatch), pytest.raises(WorkerFailed) as failed:
+        setup_wait.first_answer(process, Stages(seconds=STAGES), 300.0)
+    trouble = failed.value.trouble
+    assert trouble.kind == UNREACHED
+    assert trouble.message == not_replayable_here(
+        "the fixture lock (session) came to no end within 9.0 s; here it took 1.0 s"
+    )
+    assert trouble.message.startswith("not replayable here")
+
+
+def test_what_is_at_work_is_waited_for_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    process = Scripted(stage(LOCK), None, None, READY)
+    work = [Effort(busy_seconds=5.0 * number, new_pages=5000 * number) for number in range(6)]
+    with efforts(monkeypatch, Effort(), *work):
+        assert setup_wait.first_answer(process, Stages(seconds=STAGES), 300.0) == READY
+    assert process.waits == [7.0, 9.0, 9.0, 9.0]
+
+
+def test_no_stage_is_waited_for_longer_than_a_set_up_may_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    process = Scripted(stage("unknown"), None)
+    with efforts(monkeypatch), pytest.raises(WorkerFailed, match="came to no end within"):
+        setup_wait.first_answer(process, Stages(seconds=STAGES), 30.0)
+    assert process.waits == [7.0, 30.0]
+
+
+def test_the_effort_of_a_process_is_read() -> None:
+    # GIVEN a process that works until it has touched forty megabytes, and then waits
+    source = "x = bytearray(40_000_000); print(sum(x), flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", source], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"0\n"
+        effort = effort_of(process.pid)
+        process.kill()
+    assert effort.busy_seconds > 0.05
+    assert effort.new_pages > 1000
+    assert effort_of(process.pid) == Effort()
+    assert effort_of(os.getpid()).new_pages > 0

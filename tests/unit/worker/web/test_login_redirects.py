@@ -1,0 +1,173 @@
+"""A redirect to a login page is told from all others, and what was answered is counted and said."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from leakcheck.model.errors import WrongAnswer
+from leakcheck.worker.web import answer_counts
+from leakcheck.worker.web.answer_counts import Judge
+from leakcheck.worker.web.login_redirects import Login, login_by_header
+from leakcheck.worker.web.options import Manner
+from leakcheck.worker.web.request import Answer, Exchange, exchange_of
+
+LOGIN = Login(remedy="log in with --user NAME")
+
+
+def asked(path: str = "/account/", *, expect: int = 0) -> Exchange:
+    return exchange_of(f"GET:{path}", Manner(expect=expect))
+
+
+def redirect(location: str, status: int = 302) -> Answer:
+    return Answer(status=status, headers=[("Location", location)])
+
+
+@pytest.fixture(autouse=True)
+def _nothing_counted() -> Iterator[None]:
+    yield
+    answer_counts._counts[:] = type(answer_counts._counts)("q", bytes(8 * len(answer_counts._counts)))
+    answer_counts._led_to.clear()
+    answer_counts._varied[:] = bytes(len(answer_counts._varied))
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "/login/",
+        "/accounts/login/?next=/account/",
+        "/admin/login/?next=/admin/",
+        "login",
+        "http://localhost/login",
+        "//sso.example.com/login",
+        "/user/sign-in",
+        "/users/sign_in?locale=en",
+        "/Account/LogOn?ReturnUrl=%2Faccount%2F",
+        "/user_login.php",
+        "/login.html;jsessionid=12",
+        "/signin#top",
+        "/#/login",
+        "/#!/login?next=/account/",
+        "/login/form?next=/a",
+        "https://sso.example.com/auth?return_to=https://shop.example.com/",
+        "https://example.com/oauth2/v2/authorize?client_id=7&redirect_uri=https%3A%2F%2Fshop%2Fdone",
+        "/oidc/authenticate/?next=/a",
+        "/saml2/start?RelayState=%2Fa",
+        "/cas/?service=x",
+        "/session/new?return_to=/a",
+        "/enter/?next=/account/",
+        "/enter/?weiter=/account/",
+        "/?next=%2Faccount%2F",
+        "/enter?to=https://localhost/account/",
+    ],
+)
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_to_a_login_page_is_none_of_the_page_that_was_asked_for(location: str, status: int) -> None:
+    assert LOGIN.is_wanted_by(asked(), redirect(location, status))
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "/",
+        "/account",
+        "/account/17/",
+        "/blog/login-tips/",
+        "/plugin/",
+        "/design-in/",
+        "/authors/?page=2",
+        "/auth/done/",
+        "/sso/",
+        "/welcome/?from=/account/",
+        "/search/?q=login&next_page_size=3",
+        "/signup/",
+        "https://www.example.com/account/",
+        "/logout/",
+        "",
+    ],
+)
+def test_another_redirect_is_none_to_a_login_page(location: str) -> None:
+    assert not LOGIN.is_wanted_by(asked(), redirect(location))
+
+
+@pytest.mark.parametrize("answer", [Answer(status=200, headers=[("Location", "/login/")]), Answer(status=302)])
+def test_what_leads_nowhere_leads_to_no_login_page(answer: Answer) -> None:
+    assert not LOGIN.is_wanted_by(asked(), answer)
+
+
+@pytest.mark.parametrize(("path", "location"), [("/login", "/login/"), ("/login/", "/en/login/?next=/login/")])
+def test_who_asks_for_a_login_page_is_sent_to_it(path: str, location: str) -> None:
+    assert not LOGIN.is_wanted_by(asked(path), redirect(location))
+
+
+@pytest.mark.parametrize(
+    ("named", "location", "is_login"),
+    [
+        ("/enter/", "/enter/", True),
+        ("/enter/", "/enter?why=not", True),
+        ("/enter/", "http://localhost/enter/", True),
+        ("/enter/", "http://elsewhere.example.com/enter/", False),
+        ("https://id.example.com/", "https://id.example.com/?next=/a", True),
+        ("https://id.example.com/in", "https://ID.example.com/in?x=1", True),
+        ("/", "/", False),
+        ("/", "/?next=/somewhere/", True),
+        ("/enter/", "/other/", False),
+    ],
+)
+def test_the_page_that_a_site_names_is_its_login_page(named: str, location: str, is_login: bool) -> None:
+    login = Login(remedy="", page_for=lambda path: named)
+
+    assert login.is_wanted_by(asked(), redirect(location)) is is_login
+
+
+def test_a_login_page_fails_the_call_with_the_flag_that_logs_in() -> None:
+    judge = Judge(asked(), LOGIN)
+
+    with pytest.raises(WrongAnswer) as failed:
+        judge.take(redirect("/login/?next=/account/"), asked())
+
+    assert str(failed.value) == (
+        "it answered 302 Found, which leads to a login page (/login/?next=/account/), so the page itself was not "
+        "measured; log in with --user NAME; if the redirect is meant, say --expect 302"
+    )
+    assert failed.value.status == 302
+
+
+def test_a_login_page_on_the_way_fails_too_and_one_that_was_asked_for_does_not() -> None:
+    with pytest.raises(WrongAnswer, match="say --expect 302 and leave out --follow"):
+        Judge(asked(), LOGIN).pass_by(asked(), redirect("/login/"))
+
+    Judge(asked(expect=302), LOGIN).take(redirect("/login/"), asked(expect=302))
+    with pytest.raises(WrongAnswer, match="leads to a login page"):
+        Judge(asked(expect=200), LOGIN).take(redirect("/login/"), asked(expect=200))
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_an_answer_that_wants_somebody_else_names_the_flag_too(status: int) -> None:
+    with pytest.raises(WrongAnswer, match=f"log in with --user NAME; if that is meant, say --expect {status}"):
+        Judge(asked(), LOGIN).take(Answer(status=status), asked())
+    with pytest.raises(WrongAnswer, match="and 200 was expected; log in with --user NAME"):
+        Judge(asked(expect=200), LOGIN).take(Answer(status=status), asked(expect=200))
+
+
+def test_every_answer_is_counted_and_the_first_address_is_kept() -> None:
+    request = asked("/a")
+    judge = Judge(request, LOGIN)
+    for _ in range(300):
+        judge.take(Answer(status=200), request)
+    for number in range(3):
+        judge.take(redirect(f"/orders/{number}/"), request)
+    judge.take(Answer(status=204), asked("/behind?x=1"))
+    with pytest.raises(WrongAnswer):
+        judge.take(Answer(status=7000), request)
+
+    assert answer_counts.told() == [
+        {"status": 200, "count": 300, "leads_to": None, "varies": False},
+        {"status": 302, "count": 3, "leads_to": "/orders/0/", "varies": True},
+        {"status": 0, "count": 1, "leads_to": None, "varies": False},
+        {"status": 204, "count": 1, "leads_to": "/behind?x=1", "varies": False},
+    ]
+
+
+def test_what_is_sent_already_is_not_advised() -> None:
+    assert "log in with --header" in login_by_header(Manner()).remedy
+    assert "logs nobody in" in login_by_header(Manner(header="X-A: b\ncookie: a=b")).remedy

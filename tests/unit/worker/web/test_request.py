@@ -1,0 +1,266 @@
+"""Requests: how they are spelt, how a server hands them on, and what is said of their answers."""
+
+import os
+from io import BytesIO
+from pathlib import Path
+from wsgiref.validate import validator
+
+import pytest
+
+from leakcheck.config.settings import Said, project_settings, resolve
+from leakcheck.model.answers import LeftOut
+from leakcheck.model.errors import ConfigError, ScenarioFailed, UsageError
+from leakcheck.reporters.messages.run import left_out_lines
+from leakcheck.scenario import Target, parse_request, parse_target
+from leakcheck.worker.django import databases
+from leakcheck.worker.django.discover import project_folder, settings_in_manage
+from leakcheck.worker.web.options import Manner, ProjectManner, manner_of
+from leakcheck.worker.web.request import (
+    Answer,
+    Exchange,
+    check,
+    environ_of,
+    exchange_of,
+    next_hop,
+    scope_of,
+    status_words,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "request_text"),
+    [
+        ("GET:/news/", "GET:/news/"),
+        ("post:/send/?a=1", "POST:/send/?a=1"),
+        ("/news/", "GET:/news/"),
+        ("/at:ten", "GET:/at:ten"),
+        ("GET:*", "GET:*"),
+    ],
+)
+def test_a_request_has_one_spelling(text: str, request_text: str) -> None:
+    assert parse_request(text) == request_text
+
+
+@pytest.mark.parametrize("text", ["", "GET", "GET:", "GET:news/", "FETCH:/", "GET:/a b/", "https://example.com/"])
+def test_what_is_no_request_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="write METHOD:/path"):
+        parse_request(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["django:mysite.settings GET:/news/", "shop.web:app GET:/ POST:/send?x=1", "a:b GET:*"]
+)
+def test_an_application_with_its_requests_is_a_target_and_reads_as_it_was_written(text: str) -> None:
+    target = parse_target(text)
+
+    assert target.kind == "site"
+    assert str(target) == text
+
+
+def test_a_callable_with_something_behind_it_is_no_target() -> None:
+    with pytest.raises(UsageError):
+        parse_target("shop.web:app and:/more")
+    assert Target(module="shop", name="app").kind == "callable"
+
+
+def test_options_become_what_they_say_of_a_request() -> None:
+    manner = manner_of({"user": "ada", "data": 1, "expect": 404, "migrate": False}, ProjectManner)
+
+    assert manner == ProjectManner(user="ada", data="1", expect=404, migrate=False)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [({"users": "ada"}, "the options here are data, header"), ({"expect": "no"}, "must be of the kind int")],
+)
+def test_an_option_that_is_none_is_refused(options: dict[str, str], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        manner_of(options, ProjectManner)
+
+
+@pytest.mark.parametrize(
+    ("data", "content_type"),
+    [
+        ('{"a": 1}', "application/json"),
+        ("[1, 2]", "application/json"),
+        ("a=1&b=2", "application/x-www-form-urlencoded"),
+        ("{never closed", "application/x-www-form-urlencoded"),
+        ("", "application/x-www-form-urlencoded"),
+    ],
+)
+def test_a_body_is_json_where_it_reads_as_json_and_else_a_form(data: str, content_type: str) -> None:
+    environ = environ_of(exchange_of("POST:/send/", Manner(data=data)))
+
+    assert environ["CONTENT_TYPE"] == content_type
+    assert environ["CONTENT_LENGTH"] == str(len(data))
+
+
+def test_a_header_that_is_said_wins_whatever_its_case() -> None:
+    manner = Manner(data="<a/>", header="content-type: text/xml\nhost: shop.example.com\nX-Token: a: b")
+    environ = environ_of(exchange_of("POST:/send/", manner, cookies="sessionid=1"))
+
+    assert environ["CONTENT_TYPE"] == "text/xml"
+    assert environ["HTTP_HOST"] == "shop.example.com"
+    assert environ["HTTP_X_TOKEN"] == "a: b"
+    assert environ["HTTP_COOKIE"] == "sessionid=1"
+
+
+def test_a_header_that_is_none_and_a_file_that_is_not_there_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="write 'Name: value'"):
+        exchange_of("GET:/", Manner(header="nothing"))
+    with pytest.raises(UsageError, match="cannot be read"):
+        exchange_of("POST:/", Manner(data=f"@{tmp_path / 'nowhere'}"))
+
+
+def test_a_request_without_a_body_takes_none() -> None:
+    exchange = exchange_of("GET:/", Manner(data="a=1"))
+
+    assert exchange.body == b""
+    assert environ_of(exchange)["CONTENT_LENGTH"] == ""
+
+
+def test_the_environ_is_one_that_the_standard_librarys_validator_passes() -> None:
+    seen = []
+
+    def application(environ, start_response):  # type: ignore[no-untyped-def]
+        seen.append(environ["PATH_INFO"])
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [environ["wsgi.input"].read(3)]
+
+    environ = environ_of(exchange_of("POST:/caf%C3%A9/?page=2", Manner(data="a=1")))
+    # the validator writes into its errors, and wants no header that is empty
+    environ = {**environ, "wsgi.input": BytesIO(b"a=1"), "wsgi.errors": _Errors()}
+    chunks = validator(application)(environ, lambda status, headers, exc_info=None: lambda data: None)
+
+    assert list(chunks) == [b"a=1"]
+    chunks.close()  # type: ignore[attr-defined]
+    assert seen == ["/caf\u00c3\u00a9/"], "bytes that are carried in a text, as PEP 3333 has it"
+
+
+class _Errors:
+    def write(self, text: str) -> None: ...
+    def writelines(self, lines: list[str]) -> None: ...
+    def flush(self) -> None: ...
+
+
+def test_a_scope_has_the_path_both_ways() -> None:
+    scope = scope_of(exchange_of("GET:/caf%C3%A9/?page=2", Manner(header="X-Tea: green")), {"tea": 1})
+
+    assert scope["path"] == "/café/"
+    assert scope["raw_path"] == b"/caf%C3%A9/"
+    assert scope["query_string"] == b"page=2"
+    assert (b"x-tea", b"green") in scope["headers"]
+    assert scope["state"] == {"tea": 1}
+
+
+@pytest.mark.parametrize(
+    ("status", "method", "then"),
+    [(302, "POST", "GET"), (303, "POST", "GET"), (307, "POST", "POST"), (308, "PUT", "PUT"), (301, "HEAD", "HEAD")],
+)
+def test_a_redirect_keeps_the_method_where_http_says_so(status: int, method: str, then: str) -> None:
+    exchange = exchange_of(f"{method}:/a/b", Manner(data="x=1"))
+    hop = next_hop(exchange, Answer(status=status, headers=[("Location", "../c?d=1")]))
+
+    assert hop is not None
+    assert (hop.method, hop.path, hop.query) == (then, "/c", "d=1")
+    assert hop.body == (b"x=1" if then in ("POST", "PUT") else b"")
+    assert ("Content-Length" in dict(hop.headers)) == (then in ("POST", "PUT"))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(status=200, headers=[("Location", "/")]),
+        Answer(status=302, headers=[]),
+        Answer(status=302, headers=[("Location", "https://elsewhere.example.com/")]),
+    ],
+)
+def test_what_leads_nowhere_in_the_site_is_not_followed(answer: Answer) -> None:
+    assert next_hop(exchange_of("GET:/", Manner()), answer) is None
+
+
+def exchange(expect: int = 0) -> Exchange:
+    return Exchange(method="GET", path="/", expect=expect)
+
+
+@pytest.mark.parametrize(("status", "expect"), [(200, 0), (302, 0), (399, 0), (404, 404), (500, 500)])
+def test_an_answer_as_expected_is_fine(status: int, expect: int) -> None:
+    check(exchange(expect), Answer(status=status))
+
+
+@pytest.mark.parametrize(("status", "expect"), [(400, 0), (500, 0), (200, 404), (404, 200)])
+def test_another_answer_is_a_failure(status: int, expect: int) -> None:
+    with pytest.raises(ScenarioFailed, match=f"answered {status}"):
+        check(exchange(expect), Answer(status=status))
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"<html><title>Oh\n &amp; no</title><body>long</body>", "404 Not Found (Oh & no)"),
+        (b'{"detail": "there is no tea"}', "404 Not Found (there is no tea)"),
+        (b"<p>Just <b>text</b></p><script>alert(1)</script>", "404 Not Found (Just text)"),
+        (b"Not Found", "404 Not Found"),
+        (b"", "404 Not Found"),
+        (b"\xff" * 500, "404 Not Found (" + "\ufffd" * 199 + "…)"),
+        (b"[]", "404 Not Found ([])"),
+    ],
+)
+def test_what_an_error_says_of_itself_is_repeated(body: bytes, words: str) -> None:
+    assert status_words(Answer(status=404, beginning=body)) == words
+
+
+def test_a_status_that_nobody_knows_is_told_as_it_is() -> None:
+    assert status_words(Answer(status=799)) == "799"
+
+
+def test_the_requests_that_are_left_out_are_told_by_their_reason() -> None:
+    many = [LeftOut(request=f"GET /{number}/", reason="takes an argument") for number in range(7)]
+    lines = list(left_out_lines([*many, LeftOut(request="GET /logout/", reason="ends the session")]))
+
+    assert lines == [
+        "Left out (takes an argument): GET /0/, GET /1/, GET /2/, GET /3/, GET /4/ and 2 more",
+        "Left out (ends the session): GET /logout/",
+    ]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mysite.settings")',
+        "os.environ['DJANGO_SETTINGS_MODULE'] = 'mysite.settings'",
+        'environ.setdefault(\n    "DJANGO_SETTINGS_MODULE",\n    "mysite.settings",\n)',
+    ],
+)
+def test_the_settings_are_read_in_manage_py(tmp_path: Path, line: str) -> None:
+    (tmp_path / "manage.py").write_text(f"import os\n{line}\n")
+    below = tmp_path / "shop" / "views"
+    below.mkdir(parents=True)
+
+    assert project_folder(str(below)) == str(tmp_path)
+    assert settings_in_manage(str(tmp_path)) == "mysite.settings"
+
+
+def test_settings_that_nobody_names_are_none(tmp_path: Path) -> None:
+    (tmp_path / "manage.py").write_text("print('manage')")
+
+    assert settings_in_manage(str(tmp_path)) is None
+    assert settings_in_manage(str(tmp_path / "nowhere")) is None
+
+
+def test_pyproject_may_name_the_settings(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.leakcheck.django]\nsettings = "mysite.settings"\n')
+    assert project_settings(tmp_path) == "mysite.settings"
+
+    (tmp_path / "pyproject.toml").write_text('[tool.leakcheck.django]\nsetting = "mysite.settings"\n')
+    with pytest.raises(ConfigError, match="did you mean settings"):
+        resolve(Said(), environment={}, folder=tmp_path)
+
+
+def test_only_what_an_ended_process_of_this_machine_left_is_abandoned() -> None:
+    mine = databases.mark()
+    machine = mine.rpartition("_")[0]
+    ended = f"test_shop_{machine}_4194999"
+    names = ["shop", "test_shop", f"test_shop_{mine}", ended, f"test_shop_leakcheck_00000000_{os.getpid()}"]
+
+    assert databases.abandoned(names) == [ended]
