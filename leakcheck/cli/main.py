@@ -65,7 +65,7 @@ def command_line(verbs: Iterable[str] = _VERBS) -> typer.Typer:
     )
     made.callback()(_root)
     for verb in verbs:
-        found = getattr(import_module(f"leakcheck.cli.main.{verb}"), _VERBS[verb])
+        found = getattr(import_module(f"leakcheck.cli.{verb}"), _VERBS[verb])
         if isinstance(found, typer.Typer):
             made.add_typer(found, name=verb)
         else:

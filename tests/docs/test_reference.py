@@ -120,7 +120,7 @@ def test_a_file_of_the_top_is_shown_without_its_title_and_with_links_that_lead_o
 
 
 def test_links_that_leave_the_guide_become_pages_or_text() -> None:
-    assert links.from_docs("[a](../CHANGELOG.md) [b](../leakcheck/model.py) [c](ci.md) ![d](../x.svg)") == (
+    assert links.from_docs("[a](../CHANGELOG.md) [b](../leakcheck/model/result.py) [c](ci.md) ![d](../x.svg)") == (
         "[a](changelog.md) b [c](ci.md) ![d](../x.svg)"
     )
 

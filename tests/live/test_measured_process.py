@@ -57,8 +57,13 @@ def test_of_ours_only_the_worker_and_the_words_are_loaded(leakcheck: Leakcheck) 
     leakcheck.run("quiet.py", "--calls", "50")
     loaded = json.loads((leakcheck.folder / "modules.json").read_text())
     ours = {name.removeprefix("leakcheck.") for name in loaded if name.startswith("leakcheck.")}
-    words = {"_version", "errors", "letters", "limited", "model", "plan", "scenario", "thread_caches", "units"}
-    assert {name for name in ours if name.split(".")[0] != "worker"} <= words
+    words = {
+        "_version",
+        "scenario",
+        "model",
+        *(f"model.{name}" for name in ("errors", "plain_text", "protocol", "units")),
+    }
+    assert {name for name in ours if name.split(".")[0] not in ("probe", "worker")} <= words
 
 
 def test_the_users_imports_find_what_they_find_without_us(leakcheck: Leakcheck) -> None:

@@ -102,7 +102,7 @@ def test_no_annotation_obeys_anything_but_us() -> None:
     assert kinds <= {"error", "warning", "notice"}
 
 
-@pytest.mark.parametrize("name", ["exports.sheet.run_sheet", "contrast.table"])
+@pytest.mark.parametrize("name", ["export.run_csv.run_sheet", "comparison.table"])
 @pytest.mark.parametrize("formula", ["=1+1", "+1", "-1", "@x", "  =1", "\xa0=1", "＝1", "＠x"])
 def test_no_cell_of_a_table_is_a_formula(name: str, formula: str) -> None:
     import csv
@@ -129,7 +129,7 @@ def test_a_page_consists_of_the_same_elements_whatever_its_texts_are() -> None:
     assert hostile.skeleton == harmless.skeleton
 
 
-@pytest.mark.parametrize("name", ["markdown.markdown", "contrast.markdown"])
+@pytest.mark.parametrize("name", ["markdown.markdown", "comparison.markdown"])
 def test_markdown_links_to_nothing_and_notifies_nobody(name: str) -> None:
     document = REPORTERS[name](facts_of(fitting(EVERYTHING))).decode()
     page = rendered(document)
@@ -151,12 +151,13 @@ def test_every_function_that_yields_a_document_is_among_these_and_makes_its_fact
     """A reporter that is added is to be decorated with `plainly`, and to stand in the table of this test."""
     there, bare = set(), set()
     prefix = f"{leakcheck.reporters.__name__}."
-    for info in pkgutil.walk_packages(leakcheck.reporters.__path__, prefix):
-        module = importlib.import_module(info.name)
+    reporters = [info.name for info in pkgutil.walk_packages(leakcheck.reporters.__path__, prefix)]
+    for reporter in (*reporters, "leakcheck.doctor.report"):
+        module = importlib.import_module(reporter)
         for name, function in inspect.getmembers(module, inspect.isfunction):
             if function.__module__ != module.__name__ or name.startswith("_"):
                 continue
-            full = f"{module.__name__.removeprefix(prefix)}.{name}"
+            full = f"{reporter.removeprefix(prefix).removeprefix('leakcheck.')}.{name}"
             if hasattr(function, "__wrapped__"):
                 there.add(full)
             elif any(one in str(inspect.signature(function).return_annotation) for one in ("bytes]", "Renderable")):
@@ -265,7 +266,7 @@ def test_a_run_that_is_broken_at_random_is_refused_or_told(seed: int, tmp_path: 
         for name in ("terminal.render_run", "markdown.markdown", "junit.junit", "html.page.render_report"):
             check(name, facts)
         for comparison in worked_with(run, run_of(CLEAN), facts.baseline, tmp_path):
-            check("contrast.render_comparison", replace(facts, comparison=comparison))
+            check("comparison.render_comparison", replace(facts, comparison=comparison))
     assert told > 2
 
 

@@ -68,42 +68,46 @@ def _step(facts: Facts) -> Step:
 REPORTERS: Mapping[str, Callable[[Facts], bytes]] = {
     "terminal.render_run": lambda facts: _lines(terminal.render_run(facts.run, Path("reports"), columns=70)),
     "terminal.environment_words": lambda facts: _lines(terminal.render_run(facts.run)),
-    "text.whole_text": lambda facts: "\n".join(map(pytest_text.whole_text, facts.run.results)).encode(),
-    "text.main_sentences": lambda facts: "\n".join(
+    "pytest_text.whole_text": lambda facts: "\n".join(map(pytest_text.whole_text, facts.run.results)).encode(),
+    "pytest_text.main_sentences": lambda facts: "\n".join(
         sentence for result in facts.run.results for sentence in pytest_text.main_sentences(result)
     ).encode(),
-    "text.row": lambda facts: "\n".join(" ".join(pytest_text.row(result)) for result in facts.run.results).encode(),
+    "pytest_text.row": lambda facts: "\n".join(
+        " ".join(pytest_text.row(result)) for result in facts.run.results
+    ).encode(),
     "markdown.markdown": lambda facts: _joined(markdown(facts.run)),
     "junit.junit": lambda facts: _joined(junit(facts.run, hostname="runner")),
     "gitlab.gitlab": lambda facts: _joined(gitlab(facts.run, Workspace(root="/work", here="/work"))),
     "github.annotations": lambda facts: "\n".join(
         annotations(facts.run, Workspace(root="/work", here="/work"))
     ).encode(),
-    "picture.draw": lambda facts: _joined(terminal.draw(facts.run)),
-    "exports.collapsed.collapsed": lambda facts: _joined(collapsed(facts.run, Kind.PEAK)),
-    "exports.speedscope.speedscope": lambda facts: _joined(speedscope(facts.run)),
-    "exports.sheet.run_sheet": lambda facts: _joined(run_sheet(facts.run)).replace(b"\r\n", b"\n"),
+    "terminal.draw": lambda facts: _joined(terminal.draw(facts.run)),
+    "export.collapsed.collapsed": lambda facts: _joined(collapsed(facts.run, Kind.PEAK)),
+    "export.speedscope.speedscope": lambda facts: _joined(speedscope(facts.run)),
+    "export.run_csv.run_sheet": lambda facts: _joined(run_sheet(facts.run)).replace(b"\r\n", b"\n"),
     "html.page.render_report": lambda facts: _joined(render_report(facts.run)),
     "html.page.render_comparison": lambda facts: _joined(render_comparison(facts.comparison)),
-    "contrast.render_comparison": lambda facts: _lines(contrast.render_comparison(facts.comparison)),
-    "contrast.markdown": lambda facts: _joined(contrast.markdown(facts.comparison)),
-    "contrast.table": lambda facts: _joined(contrast.table(facts.comparison)),
-    "accepted.render_baseline": lambda facts: _lines(accepted.render_baseline(facts.baseline)),
-    "accepted.render_steps": lambda facts: _lines(accepted.render_steps(_entries(facts))),
-    "accepted.acceptance_sentences": lambda facts: "\n".join(
+    "comparison.render_comparison": lambda facts: _lines(contrast.render_comparison(facts.comparison)),
+    "comparison.markdown": lambda facts: _joined(contrast.markdown(facts.comparison)),
+    "comparison.table": lambda facts: _joined(contrast.table(facts.comparison)),
+    "baseline.render_baseline": lambda facts: _lines(accepted.render_baseline(facts.baseline)),
+    "baseline.render_steps": lambda facts: _lines(accepted.render_steps(_entries(facts))),
+    "baseline.acceptance_sentences": lambda facts: "\n".join(
         sentence
         for result in facts.run.results
         for step in _entries(facts)
         if step.after is not None
         for sentence in accepted.acceptance_sentences(result, step.after)
     ).encode(),
-    "accepted.render_comparison": lambda facts: _lines(
+    "baseline.render_comparison": lambda facts: _lines(
         accepted.render_comparison(facts.run.results, next(iter(facts.baseline.environments.values())))
     ),
-    "past.render_all": lambda facts: _lines(history.render_all([([facts.record], [_step(facts)])], encoding="utf-8")),
-    "past.render_one": lambda facts: _lines(history.render_one([facts.record], [_step(facts)], encoding="utf-8")),
-    "doctor.render_examination": lambda facts: _lines(report.render_examination(facts.examination)),
-    "doctor.markdown": lambda facts: _joined(report.markdown(facts.examination)),
+    "history.render_all": lambda facts: _lines(
+        history.render_all([([facts.record], [_step(facts)])], encoding="utf-8")
+    ),
+    "history.render_one": lambda facts: _lines(history.render_one([facts.record], [_step(facts)], encoding="utf-8")),
+    "doctor.report.render_examination": lambda facts: _lines(report.render_examination(facts.examination)),
+    "doctor.report.markdown": lambda facts: _joined(report.markdown(facts.examination)),
 }
 PICTURES: Mapping[str, Callable[[Facts], bytes]] = {
     "plots.draw_run": lambda facts: b"\n".join(data for _, data in draw_run(facts.run.results[:4], ("svg",))),
@@ -130,7 +134,7 @@ def refuse_broken(name: str, document: bytes) -> None:
     if name == "plots.draw_run":
         for part in document.split(b'<?xml version="1.0"')[1:]:
             ElementTree.fromstring(b'<?xml version="1.0"' + part)
-    elif name in ("junit.junit", "picture.draw") or name.startswith("plots."):
+    elif name in ("junit.junit", "terminal.draw") or name.startswith("plots."):
         ElementTree.fromstring(document)
-    elif name in ("gitlab.gitlab", "exports.speedscope.speedscope"):
+    elif name in ("gitlab.gitlab", "export.speedscope.speedscope"):
         json.loads(document)

@@ -11,10 +11,10 @@ from leakcheck.doctor.checks import without_paths
 from leakcheck.doctor.interpreter import of_interpreter, summary
 from leakcheck.doctor.machine import of_folder, of_machine, of_parts
 from leakcheck.doctor.model import Computer, Examination, Finding, Here, Interpreter, Seen, State, Tracing
-from leakcheck.runner.machine import ControlGroup
 from leakcheck.doctor.report import answer, markdown, render_examination
 from leakcheck.probe.meters import memory
 from leakcheck.runner import machine
+from leakcheck.runner.machine import ControlGroup
 
 KEPT = 160_000
 SEEN, BLIND = Seen(kept_bytes=KEPT, seen_bytes=KEPT - 48), Seen(kept_bytes=KEPT, seen_bytes=0)

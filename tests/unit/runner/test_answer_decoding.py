@@ -236,8 +236,9 @@ def test_an_exception_of_ours_is_the_result_of_one_scenario() -> None:
     assert bad.gate is Gate.ERROR
     assert bad.trouble is not None
     assert bad.trouble.message == (
-        f"internal error in leakcheck: LookupError: no such thing (leakcheck/runner/measure.py:{_line_of(bad.trouble)}); the "
-        "other scenarios are measured; please report it with `leakcheck doctor --markdown`"
+        "internal error in leakcheck: LookupError: no such thing "
+        f"(leakcheck/runner/measure.py:{_line_of(bad.trouble)}); "
+        "the other scenarios are measured; please report it with `leakcheck doctor --markdown`"
     )
     assert exit_code([bad, good]) is ExitCode.INTERNAL
 

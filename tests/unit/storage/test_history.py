@@ -209,7 +209,7 @@ def test_an_index_that_is_in_use_is_left_as_it_is(folder: Folder, monkeypatch: p
     before = folder.gather()
     folder.save("c", run_of(CLEAN))
     connect = sqlite3.connect
-    monkeypatch.setattr("leakcheck.history.sqlite3.connect", lambda name: connect(name, timeout=0))
+    monkeypatch.setattr("leakcheck.storage.history.sqlite3.connect", lambda name: connect(name, timeout=0))
     other = connect(folder.index)
     other.execute("BEGIN EXCLUSIVE")
     past = folder.gather()

@@ -11,7 +11,7 @@ from leakcheck.worker.failure import describe_trouble
 
 def trouble_of(function: object) -> dict[str, object]:
     """Return what is told of a function that fails, called as the measured process calls it."""
-    code = compile("def call(function):\n    return function()\n", failure._OURS + "/called.py", "exec")
+    code = compile("def call(function):\n    return function()\n", failure._OURS[0] + "/called.py", "exec")
     called: dict[str, object] = {}
     exec(code, called)
     try:
@@ -47,7 +47,7 @@ def test_a_context_of_ours_that_refuses_shows_no_frame_of_the_standard_library()
         "@contextlib.contextmanager\ndef manager():\n    raise UsageError('no')\n    yield\n"
     )
     made: dict[str, object] = {}
-    exec(compile(source, failure._OURS + "/opened.py", "exec"), made)
+    exec(compile(source, failure._OURS[0] + "/opened.py", "exec"), made)
 
     found = trouble_of(made["manager"]().__enter__)  # type: ignore[operator]
     assert (found["kind"], found["message"], found["details"]) == ("usage", "no", "")

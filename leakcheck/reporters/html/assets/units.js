@@ -1,5 +1,5 @@
 "use strict";
-// The same figures as leakcheck/units.py prints; a test compares them.
+// The same figures as leakcheck/model/units.py prints; a test compares them.
 const data = JSON.parse(document.getElementById("data").textContent);
 
 function sizeWords(bytes) {

@@ -13,7 +13,7 @@ def weighed(kept: str, *, statement: str, replayed: int = 100, rate: float = 100
     script = f"""
 import json
 from collections import deque
-from leakcheck.worker import weigh
+from leakcheck.probe.heap import bounded
 from leakcheck.probe.meters.memory import Meters
 
 {kept}
@@ -23,8 +23,8 @@ def replay(calls):
         {statement}
 
 replay({replayed})
-expected = weigh.Expected(rate={rate}, least={least})
-found = weigh.weigh_limited(replay, 40, Meters(("python", "native")).heap, {replayed}, expected)
+expected = bounded.Expected(rate={rate}, least={least})
+found = bounded.weigh_limited(replay, 40, Meters(("python", "native")).heap, {replayed}, expected)
 print(json.dumps({{**found, "full": len(FULL)}}))
 """
     done = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, check=True)
