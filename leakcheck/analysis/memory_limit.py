@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from statistics import NormalDist
 
 from leakcheck.analysis.latency import summarize_latency
+from leakcheck.model.answers import Readings
 from leakcheck.model.child_processes import Children
 from leakcheck.model.memory_limit import Failure, Forecast, Share, Successes
-from leakcheck.model.result import Growth, Readings, Verdict
+from leakcheck.model.result import Growth
 from leakcheck.model.units import CALLS_PER_RATE
+from leakcheck.model.verdict import Verdict
 
 _NORMAL_97_5 = NormalDist().inv_cdf(0.975)
 

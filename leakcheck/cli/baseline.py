@@ -109,8 +109,8 @@ def _accept(settings: "Settings", run: "Run", reason: str | None, removed: Seque
 
     from leakcheck.cli.console import make_console
     from leakcheck.compare.baseline_update import updated, write
+    from leakcheck.model.plain_text import plain
     from leakcheck.reporters.baseline import acceptance_sentences, render_steps
-    from leakcheck.reporters.escape import plain
     from leakcheck.storage import run_file
 
     # read again: while this measured, another update may have written
@@ -161,7 +161,8 @@ def diff(
     from rich.text import Text
 
     from leakcheck.cli.console import make_console
-    from leakcheck.config.settings import Said, resolve
+    from leakcheck.config.settings import resolve
+    from leakcheck.config.sources import Said
     from leakcheck.model.errors import ExitCode
     from leakcheck.reporters.baseline import render_comparison
     from leakcheck.reporters.messages.baseline import run_sentences
@@ -200,7 +201,8 @@ def show(baseline: BaselineFile = None) -> None:
       leakcheck baseline show
     """
     from leakcheck.cli.console import make_console
-    from leakcheck.config.settings import Said, resolve
+    from leakcheck.config.settings import resolve
+    from leakcheck.config.sources import Said
     from leakcheck.reporters.baseline import render_baseline
     from leakcheck.runner.baseline import load_against
 

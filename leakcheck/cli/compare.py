@@ -60,8 +60,8 @@ def compare(
     from leakcheck.compare.request import Wanted, compared
     from leakcheck.model.comparison import Answer, Metric
     from leakcheck.model.errors import ExitCode
+    from leakcheck.model.plain_text import plain
     from leakcheck.reporters import comparison as forms
-    from leakcheck.reporters.escape import plain
 
     wanted = Wanted(
         things=tuple(things),

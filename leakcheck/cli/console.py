@@ -10,7 +10,8 @@ from typing import BinaryIO, TextIO
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook
 from rich.segment import Segment
 
-from leakcheck.reporters.escape import inert, plain
+from leakcheck.model.plain_text import plain
+from leakcheck.reporters.escape import inert
 
 _LOG_COLUMNS = 120
 

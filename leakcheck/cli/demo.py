@@ -18,7 +18,8 @@ import typer
 from leakcheck.cli.options import Expression
 from leakcheck.model.errors import UsageError
 from leakcheck.model.protocol import OptionValue
-from leakcheck.model.result import Result, Verdict
+from leakcheck.model.result import Result
+from leakcheck.model.verdict import Verdict
 from leakcheck.runner.temporary_folders import own_folder
 
 if TYPE_CHECKING:
@@ -173,7 +174,7 @@ def _request(expression: str | None, jobs: str, output: str | None, *, is_quick:
     from dataclasses import replace
 
     from leakcheck.cli.measure_options import Conditions
-    from leakcheck.config.settings import Said
+    from leakcheck.config.sources import Said
     from leakcheck.scenario import Target
 
     asked = Conditions(expression=expression, jobs=jobs, output=output)
@@ -185,8 +186,8 @@ def _request(expression: str | None, jobs: str, output: str | None, *, is_quick:
 def _concluded(outcome: "Outcome") -> int:
     """Say what it means and what to do next; return the exit code."""
     from leakcheck.model.errors import ExitCode
-    from leakcheck.model.result import Gate
-    from leakcheck.reporters.escape import plain
+    from leakcheck.model.plain_text import plain
+    from leakcheck.model.verdict import Gate
 
     code = outcome.exit_code(allow_inconclusive=False)
     if outcome.interrupted:

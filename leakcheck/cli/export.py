@@ -60,7 +60,8 @@ def export(
 
       leakcheck export reports/2026-11-24T10-12-07 --format memray -k naive --output captures
     """
-    from leakcheck.reporters.escape import inert, plain
+    from leakcheck.model.plain_text import plain
+    from leakcheck.reporters.escape import inert
     from leakcheck.storage import run_file
 
     saved = run_file.load(run)
@@ -103,7 +104,7 @@ def _nothing(run: Path, format: Format, stacks: Stacks) -> str:
 
 
 def _copy_captures(folder: Path, results: "tuple[Result, ...]", output: Path | None) -> None:
-    from leakcheck.reporters.escape import plain
+    from leakcheck.model.plain_text import plain
     from leakcheck.storage import run_file
     from leakcheck.storage.captures import open_capture
 

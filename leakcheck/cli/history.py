@@ -43,8 +43,9 @@ def history(
 
     from leakcheck.analysis.compare.step_detection import steps_of
     from leakcheck.cli.console import make_console
-    from leakcheck.config.settings import Said, resolve
-    from leakcheck.reporters.escape import plain
+    from leakcheck.config.settings import resolve
+    from leakcheck.config.sources import Said
+    from leakcheck.model.plain_text import plain
     from leakcheck.reporters.history import render_all, render_one
     from leakcheck.storage import run_file
     from leakcheck.storage.history import find_documents, gather

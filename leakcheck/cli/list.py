@@ -19,10 +19,11 @@ def list_scenarios(targets: Targets, expression: Expression = None, python: Pyth
 
     from leakcheck.cli.console import make_console
     from leakcheck.config.expressions import parse_expression
-    from leakcheck.config.settings import Said, resolve
-    from leakcheck.model.result import Description
+    from leakcheck.config.settings import resolve
+    from leakcheck.config.sources import Said
+    from leakcheck.model.answers import Description
+    from leakcheck.model.plain_text import plain
     from leakcheck.model.units import format_growth, format_size
-    from leakcheck.reporters.escape import plain
     from leakcheck.runner import session
     from leakcheck.runner.collect import find
     from leakcheck.scenario import parse_targets

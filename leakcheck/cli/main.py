@@ -148,7 +148,7 @@ def _is_nowhere() -> bool:
 
 
 def _told(sentence: str, code: int) -> int:
-    from leakcheck.reporters.escape import plain
+    from leakcheck.model.plain_text import plain
 
     print(f"leakcheck: {plain(sentence)}", file=sys.stderr)
     return code

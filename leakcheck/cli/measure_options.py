@@ -100,7 +100,8 @@ class Conditions:
 
         load_numpy()
         from leakcheck.config.expressions import parse_expression
-        from leakcheck.config.settings import Said, resolve
+        from leakcheck.config.settings import resolve
+        from leakcheck.config.sources import Said
         from leakcheck.runner import session
         from leakcheck.scenario import without_password
 

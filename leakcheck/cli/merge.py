@@ -42,7 +42,8 @@ def merge(
       leakcheck merge shards --durations leakcheck-durations.json
     """
     from leakcheck.compare.merge import merge as join
-    from leakcheck.config.settings import Said, resolve
+    from leakcheck.config.settings import resolve
+    from leakcheck.config.sources import Said
     from leakcheck.runner import session
     from leakcheck.storage.durations import write_durations
 

@@ -37,7 +37,7 @@ def plot(
 
       leakcheck plot reports/2026-11-24T10-12-07 --before naive --after iterator --format png
     """
-    from leakcheck.reporters.escape import plain
+    from leakcheck.model.plain_text import plain
     from leakcheck.reporters.plots import draw_pair, draw_run
     from leakcheck.storage import run_file
 

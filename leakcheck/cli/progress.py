@@ -10,9 +10,10 @@ from rich.text import Text
 
 from leakcheck.analysis.growth.progress import Progress as Replayed
 from leakcheck.cli.console import make_console
-from leakcheck.model.result import Description, Result
+from leakcheck.model.answers import Description
+from leakcheck.model.plain_text import plain
+from leakcheck.model.result import Result
 from leakcheck.model.units import format_duration
-from leakcheck.reporters.escape import plain
 from leakcheck.runner.session import Observer
 
 

@@ -27,7 +27,7 @@ class Reporting:
         """
         if not self.report or not run.results:
             return None
-        from leakcheck.reporters.escape import plain
+        from leakcheck.model.plain_text import plain
         from leakcheck.storage import run_file
 
         try:
@@ -60,7 +60,7 @@ def report(
 
       leakcheck report run.json --output public --memray-pages
     """
-    from leakcheck.reporters.escape import plain
+    from leakcheck.model.plain_text import plain
     from leakcheck.reporters.html.page import render_report
     from leakcheck.storage import run_file
 

@@ -28,7 +28,8 @@ def show(
 
       leakcheck show reports/2026-11-24T10-12-07 --markdown comment.md
     """
-    from leakcheck.config.settings import Said, resolve
+    from leakcheck.config.settings import resolve
+    from leakcheck.config.sources import Said
     from leakcheck.storage import run_file
 
     saved = run_file.load(run)

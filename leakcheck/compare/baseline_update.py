@@ -9,7 +9,8 @@ from leakcheck.config.expressions import Matches
 from leakcheck.config.settings import Settings
 from leakcheck.model.baseline import SCHEMA, Accepted, Baseline, Step
 from leakcheck.model.errors import ExitCode, NothingMeasured, UsageError, worst
-from leakcheck.model.result import Gate, Result, Run
+from leakcheck.model.result import Result, Run
+from leakcheck.model.verdict import Gate
 from leakcheck.runner.baseline import covers, refuse_same_ids, spelled
 from leakcheck.runner.session import exit_code
 from leakcheck.scenario import Target

@@ -14,7 +14,8 @@ from leakcheck.compare import sides as compare
 from leakcheck.compare.environments import lock_of, python_of
 from leakcheck.compare.sides import Side
 from leakcheck.config.expressions import parse_expression
-from leakcheck.config.settings import Said, Settings, resolve
+from leakcheck.config.settings import Settings, resolve
+from leakcheck.config.sources import Said
 from leakcheck.config.values import parse_options
 from leakcheck.model.comparison import Comparison
 from leakcheck.model.errors import UsageError

@@ -15,10 +15,11 @@ from typing import Any
 from leakcheck.config.sources import OFF, RESOURCES, Override, find_pyproject, read_environment, read_pyproject
 from leakcheck.config.sources import Said as Said
 from leakcheck.config.values import LOCAL, Part, parse_executor, parse_jobs, parse_part
+from leakcheck.model.answers import Description
 from leakcheck.model.baseline import FILE_NAME, Allowance
 from leakcheck.model.errors import ConfigError, UsageError
 from leakcheck.model.explanation import Explain, KnownEntry
-from leakcheck.model.result import Budget, Description
+from leakcheck.model.result import Budget
 from leakcheck.model.units import parse_change, parse_growth, parse_size
 
 DEFAULT_GROWTH_BUDGET = "4 KiB / 1000 calls"

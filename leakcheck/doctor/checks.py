@@ -18,19 +18,20 @@ from pathlib import Path
 import msgspec
 
 from leakcheck import __version__
-from leakcheck.config.settings import Said, resolve
-from leakcheck.config.sources import File, find_pyproject, read_pyproject
+from leakcheck.config.settings import resolve
+from leakcheck.config.sources import File, Said, find_pyproject, read_pyproject
 from leakcheck.doctor.interpreter import MEASURED_PYTHON, of_interpreter, summary
 from leakcheck.doctor.machine import of_folder, of_machine, of_parts
 from leakcheck.doctor.model import Computer, Examination, Finding, Here, Interpreter, State
 from leakcheck.model.document_text import conforming
 from leakcheck.model.errors import LeakcheckError
+from leakcheck.model.failure import WorkerFailed
 from leakcheck.model.protocol import Pass, Plan
 from leakcheck.runner import machine
 from leakcheck.runner.answer_decoding import part
 from leakcheck.runner.task import lent_packages
 from leakcheck.runner.worker_limits import Surroundings
-from leakcheck.runner.worker_process import Worker, WorkerFailed
+from leakcheck.runner.worker_process import Worker
 from leakcheck.storage import git, run_file
 
 _SERVERS: Mapping[str, tuple[str, ...]] = {

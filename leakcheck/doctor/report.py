@@ -8,7 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from leakcheck.doctor.model import Examination, Finding, State
-from leakcheck.reporters.escape import inert, plain, plainly
+from leakcheck.model.plain_text import plain
+from leakcheck.reporters.escape import inert, plainly
 
 _MARKS = {
     State.GOOD: ("✓", "green"),

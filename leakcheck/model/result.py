@@ -32,10 +32,10 @@ from leakcheck.model.explanation import (
     RetentionPath,
     Site,
     SiteMeter,
-    StackTree,
 )
 from leakcheck.model.memory_limit import Forecast, Limit
 from leakcheck.model.protocol import OptionValue, scenario_id
+from leakcheck.model.stacks import StackTree
 from leakcheck.model.units import parse_growth
 from leakcheck.model.verdict import Gate as Gate
 from leakcheck.model.verdict import Verdict as Verdict

@@ -7,9 +7,11 @@ from rich.table import Table
 from rich.text import Text
 
 from leakcheck.model.baseline import Accepted, Baseline, Change, Step
-from leakcheck.model.result import Gate, Result
+from leakcheck.model.plain_text import plain
+from leakcheck.model.result import Result
 from leakcheck.model.units import format_difference, format_size, format_size_beside
-from leakcheck.reporters.escape import plain, plainly
+from leakcheck.model.verdict import Gate
+from leakcheck.reporters.escape import plainly
 from leakcheck.reporters.messages.baseline import is_news
 
 _STYLES: Mapping[str, str] = {

@@ -11,8 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from leakcheck.model.comparison import Answer, Arm, Comparison, Contrast, Figure, Row, Unit
+from leakcheck.model.plain_text import plain
 from leakcheck.model.units import format_duration, format_size
-from leakcheck.reporters.escape import as_cell, plain, plainly
+from leakcheck.reporters.escape import as_cell, plainly
 from leakcheck.reporters.markdown import code
 
 _STYLES = {Answer.BETTER: "green", Answer.WORSE: "bold red", Answer.SAME: "", Answer.UNKNOWN: "dim"}

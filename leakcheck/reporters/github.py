@@ -7,10 +7,12 @@ step and cuts a message at 4096 characters; so the worst come first, and the las
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from leakcheck.model.result import Gate, Run
-from leakcheck.reporters.escape import plain, plainly
+from leakcheck.model.plain_text import cut, plain
+from leakcheck.model.result import Run
+from leakcheck.model.verdict import Gate
+from leakcheck.reporters.escape import plainly
 from leakcheck.reporters.locations import Location, Workspace, locate
-from leakcheck.reporters.messages.result import cut, headline, run_sentences, story, worst_first
+from leakcheck.reporters.messages.result import headline, run_sentences, story, worst_first
 
 MOST_OF_A_KIND = 10
 _MOST_CHARACTERS = 4000

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from hashlib import sha256
 from typing import Any
 
-from leakcheck.model.result import Gate, Result, Run
-from leakcheck.reporters.escape import inert, plain, plainly
+from leakcheck.model.plain_text import plain
+from leakcheck.model.result import Result, Run
+from leakcheck.model.verdict import Gate
+from leakcheck.reporters.escape import inert, plainly
 from leakcheck.reporters.locations import Location, Workspace, locate, source_of
 from leakcheck.reporters.messages.answers import answered_sentences
 from leakcheck.reporters.messages.causes import fingerprint_to_list, notes

@@ -10,9 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from leakcheck.model.history import Record, Step
+from leakcheck.model.plain_text import plain
 from leakcheck.model.units import format_duration, format_size
 from leakcheck.model.verdict import Gate
-from leakcheck.reporters.escape import plain, plainly
+from leakcheck.reporters.escape import plainly
 
 _BLOCKS, _ASCII = "▁▂▃▄▅▆▇█", "_.-=+*#@"
 _MOST_RUNS, _MOST_SPARKS = 20, 24

@@ -5,8 +5,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
-from leakcheck.model.result import Environment, Gate, Result, Run
-from leakcheck.reporters.escape import inert, plain, plainly
+from leakcheck.model.plain_text import plain
+from leakcheck.model.result import Environment, Result, Run
+from leakcheck.model.verdict import Gate
+from leakcheck.reporters.escape import inert, plainly
 from leakcheck.reporters.locations import source_of
 from leakcheck.reporters.messages.answers import counted
 from leakcheck.reporters.messages.result import main_sentence, story

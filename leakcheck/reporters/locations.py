@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from leakcheck.model.explanation import FrameKind
 from leakcheck.model.result import Result
+from leakcheck.model.stacks import FrameKind
 
 _TRACED = re.compile(r'^\s*File "(?P<file>[^"\n]+)", line (?P<line>\d{1,9})', re.MULTILINE)
 _OTHERS = re.compile(r"(^|/)(site-packages|dist-packages|python3\.\d+t?)/")

@@ -10,11 +10,13 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from leakcheck.model.result import Environment, Gate, Result, Run
+from leakcheck.model.plain_text import cut, plain
+from leakcheck.model.result import Environment, Result, Run
 from leakcheck.model.units import format_duration, format_size
-from leakcheck.reporters.escape import inert, plain, plainly
+from leakcheck.model.verdict import Gate
+from leakcheck.reporters.escape import inert, plainly
 from leakcheck.reporters.messages.answers import statuses
-from leakcheck.reporters.messages.result import GATE_WORDS, change_words, cut, run_sentences, story, worst_first
+from leakcheck.reporters.messages.result import GATE_WORDS, change_words, run_sentences, story, worst_first
 from leakcheck.reporters.messages.run import elsewhere_sentences
 from leakcheck.reporters.messages.verdict import budget_words, unread
 from leakcheck.reporters.terminal import gate_words, growth_words, verdict_word

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 from rich.console import Console
 
-from leakcheck.model.result import SCHEMA, Gate, Result, Run, Verdict
+from leakcheck.model.plain_text import plain
+from leakcheck.model.result import SCHEMA, Result, Run
 from leakcheck.model.units import format_size
-from leakcheck.reporters.escape import plain, plainly
+from leakcheck.model.verdict import Gate, Verdict
+from leakcheck.reporters.escape import plainly
 from leakcheck.reporters.messages.causes import notes
 from leakcheck.reporters.messages.resources import resource_sentences
 from leakcheck.reporters.messages.verdict import peak_left_out, sentences

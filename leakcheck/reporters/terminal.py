@@ -12,9 +12,11 @@ from rich.table import Table
 from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
-from leakcheck.model.result import Environment, Gate, Growth, Latency, Result, Run, Verdict
+from leakcheck.model.plain_text import plain
+from leakcheck.model.result import Environment, Growth, Latency, Result, Run
 from leakcheck.model.units import format_duration, format_size
-from leakcheck.reporters.escape import plain, plainly
+from leakcheck.model.verdict import Gate, Verdict
+from leakcheck.reporters.escape import plainly
 from leakcheck.reporters.messages.answers import answered_notes, statuses
 from leakcheck.reporters.messages.baseline import is_excused, run_sentences
 from leakcheck.reporters.messages.causes import causes, notes, unseen_words

@@ -15,8 +15,9 @@ from leakcheck.analysis.growth.resources import judge_resources
 from leakcheck.analysis.growth.shape import Shape
 from leakcheck.analysis.growth.stopping import Patience
 from leakcheck.analysis.growth.trend import has_teeth, least_rate
+from leakcheck.model.answers import Weighed
 from leakcheck.model.explanation import Named
-from leakcheck.model.result import Budget, Growth, Meter, Weighed
+from leakcheck.model.result import Budget, Growth, Meter
 from leakcheck.model.units import CALLS_PER_RATE
 from leakcheck.runner.answer_decoding import part
 from leakcheck.runner.child_processes import Process

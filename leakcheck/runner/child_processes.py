@@ -8,7 +8,7 @@ from leakcheck.analysis.growth.child_processes import are_children_settled, in_p
 from leakcheck.analysis.growth.progress import Progress
 from leakcheck.analysis.growth.stopping import Step
 from leakcheck.model.child_processes import Children, ChildrenReading
-from leakcheck.model.result import Verdict
+from leakcheck.model.verdict import Verdict
 
 _DEAR = 0.1
 """Seconds. A thousand children take longer, and then are not looked at for longer than calls are replayed."""

@@ -16,14 +16,17 @@ from threading import Event
 from typing import Any
 
 from leakcheck.config.settings import Settings
+from leakcheck.model.answers import Description, LeftOut, Trouble
 from leakcheck.model.errors import LeakcheckError, NothingMeasured, StoreError, UsageError
-from leakcheck.model.failure import internal_trouble
+from leakcheck.model.failure import WorkerFailed, internal_trouble
 from leakcheck.model.files import read_file
 from leakcheck.model.protocol import OptionValue, Pass, Plan
-from leakcheck.model.result import Description, Gate, LeftOut, Result, Trouble, Verdict
+from leakcheck.model.result import Result
+from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.runner.answer_decoding import descriptions_in, environment_in, part, seconds_in
 from leakcheck.runner.warm_worker import Waiting, file_of
-from leakcheck.runner.worker_process import Surroundings, Worker, WorkerFailed
+from leakcheck.runner.worker_limits import Surroundings
+from leakcheck.runner.worker_process import Worker
 from leakcheck.scenario import Target, replaced
 
 _NO_SCENARIO = "no function under @scenario; mark one, or name any callable as package.module:callable"

@@ -20,25 +20,17 @@ from leakcheck.analysis.explain.fingerprint import named_natively
 from leakcheck.analysis.explain.line_slopes import grown_stacks
 from leakcheck.analysis.explain.retention import Holder, containers_of, held_share, paths_of
 from leakcheck.analysis.explain.stack_tree import as_shown, short_file, tree_of
-from leakcheck.model.explanation import (
-    Explanation,
-    Frame,
-    RetentionPath,
-    Site,
-    SiteMeter,
-    StackBytes,
-    Window,
-    native_frame,
-)
-from leakcheck.model.failure import misunderstood
+from leakcheck.model.explanation import Explanation, RetentionPath, Site, SiteMeter, StackBytes, Window
+from leakcheck.model.failure import WorkerFailed, misunderstood
 from leakcheck.model.protocol import Pass
 from leakcheck.model.result import Meter
+from leakcheck.model.stacks import Frame, native_frame
 from leakcheck.model.units import CALLS_PER_RATE
 from leakcheck.runner.answer_decoding import part, whole
 from leakcheck.runner.explain_request import Case
 from leakcheck.runner.machine import current_folder
 from leakcheck.runner.task import Task
-from leakcheck.runner.worker_process import Worker, WorkerFailed
+from leakcheck.runner.worker_process import Worker
 
 SITES_SECONDS = 20.0
 """How long calls may be traced, where the first windows do not add up."""

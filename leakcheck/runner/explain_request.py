@@ -7,7 +7,8 @@ from leakcheck.analysis.growth.progress import Progress
 from leakcheck.analysis.growth.series import Series
 from leakcheck.analysis.growth.shape import Shape
 from leakcheck.analysis.growth.trend import falls_back
-from leakcheck.model.result import Meter, Result, Verdict
+from leakcheck.model.result import Meter, Result
+from leakcheck.model.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,9 +27,10 @@ from leakcheck.analysis.growth.stopping import (
 from leakcheck.analysis.growth.trend import has_teeth, latest_rate, rate_without_bounds
 from leakcheck.analysis.numeric import prepare_special_functions
 from leakcheck.model.advice import DjangoFacts
+from leakcheck.model.answers import Answered, Limited, Trouble
 from leakcheck.model.explanation import Named
 from leakcheck.model.failure import WorkerFailed
-from leakcheck.model.result import Answered, Budget, Limited, Meter, Trouble
+from leakcheck.model.result import Budget, Meter
 from leakcheck.runner.answer_decoding import block_in, lengths_in, part
 from leakcheck.runner.child_processes import ChildrenSeen, Process
 from leakcheck.runner.process_usage import Looks

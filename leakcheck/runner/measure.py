@@ -19,10 +19,13 @@ from leakcheck.analysis.growth.resources import judge_resources, with_names
 from leakcheck.analysis.growth.stopping import Patience
 from leakcheck.analysis.latency import summarize_latency
 from leakcheck.analysis.memory_limit import foretold_by
-from leakcheck.model.explanation import StackTree
+from leakcheck.model.answers import PeakReading, Trouble
+from leakcheck.model.failure import WorkerFailed
 from leakcheck.model.memory_limit import Limit
 from leakcheck.model.protocol import Pass
-from leakcheck.model.result import Gate, Growth, Meter, PeakReading, Result, Trouble, Verdict
+from leakcheck.model.result import Growth, Meter, Result
+from leakcheck.model.stacks import StackTree
+from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.runner.answer_decoding import answered_of, whole
 from leakcheck.runner.bounded_check import follow_and_weigh, growth_of
 from leakcheck.runner.explain import explain
@@ -32,7 +35,7 @@ from leakcheck.runner.machine import current_folder
 from leakcheck.runner.memory_limit import serve_under_limit
 from leakcheck.runner.task import Task, Watch
 from leakcheck.runner.unmeasured import bare_result, guarded
-from leakcheck.runner.worker_process import Worker, WorkerFailed
+from leakcheck.runner.worker_process import Worker
 
 
 def measure(task: Task, watch: Watch, described: Worker | None = None) -> Result:

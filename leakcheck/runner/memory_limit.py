@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from leakcheck.analysis.growth.progress import Progress
 from leakcheck.analysis.memory_limit import failures_of, foretell, successes_of, wilson
-from leakcheck.model.failure import misunderstood
+from leakcheck.model.answers import Trouble
+from leakcheck.model.failure import Stopped, WorkerFailed, misunderstood
 from leakcheck.model.memory_limit import Limit, Serving
 from leakcheck.model.protocol import Pass
-from leakcheck.model.result import Growth, Trouble
+from leakcheck.model.result import Growth
 from leakcheck.runner.answer_decoding import whole
 from leakcheck.runner.task import Task, Watch
-from leakcheck.runner.worker_process import Stopped, Worker, WorkerFailed
+from leakcheck.runner.worker_process import Worker
 
 if TYPE_CHECKING:
     from leakcheck.runner.load_generator import Traffic

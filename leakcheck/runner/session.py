@@ -18,11 +18,13 @@ from leakcheck.analysis.gate.verdict import ranked
 from leakcheck.analysis.growth.progress import Progress
 from leakcheck.config.settings import Settings
 from leakcheck.model import failure
+from leakcheck.model.answers import Description
 from leakcheck.model.baseline import Accepted
 from leakcheck.model.errors import ExecutorLost, ExitCode, StoreError, worst
 from leakcheck.model.memory_limit import Serving
 from leakcheck.model.protocol import OptionValue
-from leakcheck.model.result import SCHEMA, Description, Environment, Gate, Result, Run
+from leakcheck.model.result import SCHEMA, Environment, Result, Run
+from leakcheck.model.verdict import Gate
 from leakcheck.runner.baseline import Against, gone, refuse_same_ids
 from leakcheck.runner.collect import Found, find
 from leakcheck.runner.executors import Executor, executor_for

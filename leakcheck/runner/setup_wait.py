@@ -3,8 +3,8 @@
 import time
 from typing import Any, Protocol
 
+from leakcheck.model.answers import Trouble
 from leakcheck.model.failure import WorkerFailed
-from leakcheck.model.result import Trouble
 from leakcheck.model.setup_stages import START, UNREACHED, Stages, is_at_work, not_replayable_here, stage_words
 from leakcheck.model.units import format_duration
 from leakcheck.runner.process_usage import effort_of

@@ -10,14 +10,14 @@ from threading import Event
 
 from leakcheck.analysis.growth.progress import Progress
 from leakcheck.config.settings import Settings
+from leakcheck.model.answers import Description
 from leakcheck.model.baseline import Accepted
 from leakcheck.model.memory_limit import Serving
 from leakcheck.model.protocol import OptionValue, Pass, Plan
-from leakcheck.model.result import Description
 from leakcheck.model.setup_stages import Stages
 from leakcheck.runner.collect import surroundings_of
 from leakcheck.runner.scheduler import ASSUMED_BYTES
-from leakcheck.runner.worker_process import Surroundings
+from leakcheck.runner.worker_limits import Surroundings
 
 _DECLARED = "what it declares, memory= of its @scenario or memory in its override,"
 Watch = Callable[[Description, str, Progress], None]

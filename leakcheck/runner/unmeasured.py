@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from leakcheck.model.answers import Trouble
 from leakcheck.model.errors import LeakcheckError
-from leakcheck.model.failure import internal_trouble
+from leakcheck.model.failure import Stopped, internal_trouble
 from leakcheck.model.protocol import Pass
-from leakcheck.model.result import Gate, Result, Trouble, Verdict
+from leakcheck.model.result import Result
+from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.runner.task import Task
-from leakcheck.runner.worker_process import Stopped
 from leakcheck.scenario import replaced, to_be_kept
 
 

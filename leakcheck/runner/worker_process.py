@@ -18,12 +18,12 @@ from types import TracebackType
 from typing import Any, Self
 
 from leakcheck.model.advice import DjangoFacts
+from leakcheck.model.answers import Trouble
 from leakcheck.model.child_processes import ChildrenReading
 from leakcheck.model.errors import UsageError
 from leakcheck.model.failure import Stopped as Stopped
 from leakcheck.model.failure import WorkerFailed as WorkerFailed
 from leakcheck.model.protocol import Pass, Plan
-from leakcheck.model.result import Trouble
 from leakcheck.model.units import format_duration, format_size
 from leakcheck.probe.meters.thread_caches import without_thread_caches
 from leakcheck.runner.answer_decoding import part, trouble_in, whole

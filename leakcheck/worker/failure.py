@@ -10,7 +10,7 @@ from leakcheck.probe.originals import BUILTINS, os
 __builtins__ = BUILTINS
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_OURS = tuple(os.path.join(_PACKAGE, name) for name in ("worker", "probe", "scenario.py", "pytest_plugin"))
+_OURS = tuple(os.path.join(_PACKAGE, name) for name in ("worker", "probe", "model", "scenario.py", "pytest_plugin"))
 _CARRIERS = tuple(
     os.path.join(os.path.dirname(os.__file__), name) for name in ("contextlib.py", "asyncio", "importlib")
 )

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from leakcheck.model.result import Gate, Verdict
+from leakcheck.model.verdict import Gate, Verdict
 from tests.live.command import Leakcheck, Ran, bare_environment
 
 SITE = Path(__file__).resolve().parents[1] / "sites" / "bookshop"

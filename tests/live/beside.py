@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from leakcheck.model.errors import ExitCode
-from leakcheck.model.result import Gate, Verdict
+from leakcheck.model.verdict import Gate, Verdict
 from tests.live.command import Leakcheck, Ran
 
 HEALTHY = """

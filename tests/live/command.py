@@ -13,7 +13,8 @@ from pathlib import Path
 
 import psutil
 
-from leakcheck.model.result import Readings, Result, Run
+from leakcheck.model.answers import Readings
+from leakcheck.model.result import Result, Run
 from leakcheck.storage import run_file
 
 LONGEST_SECONDS = 120.0

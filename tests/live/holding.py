@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from leakcheck.model.protocol import OptionValue, Pass, Plan
-from leakcheck.runner.worker_process import Surroundings, Worker
+from leakcheck.runner.worker_limits import Surroundings
+from leakcheck.runner.worker_process import Worker
 
 PROJECT = Path(__file__).parents[2]
 GALLERY = PROJECT / "scenarios" / "gallery"

@@ -2,7 +2,8 @@
 
 import pytest
 
-from leakcheck.model.result import Result, Verdict
+from leakcheck.model.result import Result
+from leakcheck.model.verdict import Verdict
 
 OBJECT = 16
 """`object()` takes one of pymalloc's 16-byte steps."""

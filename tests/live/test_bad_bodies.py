@@ -3,7 +3,7 @@
 import pytest
 
 from leakcheck.model.errors import ExitCode
-from leakcheck.model.result import Gate, Verdict
+from leakcheck.model.verdict import Gate, Verdict
 from tests.live.beside import assert_failed, run_beside_healthy
 from tests.live.command import Leakcheck, is_alive
 

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from leakcheck.config.settings import Said, resolve
+from leakcheck.config.settings import resolve
+from leakcheck.config.sources import Said
 from leakcheck.model.errors import ExitCode
 from leakcheck.model.explanation import Explain
-from leakcheck.model.result import Gate, Run, Verdict
+from leakcheck.model.result import Run
+from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.runner import session
 from leakcheck.scenario import parse_target
 from leakcheck.storage import run_file

@@ -3,7 +3,7 @@
 import pytest
 
 from leakcheck.model.errors import ExitCode
-from leakcheck.model.result import Gate
+from leakcheck.model.verdict import Gate
 from tests.live.beside import HEALTHY, assert_failed, assert_healthy_was_measured, run_beside_healthy
 from tests.live.command import Leakcheck
 

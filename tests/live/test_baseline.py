@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from leakcheck.model.errors import ExitCode
-from leakcheck.model.result import Gate
+from leakcheck.model.verdict import Gate
 from tests.live.command import Leakcheck, Ran
 
 CALLS = "--calls=2000"

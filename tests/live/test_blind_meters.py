@@ -4,7 +4,8 @@ from ctypes.util import find_library
 
 import pytest
 
-from leakcheck.model.result import Result, Verdict
+from leakcheck.model.result import Result
+from leakcheck.model.verdict import Verdict
 from tests.live.command import Leakcheck
 
 SCENARIOS = """

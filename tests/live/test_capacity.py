@@ -5,7 +5,7 @@ import full_caches
 import pytest
 
 from leakcheck.model.errors import ExitCode
-from leakcheck.model.result import Verdict
+from leakcheck.model.verdict import Verdict
 from tests.live.command import Leakcheck
 
 FIRST = {"vector": 150}

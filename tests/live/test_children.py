@@ -9,7 +9,8 @@ import psutil
 import pytest
 
 from leakcheck.model.errors import ExitCode
-from leakcheck.model.result import Gate, Meter, Verdict
+from leakcheck.model.result import Meter
+from leakcheck.model.verdict import Gate, Verdict
 from tests.live.beside import assert_failed, run_beside_healthy, wait_until
 from tests.live.command import Leakcheck, Ran, is_alive
 

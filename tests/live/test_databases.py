@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from leakcheck.model.errors import ExitCode
-from leakcheck.model.result import Gate, Verdict
+from leakcheck.model.verdict import Gate, Verdict
 from scenarios.newsletter.children import private_server
 from scenarios.newsletter.databases import ARMS, PROJECT, SERVER_DATABASE, Address
 from scenarios.newsletter.keeper import STATE

@@ -3,7 +3,7 @@
 import pytest
 
 from leakcheck.model.errors import ExitCode
-from leakcheck.model.result import Verdict
+from leakcheck.model.verdict import Verdict
 from tests.live.command import Leakcheck
 from tests.live.sites import copy_of, replay
 

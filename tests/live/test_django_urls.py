@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from leakcheck.model.errors import ExitCode
-from leakcheck.model.result import Verdict
+from leakcheck.model.verdict import Verdict
 from leakcheck.storage import run_file
 from leakcheck.worker.django.urls import TAKES_ARGUMENT
 from tests.live.command import LONGEST_SECONDS, Leakcheck

@@ -7,7 +7,7 @@ import pytest
 
 from leakcheck.model.errors import ExitCode
 from leakcheck.model.explanation import SiteMeter
-from leakcheck.model.result import Gate, Verdict
+from leakcheck.model.verdict import Gate, Verdict
 from tests.live.command import Leakcheck
 
 LEAK = """

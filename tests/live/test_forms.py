@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from leakcheck.model.result import Verdict
+from leakcheck.model.verdict import Verdict
 from tests.live.command import Leakcheck
 from tests.live.sizes import MALLOC_OF_100, assert_leaks
 

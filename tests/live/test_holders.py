@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from leakcheck.runner.worker_process import WorkerFailed
+from leakcheck.model.failure import WorkerFailed
 from tests.live.holding import GALLERY, Held, hold, name_of, path_of, write
 
 TRUTH = json.loads((GALLERY / "truth.json").read_text(encoding="utf-8"))

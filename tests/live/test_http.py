@@ -8,7 +8,7 @@ import json
 import pytest
 
 from leakcheck.model.errors import ExitCode
-from leakcheck.model.result import Verdict
+from leakcheck.model.verdict import Verdict
 from tests.live.command import Leakcheck
 from tests.live.sites import replay
 

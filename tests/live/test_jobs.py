@@ -4,7 +4,7 @@ import psutil
 import pytest
 
 from leakcheck.model.errors import ExitCode
-from leakcheck.model.result import Gate, Verdict
+from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.runner.machine import cores
 from tests.live.beside import HEALTHY, assert_healthy_was_measured
 from tests.live.command import Leakcheck

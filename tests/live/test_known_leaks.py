@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from leakcheck.config.settings import Said, resolve
+from leakcheck.config.settings import resolve
+from leakcheck.config.sources import Said
 from leakcheck.model.errors import ExitCode
 from leakcheck.model.explanation import Explain
 from leakcheck.model.protocol import Pass, Plan
-from leakcheck.model.result import Gate, Meter, Verdict
+from leakcheck.model.result import Meter
+from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.runner import session
 from leakcheck.runner.task import Task
 from leakcheck.scenario import parse_target

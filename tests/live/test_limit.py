@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from leakcheck.model.memory_limit import Limit
-from leakcheck.model.result import Gate
+from leakcheck.model.verdict import Gate
 from tests.live.command import Leakcheck, Ran
 
 pytest.importorskip("gunicorn")

@@ -2,8 +2,9 @@
 
 import pytest
 
+from leakcheck.model.answers import Answered
 from leakcheck.model.errors import ExitCode
-from leakcheck.model.result import Answered, Gate
+from leakcheck.model.verdict import Gate
 from tests.live.command import Leakcheck
 from tests.live.sites import copy_of, replay
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from leakcheck.model.errors import ExitCode
-from leakcheck.model.result import Gate, Verdict
+from leakcheck.model.verdict import Gate, Verdict
 from tests.live.command import Leakcheck
 
 pytest.importorskip("django")

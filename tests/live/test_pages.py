@@ -3,7 +3,8 @@
 import pytest
 
 from leakcheck.model.explanation import PageKind
-from leakcheck.model.result import Meter, Result, Verdict
+from leakcheck.model.result import Meter, Result
+from leakcheck.model.verdict import Verdict
 from tests.live.command import Leakcheck
 
 KIB = 1024

@@ -7,7 +7,7 @@ import pytest
 
 from leakcheck.model.errors import ExitCode
 from leakcheck.model.explanation import Resource
-from leakcheck.model.result import Gate, Verdict
+from leakcheck.model.verdict import Gate, Verdict
 from tests.live.command import Leakcheck, after
 
 GALLERY = Path(__file__).parents[2] / "scenarios" / "gallery"

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from leakcheck.model.result import Verdict
+from leakcheck.model.verdict import Verdict
 from tests.live.command import Leakcheck, Ran
 
 LEAKY = """

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from leakcheck.model.errors import ExitCode
-from leakcheck.model.result import Verdict
+from leakcheck.model.verdict import Verdict
 from leakcheck.storage import run_file
 from tests.live.command import Leakcheck, Ran
 

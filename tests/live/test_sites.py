@@ -16,11 +16,14 @@ import msgspec
 import pytest
 
 from leakcheck.analysis.explain.allocation_sites import explained_fraction, next_window, peak_sites, sites_of
-from leakcheck.model.explanation import FrameKind, Site, SiteMeter, Window
+from leakcheck.model.answers import PeakReading
+from leakcheck.model.explanation import Site, SiteMeter, Window
+from leakcheck.model.failure import WorkerFailed
 from leakcheck.model.protocol import Pass, Plan
-from leakcheck.model.result import PeakReading
+from leakcheck.model.stacks import FrameKind
 from leakcheck.runner.task import lent_packages
-from leakcheck.runner.worker_process import Surroundings, Worker, WorkerFailed
+from leakcheck.runner.worker_limits import Surroundings
+from leakcheck.runner.worker_process import Worker
 
 PROJECT = Path(__file__).parents[2]
 GALLERY = PROJECT / "scenarios" / "gallery"

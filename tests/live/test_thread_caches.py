@@ -4,7 +4,7 @@ import platform
 
 import pytest
 
-from leakcheck.model.result import Verdict
+from leakcheck.model.verdict import Verdict
 from tests.live.command import Leakcheck
 
 SCENARIO = """

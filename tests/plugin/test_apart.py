@@ -1,6 +1,6 @@
 """What a session holds, a process of its own cannot have: that is noticed, and has one outcome."""
 
-from leakcheck.model.result import Gate
+from leakcheck.model.verdict import Gate
 from tests.plugin.project import LEAK, Project
 
 HELD = """

@@ -2,7 +2,7 @@
 
 import pytest
 
-from leakcheck.model.result import Gate, Verdict
+from leakcheck.model.verdict import Gate, Verdict
 from tests.plugin.project import LEAK, Project
 
 LEAKING = LEAK + "\nimport pytest\n\n@pytest.mark.leakcheck\ndef test_keeps():\n    leak()\n"

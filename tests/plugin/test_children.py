@@ -1,6 +1,7 @@
 """Child processes of a test process: what a test's pool keeps is the test's leak."""
 
-from leakcheck.model.result import Meter, Verdict
+from leakcheck.model.result import Meter
+from leakcheck.model.verdict import Verdict
 from tests.plugin.project import Project
 
 

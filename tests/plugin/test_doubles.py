@@ -2,7 +2,7 @@
 
 import pytest
 
-from leakcheck.model.result import Verdict
+from leakcheck.model.verdict import Verdict
 from tests.plugin.project import LEAK, LEAK_BYTES_PER_CALL, Project
 
 SERVICE = """

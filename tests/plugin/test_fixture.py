@@ -1,6 +1,6 @@
 """The fixture `leakcheck`."""
 
-from leakcheck.model.result import Verdict
+from leakcheck.model.verdict import Verdict
 from tests.plugin.project import LEAK, Project
 
 

@@ -1,6 +1,6 @@
 """A test that writes to every descriptor fails by itself: those before and after it are measured."""
 
-from leakcheck.model.result import Gate, Verdict
+from leakcheck.model.verdict import Gate, Verdict
 from tests.plugin.project import LEAK, LEAK_BYTES_PER_CALL, Project
 
 WRITES = """

@@ -2,7 +2,7 @@
 
 import pytest
 
-from leakcheck.model.result import Gate, Verdict
+from leakcheck.model.verdict import Gate, Verdict
 from tests.plugin.project import LEAK, LEAK_BYTES_PER_CALL, Project
 
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from leakcheck.model.result import Gate, Verdict
+from leakcheck.model.verdict import Gate, Verdict
 from tests.plugin.project import LEAK, Project
 
 QUIET = """

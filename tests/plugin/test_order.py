@@ -2,8 +2,9 @@
 
 import pytest
 
-from leakcheck.model.result import Result, Verdict
+from leakcheck.model.result import Result
 from leakcheck.model.units import format_size
+from leakcheck.model.verdict import Verdict
 from tests.plugin.project import LEAK, Project
 
 SIX = "\nimport pytest\npytestmark = pytest.mark.leakcheck\n" + "".join(

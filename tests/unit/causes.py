@@ -1,6 +1,7 @@
 """A hand-built explanation of the newsletter's leak."""
 
-from leakcheck.model.explanation import Container, Frame, FrameKind, Link, RetentionPath, Site
+from leakcheck.model.explanation import Container, Link, RetentionPath, Site
+from leakcheck.model.stacks import Frame, FrameKind
 from tests.unit.runs import MIB
 
 SENT = Container(

@@ -12,7 +12,8 @@ from leakcheck.model.baseline import Accepted, Baseline
 from leakcheck.model.comparison import CONTRAST_SCHEMA, Comparison
 from leakcheck.model.document_text import FREE, Commit, Day, Fingerprint, Format, Moment, Release, Word
 from leakcheck.model.history import Record
-from leakcheck.model.result import SCHEMA, Gate, Result, Run, Verdict
+from leakcheck.model.result import SCHEMA, Result, Run
+from leakcheck.model.verdict import Gate, Verdict
 
 Text = Callable[[Format], str]
 FITTING: Mapping[str, str] = {

@@ -4,11 +4,10 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
+from leakcheck.model.answers import Limited, Trouble
 from leakcheck.model.baseline import Change
 from leakcheck.model.explanation import (
     Container,
-    Frame,
-    FrameKind,
     KnownEntry,
     KnownLeak,
     Link,
@@ -19,7 +18,9 @@ from leakcheck.model.explanation import (
     RetentionPath,
     SiteMeter,
 )
-from leakcheck.model.result import Gate, Limited, Run, Trouble, Verdict
+from leakcheck.model.result import Run
+from leakcheck.model.stacks import Frame, FrameKind
+from leakcheck.model.verdict import Gate, Verdict
 from tests.unit.causes import SENT, SENT_PATH, SITE
 from tests.unit.runs import BOUNDED, BROKEN, CLEAN, ENVIRONMENT, LEAK, MIB, NAIVE, UNSURE, run_of
 

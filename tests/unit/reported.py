@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from leakcheck.model.baseline import Change
 from leakcheck.model.explanation import KnownEntry, KnownLeak, PeakSite, SiteMeter
-from leakcheck.model.result import Gate, Run, Shard
+from leakcheck.model.result import Run, Shard
+from leakcheck.model.verdict import Gate
 from tests.unit.causes import SENT, SENT_PATH, SITE
 from tests.unit.hostile import EVERYTHING, run_with
 from tests.unit.runs import BOUNDED, BROKEN, CLEAN, KIB, LEAK, MIB, NAIVE, UNSURE, run_of

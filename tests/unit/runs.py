@@ -1,22 +1,10 @@
 """Hand-built results and runs: what the reporters and the store are tested on."""
 
 from leakcheck.analysis.memory_limit import wilson
+from leakcheck.model.answers import Limited, Readings, Trouble
 from leakcheck.model.memory_limit import Limit
-from leakcheck.model.result import (
-    SCHEMA,
-    Budget,
-    Environment,
-    Gate,
-    Growth,
-    Latency,
-    Limited,
-    Meter,
-    Readings,
-    Result,
-    Run,
-    Trouble,
-    Verdict,
-)
+from leakcheck.model.result import SCHEMA, Budget, Environment, Growth, Latency, Meter, Result, Run
+from leakcheck.model.verdict import Gate, Verdict
 
 KIB, MIB = 1024, 1024**2
 BUDGET = Budget(growth_bytes_per_1000_calls=64 * KIB, peak_bytes=10 * MIB)

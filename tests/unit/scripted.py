@@ -14,14 +14,16 @@ from unittest import mock
 import numpy as np
 from numpy.typing import NDArray
 
-from leakcheck.config.settings import Said, resolve
+from leakcheck.config.settings import resolve
+from leakcheck.config.sources import Said
+from leakcheck.model.answers import Description, Limited, Trouble
 from leakcheck.model.child_processes import ChildrenReading
 from leakcheck.model.explanation import Explain
-from leakcheck.model.result import Description, Limited, Result, Trouble
+from leakcheck.model.failure import WorkerFailed
+from leakcheck.model.result import Result
 from leakcheck.probe.meters.memory import CAPACITY
 from leakcheck.runner.measure import measure
 from leakcheck.runner.task import Task
-from leakcheck.runner.worker_process import WorkerFailed
 
 Column = Callable[[NDArray[np.int64]], NDArray[Any]]
 """Bytes (or blocks) that are live after so many calls."""

@@ -6,10 +6,9 @@ from enum import Enum
 from typing import Any, cast
 
 from leakcheck.analysis.explain.stack_tree import tree_of
+from leakcheck.model.answers import Answered, Readings, Trouble
 from leakcheck.model.baseline import Change
 from leakcheck.model.explanation import (
-    Frame,
-    FrameKind,
     KnownLeak,
     Link,
     Named,
@@ -19,9 +18,10 @@ from leakcheck.model.explanation import (
     RetentionPath,
     SiteMeter,
     StackBytes,
-    StackTree,
 )
-from leakcheck.model.result import Answered, Budget, Gate, Latency, Readings, Result, Run, Shard, Trouble, Verdict
+from leakcheck.model.result import Budget, Latency, Result, Run, Shard
+from leakcheck.model.stacks import Frame, FrameKind, StackTree
+from leakcheck.model.verdict import Gate, Verdict
 from tests.unit.causes import SENT, SENT_PATH, SITE
 from tests.unit.runs import BOUNDED, BROKEN, CLEAN, LEAK, MIB, NAIVE, UNSURE, growth, run_of
 

@@ -10,8 +10,8 @@ import yaml
 
 from leakcheck.analysis.growth.resources import COLUMNS
 from leakcheck.cli.outputs import _DOCUMENTS, Outputs
+from leakcheck.model.answers import Readings
 from leakcheck.model.explanation import ResourceKind
-from leakcheck.model.result import Readings
 from leakcheck.probe.meters.memory import Meters
 from leakcheck.probe.meters.resource_names import _LABELS
 

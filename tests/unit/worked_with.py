@@ -7,7 +7,8 @@ from pathlib import Path
 from leakcheck.analysis.compare.merge import Piece, joined, problems
 from leakcheck.compare.baseline_update import updated
 from leakcheck.compare.sides import compare_runs
-from leakcheck.config.settings import Said, resolve
+from leakcheck.config.settings import resolve
+from leakcheck.config.sources import Said
 from leakcheck.model.baseline import Baseline
 from leakcheck.model.comparison import Comparison
 from leakcheck.model.errors import LeakcheckError

@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterator
 
 from leakcheck.analysis.explain.allocation_sites import function_name
 from leakcheck.model.advice import Advice, DjangoFacts
-from leakcheck.model.explanation import Container, Frame, Link, PeakSite, RetentionPath
-from leakcheck.model.result import Result, Verdict
+from leakcheck.model.explanation import Container, Link, PeakSite, RetentionPath
+from leakcheck.model.result import Result
+from leakcheck.model.stacks import Frame
 from leakcheck.model.units import format_size
+from leakcheck.model.verdict import Verdict
 
 DEAR_BYTES = 8 * 1024**2
 """A peak below this needs no remedy, unless it is over its budget."""

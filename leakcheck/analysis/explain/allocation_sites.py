@@ -16,7 +16,8 @@ from leakcheck.analysis.explain.line_slopes import (
     line_of,
     slopes_between,
 )
-from leakcheck.model.explanation import Frame, PeakSite, Site, StackBytes, Window, frame_to_name, native_frame
+from leakcheck.model.explanation import PeakSite, Site, StackBytes, Window
+from leakcheck.model.stacks import Frame, frame_to_name, native_frame
 from leakcheck.model.units import CALLS_PER_RATE
 
 LEAST_SHARE = 0.01

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import PurePath
 
-from leakcheck.model.explanation import Frame, Link, RetentionPath, StackBytes, frame_to_name, native_frame
+from leakcheck.model.explanation import Link, RetentionPath, StackBytes
+from leakcheck.model.stacks import Frame, frame_to_name, native_frame
 
 _LETTERS = 12
 """48 bits: two of a thousand findings share a name once in half a billion lists."""

@@ -14,7 +14,8 @@ from itertools import combinations
 from statistics import median
 from typing import Literal
 
-from leakcheck.model.explanation import Frame, StackBytes, Window, frame_to_name
+from leakcheck.model.explanation import StackBytes, Window
+from leakcheck.model.stacks import Frame, frame_to_name
 from leakcheck.model.units import CALLS_PER_RATE
 
 DECIDING_WINDOWS = 3

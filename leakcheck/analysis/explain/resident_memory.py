@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from leakcheck.analysis.growth.native_bound import is_native_unseen
 from leakcheck.analysis.growth.series import Series
 from leakcheck.analysis.growth.trend import SMALLEST_RATE, rate_without_bounds
+from leakcheck.model.answers import Readings
 from leakcheck.model.explanation import PageKind, ResidentPart
-from leakcheck.model.result import Growth, Meter, Readings, Verdict
+from leakcheck.model.result import Growth, Meter
 from leakcheck.model.units import CALLS_PER_RATE
+from leakcheck.model.verdict import Verdict
 
 _LEAST_SHARE = 0.01
 """Of what the pages grow by; what is less is not told."""

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from leakcheck.analysis.explain.fingerprint import fingerprint_of, native_fingerprint
-from leakcheck.model.explanation import Container, Frame, Link, RetentionPath
+from leakcheck.model.explanation import Container, Link, RetentionPath
+from leakcheck.model.stacks import Frame
 from leakcheck.model.units import CALLS_PER_RATE
 
 

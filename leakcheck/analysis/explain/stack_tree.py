@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from functools import lru_cache
 
-from leakcheck.model.explanation import Frame, StackBytes, StackTree
+from leakcheck.model.explanation import StackBytes
+from leakcheck.model.stacks import Frame, StackTree
 
 MOST_STACKS = 300
 LEAST_SHARE = 1 / 5000

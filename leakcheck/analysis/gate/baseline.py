@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 
 from leakcheck.analysis.gate.verdict import gated, held_to_budgets
 from leakcheck.model.baseline import Accepted, Allowance, Change
-from leakcheck.model.result import Gate, Meter, Result, Verdict
+from leakcheck.model.result import Meter, Result
+from leakcheck.model.verdict import Gate, Verdict
 
 _WORST_FIRST = (Gate.OVER, Gate.INCONCLUSIVE, Gate.WITHIN)
 

@@ -5,9 +5,11 @@ from dataclasses import replace
 from datetime import date
 
 from leakcheck.analysis.gate.known_leaks import account, main_fingerprint
+from leakcheck.model.answers import Limited
 from leakcheck.model.explanation import Container, Explain, Explanation, KnownEntry
-from leakcheck.model.result import Gate, Limited, Meter, Result, Verdict
+from leakcheck.model.result import Meter, Result
 from leakcheck.model.units import CALLS_PER_RATE
+from leakcheck.model.verdict import Gate, Verdict
 
 _WHOLE = 0.5
 """Share of what grew that a container must hold, to be called what filled up."""

@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import date
 from fnmatch import fnmatchcase
 
+from leakcheck.model.answers import Trouble
 from leakcheck.model.explanation import Explanation, KnownEntry, KnownLeak, RetentionPath, Site
-from leakcheck.model.result import Gate, Result, Trouble, Verdict
+from leakcheck.model.result import Result
+from leakcheck.model.verdict import Gate, Verdict
 
 _MOST_OF_A_LINE = 0.75
 _EXPLAINED = 0.9

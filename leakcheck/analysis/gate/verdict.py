@@ -6,7 +6,9 @@ from math import ceil
 
 from leakcheck.analysis.growth.resources import gate_resources
 from leakcheck.analysis.growth.shape import FEWEST_CALLS, Shape, rising_calls
-from leakcheck.model.result import Budget, Gate, Growth, Limited, Result, Verdict
+from leakcheck.model.answers import Limited
+from leakcheck.model.result import Budget, Growth, Result
+from leakcheck.model.verdict import Gate, Verdict
 
 _WIDEST_CLEAN_BYTES_PER_1000_CALLS = 32_000
 """A standstill that is known less closely than to 32 bytes per call, one small object, is not called clean."""

@@ -19,8 +19,9 @@ from leakcheck.analysis.growth.shape import (
 from leakcheck.analysis.growth.stopping import Step
 from leakcheck.analysis.growth.trend import CHUNKS, Slope, falls_back, is_flat, is_rising, slope, standstill
 from leakcheck.model.child_processes import Children, ChildrenReading
-from leakcheck.model.result import Growth, Meter, Verdict
+from leakcheck.model.result import Growth, Meter
 from leakcheck.model.units import CALLS_PER_RATE
+from leakcheck.model.verdict import Verdict
 
 _PARTS, _PARTS_UNDER_TEETH = 20, 200
 """Looks at living children in each block, so that there are enough of them to judge by where few calls fit; and where

@@ -15,7 +15,8 @@ from leakcheck.analysis.growth.trend import (
     slope,
     standstill,
 )
-from leakcheck.model.result import Growth, Meter, Readings
+from leakcheck.model.answers import Readings
+from leakcheck.model.result import Growth, Meter
 from leakcheck.model.units import CALLS_PER_RATE
 
 _BLOCK_BYTES, _MOST_BLOCK_BYTES = 64, 512

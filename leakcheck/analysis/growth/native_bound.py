@@ -12,8 +12,10 @@ import numpy as np
 from leakcheck.analysis.growth.progress import Progress
 from leakcheck.analysis.growth.series import Series
 from leakcheck.analysis.growth.trend import CHUNKS, STEADY_SHARE, is_rising, rate_without_bounds
-from leakcheck.model.result import Budget, Readings, Verdict
+from leakcheck.model.answers import Readings
+from leakcheck.model.result import Budget
 from leakcheck.model.units import CALLS_PER_RATE
+from leakcheck.model.verdict import Verdict
 
 HIDDEN_BYTES = 256 * 1024
 """What a leak may keep before the pages tell. Under jemalloc, mimalloc and tcmalloc, for blocks of 24 to 8000 B, in a

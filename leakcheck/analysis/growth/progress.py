@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from leakcheck.model.result import Block, Readings
+from leakcheck.model.answers import Block, Readings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,9 +16,10 @@ from leakcheck.analysis.growth.progress import Progress
 from leakcheck.analysis.growth.series import Series
 from leakcheck.analysis.growth.shape import RISING_SECONDS, rising_calls
 from leakcheck.analysis.growth.trend import CHUNKS, STEADY_SHARE
+from leakcheck.model.answers import Readings
 from leakcheck.model.explanation import Named, Resource, ResourceKind
-from leakcheck.model.result import Gate, Readings, Verdict
 from leakcheck.model.units import CALLS_PER_RATE
+from leakcheck.model.verdict import Gate, Verdict
 
 COLUMNS: Mapping[ResourceKind, str] = {
     ResourceKind.OPEN_FILES: "open_files",

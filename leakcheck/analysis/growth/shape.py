@@ -12,7 +12,8 @@ from leakcheck.analysis.growth.native_bound import hidden_bytes_per_call, is_nat
 from leakcheck.analysis.growth.progress import Progress
 from leakcheck.analysis.growth.series import Series
 from leakcheck.analysis.growth.trend import CHUNKS, SMALLEST_RATE, Slope, is_flat, is_rising
-from leakcheck.model.result import COLUMNS, Meter, Readings
+from leakcheck.model.answers import COLUMNS, Readings
+from leakcheck.model.result import Meter
 
 FLAT_CALLS = 400
 """Calls that must stand still before a scenario is called clean, where they are affordable."""

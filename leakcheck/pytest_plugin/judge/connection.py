@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from leakcheck.model.child_processes import ChildrenReading
-from leakcheck.model.failure import interfered, misunderstood
+from leakcheck.model.failure import WorkerFailed, interfered, misunderstood
 from leakcheck.runner.answer_decoding import trouble_in
 from leakcheck.runner.message_reader import Inbox
 from leakcheck.runner.process_tree import Descendants
-from leakcheck.runner.worker_process import WorkerFailed
 
 _LOOK_SECONDS = 0.5
 _CHUNK_BYTES = 1 << 20

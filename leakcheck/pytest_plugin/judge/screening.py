@@ -7,12 +7,13 @@ from dataclasses import replace
 from leakcheck.analysis.growth.resources import may_rise
 from leakcheck.analysis.growth.stopping import Patience
 from leakcheck.analysis.growth.trend import SMALLEST_RATE, is_rising
-from leakcheck.model.result import Gate, Result, Verdict
+from leakcheck.model.failure import WorkerFailed
+from leakcheck.model.result import Result
+from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.runner.child_processes import Process
 from leakcheck.runner.growth_pass import GrowthPass, follow, take, take_trouble
 from leakcheck.runner.measure import judged, measure_peak
 from leakcheck.runner.task import Task
-from leakcheck.runner.worker_process import WorkerFailed
 
 _MOST_CALLS, _FEWEST_CALLS = 1200, 200
 """A screen either sees a standstill soon, or hands over; before so many calls a rise is no reason to."""

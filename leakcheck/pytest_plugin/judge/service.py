@@ -10,9 +10,12 @@ import msgspec
 
 from leakcheck import __version__
 from leakcheck.analysis.gate.known_leaks import unseen_entries, without_ambiguous
-from leakcheck.config.settings import Said, Settings, resolve
-from leakcheck.model.result import SCHEMA, Description, Environment, Gate, Result, Run, Trouble
+from leakcheck.config.settings import Settings, resolve
+from leakcheck.config.sources import Said
+from leakcheck.model.answers import Description, Trouble
+from leakcheck.model.result import SCHEMA, Environment, Result, Run
 from leakcheck.model.setup_stages import UNREACHED, Stages, is_shared
+from leakcheck.model.verdict import Gate
 from leakcheck.pytest_plugin.judge.connection import Line
 from leakcheck.pytest_plugin.judge.screening import screen
 from leakcheck.reporters.pytest_text import is_fine, main_sentences, row, whole_text

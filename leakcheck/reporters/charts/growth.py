@@ -7,8 +7,9 @@ variants with different heaps begin at the same height, and a leak is a slope an
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from leakcheck.model.result import Growth, Meter, Result, Verdict
+from leakcheck.model.result import Growth, Meter, Result
 from leakcheck.model.units import CALLS_PER_RATE, format_size
+from leakcheck.model.verdict import Verdict
 from leakcheck.reporters.charts.axis import Axis, bytes_axis, count_axis
 from leakcheck.reporters.charts.svg import (
     HEIGHT,

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
+from leakcheck.model.plain_text import plain
 from leakcheck.model.result import Run
-from leakcheck.reporters.escape import plain, plainly
+from leakcheck.reporters.escape import plainly
 from leakcheck.reporters.export.stacks import Kind, label, stacks_of
 
 

@@ -8,8 +8,9 @@ import json
 from collections.abc import Iterator
 
 from leakcheck import __version__
+from leakcheck.model.plain_text import plain
 from leakcheck.model.result import Run
-from leakcheck.reporters.escape import plain, plainly
+from leakcheck.reporters.escape import plainly
 from leakcheck.reporters.export.stacks import UNITS, Stack, each_kind
 
 _SCHEMA = "https://www.speedscope.app/file-format-schema.json"

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from leakcheck.model.explanation import Frame, FrameKind, StackTree
+from leakcheck.model.plain_text import plain
 from leakcheck.model.result import Result
-from leakcheck.reporters.escape import plain
+from leakcheck.model.stacks import Frame, FrameKind, StackTree
 
 
 class Kind(StrEnum):

@@ -18,10 +18,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from leakcheck.model.comparison import Comparison
+from leakcheck.model.plain_text import plain
 from leakcheck.model.result import Run
 from leakcheck.model.units import format_duration, format_size
 from leakcheck.reporters import comparison as contrast
-from leakcheck.reporters.escape import plain, plainly
+from leakcheck.reporters.escape import plainly
 from leakcheck.reporters.html.flamegraph import Flames
 from leakcheck.reporters.html.sections import answer_of, change_words, folded, remarks, sections_of
 from leakcheck.reporters.html.template_cache import compiled_templates

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from leakcheck.model.baseline import Change
-from leakcheck.model.explanation import Frame, FrameKind
-from leakcheck.model.result import Gate, Result, Run
+from leakcheck.model.result import Result, Run
+from leakcheck.model.stacks import Frame, FrameKind
 from leakcheck.model.units import format_size
+from leakcheck.model.verdict import Gate
 from leakcheck.reporters.charts.bars import Bars, Strips, bars_of, strips_of
 from leakcheck.reporters.charts.growth import Chart, chart_of, chart_of_variants
 from leakcheck.reporters.html.flamegraph import Flame, Flames, flames_of

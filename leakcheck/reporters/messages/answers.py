@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from http import HTTPStatus
 
-from leakcheck.model.result import Answered, Result
-from leakcheck.reporters.escape import plain
+from leakcheck.model.answers import Answered
+from leakcheck.model.plain_text import plain
+from leakcheck.model.result import Result
 
 _LONGEST_ADDRESS = 200
 

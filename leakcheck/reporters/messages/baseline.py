@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 from leakcheck.model.baseline import Change
-from leakcheck.model.result import Gate, Result, Run
+from leakcheck.model.plain_text import plain
+from leakcheck.model.result import Result, Run
 from leakcheck.model.units import format_difference, format_size, format_size_beside
-from leakcheck.reporters.escape import plain
+from leakcheck.model.verdict import Gate
 from leakcheck.reporters.messages.commands import update_command
 
 _TOLD_SHARE, _TOLD_BYTES = 0.005, 1024

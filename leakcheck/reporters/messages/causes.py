@@ -4,21 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from leakcheck.model.explanation import (
-    Container,
-    Frame,
-    FrameKind,
-    KnownEntry,
-    KnownLeak,
-    Link,
-    PeakSite,
-    RetentionPath,
-    Site,
-    native_frame,
-)
-from leakcheck.model.result import Result, Verdict
+from leakcheck.model.explanation import Container, KnownEntry, KnownLeak, Link, PeakSite, RetentionPath, Site
+from leakcheck.model.plain_text import plain
+from leakcheck.model.result import Result
+from leakcheck.model.stacks import Frame, FrameKind, native_frame
 from leakcheck.model.units import format_size
-from leakcheck.reporters.escape import plain
+from leakcheck.model.verdict import Verdict
 from leakcheck.reporters.messages.child_processes import children_notes
 
 _MOST = 3

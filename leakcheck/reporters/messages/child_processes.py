@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from leakcheck.model.child_processes import Children, count_of_children
-from leakcheck.model.result import Meter, Result, Verdict
+from leakcheck.model.plain_text import plain
+from leakcheck.model.result import Meter, Result
 from leakcheck.model.units import format_size
-from leakcheck.reporters.escape import plain
+from leakcheck.model.verdict import Verdict
 
 
 def children_sentences(result: Result) -> Iterator[str]:

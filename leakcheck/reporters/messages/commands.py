@@ -3,8 +3,10 @@
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 
-from leakcheck.model.result import Gate, Result
-from leakcheck.reporters.escape import pasted, plain
+from leakcheck.model.plain_text import plain
+from leakcheck.model.result import Result
+from leakcheck.model.verdict import Gate
+from leakcheck.reporters.escape import pasted
 
 _WITH_VALUE = frozenset(
     ("-o", "--database", "--setup", "--python", "--baseline", "--data", "--header", "--expect", "--user", "--fixture")

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from leakcheck.model.memory_limit import Forecast, Limit
+from leakcheck.model.plain_text import plain
 from leakcheck.model.result import Result
 from leakcheck.model.units import format_duration, format_size
-from leakcheck.reporters.escape import plain
 
 _MOST_KINDS = 4
 

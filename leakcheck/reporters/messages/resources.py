@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from leakcheck.model.explanation import Named, Resource
-from leakcheck.model.result import Gate, Result
-from leakcheck.reporters.escape import plain
+from leakcheck.model.plain_text import plain
+from leakcheck.model.result import Result
+from leakcheck.model.verdict import Gate
 
 _MOST_NAMED = 3
 

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Sequence
 
 from leakcheck.model.baseline import Change
 from leakcheck.model.plain_text import cut as cut
-from leakcheck.model.result import Gate, Result, Run
+from leakcheck.model.plain_text import plain
+from leakcheck.model.result import Result, Run
 from leakcheck.model.units import format_size
-from leakcheck.reporters.escape import plain
+from leakcheck.model.verdict import Gate
 from leakcheck.reporters.messages import baseline
 from leakcheck.reporters.messages.answers import answered_sentences
 from leakcheck.reporters.messages.causes import Row, causes, notes, unseen_words

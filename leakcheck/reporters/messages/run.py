@@ -3,8 +3,9 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
-from leakcheck.model.result import LeftOut, Result, Run, Shard
-from leakcheck.reporters.escape import plain
+from leakcheck.model.answers import LeftOut
+from leakcheck.model.plain_text import plain
+from leakcheck.model.result import Result, Run, Shard
 
 _MOST_URLS = 5
 

@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from math import ceil
 
+from leakcheck.model.answers import Trouble
 from leakcheck.model.explanation import PageKind
-from leakcheck.model.result import Gate, Growth, Meter, Result, Run, Trouble, Verdict
+from leakcheck.model.plain_text import plain
+from leakcheck.model.result import Growth, Meter, Result, Run
 from leakcheck.model.units import format_growth, format_size, format_size_beside
-from leakcheck.reporters.escape import plain
+from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.reporters.messages.baseline import change_sentences
 from leakcheck.reporters.messages.child_processes import by_children, children_sentences, decides
 

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from leakcheck.reporters.escape import plain
+from leakcheck.model.plain_text import plain
 
 INK, QUIET, GRID = "#1a1a1a", "#595959", "#e3e3e3"
 PAPER = "#ffffff"

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 
-from leakcheck.model.result import Gate, Growth, Meter, Result, Verdict
+from leakcheck.model.result import Growth, Meter, Result
 from leakcheck.model.units import CALLS_PER_RATE, format_size
+from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.reporters.plots.canvas import (
     BUDGET,
     COLOURS,

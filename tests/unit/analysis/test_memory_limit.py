@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leakcheck.analysis.memory_limit import failures_of, foretell, foretold_by, successes_of, wilson
+from leakcheck.model.answers import Readings
 from leakcheck.model.memory_limit import Failure, Limit, Share
-from leakcheck.model.result import Growth, Meter, Readings, Verdict
+from leakcheck.model.result import Growth, Meter
+from leakcheck.model.verdict import Verdict
 from leakcheck.runner.load_generator import _kind
 from leakcheck.worker.server.app import kind_of
 from leakcheck.worker.server.memory_limit import delegated_cgroup, make_cgroup
@@ -118,7 +120,8 @@ def test_a_cgroup_is_used_only_where_the_memory_controller_is_delegated(tmp_path
 
 
 def test_a_limit_without_failures_names_none() -> None:
-    from leakcheck.model.result import Budget, Gate, Result
+    from leakcheck.model.result import Budget, Result
+    from leakcheck.model.verdict import Gate
     from leakcheck.reporters.messages.memory_limit import served_sentences
 
     limit = Limit(

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from leakcheck.cli import demo
+from leakcheck.model.answers import Trouble
 from leakcheck.model.errors import UsageError
-from leakcheck.model.result import Result, Trouble, Verdict
+from leakcheck.model.result import Result
+from leakcheck.model.verdict import Verdict
 from tests.unit.runs import CLEAN
 
 SCENARIO = Path(__file__).resolve().parents[3] / "scenarios" / "newsletter" / "scenario.py"

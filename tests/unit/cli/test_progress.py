@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from leakcheck.cli.progress import watching
-from leakcheck.model.result import Description, Result
+from leakcheck.model.answers import Description
+from leakcheck.model.result import Result
 from tests.unit.runs import BROKEN, CLEAN, LEAK, UNSURE, limit_of
 
 

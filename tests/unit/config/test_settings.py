@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from leakcheck.config.settings import DEFAULT_GROWTH_BUDGET, Said, Settings, resolve
+from leakcheck.config.settings import DEFAULT_GROWTH_BUDGET, Settings, resolve
+from leakcheck.config.sources import Said
 from leakcheck.config.values import Part
+from leakcheck.model.answers import Description
 from leakcheck.model.baseline import Allowance
 from leakcheck.model.errors import ConfigError, UsageError
 from leakcheck.model.explanation import Explain, KnownEntry
-from leakcheck.model.result import Description
 from leakcheck.model.units import parse_growth
 
 Resolve = Callable[..., Settings]

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from leakcheck.compare.environments import lock_of
-from leakcheck.config.settings import Said, resolve
-from leakcheck.config.sources import find_pyproject, read_pyproject
+from leakcheck.config.settings import resolve
+from leakcheck.config.sources import Said, find_pyproject, read_pyproject
 from leakcheck.model.baseline import SCHEMA, Baseline
 from leakcheck.model.errors import ConfigError, LeakcheckError, StoreError
 from leakcheck.runner.collect import scenario_files

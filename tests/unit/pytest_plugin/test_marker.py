@@ -9,9 +9,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from leakcheck.model.answers import Trouble
 from leakcheck.model.errors import UsageError
 from leakcheck.model.explanation import KnownLeak
-from leakcheck.model.result import Growth, Meter, Result, Trouble
+from leakcheck.model.result import Growth, Meter, Result
 from leakcheck.pytest_plugin.marker import Terms, read_terms
 from leakcheck.pytest_plugin.result_json import read_result
 from leakcheck.reporters.pytest_text import in_pytest, is_fine, main_sentences, row, whole_text

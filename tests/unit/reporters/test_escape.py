@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leakcheck.reporters.escape import plain
+from leakcheck.model.plain_text import plain
 
 
 @pytest.mark.parametrize(

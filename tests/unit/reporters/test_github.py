@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 
 from leakcheck.model.explanation import KnownEntry
+from leakcheck.model.plain_text import plain
 from leakcheck.model.result import Result, Run
-from leakcheck.reporters.escape import plain
 from leakcheck.reporters.github import MOST_OF_A_KIND, annotations, as_data, as_property
 from leakcheck.reporters.locations import Workspace
 from tests.unit.ci_runner import Command, obeyed

@@ -9,8 +9,9 @@ import xmlschema
 from hypothesis import given
 from junitparser import Error, Failure, JUnitXml, Skipped, TestSuite
 
-from leakcheck.model.result import Gate, Run
-from leakcheck.reporters.escape import plain
+from leakcheck.model.plain_text import plain
+from leakcheck.model.result import Run
+from leakcheck.model.verdict import Gate
 from leakcheck.reporters.junit import junit
 from tests.unit.ci_runner import obeyed
 from tests.unit.hostile import run_with, text_of_others

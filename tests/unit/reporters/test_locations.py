@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from leakcheck.model.explanation import FrameKind, PeakSite
-from leakcheck.model.result import Result, Trouble
+from leakcheck.model.answers import Trouble
+from leakcheck.model.explanation import PeakSite
+from leakcheck.model.result import Result
+from leakcheck.model.stacks import FrameKind
 from leakcheck.reporters.locations import Location, Workspace, locate, source_of
 from tests.unit.causes import SITE
 from tests.unit.reported import EXPLAINED, PEAKS

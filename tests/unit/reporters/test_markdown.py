@@ -6,8 +6,10 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 
-from leakcheck.model.result import Gate, Result, Run
-from leakcheck.reporters.escape import inert, plain
+from leakcheck.model.plain_text import plain
+from leakcheck.model.result import Result, Run
+from leakcheck.model.verdict import Gate
+from leakcheck.reporters.escape import inert
 from leakcheck.reporters.markdown import MOST_BYTES_OF_A_COMMENT, answer, as_html, block, code, markdown
 from tests.unit.ci_runner import obeyed
 from tests.unit.hostile import run_with, text_of_others

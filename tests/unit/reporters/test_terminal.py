@@ -13,9 +13,11 @@ import pytest
 from rich.console import Console
 
 from leakcheck.analysis.gate.baseline import compared
+from leakcheck.model.answers import Trouble
 from leakcheck.model.baseline import Accepted, Allowance
 from leakcheck.model.explanation import KnownEntry, KnownLeak, Link, RetentionPath, SiteMeter
-from leakcheck.model.result import Environment, Gate, Growth, Result, Run, Shard, Trouble
+from leakcheck.model.result import Environment, Growth, Result, Run, Shard
+from leakcheck.model.verdict import Gate
 from leakcheck.reporters.terminal import gate_words, growth_words, render_run
 from tests.unit.causes import SENT, SENT_PATH, SITE
 from tests.unit.runs import BOUNDED, BROKEN, CLEAN, ENVIRONMENT, LEAK, MIB, NAIVE, UNSURE, growth, run_of

@@ -12,11 +12,14 @@ from unittest import mock
 import pytest
 
 from leakcheck.analysis.growth.progress import Progress
-from leakcheck.config.settings import Said, resolve
+from leakcheck.config.settings import resolve
+from leakcheck.config.sources import Said
+from leakcheck.model.answers import Description, Readings, Trouble
 from leakcheck.model.errors import ExitCode
 from leakcheck.model.explanation import Explain
 from leakcheck.model.failure import Stopped, WorkerFailed, interfered, misunderstood
-from leakcheck.model.result import Description, Gate, Readings, Result, Trouble, Verdict
+from leakcheck.model.result import Result
+from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.runner.answer_decoding import block_in, descriptions_in, environment_in, part, seconds_in, trouble_in
 from leakcheck.runner.measure import measure
 from leakcheck.runner.message_reader import Inbox

@@ -9,11 +9,14 @@ import pytest
 
 from leakcheck.compare.baseline_update import picked, refuse_dirty_run, updated
 from leakcheck.config.expressions import parse_expression
-from leakcheck.config.settings import Said, Settings, resolve
+from leakcheck.config.settings import Settings, resolve
+from leakcheck.config.sources import Said
+from leakcheck.model.answers import LeftOut, Trouble
 from leakcheck.model.baseline import SCHEMA, Accepted, Baseline, Step
 from leakcheck.model.errors import ExitCode, NoBaseline, NothingMeasured, UsageError
 from leakcheck.model.explanation import KnownEntry
-from leakcheck.model.result import Budget, Gate, LeftOut, Result, Run, Trouble, Verdict
+from leakcheck.model.result import Budget, Result, Run
+from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.runner.baseline import Against, compared_run, covers, gone, load_against, refuse_same_ids, spelled
 from leakcheck.runner.collect import Found
 from leakcheck.scenario import Target, parse_target

@@ -7,8 +7,9 @@ from typing import Any, cast
 import pytest
 
 from leakcheck.analysis.explain.retention import Holder
-from leakcheck.model.explanation import Explanation, Frame, FrameKind, Link, SiteMeter, StackBytes, Window
+from leakcheck.model.explanation import Explanation, Link, SiteMeter, StackBytes, Window
 from leakcheck.model.result import Meter
+from leakcheck.model.stacks import Frame, FrameKind
 from leakcheck.runner import explain
 from leakcheck.runner.explain_request import Case
 from leakcheck.runner.task import Task

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from leakcheck.model.explanation import FrameKind
 from leakcheck.model.result import Meter
+from leakcheck.model.stacks import FrameKind
 from leakcheck.runner import explain
 from leakcheck.runner.explain_request import Case
 

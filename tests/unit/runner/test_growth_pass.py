@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from leakcheck.model.result import Gate, Limited, Meter, Result, Verdict
+from leakcheck.model.answers import Limited
+from leakcheck.model.result import Meter, Result
+from leakcheck.model.verdict import Gate, Verdict
 from tests.unit.scripted import Column, Script, leak, recorded, simulate, still, total
 
 MOST_CALLS = 200_000

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from leakcheck.model.answers import Trouble
 from leakcheck.model.failure import WorkerFailed
-from leakcheck.model.result import Trouble
 from leakcheck.model.setup_stages import (
     BODY,
     START,

@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leakcheck.config.settings import Said, resolve
+from leakcheck.config.settings import resolve
+from leakcheck.config.sources import Said
 from leakcheck.config.values import Part, parse_jobs, parse_part
+from leakcheck.model.answers import Description
 from leakcheck.model.errors import StoreError, UsageError
-from leakcheck.model.result import Description, Shard
+from leakcheck.model.result import Shard
 from leakcheck.runner.collect import Found
 from leakcheck.runner.shards import Named, share_of, split
 from leakcheck.storage.durations import SCHEMA, durations_of, read_durations, write_durations

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from leakcheck.model.baseline import SCHEMA, Accepted, Baseline
 from leakcheck.model.document_text import made_plain
 from leakcheck.model.errors import NothingMeasured, StoreError
-from leakcheck.model.result import Verdict
+from leakcheck.model.verdict import Verdict
 from leakcheck.storage.run_file import encode_baseline, load_baseline, newest_run, save_baseline
 from tests.unit.hostile import text_of_others
 from tests.unit.runs import ENVIRONMENT

@@ -59,4 +59,4 @@ def test_a_mistake_in_the_users_file_is_told_with_its_line() -> None:
 
     found = trouble_of(mark)
     assert found["kind"] == "usage"
-    assert "test_trouble.py" in str(found["details"])
+    assert "test_failure.py" in str(found["details"])

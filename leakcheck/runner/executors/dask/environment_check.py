@@ -17,11 +17,13 @@ from leakcheck import __version__
 from leakcheck.analysis.compare.environments import between_environments
 from leakcheck.config.settings import Settings
 from leakcheck.config.sources import find_pyproject
+from leakcheck.model.answers import Description
 from leakcheck.model.errors import UsageError
+from leakcheck.model.failure import WorkerFailed
 from leakcheck.model.protocol import Pass, Plan
-from leakcheck.model.result import Description, Environment
+from leakcheck.model.result import Environment
 from leakcheck.runner.collect import surroundings_of
-from leakcheck.runner.worker_process import Worker, WorkerFailed
+from leakcheck.runner.worker_process import Worker
 from leakcheck.scenario import DJANGO, parse_target
 from leakcheck.storage import git
 

@@ -9,8 +9,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from leakcheck.analysis.growth.progress import Progress
+from leakcheck.model.answers import Trouble
 from leakcheck.model.errors import StoreError, UsageError
-from leakcheck.model.result import Elsewhere, Environment, Result, Trouble
+from leakcheck.model.result import Elsewhere, Environment, Result
 from leakcheck.runner.executors.dask import client as clusters
 from leakcheck.runner.executors.dask.client import Cluster, Member
 from leakcheck.runner.executors.dask.environment_check import place_here

@@ -14,11 +14,12 @@ import msgspec
 
 from leakcheck import __version__
 from leakcheck.config.settings import Settings
+from leakcheck.model.answers import Description
 from leakcheck.model.baseline import Accepted
 from leakcheck.model.errors import UsageError
 from leakcheck.model.memory_limit import Serving
 from leakcheck.model.protocol import OptionValue
-from leakcheck.model.result import Description, Result
+from leakcheck.model.result import Result
 from leakcheck.runner.executors.dask.environment_check import Place
 from leakcheck.runner.task import Task
 

@@ -17,12 +17,11 @@ from threading import Event, Thread
 from typing import BinaryIO
 
 from leakcheck import __version__
-from leakcheck.model.failure import internal_error
+from leakcheck.model.failure import Stopped, internal_error
 from leakcheck.runner.executors.dask.environment_check import differences_here, enter
 from leakcheck.runner.executors.dask.job import Answer, Done, Errand, Measurement, decode, encode, version_in
 from leakcheck.runner.temporary_folders import own_folder, remove_leftovers
 from leakcheck.runner.worker_limits import own_this_process
-from leakcheck.runner.worker_process import Stopped
 
 DOING, ANSWER = b"doing ", b"answer "
 MOST_CAPTURE_BYTES = 256 * 1024 * 1024

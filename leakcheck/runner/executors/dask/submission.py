@@ -13,8 +13,9 @@ from typing import Any
 
 import msgspec
 
+from leakcheck.model.answers import Trouble
 from leakcheck.model.errors import ExecutorLost
-from leakcheck.model.result import Elsewhere, Trouble
+from leakcheck.model.result import Elsewhere
 from leakcheck.model.units import format_size
 from leakcheck.runner.executors.dask.client import Cluster, Member, WorkersLost
 from leakcheck.runner.executors.dask.job import Answer, Errand, decode, encode

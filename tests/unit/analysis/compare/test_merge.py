@@ -9,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leakcheck.analysis.compare.merge import Piece, joined, problems
+from leakcheck.model.answers import Trouble
 from leakcheck.model.errors import ExitCode
 from leakcheck.model.explanation import KnownEntry, KnownLeak
-from leakcheck.model.result import Gate, Result, Run, Shard, Trouble
+from leakcheck.model.result import Result, Run, Shard
+from leakcheck.model.verdict import Gate
 from leakcheck.runner.session import exit_code
 from tests.unit.runs import BROKEN, CLEAN, ENVIRONMENT, LEAK, run_of
 

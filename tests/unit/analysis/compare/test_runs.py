@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from leakcheck.analysis.compare.runs import contrast
 from leakcheck.analysis.latency import summarize_latency
+from leakcheck.model.answers import Trouble
 from leakcheck.model.comparison import CONTRAST_SCHEMA, Answer, Arm, Comparison, Contrast, Figure, Metric, Row, Unit
-from leakcheck.model.result import Budget, Gate, Growth, Latency, Meter, Result, Trouble, Verdict
+from leakcheck.model.result import Budget, Growth, Latency, Meter, Result
+from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.reporters.comparison import change_words, figure_words, markdown, render_comparison, table
 from tests.unit.ci_runner import obeyed
 from tests.unit.rendered import rendered

@@ -11,8 +11,9 @@ import pytest
 
 from leakcheck.analysis.explain.advice import DEAR_BYTES, advise
 from leakcheck.model.advice import DatabaseFacts, DjangoFacts
-from leakcheck.model.explanation import Frame, FrameKind, PeakSite
+from leakcheck.model.explanation import PeakSite
 from leakcheck.model.result import Result
+from leakcheck.model.stacks import Frame, FrameKind
 from leakcheck.reporters.messages.run import advice_lines
 from leakcheck.storage import run_file
 from tests.unit.runs import BOUNDED, CLEAN, LEAK, UNSURE

@@ -19,7 +19,8 @@ from leakcheck.analysis.explain.allocation_sites import (
 )
 from leakcheck.analysis.explain.fingerprint import fingerprint_of
 from leakcheck.analysis.explain.line_slopes import grown_stacks
-from leakcheck.model.explanation import Frame, FrameKind, SiteMeter, StackBytes, Window, frame_to_name
+from leakcheck.model.explanation import SiteMeter, StackBytes, Window
+from leakcheck.model.stacks import Frame, FrameKind, frame_to_name
 from leakcheck.worker.allocations import TRACERS
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from leakcheck.analysis.explain.fingerprint import named_natively, native_fingerprint
 from leakcheck.analysis.explain.retention import Holder, paths_of
-from leakcheck.model.explanation import Frame, FrameKind, Link, RetentionPath, StackBytes, native_frame
+from leakcheck.model.explanation import Link, RetentionPath, StackBytes
+from leakcheck.model.stacks import Frame, FrameKind, native_frame
 from leakcheck.reporters.messages.causes import native_words, path_words
 
 LIST = (Link(step="native code", type="list"),)

@@ -9,8 +9,10 @@ from leakcheck.analysis.explain.resident_memory import Look, mapped_of, pinning_
 from leakcheck.analysis.growth.progress import Progress
 from leakcheck.analysis.growth.series import Series
 from leakcheck.analysis.growth.shape import Shape
+from leakcheck.model.answers import Readings
 from leakcheck.model.explanation import PageKind, ResidentPart
-from leakcheck.model.result import Budget, Gate, Growth, Meter, Readings, Result, Verdict
+from leakcheck.model.result import Budget, Growth, Meter, Result
+from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.runner.explain_request import case_of
 
 KIB, MIB = 1024, 1024**2

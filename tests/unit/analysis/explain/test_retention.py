@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from leakcheck.analysis.explain.retention import Growing, Holder, containers_of, held_share, paths_of
-from leakcheck.model.explanation import Frame, FrameKind, Link
+from leakcheck.model.explanation import Link
+from leakcheck.model.stacks import Frame, FrameKind
 
 LIST = Holder(
     links=(Link(step="views", type="module"), Link(step=".SENT", type="list"), Link(step="[*]", type="QuerySet")),

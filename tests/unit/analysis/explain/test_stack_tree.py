@@ -8,7 +8,8 @@ from leakcheck.analysis.explain.allocation_sites import sites_of
 from leakcheck.analysis.explain.line_slopes import grown_stacks
 from leakcheck.analysis.explain.stack_tree import LEAST_SHARE, tree_of
 from leakcheck.analysis.latency import summarize_latency
-from leakcheck.model.explanation import Frame, FrameKind, StackBytes, StackTree, Window
+from leakcheck.model.explanation import StackBytes, Window
+from leakcheck.model.stacks import Frame, FrameKind, StackTree
 
 
 def frame(name: str, kind: FrameKind = FrameKind.OWN) -> Frame:

@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leakcheck.analysis.gate.baseline import Figure, compare, compared, growth_figure
+from leakcheck.model.answers import Trouble
 from leakcheck.model.baseline import Accepted, Allowance, Change
 from leakcheck.model.explanation import Resource, ResourceKind
-from leakcheck.model.result import Budget, Gate, Meter, Result, Trouble, Verdict
+from leakcheck.model.result import Budget, Meter, Result
+from leakcheck.model.verdict import Gate, Verdict
 from tests.unit.runs import BOUNDED, BROKEN, BUDGET, CLEAN, KIB, LEAK, MIB, NAIVE, UNSURE, growth
 
 ALLOWED = Allowance(share=0.05, bytes=16 * KIB)

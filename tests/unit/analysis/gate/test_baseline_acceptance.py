@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leakcheck.analysis.gate.baseline import accept, compared, is_acceptable
+from leakcheck.model.answers import Trouble
 from leakcheck.model.baseline import Accepted, Allowance
-from leakcheck.model.result import Budget, Gate, Meter, Result, Trouble, Verdict
+from leakcheck.model.result import Budget, Meter, Result
+from leakcheck.model.verdict import Gate, Verdict
 from tests.unit.runs import BOUNDED, BROKEN, CLEAN, KIB, LEAK, MIB, UNSURE, growth
 
 ALLOWED = Allowance(share=0.05, bytes=16 * KIB)

@@ -9,7 +9,8 @@ from leakcheck.analysis.gate.explained import explained
 from leakcheck.analysis.gate.known_leaks import unseen_entries, without_ambiguous
 from leakcheck.model.errors import ExitCode
 from leakcheck.model.explanation import Container, Explanation, KnownEntry, Link, RetentionPath
-from leakcheck.model.result import Gate, Result
+from leakcheck.model.result import Result
+from leakcheck.model.verdict import Gate
 from leakcheck.runner.session import exit_code
 from tests.unit.causes import SENT, SENT_PATH, SITE
 from tests.unit.runs import CLEAN, LEAK, MIB, UNSURE

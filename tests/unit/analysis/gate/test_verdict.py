@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from leakcheck.analysis.gate.verdict import gate, holder_with_limit, judge
 from leakcheck.analysis.growth.series import Series
 from leakcheck.analysis.growth.shape import Shape
-from leakcheck.model.result import Budget, Gate, Limited, Meter, Verdict
+from leakcheck.model.answers import Limited
+from leakcheck.model.result import Budget, Meter
+from leakcheck.model.verdict import Gate, Verdict
 from tests.unit.runs import growth
 
 BUDGET = Budget(growth_bytes_per_1000_calls=4096.0)

@@ -7,8 +7,10 @@ import pytest
 from numpy.typing import NDArray
 
 from leakcheck.analysis.gate.explained import is_to_be_explained
+from leakcheck.model.answers import Limited
 from leakcheck.model.explanation import Explain
-from leakcheck.model.result import Gate, Growth, Limited, Meter, Result, Verdict
+from leakcheck.model.result import Growth, Meter, Result
+from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.reporters.charts.growth import chart_of
 from leakcheck.reporters.messages.result import main_sentence, story
 from tests.unit.scripted import PAGE, Column, Script, leak, recorded, simulate, still, total

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from leakcheck.analysis.growth.estimate import estimate_growth, rate_of, settled_after
 from leakcheck.analysis.growth.progress import Progress
 from leakcheck.analysis.growth.shape import shape_of
-from leakcheck.model.result import Block, Meter, Readings
+from leakcheck.model.answers import Block, Readings
+from leakcheck.model.result import Meter
 
 AT = np.arange(10.0, 2001.0, 10.0)
 KIB = 1024

@@ -20,7 +20,9 @@ from leakcheck.analysis.growth.native_bound import (
 from leakcheck.analysis.growth.progress import Progress
 from leakcheck.analysis.growth.series import Series
 from leakcheck.analysis.growth.shape import shape_of
-from leakcheck.model.result import Budget, Gate, Meter, Readings, Verdict
+from leakcheck.model.answers import Readings
+from leakcheck.model.result import Budget, Meter
+from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.probe.meters import memory
 from tests.unit.runs import BOUNDED
 

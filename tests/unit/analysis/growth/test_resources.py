@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from leakcheck.analysis.growth.resources import COLUMNS, gate_resources, is_enough, judge_resources
-from leakcheck.config.settings import Said, Settings, resolve
+from leakcheck.config.settings import Settings, resolve
+from leakcheck.config.sources import Said
+from leakcheck.model.answers import Readings
 from leakcheck.model.errors import ConfigError
 from leakcheck.model.explanation import Named, Resource, ResourceKind
-from leakcheck.model.result import Gate, Readings, Verdict
+from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.reporters.messages.resources import resource_sentences
 from tests.unit.runs import CLEAN
 from tests.unit.scripted import Script, leak, simulate, still

@@ -9,7 +9,8 @@ import pytest
 from leakcheck.analysis.growth.estimate import rate_of
 from leakcheck.analysis.growth.progress import Progress
 from leakcheck.analysis.growth.shape import Shape, deciding_meter, rising_calls, shape_of, still_calls
-from leakcheck.model.result import Meter, Readings
+from leakcheck.model.answers import Readings
+from leakcheck.model.result import Meter
 
 PAGE = 4096
 KIB = 1024

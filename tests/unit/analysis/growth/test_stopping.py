@@ -12,7 +12,8 @@ from leakcheck.analysis.growth.series import Series
 from leakcheck.analysis.growth.shape import Shape
 from leakcheck.analysis.growth.stopping import Patience, Step, is_settled, next_step
 from leakcheck.analysis.growth.trend import Slope
-from leakcheck.model.result import Budget, Meter, Readings
+from leakcheck.model.answers import Readings
+from leakcheck.model.result import Budget, Meter
 
 FIRST = Progress(calls=1, replay_seconds=0.001, seconds_per_call=0.001)
 TAIL = Series([], [])

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leakcheck.model.result import Budget, Latency, Meter, Readings
+from leakcheck.model.answers import Readings
+from leakcheck.model.result import Budget, Latency, Meter
 from leakcheck.reporters.charts.axis import bytes_axis, count_axis, seconds_axis
 from leakcheck.reporters.charts.bars import bars_of, strips_of
 from leakcheck.reporters.charts.growth import chart_of, chart_of_variants

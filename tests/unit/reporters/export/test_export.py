@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leakcheck.model.explanation import Frame, FrameKind, PeakSite, Site
+from leakcheck.model.explanation import PeakSite, Site
 from leakcheck.model.result import Result
+from leakcheck.model.stacks import Frame, FrameKind
 from leakcheck.reporters.export.collapsed import collapsed
 from leakcheck.reporters.export.run_csv import Cell, run_sheet, sheet
 from leakcheck.reporters.export.speedscope import speedscope

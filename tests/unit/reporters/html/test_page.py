@@ -11,10 +11,12 @@ from itertools import accumulate
 import msgspec
 import pytest
 
-from leakcheck.model.explanation import StackTree
-from leakcheck.model.result import Budget, Gate, Readings, Run, Trouble, Verdict
+from leakcheck.model.answers import Readings, Trouble
+from leakcheck.model.plain_text import plain
+from leakcheck.model.result import Budget, Run
+from leakcheck.model.stacks import StackTree
 from leakcheck.model.units import format_difference, format_duration, format_size
-from leakcheck.reporters.escape import plain
+from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.reporters.html.flamegraph import Flames, difference_of
 from leakcheck.reporters.html.page import as_data
 from leakcheck.storage.run_file import encode

@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from leakcheck.model.answers import Readings
 from leakcheck.model.explanation import PageKind, ResidentPart, SiteMeter
-from leakcheck.model.result import SCHEMA, Meter, Readings, Result, Run, Verdict
+from leakcheck.model.result import SCHEMA, Meter, Result, Run
+from leakcheck.model.verdict import Verdict
 from leakcheck.reporters.github import annotations
 from leakcheck.reporters.html.sections import remarks
 from leakcheck.reporters.junit import junit

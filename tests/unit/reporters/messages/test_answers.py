@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from leakcheck.model.result import Answered, Gate, Result, Run, Trouble
+from leakcheck.model.answers import Answered, Trouble
+from leakcheck.model.result import Result, Run
+from leakcheck.model.verdict import Gate
 from leakcheck.reporters.export.run_csv import run_sheet
 from leakcheck.reporters.github import annotations
 from leakcheck.reporters.gitlab import gitlab

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from leakcheck.model.explanation import Frame, FrameKind, Link
+from leakcheck.model.explanation import Link
+from leakcheck.model.stacks import Frame, FrameKind
 from leakcheck.reporters.messages.causes import Row, causes
 from tests.unit.causes import SENT, SENT_PATH
 from tests.unit.runs import LEAK

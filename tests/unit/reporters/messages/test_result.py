@@ -6,7 +6,8 @@ import pytest
 
 from leakcheck.model.baseline import Change
 from leakcheck.model.explanation import Resource, ResourceKind
-from leakcheck.model.result import Budget, Gate, Result, Verdict
+from leakcheck.model.result import Budget, Result
+from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.reporters.messages.causes import Row
 from leakcheck.reporters.messages.result import (
     aligned,

@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from leakcheck.model.result import Budget, Gate, Meter, Result, Trouble, Verdict
+from leakcheck.model.answers import Trouble
+from leakcheck.model.result import Budget, Meter, Result
+from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.reporters.messages.verdict import budget_words, peak_left_out, sentences
 from tests.unit.causes import SENT_PATH
 from tests.unit.runs import BOUNDED, BROKEN, CLEAN, KIB, LEAK, MIB, NAIVE, UNSURE, growth

@@ -18,8 +18,10 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from leakcheck.analysis.compare.step_detection import steps_of
+from leakcheck.model.answers import Readings
 from leakcheck.model.errors import UsageError
-from leakcheck.model.result import Budget, Gate, Growth, Latency, Meter, Readings, Result, Verdict
+from leakcheck.model.result import Budget, Growth, Latency, Meter, Result
+from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.reporters.plots import draw_history, draw_pair, draw_run
 from leakcheck.reporters.plots.canvas import Drawing, apart, render, shown
 from leakcheck.reporters.plots.growth import growth_figure, with_readings

@@ -15,10 +15,13 @@ import pytest
 
 from leakcheck import __version__
 from leakcheck.compare.sides import compare_variants
-from leakcheck.config.settings import Said, resolve
+from leakcheck.config.settings import resolve
+from leakcheck.config.sources import Said
+from leakcheck.model.answers import Description, Trouble
 from leakcheck.model.baseline import Accepted
 from leakcheck.model.errors import ExecutorLost, UsageError
-from leakcheck.model.result import Description, Elsewhere, Gate, Trouble, Verdict
+from leakcheck.model.result import Elsewhere
+from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.reporters.messages.run import elsewhere_sentences
 from leakcheck.runner.executors.dask import submission
 from leakcheck.runner.executors.dask.client import Member, Told, WorkersLost

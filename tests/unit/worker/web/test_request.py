@@ -7,7 +7,8 @@ from wsgiref.validate import validator
 
 import pytest
 
-from leakcheck.config.settings import Said, project_settings, resolve
+from leakcheck.config.settings import project_settings, resolve
+from leakcheck.config.sources import Said
 from leakcheck.model.answers import LeftOut
 from leakcheck.model.errors import ConfigError, ScenarioFailed, UsageError
 from leakcheck.reporters.messages.run import left_out_lines
