@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from leakcheck.model.baseline import Accepted
+from leakcheck.model.baseline import BaselineEntry
 from leakcheck.model.units import format_size
 from leakcheck.storage import run_file
 
@@ -22,7 +22,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     arguments, for_update = parser.parse_known_args()
-    seen: dict[str, list[Accepted]] = {}
+    seen: dict[str, list[BaselineEntry]] = {}
     same = 0
     with tempfile.TemporaryDirectory() as folder:
         for number in range(1, arguments.rounds + 1):
@@ -50,7 +50,7 @@ def _update(file: Path, folder: str, for_update: list[str]) -> bytes:
     return file.read_bytes()
 
 
-def _entries(file: Path) -> list[dict[str, Accepted]]:
+def _entries(file: Path) -> list[dict[str, BaselineEntry]]:
     baseline = run_file.load_baseline(file)
     return [] if baseline is None else [dict(entries) for entries in baseline.environments.values()]
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from leakcheck.doctor.model import Examination
+from leakcheck.doctor.model import DoctorReport
 from leakcheck.model.errors import StoreError
 from leakcheck.storage import run_file
 from leakcheck.storage.durations import read_durations
@@ -77,7 +77,7 @@ def _tried(folder: Path, data: bytes, baseline: bytes, chance: random.Random, re
         baseline=accepted,
         comparison=made[0] if made else comparison_of_all(fitting("x")),
         record=records[0] if records else record_of_all(fitting("x")),
-        examination=filled(Examination, fitting("x")),
+        examination=filled(DoctorReport, fitting("x")),
     )
     for name, reporter in reporters.items():
         if name.startswith("accepted.") and len(accepted.environments) != 1:

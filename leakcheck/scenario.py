@@ -22,7 +22,7 @@ _PASSWORD = re.compile(r"(://[^\s/:@]*):[^\s/]*@")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
+class ScenarioMark:
     """What `@scenario(...)` said. None and empty mean "not said here"."""
 
     name: str
@@ -76,7 +76,7 @@ def scenario(
 
     def mark(marked: _Function) -> _Function:
         called = name or str(getattr(marked, "__name__", type(marked).__name__))
-        said = Mark(
+        said = ScenarioMark(
             name=called,
             variants=_named(called, variants),
             growth_bytes_per_1000_calls=None if growth is None else parse_growth(growth),
@@ -113,11 +113,11 @@ def to_be_kept(options: Mapping[str, OptionValue]) -> dict[str, OptionValue]:
     return {name: without_password(one) if isinstance(one, str) else one for name, one in options.items()}
 
 
-def mark_of(candidate: object) -> Mark | None:
+def mark_of(candidate: object) -> ScenarioMark | None:
     """Return what `@scenario` said of an object, or None where it was never marked."""
     # the object's own dictionary only: a proxy's __getattr__ answers yes to anything
     found = _own_attributes(candidate).get(_MARK)
-    return found if isinstance(found, Mark) else None
+    return found if isinstance(found, ScenarioMark) else None
 
 
 def _own_attributes(candidate: object) -> Mapping[str, object]:
@@ -220,7 +220,7 @@ def parse_target(text: str) -> Target:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taught:
+class KnownLimit:
     """What `limited(...)` said of the instances of one class."""
 
     entries: tuple[str, ...]
@@ -229,7 +229,7 @@ class Taught:
     length: str | Callable[[Any], int] | None = None
 
 
-_TAUGHT: dict[str, Taught] = {}
+_TAUGHT: dict[str, KnownLimit] = {}
 
 
 def limited(
@@ -256,9 +256,9 @@ def limited(
         raise UsageError(f"limited({name!r}): entries: name at least one attribute that holds the entries")
     if isinstance(limit, bool) or not (isinstance(limit, str | int) or callable(limit)):
         raise UsageError(f"limited({name!r}): limit is a number, an attribute's name, or a function of the instance")
-    _TAUGHT[name] = Taught(entries=attributes, limit=limit, length=length)
+    _TAUGHT[name] = KnownLimit(entries=attributes, limit=limit, length=length)
 
 
-def taught() -> Mapping[str, Taught]:
+def taught() -> Mapping[str, KnownLimit]:
     """Return what was said so far, by the dotted name of the class."""
     return _TAUGHT

@@ -8,7 +8,7 @@ from statistics import NormalDist
 from leakcheck.analysis.latency import summarize_latency
 from leakcheck.model.answers import Readings
 from leakcheck.model.child_processes import Children
-from leakcheck.model.memory_limit import Failure, Forecast, Share, Successes
+from leakcheck.model.memory_limit import FailureCount, Forecast, Share, SuccessLatency
 from leakcheck.model.result import Growth
 from leakcheck.model.units import CALLS_PER_RATE
 from leakcheck.model.verdict import Verdict
@@ -27,17 +27,17 @@ def wilson(errors: int, requests: int) -> Share:
     return Share(value=rate, low=max(0.0, middle - half), high=min(1.0, middle + half))
 
 
-def failures_of(kinds: Sequence[str]) -> tuple[Failure, ...]:
+def failures_of(kinds: Sequence[str]) -> tuple[FailureCount, ...]:
     """Return each way of failing with its count, the most frequent first; "" is none."""
-    return tuple(Failure(kind=kind, count=count) for kind, count in Counter(filter(None, kinds)).most_common())
+    return tuple(FailureCount(kind=kind, count=count) for kind, count in Counter(filter(None, kinds)).most_common())
 
 
-def successes_of(seconds: Sequence[float]) -> Successes | None:
+def successes_of(seconds: Sequence[float]) -> SuccessLatency | None:
     """Return the latency of the requests that succeeded; None where none did."""
     found = summarize_latency([int(one * 1e9) for one in seconds])
     if found is None or found.p50_low is None or found.p50_high is None:
         return None
-    return Successes(
+    return SuccessLatency(
         p50=found.p50, p50_low=found.p50_low, p50_high=found.p50_high, p95=found.p95, samples=found.samples
     )
 

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from leakcheck.cli.dataclass_options import flat
-from leakcheck.cli.measure_options import Measuring
-from leakcheck.cli.options import Against, BaselineFile, Targets
+from leakcheck.cli.measure_options import TargetOptions
+from leakcheck.cli.options import BaselineFile, BaselineOptions, Targets
 
 if TYPE_CHECKING:
     from leakcheck.config.settings import Settings
-    from leakcheck.model.baseline import Accepted
+    from leakcheck.model.baseline import BaselineEntry
     from leakcheck.model.result import Run
-    from leakcheck.runner.session import Request
+    from leakcheck.runner.session import RunRequest
 
 app = typer.Typer(help="The accepted figures: update, diff, show.", no_args_is_help=True, rich_markup_mode="rich")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Updating(Measuring):
+class UpdateOptions(TargetOptions):
     """What is measured for an update: nothing, where a saved run is taken."""
 
     targets: Targets = field(default_factory=list)
@@ -30,8 +30,8 @@ class Updating(Measuring):
 @app.command("update")
 @flat
 def update(
-    measuring: Updating,
-    against: Against,
+    measuring: UpdateOptions,
+    against: BaselineOptions,
     reason: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Why this is accepted; it is kept in the file.")
     ] = None,
@@ -73,14 +73,14 @@ def update(
     _accept_measured(request, reason)
 
 
-def _accept_saved(request: "Request", saved: "Run", reason: str | None) -> None:
+def _accept_saved(request: "RunRequest", saved: "Run", reason: str | None) -> None:
     from leakcheck.compare.baseline_update import picked
 
     _accept(request.settings, picked(saved, request.settings, request.targets, request.matches), reason)
 
 
-def _accept_measured(request: "Request", reason: str | None) -> None:
-    from leakcheck.cli.outputs import Outputs
+def _accept_measured(request: "RunRequest", reason: str | None) -> None:
+    from leakcheck.cli.outputs import OutputOptions
     from leakcheck.cli.progress import watching
     from leakcheck.model.errors import ExitCode
     from leakcheck.runner import session
@@ -89,7 +89,7 @@ def _accept_measured(request: "Request", reason: str | None) -> None:
 
     with watching() as observer:
         outcome = session.run(request, observer)
-    Outputs().tell(outcome.run, outcome.folder)
+    OutputOptions().tell(outcome.run, outcome.folder)
     if outcome.interrupted:
         raise typer.Exit(ExitCode.INTERRUPTED)
     if outcome.lost is not None:
@@ -137,7 +137,7 @@ def _why(gate: str) -> str:
 @app.command("diff")
 @flat
 def diff(
-    against: Against,
+    against: BaselineOptions,
     run: Annotated[
         Path | None, typer.Argument(metavar="RUN", help="A run's folder, or its run.json. \\[default: the newest]")
     ] = None,
@@ -162,7 +162,7 @@ def diff(
 
     from leakcheck.cli.console import make_console
     from leakcheck.config.settings import resolve
-    from leakcheck.config.sources import Said
+    from leakcheck.config.sources import SettingsLayer
     from leakcheck.model.errors import ExitCode
     from leakcheck.reporters.baseline import render_comparison
     from leakcheck.reporters.messages.baseline import run_sentences
@@ -172,12 +172,14 @@ def diff(
     from leakcheck.storage import run_file
 
     settings = resolve(
-        Said(baseline=against.baseline, change=against.change, output=output, allow_inconclusive=allow_inconclusive)
+        SettingsLayer(
+            baseline=against.baseline, change=against.change, output=output, allow_inconclusive=allow_inconclusive
+        )
     )
     held_to = load_against(settings)
     saved = run_file.load(run or run_file.newest_run(settings.output))
     compared = compared_run(saved, held_to, settings, date.today())
-    entries: dict[str, Accepted] = {}
+    entries: dict[str, BaselineEntry] = {}
     if compared.environment is not None:
         entries = {**held_to.entries(compared.environment)}
     console = make_console()
@@ -202,11 +204,11 @@ def show(baseline: BaselineFile = None) -> None:
     """
     from leakcheck.cli.console import make_console
     from leakcheck.config.settings import resolve
-    from leakcheck.config.sources import Said
+    from leakcheck.config.sources import SettingsLayer
     from leakcheck.reporters.baseline import render_baseline
     from leakcheck.runner.baseline import load_against
 
-    settings = resolve(Said(baseline=baseline))
+    settings = resolve(SettingsLayer(baseline=baseline))
     console = make_console()
     for part in render_baseline(load_against(settings).baseline):
         console.print(part)

@@ -1,15 +1,15 @@
 """`leakcheck check`: measure, compare with the baseline, and answer with the exit code."""
 
 from leakcheck.cli.dataclass_options import flat
-from leakcheck.cli.measure_options import Measuring
+from leakcheck.cli.measure_options import TargetOptions
 from leakcheck.cli.measured_run import against_baseline, measure_and_tell
-from leakcheck.cli.options import Against
-from leakcheck.cli.outputs import Outputs
-from leakcheck.cli.report import Reporting
+from leakcheck.cli.options import BaselineOptions
+from leakcheck.cli.outputs import OutputOptions
+from leakcheck.cli.report import ReportOption
 
 
 @flat
-def check(measuring: Measuring, against: Against, outputs: Outputs, reporting: Reporting) -> None:
+def check(measuring: TargetOptions, against: BaselineOptions, outputs: OutputOptions, reporting: ReportOption) -> None:
     """Replay scenarios, and fail when one is worse than what was accepted, or over its budget.
 
     What was accepted stands in leakcheck-baseline.json, which is committed: leakcheck baseline update writes it.

@@ -57,13 +57,13 @@ def compare(
       leakcheck compare reports/2026-11-24T10-12-07 --variants naive iterator --markdown table.md
     """
     from leakcheck.cli.console import make_console
-    from leakcheck.compare.request import Wanted, compared
-    from leakcheck.model.comparison import Answer, Metric
+    from leakcheck.compare.request import CompareRequest, compared
+    from leakcheck.model.comparison import ChangeVerdict, Metric
     from leakcheck.model.errors import ExitCode
     from leakcheck.model.plain_text import plain
     from leakcheck.reporters import comparison as forms
 
-    wanted = Wanted(
+    wanted = CompareRequest(
         things=tuple(things),
         variants=variants,
         expression=expression,
@@ -95,5 +95,5 @@ def compare(
         run_file.write_atomically(Path(json), run_file.encode_comparison(comparison))
     exact = (Metric.GROWTH, Metric.PEAK)
     rows = [row for contrast in comparison.contrasts for row in contrast.rows]
-    if fail_on_worse and any(row.answer is Answer.WORSE and row.metric in exact for row in rows):
+    if fail_on_worse and any(row.answer is ChangeVerdict.WORSE and row.metric in exact for row in rows):
         raise typer.Exit(ExitCode.OVER_BUDGET)

@@ -29,10 +29,10 @@ class _PlainText(RenderHook):
     """Makes all text plain once more on its way out, for the one that somebody forgot: colours are no text."""
 
     def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
-        return [_Plain(one) for one in renderables]
+        return [_PlainRenderable(one) for one in renderables]
 
 
-class _Plain:
+class _PlainRenderable:
     """Something to print, without a control character in its text."""
 
     def __init__(self, inner: ConsoleRenderable) -> None:
@@ -43,7 +43,7 @@ class _Plain:
             yield Segment(text if control else plain(text, keep_lines=True), style, control)
 
 
-class Inert(io.TextIOBase):
+class CiSafeStream(io.TextIOBase):
     """A text stream that passes whole lines on, with the commands in them written out."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -105,7 +105,7 @@ class Inert(io.TextIOBase):
 def inert_streams() -> Iterator[None]:
     """Make what is printed meanwhile inert, but on a terminal, where a line may be half written for long."""
     out, err = sys.stdout, sys.stderr
-    made = [stream if stream.isatty() else Inert(stream) for stream in (out, err)]
+    made = [stream if stream.isatty() else CiSafeStream(stream) for stream in (out, err)]
     sys.stdout, sys.stderr = made
     try:
         yield
@@ -115,6 +115,6 @@ def inert_streams() -> Iterator[None]:
             sys.stdout = out
         sys.stderr = err
         for stream in made:
-            if isinstance(stream, Inert):
+            if isinstance(stream, CiSafeStream):
                 with suppress(BrokenPipeError):
                     stream.release()

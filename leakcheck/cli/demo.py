@@ -23,7 +23,7 @@ from leakcheck.model.verdict import Verdict
 from leakcheck.runner.temporary_folders import own_folder
 
 if TYPE_CHECKING:
-    from leakcheck.runner.session import Outcome, Request
+    from leakcheck.runner.session import RunOutcome, RunRequest
 
 
 USUAL: Mapping[str, OptionValue] = MappingProxyType({"peak.rows": 50_000})
@@ -40,7 +40,7 @@ _CACHE = "NEWSLETTER_CACHE"
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class ExpectedOutcome:
     """What is to come out for one variant."""
 
     verdict: Verdict
@@ -48,16 +48,16 @@ class Expected:
     """What it is held over budget for, on purpose."""
 
 
-STORY: Mapping[str, Expected] = MappingProxyType(
+STORY: Mapping[str, ExpectedOutcome] = MappingProxyType(
     {
-        "naive": Expected(Verdict.CLEAN, ("peak",)),
-        "iterator": Expected(Verdict.CLEAN),
-        "values": Expected(Verdict.CLEAN),
-        "keyset": Expected(Verdict.CLEAN),
-        "retained": Expected(Verdict.LEAK, ("growth", "peak")),
-        "outbox": Expected(Verdict.LEAK, ("growth",)),
-        "signal": Expected(Verdict.LEAK, ("growth", "peak")),
-        "debug_queries": Expected(Verdict.BOUNDED),
+        "naive": ExpectedOutcome(Verdict.CLEAN, ("peak",)),
+        "iterator": ExpectedOutcome(Verdict.CLEAN),
+        "values": ExpectedOutcome(Verdict.CLEAN),
+        "keyset": ExpectedOutcome(Verdict.CLEAN),
+        "retained": ExpectedOutcome(Verdict.LEAK, ("growth", "peak")),
+        "outbox": ExpectedOutcome(Verdict.LEAK, ("growth",)),
+        "signal": ExpectedOutcome(Verdict.LEAK, ("growth", "peak")),
+        "debug_queries": ExpectedOutcome(Verdict.BOUNDED),
     }
 )
 
@@ -159,31 +159,31 @@ def demo(
       leakcheck demo --quick -k "naive or iterator"
     """
     from leakcheck.cli.measured_run import told
-    from leakcheck.cli.outputs import Outputs
-    from leakcheck.cli.report import Reporting
+    from leakcheck.cli.outputs import OutputOptions
+    from leakcheck.cli.report import ReportOption
 
     request = _request(expression, jobs, output, is_quick=quick)
     typer.echo(_BEFORE)
     with databases():
-        outcome = told(request, Outputs(), Reporting())
+        outcome = told(request, OutputOptions(), ReportOption())
     raise typer.Exit(_concluded(outcome))
 
 
-def _request(expression: str | None, jobs: str, output: str | None, *, is_quick: bool) -> "Request":
+def _request(expression: str | None, jobs: str, output: str | None, *, is_quick: bool) -> "RunRequest":
     """Return what is to be measured: by the newsletter's own budgets, whatever the folder we are in says of others."""
     from dataclasses import replace
 
-    from leakcheck.cli.measure_options import Conditions
-    from leakcheck.config.sources import Said
+    from leakcheck.cli.measure_options import MeasureOptions
+    from leakcheck.config.sources import SettingsLayer
     from leakcheck.scenario import Target
 
-    asked = Conditions(expression=expression, jobs=jobs, output=output)
+    asked = MeasureOptions(expression=expression, jobs=jobs, output=output)
     request = asked.request_for([Target(path=newsletter())])
-    settings = replace(request.settings, python=None, overrides=(), known=(), said=Said())
+    settings = replace(request.settings, python=None, overrides=(), known=(), said=SettingsLayer())
     return replace(request, settings=settings, options={**request.options, **(QUICK if is_quick else USUAL)})
 
 
-def _concluded(outcome: "Outcome") -> int:
+def _concluded(outcome: "RunOutcome") -> int:
     """Say what it means and what to do next; return the exit code."""
     from leakcheck.model.errors import ExitCode
     from leakcheck.model.plain_text import plain

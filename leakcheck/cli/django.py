@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 from leakcheck.cli.dataclass_options import flat
-from leakcheck.cli.measure_options import Conditions
-from leakcheck.cli.options import Beside
-from leakcheck.cli.outputs import Outputs
-from leakcheck.cli.report import Reporting
-from leakcheck.cli.request_options import Visiting
+from leakcheck.cli.measure_options import MeasureOptions
+from leakcheck.cli.options import OptionalBaselineOptions
+from leakcheck.cli.outputs import OutputOptions
+from leakcheck.cli.report import ReportOption
+from leakcheck.cli.request_options import DjangoRequestOptions
 from leakcheck.config.settings import project_settings
 from leakcheck.model.errors import UsageError
 from leakcheck.scenario import DJANGO, parse_target
@@ -51,11 +51,11 @@ _QUICK_SECONDS = 5.0
 
 @flat
 def django(
-    visiting: Visiting,
-    conditions: Conditions,
-    beside: Beside,
-    outputs: Outputs,
-    reporting: Reporting,
+    visiting: DjangoRequestOptions,
+    conditions: MeasureOptions,
+    beside: OptionalBaselineOptions,
+    outputs: OutputOptions,
+    reporting: ReportOption,
     requests: Annotated[
         list[str] | None, typer.Argument(metavar="METHOD:/PATH", help="GET:/newsletter/, POST:/send/ …; or --all.")
     ] = None,
@@ -100,7 +100,7 @@ def django(
     measure_and_tell(compared_with(request, beside), outputs, reporting, closer=quick)
 
 
-def first_look(conditions: Conditions) -> Conditions:
+def first_look(conditions: MeasureOptions) -> MeasureOptions:
     """Return the conditions of a look that is to find what deserves a longer one."""
     from dataclasses import replace
 

@@ -32,7 +32,7 @@ def doctor(
     from leakcheck.cli.console import make_console
     from leakcheck.doctor import report as reporter
     from leakcheck.doctor.checks import encode, examine
-    from leakcheck.doctor.model import State
+    from leakcheck.doctor.model import CheckState
     from leakcheck.model.errors import ExitCode, UsageError
 
     if json and markdown:
@@ -46,7 +46,7 @@ def doctor(
     else:
         for part in reporter.render_examination(found):
             console.print(part)
-    raise typer.Exit(ExitCode.USAGE if found.of(State.BROKEN) else ExitCode.WITHIN)
+    raise typer.Exit(ExitCode.USAGE if found.of(CheckState.BROKEN) else ExitCode.WITHIN)
 
 
 def _terminal(console: "Console") -> str:

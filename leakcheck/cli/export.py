@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from leakcheck.model.result import Result, Run
 
 
-class Format(StrEnum):
+class ExportFormat(StrEnum):
     """What other tools read."""
 
     SPEEDSCOPE = "speedscope"
@@ -26,7 +26,7 @@ class Format(StrEnum):
     MEMRAY = "memray"
 
 
-class Stacks(StrEnum):
+class StackChoice(StrEnum):
     """Which stacks, where a file has room for one kind."""
 
     PEAK = "peak"
@@ -35,7 +35,7 @@ class Stacks(StrEnum):
 
 def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, or its run.json.")],
-    format: Annotated[Format, typer.Option("--format", help="What to write.")],
+    format: Annotated[ExportFormat, typer.Option("--format", help="What to write.")],
     expression: Expression = None,
     output: Annotated[
         Path | None,
@@ -44,8 +44,8 @@ def export(
         ),
     ] = None,
     stacks: Annotated[
-        Stacks, typer.Option("--stacks", help="Of which: what a peak holds, or what grows. For collapsed stacks.")
-    ] = Stacks.PEAK,
+        StackChoice, typer.Option("--stacks", help="Of which: what a peak holds, or what grows. For collapsed stacks.")
+    ] = StackChoice.PEAK,
 ) -> None:
     """Write a saved run in the format of another tool.
 
@@ -66,7 +66,7 @@ def export(
 
     saved = run_file.load(run)
     chosen = replace(saved, results=tuple(matching(saved, expression)))
-    if format is Format.MEMRAY:
+    if format is ExportFormat.MEMRAY:
         _copy_captures(run if run.is_dir() else run.parent, chosen.results, output)
         return
     documents = list(_documents(chosen, format, stacks))
@@ -82,23 +82,23 @@ def export(
         typer.echo(plain(str(place)))
 
 
-def _documents(run: "Run", format: Format, stacks: Stacks) -> Iterator[tuple[str, bytes]]:
-    if format is Format.SPEEDSCOPE:
+def _documents(run: "Run", format: ExportFormat, stacks: StackChoice) -> Iterator[tuple[str, bytes]]:
+    if format is ExportFormat.SPEEDSCOPE:
         from leakcheck.reporters.export.speedscope import speedscope
 
         return speedscope(run)
-    if format is Format.COLLAPSED:
+    if format is ExportFormat.COLLAPSED:
         from leakcheck.reporters.export.collapsed import collapsed
-        from leakcheck.reporters.export.stacks import Kind
+        from leakcheck.reporters.export.stacks import StackKind
 
-        return collapsed(run, Kind(stacks.value))
+        return collapsed(run, StackKind(stacks.value))
     from leakcheck.reporters.export.run_csv import run_sheet
 
     return run_sheet(run)
 
 
-def _nothing(run: Path, format: Format, stacks: Stacks) -> str:
-    if format is Format.COLLAPSED and stacks is Stacks.GROWTH:
+def _nothing(run: Path, format: ExportFormat, stacks: StackChoice) -> str:
+    if format is ExportFormat.COLLAPSED and stacks is StackChoice.GROWTH:
         return f"{run}: knows of no stack that grows; measure with --explain always, or take --stacks peak"
     return f"{run}: knows of no stacks; measure it again without --no-peak"
 

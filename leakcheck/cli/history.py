@@ -10,7 +10,7 @@ from leakcheck.model.errors import NothingMeasured, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from leakcheck.model.history import Record
+    from leakcheck.model.history import HistoryEntry
 
 _INDEX = Path(".leakcheck") / "history.sqlite"
 
@@ -44,7 +44,7 @@ def history(
     from leakcheck.analysis.compare.step_detection import steps_of
     from leakcheck.cli.console import make_console
     from leakcheck.config.settings import resolve
-    from leakcheck.config.sources import Said
+    from leakcheck.config.sources import SettingsLayer
     from leakcheck.model.plain_text import plain
     from leakcheck.reporters.history import render_all, render_one
     from leakcheck.storage import run_file
@@ -52,7 +52,7 @@ def history(
 
     if picture is not None and picture.suffix.lower() not in (".svg", ".png"):
         raise UsageError(f"--plot {picture}: name a file that ends with .svg or .png")
-    folder = runs if runs is not None else resolve(Said()).output
+    folder = runs if runs is not None else resolve(SettingsLayer()).output
     documents = find_documents(folder, run_file.DOCUMENT)
     past = gather(_INDEX, documents, run_file.load, rebuild=rebuild)
     console, errors = make_console(), make_console(stderr=True)
@@ -80,7 +80,7 @@ def history(
             run_file.write_atomically(picture, data)
 
 
-def _newest_series(records: "Sequence[Record]", name: str | None) -> "tuple[list[list[Record]], str]":
+def _newest_series(records: "Sequence[HistoryEntry]", name: str | None) -> "tuple[list[list[HistoryEntry]], str]":
     """Return the series that the newest record of each chosen scenario is in, and how many records are in others."""
     ids = dict.fromkeys(record.scenario for record in records)
     chosen = [one for one in ids if name is None or one == name] or [one for one in ids if name and name in one]

@@ -5,11 +5,11 @@ from typing import Annotated
 import typer
 
 from leakcheck.cli.dataclass_options import flat
-from leakcheck.cli.measure_options import Conditions
-from leakcheck.cli.options import Beside
-from leakcheck.cli.outputs import Outputs
-from leakcheck.cli.report import Reporting
-from leakcheck.cli.request_options import Asking
+from leakcheck.cli.measure_options import MeasureOptions
+from leakcheck.cli.options import OptionalBaselineOptions
+from leakcheck.cli.outputs import OutputOptions
+from leakcheck.cli.report import ReportOption
+from leakcheck.cli.request_options import RequestOptions
 
 
 @flat
@@ -21,11 +21,11 @@ def http(
         ),
     ],
     requests: Annotated[list[str], typer.Argument(metavar="METHOD:/PATH", help="GET:/news/?page=2, POST:/send …")],
-    asking: Asking,
-    conditions: Conditions,
-    beside: Beside,
-    outputs: Outputs,
-    reporting: Reporting,
+    asking: RequestOptions,
+    conditions: MeasureOptions,
+    beside: OptionalBaselineOptions,
+    outputs: OutputOptions,
+    reporting: ReportOption,
 ) -> None:
     """Replay requests of a WSGI or ASGI application, without a server and without a scenario.
 

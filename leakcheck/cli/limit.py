@@ -6,18 +6,18 @@ from typing import Annotated
 import typer
 
 from leakcheck.cli.dataclass_options import flat
-from leakcheck.cli.measure_options import Measuring
+from leakcheck.cli.measure_options import TargetOptions
 from leakcheck.cli.measured_run import measure_and_tell
-from leakcheck.cli.outputs import Outputs
-from leakcheck.cli.report import Reporting
+from leakcheck.cli.outputs import OutputOptions
+from leakcheck.cli.report import ReportOption
 from leakcheck.model.memory_limit import Limiter, Server
 
 
 @flat
 def limit(
-    measuring: Measuring,
-    outputs: Outputs,
-    reporting: Reporting,
+    measuring: TargetOptions,
+    outputs: OutputOptions,
+    reporting: ReportOption,
     requests: Annotated[int, typer.Option(metavar="N", min=1, help="Requests to each scenario.")] = 200,
     concurrency: Annotated[int, typer.Option(metavar="N", min=1, help="Requests at a time.")] = 2,
     server: Annotated[
@@ -42,7 +42,7 @@ def limit(
 
     from leakcheck.model.errors import UsageError
     from leakcheck.model.explanation import Explain
-    from leakcheck.model.memory_limit import Serving
+    from leakcheck.model.memory_limit import LimitRequest
 
     if find_spec("httpx") is None:
         raise UsageError('limit: what asks the server needs httpx; pip install "pytest-leakcheck[limit]"')
@@ -53,7 +53,7 @@ def limit(
         raise UsageError("--memory SIZE is missing: the limit under which it is served, for example --memory 256MiB")
     if measuring.explain is None:
         settings = replace(settings, explain=Explain.NEVER)
-    serving = Serving(
+    serving = LimitRequest(
         memory_bytes=int(memory_bytes),
         requests=requests,
         concurrency=concurrency,

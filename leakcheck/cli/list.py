@@ -20,15 +20,15 @@ def list_scenarios(targets: Targets, expression: Expression = None, python: Pyth
     from leakcheck.cli.console import make_console
     from leakcheck.config.expressions import parse_expression
     from leakcheck.config.settings import resolve
-    from leakcheck.config.sources import Said
-    from leakcheck.model.answers import Description
+    from leakcheck.config.sources import SettingsLayer
+    from leakcheck.model.answers import ScenarioInfo
     from leakcheck.model.plain_text import plain
     from leakcheck.model.units import format_growth, format_size
     from leakcheck.runner import session
     from leakcheck.runner.collect import find
     from leakcheck.scenario import parse_targets
 
-    settings = resolve(Said(python=python))
+    settings = resolve(SettingsLayer(python=python))
     matches = parse_expression(expression) if expression is not None else lambda name: True
     found = find(parse_targets(targets), settings, matches=matches)
     console = make_console()
@@ -36,7 +36,7 @@ def list_scenarios(targets: Targets, expression: Expression = None, python: Pyth
     for header in ("scenario", "budget", "options", "what it shows"):
         table.add_column(header, overflow="fold")
 
-    def options(scenario: Description) -> str:
+    def options(scenario: ScenarioInfo) -> str:
         for_growth, for_peak = scenario.growth_options, scenario.peak_options
         return ", ".join(
             name

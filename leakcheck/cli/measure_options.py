@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from leakcheck.cli.options import Against, Executor, Expression, Options, Python, Targets
-from leakcheck.cli.request_options import Visiting
+from leakcheck.cli.options import BaselineOptions, Executor, Expression, Options, Python, Targets
+from leakcheck.cli.request_options import DjangoRequestOptions
 from leakcheck.config.values import parse_options
 from leakcheck.model.explanation import Explain
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from leakcheck.model.protocol import OptionValue
-    from leakcheck.runner.session import Request
+    from leakcheck.runner.session import RunRequest
     from leakcheck.scenario import Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Conditions:
+class MeasureOptions:
     """The options of every verb that measures, whatever it calls its targets."""
 
     expression: Expression = None
@@ -90,7 +90,7 @@ class Conditions:
         bool | None, typer.Option("--allow-inconclusive", help="End with 0 where nothing can be said.")
     ] = None
 
-    def request_for(self, targets: "Sequence[Target]", against: Against | None = None) -> "Request":
+    def request_for(self, targets: "Sequence[Target]", against: BaselineOptions | None = None) -> "RunRequest":
         """Return what is to be measured, and what the baseline's options say.
 
         Raises UsageError or ConfigError for what cannot be understood.
@@ -101,12 +101,12 @@ class Conditions:
         load_numpy()
         from leakcheck.config.expressions import parse_expression
         from leakcheck.config.settings import resolve
-        from leakcheck.config.sources import Said
+        from leakcheck.config.sources import SettingsLayer
         from leakcheck.runner import session
         from leakcheck.scenario import without_password
 
         settings = resolve(
-            Said(
+            SettingsLayer(
                 growth=self.growth,
                 peak=self.peak,
                 calls=self.calls,
@@ -127,7 +127,7 @@ class Conditions:
             )
         )
         samples = _samples(targets)
-        return session.Request(
+        return session.RunRequest(
             targets=targets,
             settings=settings,
             matches=parse_expression(self.expression) if self.expression is not None else lambda name: True,
@@ -158,12 +158,12 @@ _FLAGS = {"fixtures": "--fixture", "protocol": "--asgi", "migrate": "--no-migrat
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measuring(Conditions, Visiting):
+class TargetOptions(MeasureOptions, DjangoRequestOptions):
     """The options of `run`, `check`, `limit` and `baseline update`."""
 
     targets: Targets
 
-    def request(self, against: Against | None = None) -> "Request":
+    def request(self, against: BaselineOptions | None = None) -> "RunRequest":
         """Return what is to be measured, as `request_for` does."""
         from leakcheck.model.errors import UsageError
         from leakcheck.scenario import parse_targets

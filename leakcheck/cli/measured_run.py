@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 
 if TYPE_CHECKING:
-    from leakcheck.cli.options import Beside
-    from leakcheck.cli.outputs import Outputs
-    from leakcheck.cli.report import Reporting
-    from leakcheck.runner.session import Outcome, Request
+    from leakcheck.cli.options import OptionalBaselineOptions
+    from leakcheck.cli.outputs import OutputOptions
+    from leakcheck.cli.report import ReportOption
+    from leakcheck.runner.session import RunOutcome, RunRequest
 
 
 def measure_and_tell(
-    request: "Request", outputs: "Outputs", reporting: "Reporting", *, closer: bool = False
+    request: "RunRequest", outputs: "OutputOptions", reporting: "ReportOption", *, closer: bool = False
 ) -> NoReturn:
     """Measure what is requested, and tell it wherever it is wanted; `closer` names what to look at again.
 
@@ -25,7 +25,7 @@ def measure_and_tell(
     raise typer.Exit(outcome.exit_code(allow_inconclusive=request.settings.allow_inconclusive))
 
 
-def _tell_what_to_look_at(outcome: "Outcome") -> None:
+def _tell_what_to_look_at(outcome: "RunOutcome") -> None:
     import sys
 
     from leakcheck.reporters.messages.commands import closer_look
@@ -35,14 +35,14 @@ def _tell_what_to_look_at(outcome: "Outcome") -> None:
         print(sentence, file=sys.stderr)  # a document may have taken stdout
 
 
-def compared_with(request: "Request", beside: "Beside") -> "Request":
+def compared_with(request: "RunRequest", beside: "OptionalBaselineOptions") -> "RunRequest":
     """Return the request with the baseline that was named to compare with; without one, as it is. Raises NoBaseline."""
     if beside.baseline is None:
         return request
     return against_baseline(request)
 
 
-def against_baseline(request: "Request") -> "Request":
+def against_baseline(request: "RunRequest") -> "RunRequest":
     """Return the request with the baseline that its settings name. Raises NoBaseline where there is none."""
     from leakcheck.runner.baseline import load_against
 
@@ -50,7 +50,7 @@ def against_baseline(request: "Request") -> "Request":
     return replace(request, against=load_against(request.settings, targets, request.command))
 
 
-def told(request: "Request", outputs: "Outputs", reporting: "Reporting") -> "Outcome":
+def told(request: "RunRequest", outputs: "OutputOptions", reporting: "ReportOption") -> "RunOutcome":
     """Measure what is requested, tell it wherever it is wanted, and return how it came out. Raises LeakcheckError."""
     from leakcheck.cli.progress import watching
     from leakcheck.runner import session

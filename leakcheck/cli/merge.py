@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from leakcheck.cli.dataclass_options import flat
-from leakcheck.cli.outputs import Outputs
-from leakcheck.cli.report import Reporting
+from leakcheck.cli.outputs import OutputOptions
+from leakcheck.cli.report import ReportOption
 
 
 @flat
@@ -16,8 +16,8 @@ def merge(
     runs: Annotated[
         list[Path], typer.Argument(metavar="DIR", help="A run's folder, or a folder that holds the folders of runs.")
     ],
-    outputs: Outputs,
-    reporting: Reporting,
+    outputs: OutputOptions,
+    reporting: ReportOption,
     output: Annotated[
         str | None, typer.Option(metavar="DIR", help="Where the joined run's folder is made. \\[default: reports]")
     ] = None,
@@ -43,11 +43,11 @@ def merge(
     """
     from leakcheck.compare.merge import merge as join
     from leakcheck.config.settings import resolve
-    from leakcheck.config.sources import Said
+    from leakcheck.config.sources import SettingsLayer
     from leakcheck.runner import session
     from leakcheck.storage.durations import write_durations
 
-    settings = resolve(Said(output=output, allow_inconclusive=allow_inconclusive))
+    settings = resolve(SettingsLayer(output=output, allow_inconclusive=allow_inconclusive))
     merged = join(runs, output=settings.output, command=("leakcheck", *sys.argv[1:]))
     if durations is not None:
         write_durations(durations, merged.run)

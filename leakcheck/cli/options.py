@@ -36,7 +36,7 @@ BaselineFile = Annotated[
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Against:
+class BaselineOptions:
     """The options of every verb that compares with the baseline."""
 
     baseline: BaselineFile = None
@@ -47,7 +47,7 @@ class Against:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Beside:
+class OptionalBaselineOptions:
     """The options of verbs that compare with the baseline where they are told one."""
 
     baseline: Annotated[
@@ -60,6 +60,6 @@ class Beside:
     ] = None
 
     @property
-    def against(self) -> Against:
+    def against(self) -> BaselineOptions:
         """Return the same as options of a verb that always compares."""
-        return Against(baseline=self.baseline, change=self.change)
+        return BaselineOptions(baseline=self.baseline, change=self.change)

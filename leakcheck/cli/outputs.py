@@ -22,7 +22,7 @@ _MOST_BYTES_OF_A_SUMMARY = 1024 * 1024 - 1024
 """The runner drops a step's whole summary at 1 MiB, and already a few bytes before."""
 
 
-class GitHub(StrEnum):
+class GitHubMode(StrEnum):
     """When GitHub's log is annotated and its step summary added to."""
 
     AUTO = "auto"
@@ -38,7 +38,7 @@ def _file(flag: str, what: str) -> typer.models.OptionInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outputs:
+class OutputOptions:
     """The options that say who else is told."""
 
     json: Annotated[str | None, _file("--json", "the run document")] = None
@@ -46,11 +46,11 @@ class Outputs:
     gitlab: Annotated[str | None, _file("--gitlab", "GitLab's code-quality report")] = None
     markdown: Annotated[str | None, _file("--markdown", "a summary for a pull request's comment")] = None
     github: Annotated[
-        GitHub,
+        GitHubMode,
         typer.Option(
             "--github", help="Annotate the log of GitHub Actions and add to its summary: auto is where it runs there."
         ),
-    ] = GitHub.AUTO
+    ] = GitHubMode.AUTO
 
     def __post_init__(self) -> None:
         """Refuse what cannot be told, before anything is measured."""
@@ -71,7 +71,7 @@ class Outputs:
         wanted = {name: place for name in _DOCUMENTS if (place := getattr(self, name)) is not None}
         writers = [partial(_write, name, place, run, allow_inconclusive) for name, place in wanted.items()]
         summary = os.environ.get("GITHUB_STEP_SUMMARY", "")
-        if summary and self.github is not GitHub.NEVER:
+        if summary and self.github is not GitHubMode.NEVER:
             writers.append(partial(_add_to_summary, Path(summary), run))
         for write in writers:
             try:
@@ -88,7 +88,9 @@ class Outputs:
         console = make_console(stderr=to_stderr)
         for part in render_run(run, folder, page=page, columns=console.width):
             console.print(part)
-        if self.github is GitHub.ALWAYS or (self.github is GitHub.AUTO and os.environ.get("GITHUB_ACTIONS") == "true"):
+        if self.github is GitHubMode.ALWAYS or (
+            self.github is GitHubMode.AUTO and os.environ.get("GITHUB_ACTIONS") == "true"
+        ):
             from leakcheck.reporters.github import annotations
 
             lines = [f"{line}\n" for line in annotations(run, _workspace())]

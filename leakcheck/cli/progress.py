@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from leakcheck.analysis.growth.progress import Progress as Replayed
+from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.cli.console import make_console
-from leakcheck.model.answers import Description
+from leakcheck.model.answers import ScenarioInfo
 from leakcheck.model.plain_text import plain
 from leakcheck.model.result import Result
 from leakcheck.model.units import format_duration
@@ -22,7 +22,7 @@ def watching() -> Iterator[Observer]:
     """Yield the observer that fits the terminal; nothing of it stays on the screen afterwards."""
     console = make_console(stderr=True)
     if not console.is_terminal:
-        yield _Lines()
+        yield _ProgressLines()
         return
     columns = (
         SpinnerColumn(),
@@ -32,10 +32,10 @@ def watching() -> Iterator[Observer]:
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console, transient=True) as progress:
-        yield _Live(progress)
+        yield _LiveLine(progress)
 
 
-class _Lines:
+class _ProgressLines:
     """A line for each result, for logs; only where somebody would wonder whether it still runs."""
 
     def __init__(self) -> None:
@@ -43,10 +43,10 @@ class _Lines:
         self._done = 0
         self._began = time.monotonic()
 
-    def found(self, scenarios: Sequence[Description]) -> None:
+    def found(self, scenarios: Sequence[ScenarioInfo]) -> None:
         self._count = self._done + len(scenarios)
 
-    def measuring(self, scenario: Description, doing: str, progress: Replayed) -> None:
+    def measuring(self, scenario: ScenarioInfo, doing: str, progress: ReplayProgress) -> None:
         """Say nothing: a log wants no spinner."""
 
     def measured(self, result: Result) -> None:
@@ -63,17 +63,17 @@ class _Lines:
         )
 
 
-class _Live:
+class _LiveLine:
     """One line that moves: which scenario, which pass, how many calls."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._task = progress.add_task("looking for scenarios", total=None)
 
-    def found(self, scenarios: Sequence[Description]) -> None:
+    def found(self, scenarios: Sequence[ScenarioInfo]) -> None:
         self._progress.update(self._task, total=self._progress.tasks[0].completed + len(scenarios))
 
-    def measuring(self, scenario: Description, doing: str, progress: Replayed) -> None:
+    def measuring(self, scenario: ScenarioInfo, doing: str, progress: ReplayProgress) -> None:
         calls = f", {progress.calls:,} calls" if doing == "growth" else ""
         self._progress.update(self._task, description=f"{plain(scenario.id)}: {doing}{calls}")
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reporting:
+class ReportOption:
     """The option of a verb that measures: whether its run gets a report at once."""
 
     report: Annotated[bool, typer.Option("--report/--no-report", help="Write report.html beside the run document.")] = (

@@ -16,7 +16,7 @@ _PROJECT = "Requests of a Django project"
 
 # without slots, so that another group of options can stand beside it in one verb's
 @dataclass(frozen=True, kw_only=True)
-class Asking:
+class RequestOptions:
     """The options of all requests: what is sent, and what is expected to come back."""
 
     data: Annotated[
@@ -71,7 +71,7 @@ class Asking:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Visiting(Asking):
+class DjangoRequestOptions(RequestOptions):
     """The options of requests to a Django project as well: who asks, and of which database."""
 
     user: Annotated[

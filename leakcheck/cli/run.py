@@ -1,14 +1,14 @@
 """`leakcheck run`: measure, judge, print, and answer with the exit code."""
 
 from leakcheck.cli.dataclass_options import flat
-from leakcheck.cli.measure_options import Measuring
+from leakcheck.cli.measure_options import TargetOptions
 from leakcheck.cli.measured_run import measure_and_tell
-from leakcheck.cli.outputs import Outputs
-from leakcheck.cli.report import Reporting
+from leakcheck.cli.outputs import OutputOptions
+from leakcheck.cli.report import ReportOption
 
 
 @flat
-def run(measuring: Measuring, outputs: Outputs, reporting: Reporting) -> None:
+def run(measuring: TargetOptions, outputs: OutputOptions, reporting: ReportOption) -> None:
     """Replay scenarios and fail when memory grows, or peaks, over budget.
 
     [bold]Examples[/bold]

@@ -6,13 +6,13 @@ from typing import Annotated
 import typer
 
 from leakcheck.cli.dataclass_options import flat
-from leakcheck.cli.outputs import Outputs
+from leakcheck.cli.outputs import OutputOptions
 
 
 @flat
 def show(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, or its run.json.")],
-    outputs: Outputs,
+    outputs: OutputOptions,
     svg: Annotated[
         Path | None,
         typer.Option("--svg", metavar="FILE", help="Draw it as a picture instead, for a README or a slide."),
@@ -29,12 +29,12 @@ def show(
       leakcheck show reports/2026-11-24T10-12-07 --markdown comment.md
     """
     from leakcheck.config.settings import resolve
-    from leakcheck.config.sources import Said
+    from leakcheck.config.sources import SettingsLayer
     from leakcheck.storage import run_file
 
     saved = run_file.load(run)
     if svg is None:
-        outputs.tell(saved, allow_inconclusive=resolve(Said()).allow_inconclusive)
+        outputs.tell(saved, allow_inconclusive=resolve(SettingsLayer()).allow_inconclusive)
         return
     from leakcheck.reporters.terminal import draw
 

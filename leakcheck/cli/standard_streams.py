@@ -52,7 +52,7 @@ class _Descriptor(io.RawIOBase):
         return True
 
 
-class Standing:
+class StreamStatus:
     """What became of standard output."""
 
     def __init__(self) -> None:
@@ -66,11 +66,11 @@ class Standing:
 
 
 @contextmanager
-def standing_streams() -> Iterator[Standing]:
+def standing_streams() -> Iterator[StreamStatus]:
     """Put streams that never fail into the place of standard output and error, for the rest of the process."""
     _open_what_is_closed()
     codecs.register_error(_ERRORS, _replace)
-    standing = Standing()
+    standing = StreamStatus()
     sys.stdout = _standing(sys.stdout, standing)
     sys.stderr = _standing(sys.stderr, standing)
     try:
@@ -89,7 +89,7 @@ def _open_what_is_closed() -> None:
             os.open(os.devnull, os.O_RDWR)
 
 
-def _standing(stream: TextIO | None, standing: Standing) -> TextIO:
+def _standing(stream: TextIO | None, standing: StreamStatus) -> TextIO:
     if stream is None:
         return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123 - for as long as the process lives
     try:

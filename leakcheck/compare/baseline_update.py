@@ -7,7 +7,7 @@ from pathlib import Path
 from leakcheck.analysis.gate.baseline import accept, is_acceptable
 from leakcheck.config.expressions import Matches
 from leakcheck.config.settings import Settings
-from leakcheck.model.baseline import SCHEMA, Accepted, Baseline, Step
+from leakcheck.model.baseline import SCHEMA, Baseline, BaselineEntry, BaselineStep
 from leakcheck.model.errors import ExitCode, NothingMeasured, UsageError, worst
 from leakcheck.model.result import Result, Run
 from leakcheck.model.verdict import Gate
@@ -20,11 +20,11 @@ _MOST_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Update:
+class BaselineUpdate:
     """A baseline as it is to be written, and what became of each scenario on the way."""
 
     baseline: Baseline
-    steps: tuple[Step, ...]
+    steps: tuple[BaselineStep, ...]
     refused: tuple[Result, ...]
     """Not accepted: they failed, or are inconclusive."""
 
@@ -44,7 +44,7 @@ class Update:
 
 def updated(
     old: Baseline | None, run: Run, settings: Settings, *, gone: Iterable[str] = (), reason: str | None = None
-) -> Update:
+) -> BaselineUpdate:
     """Return the baseline with a run's results accepted; all else stays. Raises NothingMeasured for an empty run."""
     if run.environment is None or not run.results:
         raise NothingMeasured("there is nothing to accept: nothing was measured")
@@ -59,18 +59,19 @@ def updated(
     refuse_same_ids((one.id, one.target) for one in run.results)
     removed = [name for name in gone if name in before]
     entries = {name: entry for name, entry in {**before, **accepted}.items() if name not in removed}
-    return Update(
+    return BaselineUpdate(
         baseline=replace(old, environments=_with(old.environments, key, entries)),
         steps=tuple(
-            Step(scenario=name, before=before.get(name), after=accepted.get(name)) for name in (*accepted, *removed)
+            BaselineStep(scenario=name, before=before.get(name), after=accepted.get(name))
+            for name in (*accepted, *removed)
         ),
         refused=tuple(one for one in run.results if not is_acceptable(one)),
     )
 
 
 def _with(
-    environments: Mapping[str, Mapping[str, Accepted]], key: str, entries: Mapping[str, Accepted]
-) -> dict[str, Mapping[str, Accepted]]:
+    environments: Mapping[str, Mapping[str, BaselineEntry]], key: str, entries: Mapping[str, BaselineEntry]
+) -> dict[str, Mapping[str, BaselineEntry]]:
     """Return the environments with these entries under a key; a key without entries is no environment."""
     return {name: held for name, held in {**environments, key: entries}.items() if held or name != key}
 
@@ -104,7 +105,7 @@ def picked(run: Run, settings: Settings, targets: Sequence[Target], matches: Mat
     )
 
 
-def write(update: Update, settings: Settings) -> None:
+def write(update: BaselineUpdate, settings: Settings) -> None:
     """Write the baseline, where something changed. Raises StoreError, and leaves what was there."""
     if update.changes_anything:
         run_file.save_baseline(update.baseline, settings.baseline)

@@ -10,37 +10,37 @@ from datetime import datetime
 from pathlib import Path
 from threading import Event
 
-from leakcheck.compare.sides import Side, Watch, document_name, in_turn, sides_beside
+from leakcheck.compare.sides import SideSource, Watch, document_name, in_turn, sides_beside
 from leakcheck.model.comparison import Comparison
 from leakcheck.model.errors import NothingMeasured
 from leakcheck.model.result import SCHEMA, Environment, Result, Run
-from leakcheck.runner.collect import Found, find
+from leakcheck.runner.collect import Collection, find
 from leakcheck.runner.executors.dask.client import connected
 from leakcheck.runner.executors.dask.environment_check import place_here
 from leakcheck.runner.executors.dask.executor import check, not_measured, result_of
-from leakcheck.runner.executors.dask.job import Errand, Measurement, measurement_of
-from leakcheck.runner.executors.dask.submission import BEGUN, Came, sent
-from leakcheck.runner.session import Request, environment_of
+from leakcheck.runner.executors.dask.job import DaskJob, JobTask, measurement_of
+from leakcheck.runner.executors.dask.submission import BEGUN, JobOutcome, sent
+from leakcheck.runner.session import RunRequest, environment_of
 from leakcheck.runner.task import Task
 from leakcheck.storage import run_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Found:
+class _CollectedSide:
     """What an arm holds, ready to travel."""
 
-    found: Found
+    found: Collection
     environment: Environment | None
-    measurements: tuple[Measurement, ...]
+    measurements: tuple[JobTask, ...]
 
 
 def compare_on_cluster(
-    before: Side,
-    after: Side,
+    before: SideSource,
+    after: SideSource,
     *,
     rounds: int,
     cluster: str,
-    request_for: Callable[[Side], Request],
+    request_for: Callable[[SideSource], RunRequest],
     output: Path,
     watch: Watch,
     by_variant: bool = False,
@@ -56,7 +56,7 @@ def compare_on_cluster(
     rounds_in_turn = list(in_turn(before, after, rounds))
     turns = [sides.index(side) for _, side in rounds_in_turn]
 
-    def name_of(measurement: Measurement) -> str:
+    def name_of(measurement: JobTask) -> str:
         return measurement.scenario.name if by_variant else measurement.scenario.id
 
     errands = list(_errands(found, turns, name_of))
@@ -85,7 +85,7 @@ def compare_on_cluster(
     return sides_beside(before, after, *by_arm, by_variant=by_variant)
 
 
-def _measured(errands: Sequence[Errand], cluster: str, watch: Watch) -> Iterator[tuple[int, Came]]:
+def _measured(errands: Sequence[DaskJob], cluster: str, watch: Watch) -> Iterator[tuple[int, JobOutcome]]:
     """Yield the number of each errand, and what came of it."""
 
     def told(number: int, name: str, doing: str) -> None:
@@ -97,7 +97,7 @@ def _measured(errands: Sequence[Errand], cluster: str, watch: Watch) -> Iterator
         yield from sent(connection, errands, told)
 
 
-def _begun(found: _Found) -> Run:
+def _begun(found: _CollectedSide) -> Run:
     """Return a round of a side of which nothing is measured yet."""
     return Run(
         schema=SCHEMA,
@@ -109,7 +109,7 @@ def _begun(found: _Found) -> Run:
 
 
 def _with_results(
-    run: Run, found: _Found, turn: int, results: Mapping[tuple[int, str, str | None], Result], *, finished: bool
+    run: Run, found: _CollectedSide, turn: int, results: Mapping[tuple[int, str, str | None], Result], *, finished: bool
 ) -> Run:
     """Return a round with what has come of it so far, in the order of its side."""
     of_it = [results.get((turn, one.scenario.target, one.scenario.variant)) for one in found.measurements]
@@ -122,19 +122,19 @@ def _with_results(
     )
 
 
-def _found(side: Side, request_for: Callable[[Side], Request]) -> _Found:
+def _found(side: SideSource, request_for: Callable[[SideSource], RunRequest]) -> _CollectedSide:
     with chdir(side.folder):
         request = request_for(side)
         found = find(request.targets, request.settings, matches=request.matches, options=request.options)
         environment = environment_of(found, request.settings)
-        return _Found(
+        return _CollectedSide(
             found=found,
             environment=environment,
             measurements=() if environment is None else tuple(_measurements(found, request, environment)),
         )
 
 
-def _measurements(found: Found, request: Request, environment: Environment) -> Iterator[Measurement]:
+def _measurements(found: Collection, request: RunRequest, environment: Environment) -> Iterator[JobTask]:
     for scenario in found.scenarios:
         task = Task(
             scenario=scenario,
@@ -149,10 +149,10 @@ def _measurements(found: Found, request: Request, environment: Environment) -> I
 
 
 def _errands(
-    found: Sequence[_Found], turns: Sequence[int], name_of: Callable[[Measurement], str]
-) -> Iterator[tuple[Errand, list[int]]]:
+    found: Sequence[_CollectedSide], turns: Sequence[int], name_of: Callable[[JobTask], str]
+) -> Iterator[tuple[DaskJob, list[int]]]:
     """Yield an errand for each name, and which turn each of its measurements is for."""
-    by_name: dict[str, list[tuple[int, Measurement]]] = {}
+    by_name: dict[str, list[tuple[int, JobTask]]] = {}
     for arm, one in enumerate(found):
         for measurement in one.measurements:
             by_name.setdefault(name_of(measurement), []).append((arm, measurement))
@@ -160,7 +160,7 @@ def _errands(
         in_turn = [
             (number, turn) for turn, arm in enumerate(turns) for number, (of, _) in enumerate(members) if of == arm
         ]
-        errand = Errand(
+        errand = DaskJob(
             name=name,
             measurements=tuple(measurement for _, measurement in members),
             turns=tuple(number for number, _ in in_turn),
@@ -169,7 +169,7 @@ def _errands(
         yield errand, [turn for _, turn in in_turn]
 
 
-def _results(errand: Errand, came: Came) -> list[Result]:
+def _results(errand: DaskJob, came: JobOutcome) -> list[Result]:
     """Return the results of an errand in its turns."""
     if came.answer is not None and came.elsewhere is not None:
         return [result_of(done, came.elsewhere, Path()) for done in came.answer.done]

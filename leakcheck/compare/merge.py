@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from leakcheck.analysis.compare.merge import Piece, joined, problems
+from leakcheck.analysis.compare.merge import SavedShard, joined, problems
 from leakcheck.model.errors import LeakcheckError, StoreError
 from leakcheck.model.result import Result, Run
 from leakcheck.storage import run_file
@@ -16,36 +16,36 @@ from leakcheck.storage.captures import copy_capture, open_capture
 _DEEPEST = 4
 
 
-class NotJoinable(LeakcheckError):
+class NotMergeable(LeakcheckError):
     """The runs are no whole, or cannot be compared. The message names every reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Merged:
+class MergedRun:
     """The joined run, and the folder that it was saved to."""
 
     run: Run
     folder: Path
 
 
-def merge(places: Sequence[Path], *, output: Path, command: Sequence[str]) -> Merged:
+def merge(places: Sequence[Path], *, output: Path, command: Sequence[str]) -> MergedRun:
     """Join the runs at these places, and save what comes of it below `output`.
 
     A place is a run's folder, its run.json, or a folder that holds such folders. Captures are copied, so the
-    runs may be thrown away afterwards. Raises NotJoinable with every reason at once, and StoreError where
+    runs may be thrown away afterwards. Raises NotMergeable with every reason at once, and StoreError where
     the joined run cannot be written; then no folder of it is left behind.
     """
-    pieces: list[Piece] = []
+    pieces: list[SavedShard] = []
     reasons: list[str] = []
     for document in _documents(places, reasons):
         try:
-            pieces.append(Piece(where=str(document.parent), run=run_file.load(document)))
+            pieces.append(SavedShard(where=str(document.parent), run=run_file.load(document)))
         except StoreError as error:
             reasons.append(str(error))
     reasons += problems(pieces)
     reasons += (reason for piece in pieces for reason in _bad_captures(piece))
     if reasons:
-        raise NotJoinable(f"these runs cannot be joined: {'; '.join(reasons)}")
+        raise NotMergeable(f"these runs cannot be joined: {'; '.join(reasons)}")
     folder = run_file.make_run_folder(output, datetime.now().astimezone())
     try:
         run = joined([_with_captures(piece, folder) for piece in pieces], command)
@@ -53,7 +53,7 @@ def merge(places: Sequence[Path], *, output: Path, command: Sequence[str]) -> Me
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    return Merged(run=run, folder=folder)
+    return MergedRun(run=run, folder=folder)
 
 
 def _documents(places: Sequence[Path], reasons: list[str]) -> list[Path]:
@@ -78,7 +78,7 @@ def _below(place: Path) -> Iterator[Path]:
             folders.clear()
 
 
-def _bad_captures(piece: Piece) -> Iterator[str]:
+def _bad_captures(piece: SavedShard) -> Iterator[str]:
     for result in piece.run.results:
         try:
             capture = None if result.capture is None else open_capture(Path(piece.where), result.capture)
@@ -89,7 +89,7 @@ def _bad_captures(piece: Piece) -> Iterator[str]:
                 capture.close()
 
 
-def _with_captures(piece: Piece, folder: Path) -> Run:
+def _with_captures(piece: SavedShard, folder: Path) -> Run:
     """Return the run with its captures copied to a folder, under the names that they have there."""
 
     def moved(result: Result) -> Result:

@@ -12,16 +12,16 @@ from pathlib import Path
 from leakcheck.compare import revisions
 from leakcheck.compare import sides as compare
 from leakcheck.compare.environments import lock_of, python_of
-from leakcheck.compare.sides import Side
+from leakcheck.compare.sides import SideSource
 from leakcheck.config.expressions import parse_expression
 from leakcheck.config.settings import Settings, resolve
-from leakcheck.config.sources import Said
+from leakcheck.config.sources import SettingsLayer
 from leakcheck.config.values import parse_options
 from leakcheck.model.comparison import Comparison
 from leakcheck.model.errors import UsageError
 from leakcheck.model.explanation import Explain
 from leakcheck.runner.collect import find, scenario_files
-from leakcheck.runner.session import Request
+from leakcheck.runner.session import RunRequest
 from leakcheck.scenario import parse_target
 from leakcheck.storage import run_file
 
@@ -30,7 +30,7 @@ _GRAMMAR = "write two runs, `RUN --variants A B`, `TARGET --variants A B`, or `A
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class CompareRequest:
     """What was asked for."""
 
     things: tuple[str, ...]
@@ -47,7 +47,7 @@ class Wanted:
     began: datetime
 
 
-def compared(wanted: Wanted, watch: Watch) -> Comparison:
+def compared(wanted: CompareRequest, watch: Watch) -> Comparison:
     """Return the comparison. Raises UsageError for words that name none, and whatever measuring raises."""
     first, *rest = wanted.things
     if revisions.is_range(first):
@@ -70,18 +70,18 @@ def _is_run(text: str) -> bool:
     return (path.is_file() and path.suffix == ".json") or (path / run_file.DOCUMENT).is_file()
 
 
-def _settings(wanted: Wanted) -> Settings:
-    return resolve(Said(python=wanted.python, output=wanted.output, executor=wanted.executor))
+def _settings(wanted: CompareRequest) -> Settings:
+    return resolve(SettingsLayer(python=wanted.python, output=wanted.output, executor=wanted.executor))
 
 
-def _arguments(wanted: Wanted) -> list[str]:
+def _arguments(wanted: CompareRequest) -> list[str]:
     arguments = [part for option in wanted.options for part in ("-o", option)]
     if wanted.expression is not None:
         arguments += ["-k", wanted.expression]
     return arguments + (["--setup", wanted.setup] if wanted.setup is not None else [])
 
 
-def _variants(wanted: Wanted, texts: Sequence[str], names: tuple[str, str], watch: Watch) -> Comparison:
+def _variants(wanted: CompareRequest, texts: Sequence[str], names: tuple[str, str], watch: Watch) -> Comparison:
     """Measure two variants of each scenario of the targets, in turn."""
     settings = _settings(wanted)
     matches = parse_expression(wanted.expression) if wanted.expression is not None else lambda name: True
@@ -94,7 +94,7 @@ def _variants(wanted: Wanted, texts: Sequence[str], names: tuple[str, str], watc
             raise UsageError(f"there is no variant {name!r}; the variants are {there}")
     here = Path.cwd()
     before, after = (
-        Side(
+        SideSource(
             label=name,
             folder=here,
             targets=tuple(f"{one.target}[{name}]" for one in picked[name]),
@@ -107,7 +107,7 @@ def _variants(wanted: Wanted, texts: Sequence[str], names: tuple[str, str], watc
     return _measured(wanted, settings, before, after, arguments, watch, by_variant=True)
 
 
-def _revisions(wanted: Wanted, text: str, targets: Sequence[str], watch: Watch) -> Comparison:
+def _revisions(wanted: CompareRequest, text: str, targets: Sequence[str], watch: Watch) -> Comparison:
     """Check both revisions out, give them the newer one's scenarios, and measure them in turn."""
     if not targets:
         raise UsageError(f"{text}: say what to measure, for example `leakcheck compare {text} scenarios`")
@@ -123,7 +123,7 @@ def _revisions(wanted: Wanted, text: str, targets: Sequence[str], watch: Watch) 
             python = given or python_of(folder, new, newer.place, wanted.python)
             content = repr((revision.commit, harness, lock_of(folder), python, tuple(targets)))
             sides.append(
-                Side(
+                SideSource(
                     label=revision.name if older.name != newer.name else revision.commit[:9],
                     folder=folder,
                     targets=tuple(targets),
@@ -148,12 +148,12 @@ def _scenario_files(folder: Path, text: str) -> list[Path]:
     return scenario_files(named) if named.is_dir() else [named]
 
 
-def _request_for(wanted: Wanted, side: Side) -> Request:
+def _request_for(wanted: CompareRequest, side: SideSource) -> RunRequest:
     """Return what is measured of a side; called in its folder."""
     named = None if side.python == sys.executable else side.python  # on a worker that one may lie elsewhere
-    return Request(
+    return RunRequest(
         targets=[parse_target(text) for text in side.targets],
-        settings=resolve(Said(python=named, explain=Explain.NEVER)),
+        settings=resolve(SettingsLayer(python=named, explain=Explain.NEVER)),
         matches=parse_expression(wanted.expression) if wanted.expression is not None else lambda name: True,
         options=parse_options(list(wanted.options)),
         setup=wanted.setup,
@@ -161,10 +161,10 @@ def _request_for(wanted: Wanted, side: Side) -> Request:
 
 
 def _measured(
-    wanted: Wanted,
+    wanted: CompareRequest,
     settings: Settings,
-    before: Side,
-    after: Side,
+    before: SideSource,
+    after: SideSource,
     arguments: Sequence[str],
     watch: Watch,
     *,

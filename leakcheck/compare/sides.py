@@ -14,7 +14,7 @@ from pathlib import Path
 from leakcheck import __version__
 from leakcheck.analysis.compare.runs import contrast
 from leakcheck.config.values import LOCAL
-from leakcheck.model.comparison import CONTRAST_SCHEMA, Arm, Comparison
+from leakcheck.model.comparison import CONTRAST_SCHEMA, Comparison, Side
 from leakcheck.model.errors import NothingMeasured, StoreError, UsageError
 from leakcheck.model.result import Result, Run
 from leakcheck.storage import run_file
@@ -26,7 +26,7 @@ _MOST_CHARACTERS = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
+class SideSource:
     """What one arm is, and how to measure it."""
 
     label: str
@@ -58,8 +58,8 @@ def compare_variants(run: Run, before: str, after: str) -> Comparison:
 
 
 def compare_sides(
-    before: Side,
-    after: Side,
+    before: SideSource,
+    after: SideSource,
     *,
     rounds: int,
     arguments: Sequence[str],
@@ -93,7 +93,7 @@ def compare_sides(
 
 
 def sides_beside(
-    before: Side, after: Side, old: Sequence[Run], new: Sequence[Run], *, by_variant: bool = False
+    before: SideSource, after: SideSource, old: Sequence[Run], new: Sequence[Run], *, by_variant: bool = False
 ) -> Comparison:
     """Return two sides beside each other, each with the runs of its rounds. Raises as `compare_runs` does."""
     return _compared(
@@ -106,7 +106,7 @@ def sides_beside(
     )
 
 
-def in_turn(before: Side, after: Side, rounds: int) -> Iterator[tuple[int, Side]]:
+def in_turn(before: SideSource, after: SideSource, rounds: int) -> Iterator[tuple[int, SideSource]]:
     """Yield the rounds' numbers and sides in the order in which they are measured."""
     for number in range(1, rounds + 1):
         for side in (before, after) if number % 2 else (after, before):
@@ -125,7 +125,7 @@ def _remembered(path: Path) -> Run | None:
         return None  # written by another version, or damaged: measured again
 
 
-def _measured(side: Side, arguments: Sequence[str], document: Path) -> Run:
+def _measured(side: SideSource, arguments: Sequence[str], document: Path) -> Run:
     """Return the run of one side. Raises UsageError where the command measured nothing at all."""
     # -P: the folder that is measured may hold a leakcheck of its own
     command = [sys.executable, "-P", "-m", "leakcheck", "run", *side.targets, *arguments, "--explain", "never"]
@@ -141,9 +141,9 @@ def _measured(side: Side, arguments: Sequence[str], document: Path) -> Run:
     return run_file.load(document)
 
 
-def _arm(label: str, run: Run, commit: str | None = None, rounds: int = 0, name: str = "") -> Arm:
+def _arm(label: str, run: Run, commit: str | None = None, rounds: int = 0, name: str = "") -> Side:
     environment = run.environment
-    return Arm(
+    return Side(
         label=label,
         commit=commit or (environment.git_commit if environment is not None else None),
         python=None if environment is None else f"{environment.implementation} {environment.python}",
@@ -152,8 +152,8 @@ def _arm(label: str, run: Run, commit: str | None = None, rounds: int = 0, name:
 
 
 def _compared(
-    before: Arm,
-    after: Arm,
+    before: Side,
+    after: Side,
     old: Sequence[Sequence[Result]],
     new: Sequence[Sequence[Result]],
     *,

@@ -12,11 +12,18 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from leakcheck.config.sources import OFF, RESOURCES, Override, find_pyproject, read_environment, read_pyproject
-from leakcheck.config.sources import Said as Said
-from leakcheck.config.values import LOCAL, Part, parse_executor, parse_jobs, parse_part
-from leakcheck.model.answers import Description
-from leakcheck.model.baseline import FILE_NAME, Allowance
+from leakcheck.config.sources import (
+    OFF,
+    RESOURCES,
+    Override,
+    SettingsLayer,
+    find_pyproject,
+    read_environment,
+    read_pyproject,
+)
+from leakcheck.config.values import LOCAL, ShardSpec, parse_executor, parse_jobs, parse_part
+from leakcheck.model.answers import ScenarioInfo
+from leakcheck.model.baseline import FILE_NAME, Tolerance
 from leakcheck.model.errors import ConfigError, UsageError
 from leakcheck.model.explanation import Explain, KnownEntry
 from leakcheck.model.result import Budget
@@ -29,9 +36,9 @@ DEFAULT_CHANGE = "+5 % and +16 KiB"
 """Fresh processes differ by less than a thousandth; a growth of 16 KiB per 1000 calls is one small object a call."""
 
 
-_NOTHING = Said()
+_NOTHING = SettingsLayer()
 DURATIONS = "leakcheck-durations.json"
-DEFAULTS = Said(
+DEFAULTS = SettingsLayer(
     time=60.0,
     timeout=60.0,
     jobs=1,
@@ -61,23 +68,23 @@ class Settings:
     allow_inconclusive: bool
     baseline: Path
     """The file of accepted figures; whether there is one is seen by who needs it."""
-    change: Allowance
+    change: Tolerance
     """What a figure may change by and is still the same."""
     known: tuple[KnownEntry, ...] = ()
     """Leaks that are accepted."""
     resource_budgets: Mapping[str, float] = field(default_factory=dict)
     """How many open files, threads and the like may stay of 1000 calls; what is not here is not looked at."""
-    project: Said = field(default_factory=Said)
+    project: SettingsLayer = field(default_factory=SettingsLayer)
     overrides: tuple[Override, ...] = ()
-    said: Said = field(default_factory=Said)
-    part: Part | None = None
+    said: SettingsLayer = field(default_factory=SettingsLayer)
+    part: ShardSpec | None = None
     """The shard to measure; None where the whole is."""
     cluster: str | None = None
     """The address of the Dask scheduler whose workers measure; None: measured here."""
     durations: Path | None = None
     """Where it stands how long each scenario takes; None where nobody wrote that down."""
 
-    def budget(self, scenario: Description) -> Budget:
+    def budget(self, scenario: ScenarioInfo) -> Budget:
         """Return the budgets a scenario is held to; the growth always, the peak only where one is set."""
         growth = parse_growth(self.project.growth or DEFAULT_GROWTH_BUDGET)
         peak = None if self.project.peak is None else parse_size(self.project.peak)
@@ -86,30 +93,30 @@ class Settings:
         if scenario.peak_bytes is not None:
             peak = scenario.peak_bytes
         matching = [one for one in self.overrides if _matches(one.match, scenario)]
-        layers: list[Said | Override] = [*matching, self.said]
+        layers: list[SettingsLayer | Override] = [*matching, self.said]
         for layer in layers:
             growth = growth if layer.growth is None else parse_growth(layer.growth)
             peak = peak if layer.peak is None else parse_size(layer.peak)
         return Budget(growth_bytes_per_1000_calls=growth, peak_bytes=peak)
 
-    def declared_memory(self, scenario: Description) -> float | None:
+    def declared_memory(self, scenario: ScenarioInfo) -> float | None:
         """Return the bytes that a scenario's process says it takes at most; None where nobody said so."""
         said = [one.memory for one in self.overrides if one.memory is not None and _matches(one.match, scenario)]
         return parse_size(said[-1]) if said else scenario.memory_bytes
 
 
-def _matches(pattern: str, scenario: Description) -> bool:
+def _matches(pattern: str, scenario: ScenarioInfo) -> bool:
     # an id's brackets are no character class
     literal = pattern.replace("[", "[[]")
     return fnmatchcase(scenario.id, literal) or fnmatchcase(scenario.name, literal)
 
 
 def resolve(
-    flags: Said,
+    flags: SettingsLayer,
     *,
     environment: Mapping[str, str] = os.environ,
     folder: Path | None = None,
-    beside: Said = _NOTHING,
+    beside: SettingsLayer = _NOTHING,
 ) -> Settings:
     """Return the settings of all layers. Raises ConfigError for a setting that cannot be used.
 
@@ -119,7 +126,7 @@ def resolve(
     file = read_pyproject(path)
     said = _merge(read_environment(environment), flags)
     merged = _merge(DEFAULTS, file, beside, said)
-    in_file: list[Said | Override] = [file, *file.overrides]
+    in_file: list[SettingsLayer | Override] = [file, *file.overrides]
     for layer in in_file:
         _check_sizes(layer, f"{path}: [tool.leakcheck]: ")
     _check_sizes(said, "")
@@ -180,17 +187,21 @@ def sample_arguments(folder: Path | None = None) -> Mapping[str, Any]:
     return read_pyproject(find_pyproject(folder or Path.cwd())).django.arguments
 
 
-def _merge(*layers: Said) -> Said:
+def _merge(*layers: SettingsLayer) -> SettingsLayer:
     """Return the last value said for each setting."""
     merged: dict[str, Any] = {}
     for layer in layers:
         merged.update(
-            {one.name: getattr(layer, one.name) for one in fields(Said) if getattr(layer, one.name) is not None}
+            {
+                one.name: getattr(layer, one.name)
+                for one in fields(SettingsLayer)
+                if getattr(layer, one.name) is not None
+            }
         )
-    return Said(**merged)
+    return SettingsLayer(**merged)
 
 
-def _baseline(said: Said, file: Said, path: Path | None) -> Path:
+def _baseline(said: SettingsLayer, file: SettingsLayer, path: Path | None) -> Path:
     """Return the baseline's place: the file's word is meant from its own folder, all others from here."""
     if said.baseline is not None:
         return Path(said.baseline)
@@ -198,9 +209,9 @@ def _baseline(said: Said, file: Said, path: Path | None) -> Path:
     return Path(named) if path is None else _from_here(path.parent / named)
 
 
-def _allowance(text: str) -> Allowance:
+def _allowance(text: str) -> Tolerance:
     share, size_bytes = parse_change(text)
-    return Allowance(share=share, bytes=size_bytes)
+    return Tolerance(share=share, bytes=size_bytes)
 
 
 def _from_here(path: Path) -> Path:
@@ -208,14 +219,14 @@ def _from_here(path: Path) -> Path:
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
-def _check_sizes(layer: Said | Override, where: str) -> None:
+def _check_sizes(layer: SettingsLayer | Override, where: str) -> None:
     try:
         if layer.growth is not None:
             parse_growth(layer.growth)
         for size in (layer.peak, getattr(layer, "max_memory", None), getattr(layer, "memory", None)):
             if size is not None:
                 parse_size(size)
-        if isinstance(layer, Said) and layer.change is not None:
+        if isinstance(layer, SettingsLayer) and layer.change is not None:
             parse_change(layer.change)
     except UsageError as error:
         raise ConfigError(f"{where}{error}") from error

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from leakcheck.model.document_text import Unfit, refuse_unfit
+from leakcheck.model.document_text import UnfitDocument, refuse_unfit
 from leakcheck.model.errors import ConfigError, StoreError
 from leakcheck.model.explanation import Explain, KnownEntry, ResourceKind
 from leakcheck.model.files import read_file
@@ -22,7 +22,7 @@ RESOURCES = {kind.replace(" ", "_"): kind for kind in ResourceKind}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class SettingsLayer:
     """What one layer says. Every field may be None: not said here."""
 
     growth: str | None = None
@@ -59,7 +59,7 @@ class Override:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Project:
+class DjangoSettings:
     """What the file says of a Django project."""
 
     settings: str | None = None
@@ -69,13 +69,13 @@ class Project:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class File(Said):
+class PyprojectFile(SettingsLayer):
     """All that pyproject.toml says."""
 
     overrides: tuple[Override, ...] = ()
     known: tuple[KnownEntry, ...] = ()
     resources: Mapping[str, float | str] = field(default_factory=dict)
-    django: Project = field(default_factory=Project)
+    django: DjangoSettings = field(default_factory=DjangoSettings)
 
 
 def find_pyproject(folder: Path) -> Path | None:
@@ -88,10 +88,10 @@ def _is_there(path: Path) -> bool:
     return path.is_symlink() or (path.exists() and not path.is_dir())
 
 
-def read_pyproject(path: Path | None) -> File:
+def read_pyproject(path: Path | None) -> PyprojectFile:
     """Return what [tool.leakcheck] says. Raises ConfigError for what cannot be used, and names what was meant."""
     if path is None:
-        return File()
+        return PyprojectFile()
     try:
         data = read_file(path, most_bytes=_LARGEST_FILE_BYTES, what="file of settings may be")
         tools = tomllib.loads(data.decode("utf-8")).get("tool", {})
@@ -103,16 +103,16 @@ def read_pyproject(path: Path | None) -> File:
     table = tools.get("leakcheck", {}) if isinstance(tools, dict) else {}
     if not isinstance(table, dict):
         raise ConfigError(f"{where}: is a {type(table).__name__}; it must be a table of settings")
-    _refuse_unknown(table, [one.name for one in fields(File)], where)
+    _refuse_unknown(table, [one.name for one in fields(PyprojectFile)], where)
     for key, kind in (("overrides", Override), ("known", KnownEntry)):
         entries = table.get(key)
         for entry in entries if isinstance(entries, list) else ():
             if isinstance(entry, dict):
                 _refuse_unknown(entry, [one.name for one in fields(kind)], f"{where} {key}")
     if isinstance(said := table.get("django"), dict):
-        _refuse_unknown(said, [one.name for one in fields(Project)], f"{where} django")
+        _refuse_unknown(said, [one.name for one in fields(DjangoSettings)], f"{where} django")
     try:
-        file = msgspec.convert(table, File)
+        file = msgspec.convert(table, PyprojectFile)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{where}: {error}") from error
     if file.shard is not None:
@@ -131,7 +131,7 @@ def read_pyproject(path: Path | None) -> File:
             )
     try:
         refuse_unfit(file)
-    except Unfit as unfit:
+    except UnfitDocument as unfit:
         raise ConfigError(f"{where}: {unfit}") from unfit
     return file
 
@@ -144,11 +144,11 @@ def _refuse_unknown(table: Mapping[str, object], known: Sequence[str], where: st
             raise ConfigError(f"{where}: there is no option {name!r}; {remedy}")
 
 
-def read_environment(environment: Mapping[str, str]) -> Said:
+def read_environment(environment: Mapping[str, str]) -> SettingsLayer:
     """Return what the variables LEAKCHECK_* say. Raises ConfigError for what cannot be used."""
-    names = {f"LEAKCHECK_{name.upper()}": name for name in asdict(Said())}
+    names = {f"LEAKCHECK_{name.upper()}": name for name in asdict(SettingsLayer())}
     found = {names[key]: value for key, value in environment.items() if key in names and value}
     try:
-        return msgspec.convert(found, Said, strict=False)
+        return msgspec.convert(found, SettingsLayer, strict=False)
     except msgspec.ValidationError as error:
         raise ConfigError(f"environment: LEAKCHECK_*: {error}") from error

@@ -16,7 +16,7 @@ _PART = re.compile(r"\s*(\d{1,9})\s*/\s*(\d{1,9})\s*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class ShardSpec:
     """One of so many parts, counted from 1."""
 
     number: int
@@ -26,7 +26,7 @@ class Part:
         return f"{self.number}/{self.count}"
 
 
-def parse_part(text: str) -> Part:
+def parse_part(text: str) -> ShardSpec:
     """Return the part that `text` ("2/3") stands for. Raises UsageError for anything else."""
     match = _PART.fullmatch(text)
     if match is None:
@@ -36,7 +36,7 @@ def parse_part(text: str) -> Part:
         raise UsageError(f"--shard {text!r}: the work is split into 1 to {MOST_PARTS:,} shards")
     if not 1 <= number <= count:
         raise UsageError(f"--shard {text!r}: the shards of {count} are numbered from 1/{count} to {count}/{count}")
-    return Part(number=number, count=count)
+    return ShardSpec(number=number, count=count)
 
 
 def parse_jobs(said: int | str) -> int | None:

@@ -19,19 +19,19 @@ import msgspec
 
 from leakcheck import __version__
 from leakcheck.config.settings import resolve
-from leakcheck.config.sources import File, Said, find_pyproject, read_pyproject
+from leakcheck.config.sources import PyprojectFile, SettingsLayer, find_pyproject, read_pyproject
 from leakcheck.doctor.interpreter import MEASURED_PYTHON, of_interpreter, summary
 from leakcheck.doctor.machine import of_folder, of_machine, of_parts
-from leakcheck.doctor.model import Computer, Examination, Finding, Here, Interpreter, State
+from leakcheck.doctor.model import Check, CheckState, DoctorReport, InterpreterFacts, MachineFacts, ProjectFacts
 from leakcheck.model.document_text import conforming
 from leakcheck.model.errors import LeakcheckError
 from leakcheck.model.failure import WorkerFailed
-from leakcheck.model.protocol import Pass, Plan
+from leakcheck.model.protocol import Pass, PassRequest
 from leakcheck.runner import machine
 from leakcheck.runner.answer_decoding import part
 from leakcheck.runner.task import lent_packages
-from leakcheck.runner.worker_limits import Surroundings
-from leakcheck.runner.worker_process import Worker
+from leakcheck.runner.worker_limits import WorkerLimits
+from leakcheck.runner.worker_process import WorkerProcess
 from leakcheck.storage import git, run_file
 
 _SERVERS: Mapping[str, tuple[str, ...]] = {
@@ -43,48 +43,48 @@ _SERVERS: Mapping[str, tuple[str, ...]] = {
 _PATH = re.compile(r"(?<![\w/.…~])/(?!proc\b|sys\b)(?:[^\s/'\",:;)]+/)*(?P<last>[^\s/'\",:;)]+)/?")
 
 
-def examine(python: str | None, terminal: str) -> Examination:
+def examine(python: str | None, terminal: str) -> DoctorReport:
     """Return what was found; `python` is the interpreter to be examined, ours where it is None.
 
     Raises UsageError where that cannot be started at all.
     """
     here = _here(terminal)
     python = python or _configured_python() or sys.executable
-    found: Interpreter | None = None
-    findings: list[Finding] = []
+    found: InterpreterFacts | None = None
+    findings: list[Check] = []
     try:
         found = _interpreter(python)
         findings += of_interpreter(found)
     except WorkerFailed as failed:
         remedy = "name another interpreter with --python; leakcheck measures CPython 3.11 and later"
         says = " ".join(filter(None, (failed.trouble.message, *(failed.trouble.details or "").splitlines()[-1:])))
-        findings.append(Finding(part=MEASURED_PYTHON, name="Python", state=State.BROKEN, says=says, remedy=remedy))
+        findings.append(Check(part=MEASURED_PYTHON, name="Python", state=CheckState.BROKEN, says=says, remedy=remedy))
     findings += of_machine(_computer(), "" if found is None else found.limiter)
     findings += of_parts(here, found)
     findings += of_folder(here)
     said = "nothing can be measured" if found is None else summary(found)
-    return Examination(leakcheck=__version__, summary=said, findings=tuple(map(_public, findings)))
+    return DoctorReport(leakcheck=__version__, summary=said, findings=tuple(map(_public, findings)))
 
 
-def _interpreter(python: str) -> Interpreter:
+def _interpreter(python: str) -> InterpreterFacts:
     """Return what an interpreter says of itself. Raises WorkerFailed where it does not."""
-    plan = Plan(work=Pass.EXAMINE, target="", lent_packages=lent_packages())
-    with Worker(plan, Surroundings(python=python)) as worker:
+    plan = PassRequest(work=Pass.EXAMINE, target="", lent_packages=lent_packages())
+    with WorkerProcess(plan, WorkerLimits(python=python)) as worker:
         worker.start()
-        return part(worker.listen(during="examining"), "interpreter", Interpreter)
+        return part(worker.listen(during="examining"), "interpreter", InterpreterFacts)
 
 
 def _configured_python() -> str | None:
     """Return the interpreter that this folder's settings name; None where they cannot be used, which is told."""
     try:
-        return resolve(Said()).python
+        return resolve(SettingsLayer()).python
     except LeakcheckError:
         return None
 
 
-def _computer() -> Computer:
+def _computer() -> MachineFacts:
     release = re.match(r"[\d.]*\d", platform.release())  # what follows may be a company's own name
-    return Computer(
+    return MachineFacts(
         system=f"{platform.system()} {release[0] if release else ''}".strip() + f", {platform.machine()}",
         cores=machine.cores(),
         all_cores=os.cpu_count() or 1,
@@ -94,10 +94,10 @@ def _computer() -> Computer:
     )
 
 
-def _here(terminal: str) -> Here:
+def _here(terminal: str) -> ProjectFacts:
     folder = Path.cwd()
     pyproject = find_pyproject(folder)
-    here = Here(
+    here = ProjectFacts(
         python=platform.python_version(),
         packages={name.lower(): one.version for one in metadata.distributions() if (name := one.metadata["Name"])},
         programs={name: _is_there(name, patterns) for name, patterns in _SERVERS.items()},
@@ -109,10 +109,10 @@ def _here(terminal: str) -> Here:
         terminal=terminal,
     )
     try:
-        settings = resolve(Said())
+        settings = resolve(SettingsLayer())
     except LeakcheckError as error:
         return replace(here, settings_error=str(error))
-    here = replace(here, has_table=read_pyproject(pyproject) != File(), baseline=settings.baseline.name)
+    here = replace(here, has_table=read_pyproject(pyproject) != PyprojectFile(), baseline=settings.baseline.name)
     try:
         baseline = run_file.load_baseline(settings.baseline)
     except LeakcheckError as error:
@@ -135,7 +135,7 @@ def _git_version() -> str | None:
     return done.stdout.strip()
 
 
-def _public(finding: Finding) -> Finding:
+def _public(finding: Check) -> Check:
     return replace(finding, says=without_paths(finding.says), remedy=without_paths(finding.remedy))
 
 
@@ -160,6 +160,6 @@ def _places() -> Iterator[tuple[str, str]]:
     )
 
 
-def encode(found: Examination) -> bytes:
+def encode(found: DoctorReport) -> bytes:
     """Return an examination as a JSON document."""
     return msgspec.json.format(msgspec.json.encode(conforming(found)), indent=2) + b"\n"

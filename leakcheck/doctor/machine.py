@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from leakcheck.doctor.model import Computer, Finding, Here, Interpreter, State
+from leakcheck.doctor.model import Check, CheckState, InterpreterFacts, MachineFacts, ProjectFacts
 from leakcheck.model.units import format_size
 
 MACHINE, PARTS, FOLDER = "the machine", "optional parts", "here"
@@ -12,7 +12,7 @@ _REMEDY = f'pip install "{_PROJECT}[{{}}]"'
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class _OptionalPackage:
     """A package that is needed for one thing only."""
 
     package: str
@@ -23,46 +23,48 @@ class _Part:
 
 
 _PARTS = (
-    _Part("Django", "leakcheck django, leakcheck demo", "django", True),
-    _Part("aiosmtpd", "leakcheck demo", "django", True),
-    _Part("gunicorn", "leakcheck limit", "limit", True),
-    _Part("uvicorn", "leakcheck limit of ASGI applications", "limit", True),
-    _Part("httpx", "leakcheck limit", "limit"),
-    _Part("matplotlib", "leakcheck plot", "plots"),
-    _Part("psycopg", "PostgreSQL", "databases", True),
-    _Part("mysqlclient", "MariaDB and MySQL", "databases", True),
-    _Part("PyMySQL", "MariaDB and MySQL", "databases", True),
+    _OptionalPackage("Django", "leakcheck django, leakcheck demo", "django", True),
+    _OptionalPackage("aiosmtpd", "leakcheck demo", "django", True),
+    _OptionalPackage("gunicorn", "leakcheck limit", "limit", True),
+    _OptionalPackage("uvicorn", "leakcheck limit of ASGI applications", "limit", True),
+    _OptionalPackage("httpx", "leakcheck limit", "limit"),
+    _OptionalPackage("matplotlib", "leakcheck plot", "plots"),
+    _OptionalPackage("psycopg", "PostgreSQL", "databases", True),
+    _OptionalPackage("mysqlclient", "MariaDB and MySQL", "databases", True),
+    _OptionalPackage("PyMySQL", "MariaDB and MySQL", "databases", True),
 )
 
 
-def of_machine(computer: Computer, limiter: str) -> Iterator[Finding]:
+def of_machine(computer: MachineFacts, limiter: str) -> Iterator[Check]:
     """Yield what there is to say of the machine."""
-    yield Finding(part=MACHINE, name="system", state=State.GOOD, says=computer.system)
+    yield Check(part=MACHINE, name="system", state=CheckState.GOOD, says=computer.system)
     cores = f"{computer.cores} of {computer.all_cores} may be used; --jobs auto measures as many side by side"
-    yield Finding(part=MACHINE, name="cores", state=State.GOOD, says=cores)
+    yield Check(part=MACHINE, name="cores", state=CheckState.GOOD, says=cores)
     memory = f"{format_size(computer.free_bytes)} of {format_size(computer.all_bytes)} can be had"
-    yield Finding(part=MACHINE, name="memory", state=State.GOOD, says=memory)
+    yield Check(part=MACHINE, name="memory", state=CheckState.GOOD, says=memory)
     yield _control_group(computer)
     if limiter:
-        yield Finding(part=MACHINE, name="memory limit", state=State.GOOD, says=f"leakcheck limit sets it by {limiter}")
+        yield Check(
+            part=MACHINE, name="memory limit", state=CheckState.GOOD, says=f"leakcheck limit sets it by {limiter}"
+        )
 
 
-def _control_group(computer: Computer) -> Finding:
+def _control_group(computer: MachineFacts) -> Check:
     group = computer.group
     if group.version == 1:
         remedy = "its limits are not seen: say --jobs and --max-memory where the job has less than the machine"
-        return Finding(part=MACHINE, name="control group", state=State.NOTE, says="version 1", remedy=remedy)
+        return Check(part=MACHINE, name="control group", state=CheckState.NOTE, says="version 1", remedy=remedy)
     if not group.version:
-        return Finding(part=MACHINE, name="control group", state=State.GOOD, says="none")
+        return Check(part=MACHINE, name="control group", state=CheckState.GOOD, says="none")
     limits = [
         *([] if group.cores is None else [f"{group.cores:g} cores"]),
         *([] if group.memory_bytes is None else [format_size(group.memory_bytes)]),
     ]
     says = f"version 2, limited to {' and '.join(limits)}" if limits else "version 2, without limits"
-    return Finding(part=MACHINE, name="control group", state=State.GOOD, says=says)
+    return Check(part=MACHINE, name="control group", state=CheckState.GOOD, says=says)
 
 
-def of_parts(here: Here, found: Interpreter | None) -> Iterator[Finding]:
+def of_parts(here: ProjectFacts, found: InterpreterFacts | None) -> Iterator[Check]:
     """Yield each optional part: its version, or what it would be needed for."""
     measured = {} if found is None else {name.lower(): version for name, version in found.packages.items()}
     yield _plugin(measured, here)
@@ -70,14 +72,14 @@ def of_parts(here: Here, found: Interpreter | None) -> Iterator[Finding]:
         version = (measured if part.is_measured else here.packages).get(part.package.lower())
         says = version or f"not installed; needed for {part.what_for}"
         remedy = "" if version else _REMEDY.format(part.extra)
-        state = State.GOOD if version else State.NOTE
-        yield Finding(part=PARTS, name=part.package, state=state, says=says, remedy=remedy)
+        state = CheckState.GOOD if version else CheckState.NOTE
+        yield Check(part=PARTS, name=part.package, state=state, says=says, remedy=remedy)
     for name, is_there in here.programs.items():
         says = "can be started" if is_there else "not installed; needed for a database server of the newsletter's own"
-        yield Finding(part=PARTS, name=name, state=State.GOOD if is_there else State.NOTE, says=says)
+        yield Check(part=PARTS, name=name, state=CheckState.GOOD if is_there else CheckState.NOTE, says=says)
 
 
-def _plugin(measured: dict[str, str], here: Here) -> Finding:
+def _plugin(measured: dict[str, str], here: ProjectFacts) -> Check:
     pytest, ours = measured.get("pytest"), measured.get(_PROJECT)
     if pytest is None:
         says, remedy = "pytest is not installed; needed for the marker and the fixture", _REMEDY.format("pytest")
@@ -86,40 +88,44 @@ def _plugin(measured: dict[str, str], here: Here) -> Finding:
     elif here.is_autoload_off:
         says, remedy = f"pytest {pytest} loads no plugin by itself", "pytest -p leakcheck.pytest_plugin.plugin"
     else:
-        return Finding(part=PARTS, name="pytest plugin", state=State.GOOD, says=f"loaded by pytest {pytest}")
-    return Finding(part=PARTS, name="pytest plugin", state=State.NOTE, says=says, remedy=remedy)
+        return Check(part=PARTS, name="pytest plugin", state=CheckState.GOOD, says=f"loaded by pytest {pytest}")
+    return Check(part=PARTS, name="pytest plugin", state=CheckState.NOTE, says=says, remedy=remedy)
 
 
-def of_folder(here: Here) -> Iterator[Finding]:
+def of_folder(here: ProjectFacts) -> Iterator[Check]:
     """Yield what there is to say of the folder, the environment and the terminal."""
-    yield Finding(part=FOLDER, name="leakcheck", state=State.GOOD, says=f"runs on Python {here.python}")
+    yield Check(part=FOLDER, name="leakcheck", state=CheckState.GOOD, says=f"runs on Python {here.python}")
     yield _settings(here)
     yield _baseline(here)
     if here.variables:
         says = f"set: {', '.join(here.variables)}"
-        yield Finding(part=FOLDER, name="environment", state=State.GOOD, says=says)
+        yield Check(part=FOLDER, name="environment", state=CheckState.GOOD, says=says)
     git = here.git or "not installed; needed for comparing revisions, and to say what was measured"
     says = git if not here.git or here.is_repository else f"{git}; this folder is in no repository"
     remedy = "" if here.git else "install git"
-    yield Finding(part=FOLDER, name="git", state=State.GOOD if here.git else State.NOTE, says=says, remedy=remedy)
-    yield Finding(part=FOLDER, name="terminal", state=State.GOOD, says=here.terminal)
+    yield Check(
+        part=FOLDER, name="git", state=CheckState.GOOD if here.git else CheckState.NOTE, says=says, remedy=remedy
+    )
+    yield Check(part=FOLDER, name="terminal", state=CheckState.GOOD, says=here.terminal)
 
 
-def _settings(here: Here) -> Finding:
+def _settings(here: ProjectFacts) -> Check:
     if here.settings_error:
         remedy = "mend it: nothing is measured with settings that cannot be used"
-        return Finding(part=FOLDER, name="settings", state=State.BROKEN, says=here.settings_error, remedy=remedy)
+        return Check(part=FOLDER, name="settings", state=CheckState.BROKEN, says=here.settings_error, remedy=remedy)
     if not here.pyproject:
-        return Finding(part=FOLDER, name="settings", state=State.GOOD, says="no pyproject.toml: the defaults")
+        return Check(part=FOLDER, name="settings", state=CheckState.GOOD, says="no pyproject.toml: the defaults")
     what = "[tool.leakcheck] is valid" if here.has_table else "no [tool.leakcheck]: the defaults"
-    return Finding(part=FOLDER, name="settings", state=State.GOOD, says=f"{here.pyproject}: {what}")
+    return Check(part=FOLDER, name="settings", state=CheckState.GOOD, says=f"{here.pyproject}: {what}")
 
 
-def _baseline(here: Here) -> Finding:
+def _baseline(here: ProjectFacts) -> Check:
     if here.baseline_error:
         remedy = "mend it, or make it anew with leakcheck baseline update; only leakcheck check needs it"
-        return Finding(part=FOLDER, name="baseline", state=State.LESS, says=here.baseline_error, remedy=remedy)
+        return Check(part=FOLDER, name="baseline", state=CheckState.LESS, says=here.baseline_error, remedy=remedy)
     if here.baseline_entries is None:
-        return Finding(part=FOLDER, name="baseline", state=State.GOOD, says="none; leakcheck baseline update makes one")
+        return Check(
+            part=FOLDER, name="baseline", state=CheckState.GOOD, says="none; leakcheck baseline update makes one"
+        )
     says = f"{here.baseline}: {here.baseline_entries} accepted"
-    return Finding(part=FOLDER, name="baseline", state=State.GOOD, says=says)
+    return Check(part=FOLDER, name="baseline", state=CheckState.GOOD, says=says)

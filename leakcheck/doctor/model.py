@@ -9,7 +9,7 @@ from leakcheck.runner.machine import ControlGroup
 SCHEMA = "leakcheck.doctor/1"
 
 
-class State(StrEnum):
+class CheckState(StrEnum):
     """How well one thing is."""
 
     GOOD = "good"
@@ -22,33 +22,33 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Check:
     """One thing that was looked at. `remedy` says what to do where it is not good."""
 
     part: str
     name: str
-    state: State
+    state: CheckState
     says: str
     remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Examination:
+class DoctorReport:
     """All findings, in the order in which they are told; no path, user or host is named in any."""
 
     schema: str = SCHEMA
     leakcheck: str
     summary: str
     """How growth and peak are measured here, in a sentence."""
-    findings: tuple[Finding, ...]
+    findings: tuple[Check, ...]
 
-    def of(self, state: State) -> tuple[Finding, ...]:
+    def of(self, state: CheckState) -> tuple[Check, ...]:
         """Return the findings of one state."""
         return tuple(one for one in self.findings if one.state is state)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class MeterReading:
     """What a meter of live bytes read while a known number of bytes was kept."""
 
     kept_bytes: int
@@ -56,7 +56,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tracing:
+class TracerStatus:
     """Whether memray can trace in the measured Python. `error` says why not."""
 
     version: str | None = None
@@ -69,7 +69,7 @@ class Tracing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Interpreter:
+class InterpreterFacts:
     """What the Python that measures says of itself, told by a process of it."""
 
     python: str
@@ -84,19 +84,19 @@ class Interpreter:
     is_virtual: bool
     preloaded: tuple[str, ...] = ()
     """The names of the libraries in LD_PRELOAD, which may replace malloc."""
-    python_meter: Seen | None = None
-    native_meter: Seen | None = None
+    python_meter: MeterReading | None = None
+    native_meter: MeterReading | None = None
     readings: tuple[str, ...] = ()
     """What else can be read between windows: `rss_bytes`, `open_files` and so on."""
     has_maps: bool = False
     limiter: str = ""
     """By what a memory limit is set for `leakcheck limit`."""
-    memray: Tracing = field(default_factory=Tracing)
+    memray: TracerStatus = field(default_factory=TracerStatus)
     tracemalloc: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Computer:
+class MachineFacts:
     """What leakcheck's own process sees of the machine."""
 
     system: str
@@ -108,7 +108,7 @@ class Computer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Here:
+class ProjectFacts:
     """The folder that the command was given in, and leakcheck's own Python."""
 
     python: str

@@ -7,22 +7,22 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from leakcheck.doctor.model import Examination, Finding, State
+from leakcheck.doctor.model import Check, CheckState, DoctorReport
 from leakcheck.model.plain_text import plain
 from leakcheck.reporters.escape import inert, plainly
 
 _MARKS = {
-    State.GOOD: ("✓", "green"),
-    State.NOTE: ("·", "dim"),
-    State.LESS: ("!", "yellow"),
-    State.BROKEN: ("✗", "bold red"),
+    CheckState.GOOD: ("✓", "green"),
+    CheckState.NOTE: ("·", "dim"),
+    CheckState.LESS: ("!", "yellow"),
+    CheckState.BROKEN: ("✗", "bold red"),
 }
-_WORDS = {State.GOOD: "ok", State.NOTE: "note", State.LESS: "less", State.BROKEN: "broken"}
+_WORDS = {CheckState.GOOD: "ok", CheckState.NOTE: "note", CheckState.LESS: "less", CheckState.BROKEN: "broken"}
 _FENCE = "~~~~~~~~"
 
 
 @plainly
-def render_examination(found: Examination) -> Iterator[RenderableType]:
+def render_examination(found: DoctorReport) -> Iterator[RenderableType]:
     """Yield what a terminal shows: a table for each part, the remedy below what is not as it could be, the answer."""
     for part, findings in _by_part(found):
         yield Text(part, style="bold")
@@ -39,17 +39,17 @@ def render_examination(found: Examination) -> Iterator[RenderableType]:
     yield Text(answer(found), style="bold")
 
 
-def answer(found: Examination) -> str:
+def answer(found: DoctorReport) -> str:
     """Return the whole in a sentence or two."""
-    if broken := found.of(State.BROKEN):
+    if broken := found.of(CheckState.BROKEN):
         return f"Nothing can be measured here before this is mended: {', '.join(plain(one.name) for one in broken)}."
     said = f"Here {plain(found.summary)}."
-    less = ", ".join(plain(one.name) for one in found.of(State.LESS))
+    less = ", ".join(plain(one.name) for one in found.of(CheckState.LESS))
     return f"{said} Less than could be: {less}." if less else said
 
 
 @plainly
-def markdown(found: Examination) -> Iterator[tuple[str, bytes]]:
+def markdown(found: DoctorReport) -> Iterator[tuple[str, bytes]]:
     """Yield one document: a block of text, which shows as it is wherever Markdown is read."""
     lines = [f"leakcheck {found.leakcheck}", answer(found)]
     for part, findings in _by_part(found):
@@ -63,6 +63,6 @@ def markdown(found: Examination) -> Iterator[tuple[str, bytes]]:
     yield "doctor.md", f"{_FENCE}text\n{text}\n{_FENCE}\n".encode("utf-8", "backslashreplace")
 
 
-def _by_part(found: Examination) -> Iterator[tuple[str, list[Finding]]]:
+def _by_part(found: DoctorReport) -> Iterator[tuple[str, list[Check]]]:
     for part, findings in groupby(found.findings, key=lambda one: one.part):
         yield part, list(findings)

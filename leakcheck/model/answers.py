@@ -10,7 +10,7 @@ from leakcheck.model.protocol import OptionValue, scenario_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Description:
+class ScenarioInfo:
     """A scenario as found in the user's file, one for each variant."""
 
     target: Name
@@ -34,7 +34,7 @@ class Description:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LeftOut:
+class SkippedRequest:
     """A request that a look at all of a site's URLs found and did not replay."""
 
     request: str
@@ -44,7 +44,7 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answered:
+class StatusCount:
     """A status that requests were answered with."""
 
     status: int
@@ -122,7 +122,7 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limited:
+class BoundedContainer:
     """A growing container with a limit, and what it was found to hold."""
 
     name: Name
@@ -145,7 +145,7 @@ class Limited:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Weighed:
+class BoundedAnswer:
     """What a search for limits found in the calls that it replayed."""
 
     calls: int
@@ -153,9 +153,9 @@ class Weighed:
     """What the heap gained in them."""
     has_ended: bool = False
     """The growth that was read does not go on, and something is full: nothing was weighed."""
-    limited: tuple[Limited, ...] = ()
+    limited: tuple[BoundedContainer, ...] = ()
     """What has a limit, and gained entries in these calls."""
-    beside: tuple[Limited, ...] = ()
+    beside: tuple[BoundedContainer, ...] = ()
     """What has none (its `limit` is 0), and gained an entry with each call."""
 
 
@@ -170,7 +170,7 @@ class PeakReading:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trouble:
+class Failure:
     """How the user's code failed: what happened, where, and what to do about it."""
 
     kind: Word

@@ -19,7 +19,7 @@ FILE_NAME = "leakcheck-baseline.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
+class BaselineEntry:
     """What is accepted of one scenario in one environment."""
 
     verdict: Verdict
@@ -38,11 +38,11 @@ class Baseline:
     """The accepted figures: by environment (`cpython-3.11-linux-x86_64-pymalloc`), then by the scenario's id."""
 
     schema: str
-    environments: Mapping[Name, Mapping[Name, Accepted]] = field(default_factory=dict)
+    environments: Mapping[Name, Mapping[Name, BaselineEntry]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Allowance:
+class Tolerance:
     """The change that counts for nothing: a figure is worse, or better, by more than both parts of it."""
 
     share: float
@@ -62,7 +62,7 @@ class Allowance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class BaselineChange:
     """One metric beside what the baseline accepts. OVER is worse by more than is allowed."""
 
     metric: Word
@@ -86,9 +86,9 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class BaselineStep:
     """What an update makes of one scenario: accepted anew, changed, kept, or removed."""
 
     scenario: Name
-    before: Accepted | None
-    after: Accepted | None
+    before: BaselineEntry | None
+    after: BaselineEntry | None

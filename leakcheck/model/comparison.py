@@ -38,7 +38,7 @@ UNITS = {
 }
 
 
-class Answer(StrEnum):
+class ChangeVerdict(StrEnum):
     """What can be said of a change. All these metrics are better when they are less."""
 
     BETTER = "better"
@@ -58,7 +58,7 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class MetricComparison:
     """One metric in both arms."""
 
     metric: Metric
@@ -66,7 +66,7 @@ class Row:
     after: Figure | None
     change: Figure | None
     """After minus before, in the metric's unit; of latencies the ratio after / before, for those are timings."""
-    answer: Answer
+    answer: ChangeVerdict
     note: str = ""
     """Why nothing can be said."""
 
@@ -77,20 +77,20 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Contrast:
+class ScenarioComparison:
     """One scenario in both arms."""
 
     scenario: Name
     before: Name
     """The arm's own name for it: a result's id."""
     after: Name
-    rows: tuple[Row, ...]
+    rows: tuple[MetricComparison, ...]
     rounds: int
     """How often both arms were measured, in turn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Arm:
+class Side:
     """One side: what it is, and where it was measured."""
 
     label: Name
@@ -105,8 +105,8 @@ class Comparison:
     """The document of a comparison."""
 
     schema: str
-    before: Arm
-    after: Arm
-    contrasts: tuple[Contrast, ...]
+    before: Side
+    after: Side
+    contrasts: tuple[ScenarioComparison, ...]
     notes: tuple[str, ...] = ()
     """What is in one arm alone, or cannot be compared."""

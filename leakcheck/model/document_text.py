@@ -25,7 +25,7 @@ _LARGEST_NUMBER = 1e30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Format:
+class TextFormat:
     """What a text has to be."""
 
     what: str
@@ -55,42 +55,46 @@ def _is_moment(text: str) -> bool:
     return datetime.fromisoformat(text).timestamp() < _LARGEST_INTEGER
 
 
-FREE = Format(what="a text of at most 10,000 characters", most_characters=10_000)
+FREE = TextFormat(what="a text of at most 10,000 characters", most_characters=10_000)
 
 Lines = Annotated[str, replace(FREE, keeps_lines=True)]
 """A text of several lines."""
 
-Name = Annotated[str, Format(what=f"a name of at most {_LONGEST_NAME:,} characters", most_characters=_LONGEST_NAME)]
+Name = Annotated[str, TextFormat(what=f"a name of at most {_LONGEST_NAME:,} characters", most_characters=_LONGEST_NAME)]
 """A name, an id or a path."""
 
 Word = Annotated[
-    str, Format(what="a word", most_characters=64, is_one=_like(r"[A-Za-z][A-Za-z0-9 _+-]*"), otherwise="other")
+    str, TextFormat(what="a word", most_characters=64, is_one=_like(r"[A-Za-z][A-Za-z0-9 _+-]*"), otherwise="other")
 ]
 """One of our own words. Which ones there are may grow from version to version, so no list of them is kept."""
 
 Release = Annotated[
     str,
-    Format(what="a name or a version", most_characters=200, is_one=_like(r"[\w.+~:/ ()-]*"), otherwise="unknown"),
+    TextFormat(what="a name or a version", most_characters=200, is_one=_like(r"[\w.+~:/ ()-]*"), otherwise="unknown"),
 ]
 """What an interpreter or a library calls itself: `3.13.0rc1`, `glibc 2.36`."""
 
 Fingerprint = Annotated[
     str,
-    Format(what="a fingerprint, which is 12 hexadecimal digits", most_characters=12, is_one=_like("([0-9a-f]{12})?")),
+    TextFormat(
+        what="a fingerprint, which is 12 hexadecimal digits", most_characters=12, is_one=_like("([0-9a-f]{12})?")
+    ),
 ]
 """A finding's short name; "" where it has none."""
 
 Commit = Annotated[
-    str, Format(what="a commit of git", most_characters=64, is_one=_like("[0-9a-f]{7,64}"), otherwise=None)
+    str, TextFormat(what="a commit of git", most_characters=64, is_one=_like("[0-9a-f]{7,64}"), otherwise=None)
 ]
-Day = Annotated[str, Format(what="a date, YYYY-MM-DD", most_characters=10, is_one=date.fromisoformat, otherwise=None)]
+Day = Annotated[
+    str, TextFormat(what="a date, YYYY-MM-DD", most_characters=10, is_one=date.fromisoformat, otherwise=None)
+]
 Moment = Annotated[
     str,
-    Format(what="a time in ISO 8601", most_characters=40, is_one=_is_moment, otherwise="1970-01-01T00:00:00+00:00"),
+    TextFormat(what="a time in ISO 8601", most_characters=40, is_one=_is_moment, otherwise="1970-01-01T00:00:00+00:00"),
 ]
 
 
-class Unfit(ValueError):
+class UnfitDocument(ValueError):
     """A document holds what its field cannot be. The message says where, and what is there."""
 
     def __init__(self, says: str, where: str = "") -> None:
@@ -98,9 +102,9 @@ class Unfit(ValueError):
         self.says = says
         self.where = where
 
-    def within(self, step: str) -> "Unfit":
+    def within(self, step: str) -> "UnfitDocument":
         """Return the same, seen from one step further out."""
-        return Unfit(self.says, step + self.where)
+        return UnfitDocument(self.says, step + self.where)
 
     def __str__(self) -> str:
         return f"{self.where.lstrip('.')} {self.says}".strip()
@@ -123,34 +127,34 @@ def refuse_unfit(facts: object) -> None:
     _walked(facts, _refuse)
 
 
-Leaf = Callable[[Any, Format | None], Any]
+Leaf = Callable[[Any, TextFormat | None], Any]
 """What is done with a text, which has a format, or with numbers, which have none."""
 _Walk = Callable[[Any, Leaf], Any]
 
 
-def _plain(value: Any, format: Format | None) -> Any:
+def _plain(value: Any, format: TextFormat | None) -> Any:
     if format is None:
         return value
     return cut(plain(value, keep_lines=format.keeps_lines), max(format.most_characters, _LONGEST_NAME))
 
 
-def _conform(value: Any, format: Format | None) -> Any:
+def _conform(value: Any, format: TextFormat | None) -> Any:
     if format is None:
         return value
     text = _plain(value, format)
     return text if format.fits(text) else format.otherwise
 
 
-def _refuse(value: Any, format: Format | None) -> Any:
+def _refuse(value: Any, format: TextFormat | None) -> Any:
     if format is not None:
         if not format.fits(value):
-            raise Unfit(f"is {plain(repr(cut(value, _MOST_SHOWN)))}, and should be {format.what}")
+            raise UnfitDocument(f"is {plain(repr(cut(value, _MOST_SHOWN)))}, and should be {format.what}")
         return value
     for number in value if isinstance(value, tuple | list) else (value,):
         if isinstance(number, int | float) and abs(number) > (
             _LARGEST_INTEGER if isinstance(number, int) else _LARGEST_NUMBER
         ):
-            raise Unfit("holds a number of more than 64 bits")
+            raise UnfitDocument("holds a number of more than 64 bits")
     return value
 
 
@@ -179,7 +183,7 @@ def _walk_of(hint: Any) -> _Walk | None:
     """Return how to walk through values of a type; None where they hold neither text nor numbers."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Annotated:
-        formats = [one for one in arguments[1:] if isinstance(one, Format)]
+        formats = [one for one in arguments[1:] if isinstance(one, TextFormat)]
         return _of_text(formats[0]) if formats else _walk_of(arguments[0])
     if hint is str:
         return _of_text(FREE)
@@ -196,7 +200,7 @@ def _walk_of(hint: Any) -> _Walk | None:
     return _of_class(hint) if is_dataclass(hint) else None
 
 
-def _of_text(format: Format) -> _Walk:
+def _of_text(format: TextFormat) -> _Walk:
     return lambda value, leaf: leaf(value, format)
 
 
@@ -226,7 +230,7 @@ def _of_tuple(inner: _Walk) -> _Walk:
         for number, value in enumerate(values):
             try:
                 new.append(inner(value, leaf))
-            except Unfit as unfit:
+            except UnfitDocument as unfit:
                 raise unfit.within(f"[{number}]") from None
         return _if_new(values, type(values)(new))
 
@@ -239,7 +243,7 @@ def _of_mapping(key: _Walk | None, inner: _Walk | None) -> _Walk:
         for name, value in values.items():
             try:
                 new[name if key is None else key(name, leaf)] = value if inner is None else inner(value, leaf)
-            except Unfit as unfit:
+            except UnfitDocument as unfit:
                 raise unfit.within(f"[{plain(cut(str(name), _MOST_SHOWN))}]") from None
         return _if_new(values, new)
 
@@ -258,7 +262,7 @@ def _of_class(kind: Any) -> _Walk:
             old = getattr(facts, name)
             try:
                 new = step(old, leaf)
-            except Unfit as unfit:
+            except UnfitDocument as unfit:
                 raise unfit.within(f".{name}") from None
             if new is not old:
                 changed[name] = new

@@ -77,7 +77,7 @@ class StoreError(LeakcheckError):
     """A document could not be written, or what was read is not one of ours."""
 
 
-class NoBaseline(LeakcheckError):
+class BaselineMissing(LeakcheckError):
     """There is nothing to compare with, or only what was measured elsewhere."""
 
     exit_code = ExitCode.NO_BASELINE

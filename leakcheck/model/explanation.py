@@ -9,11 +9,7 @@ from datetime import date
 from enum import StrEnum
 
 from leakcheck.model.document_text import Day, Fingerprint, Name
-from leakcheck.model.stacks import Frame as Frame
-from leakcheck.model.stacks import FrameKind as FrameKind
-from leakcheck.model.stacks import StackTree as StackTree
-from leakcheck.model.stacks import frame_to_name as frame_to_name
-from leakcheck.model.stacks import native_frame as native_frame
+from leakcheck.model.stacks import Frame, StackTree, frame_to_name
 from leakcheck.model.verdict import Gate, Verdict
 
 
@@ -26,7 +22,7 @@ class Explain(StrEnum):
     NEVER = "never"
 
 
-class SiteMeter(StrEnum):
+class TracerName(StrEnum):
     """What told the sites."""
 
     MEMRAY = "memray"
@@ -37,7 +33,7 @@ class SiteMeter(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
+class AllocationSite:
     """A line whose live bytes grow: the user's own, or a library's where no own line led there."""
 
     bytes_per_1000_calls: float
@@ -69,7 +65,7 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Container:
+class GrowingContainer:
     """Something with a length that rises with the calls."""
 
     name: Name
@@ -122,7 +118,7 @@ class RetentionPath:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Named:
+class NamedCount:
     """One kind of what rises, and how many of it there are (`/var/log/app.log`, 212)."""
 
     what: Name
@@ -133,12 +129,12 @@ class Named:
 class Explanation:
     """What was found out about why a scenario grows; as far as the search came."""
 
-    containers: tuple[Container, ...] = ()
+    containers: tuple[GrowingContainer, ...] = ()
     retention_paths: tuple[RetentionPath, ...] = ()
     nothing_in_python: bool = False
     """The search came to its end, the growth is native, and no Python object explains it."""
-    sites: tuple[Site, ...] = ()
-    sites_meter: SiteMeter | None = None
+    sites: tuple[AllocationSite, ...] = ()
+    sites_meter: TracerName | None = None
     explained_fraction: float | None = None
     """The sites' growth together, as a share of what was measured; None where no site was looked for."""
     growth_stacks: StackTree = field(default_factory=StackTree)
@@ -278,5 +274,5 @@ class Resource:
     gate: Gate
     count: int = 0
     """How many there were at the last reading."""
-    named: tuple[Named, ...] = ()
+    named: tuple[NamedCount, ...] = ()
     """What they are, the most frequent first."""

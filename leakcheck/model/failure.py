@@ -7,19 +7,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from leakcheck.model.answers import Trouble
+from leakcheck.model.answers import Failure
 
 _MOST_CHARACTERS = 80
 
 
-class Stopped(Exception):
+class MeasurementStopped(Exception):
     """The measurement was told to stop; nothing is wrong with the scenario."""
 
 
 class WorkerFailed(Exception):
     """The measured process gave no answer, or answered that the user's code failed."""
 
-    def __init__(self, trouble: Trouble, block: Mapping[str, Any] | None = None, answered: object = ()) -> None:
+    def __init__(self, trouble: Failure, block: Mapping[str, Any] | None = None, answered: object = ()) -> None:
         super().__init__(trouble.message)
         self.trouble = trouble
         self.block = block
@@ -32,7 +32,7 @@ def misunderstood(why: str) -> WorkerFailed:
     """Return the failure of a process whose answer is none."""
     remedy = "look for what the scenario changes in Python's own modules"
     message = f"the measured process gave an answer that makes no sense ({why[:_MOST_CHARACTERS]}); {remedy}"
-    return WorkerFailed(Trouble(kind="answer", message=message))
+    return WorkerFailed(Failure(kind="answer", message=message))
 
 
 def interfered(foreign: bytes) -> WorkerFailed:
@@ -41,7 +41,7 @@ def interfered(foreign: bytes) -> WorkerFailed:
         f"something wrote {foreign[:_MOST_CHARACTERS]!r} into the connection between leakcheck and the measured "
         "process, so its answers cannot be trusted; have the code write to no descriptor that it did not open"
     )
-    return WorkerFailed(Trouble(kind="answer", message=message))
+    return WorkerFailed(Failure(kind="answer", message=message))
 
 
 KIND = "internal"
@@ -58,9 +58,9 @@ def internal_error(error: BaseException, saved: str = "") -> str:
     return f"internal error in leakcheck: {_what(error)}; {kept}please report it with `leakcheck doctor --markdown`"
 
 
-def internal_trouble(error: BaseException) -> Trouble:
+def internal_trouble(error: BaseException) -> Failure:
     """Return what is said of a scenario that could not be measured, or judged, by our own fault."""
-    return Trouble(kind=KIND, message=internal_error(error, "the other scenarios are measured"))
+    return Failure(kind=KIND, message=internal_error(error, "the other scenarios are measured"))
 
 
 def _what(error: BaseException) -> str:

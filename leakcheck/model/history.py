@@ -7,7 +7,7 @@ from leakcheck.model.verdict import Gate, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class HistoryEntry:
     """One scenario in one run. All of it can be read in the document again."""
 
     document: Name
@@ -40,14 +40,14 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class Regression:
     """A metric that left its level."""
 
     metric: Word
     """growth or peak."""
-    before: Record
+    before: HistoryEntry
     """The last run that was still at another level; what changed it lies between the two."""
-    after: Record
+    after: HistoryEntry
     before_bytes: float
     after_bytes: float
     """Per 1000 calls for a growth."""

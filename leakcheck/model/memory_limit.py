@@ -21,7 +21,7 @@ class Server(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Serving:
+class LimitRequest:
     """How a scenario is to be served, and what to ask of it."""
 
     memory_bytes: int
@@ -47,7 +47,7 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class FailureCount:
     """One way in which requests failed: `MemoryError`, `disconnected`, `timed out`, an exception's name."""
 
     kind: Name
@@ -55,7 +55,7 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Successes:
+class SuccessLatency:
     """How long the requests took that succeeded; a p95 is None below 100 of them. Failed ones are fast."""
 
     p50: float
@@ -66,7 +66,7 @@ class Successes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limit:
+class LimitResult:
     """How a scenario did under a memory limit."""
 
     limiter: Word
@@ -76,11 +76,11 @@ class Limit:
     requests: int
     errors: int
     error_rate: Share
-    failures: tuple[Failure, ...]
+    failures: tuple[FailureCount, ...]
     crashes: int
     """Workers that ended while they were needed."""
     crashes_per_1000: float
-    latency_seconds: Successes | None
+    latency_seconds: SuccessLatency | None
     peak_rss_bytes: int | None
     """The largest a worker was (VmHWM)."""
     other_requests: int

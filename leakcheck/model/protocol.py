@@ -32,7 +32,7 @@ class Pass(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class PassRequest:
     """All that a fresh interpreter needs to know to do one pass."""
 
     work: Pass

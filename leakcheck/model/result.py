@@ -9,36 +9,32 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from leakcheck.model.advice import Advice, DjangoFacts
-from leakcheck.model.answers import COLUMNS as COLUMNS
-from leakcheck.model.answers import Answered as Answered
-from leakcheck.model.answers import Block as Block
-from leakcheck.model.answers import Description as Description
-from leakcheck.model.answers import LeftOut as LeftOut
-from leakcheck.model.answers import Limited as Limited
-from leakcheck.model.answers import PeakReading as PeakReading
-from leakcheck.model.answers import Readings as Readings
-from leakcheck.model.answers import Trouble as Trouble
-from leakcheck.model.answers import Weighed as Weighed
-from leakcheck.model.baseline import Change
+from leakcheck.model.answers import (
+    BoundedContainer,
+    Failure,
+    Readings,
+    SkippedRequest,
+    StatusCount,
+)
+from leakcheck.model.baseline import BaselineChange
 from leakcheck.model.child_processes import Children
 from leakcheck.model.document_text import Commit, Fingerprint, Moment, Name, Release, Word
 from leakcheck.model.explanation import (
-    Container,
+    AllocationSite,
+    GrowingContainer,
     KnownEntry,
     KnownLeak,
     PeakSite,
     ResidentPart,
     Resource,
     RetentionPath,
-    Site,
-    SiteMeter,
+    TracerName,
 )
-from leakcheck.model.memory_limit import Forecast, Limit
+from leakcheck.model.memory_limit import Forecast, LimitResult
 from leakcheck.model.protocol import OptionValue, scenario_id
 from leakcheck.model.stacks import StackTree
 from leakcheck.model.units import parse_growth
-from leakcheck.model.verdict import Gate as Gate
-from leakcheck.model.verdict import Verdict as Verdict
+from leakcheck.model.verdict import Gate, Verdict
 
 SCHEMA = "leakcheck.run/1"
 """The run document's schema. A field may be added under the same number; one that is taken away
@@ -56,7 +52,7 @@ class Meter(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Elsewhere:
+class Host:
     """The machine of a cluster that measured a result. Its Python, libc and packages are those of the run."""
 
     host: Name
@@ -161,21 +157,21 @@ class Result:
     growth: Growth | None = None
     peak_bytes: int | None = None
     latency_seconds: Latency | None = None
-    bounded_by: Limited | None = None
+    bounded_by: BoundedContainer | None = None
     settled_after_calls: int | None = None
     """The call after which a memory that had grown stood still; None where it never grew."""
     stopped_by: Word | None = None
     """What ended the growth pass before the verdict was sure: calls, time; else None."""
     calls_needed: int | None = None
     """About how many calls a verdict takes, where those that were replayed gave none."""
-    trouble: Trouble | None = None
-    peak_trouble: Trouble | None = None
-    containers: tuple[Container, ...] = ()
+    trouble: Failure | None = None
+    peak_trouble: Failure | None = None
+    containers: tuple[GrowingContainer, ...] = ()
     retention_paths: tuple[RetentionPath, ...] = ()
     nothing_in_python: bool = False
     """The search for holders came to its end, the growth is native, and no Python object explains it."""
-    sites: tuple[Site, ...] = ()
-    sites_meter: SiteMeter | None = None
+    sites: tuple[AllocationSite, ...] = ()
+    sites_meter: TracerName | None = None
     explained_fraction: float | None = None
     """The sites' growth together, as a share of the measured growth; None where none was looked for."""
     explain_notes: tuple[str, ...] = ()
@@ -202,17 +198,17 @@ class Result:
     """Known traps that this result shows, with their remedies."""
     django: DjangoFacts | None = None
     """What the measured process's Django says of itself; None where there is none."""
-    answered: tuple[Answered, ...] = ()
+    answered: tuple[StatusCount, ...] = ()
     """What its requests were answered with, the status that came most often first; none where it asks for nothing."""
-    changes: tuple[Change, ...] = ()
+    changes: tuple[BaselineChange, ...] = ()
     """Each metric that the baseline accepts a figure of."""
-    limit: Limit | None = None
+    limit: LimitResult | None = None
     """How it did when it was served under a memory limit."""
     forecast: Forecast | None = None
     """When memory ends, of a leak that was given a limit."""
     is_new: bool = False
     """There was a baseline, and this was not in it."""
-    elsewhere: Elsewhere | None = None
+    elsewhere: Host | None = None
     """Which machine of a cluster measured it; None where it was measured here."""
     lesson: str = ""
     growth_options: Mapping[str, OptionValue] = field(default_factory=dict)
@@ -274,7 +270,7 @@ class Run:
     """The ids of scenarios that the baseline has, and the targets no longer hold."""
     shard: Shard | None = None
     """None where the whole was measured."""
-    left_out: tuple[LeftOut, ...] = ()
+    left_out: tuple[SkippedRequest, ...] = ()
     """What `leakcheck django --all` found and did not replay."""
     known_unseen: tuple[KnownEntry, ...] = ()
     """The entries of the list of known leaks that were looked for and did not occur."""

@@ -27,7 +27,7 @@ _REMEDY = (
 
 
 @dataclass(slots=True, kw_only=True)
-class Stages:
+class SetupStages:
     """The stages of one set-up: what they took in the session, and which was begun last in a process of its own."""
 
     seconds: Mapping[str, float] = field(default_factory=dict)

@@ -14,7 +14,7 @@ from _pytest.unittest import TestCaseFunction
 
 from leakcheck.model.errors import UsageError
 from leakcheck.pytest_plugin.cleanup import tidied
-from leakcheck.pytest_plugin.mocks import Doubles
+from leakcheck.pytest_plugin.mocks import MockCalls
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -22,20 +22,20 @@ if TYPE_CHECKING:
 Call = Callable[[], object]
 
 
-class Body:
+class TestCallable:
     """A callable that is replayed; its first call shows whether it has to be awaited."""
 
     def __init__(self, call: Call, item: pytest.Item) -> None:
         self._call = call
         self._item = item
         self._loop: AbstractEventLoop | None = None
-        self._doubles: Doubles | None = None
+        self._doubles: MockCalls | None = None
 
     def first_call(self) -> Call:
         """Replay once and return what replays it from now on."""
         call = self._call
         found: list[Call] = []
-        self._doubles = doubles = Doubles()
+        self._doubles = doubles = MockCalls()
         try:
             tidied(lambda: found.append(self._first(call)), self._item, None)()
         except BaseException:
@@ -85,15 +85,15 @@ async def _await(result: Any) -> object:
     return await result
 
 
-def function_body(item: pytest.Function) -> Body:
+def function_body(item: pytest.Function) -> TestCallable:
     """Return the body of a function test, with its fixtures' values, as it is just about to be called."""
     function = item.obj
     arguments = {name: item.funcargs[name] for name in item._fixtureinfo.argnames}
     if "subtests" in arguments:
         arguments["subtests"] = _NoSubtests()
     if not is_async(function):
-        return Body(lambda: function(**arguments), item)
-    return _PluginsBody(lambda: function(**arguments), item)
+        return TestCallable(lambda: function(**arguments), item)
+    return _PluginCallable(lambda: function(**arguments), item)
 
 
 def is_async(function: object) -> bool:
@@ -101,7 +101,7 @@ def is_async(function: object) -> bool:
     return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
 
 
-class _PluginsBody(Body):
+class _PluginCallable(TestCallable):
     """An `async def` body: a plugin that is there for it has the right event loop; else one of ours has to do."""
 
     def _first(self, call: Call) -> Call:
@@ -142,7 +142,7 @@ class _NoSubtests:
 
 
 @contextmanager
-def replaced_method(item: TestCaseFunction, replay: Callable[[Body], bool]) -> Iterator[Callable[[], bool]]:
+def replaced_method(item: TestCaseFunction, replay: Callable[[TestCallable], bool]) -> Iterator[Callable[[], bool]]:
     """Have `replay` called with the body of a TestCase's method, after all set-up; where it says so, it is run then.
 
     In the place where unittest calls it, and not around it: there the class's transactions are open, and
@@ -156,7 +156,7 @@ def replaced_method(item: TestCaseFunction, replay: Callable[[Body], bool]) -> I
         outcomes.append(case._outcome)
         case._outcome = None  # so that a subtest that fails raises
         try:
-            is_to_run = replay(Body(lambda: _with_cleanups(case, lambda: original(method)), item))
+            is_to_run = replay(TestCallable(lambda: _with_cleanups(case, lambda: original(method)), item))
         finally:
             case._outcome = outcomes[0]
         if is_to_run:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from leakcheck.model.errors import UsageError
-from leakcheck.pytest_plugin.callables import Body
+from leakcheck.pytest_plugin.callables import TestCallable
 from leakcheck.pytest_plugin.judge_client import JudgeFailed
-from leakcheck.pytest_plugin.marker import Terms, read_terms
+from leakcheck.pytest_plugin.marker import MarkerArgs, read_terms
 from leakcheck.pytest_plugin.measurement import DESK, ISOLATED, TERMS, LeakcheckFailed, message_of, name_of, remember
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ class Leakcheck:
             said = read_terms(growth=growth, peak=peak, calls=calls, time=time)
         except UsageError as error:
             raise pytest.UsageError(f"leakcheck(...): {error}") from None
-        terms = said.over(self._item.stash.get(TERMS, None) or Terms())
-        body = Body(function, self._item)
+        terms = said.over(self._item.stash.get(TERMS, None) or MarkerArgs())
+        body = TestCallable(function, self._item)
         desk, isolated = self._item.config.stash[DESK], self._item.config.stash[ISOLATED]
         if isolated is not None:
             if len(self._answered) < len(isolated.earlier):
@@ -57,12 +57,12 @@ class Leakcheck:
             isolated.serve(self._item, body)
         answer = self._measure(terms, body)
         result = desk.read_result(answer["result"])
-        is_held = replace(said, calls=None, time=None) != Terms()
+        is_held = replace(said, calls=None, time=None) != MarkerArgs()
         if answer["fails"] and (is_held or result.trouble is not None):
             raise LeakcheckFailed(message_of(answer))
         return result
 
-    def _measure(self, terms: Terms, body: Body) -> dict[str, Any]:
+    def _measure(self, terms: MarkerArgs, body: TestCallable) -> dict[str, Any]:
         __tracebackhide__ = True
         desk = self._item.config.stash[DESK]
         name, variant = name_of(self._item)

@@ -22,7 +22,7 @@ _WORKER_IDS = 9000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class StartupEnvironment:
     """What a process finds before any test or plugin has changed it."""
 
     path: tuple[str, ...]
@@ -33,11 +33,11 @@ class Surroundings:
     """What the collector leaves alone already: 3.12 begins with 375 of its own."""
 
 
-def surroundings_now() -> Surroundings:
+def surroundings_now() -> StartupEnvironment:
     """Return what is found now; to be asked when the plugin is loaded."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(_TRACERS)}
     flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
-    return Surroundings(
+    return StartupEnvironment(
         path=tuple(sys.path),
         environment=environment,
         interpreter=(sys.executable, *flags),
@@ -46,7 +46,7 @@ def surroundings_now() -> Surroundings:
 
 
 def child_command(
-    config: pytest.Config, surroundings: Surroundings, item: pytest.Item, folder: str, **where: Any
+    config: pytest.Config, surroundings: StartupEnvironment, item: pytest.Item, folder: str, **where: Any
 ) -> list[str]:
     """Return the command; the socket's path is to follow.
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from _pytest.outcomes import Skipped
 
-from leakcheck.model.protocol import Plan
+from leakcheck.model.protocol import PassRequest
 from leakcheck.model.setup_stages import BODY, START, UNREACHED, not_replayable_here, stage_words
 from leakcheck.probe.meters.thread_caches import restore_environment
 from leakcheck.pytest_plugin.cleanup import no_timeout, quiet
@@ -22,7 +22,7 @@ from leakcheck.pytest_plugin.setup_times import stage_of_fixture
 from leakcheck.pytest_plugin.unpatched import hold_on
 from leakcheck.worker.channel import Channel
 from leakcheck.worker.failure import one_line
-from leakcheck.worker.load import Replayed
+from leakcheck.worker.load import Replayable
 from leakcheck.worker.main import die_with_parent, find_work, leave, receive_plan, work
 
 _MOST_CHARACTERS = 4000
@@ -40,7 +40,7 @@ _OPTIONS: Mapping[str, Any] = {
 """What an option is here, whatever was said; only those that the plugins which are there have."""
 
 
-class Served(Skipped):
+class BodyServed(Skipped):
     """The body was replayed, and is not run once more."""
 
 
@@ -57,16 +57,16 @@ def main(said: Mapping[str, Any], socket_path: str) -> None:
     if plan is None:
         return
     sys.argv[:] = ["pytest", *said["arguments"]]
-    isolated = Isolated(said, plan, channel, find_work(plan))
+    isolated = IsolatedSession(said, plan, channel, find_work(plan))
     hold_on()  # to what that has loaded
     pytest.main([*said["arguments"], *said["without"]], plugins=[isolated])
     isolated.end()  # only where it never came to the test
 
 
-class Isolated:
+class IsolatedSession:
     """A plugin beside the other ones that makes a pytest serve one body."""
 
-    def __init__(self, said: Mapping[str, Any], plan: Plan, channel: Channel, do: Callable[..., None]) -> None:
+    def __init__(self, said: Mapping[str, Any], plan: PassRequest, channel: Channel, do: Callable[..., None]) -> None:
         self._said = said
         self._plan = plan
         self._channel = channel
@@ -88,12 +88,12 @@ class Isolated:
         """Whether a call of the fixture is to be served, and not the test's whole body."""
         return "earlier" in self._said
 
-    def serve(self, item: pytest.Item, body: Replayed) -> None:
+    def serve(self, item: pytest.Item, body: Replayable) -> None:
         """Let the engine have the body replayed. Raises Served afterwards."""
         self._is_served = True
         with no_timeout(item), quiet(item):
             work(self._plan, self._channel, lambda plan: body, self._do)
-        raise Served("measured by leakcheck")
+        raise BodyServed("measured by leakcheck")
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_cmdline_main(self, config: pytest.Config) -> Generator[None, object, object]:

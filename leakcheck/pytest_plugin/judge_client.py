@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from leakcheck.pytest_plugin.cleanup import no_timeout, quiet
-from leakcheck.pytest_plugin.isolated_command import Surroundings, child_command
-from leakcheck.pytest_plugin.marker import Terms
-from leakcheck.pytest_plugin.options import Options
-from leakcheck.pytest_plugin.setup_times import Setups
+from leakcheck.pytest_plugin.isolated_command import StartupEnvironment, child_command
+from leakcheck.pytest_plugin.marker import MarkerArgs
+from leakcheck.pytest_plugin.options import PluginOptions
+from leakcheck.pytest_plugin.setup_times import SetupTimes
 from leakcheck.pytest_plugin.unpatched import hold_on
 
 if TYPE_CHECKING:
     from leakcheck.model.result import Result
     from leakcheck.worker.channel import Channel
-    from leakcheck.worker.load import Replayed
+    from leakcheck.worker.load import Replayable
 
 
 _START = (
@@ -45,12 +45,12 @@ class JudgeFailed(Exception):
     """No verdict: the settings cannot be used, or the judge has a bug."""
 
 
-class Desk:
+class JudgeClient:
     """One test process's way to its judge."""
 
-    def __init__(self, config: pytest.Config, options: Options, surroundings: Surroundings) -> None:
+    def __init__(self, config: pytest.Config, options: PluginOptions, surroundings: StartupEnvironment) -> None:
         self.options = options
-        self.setups = Setups()
+        self.setups = SetupTimes()
         self._config = config
         self._surroundings = surroundings
         self._pid = 0
@@ -116,7 +116,12 @@ class Desk:
         self._channel.send("project", root=root, folder=str(self._folder), ini=options.ini, flags=options.flags)
 
     def measure(
-        self, item: pytest.Item, name: tuple[str, str | None], terms: Terms, body: "Replayed | None", **where: Any
+        self,
+        item: pytest.Item,
+        name: tuple[str, str | None],
+        terms: MarkerArgs,
+        body: "Replayable | None",
+        **where: Any,
     ) -> tuple[dict[str, Any], BaseException | None]:
         """Return the judge's answer, and what the first replay here raised; without a body nothing is replayed here.
 

@@ -18,7 +18,7 @@ DESCRIPTION = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class MarkerArgs:
     """What is asked of one measurement. None means "not said here"."""
 
     growth_bytes_per_1000_calls: float | None = None
@@ -26,18 +26,18 @@ class Terms:
     calls: int | None = None
     time: float | None = None
 
-    def over(self, other: "Terms") -> "Terms":
+    def over(self, other: "MarkerArgs") -> "MarkerArgs":
         """Return what these say, and the other ones where these say nothing."""
         said = {name: value for name in self.__slots__ if (value := getattr(self, name)) is not None}
         return replace(other, **said)
 
 
-def terms_of(item: pytest.Item) -> Terms | None:
+def terms_of(item: pytest.Item) -> MarkerArgs | None:
     """Return what the marks of a test, its class and its module say, the nearest first; None without any.
 
     Raises pytest.UsageError, which names the test, for what no mark can say.
     """
-    found: Terms | None = None
+    found: MarkerArgs | None = None
     for mark in item.iter_markers(MARK):
         try:
             terms = read_terms(*mark.args, **mark.kwargs)
@@ -47,7 +47,7 @@ def terms_of(item: pytest.Item) -> Terms | None:
     return found
 
 
-def read_terms(*words: object, **said: Any) -> Terms:
+def read_terms(*words: object, **said: Any) -> MarkerArgs:
     """Return what was said, in numbers. Raises UsageError."""
     if words:
         raise UsageError(f"takes names only, as in growth={words[0]!r}")
@@ -57,7 +57,7 @@ def read_terms(*words: object, **said: Any) -> Terms:
             remedy = f"did you mean {near[0]}?" if near else f"it takes {', '.join(_READ)}"
             raise UsageError(f"there is no {name!r}; {remedy}")
     read = {name: _READ[name](name, value) for name, value in said.items() if value is not None}
-    return Terms(
+    return MarkerArgs(
         growth_bytes_per_1000_calls=read.get("growth"),
         peak_bytes=read.get("peak"),
         calls=read.get("calls"),

@@ -9,16 +9,16 @@ import pytest
 from _pytest.outcomes import Failed
 
 from leakcheck.model.setup_stages import UNREACHED
-from leakcheck.pytest_plugin.callables import Body
-from leakcheck.pytest_plugin.judge_client import Desk, JudgeFailed
-from leakcheck.pytest_plugin.marker import Terms
+from leakcheck.pytest_plugin.callables import TestCallable
+from leakcheck.pytest_plugin.judge_client import JudgeClient, JudgeFailed
+from leakcheck.pytest_plugin.marker import MarkerArgs
 
 if TYPE_CHECKING:
-    from leakcheck.pytest_plugin.isolated_session import Isolated
+    from leakcheck.pytest_plugin.isolated_session import IsolatedSession
 
-DESK = pytest.StashKey[Desk]()
-ISOLATED = pytest.StashKey["Isolated | None"]()
-TERMS = pytest.StashKey[Terms]()
+DESK = pytest.StashKey[JudgeClient]()
+ISOLATED = pytest.StashKey["IsolatedSession | None"]()
+TERMS = pytest.StashKey[MarkerArgs]()
 """What is asked of a test; a test without is not measured."""
 
 IS_MARKED = pytest.StashKey[bool]()
@@ -38,15 +38,15 @@ class LeakcheckFailed(Failed):
 
 
 @dataclass(slots=True)
-class Work:
+class Measurement:
     """The measurement of a test's whole body."""
 
     item: pytest.Item
-    terms: Terms
+    terms: MarkerArgs
     answer: Mapping[str, Any] | None = None
     was_asked: bool = False
 
-    def before(self, body: Body) -> bool:
+    def before(self, body: TestCallable) -> bool:
         """Have the body replayed, right before it runs; tell whether it is to run now.
 
         It is not, where it ran once and cannot run twice: then that was its run. Raises LeakcheckFailed
@@ -84,7 +84,7 @@ class Work:
         if self.answer["fails"] and (self.item.stash[IS_MARKED] or not cannot_be_replayed(self.answer)):
             raise LeakcheckFailed(message_of(self.answer))
 
-    def _ask(self, desk: Desk, body: Body | None) -> None:
+    def _ask(self, desk: JudgeClient, body: TestCallable | None) -> None:
         try:
             self.answer, _ = desk.measure(self.item, name_of(self.item), self.terms, body)
         except JudgeFailed as error:
@@ -94,12 +94,12 @@ class Work:
                 body.close()
 
 
-def work_of(item: pytest.Item) -> Work | None:
+def work_of(item: pytest.Item) -> Measurement | None:
     """Return the measurement that a test is to have; None for one that is not to be measured as a whole."""
     terms = item.stash.get(TERMS, None)
     if terms is None or uses_fixture(item) or item.config.stash.get(DESK, None) is None:
         return None
-    return Work(item, terms)
+    return Measurement(item, terms)
 
 
 def uses_fixture(item: pytest.Item) -> bool:
@@ -126,7 +126,7 @@ def message_of(answer: Mapping[str, Any]) -> str:
     return "\n".join(sentence.removeprefix(f"{answer['row'][0]}: ") for sentence in answer["sentences"])
 
 
-def find_isolated(config: pytest.Config) -> "Isolated | None":
+def find_isolated(config: pytest.Config) -> "IsolatedSession | None":
     """Return the plugin that serves a body, in the process that is there for it; nothing is loaded to look for it."""
     module = sys.modules.get(f"{__package__}.isolated_session")
     plugins = config.pluginmanager.get_plugins() if module is not None else ()

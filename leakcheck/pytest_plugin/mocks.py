@@ -29,7 +29,7 @@ _MOST_MADE = 100
 _State = tuple[dict[str, object], dict[str, list[object]]]
 
 
-class _Record:
+class _MockRecord:
     """What one double has noted."""
 
     def __init__(
@@ -51,8 +51,8 @@ class _Record:
         self._known = known
         self._above = above | {id(names)}
         # here, and not with those that are always there: what a replay puts in the place of another one goes with it
-        self._made: list[_Record] = []
-        self._answers: list[_Record] = []
+        self._made: list[_MockRecord] = []
+        self._answers: list[_MockRecord] = []
 
     def state(self) -> _State:
         """Return what is noted now."""
@@ -102,21 +102,21 @@ class _Record:
         while len(self._children) > self._seen:
             self._children.popitem()
 
-    def _new_records(self, double: object) -> "list[_Record]":
+    def _new_records(self, double: object) -> "list[_MockRecord]":
         return [
-            _Record(names, self._known, is_new=True, above=self._above)
+            _MockRecord(names, self._known, is_new=True, above=self._above)
             for names in _names_of(double, _bases())
             if id(names) not in self._known and id(names) not in self._above
         ]
 
 
-class Doubles:
+class MockCalls:
     """The doubles that there are when it is made, right before the first replay."""
 
     def __init__(self) -> None:
-        self._records: list[_Record] = []
+        self._records: list[_MockRecord] = []
         self._known: set[int] = set()
-        self._after_first: list[tuple[_Record, _State]] = []
+        self._after_first: list[tuple[_MockRecord, _State]] = []
         if _are_there_any():
             gc.collect()  # those of earlier tests
             self._add(_living(), is_new=False)
@@ -149,7 +149,7 @@ class Doubles:
         for names in found:
             if id(names) not in self._known:
                 self._known.add(id(names))
-                self._records.append(_Record(names, self._known, is_new=is_new))
+                self._records.append(_MockRecord(names, self._known, is_new=is_new))
 
 
 def _bases() -> tuple[type, ...]:

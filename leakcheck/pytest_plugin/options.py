@@ -51,7 +51,7 @@ def add_options(parser: pytest.Parser) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class PluginOptions:
     """What the command line and the ini file say."""
 
     everything: bool
@@ -64,7 +64,7 @@ class Options:
     """Those that the ini file sets."""
 
 
-def read_options(config: pytest.Config) -> Options:
+def read_options(config: pytest.Config) -> PluginOptions:
     """Return what was said. Raises pytest.UsageError for what cannot be understood."""
     ini: dict[str, Any] = {
         "growth": config.getini("leakcheck_growth") or None,
@@ -83,7 +83,7 @@ def read_options(config: pytest.Config) -> Options:
     calls = config.getoption("leakcheck_calls")
     if calls is not None and calls < 1:
         raise pytest.UsageError("--leakcheck-calls: must be 1 or more")
-    return Options(
+    return PluginOptions(
         everything=config.getoption("leakcheck") or config.getini("leakcheck"),
         isolate=config.getoption("leakcheck_isolate") or config.getini("leakcheck_isolate"),
         json=config.getoption("leakcheck_json"),

@@ -13,8 +13,8 @@ from _pytest.unittest import TestCaseFunction
 from leakcheck.pytest_plugin import callables
 from leakcheck.pytest_plugin.fixture import Leakcheck
 from leakcheck.pytest_plugin.isolated_command import surroundings_now
-from leakcheck.pytest_plugin.judge_client import Desk
-from leakcheck.pytest_plugin.marker import DESCRIPTION, Terms, terms_of
+from leakcheck.pytest_plugin.judge_client import JudgeClient
+from leakcheck.pytest_plugin.marker import DESCRIPTION, MarkerArgs, terms_of
 from leakcheck.pytest_plugin.measurement import (
     DESK,
     IS_MARKED,
@@ -26,7 +26,7 @@ from leakcheck.pytest_plugin.measurement import (
     work_of,
 )
 from leakcheck.pytest_plugin.options import add_options, read_options
-from leakcheck.pytest_plugin.terminal_summary import Summary, attach
+from leakcheck.pytest_plugin.terminal_summary import TerminalSummary, attach
 
 __all__ = ["Leakcheck", "LeakcheckFailed"]
 
@@ -43,13 +43,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Read the options; nothing is started before a test is to be measured."""
     config.addinivalue_line("markers", DESCRIPTION)
-    desk = Desk(config, read_options(config), _SURROUNDINGS)
+    desk = JudgeClient(config, read_options(config), _SURROUNDINGS)
     config.stash[DESK] = desk
     config.stash[ISOLATED] = find_isolated(config)
     if config.stash[ISOLATED] is not None:
         desk.load()
     if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(Summary(desk), "leakcheck-summary")
+        config.pluginmanager.register(TerminalSummary(desk), "leakcheck-summary")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -71,7 +71,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.stash[_MISTAKE], terms = str(error), None  # xdist would take it for a crash
         item.stash[IS_MARKED] = terms is not None
         if terms is not None or everything:
-            item.stash[TERMS] = terms or Terms()
+            item.stash[TERMS] = terms or MarkerArgs()
 
 
 @pytest.hookimpl(trylast=True)

@@ -17,8 +17,8 @@ from leakcheck.probe.meters.resource_names import make_room_for_files
 from leakcheck.pytest_plugin.callables import do_nothing
 from leakcheck.worker.channel import Channel
 from leakcheck.worker.failure import describe_trouble
-from leakcheck.worker.growth import SECONDS, Replay
-from leakcheck.worker.load import Replayed
+from leakcheck.worker.growth import SECONDS, GrowthReplay
+from leakcheck.worker.load import Replayable
 
 resource: ModuleType | None
 try:
@@ -38,7 +38,7 @@ class _Hung(Exception):
 
 
 def replay_for_judge(
-    channel: Channel, body: Replayed, frozen_at_start: int
+    channel: Channel, body: Replayable, frozen_at_start: int
 ) -> tuple[dict[str, Any], BaseException | None]:
     """Do what the judge asks until it is done; return its last word, and what the first call raised.
 
@@ -47,7 +47,7 @@ def replay_for_judge(
     what is meant for pytest and nobody else: an interrupt, `pytest.exit`.
     """
     meters = Meters(_ALL_METERS)
-    replay: Replay | None = None
+    replay: GrowthReplay | None = None
     first_error: BaseException | None = None
     with _as_it_was(), _thawed_again(frozen_at_start) as may_set_aside:
         while True:
@@ -59,7 +59,7 @@ def replay_for_judge(
                 with _alarm(seconds):
                     if kind == "first":
                         began = perf_counter()
-                        replay = Replay(body.first_call(), meters, sets_aside=may_set_aside)
+                        replay = GrowthReplay(body.first_call(), meters, sets_aside=may_set_aside)
                         replay.first(channel, perf_counter() - began)
                         continue
                     assert replay is not None

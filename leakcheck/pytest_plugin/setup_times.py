@@ -8,7 +8,7 @@ import pytest
 from leakcheck.model.setup_stages import BODY, START, stage_of
 
 
-class Setups:
+class SetupTimes:
     """A plugin that times what is set up; where nothing is to be measured it is not registered."""
 
     def __init__(self) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from leakcheck.pytest_plugin.judge_client import Desk, JudgeFailed
+from leakcheck.pytest_plugin.judge_client import JudgeClient, JudgeFailed
 from leakcheck.pytest_plugin.measurement import ANSWERS, cannot_be_replayed, is_unreached
 
 _HEAD = ("test", "verdict", "growth / 1000 calls", "peak / call", "gate")
@@ -37,10 +37,10 @@ def attach(report: pytest.TestReport, item: pytest.Item, *, whole: bool) -> None
         report.sections.append(("leakcheck", text))
 
 
-class Summary:
+class TerminalSummary:
     """Collects what the reports carry, in the process that has the terminal."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: JudgeClient) -> None:
         self._desk = desk
         self._tests = 0
         self._measured: list[dict[str, Any]] = []

@@ -6,7 +6,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from leakcheck.model.baseline import Accepted, Baseline, Change, Step
+from leakcheck.model.baseline import Baseline, BaselineChange, BaselineEntry, BaselineStep
 from leakcheck.model.plain_text import plain
 from leakcheck.model.result import Result
 from leakcheck.model.units import format_difference, format_size, format_size_beside
@@ -38,7 +38,7 @@ def render_baseline(baseline: Baseline) -> Iterator[RenderableType]:
 
 
 @plainly
-def render_steps(steps: Sequence[Step]) -> Iterator[RenderableType]:
+def render_steps(steps: Sequence[BaselineStep]) -> Iterator[RenderableType]:
     """Yield a table of what an update changed, before → after; of what stays as it was the number."""
     changed = [step for step in steps if step.before != step.after]
     if changed:
@@ -53,7 +53,7 @@ def render_steps(steps: Sequence[Step]) -> Iterator[RenderableType]:
 
 
 @plainly
-def acceptance_sentences(result: Result, accepted: Accepted) -> Iterator[str]:
+def acceptance_sentences(result: Result, accepted: BaselineEntry) -> Iterator[str]:
     """Yield what is to be known of a result that was accepted: what it is over, and what no baseline accepts."""
     name, over = plain(result.id), [metric for metric in result.failures if metric in _METRICS]
     if over:
@@ -67,7 +67,7 @@ def acceptance_sentences(result: Result, accepted: Accepted) -> Iterator[str]:
 
 
 @plainly
-def render_comparison(results: Sequence[Result], entries: Mapping[str, Accepted]) -> Iterator[RenderableType]:
+def render_comparison(results: Sequence[Result], entries: Mapping[str, BaselineEntry]) -> Iterator[RenderableType]:
     """Yield a table of each accepted figure beside the measured one; what was not measured stands there too."""
     table = _table("scenario", "metric", "accepted", "measured", "change", "gate")
     measured = {result.id for result in results}
@@ -80,12 +80,12 @@ def render_comparison(results: Sequence[Result], entries: Mapping[str, Accepted]
     yield Text()
 
 
-def _comparison(change: Change, result: Result) -> tuple[str, ...]:
+def _comparison(change: BaselineChange, result: Result) -> tuple[str, ...]:
     different = format_difference(change.after, change.before) if is_news(change) else ""
     return change.metric, format_size(change.before), format_size(change.after), different, _gate(change, result)
 
 
-def _gate(change: Change, result: Result) -> str:
+def _gate(change: BaselineChange, result: Result) -> str:
     """Return what the gate says of one metric: its budget counts too, and a known leak does not."""
     if change.metric in result.failures or result.gate is Gate.ERROR:
         return Gate.OVER if result.gate is not Gate.ERROR else Gate.ERROR
@@ -98,13 +98,13 @@ def _nothing(result: Result) -> tuple[str, ...]:
     return "", "-", "-", "", "NEW" if result.is_new else result.gate
 
 
-def _what(step: Step) -> str:
+def _what(step: BaselineStep) -> str:
     if step.before is None:
         return "new"
     return "removed" if step.after is None else "changed"
 
 
-def _cells(step: Step) -> tuple[str, str, str]:
+def _cells(step: BaselineStep) -> tuple[str, str, str]:
     before, after = step.before, step.after
     if before is None or after is None:
         there = before or after
@@ -124,7 +124,7 @@ def _arrow(before: str, after: str) -> str:
     return before if before == after else f"{before} → {after}"
 
 
-def _growth(entry: Accepted) -> int | None:
+def _growth(entry: BaselineEntry) -> int | None:
     return entry.growth_bytes_per_1000_calls
 
 

@@ -10,13 +10,26 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from leakcheck.model.comparison import Answer, Arm, Comparison, Contrast, Figure, Row, Unit
+from leakcheck.model.comparison import (
+    ChangeVerdict,
+    Comparison,
+    Figure,
+    MetricComparison,
+    ScenarioComparison,
+    Side,
+    Unit,
+)
 from leakcheck.model.plain_text import plain
 from leakcheck.model.units import format_duration, format_size
 from leakcheck.reporters.escape import as_cell, plainly
 from leakcheck.reporters.markdown import code
 
-_STYLES = {Answer.BETTER: "green", Answer.WORSE: "bold red", Answer.SAME: "", Answer.UNKNOWN: "dim"}
+_STYLES = {
+    ChangeVerdict.BETTER: "green",
+    ChangeVerdict.WORSE: "bold red",
+    ChangeVerdict.SAME: "",
+    ChangeVerdict.UNKNOWN: "dim",
+}
 _NOTHING = "-"
 _UNKNOWN_BYTES = 1e14
 
@@ -32,9 +45,9 @@ def figure_words(figure: Figure | None, unit: Unit) -> str:
     return f"{value} ± {_value(doubt, unit)}" if doubt > 0 else value
 
 
-def change_words(row: Row) -> str:
+def change_words(row: MetricComparison) -> str:
     """Return what can be said of the change: `-142 MiB ± 0.1 MiB`, `× 0.63 (0.58 to 0.70)`, `~`."""
-    if row.answer is Answer.SAME:
+    if row.answer is ChangeVerdict.SAME:
         return "~"
     change = row.change
     if change is None:
@@ -46,11 +59,11 @@ def change_words(row: Row) -> str:
     return f"{words} ± {_value(doubt, row.unit)}" if doubt > 0 else words
 
 
-def answer_words(row: Row) -> str:
+def answer_words(row: MetricComparison) -> str:
     """Return the last column: better, worse, nothing for `~`, or why nothing is known."""
-    if row.answer is Answer.SAME:
+    if row.answer is ChangeVerdict.SAME:
         return row.note
-    return row.note if row.answer is Answer.UNKNOWN else row.answer.value
+    return row.note if row.answer is ChangeVerdict.UNKNOWN else row.answer.value
 
 
 @plainly
@@ -107,7 +120,7 @@ def table(comparison: Comparison) -> Iterator[tuple[str, bytes]]:
     yield "compare.csv", written.getvalue().encode()
 
 
-def _table(contrast: Contrast) -> Table:
+def _table(contrast: ScenarioComparison) -> Table:
     shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for header in ("", "before", "after", "change"):
         shown.add_column(header, justify="right" if header else "left", no_wrap=True)
@@ -119,7 +132,7 @@ def _table(contrast: Contrast) -> Table:
     return shown
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: MetricComparison) -> tuple[str, ...]:
     return (
         row.metric.value,
         figure_words(row.before, row.unit),
@@ -129,13 +142,13 @@ def _cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def pair_words(contrast: Contrast) -> str:
+def pair_words(contrast: ScenarioComparison) -> str:
     """Return what is compared: one scenario, or two variants of it."""
     names = contrast.before if contrast.before == contrast.after else f"{contrast.before} → {contrast.after}"
     return plain(names)
 
 
-def arm_words(arm: Arm) -> str:
+def arm_words(arm: Side) -> str:
     """Return what an arm is (`main · commit 0123abcde · cpython 3.11.7`)."""
     parts = [arm.label, f"commit {arm.commit[:9]}" if arm.commit else "", arm.python or ""]
     return plain(" · ".join(part for part in parts if part))

@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from leakcheck.model.history import Record, Step
+from leakcheck.model.history import HistoryEntry, Regression
 from leakcheck.model.plain_text import plain
 from leakcheck.model.units import format_duration, format_size
 from leakcheck.model.verdict import Gate
@@ -20,11 +20,11 @@ _MOST_RUNS, _MOST_SPARKS = 20, 24
 _UNKNOWN_BYTES = 1e14
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 _STYLES = {Gate.WITHIN: "green", Gate.OVER: "bold red", Gate.INCONCLUSIVE: "yellow", Gate.ERROR: "bold red"}
-Series = Sequence[Record]
+Series = Sequence[HistoryEntry]
 
 
 @plainly
-def render_all(many: Sequence[tuple[Series, Sequence[Step]]], *, encoding: str) -> Iterator[RenderableType]:
+def render_all(many: Sequence[tuple[Series, Sequence[Regression]]], *, encoding: str) -> Iterator[RenderableType]:
     """Yield a row for each series, and what its last step was. A terminal without Unicode gets plain letters."""
     table = _table(("scenario", "left"), ("runs", "right"), ("growth / 1000 calls", "right"), ("", "left"))
     for heading, justify in (("peak / call", "right"), ("", "left"), ("last", "left")):
@@ -48,7 +48,7 @@ def render_all(many: Sequence[tuple[Series, Sequence[Step]]], *, encoding: str) 
 
 
 @plainly
-def render_one(records: Series, steps: Sequence[Step], *, encoding: str) -> Iterator[RenderableType]:
+def render_one(records: Series, steps: Sequence[Regression], *, encoding: str) -> Iterator[RenderableType]:
     """Yield a row for each of the newest runs of one series, the trend, and every step."""
     last = records[-1]
     yield Text(plain(" · ".join(part for part in (last.scenario, last.environment, last.options) if part)), style="dim")
@@ -106,7 +106,7 @@ def _table(*columns: tuple[str, str]) -> Table:
     return table
 
 
-def _growth(record: Record) -> str:
+def _growth(record: HistoryEntry) -> str:
     rate, low, high = record.growth_bytes_per_1000_calls, record.growth_low, record.growth_high
     if rate is None or low is None or high is None:
         return "-"
@@ -114,17 +114,17 @@ def _growth(record: Record) -> str:
     return "unknown" if doubt > _UNKNOWN_BYTES else f"{format_size(rate)} ± {format_size(doubt)}"
 
 
-def _peak(record: Record) -> str:
+def _peak(record: HistoryEntry) -> str:
     return "-" if record.peak_bytes is None else format_size(record.peak_bytes)
 
 
-def _commit(record: Record) -> str:
+def _commit(record: HistoryEntry) -> str:
     if record.git_commit is None:
         return "-"
     return plain(f"{record.git_commit[:9]}{' with changes' if record.git_dirty else ''}")
 
 
-def _told(step: Step, prefix: str = "") -> Iterator[Text]:
+def _told(step: Regression, prefix: str = "") -> Iterator[Text]:
     unit = " per 1000 calls" if step.metric == "growth" else ""
     verb = "rose" if step.rose else "fell"
     when = plain(Path(step.after.document).parent.name)
@@ -136,7 +136,7 @@ def _told(step: Step, prefix: str = "") -> Iterator[Text]:
     yield Text(f"  {_where(step.before, step.after)}")
 
 
-def _where(before: Record, after: Record) -> str:
+def _where(before: HistoryEntry, after: HistoryEntry) -> str:
     """Return what lies between two runs: commits where they are known, and different."""
     if before.git_commit is None or after.git_commit is None:
         return f"The run before is {plain(Path(before.document).parent.name)}; no commit was recorded."

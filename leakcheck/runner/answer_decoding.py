@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from leakcheck.model.answers import COLUMNS, Answered, Block, Description, Readings, Trouble
+from leakcheck.model.answers import COLUMNS, Block, Failure, Readings, ScenarioInfo, StatusCount
 from leakcheck.model.errors import LeakcheckError
 from leakcheck.model.failure import misunderstood
 from leakcheck.model.result import Environment
@@ -49,9 +49,9 @@ def seconds_in(answer: Mapping[str, Any], name: str) -> float:
     return seconds
 
 
-def trouble_in(answer: Mapping[str, Any]) -> Trouble:
+def trouble_in(answer: Mapping[str, Any]) -> Failure:
     """Return how the user's code failed."""
-    trouble = part(answer, "trouble", Trouble)
+    trouble = part(answer, "trouble", Failure)
     if trouble.kind not in _KINDS or not 1 <= (trouble.call or 1) <= _MOST:
         raise misunderstood(f"trouble of the kind {trouble.kind!r}, on call {trouble.call}")
     return replace(trouble, message=trouble.message[:_MOST_CHARACTERS], details=trouble.details[-_MOST_CHARACTERS:])
@@ -91,18 +91,18 @@ def lengths_in(answer: Mapping[str, Any], count: int) -> tuple[list[int], list[l
     return calls, rows
 
 
-def answered_of(told: object) -> tuple[Answered, ...]:
+def answered_of(told: object) -> tuple[StatusCount, ...]:
     """Return what requests were answered with; nothing where the process, which is the user's, tells no such thing."""
     try:
-        seen = msgspec.convert(told, tuple[Answered, ...])
+        seen = msgspec.convert(told, tuple[StatusCount, ...])
     except (msgspec.ValidationError, RecursionError):
         return ()
     return tuple(replace(one, leads_to=one.leads_to and without_password(one.leads_to)) for one in seen)
 
 
-def descriptions_in(answer: Mapping[str, Any]) -> list[Description]:
+def descriptions_in(answer: Mapping[str, Any]) -> list[ScenarioInfo]:
     """Return the scenarios that a file holds."""
-    described = part(answer, "scenarios", list[Description])
+    described = part(answer, "scenarios", list[ScenarioInfo])
     for one in described:
         figures = (one.growth_bytes_per_1000_calls, one.peak_bytes, one.timeout_seconds, one.memory_bytes)
         if not one.name or min(figure or 0 for figure in figures) < 0:

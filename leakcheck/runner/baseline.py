@@ -11,18 +11,18 @@ from leakcheck.analysis.gate.explained import with_known
 from leakcheck.analysis.gate.known_leaks import without_ambiguous
 from leakcheck.config.expressions import Matches
 from leakcheck.config.settings import Settings
-from leakcheck.model.baseline import Accepted, Baseline
-from leakcheck.model.errors import NoBaseline, UsageError
+from leakcheck.model.baseline import Baseline, BaselineEntry
+from leakcheck.model.errors import BaselineMissing, UsageError
 from leakcheck.model.explanation import Explanation
 from leakcheck.model.result import Environment, Result, Run
 from leakcheck.reporters.messages.commands import update_command
-from leakcheck.runner.collect import Found
+from leakcheck.runner.collect import Collection
 from leakcheck.scenario import Target
 from leakcheck.storage import run_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Against:
+class BaselineRef:
     """A baseline, and where it lies."""
 
     path: Path
@@ -32,30 +32,33 @@ class Against:
     command: tuple[str, ...] = ()
     """The words of the user's command, whose options a remedy keeps."""
 
-    def entries(self, environment: Environment) -> Mapping[str, Accepted]:
-        """Return what is accepted in an environment. Raises NoBaseline where nothing is."""
+    def entries(self, environment: Environment) -> Mapping[str, BaselineEntry]:
+        """Return what is accepted in an environment. Raises BaselineMissing where nothing is."""
         entries = self.baseline.environments.get(environment.key)
         if entries:
             return entries
         there = ", ".join(key for key, held in sorted(self.baseline.environments.items()) if held)
-        raise NoBaseline(
+        raise BaselineMissing(
             f"{self.path}: holds nothing for {environment.key}, which is measured here; "
             f"it holds {there or 'nothing at all'}. Measure there, or accept what is here: "
             f"{update_command(self.targets, self.command)}"
         )
 
 
-def load_against(settings: Settings, targets: Sequence[str] = (), command: Sequence[str] = ()) -> Against:
-    """Return the baseline that the settings name. Raises NoBaseline where there is none, StoreError if it is broken."""
+def load_against(settings: Settings, targets: Sequence[str] = (), command: Sequence[str] = ()) -> BaselineRef:
+    """Return the baseline that the settings name.
+
+    Raises BaselineMissing where there is none, and StoreError where it is broken.
+    """
     baseline = run_file.load_baseline(settings.baseline)
     if baseline is None:
         remedy = update_command(targets, command)
-        raise NoBaseline(f"{settings.baseline}: there is no baseline yet; accept what is here: {remedy}")
-    return Against(path=settings.baseline, baseline=baseline, targets=tuple(targets), command=tuple(command))
+        raise BaselineMissing(f"{settings.baseline}: there is no baseline yet; accept what is here: {remedy}")
+    return BaselineRef(path=settings.baseline, baseline=baseline, targets=tuple(targets), command=tuple(command))
 
 
-def compared_run(run: Run, against: Against, settings: Settings, today: date) -> Run:
-    """Return a saved run as it would be, had it been compared. Raises NoBaseline."""
+def compared_run(run: Run, against: BaselineRef, settings: Settings, today: date) -> Run:
+    """Return a saved run as it would be, had it been compared. Raises BaselineMissing."""
     if run.environment is None:
         return run
     entries = against.entries(run.environment)
@@ -63,7 +66,7 @@ def compared_run(run: Run, against: Against, settings: Settings, today: date) ->
     return replace(run, results=without_ambiguous(results), baseline=str(against.path))
 
 
-def _compared(result: Result, accepted: Accepted | None, settings: Settings, today: date) -> Result:
+def _compared(result: Result, accepted: BaselineEntry | None, settings: Settings, today: date) -> Result:
     if result.growth is None and result.trouble is not None:
         return result  # its file could not be read, or it broke off before there was a figure
     said = Explanation(
@@ -88,7 +91,12 @@ def refuse_same_ids(named: Iterable[tuple[str, str]]) -> None:
 
 
 def gone(
-    entries: Mapping[str, Accepted], found: Found, *, folder: Path, targets: Sequence[Target], matches: Matches
+    entries: Mapping[str, BaselineEntry],
+    found: Collection,
+    *,
+    folder: Path,
+    targets: Sequence[Target],
+    matches: Matches,
 ) -> tuple[str, ...]:
     """Return the ids of entries that the targets held once, and hold no longer. `folder` is the baseline's.
 

@@ -13,14 +13,14 @@ from leakcheck.analysis.gate.verdict import holder_with_limit
 from leakcheck.analysis.growth.estimate import estimate_growth
 from leakcheck.analysis.growth.resources import judge_resources
 from leakcheck.analysis.growth.shape import Shape
-from leakcheck.analysis.growth.stopping import Patience
+from leakcheck.analysis.growth.stopping import StopPolicy
 from leakcheck.analysis.growth.trend import has_teeth, least_rate
-from leakcheck.model.answers import Weighed
-from leakcheck.model.explanation import Named
+from leakcheck.model.answers import BoundedAnswer
+from leakcheck.model.explanation import NamedCount
 from leakcheck.model.result import Budget, Growth, Meter
 from leakcheck.model.units import CALLS_PER_RATE
 from leakcheck.runner.answer_decoding import part
-from leakcheck.runner.child_processes import Process
+from leakcheck.runner.child_processes import ReplayingProcess
 from leakcheck.runner.growth_pass import GrowthPass, follow, used_up
 
 _WEIGHED_SHARE = 1 / 20
@@ -36,8 +36,8 @@ _MOST_ENDS = 3
 
 def follow_and_weigh(
     seen: GrowthPass,
-    process: Process,
-    patience: Patience,
+    process: ReplayingProcess,
+    patience: StopPolicy,
     budget: Budget,
     allowed: Mapping[str, float],
     watch: Callable[[], None],
@@ -70,15 +70,15 @@ def growth_of(seen: GrowthPass, shape: Shape) -> Growth:
     return replace(growth, bytes_per_1000_calls=beside, low=min(beside, max(growth.low, 0.0)), high=max(beside, left))
 
 
-def _name(seen: GrowthPass, process: Process, allowed: Mapping[str, float]) -> None:
+def _name(seen: GrowthPass, process: ReplayingProcess, allowed: Mapping[str, float]) -> None:
     """Ask what the open files, threads and the like are, where they rise: that process has them all at hand."""
     risen = [resource.kind.value for resource in judge_resources(seen.progress.readings, allowed)]
     if risen:
         answer = process.ask({"kind": "name", "resources": risen}, during="the naming of what rises")
-        seen.named = part(answer, "resources", dict[str, tuple[Named, ...]])
+        seen.named = part(answer, "resources", dict[str, tuple[NamedCount, ...]])
 
 
-def _weigh(seen: GrowthPass, process: Process) -> bool:
+def _weigh(seen: GrowthPass, process: ReplayingProcess) -> bool:
     """Ask for filling containers with a limit, where the heap rises; tell whether the growth has ended meanwhile."""
     if seen.shape is None or seen.shape.flat or seen.shape.meter is Meter.RSS:
         return False
@@ -96,7 +96,7 @@ def _weigh(seen: GrowthPass, process: Process) -> bool:
         during="the search for limits",
         extra_seconds=6 * calls * cost,
     )
-    weighed = part(answer, "weighed", Weighed)
+    weighed = part(answer, "weighed", BoundedAnswer)
     if weighed.has_ended:
         return True
     holder = holder_with_limit(growth, weighed.limited)

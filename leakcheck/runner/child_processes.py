@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, runtime_checkable
 
 from leakcheck.analysis.growth.child_processes import are_children_settled, in_parts, judged_children
-from leakcheck.analysis.growth.progress import Progress
-from leakcheck.analysis.growth.stopping import Step
+from leakcheck.analysis.growth.progress import ReplayProgress
+from leakcheck.analysis.growth.stopping import NextBlock
 from leakcheck.model.child_processes import Children, ChildrenReading
 from leakcheck.model.verdict import Verdict
 
@@ -14,7 +14,7 @@ _DEAR = 0.1
 """Seconds. A thousand children take longer, and then are not looked at for longer than calls are replayed."""
 
 
-class Process(Protocol):
+class ReplayingProcess(Protocol):
     """What can be asked to replay: a worker, or a process that lives on afterwards."""
 
     def ask(self, message: Mapping[str, Any], *, during: str, extra_seconds: float = 0.0) -> dict[str, Any]:
@@ -29,7 +29,7 @@ class _HasChildren(Protocol):
         """Return what its children take now."""
 
 
-class ChildrenSeen:
+class ChildMemory:
     """What child processes took after so many calls, from the first time that one had outlived a call."""
 
     def __init__(self) -> None:
@@ -45,20 +45,20 @@ class ChildrenSeen:
             self._readings.append((calls, reading))
         self._seconds = time.monotonic() - began
 
-    def parts_of(self, step: Step, progress: Progress) -> Iterator[Step]:
+    def parts_of(self, step: NextBlock, progress: ReplayProgress) -> Iterator[NextBlock]:
         """Yield the step, or its parts, after each of which the children are looked at."""
         most = max(1, int(step.calls * progress.seconds_per_call / self._seconds)) if self._seconds > _DEAR else None
         return in_parts(step, self._readings, most=most)
 
-    def judged(self, progress: Progress) -> Children | None:
+    def judged(self, progress: ReplayProgress) -> Children | None:
         """Return what the children did, as far as they were followed; None where none lived on."""
         return judged_children(self._readings, progress, final=True)
 
-    def are_settled(self, progress: Progress) -> bool:
+    def are_settled(self, progress: ReplayProgress) -> bool:
         """Tell whether following them further would change nothing."""
         return are_children_settled(judged_children(self._readings, progress, final=False))
 
-    def are_unsure(self, progress: Progress) -> bool:
+    def are_unsure(self, progress: ReplayProgress) -> bool:
         """Tell whether nothing can be said of them by now."""
         children = self.judged(progress)
         return children is not None and children.verdict is Verdict.INCONCLUSIVE

@@ -16,40 +16,40 @@ from threading import Event
 from typing import Any
 
 from leakcheck.config.settings import Settings
-from leakcheck.model.answers import Description, LeftOut, Trouble
+from leakcheck.model.answers import Failure, ScenarioInfo, SkippedRequest
 from leakcheck.model.errors import LeakcheckError, NothingMeasured, StoreError, UsageError
 from leakcheck.model.failure import WorkerFailed, internal_trouble
 from leakcheck.model.files import read_file
-from leakcheck.model.protocol import OptionValue, Pass, Plan
+from leakcheck.model.protocol import OptionValue, Pass, PassRequest
 from leakcheck.model.result import Result
 from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.runner.answer_decoding import descriptions_in, environment_in, part, seconds_in
-from leakcheck.runner.warm_worker import Waiting, file_of
-from leakcheck.runner.worker_limits import Surroundings
-from leakcheck.runner.worker_process import Worker
+from leakcheck.runner.warm_worker import WarmWorker, file_of
+from leakcheck.runner.worker_limits import WorkerLimits
+from leakcheck.runner.worker_process import WorkerProcess
 from leakcheck.scenario import Target, replaced
 
 _NO_SCENARIO = "no function under @scenario; mark one, or name any callable as package.module:callable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class Collection:
     """The scenarios to measure, and a result for each file that could not be read."""
 
-    scenarios: tuple[Description, ...]
+    scenarios: tuple[ScenarioInfo, ...]
     failed: tuple[Result, ...]
     environment: Mapping[str, Any] | None
     whole: tuple[str, ...] = ()
     """The ids of all scenarios that the targets hold, those that `-k` leaves out included."""
-    left_out: tuple[LeftOut, ...] = ()
+    left_out: tuple[SkippedRequest, ...] = ()
     """Requests of a whole site that are not replayed."""
 
 
 def surroundings_of(
     settings: Settings, timeout_seconds: float | None = None, stop: Event | None = None
-) -> Surroundings:
+) -> WorkerLimits:
     """Return where and within which limits a measured process is to run."""
-    return Surroundings(
+    return WorkerLimits(
         python=settings.python or sys.executable,
         timeout_seconds=timeout_seconds or settings.timeout_seconds,
         memory_limit_bytes=settings.memory_limit_bytes,
@@ -64,27 +64,27 @@ def find(
     matches: Callable[[str], bool] = lambda name: True,
     options: Mapping[str, OptionValue] | None = None,
     shared_folder: Path | None = None,
-    waiting: Waiting | None = None,
-) -> Found:
+    waiting: WarmWorker | None = None,
+) -> Collection:
     """Return what the targets hold; the process that described the first file with something to measure waits.
 
     Raises NothingMeasured where they hold nothing to measure or to report.
     """
-    scenarios: dict[tuple[str, str | None], Description] = {}
-    nothing = Trouble(kind="nothing", message=_NO_SCENARIO)
+    scenarios: dict[tuple[str, str | None], ScenarioInfo] = {}
+    nothing = Failure(kind="nothing", message=_NO_SCENARIO)
     failed = [_failed(empty, nothing, settings) for empty in targets if not _files_of(empty)]
     environment: Mapping[str, Any] | None = None
-    left_out: list[LeftOut] = []
+    left_out: list[SkippedRequest] = []
     for target in [file for named in targets for file in _files_of(named)]:
         whole = file_of(target)
         try:
             with ExitStack() as stack:
                 worker = stack.enter_context(
-                    Worker(_plan(whole, options or {}, shared_folder), surroundings_of(settings))
+                    WorkerProcess(_plan(whole, options or {}, shared_folder), surroundings_of(settings))
                 )
                 environment = environment_in(worker.start())
                 answer = _description(worker)
-                not_replayed = part(answer, "left_out", list[LeftOut])
+                not_replayed = part(answer, "left_out", list[SkippedRequest])
                 left_out += not_replayed
                 named = _named(target, descriptions_in(answer), not_replayed)
                 if waiting is not None and waiting.wants(whole) and any(matches(one.id) for one in named):
@@ -94,7 +94,7 @@ def find(
             failed.append(_failed(whole, error.trouble, settings))
             continue
         except NothingMeasured as error:
-            failed.append(_failed(target, Trouble(kind="nothing", message=str(error)), settings))
+            failed.append(_failed(target, Failure(kind="nothing", message=str(error)), settings))
             continue
         except LeakcheckError:
             raise
@@ -109,10 +109,12 @@ def find(
         raise NothingMeasured(said or f"-k picks none of {', '.join(one.id for one in scenarios.values())}")
     _check_options(picked, options or {})
     ids = tuple(scenario.id for scenario in scenarios.values())
-    return Found(scenarios=picked, failed=tuple(failed), environment=environment, whole=ids, left_out=tuple(left_out))
+    return Collection(
+        scenarios=picked, failed=tuple(failed), environment=environment, whole=ids, left_out=tuple(left_out)
+    )
 
 
-def _description(worker: Worker) -> Mapping[str, Any]:
+def _description(worker: WorkerProcess) -> Mapping[str, Any]:
     """Return what is described, however long a site takes for it."""
     answer = worker.listen(during="import")
     while answer["kind"] == "doing":
@@ -120,11 +122,11 @@ def _description(worker: Worker) -> Mapping[str, Any]:
     return answer
 
 
-def _plan(whole: Target, options: Mapping[str, OptionValue], shared_folder: Path | None) -> Plan:
+def _plan(whole: Target, options: Mapping[str, OptionValue], shared_folder: Path | None) -> PassRequest:
     """Return what a describing process is told; what a site is asked depends on the options of its growth."""
     marked, prefix = {name: value for name, value in options.items() if "." not in name}, f"{Pass.GROWTH.value}."
     marked |= {name.removeprefix(prefix): value for name, value in options.items() if name.startswith(prefix)}
-    return Plan(
+    return PassRequest(
         work=Pass.DESCRIBE,
         target=str(whole),
         options=marked if whole.kind == "site" else {},
@@ -138,7 +140,7 @@ def _files_of(target: Target) -> list[Target]:
     return [Target(path=path) for path in scenario_files(target.path)]
 
 
-def _named(target: Target, described: Sequence[Description], left_out: Sequence[LeftOut]) -> list[Description]:
+def _named(target: Target, described: Sequence[ScenarioInfo], left_out: Sequence[SkippedRequest]) -> list[ScenarioInfo]:
     """Return the scenarios that a target names: all of its file, one, or one variant of one."""
     if not described:
         raise NothingMeasured(_no_url(left_out) if target.kind == "site" else _NO_SCENARIO)
@@ -155,14 +157,14 @@ def _named(target: Target, described: Sequence[Description], left_out: Sequence[
     return chosen
 
 
-def _no_url(left_out: Sequence[LeftOut]) -> str:
+def _no_url(left_out: Sequence[SkippedRequest]) -> str:
     """Return why no URL of a site is replayed: how many were left out, reason by reason."""
     reasons = Counter(one.reason for one in left_out)
     said = "; ".join(f"{count} of them: {reason}" for reason, count in reasons.items())
     return f"none of its {len(left_out)} URLs is replayed ({said})" if said else "there is no URL to replay"
 
 
-def _check_options(scenarios: Sequence[Description], options: Mapping[str, OptionValue]) -> None:
+def _check_options(scenarios: Sequence[ScenarioInfo], options: Mapping[str, OptionValue]) -> None:
     for option in options:
         which, _, name = option.rpartition(".")
         if which not in ("", Pass.GROWTH, Pass.PEAK, Pass.LIMIT):
@@ -176,9 +178,9 @@ def _check_options(scenarios: Sequence[Description], options: Mapping[str, Optio
             raise UsageError(f"{said}: there is no such option; {there}")
 
 
-def _failed(target: Target, trouble: Trouble, settings: Settings) -> Result:
+def _failed(target: Target, trouble: Failure, settings: Settings) -> Result:
     name = replaced(str(target))
-    nameless = Description(target=name, name=name)
+    nameless = ScenarioInfo(target=name, name=name)
     return Result(
         scenario=name,
         variant=None,

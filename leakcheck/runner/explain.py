@@ -18,19 +18,19 @@ from leakcheck.analysis.explain.allocation_sites import (
 )
 from leakcheck.analysis.explain.fingerprint import named_natively
 from leakcheck.analysis.explain.line_slopes import grown_stacks
-from leakcheck.analysis.explain.retention import Holder, containers_of, held_share, paths_of
+from leakcheck.analysis.explain.retention import Candidate, containers_of, held_share, paths_of
 from leakcheck.analysis.explain.stack_tree import as_shown, short_file, tree_of
-from leakcheck.model.explanation import Explanation, RetentionPath, Site, SiteMeter, StackBytes, Window
+from leakcheck.model.explanation import AllocationSite, Explanation, RetentionPath, StackBytes, TracerName, Window
 from leakcheck.model.failure import WorkerFailed, misunderstood
 from leakcheck.model.protocol import Pass
 from leakcheck.model.result import Meter
 from leakcheck.model.stacks import Frame, native_frame
 from leakcheck.model.units import CALLS_PER_RATE
 from leakcheck.runner.answer_decoding import part, whole
-from leakcheck.runner.explain_request import Case
+from leakcheck.runner.explain_request import ExplainRequest
 from leakcheck.runner.machine import current_folder
 from leakcheck.runner.task import Task
-from leakcheck.runner.worker_process import Worker
+from leakcheck.runner.worker_process import WorkerProcess
 
 SITES_SECONDS = 20.0
 """How long calls may be traced, where the first windows do not add up."""
@@ -45,15 +45,15 @@ _HELD_BY_PYTHON = 0.5
 """Below this share of the growth that a Python object holds, native frames are looked at too."""
 
 _TRACED_COST = {
-    SiteMeter.MEMRAY: 6.0,
-    SiteMeter.MEMRAY_NATIVE: 15.0,
-    SiteMeter.TRACEMALLOC: 15.0,
-    SiteMeter.LINES: 30.0,
+    TracerName.MEMRAY: 6.0,
+    TracerName.MEMRAY_NATIVE: 15.0,
+    TracerName.TRACEMALLOC: 15.0,
+    TracerName.LINES: 30.0,
 }
 """What a traced call is taken to cost before one was timed, in plain calls."""
 
 _LEAST_SECONDS = 1e-9
-_FRESH = (SiteMeter.MEMRAY, SiteMeter.MEMRAY_NATIVE)
+_FRESH = (TracerName.MEMRAY, TracerName.MEMRAY_NATIVE)
 _WARM_UP_CALLS, _WARM_UP_SECONDS, _TELLING_SECONDS = 20, 3.0, 1.0
 _ENOUGH, _MOSTLY, _LITTLE = 0.9, 0.7, 0.5
 """Of the growth: above the first no other meter is tried, above the second none that is blind to Python's blocks, and
@@ -67,7 +67,7 @@ Watch = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Searched:
+class _SearchStatus:
     """What the search says of itself."""
 
     stopped_by: str | None
@@ -78,13 +78,13 @@ class _Searched:
 class _Findings:
     """What is known so far; all of it stands when a process fails."""
 
-    holders: tuple[Holder, ...] = ()
+    holders: tuple[Candidate, ...] = ()
     nothing_in_python: bool = False
     windows: list[Window] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
-def explain(task: Task, case: Case, watch: Watch) -> Explanation:
+def explain(task: Task, case: ExplainRequest, watch: Watch) -> Explanation:
     """Return why it grows, as far as it can be found out; raise nothing but Stopped."""
     watch("what holds it")
     warm_up, calls = _hold_calls(case)
@@ -107,12 +107,12 @@ def explain(task: Task, case: Case, watch: Watch) -> Explanation:
     return _with_sites(task, case, explanation, in_python)
 
 
-def _search(task: Task, case: Case, warm_up: int, calls: int) -> _Findings:
+def _search(task: Task, case: ExplainRequest, warm_up: int, calls: int) -> _Findings:
     """Ask a process which containers grow and what holds the rest."""
     found = _Findings()
     cost = (warm_up + calls) * case.seconds_per_call
     try:
-        with Worker(task.plan(Pass.HOLD), task.surroundings) as worker:
+        with WorkerProcess(task.plan(Pass.HOLD), task.surroundings) as worker:
             worker.start()
             answer = worker.ask(
                 {
@@ -140,11 +140,11 @@ def _search(task: Task, case: Case, warm_up: int, calls: int) -> _Findings:
 
 
 def _take(found: _Findings, answer: dict[str, Any]) -> None:
-    holders = part(answer, "holders", tuple[Holder, ...])
+    holders = part(answer, "holders", tuple[Candidate, ...])
     if not all(1 <= holder.anchor <= len(holder.links) for holder in holders):
         raise misunderstood("a holder that is not reached")
     found.holders = tuple(replace(one, kept=_shown(one.kept), set_at=_shown(one.set_at)) for one in holders)
-    searched = part(answer, "searched", _Searched)
+    searched = part(answer, "searched", _SearchStatus)
     found.nothing_in_python = searched.nothing_in_python
     reached = searched.stopped_by
     if part(answer, "last", bool) and reached:
@@ -155,7 +155,7 @@ def _shown(frame: Frame | None) -> Frame | None:
     return None if frame is None else replace(frame, file=short_file(frame.file, current_folder()))
 
 
-def _hold_calls(case: Case) -> tuple[int, int]:
+def _hold_calls(case: ExplainRequest) -> tuple[int, int]:
     """Return the calls to warm up with, and those to watch: past the fill of what stood still, else a few seconds."""
     cost = max(case.seconds_per_call, 1e-9)
     if case.settled_after_calls is not None:
@@ -166,12 +166,12 @@ def _hold_calls(case: Case) -> tuple[int, int]:
     return calls // 4, calls
 
 
-def _with_sites(task: Task, case: Case, explanation: Explanation, held: float) -> Explanation:
+def _with_sites(task: Task, case: ExplainRequest, explanation: Explanation, held: float) -> Explanation:
     """Return the explanation with the sites of the first meter that accounts for the growth, or of the best."""
     rate, most, teeth = case.bytes_per_1000_calls, case.most_bytes_per_1000_calls, case.under_teeth
     possible = most_possible(rate, most)
-    best, tried = explanation, set[SiteMeter]()
-    grown: dict[SiteMeter, list[StackBytes]] = {}
+    best, tried = explanation, set[TracerName]()
+    grown: dict[TracerName, list[StackBytes]] = {}
     for meter in _METERS:
         if meter in tried or not _is_worth_trying(meter, best, case, held):
             continue
@@ -190,34 +190,34 @@ def _with_sites(task: Task, case: Case, explanation: Explanation, held: float) -
             sites = sites_of(traced.windows, rate, most=most, under_teeth=teeth)
             tree = tree_of(grown[meter])
             best = replace(best, sites=sites, sites_meter=meter, explained_fraction=fraction, growth_stacks=tree)
-    by_extension = grown.get(SiteMeter.MEMRAY_NATIVE) or next(iter(grown.values()), [])
+    by_extension = grown.get(TracerName.MEMRAY_NATIVE) or next(iter(grown.values()), [])
     return replace(best, retention_paths=named_natively(best.retention_paths, by_extension))
 
 
 _METERS = (
-    SiteMeter.MEMRAY_NATIVE,
-    SiteMeter.MEMRAY,
-    SiteMeter.MEMRAY_NATIVE,  # once more: the plain one may have shown that it is needed
-    SiteMeter.TRACEMALLOC,
-    SiteMeter.LINES,
+    TracerName.MEMRAY_NATIVE,
+    TracerName.MEMRAY,
+    TracerName.MEMRAY_NATIVE,  # once more: the plain one may have shown that it is needed
+    TracerName.TRACEMALLOC,
+    TracerName.LINES,
 )
 
 
-def _is_worth_trying(meter: SiteMeter, best: Explanation, case: Case, held: float) -> bool:
+def _is_worth_trying(meter: TracerName, best: Explanation, case: ExplainRequest, held: float) -> bool:
     """Tell whether a meter could add something: the plain ones where the better one failed, and lines for the rest."""
     explained = best.explained_fraction or 0.0
-    if meter is SiteMeter.MEMRAY_NATIVE and any(_lacks_extension(site) for site in best.sites):
+    if meter is TracerName.MEMRAY_NATIVE and any(_lacks_extension(site) for site in best.sites):
         return True
     if explained >= _ENOUGH:
         return False
-    if meter is SiteMeter.MEMRAY_NATIVE:
+    if meter is TracerName.MEMRAY_NATIVE:
         return held < _HELD_BY_PYTHON or any(_is_held_natively(path) for path in best.retention_paths)
-    if meter is SiteMeter.LINES:
+    if meter is TracerName.LINES:
         return explained < _MOSTLY
     return explained < _LITTLE and case.meter is not Meter.RSS
 
 
-def _lacks_extension(site: Site) -> bool:
+def _lacks_extension(site: AllocationSite) -> bool:
     return site.native and site.share >= _TOLD_NATIVELY and native_frame(site.frames) is None
 
 
@@ -225,12 +225,12 @@ def _is_held_natively(path: RetentionPath) -> bool:
     return path.held_by_native and (path.share is None or path.share >= _TOLD_NATIVELY)
 
 
-def _distance(fraction: float, meter: SiteMeter) -> float:
+def _distance(fraction: float, meter: TracerName) -> float:
     """Return how far a meter is from explaining it all; one that names extensions may be a little further."""
-    return abs(1 - fraction) - (_WORTH_OF_NAMES if meter is SiteMeter.MEMRAY_NATIVE else 0.0)
+    return abs(1 - fraction) - (_WORTH_OF_NAMES if meter is TracerName.MEMRAY_NATIVE else 0.0)
 
 
-def _trace(task: Task, case: Case, meter: SiteMeter) -> _Findings:
+def _trace(task: Task, case: ExplainRequest, meter: TracerName) -> _Findings:
     """Ask for the stacks that are alive after windows of different length, until they add up.
 
     memray does not see frees of what was there before its window, so each of its windows has a process
@@ -247,7 +247,7 @@ def _trace(task: Task, case: Case, meter: SiteMeter) -> _Findings:
     try:
         calls = wanted()
         while calls is not None:
-            with Worker(task.plan(Pass.SITES, tracer=meter.value), task.surroundings) as worker:
+            with WorkerProcess(task.plan(Pass.SITES, tracer=meter.value), task.surroundings) as worker:
                 worker.start()
                 # dear calls tell what one costs traced, for which the table is a guess; of cheap ones it is mostly ours
                 warm_up = max(1, min(calls, _WARM_UP_CALLS, int(_WARM_UP_SECONDS / cost)))
@@ -270,7 +270,7 @@ def _trace(task: Task, case: Case, meter: SiteMeter) -> _Findings:
     return found
 
 
-def _ask(worker: Worker, kind: str, calls: int, case: Case, cost: float) -> dict[str, Any]:
+def _ask(worker: WorkerProcess, kind: str, calls: int, case: ExplainRequest, cost: float) -> dict[str, Any]:
     return worker.ask(
         {"kind": kind, "calls": calls, "mapped": case.meter is Meter.RSS},
         during="tracing who allocates",

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from leakcheck.analysis.growth.estimate import rate_until
-from leakcheck.analysis.growth.progress import Progress
+from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.analysis.growth.series import Series
 from leakcheck.analysis.growth.shape import Shape
 from leakcheck.analysis.growth.trend import falls_back
@@ -12,7 +12,7 @@ from leakcheck.model.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class ExplainRequest:
     """What is to be explained."""
 
     bytes_per_1000_calls: float
@@ -29,7 +29,7 @@ class Case:
     """Where memory stood still in the end: the containers that filled until then are looked for."""
 
 
-def case_of(result: Result, progress: Progress, shape: Shape | None) -> Case:
+def case_of(result: Result, progress: ReplayProgress, shape: Shape | None) -> ExplainRequest:
     """Return what is to be explained of a result: its growth, or the heap's where that pins what the pages grow by."""
     growth, settled, pinning = result.growth, result.settled_after_calls, result.pinned_by_bytes_per_1000_calls
     assert growth is not None
@@ -38,7 +38,7 @@ def case_of(result: Result, progress: Progress, shape: Shape | None) -> Case:
         readings = result.readings
         tail = Series(readings.calls, readings.heap_bytes or readings.python_bytes).after(growth.from_call or 0)
     rate = growth.bytes_per_1000_calls if settled is None else rate_until(result.readings, settled)
-    return Case(
+    return ExplainRequest(
         bytes_per_1000_calls=rate if pinning is None else pinning,
         most_bytes_per_1000_calls=growth.high if settled is None and pinning is None else None,
         meter=growth.meter if pinning is None else Meter.HEAP,

@@ -8,16 +8,16 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from leakcheck.analysis.growth.container_gains import Gained, Gains
+from leakcheck.analysis.growth.container_gains import ContainerGains, GainsAnswer
 from leakcheck.analysis.growth.estimate import rate_of
 from leakcheck.analysis.growth.native_bound import can_be_told, is_native_unseen
-from leakcheck.analysis.growth.progress import Progress
+from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.analysis.growth.resources import are_settled, is_enough
 from leakcheck.analysis.growth.shape import QUIET_CALLS, Shape, rising_calls, shape_of
 from leakcheck.analysis.growth.stopping import (
     MOST_LOOKED_AT,
-    Patience,
-    Step,
+    NextBlock,
+    StopPolicy,
     calls_for_an_early_look,
     calls_kept_back,
     fewer,
@@ -27,13 +27,13 @@ from leakcheck.analysis.growth.stopping import (
 from leakcheck.analysis.growth.trend import has_teeth, latest_rate, rate_without_bounds
 from leakcheck.analysis.numeric import prepare_special_functions
 from leakcheck.model.advice import DjangoFacts
-from leakcheck.model.answers import Answered, Limited, Trouble
-from leakcheck.model.explanation import Named
+from leakcheck.model.answers import BoundedContainer, Failure, StatusCount
+from leakcheck.model.explanation import NamedCount
 from leakcheck.model.failure import WorkerFailed
 from leakcheck.model.result import Budget, Meter
 from leakcheck.runner.answer_decoding import block_in, lengths_in, part
-from leakcheck.runner.child_processes import ChildrenSeen, Process
-from leakcheck.runner.process_usage import Looks
+from leakcheck.runner.child_processes import ChildMemory, ReplayingProcess
+from leakcheck.runner.process_usage import MappingSamples
 
 _FEWEST_LOOKED_AT = 8
 _FEWEST_FOLLOWED, _WINDOWS_FOLLOWED = 20, 24
@@ -51,32 +51,32 @@ _MOSTLY_TABLES = 1.5
 class GrowthPass:
     """What the growth pass has found out so far; all of it stands when the pass fails."""
 
-    progress: Progress = field(default_factory=Progress)
+    progress: ReplayProgress = field(default_factory=ReplayProgress)
     latencies_ns: tuple[int, ...] = ()
     shape: Shape | None = None
-    children: ChildrenSeen = field(default_factory=ChildrenSeen)
-    gains: Gains | None = None
+    children: ChildMemory = field(default_factory=ChildMemory)
+    gains: ContainerGains | None = None
     """What gained entries; None before it was looked for."""
-    bounded_by: Limited | None = None
-    beside: tuple[Limited, ...] = ()
+    bounded_by: BoundedContainer | None = None
+    beside: tuple[BoundedContainer, ...] = ()
     """What gains an entry with each call and has no limit, beside what has one."""
     filled_bytes_per_call: float = 0.0
     """What containers with a limit took of the growth while there was something beside them."""
-    named: Mapping[str, tuple[Named, ...]] = field(default_factory=dict)
+    named: Mapping[str, tuple[NamedCount, ...]] = field(default_factory=dict)
     """What rises beside memory, by its kind."""
     stopped_by: str | None = None
     start_seconds: float = 0.0
     cpu_seconds: float | None = None
     django: DjangoFacts | None = None
-    answered: tuple[Answered, ...] = ()
-    looks: Looks = field(default_factory=Looks)
-    trouble: Trouble | None = None
+    answered: tuple[StatusCount, ...] = ()
+    looks: MappingSamples = field(default_factory=MappingSamples)
+    trouble: Failure | None = None
 
 
 def follow(
     seen: GrowthPass,
-    process: Process,
-    patience: Patience,
+    process: ReplayingProcess,
+    patience: StopPolicy,
     budget: Budget,
     allowed: Mapping[str, float],
     watch: Callable[[], None],
@@ -132,7 +132,7 @@ def follow(
             return
 
 
-def _is_clear(seen: GrowthPass, patience: Patience, budget: Budget, allowed: Mapping[str, float]) -> bool:
+def _is_clear(seen: GrowthPass, patience: StopPolicy, budget: Budget, allowed: Mapping[str, float]) -> bool:
     """Tell whether the meters stand still or rise so that looking further would change nothing."""
     shape = seen.shape
     if shape is None or not (shape.flat or shape.rising):
@@ -144,7 +144,7 @@ def _is_clear(seen: GrowthPass, patience: Patience, budget: Budget, allowed: Map
     return settled and are_settled(seen.progress, allowed) and seen.children.are_settled(seen.progress)
 
 
-def _end(seen: GrowthPass, process: Process, patience: Patience, *, is_enough: bool) -> None:
+def _end(seen: GrowthPass, process: ReplayingProcess, patience: StopPolicy, *, is_enough: bool) -> None:
     """Judge by the calls that fitted, and by a last look at lengths where there was none."""
     seen.shape = shape_of(seen.progress, final=True)
     if is_enough:
@@ -160,7 +160,7 @@ def _end(seen: GrowthPass, process: Process, patience: Patience, *, is_enough: b
                 # few readings: the heap is thawed by now, and each collects all of it
                 windows = min(_WINDOWS_FOLLOWED, calls)
                 each = calls // windows
-                _block(seen, process, Step(windows=windows, calls_per_window=each, timed_per_window=each))
+                _block(seen, process, NextBlock(windows=windows, calls_per_window=each, timed_per_window=each))
         gains = seen.gains
         if gains is not None and gains.any and not (_gained(seen, final=True) or gains.has_stopped()):
             seen.shape = replace(seen.shape, flat=False)
@@ -168,11 +168,11 @@ def _end(seen: GrowthPass, process: Process, patience: Patience, *, is_enough: b
         seen.stopped_by = used_up(seen, patience)
 
 
-def _calls_left(seen: GrowthPass, patience: Patience) -> int:
+def _calls_left(seen: GrowthPass, patience: StopPolicy) -> int:
     return (sys.maxsize if patience.calls is None else patience.calls) - seen.progress.calls
 
 
-def _has_its_rate(seen: GrowthPass, process: Process, patience: Patience) -> bool:
+def _has_its_rate(seen: GrowthPass, process: ReplayingProcess, patience: StopPolicy) -> bool:
     """Tell whether the meters say at what rate it rises; where tables alone rise, their lengths say it better."""
     assert seen.shape is not None
     if seen.shape.meter is not Meter.HEAP or (seen.gains is None and _calls_left(seen, patience) < _FEWEST_LOOKED_AT):
@@ -186,7 +186,7 @@ def _has_its_rate(seen: GrowthPass, process: Process, patience: Patience) -> boo
     return _gained(seen, final=False) or bool(seen.gains.calls)
 
 
-def used_up(seen: GrowthPass, patience: Patience) -> str:
+def used_up(seen: GrowthPass, patience: StopPolicy) -> str:
     """Return what came to an end, `calls` or `time`."""
     calls = patience.calls
     return "calls" if calls is not None and seen.progress.calls + calls_kept_back(patience) >= calls else "time"
@@ -220,7 +220,7 @@ def _gained(seen: GrowthPass, *, final: bool) -> bool:
     return True
 
 
-def _look(seen: GrowthPass, process: Process, patience: Patience, most: int = MOST_LOOKED_AT) -> None:
+def _look(seen: GrowthPass, process: ReplayingProcess, patience: StopPolicy, most: int = MOST_LOOKED_AT) -> None:
     """Replay some calls between two looks at all lengths, and no more than are allowed."""
     most = min(most, _calls_left(seen, patience))
     cost = max(seen.progress.seconds_per_call, 1e-9)
@@ -231,13 +231,13 @@ def _look(seen: GrowthPass, process: Process, patience: Patience, most: int = MO
     )
     take(seen, answer)
     seen.children.look(process, seen.progress.calls)
-    gained = part(answer, "gains", Gained)
-    seen.gains = Gains(
+    gained = part(answer, "gains", GainsAnswer)
+    seen.gains = ContainerGains(
         since=seen.progress.calls, looked_at=calls, gained_bytes=gained.gained_bytes, followed=gained.followed
     )
 
 
-def _block(seen: GrowthPass, process: Process, step: Step) -> None:
+def _block(seen: GrowthPass, process: ReplayingProcess, step: NextBlock) -> None:
     first = seen.progress.calls + 1
     answer = process.ask(
         {

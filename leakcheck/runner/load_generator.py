@@ -21,7 +21,7 @@ _OUT_OF_MEMORY = "out of memory"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class TimedResponse:
     """One request as it came out."""
 
     number: int
@@ -32,10 +32,10 @@ class Answer:
 
 
 @dataclass(slots=True)
-class Traffic:
+class LoadResult:
     """All that was asked and answered."""
 
-    answers: list[Answer] = field(default_factory=list)
+    answers: list[TimedResponse] = field(default_factory=list)
     others: int = 0
     other_failures: int = 0
     peaks: dict[int, int] = field(default_factory=dict)
@@ -50,11 +50,11 @@ def drive(
     requests: int,
     concurrency: int,
     timeout_seconds: float,
-    watch: Callable[[Traffic], None],
+    watch: Callable[[LoadResult], None],
     is_over: Callable[[], bool],
-) -> Traffic:
+) -> LoadResult:
     """Return what came of so many requests; `watch` is told now and then, and `is_over` ends it early."""
-    traffic, done, numbers, lock = Traffic(), Event(), count(1), Lock()
+    traffic, done, numbers, lock = LoadResult(), Event(), count(1), Lock()
 
     def ask_in_turn() -> None:
         with _client(port, timeout_seconds) as client:
@@ -104,7 +104,7 @@ def _client(port: int, timeout_seconds: float) -> httpx.Client:
     return httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=timeout_seconds, trust_env=False, limits=limits)
 
 
-def _ask(client: httpx.Client, number: int, path: str = "/call") -> Answer:
+def _ask(client: httpx.Client, number: int, path: str = "/call") -> TimedResponse:
     began = time.perf_counter()
     worker: int | None = None
     try:
@@ -118,7 +118,7 @@ def _ask(client: httpx.Client, number: int, path: str = "/call") -> Answer:
         failure = "refused"
     except httpx.HTTPError:
         failure = "disconnected"
-    return Answer(number=number, failure=failure, seconds=time.perf_counter() - began, worker=worker)
+    return TimedResponse(number=number, failure=failure, seconds=time.perf_counter() - began, worker=worker)
 
 
 def _kind(response: httpx.Response) -> str:
@@ -129,7 +129,7 @@ def _kind(response: httpx.Response) -> str:
     return told.partition(":")[0]
 
 
-def _note_peak(traffic: Traffic, worker: int | None) -> None:
+def _note_peak(traffic: LoadResult, worker: int | None) -> None:
     if worker is None:
         return
     peak = high_water_mark(worker)

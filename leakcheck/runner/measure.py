@@ -16,12 +16,12 @@ from leakcheck.analysis.growth.child_processes import with_children
 from leakcheck.analysis.growth.estimate import settled_after
 from leakcheck.analysis.growth.native_bound import as_far_as_seen
 from leakcheck.analysis.growth.resources import judge_resources, with_names
-from leakcheck.analysis.growth.stopping import Patience
+from leakcheck.analysis.growth.stopping import StopPolicy
 from leakcheck.analysis.latency import summarize_latency
 from leakcheck.analysis.memory_limit import foretold_by
-from leakcheck.model.answers import PeakReading, Trouble
+from leakcheck.model.answers import Failure, PeakReading
 from leakcheck.model.failure import WorkerFailed
-from leakcheck.model.memory_limit import Limit
+from leakcheck.model.memory_limit import LimitResult
 from leakcheck.model.protocol import Pass
 from leakcheck.model.result import Growth, Meter, Result
 from leakcheck.model.stacks import StackTree
@@ -35,10 +35,10 @@ from leakcheck.runner.machine import current_folder
 from leakcheck.runner.memory_limit import serve_under_limit
 from leakcheck.runner.task import Task, Watch
 from leakcheck.runner.unmeasured import bare_result, guarded
-from leakcheck.runner.worker_process import Worker
+from leakcheck.runner.worker_process import WorkerProcess
 
 
-def measure(task: Task, watch: Watch, described: Worker | None = None) -> Result:
+def measure(task: Task, watch: Watch, described: WorkerProcess | None = None) -> Result:
     """Return the result of one scenario, whatever its code did, or ours; raise nothing but Stopped.
 
     `described` is a process that has described the scenario and does its growth pass, instead of a fresh one.
@@ -52,7 +52,7 @@ def measure(task: Task, watch: Watch, described: Worker | None = None) -> Result
     return replace(result, duration_seconds=time.monotonic() - began)
 
 
-def _stages(task: Task, watch: Watch, described: Worker | None) -> Iterator[Result]:
+def _stages(task: Task, watch: Watch, described: WorkerProcess | None) -> Iterator[Result]:
     """Yield the result as far as it is known: what was measured stands, whatever becomes of its explanation."""
     growth_pass = _measure_growth(task, watch, described)
     peak, peak_trouble, capture = None, None, None
@@ -76,9 +76,9 @@ def _stages(task: Task, watch: Watch, described: Worker | None) -> Iterator[Resu
     yield replace(result, advice=advise(result))
 
 
-def _served(result: Result, served: Limit | Trouble) -> Result:
+def _served(result: Result, served: LimitResult | Failure) -> Result:
     """Return the result with what serving it showed. A request that surely fails is over: none is allowed to."""
-    if isinstance(served, Trouble):
+    if isinstance(served, Failure):
         return replace(result, trouble=served, gate=Gate.ERROR)
     if not served.errors:
         return replace(result, limit=served)
@@ -86,7 +86,7 @@ def _served(result: Result, served: Limit | Trouble) -> Result:
     return replace(result, limit=served, gate=gate, failures=(*result.failures, "errors"))
 
 
-def judged(task: Task, seen: GrowthPass, peak: PeakReading | None, peak_trouble: Trouble | None) -> Result:
+def judged(task: Task, seen: GrowthPass, peak: PeakReading | None, peak_trouble: Failure | None) -> Result:
     """Return what the passes together mean; a peak that was not measured is held to no budget."""
     growth: Growth | None = None
     verdict, settled, needed, bounded_by = Verdict.INCONCLUSIVE, None, None, seen.bounded_by
@@ -140,14 +140,14 @@ def judged(task: Task, seen: GrowthPass, peak: PeakReading | None, peak_trouble:
     return compared(result, task.accepted.get(result.id), task.settings.change)
 
 
-def _measure_growth(task: Task, watch: Watch, described: Worker | None) -> GrowthPass:
+def _measure_growth(task: Task, watch: Watch, described: WorkerProcess | None) -> GrowthPass:
     seen = GrowthPass()
-    patience = Patience(calls=task.settings.calls, seconds=task.settings.time_seconds)
+    patience = StopPolicy(calls=task.settings.calls, seconds=task.settings.time_seconds)
     watch(task.scenario, "set-up", seen.progress)
     began = time.monotonic()
     try:
         plan, around = task.plan(Pass.GROWTH), task.surroundings
-        with Worker(plan, around) if described is None else described.go_on(plan, around) as worker:
+        with WorkerProcess(plan, around) if described is None else described.go_on(plan, around) as worker:
             worker.start()
             seen.start_seconds = time.monotonic() - began
             take(seen, worker.ask({"kind": "first"}, during="call 1"))
@@ -173,16 +173,16 @@ def _measure_growth(task: Task, watch: Watch, described: Worker | None) -> Growt
     return seen
 
 
-def measure_peak(task: Task) -> tuple[PeakReading | None, Trouble | None, str | None]:
+def measure_peak(task: Task) -> tuple[PeakReading | None, Failure | None, str | None]:
     """Return the peak and the capture's name; or the trouble, which costs the growth verdict nothing."""
     capture = task.capture
     try:
         capture.parent.mkdir(exist_ok=True)
     except OSError as error:
-        return None, Trouble(kind="disk", message=f"{capture.parent}: cannot be made ({error.strerror})"), None
+        return None, Failure(kind="disk", message=f"{capture.parent}: cannot be made ({error.strerror})"), None
     capture.unlink(missing_ok=True)
     try:
-        with Worker(task.plan(Pass.PEAK, capture), task.surroundings) as worker:
+        with WorkerProcess(task.plan(Pass.PEAK, capture), task.surroundings) as worker:
             worker.start()
             # some warm calls, and one that is traced and so takes five times as long
             answer = worker.listen(during="the peak pass", extra_seconds=task.settings.timeout_seconds)

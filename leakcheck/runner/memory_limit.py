@@ -4,30 +4,30 @@ import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from leakcheck.analysis.growth.progress import Progress
+from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.analysis.memory_limit import failures_of, foretell, successes_of, wilson
-from leakcheck.model.answers import Trouble
-from leakcheck.model.failure import Stopped, WorkerFailed, misunderstood
-from leakcheck.model.memory_limit import Limit, Serving
+from leakcheck.model.answers import Failure
+from leakcheck.model.failure import MeasurementStopped, WorkerFailed, misunderstood
+from leakcheck.model.memory_limit import LimitRequest, LimitResult
 from leakcheck.model.protocol import Pass
 from leakcheck.model.result import Growth
 from leakcheck.runner.answer_decoding import whole
 from leakcheck.runner.task import Task, Watch
-from leakcheck.runner.worker_process import Worker
+from leakcheck.runner.worker_process import WorkerProcess
 
 if TYPE_CHECKING:
-    from leakcheck.runner.load_generator import Traffic
+    from leakcheck.runner.load_generator import LoadResult
 
 _PACKAGES = {"uvicorn": "gunicorn uvicorn uvicorn-worker", "gunicorn": "gunicorn"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Served:
+class _ServerRun:
     """What was asked, what was answered, and which workers ended."""
 
     limiter: str
     server: str
-    traffic: "Traffic"
+    traffic: "LoadResult"
     exits: int
     seconds: float
 
@@ -41,7 +41,7 @@ class _Ready:
     server: str
 
 
-def serve_under_limit(task: Task, serving: Serving, growth: Growth | None, watch: Watch) -> Limit | Trouble:
+def serve_under_limit(task: Task, serving: LimitRequest, growth: Growth | None, watch: Watch) -> LimitResult | Failure:
     """Return how the scenario did, or why it could not be served; raise nothing but Stopped."""
     try:
         served = _serve(task, serving, watch)
@@ -53,7 +53,7 @@ def serve_under_limit(task: Task, serving: Serving, growth: Growth | None, watch
     foretold = None
     if growth is not None and traffic.at_first is not None:
         foretold = foretell(growth, serving.memory_bytes, *traffic.at_first)
-    return Limit(
+    return LimitResult(
         limiter=served.limiter,
         memory_bytes=serving.memory_bytes,
         server=served.server,
@@ -74,7 +74,7 @@ def serve_under_limit(task: Task, serving: Serving, growth: Growth | None, watch
     )
 
 
-def _serve(task: Task, serving: Serving, watch: Watch) -> _Served:
+def _serve(task: Task, serving: LimitRequest, watch: Watch) -> _ServerRun:
     """Serve and drive. Raises WorkerFailed where the server does not start, or ends without one good answer."""
     from leakcheck.runner.load_generator import (
         drive,  # httpx takes as long to import as all of ours, and few runs serve
@@ -82,7 +82,7 @@ def _serve(task: Task, serving: Serving, watch: Watch) -> _Served:
 
     began = time.monotonic()
     asked = {**asdict(serving), "threads": serving.threads}
-    with Worker(task.plan(Pass.LIMIT, serving=asked), task.surroundings) as worker:
+    with WorkerProcess(task.plan(Pass.LIMIT, serving=asked), task.surroundings) as worker:
         ready = whole(worker.start(), _Ready)
         if not 1 <= ready.port < 1 << 16:
             raise misunderstood(f"there is no port {ready.port}")
@@ -92,19 +92,19 @@ def _serve(task: Task, serving: Serving, watch: Watch) -> _Served:
             concurrency=serving.concurrency,
             timeout_seconds=serving.timeout_seconds,
             watch=lambda seen: watch(
-                task.scenario, f"request {len(seen.answers):,} of {serving.requests:,}", Progress()
+                task.scenario, f"request {len(seen.answers):,} of {serving.requests:,}", ReplayProgress()
             ),
             is_over=lambda: task.stop.is_set() or not worker.is_alive,
         )
         if task.stop.is_set():
-            raise Stopped
+            raise MeasurementStopped
         try:
             exits = sum(answer["kind"] == "exit" for answer in worker.heard())
         except WorkerFailed:
             if all(answer.failure for answer in traffic.answers):
                 raise
             exits = 1  # the server itself, after it had answered
-        return _Served(
+        return _ServerRun(
             limiter=ready.limiter,
             server=ready.server,
             traffic=traffic,
@@ -113,9 +113,9 @@ def _serve(task: Task, serving: Serving, watch: Watch) -> _Served:
         )
 
 
-def _with_remedy(trouble: Trouble) -> Trouble:
+def _with_remedy(trouble: Failure) -> Failure:
     if trouble.kind != "missing":
         return trouble
     name = next((one for one in _PACKAGES if one in trouble.message), "gunicorn")
     message = f"there is no {name} where it is measured; install it there: pip install {_PACKAGES[name]}"
-    return Trouble(kind="missing", message=message)
+    return Failure(kind="missing", message=message)

@@ -26,7 +26,7 @@ _AS_IT_IS = "target"
 """A file's name may have bytes that are no text, and is opened by them."""
 
 
-class Inbox:
+class MessageReader:
     """Bytes go in as they come, whole messages lie in `messages`."""
 
     def __init__(self, token: bytes) -> None:

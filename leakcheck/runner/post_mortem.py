@@ -3,7 +3,7 @@
 import signal
 from pathlib import Path
 
-from leakcheck.model.answers import Trouble
+from leakcheck.model.answers import Failure
 
 _MOST_CHARACTERS = 4000
 _MOST_FRAMES = 8
@@ -27,10 +27,10 @@ def last_words(tail: bytes | bytearray) -> str:
     return "\n".join(kept).strip()[-_MOST_CHARACTERS:]
 
 
-def death(status: int, during: str, tail: bytes | bytearray) -> Trouble:
+def death(status: int, during: str, tail: bytes | bytearray) -> Failure:
     """Return how a process ended by itself: its return code, and what it wrote."""
     how = _signal_name(-status) if status < 0 else f"exit status {status}, without a word to us"
-    return Trouble(kind="died", message=f"the process ended during {during}: {how}", details=last_words(tail))
+    return Failure(kind="died", message=f"the process ended during {during}: {how}", details=last_words(tail))
 
 
 def _signal_name(number: int) -> str:

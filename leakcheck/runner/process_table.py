@@ -17,7 +17,7 @@ _WAITED_SECONDS = 0.005
 
 
 @dataclass(frozen=True, slots=True)
-class Process:
+class ProcessId:
     """One process, and no later one with the same pid."""
 
     pid: int
@@ -26,17 +26,17 @@ class Process:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
+class ProcessStatus:
     """What the kernel says of a process."""
 
-    process: Process
+    process: ProcessId
     parent: int
     session: int
     is_over: bool
     """It has ended, and nobody has waited for it."""
 
 
-def status_of(pid: int) -> Status | None:
+def status_of(pid: int) -> ProcessStatus | None:
     """Return what is said of a pid; None where nobody has it."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
@@ -44,8 +44,8 @@ def status_of(pid: int) -> Status | None:
         return None if _HAS_PROC else _status_elsewhere(pid)
     # a program's name may hold anything, brackets too
     fields = text.rpartition(")")[2].split()
-    return Status(
-        process=Process(pid, float(fields[19])),
+    return ProcessStatus(
+        process=ProcessId(pid, float(fields[19])),
         parent=int(fields[1]),
         session=int(fields[3]),
         is_over=fields[0] in ("Z", "X"),
@@ -79,13 +79,13 @@ def environment_of(pid: int) -> frozenset[bytes]:
     return frozenset()
 
 
-def is_alive(process: Process) -> bool:
+def is_alive(process: ProcessId) -> bool:
     """Tell whether this very process still runs."""
     status = status_of(process.pid)
     return status is not None and status.process == process and not status.is_over
 
 
-def outlasts_signals(process: Process) -> bool:
+def outlasts_signals(process: ProcessId) -> bool:
     """Tell whether a process ignores what would end it: it waits for others to end, and tidies up after them.
 
     multiprocessing's tracker of semaphores and shared memory does so.
@@ -98,7 +98,7 @@ def outlasts_signals(process: Process) -> bool:
     return all(ignored >> (number - 1) & 1 for number in (signal.SIGINT, signal.SIGTERM))
 
 
-def send(process: Process, number: int) -> None:
+def send(process: ProcessId, number: int) -> None:
     """Signal a process, if it still is the one that is meant."""
     try:
         descriptor = os.pidfd_open(process.pid)
@@ -115,7 +115,7 @@ def send(process: Process, number: int) -> None:
         os.close(descriptor)
 
 
-def _send_by_number(process: Process, number: int) -> None:
+def _send_by_number(process: ProcessId, number: int) -> None:
     if is_alive(process):
         try:
             os.kill(process.pid, number)
@@ -123,7 +123,7 @@ def _send_by_number(process: Process, number: int) -> None:
             pass
 
 
-def wait_for_the_end(processes: Iterable[Process], seconds: float) -> list[Process]:
+def wait_for_the_end(processes: Iterable[ProcessId], seconds: float) -> list[ProcessId]:
     """Return which of these still run after so many seconds; those that are our children are waited for."""
     end = time.monotonic() + seconds
     left = list(processes)
@@ -136,7 +136,7 @@ def wait_for_the_end(processes: Iterable[Process], seconds: float) -> list[Proce
         time.sleep(_WAITED_SECONDS)
 
 
-def reap(process: Process) -> None:
+def reap(process: ProcessId) -> None:
     """Wait for a process that has ended, where it is a child of ours: nobody else would."""
     status = status_of(process.pid)
     if status is None or not status.is_over or status.process != process or status.parent != os.getpid():
@@ -158,11 +158,11 @@ def _children_elsewhere(pid: int) -> list[int]:
         return []
 
 
-def _status_elsewhere(pid: int) -> Status | None:
+def _status_elsewhere(pid: int) -> ProcessStatus | None:
     try:
         process = psutil.Process(pid)
-        return Status(
-            process=Process(pid, process.create_time()),
+        return ProcessStatus(
+            process=ProcessId(pid, process.create_time()),
             parent=process.ppid(),
             session=os.getsid(pid),
             is_over=process.status() == psutil.STATUS_ZOMBIE,

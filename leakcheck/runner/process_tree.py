@@ -15,8 +15,8 @@ from typing import Any
 
 from leakcheck.model.child_processes import ChildrenReading, count_of_children
 from leakcheck.runner.process_table import (
-    Process,
-    Status,
+    ProcessId,
+    ProcessStatus,
     children_of,
     environment_of,
     outlasts_signals,
@@ -25,7 +25,7 @@ from leakcheck.runner.process_table import (
     status_of,
     wait_for_the_end,
 )
-from leakcheck.runner.process_usage import Pages, has_memory, high_water_mark, pages_of
+from leakcheck.runner.process_usage import ProcessPages, has_memory, high_water_mark, pages_of
 from leakcheck.runner.worker_limits import is_own_process
 
 MARK = "LEAKCHECK_PROCESS"
@@ -42,7 +42,7 @@ _CHEAP_SECONDS, _SHARE_OF_TIME = 0.005, 1 / 20
 """A look at very many processes, or at very large ones, costs more than the first, and then this share of the time."""
 
 
-class _Host:
+class _ThisProcess:
     """This process: what it adopts, and which measured processes it has started."""
 
     def __init__(self) -> None:
@@ -57,17 +57,17 @@ class _Host:
             self.adopts = ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
 
 
-_HOST = _Host()
+_HOST = _ThisProcess()
 
 
-class Descendants:
+class ProcessTree:
     """The processes that descend from one process."""
 
     def __init__(self, mark: str = "", *, root: int = 0, besides: Collection[int] = ()) -> None:
         """Watch below `root`, or below the process that is named by `born` and has this mark in its environment."""
         self._mark, self._root, self._besides = mark, root, frozenset(besides)
-        self._seen: set[Process] = set()
-        self._first: dict[Process, Pages] = {}
+        self._seen: set[ProcessId] = set()
+        self._first: dict[ProcessId, ProcessPages] = {}
         self._look_again_after = 0.0
         if mark:
             _HOST.adopt()
@@ -84,12 +84,12 @@ class Descendants:
         """Let go of the mark: the measured process has ended, or was never started."""
         _HOST.measured.pop(self._mark, None)
 
-    def living(self) -> list[Process]:
+    def living(self) -> list[ProcessId]:
         """Return those that run, without those that are to be left running."""
         waiting = [(pid, self._root) for pid in (children_of(self._root) if self._root else ())]
         waiting += [(pid, os.getpid()) for pid in self._adopted()]
         waiting += [(process.pid, 0) for process in self._seen]
-        found: dict[int, Process] = {}
+        found: dict[int, ProcessId] = {}
         while waiting:
             pid, parent = waiting.pop()
             if pid in found or pid in self._besides or (status := status_of(pid)) is None:
@@ -120,7 +120,7 @@ class Descendants:
             elif self._is_of_this_mark(status):
                 yield pid
 
-    def _is_of_this_mark(self, status: Status) -> bool:
+    def _is_of_this_mark(self, status: ProcessStatus) -> bool:
         variables = environment_of(status.process.pid)
         if f"{MARK}={self._mark}".encode() in variables:
             return True
@@ -137,7 +137,7 @@ class Descendants:
         """
         before, first = self._first, {}
         own_bytes, gained_bytes = 0, 0
-        unmeasured: set[Process] = set()
+        unmeasured: set[ProcessId] = set()
         for process in self.living():
             pages = pages_of(process.pid)
             if pages is not None:
@@ -147,7 +147,7 @@ class Descendants:
                 gained_bytes += pages.written_bytes - first[process].written_bytes
             elif has_memory(process.pid):
                 unmeasured.add(process)
-                first[process] = Pages(private_bytes=0, proportional_bytes=0, written_bytes=0)
+                first[process] = ProcessPages(private_bytes=0, proportional_bytes=0, written_bytes=0)
         self._first = first
         return ChildrenReading(
             processes=len(first.keys() & before.keys()),
@@ -220,9 +220,9 @@ class Descendants:
             if wait_for_the_end(found, _ENDING_SECONDS):
                 return  # another user's: we cannot
 
-    def _stopped(self) -> list[Process]:
+    def _stopped(self) -> list[ProcessId]:
         """Return all that run, stopped: who is stopped starts nobody while the others are being looked for."""
-        stopped: dict[Process, None] = {}
+        stopped: dict[ProcessId, None] = {}
         root = status_of(self._root)
         for _ in range(_MOST_ROUNDS):
             new = [process for process in self.living() if process not in stopped]

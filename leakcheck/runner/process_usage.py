@@ -8,7 +8,7 @@ import psutil
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pages:
+class ProcessPages:
     """The memory of a process that was started by another one, with whom it may share most of it."""
 
     private_bytes: int
@@ -40,12 +40,12 @@ def status_bytes(pid: int, name: str) -> int | None:
     return _sizes(Path(f"/proc/{pid}/status"), (name,)).get(name)
 
 
-def pages_of(pid: int) -> Pages | None:
+def pages_of(pid: int) -> ProcessPages | None:
     """Return what a process takes; None for one that is gone, or of which we may not know."""
     rollup = _sizes(Path(f"/proc/{pid}/smaps_rollup"))
     if "Anonymous:" in rollup:
         swapped = rollup.get("Swap:", 0)
-        return Pages(
+        return ProcessPages(
             private_bytes=rollup.get("Private_Clean:", 0) + rollup.get("Private_Dirty:", 0) + swapped,
             proportional_bytes=rollup.get("Pss:", 0) + rollup.get("SwapPss:", swapped),
             written_bytes=rollup["Anonymous:"] + rollup.get("Pss_Shmem:", 0) + swapped,
@@ -54,7 +54,7 @@ def pages_of(pid: int) -> Pages | None:
     status = _sizes(Path(f"/proc/{pid}/status"))
     if "RssAnon:" in status:
         written = status["RssAnon:"] + status.get("RssShmem:", 0) + status.get("VmSwap:", 0)
-        return Pages(private_bytes=written, proportional_bytes=written, written_bytes=written)
+        return ProcessPages(private_bytes=written, proportional_bytes=written, written_bytes=written)
     return None if status else _pages_elsewhere(pid)
 
 
@@ -65,13 +65,13 @@ def has_memory(pid: int) -> bool:
     return psutil.pid_exists(pid)
 
 
-def _pages_elsewhere(pid: int) -> Pages | None:
+def _pages_elsewhere(pid: int) -> ProcessPages | None:
     """Return what psutil tells, where there is no /proc."""
     try:
         own: int = psutil.Process(pid).memory_full_info().uss
     except (psutil.Error, AttributeError, OSError):
         return None
-    return Pages(private_bytes=own, proportional_bytes=own, written_bytes=own)
+    return ProcessPages(private_bytes=own, proportional_bytes=own, written_bytes=own)
 
 
 def _sizes(path: Path, names: tuple[str, ...] = ()) -> Mapping[str, int]:
@@ -96,7 +96,7 @@ _MOST_BYTES = 16 * 1024**2
 """Of a list of mappings; a process with more, some twenty thousand, is not looked at."""
 
 
-class Looks:
+class MappingSamples:
     """The mappings of a process as the kernel lists them, now and then while calls are replayed.
 
     The list is read from outside and between two blocks of calls, so it costs the process nothing.
@@ -135,7 +135,7 @@ _FAULTS_FIELD = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Effort:
+class ProcessEffort:
     """What a process and those that it has started did so far."""
 
     busy_seconds: float = 0.0
@@ -143,28 +143,30 @@ class Effort:
     new_pages: int = 0
     """The pages of memory that they touched for the first time."""
 
-    def __add__(self, other: "Effort") -> "Effort":
-        return Effort(busy_seconds=self.busy_seconds + other.busy_seconds, new_pages=self.new_pages + other.new_pages)
+    def __add__(self, other: "ProcessEffort") -> "ProcessEffort":
+        return ProcessEffort(
+            busy_seconds=self.busy_seconds + other.busy_seconds, new_pages=self.new_pages + other.new_pages
+        )
 
 
-def effort_of(pid: int) -> Effort:
+def effort_of(pid: int) -> ProcessEffort:
     """Return what a process did so far; nothing for one that is gone."""
     try:
         process = psutil.Process(pid)
-        return sum((_effort_of_one(one) for one in (process, *process.children(recursive=True))), Effort())
+        return sum((_effort_of_one(one) for one in (process, *process.children(recursive=True))), ProcessEffort())
     except psutil.Error:
-        return Effort()
+        return ProcessEffort()
 
 
-def _effort_of_one(process: psutil.Process) -> Effort:
+def _effort_of_one(process: psutil.Process) -> ProcessEffort:
     try:
         times = process.cpu_times()
     except psutil.Error:
-        return Effort()
+        return ProcessEffort()
     # with its children that have ended
     ended = getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
     busy: float = times.user + times.system + ended + _queued_seconds(process.pid)
-    return Effort(busy_seconds=busy, new_pages=_new_pages(process.pid))
+    return ProcessEffort(busy_seconds=busy, new_pages=_new_pages(process.pid))
 
 
 def _queued_seconds(pid: int) -> float:

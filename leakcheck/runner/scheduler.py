@@ -19,7 +19,7 @@ Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Room:
+class Capacity:
     """What may be taken at the same time."""
 
     jobs: int
@@ -34,13 +34,13 @@ class Job(Generic[Answer]):
     memory_bytes: float = ASSUMED_BYTES
 
 
-def room_for(jobs: int | None) -> Room:
+def room_for(jobs: int | None) -> Capacity:
     """Return the room for so many jobs on this machine as it is now; None for as many as there are cores."""
     most = cores()
-    return Room(jobs=most if jobs is None else min(jobs, most), memory_bytes=free_bytes() * MEMORY_SHARE)
+    return Capacity(jobs=most if jobs is None else min(jobs, most), memory_bytes=free_bytes() * MEMORY_SHARE)
 
 
-def admitted(waiting: Sequence[float], running: Sequence[float], room: Room) -> int:
+def admitted(waiting: Sequence[float], running: Sequence[float], room: Capacity) -> int:
     """Return how many of those that wait, in their order, may begin beside those that run. Both are bytes."""
     taken, places = sum(running), room.jobs - len(running)
     is_empty = not running
@@ -54,7 +54,7 @@ def admitted(waiting: Sequence[float], running: Sequence[float], room: Room) -> 
 
 
 def side_by_side(
-    jobs: Sequence[Job[Answer]], room: Room, *, stop: Callable[[], None] = lambda: None
+    jobs: Sequence[Job[Answer]], room: Capacity, *, stop: Callable[[], None] = lambda: None
 ) -> Iterator[tuple[int, Answer]]:
     """Yield the number and the answer of each job as it is done; what a job raises is raised.
 

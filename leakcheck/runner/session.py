@@ -15,18 +15,18 @@ from typing import Protocol
 from leakcheck import __version__
 from leakcheck.analysis.gate.known_leaks import unseen_entries, without_ambiguous
 from leakcheck.analysis.gate.verdict import ranked
-from leakcheck.analysis.growth.progress import Progress
+from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.config.settings import Settings
 from leakcheck.model import failure
-from leakcheck.model.answers import Description
-from leakcheck.model.baseline import Accepted
+from leakcheck.model.answers import ScenarioInfo
+from leakcheck.model.baseline import BaselineEntry
 from leakcheck.model.errors import ExecutorLost, ExitCode, StoreError, worst
-from leakcheck.model.memory_limit import Serving
+from leakcheck.model.memory_limit import LimitRequest
 from leakcheck.model.protocol import OptionValue
 from leakcheck.model.result import SCHEMA, Environment, Result, Run
 from leakcheck.model.verdict import Gate
-from leakcheck.runner.baseline import Against, gone, refuse_same_ids
-from leakcheck.runner.collect import Found, find
+from leakcheck.runner.baseline import BaselineRef, gone, refuse_same_ids
+from leakcheck.runner.collect import Collection, find
 from leakcheck.runner.executors import Executor, executor_for
 from leakcheck.runner.shards import share_of
 from leakcheck.runner.task import Task
@@ -40,23 +40,23 @@ Matches = Callable[[str], bool]
 class Observer(Protocol):
     """Who watches a run: a terminal, a test report, nobody."""
 
-    def found(self, scenarios: Sequence[Description]) -> None:
+    def found(self, scenarios: Sequence[ScenarioInfo]) -> None:
         """All scenarios are known, and those that cannot be measured were told; measuring begins."""
 
-    def measuring(self, scenario: Description, doing: str, progress: Progress) -> None:
+    def measuring(self, scenario: ScenarioInfo, doing: str, progress: ReplayProgress) -> None:
         """A block of calls is done, or a pass begins."""
 
     def measured(self, result: Result) -> None:
         """A scenario is done and saved."""
 
 
-class Nobody:
+class NullObserver:
     """The observer that looks away."""
 
-    def found(self, scenarios: Sequence[Description]) -> None:
+    def found(self, scenarios: Sequence[ScenarioInfo]) -> None:
         """Ignore."""
 
-    def measuring(self, scenario: Description, doing: str, progress: Progress) -> None:
+    def measuring(self, scenario: ScenarioInfo, doing: str, progress: ReplayProgress) -> None:
         """Ignore."""
 
     def measured(self, result: Result) -> None:
@@ -64,7 +64,7 @@ class Nobody:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class RunRequest:
     """What somebody wants measured, and compared."""
 
     targets: Sequence[Target]
@@ -74,22 +74,22 @@ class Request:
     """`rows` for every pass, `peak.rows` for one."""
     setup: str | None = None
     measure_peak: bool = True
-    serving: Serving | None = None
+    serving: LimitRequest | None = None
     """How each is to be served under a memory limit, too."""
     is_ranked: bool = False
     """The finished run lists what grows most first, and then what peaks most."""
     command: Sequence[str] = ()
-    against: Against | None = None
+    against: BaselineRef | None = None
     """What to compare with; None where the budgets alone count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class RunOutcome:
     """A run as it came out. `unsaved` says why its document could not be written, if it could not."""
 
     run: Run
     folder: Path
-    found: Found | None = None
+    found: Collection | None = None
     """What the targets hold."""
     unsaved: StoreError | None = None
     interrupted: bool = False
@@ -107,7 +107,7 @@ class Outcome:
         return exit_code(self.run.results, allow_inconclusive=allow_inconclusive)
 
 
-def run(request: Request, observer: Observer | None = None) -> Outcome:
+def run(request: RunRequest, observer: Observer | None = None) -> RunOutcome:
     """Measure and judge all that the request names, saving after each scenario.
 
     An interrupt ends the measurement and not the results: what was measured is in the outcome.
@@ -116,10 +116,10 @@ def run(request: Request, observer: Observer | None = None) -> Outcome:
     """
     remove_leftovers()
     with own_folder() as shared_folder, executor_for(request.settings) as executor:
-        return _run(request, observer or Nobody(), shared_folder, executor)
+        return _run(request, observer or NullObserver(), shared_folder, executor)
 
 
-def _run(request: Request, observer: Observer, shared_folder: Path, executor: Executor) -> Outcome:
+def _run(request: RunRequest, observer: Observer, shared_folder: Path, executor: Executor) -> RunOutcome:
     started, clock = datetime.now().astimezone(), time.monotonic()
     whole = find(
         request.targets,
@@ -145,7 +145,7 @@ def _run(request: Request, observer: Observer, shared_folder: Path, executor: Ex
         left_out=found.left_out,
     )
     file = run_file.RunFile(folder / run_file.DOCUMENT)
-    outcome = _saved(Outcome(run=document, folder=folder, found=found), file, clock)
+    outcome = _saved(RunOutcome(run=document, folder=folder, found=found), file, clock)
     for failed in found.failed:
         observer.measured(failed)
     observer.found(found.scenarios)
@@ -185,7 +185,7 @@ def _run(request: Request, observer: Observer, shared_folder: Path, executor: Ex
     return _saved(replace(outcome, run=run), file, clock)
 
 
-def _saved(outcome: Outcome, file: run_file.RunFile, clock: float) -> Outcome:
+def _saved(outcome: RunOutcome, file: run_file.RunFile, clock: float) -> RunOutcome:
     """Return the outcome after saving it; a full disk is remembered, and does not stop the measuring."""
     outcome = replace(outcome, run=replace(outcome.run, duration_seconds=time.monotonic() - clock))
     try:
@@ -216,7 +216,7 @@ def _code(result: Result) -> ExitCode:
     return _TROUBLE_CODES.get(kind, _CODES[result.gate])
 
 
-def environment_of(found: Found, settings: Settings) -> Environment | None:
+def environment_of(found: Collection, settings: Settings) -> Environment | None:
     """Return where what was found is measured; None where no process could say it."""
     if found.environment is None:
         return None
@@ -229,7 +229,9 @@ def environment_of(found: Found, settings: Settings) -> Environment | None:
     )
 
 
-def _accepted(request: Request, found: Found, environment: Environment | None) -> Mapping[str, Accepted] | None:
+def _accepted(
+    request: RunRequest, found: Collection, environment: Environment | None
+) -> Mapping[str, BaselineEntry] | None:
     """Return what is accepted of each scenario; None where nothing is to be compared. Raises NoBaseline."""
     if request.against is None or environment is None:
         return None
@@ -237,7 +239,7 @@ def _accepted(request: Request, found: Found, environment: Environment | None) -
     return request.against.entries(environment)
 
 
-def _gone(request: Request, found: Found, accepted: Mapping[str, Accepted] | None) -> tuple[str, ...]:
+def _gone(request: RunRequest, found: Collection, accepted: Mapping[str, BaselineEntry] | None) -> tuple[str, ...]:
     if request.against is None or accepted is None:
         return ()
     folder = request.against.path.parent

@@ -3,14 +3,14 @@
 import time
 from typing import Any, Protocol
 
-from leakcheck.model.answers import Trouble
+from leakcheck.model.answers import Failure
 from leakcheck.model.failure import WorkerFailed
-from leakcheck.model.setup_stages import START, UNREACHED, Stages, is_at_work, not_replayable_here, stage_words
+from leakcheck.model.setup_stages import START, UNREACHED, SetupStages, is_at_work, not_replayable_here, stage_words
 from leakcheck.model.units import format_duration
 from leakcheck.runner.process_usage import effort_of
 
 
-class SettingUp(Protocol):
+class ProcessInSetup(Protocol):
     """A process that is under way to its first answer."""
 
     @property
@@ -23,11 +23,11 @@ class SettingUp(Protocol):
     def listen(self, *, during: str, extra_seconds: float = 0.0) -> dict[str, Any]:
         """Return the next message."""
 
-    def fail(self, kind: str, message: str) -> Trouble:
+    def fail(self, kind: str, message: str) -> Failure:
         """End the process, and return the trouble with what it wrote."""
 
 
-def first_answer(process: SettingUp, stages: Stages, most_seconds: float) -> dict[str, Any]:
+def first_answer(process: ProcessInSetup, stages: SetupStages, most_seconds: float) -> dict[str, Any]:
     """Return what is answered once all is set up. Raises WorkerFailed, also where a stage comes to no end."""
     end = time.monotonic() + most_seconds
     stages.latest = START
@@ -43,7 +43,7 @@ def first_answer(process: SettingUp, stages: Stages, most_seconds: float) -> dic
         stages.latest = str(answer.get("stage"))
 
 
-def _goes_on(process: SettingUp, stages: Stages, end: float) -> bool:
+def _goes_on(process: ProcessInSetup, stages: SetupStages, end: float) -> bool:
     """Wait for the end of a stage; tell whether it has come. What is at work may go on."""
     while (left := end - time.monotonic()) > 0:
         seconds = min(left, stages.longest_wait_seconds() or left)

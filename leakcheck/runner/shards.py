@@ -11,7 +11,7 @@ from statistics import median
 
 from leakcheck.config.settings import Settings
 from leakcheck.model.result import Shard
-from leakcheck.runner.collect import Found
+from leakcheck.runner.collect import Collection
 from leakcheck.storage.durations import read_durations
 
 Named = tuple[str, str]
@@ -39,7 +39,7 @@ def split(seconds: Mapping[Named, float | None], count: int) -> tuple[frozenset[
     return tuple(map(frozenset, parts))
 
 
-def share_of(found: Found, settings: Settings) -> tuple[Found, Shard | None]:
+def share_of(found: Collection, settings: Settings) -> tuple[Collection, Shard | None]:
     """Return this shard's part of what was found, in the same order; all of it where there are no shards.
 
     What could not even be imported is told by the first shard alone: it takes no time, and once is enough.

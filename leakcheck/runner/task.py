@@ -8,19 +8,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
 
-from leakcheck.analysis.growth.progress import Progress
+from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.config.settings import Settings
-from leakcheck.model.answers import Description
-from leakcheck.model.baseline import Accepted
-from leakcheck.model.memory_limit import Serving
-from leakcheck.model.protocol import OptionValue, Pass, Plan
-from leakcheck.model.setup_stages import Stages
+from leakcheck.model.answers import ScenarioInfo
+from leakcheck.model.baseline import BaselineEntry
+from leakcheck.model.memory_limit import LimitRequest
+from leakcheck.model.protocol import OptionValue, Pass, PassRequest
+from leakcheck.model.setup_stages import SetupStages
 from leakcheck.runner.collect import surroundings_of
 from leakcheck.runner.scheduler import ASSUMED_BYTES
-from leakcheck.runner.worker_limits import Surroundings
+from leakcheck.runner.worker_limits import WorkerLimits
 
 _DECLARED = "what it declares, memory= of its @scenario or memory in its override,"
-Watch = Callable[[Description, str, Progress], None]
+Watch = Callable[[ScenarioInfo, str, ReplayProgress], None]
 """Told what is being done: the scenario, the pass, how far it is."""
 
 
@@ -28,22 +28,22 @@ Watch = Callable[[Description, str, Progress], None]
 class Task:
     """All that one measurement needs."""
 
-    scenario: Description
+    scenario: ScenarioInfo
     settings: Settings
     options: Mapping[str, OptionValue]
     setup: str | None
     measure_peak: bool
-    serving: Serving | None = None
+    serving: LimitRequest | None = None
     """How it is to be served under a memory limit; None where it is not."""
     folder: Path
     stop: Event
     """Set when the run is interrupted."""
-    accepted: Mapping[str, Accepted] | None = None
+    accepted: Mapping[str, BaselineEntry] | None = None
     """What the baseline accepts, by the scenario's id; None where the budgets alone count."""
     command: tuple[str, ...] = ()
     setup_seconds: float = 0.0
-    stages: Stages = field(default_factory=Stages)
-    """These three as in `Surroundings`: where it is a test, whose process is a pytest."""
+    stages: SetupStages = field(default_factory=SetupStages)
+    """These three as in `WorkerLimits`: where it is a test, whose process is a pytest."""
     shared_folder: Path | None = None
     """Where the run's processes leave each other what is dear to make."""
 
@@ -63,9 +63,9 @@ class Task:
         capture: Path | None = None,
         tracer: str = "",
         serving: Mapping[str, object] | None = None,
-    ) -> Plan:
+    ) -> PassRequest:
         """Return what the measured process is told. A pass that explains replays what the growth pass did."""
-        return Plan(
+        return PassRequest(
             work=work,
             target=self.scenario.target,
             variant=self.scenario.variant,
@@ -84,7 +84,7 @@ class Task:
         return self.folder / "captures" / f"{file_name(self.scenario.id)}.bin"
 
     @property
-    def surroundings(self) -> Surroundings:
+    def surroundings(self) -> WorkerLimits:
         """Return where, and within which limits, its processes run."""
         around = surroundings_of(self.settings, self.scenario.timeout_seconds, self.stop)
         around = replace(around, command=self.command, setup_seconds=self.setup_seconds, stages=self.stages)

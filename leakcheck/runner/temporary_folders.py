@@ -25,7 +25,7 @@ _LONGEST_SOCKET_FOLDER = 90
 """The kernel allows 107 characters for a socket's path."""
 
 
-class OwnFolder:
+class TemporaryFolder:
     """A new temporary folder, which only this user may enter."""
 
     def __init__(self, *, for_socket: bool = False) -> None:
@@ -53,7 +53,7 @@ class OwnFolder:
 @contextmanager
 def own_folder() -> Iterator[Path]:
     """Make a folder for as long as the block takes."""
-    folder = OwnFolder()
+    folder = TemporaryFolder()
     try:
         yield folder.path
     finally:

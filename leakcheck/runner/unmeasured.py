@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from leakcheck.model.answers import Trouble
+from leakcheck.model.answers import Failure
 from leakcheck.model.errors import LeakcheckError
-from leakcheck.model.failure import Stopped, internal_trouble
+from leakcheck.model.failure import MeasurementStopped, internal_trouble
 from leakcheck.model.protocol import Pass
 from leakcheck.model.result import Result
 from leakcheck.model.verdict import Gate, Verdict
@@ -36,14 +36,14 @@ def guarded(task: Task, stages: Iterator[Result]) -> Result:
     try:
         for stage in stages:
             result = stage
-    except Stopped:
+    except MeasurementStopped:
         raise
     except LeakcheckError as error:
-        return _failed(result, Trouble(kind="usage", message=str(error)))
+        return _failed(result, Failure(kind="usage", message=str(error)))
     except Exception as error:  # whatever we did not think of
         return _failed(result, internal_trouble(error))
     return result
 
 
-def _failed(result: Result, trouble: Trouble) -> Result:
+def _failed(result: Result, trouble: Failure) -> Result:
     return replace(result, trouble=result.trouble or trouble, gate=Gate.ERROR)

@@ -7,8 +7,8 @@ longer than its calls do.
 from types import TracebackType
 from typing import Self
 
-from leakcheck.model.protocol import Plan
-from leakcheck.runner.worker_process import Worker
+from leakcheck.model.protocol import PassRequest
+from leakcheck.runner.worker_process import WorkerProcess
 from leakcheck.scenario import Target, parse_target
 
 
@@ -17,11 +17,11 @@ def file_of(target: Target) -> Target:
     return Target(path=target.path) if target.path is not None else target
 
 
-class Waiting:
+class WarmWorker:
     """Room for one such process. Use it as a context manager: leaving ends what still waits."""
 
     def __init__(self) -> None:
-        self._worker: Worker | None = None
+        self._worker: WorkerProcess | None = None
         self._file: Target | None = None
 
     def __enter__(self) -> Self:
@@ -38,11 +38,11 @@ class Waiting:
         """Tell whether a process that describes this may wait: what opens a site to describe it, has opened it."""
         return self._file is None and file.kind != "site"
 
-    def keep(self, worker: Worker, file: Target) -> None:
+    def keep(self, worker: WorkerProcess, file: Target) -> None:
         """Let a process wait that has described a file, and done nothing else."""
         self._worker, self._file = worker, file
 
-    def for_first(self, plan: Plan) -> Worker | None:
+    def for_first(self, plan: PassRequest) -> WorkerProcess | None:
         """Return the process for the first growth pass of a run, or None; one that cannot do it is ended.
 
         Where something is to run before the import, the import was too early.
@@ -53,6 +53,6 @@ class Waiting:
             return None
         return worker
 
-    def _let_go(self) -> Worker | None:
+    def _let_go(self) -> WorkerProcess | None:
         worker, self._worker = self._worker, None
         return worker

@@ -12,9 +12,9 @@ from secrets import token_hex
 from typing import Any
 
 from leakcheck.model.failure import interfered, misunderstood
-from leakcheck.runner.message_reader import Inbox
+from leakcheck.runner.message_reader import MessageReader
 from leakcheck.runner.post_mortem import last_words
-from leakcheck.runner.temporary_folders import OwnFolder
+from leakcheck.runner.temporary_folders import TemporaryFolder
 
 _LONGEST_SECONDS = 2.0
 """How long what is left over is taken in: a child that outlives its parent may write to the same pipe without end."""
@@ -23,12 +23,12 @@ _TAIL_BYTES = 32_000
 _CHUNK_BYTES = 1 << 20
 
 
-class Hearing:
+class WorkerConnection:
     """Listens for one process, whatever it does to its descriptors. Raises OSError where it cannot."""
 
     def __init__(self) -> None:
-        self._listener = Listener()
-        self._inbox = Inbox(self._listener.token)
+        self._listener = SocketListener()
+        self._inbox = MessageReader(self._listener.token)
         self._connection: socket.socket | None = None
         self._pipes: list[Any] = []
         self.tail = bytearray()
@@ -156,13 +156,13 @@ class Hearing:
 _TOKEN_BYTES = 8
 
 
-class Listener:
+class SocketListener:
     """Named by a token that frames begin and end with: who writes into the connection by mistake does not know it."""
 
     def __init__(self) -> None:
         token = token_hex(_TOKEN_BYTES)
         self.token = token.encode()
-        self._folder = OwnFolder(for_socket=True)
+        self._folder = TemporaryFolder(for_socket=True)
         self.path = f"{self._folder.path}/{token}"
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:

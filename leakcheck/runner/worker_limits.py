@@ -4,7 +4,7 @@ import sys
 from dataclasses import dataclass, field
 from threading import Event
 
-from leakcheck.model.setup_stages import Stages
+from leakcheck.model.setup_stages import SetupStages
 
 _OWN = Event()
 
@@ -23,7 +23,7 @@ def is_own_process() -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class WorkerLimits:
     """Where and within which limits a process is measured."""
 
     python: str = sys.executable
@@ -36,7 +36,7 @@ class Surroundings:
     """What is started instead of a bare worker, the socket's path behind it: a pytest that comes to one test's body."""
     setup_seconds: float = 0.0
     """What its set-up may take beyond the timeout: it imports a project and makes a database."""
-    stages: Stages = field(default_factory=Stages)
+    stages: SetupStages = field(default_factory=SetupStages)
     """Those of its set-up, where the process says them: each is waited for as long as it may take."""
     stop: Event = field(default_factory=Event)
     """Once set, a measurement that is under way ends with Stopped."""

@@ -18,21 +18,20 @@ from types import TracebackType
 from typing import Any, Self
 
 from leakcheck.model.advice import DjangoFacts
-from leakcheck.model.answers import Trouble
+from leakcheck.model.answers import Failure
 from leakcheck.model.child_processes import ChildrenReading
 from leakcheck.model.errors import UsageError
-from leakcheck.model.failure import Stopped as Stopped
-from leakcheck.model.failure import WorkerFailed as WorkerFailed
-from leakcheck.model.protocol import Pass, Plan
+from leakcheck.model.failure import MeasurementStopped, WorkerFailed
+from leakcheck.model.protocol import Pass, PassRequest
 from leakcheck.model.units import format_duration, format_size
 from leakcheck.probe.meters.thread_caches import without_thread_caches
 from leakcheck.runner.answer_decoding import part, trouble_in, whole
 from leakcheck.runner.machine import free_bytes
 from leakcheck.runner.post_mortem import death
-from leakcheck.runner.process_tree import MARK, Descendants
+from leakcheck.runner.process_tree import MARK, ProcessTree
 from leakcheck.runner.setup_wait import first_answer
-from leakcheck.runner.worker_connection import Hearing
-from leakcheck.runner.worker_limits import Surroundings as Surroundings
+from leakcheck.runner.worker_connection import WorkerConnection
+from leakcheck.runner.worker_limits import WorkerLimits
 
 _PROGRAM = str(Path(__file__).resolve().parents[1] / "worker" / "__main__.py")
 """Started by its path, so that an interpreter which has nothing of ours can run it."""
@@ -44,10 +43,10 @@ MEMORY_SHARE = 0.8
 """Measured processes may take this share of what was free when they began."""
 
 
-class Worker:
+class WorkerProcess:
     """One interpreter doing one plan. Use it as a context manager: leaving ends the process."""
 
-    def __init__(self, plan: Plan, surroundings: Surroundings) -> None:
+    def __init__(self, plan: PassRequest, surroundings: WorkerLimits) -> None:
         self._set(plan, surroundings)
         self.cpu_seconds: float | None = None
         self.django: DjangoFacts | None = None
@@ -61,11 +60,11 @@ class Worker:
             if error.filename and error.errno in _NO_PYTHON:
                 raise UsageError(f"{surroundings.python}: cannot be started as a Python ({error.strerror})") from error
             message = f"no process can be started to measure in ({error.strerror}); free some memory, or room on disk"
-            raise WorkerFailed(Trouble(kind="start", message=message)) from error
+            raise WorkerFailed(Failure(kind="start", message=message)) from error
 
-    def _begin(self, surroundings: Surroundings) -> None:
-        self._hearing = Hearing()
-        self._descendants = Descendants(mark := self._hearing.folder)
+    def _begin(self, surroundings: WorkerLimits) -> None:
+        self._hearing = WorkerConnection()
+        self._descendants = ProcessTree(mark := self._hearing.folder)
         environment = {"PYTHONHASHSEED": "0", **os.environ, MARK: mark}
         if self._plan.work is not Pass.LIMIT:  # which asks what happens in production
             environment = without_thread_caches(environment)
@@ -80,7 +79,7 @@ class Worker:
         self._descendants.born(self._process.pid)
         self._hearing.follow(self._process)
 
-    def _set(self, plan: Plan, surroundings: Surroundings) -> None:
+    def _set(self, plan: PassRequest, surroundings: WorkerLimits) -> None:
         self._plan = plan
         self._stop = surroundings.stop
         self._timeout_seconds = surroundings.timeout_seconds
@@ -109,7 +108,7 @@ class Worker:
         """Return what the processes take that the measured one has started, and that run now."""
         return self._descendants.reading()
 
-    def go_on(self, plan: Plan, surroundings: Surroundings) -> Self:
+    def go_on(self, plan: PassRequest, surroundings: WorkerLimits) -> Self:
         """Return this process with another plan, for one that has described a file; it is `start`ed anew."""
         self._set(plan, surroundings)
         return self
@@ -185,7 +184,7 @@ class Worker:
         self.django = None if django is None else whole(django, DjangoFacts)
         self.answered = answer.get("answered", ())
 
-    def _with_what_was_written(self, trouble: Trouble) -> Trouble:
+    def _with_what_was_written(self, trouble: Failure) -> Failure:
         """Return a trouble that has no traceback with what was written instead: a framework logs what it catches."""
         if trouble.kind != "raised" or trouble.details:
             return trouble
@@ -202,7 +201,7 @@ class Worker:
     def _turn(self, deadline: float, during: str) -> None:
         """Take in what has come; raise WorkerFailed when nothing good can come any more."""
         if self._stop.is_set():
-            raise Stopped
+            raise MeasurementStopped
         self._hearing.take_in(_POLL_SECONDS)
         self._hearing.refuse_what_is_not_ours()
         if self._hearing.messages:
@@ -224,13 +223,13 @@ class Worker:
         limit = format_size(self._memory_limit)
         remedy = f"raise {self._memory_limit_from} if that is meant"
         message = f"{during} took more than {limit} of memory{where} and was ended; {remedy}"
-        raise WorkerFailed(Trouble(kind="memory", message=message))
+        raise WorkerFailed(Failure(kind="memory", message=message))
 
-    def _hang(self, during: str) -> Trouble:
+    def _hang(self, during: str) -> Failure:
         limit = format_duration(self._timeout_seconds)
         return self.fail("hung", f"{during} ran past {limit}; raise --timeout, or make one call smaller")
 
-    def fail(self, kind: str, message: str) -> Trouble:
+    def fail(self, kind: str, message: str) -> Failure:
         """End a hanging process, and return the trouble; the abort makes faulthandler write where it was."""
         self._descendants.signal(signal.SIGABRT)
         self._process.send_signal(signal.SIGABRT)
@@ -238,7 +237,7 @@ class Worker:
         while self._process.poll() is None and time.monotonic() < end:
             self._hearing.take_in(_POLL_SECONDS)
         self._hearing.take_in_the_rest()
-        return Trouble(kind=kind, message=message, details=self._hearing.written())
+        return Failure(kind=kind, message=message, details=self._hearing.written())
 
     def _kill(self) -> None:
         """End all there is: what the user's code has started must not outlive the measurement."""

@@ -18,7 +18,7 @@ from pathlib import Path
 from leakcheck.model.document_text import made_plain, refuse_unfit
 from leakcheck.model.errors import StoreError
 from leakcheck.model.files import refuse_link
-from leakcheck.model.history import Record
+from leakcheck.model.history import HistoryEntry
 from leakcheck.model.protocol import OptionValue
 from leakcheck.model.result import Result, Run
 from leakcheck.model.verdict import Gate, Verdict
@@ -26,7 +26,7 @@ from leakcheck.model.verdict import Gate, Verdict
 _VERSION = 1
 """Of the tables below. An index of another version is made anew."""
 
-_COLUMNS = tuple(one.name for one in fields(Record))
+_COLUMNS = tuple(one.name for one in fields(HistoryEntry))
 _TABLES = (
     "CREATE TABLE documents (path TEXT PRIMARY KEY, modified_ns INTEGER, size INTEGER, skipped TEXT)",
     f"CREATE TABLE records ({', '.join(_COLUMNS)})",
@@ -49,10 +49,10 @@ Read = Callable[[Path], Run]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Past:
+class History:
     """What the documents say, oldest run first."""
 
-    records: tuple[Record, ...]
+    records: tuple[HistoryEntry, ...]
     skipped: tuple[str, ...]
     """A sentence for each document that could not be read."""
     notices: tuple[str, ...]
@@ -70,7 +70,7 @@ def find_documents(folder: Path, name: str) -> list[Path]:
     )
 
 
-def gather(index: Path, documents: Sequence[Path], read: Read, *, rebuild: bool = False) -> Past:
+def gather(index: Path, documents: Sequence[Path], read: Read, *, rebuild: bool = False) -> History:
     """Return what the documents say, by the index where they did not change. `read` raises StoreError."""
     notices: list[str] = []
     if rebuild:
@@ -117,7 +117,7 @@ def _discard(index: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _gathered(index: str, documents: Sequence[Path], read: Read, notices: Sequence[str]) -> Past:
+def _gathered(index: str, documents: Sequence[Path], read: Read, notices: Sequence[str]) -> History:
     with contextlib.closing(_open(index)) as connection:
         with connection:
             paths = [_refreshed(connection, document, read) for document in documents]
@@ -131,7 +131,7 @@ def _gathered(index: str, documents: Sequence[Path], read: Read, notices: Sequen
         records = [record for path in paths for record in _records(connection, path)]
     # of runs that began in the same second the later one has the longer name, or the greater number of as many digits
     ordered = sorted(records, key=lambda record: (record.started_seconds, len(record.document), record.document))
-    return Past(records=tuple(ordered), skipped=tuple(map(str, skipped)), notices=tuple(notices))
+    return History(records=tuple(ordered), skipped=tuple(map(str, skipped)), notices=tuple(notices))
 
 
 def _open(index: str) -> sqlite3.Connection:
@@ -190,7 +190,7 @@ def _refreshed(connection: sqlite3.Connection, document: Path, read: Read) -> st
     return path
 
 
-def _row(record: Record) -> tuple[object, ...]:
+def _row(record: HistoryEntry) -> tuple[object, ...]:
     return tuple(
         value.encode(errors="backslashreplace").decode()
         if isinstance(value, str)
@@ -209,14 +209,14 @@ def _forget_the_gone(connection: sqlite3.Connection, there: Sequence[str]) -> No
     connection.executemany("DELETE FROM documents WHERE path = ?", gone)
 
 
-def _records(connection: sqlite3.Connection, path: str) -> Iterator[Record]:
+def _records(connection: sqlite3.Connection, path: str) -> Iterator[HistoryEntry]:
     """Yield the rows of one document. Raises ValueError or TypeError for a row that we did not write."""
     query = f"SELECT {', '.join(_COLUMNS)} FROM records WHERE document = ?"
     for row in connection.execute(query, (path,)):
         said = dict(zip(_COLUMNS, row, strict=True))
         _check(said)
         dirty = said["git_dirty"]
-        record = Record(
+        record = HistoryEntry(
             **{
                 **said,
                 "verdict": Verdict(said["verdict"]),
@@ -241,13 +241,13 @@ def _check(said: Mapping[str, object]) -> None:
             raise ValueError(f"{name} is {value}")
 
 
-def records_of(run: Run, document: str) -> Iterator[Record]:
+def records_of(run: Run, document: str) -> Iterator[HistoryEntry]:
     """Yield a record for each result. Raises ValueError where nobody can tell when the run began."""
     started = datetime.fromisoformat(run.started).timestamp()
     environment = run.environment
     for result in run.results:
         growth, latency = result.growth, result.latency_seconds
-        yield Record(
+        yield HistoryEntry(
             document=document,
             started=run.started,
             started_seconds=started,

@@ -19,7 +19,7 @@ import msgspec
 from leakcheck.model.baseline import SCHEMA as BASELINE_SCHEMA
 from leakcheck.model.baseline import Baseline
 from leakcheck.model.comparison import Comparison
-from leakcheck.model.document_text import Unfit, conforming, made_plain, refuse_unfit
+from leakcheck.model.document_text import UnfitDocument, conforming, made_plain, refuse_unfit
 from leakcheck.model.errors import NothingMeasured, StoreError
 from leakcheck.model.files import read_file, refuse_link
 from leakcheck.model.plain_text import cut
@@ -238,7 +238,7 @@ def refuse_repeated(path: Path, data: bytes) -> None:
         names = [made_plain(name) for name, _ in pairs]
         if len(set(names)) < len(names):
             twice = next(name for name in names if names.count(name) > 1)
-            raise Unfit(f"{cut(twice, _LONGEST_REASON)!r} stands in it twice; keep the one that is meant")
+            raise UnfitDocument(f"{cut(twice, _LONGEST_REASON)!r} stands in it twice; keep the one that is meant")
 
     try:
         json.loads(data, object_pairs_hook=table, parse_int=lambda text: 0)

@@ -8,41 +8,41 @@ begun at the same call, add up better. The engine chooses; here a window is a wi
 from collections.abc import Callable
 from time import perf_counter
 
-from leakcheck.model.protocol import Plan
+from leakcheck.model.protocol import PassRequest
 from leakcheck.probe.allocations.stacks import Tracer, written
 from leakcheck.probe.originals import BUILTINS, os
 from leakcheck.worker.channel import Channel
 from leakcheck.worker.failure import describe_trouble
-from leakcheck.worker.load import Call, Load, Subject
+from leakcheck.worker.load import Call, Load, LoadedScenario
 
 __builtins__ = BUILTINS
 
 
-def _memray(plan: Plan) -> Tracer:
-    from leakcheck.probe.allocations.memray_tracer import Captures
+def _memray(plan: PassRequest) -> Tracer:
+    from leakcheck.probe.allocations.memray_tracer import MemrayTracer
 
-    return Captures(plan.lent_packages, native=False)
-
-
-def _memray_native(plan: Plan) -> Tracer:
-    from leakcheck.probe.allocations.memray_tracer import Captures
-
-    return Captures(plan.lent_packages, native=True)
+    return MemrayTracer(plan.lent_packages, native=False)
 
 
-def _tracemalloc(plan: Plan) -> Tracer:
-    from leakcheck.probe.allocations.tracemalloc_tracer import Traced
+def _memray_native(plan: PassRequest) -> Tracer:
+    from leakcheck.probe.allocations.memray_tracer import MemrayTracer
 
-    return Traced()
-
-
-def _lines(plan: Plan) -> Tracer:
-    from leakcheck.probe.allocations.line_tracer import Lines
-
-    return Lines()
+    return MemrayTracer(plan.lent_packages, native=True)
 
 
-TRACERS: dict[str, Callable[[Plan], Tracer]] = {
+def _tracemalloc(plan: PassRequest) -> Tracer:
+    from leakcheck.probe.allocations.tracemalloc_tracer import TracemallocTracer
+
+    return TracemallocTracer()
+
+
+def _lines(plan: PassRequest) -> Tracer:
+    from leakcheck.probe.allocations.line_tracer import LineTracer
+
+    return LineTracer()
+
+
+TRACERS: dict[str, Callable[[PassRequest], Tracer]] = {
     "memray": _memray,
     "memray with native frames": _memray_native,
     "tracemalloc": _tracemalloc,
@@ -51,7 +51,7 @@ TRACERS: dict[str, Callable[[Plan], Tracer]] = {
 """By `explanation.SiteMeter`, which is not loaded here."""
 
 
-class _Replay:
+class _CountingReplay:
     """Replays calls and counts those that came to their end."""
 
     def __init__(self, call: Call) -> None:
@@ -69,7 +69,7 @@ class _Replay:
             os._exit(0)  # a child that the user's code forked came back into our loop
 
 
-def serve_sites(plan: Plan, channel: Channel, load: Load = Subject) -> None:
+def serve_sites(plan: PassRequest, channel: Channel, load: Load = LoadedScenario) -> None:
     """Set up, then warm up and replay the windows that the engine asks for until it says finish."""
     try:
         tracer = TRACERS[plan.tracer](plan)
@@ -88,7 +88,7 @@ def serve_sites(plan: Plan, channel: Channel, load: Load = Subject) -> None:
                 subject.close()
                 return
             if replay is None:
-                replay = _Replay(subject.first_call())
+                replay = _CountingReplay(subject.first_call())
             before, began = replay.calls, perf_counter()
             if kind == "warm_up":
                 tracer.warm_up(replay, request["calls"])

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from leakcheck.model.errors import UsageError
-from leakcheck.model.protocol import Plan
+from leakcheck.model.protocol import PassRequest
 from leakcheck.probe.originals import BUILTINS, os
-from leakcheck.scenario import Mark, Target, mark_of, parse_target
+from leakcheck.scenario import ScenarioMark, Target, mark_of, parse_target
 from leakcheck.worker.channel import Channel
 from leakcheck.worker.failure import describe_trouble
 from leakcheck.worker.load import find_dotted, load_file, make_current_folder_importable, marked_in
@@ -17,7 +17,7 @@ from leakcheck.worker.load import find_dotted, load_file, make_current_folder_im
 __builtins__ = BUILTINS
 
 
-def serve_describe(plan: Plan, channel: Channel) -> None:
+def serve_describe(plan: PassRequest, channel: Channel) -> None:
     """Say what this interpreter is, import the target, and answer the fields of each `model.Description`.
 
     The process may be asked to replay one of them afterwards, so nothing is loaded here that it would not load there.
@@ -62,7 +62,9 @@ def _told_of_interpreter() -> tuple[str, dict[str, Any]]:
         return "trouble", {"trouble": describe_trouble(error, "import")}
 
 
-def _describe(plan: Plan, say: Callable[[str, float], None]) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
+def _describe(
+    plan: PassRequest, say: Callable[[str, float], None]
+) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
     make_current_folder_importable()
     target = parse_target(plan.target)
     if target.kind == "site":
@@ -80,7 +82,7 @@ def _describe_callable(target: Target) -> list[dict[str, Any]]:
     function = find_dotted(target.module, target.name)
     if not callable(function):
         raise UsageError(f"{target} is {function!r}, which cannot be called")
-    mark = mark_of(function) or Mark(name=str(target))
+    mark = mark_of(function) or ScenarioMark(name=str(target))
     return _variants(str(target), mark, function)
 
 
@@ -98,7 +100,7 @@ _DESCRIBERS: Mapping[str, Callable[[Target], list[dict[str, Any]]]] = {
 }
 
 
-def _variants(target: str, mark: Mark, function: Any) -> list[dict[str, Any]]:
+def _variants(target: str, mark: ScenarioMark, function: Any) -> list[dict[str, Any]]:
     shared = {
         "target": target,
         "name": mark.name,

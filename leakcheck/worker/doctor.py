@@ -10,7 +10,7 @@ import tempfile
 from importlib import metadata
 from typing import Any
 
-from leakcheck.model.protocol import Plan
+from leakcheck.model.protocol import PassRequest
 from leakcheck.probe.allocations.memray_fallback import LENT, borrow_memray
 from leakcheck.probe.allocations.native_frames import UNKNOWN
 from leakcheck.probe.meters.memory import Meters
@@ -31,7 +31,7 @@ _TRACED_OBJECTS, _TRACED_BYTES = 200, 400
 _ALL_TRACED = _TRACED_OBJECTS * _TRACED_BYTES
 
 
-def serve_examine(plan: Plan, channel: Channel) -> None:
+def serve_examine(plan: PassRequest, channel: Channel) -> None:
     """Answer the fields of an `examination.Interpreter`."""
     try:
         channel.send("environment", environment=(own := environment()))
@@ -45,7 +45,7 @@ def _told(own: dict[str, Any]) -> dict[str, Any]:
     return {name: own[name] for name in kept}
 
 
-def _facts(plan: Plan) -> dict[str, Any]:
+def _facts(plan: PassRequest) -> dict[str, Any]:
     readings = Meters(()).names[1:]
     return {
         "bits": 8 * struct.calcsize("P"),

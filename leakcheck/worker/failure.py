@@ -18,7 +18,7 @@ _MOST_CHARACTERS = 4000
 
 
 def describe_trouble(error: BaseException, kind: str, *, call: int | None = None) -> dict[str, Any]:
-    """Return the fields of a `model.Trouble` for what the user's code raised."""
+    """Return the fields of a `answers.Failure` for what the user's code raised."""
     if isinstance(error, SystemExit):
         return {"kind": "exited", "message": f"called sys.exit({error.code!r})", "call": call, "details": ""}
     if isinstance(error, LeakcheckError) and not isinstance(error, ScenarioFailed):

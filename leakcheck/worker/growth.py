@@ -5,9 +5,9 @@ from itertools import repeat
 from time import perf_counter, perf_counter_ns
 from typing import Any
 
-from leakcheck.model.protocol import Plan
-from leakcheck.probe.heap.bounded import Expected, weigh_limited
-from leakcheck.probe.heap.gains import Followed, look
+from leakcheck.model.protocol import PassRequest
+from leakcheck.probe.heap.bounded import ExpectedGrowth, weigh_limited
+from leakcheck.probe.heap.gains import FollowedLengths, look
 from leakcheck.probe.meters.memory import CAPACITY, Meters
 from leakcheck.probe.meters.resource_names import make_room_for_files, name_resources, snapshot
 from leakcheck.probe.meters.resources import largest_child_bytes
@@ -16,7 +16,7 @@ from leakcheck.probe.originals import BUILTINS, gc, os
 from leakcheck.worker.channel import Channel
 from leakcheck.worker.failure import describe_trouble
 from leakcheck.worker.final_report import answered
-from leakcheck.worker.load import Call, Load, Subject
+from leakcheck.worker.load import Call, Load, LoadedScenario
 
 __builtins__ = BUILTINS
 
@@ -30,7 +30,7 @@ LATENCY_CAPACITY = 4096
 """Calls of one block that may be timed one by one."""
 
 
-class Replay:
+class GrowthReplay:
     """A loaded scenario under the meters. The engine says how many calls; this counts them."""
 
     def __init__(self, call: Call, meters: Meters, *, sets_aside: bool = True) -> None:
@@ -41,7 +41,7 @@ class Replay:
         # numbers above 256 are objects: kept as attributes they would show up as 32 bytes of growth;
         # calls replayed and calls timed in this block
         self._counts = array("q", [1, 0])
-        self._followed = Followed()
+        self._followed = FollowedLengths()
         self._pid = os.getpid()
         self._sets_aside = sets_aside
 
@@ -150,7 +150,7 @@ class Replay:
         self._window(calls, 0)
 
 
-def serve_growth(plan: Plan, channel: Channel, load: Load = Subject) -> None:
+def serve_growth(plan: PassRequest, channel: Channel, load: Load = LoadedScenario) -> None:
     """Set up, then replay what the engine asks for until it says finish."""
     make_room_for_files()
     meters = Meters(plan.meters)
@@ -168,12 +168,12 @@ def serve_growth(plan: Plan, channel: Channel, load: Load = Subject) -> None:
                 return
             if replay is None:
                 first_began = perf_counter()
-                replay = Replay(subject.first_call(), meters)
+                replay = GrowthReplay(subject.first_call(), meters)
                 replay.first(channel, perf_counter() - first_began)
             elif kind == "name":
                 channel.send("named", resources=name_resources(request["resources"], there_before))
             elif kind == "weigh":
-                expected = Expected(rate=request["rate"], least=request["least"])
+                expected = ExpectedGrowth(rate=request["rate"], least=request["least"])
                 found = weigh_limited(replay.plain, request["calls"], meters.heap, replay.calls, expected)
                 emptied = bool(found["limited"])
                 channel.send("weighed", weighed=found)

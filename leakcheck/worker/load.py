@@ -13,9 +13,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from leakcheck.model.errors import ScenarioFailed, UsageError
-from leakcheck.model.protocol import OptionValue, Plan
+from leakcheck.model.protocol import OptionValue, PassRequest
 from leakcheck.probe.originals import BUILTINS, os
-from leakcheck.scenario import DJANGO, Mark, Target, mark_of, parse_target, replaced
+from leakcheck.scenario import DJANGO, ScenarioMark, Target, mark_of, parse_target, replaced
 
 __builtins__ = BUILTINS
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Call = Callable[[], object]
 
 
-class Replayed(Protocol):
+class Replayable(Protocol):
     """What a pass replays: a loaded scenario, or the body of a test whose fixtures are set up."""
 
     def first_call(self) -> Call:
@@ -35,7 +35,7 @@ class Replayed(Protocol):
         """Tear down what belongs to it."""
 
 
-Load = Callable[[Plan], Replayed]
+Load = Callable[[PassRequest], Replayable]
 """Makes what the plan names ready to be replayed."""
 
 
@@ -80,9 +80,9 @@ def _near(owner: Any, name: str) -> str:
     return f"; did you mean {near[0]}?" if near else ""
 
 
-def marked_in(module: ModuleType) -> dict[str, tuple[Mark, Any]]:
+def marked_in(module: ModuleType) -> dict[str, tuple[ScenarioMark, Any]]:
     """Return the scenarios that a module itself defines, by name and in order."""
-    found: dict[str, tuple[Mark, Any]] = {}
+    found: dict[str, tuple[ScenarioMark, Any]] = {}
     for value in vars(module).values():
         mark = mark_of(value)
         if mark is not None and getattr(value, "__module__", None) == module.__name__:
@@ -94,14 +94,14 @@ Loaded = tuple[Callable[..., Any], Mapping[str, OptionValue | None]]
 """What a target names, and the arguments that it is called with."""
 
 
-def _from_callable(target: Target, plan: Plan) -> Loaded:
+def _from_callable(target: Target, plan: PassRequest) -> Loaded:
     assert target.module is not None
     assert target.name is not None
     function = find_dotted(target.module, target.name)
     return function, _arguments(mark_of(function), plan)
 
 
-def _from_file(target: Target, plan: Plan) -> Loaded:
+def _from_file(target: Target, plan: PassRequest) -> Loaded:
     assert target.path is not None
     assert target.name is not None
     marked = marked_in(load_file(target.path))
@@ -111,13 +111,13 @@ def _from_file(target: Target, plan: Plan) -> Loaded:
     return function, _arguments(mark, plan)
 
 
-def _from_site(target: Target, plan: Plan) -> Loaded:
+def _from_site(target: Target, plan: PassRequest) -> Loaded:
     # by name: only a request wants what replays requests
     replay = importlib.import_module("leakcheck.worker.web.replay").replay_of(target, plan)
     return replay, {}
 
 
-def _arguments(mark: Mark | None, plan: Plan) -> Mapping[str, OptionValue | None]:
+def _arguments(mark: ScenarioMark | None, plan: PassRequest) -> Mapping[str, OptionValue | None]:
     if mark is None or not mark.variants:
         return plan.options
     # the engine knows it as it can be written down
@@ -125,17 +125,17 @@ def _arguments(mark: Mark | None, plan: Plan) -> Mapping[str, OptionValue | None
     return {"variant": variant, **plan.options}
 
 
-_LOADERS: Mapping[str, Callable[[Target, Plan], Loaded]] = {
+_LOADERS: Mapping[str, Callable[[Target, PassRequest], Loaded]] = {
     "callable": _from_callable,
     "file": _from_file,
     "site": _from_site,
 }
 
 
-class Subject:
+class LoadedScenario:
     """The loaded scenario: `call` replays it once, `close` tears it down."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: PassRequest) -> None:
         make_current_folder_importable()
         self._loop: AbstractEventLoop | None = None
         self._generator: Any = None

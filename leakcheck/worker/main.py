@@ -7,7 +7,7 @@ import importlib
 import sys
 from collections.abc import Callable
 
-from leakcheck.model.protocol import Pass, Plan
+from leakcheck.model.protocol import Pass, PassRequest
 from leakcheck.probe.meters.thread_caches import restore_environment
 from leakcheck.probe.originals import BUILTINS, os, signal
 from leakcheck.worker.channel import Channel
@@ -55,22 +55,22 @@ def serve(socket_path: str) -> int:
     return 0
 
 
-def receive_plan(channel: Channel) -> Plan | None:
+def receive_plan(channel: Channel) -> PassRequest | None:
     """Return what is to be done, or None when the engine is gone."""
     message = channel.receive()
     if message is None:
         return None
-    return Plan(**{**message["plan"], "work": Pass(message["plan"]["work"])})
+    return PassRequest(**{**message["plan"], "work": Pass(message["plan"]["work"])})
 
 
-def find_work(plan: Plan) -> Callable[..., None]:
+def find_work(plan: PassRequest) -> Callable[..., None]:
     """Return what does the pass of a plan, of which nothing else is loaded."""
     module, function = _WORK[plan.work]
     do: Callable[..., None] = getattr(importlib.import_module(module), function)
     return do
 
 
-def work(plan: Plan, channel: Channel, load: Load | None = None, do: Callable[..., None] | None = None) -> None:
+def work(plan: PassRequest, channel: Channel, load: Load | None = None, do: Callable[..., None] | None = None) -> None:
     """Do the pass of a plan, on what `load` makes of it; a scenario is loaded where nothing else is said."""
     try:
         do = do or find_work(plan)

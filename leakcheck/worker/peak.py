@@ -2,7 +2,7 @@
 
 from time import perf_counter_ns
 
-from leakcheck.model.protocol import Plan
+from leakcheck.model.protocol import PassRequest
 from leakcheck.probe.allocations.memray_fallback import borrow_memray
 from leakcheck.probe.allocations.memray_tracer import holdings
 from leakcheck.probe.allocations.stacks import written
@@ -10,7 +10,7 @@ from leakcheck.probe.meters.settle import settle
 from leakcheck.probe.originals import BUILTINS
 from leakcheck.worker.channel import Channel
 from leakcheck.worker.failure import describe_trouble
-from leakcheck.worker.load import Call, Load, Subject
+from leakcheck.worker.load import Call, Load, LoadedScenario
 
 __builtins__ = BUILTINS
 
@@ -18,7 +18,7 @@ _MOST_SAMPLES = 20
 _SAMPLING_NS = 1_500_000_000
 
 
-def serve_peak(plan: Plan, channel: Channel, load: Load = Subject) -> None:
+def serve_peak(plan: PassRequest, channel: Channel, load: Load = LoadedScenario) -> None:
     """Warm up, time a few calls untraced, trace one, and answer the high-water mark and the stacks that made it."""
     try:
         memray = borrow_memray(plan.lent_packages)

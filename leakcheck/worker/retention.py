@@ -1,18 +1,18 @@
 """The hold pass in the measured process: replay, search, and answer what holds what grows."""
 
-from leakcheck.model.protocol import Plan
+from leakcheck.model.protocol import PassRequest
 from leakcheck.probe.meters.memory import Meters
 from leakcheck.probe.originals import BUILTINS
 from leakcheck.probe.retention.search import search
 from leakcheck.worker.channel import Channel
 from leakcheck.worker.failure import describe_trouble
-from leakcheck.worker.growth import Replay
-from leakcheck.worker.load import Load, Subject
+from leakcheck.worker.growth import GrowthReplay
+from leakcheck.worker.load import Load, LoadedScenario
 
 __builtins__ = BUILTINS
 
 
-def serve_hold(plan: Plan, channel: Channel, load: Load = Subject) -> None:
+def serve_hold(plan: PassRequest, channel: Channel, load: Load = LoadedScenario) -> None:
     """Set up, search once when the engine asks, and tear down when it says finish.
 
     Each `found` message replaces the one before; the last one says `last`.
@@ -28,7 +28,7 @@ def serve_hold(plan: Plan, channel: Channel, load: Load = Subject) -> None:
                 subject.close()
                 return
             if replay is None:
-                replay = Replay(subject.first_call(), meters)
+                replay = GrowthReplay(subject.first_call(), meters)
             for found in search(replay.plain, meters.heap, meters.python, **request):
                 emptied |= found.pop("emptied", False)
                 channel.send("found", **found)

@@ -17,7 +17,7 @@ from pathlib import Path
 from rich.table import Table
 
 from leakcheck.cli.console import make_console
-from leakcheck.model.memory_limit import Limit
+from leakcheck.model.memory_limit import LimitResult
 from leakcheck.model.units import format_duration, format_size
 from leakcheck.scenario import without_password
 from leakcheck.storage.run_file import load
@@ -39,7 +39,7 @@ class Row:
 
     name: str
     told: str
-    figure: Callable[[Limit], str]
+    figure: Callable[[LimitResult], str]
     why: "Callable[[Ran], str]"
     """The sentence that says why ours differs."""
 
@@ -48,26 +48,26 @@ class Row:
 class Ran:
     """How all went."""
 
-    limits: Mapping[str, Limit]
+    limits: Mapping[str, LimitResult]
     """Under the limit, by strategy."""
-    with_room: Limit
+    with_room: LimitResult
     """Before, where memory does not end."""
 
 
-def _errors(limit: Limit) -> str:
+def _errors(limit: LimitResult) -> str:
     rate = limit.error_rate
     return f"{rate.value:.1%}\n{rate.low:.1%} to {rate.high:.1%}"
 
 
-def _latency(limit: Limit) -> str:
+def _latency(limit: LimitResult) -> str:
     return "no send succeeded" if limit.latency_seconds is None else format_duration(limit.latency_seconds.p50)
 
 
-def _memory(limit: Limit) -> str:
+def _memory(limit: LimitResult) -> str:
     return "unknown" if limit.peak_rss_bytes is None else format_size(limit.peak_rss_bytes)
 
 
-def _crashes(limit: Limit) -> str:
+def _crashes(limit: LimitResult) -> str:
     return f"{limit.crashes_per_1000 * SENDS_A_DAY / 1000:.1f}"
 
 
@@ -125,7 +125,9 @@ class Failed(Exception):
     """It could not be measured; the message is what was said of it."""
 
 
-def served(strategies: Sequence[str], *, memory: str, rows: int, requests: int, database: str) -> dict[str, Limit]:
+def served(
+    strategies: Sequence[str], *, memory: str, rows: int, requests: int, database: str
+) -> dict[str, LimitResult]:
     """Return how `leakcheck limit` says that each went; progress is on standard error. Raises Failed otherwise."""
     with tempfile.TemporaryDirectory() as folder:
         document = Path(folder) / "run.json"

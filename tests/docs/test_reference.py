@@ -12,7 +12,7 @@ from leakcheck_docs.text import plain, sentences_of, table
 
 from leakcheck.cli.main import command_line
 from leakcheck.config.settings import DEFAULTS
-from leakcheck.config.sources import File, Override, Project, Said
+from leakcheck.config.sources import DjangoSettings, Override, PyprojectFile, SettingsLayer
 from leakcheck.model.errors import ExitCode
 from leakcheck.model.explanation import KnownEntry
 from leakcheck.pytest_plugin.options import INI
@@ -41,9 +41,9 @@ def test_the_choices_of_an_option_are_named() -> None:
 
 def test_every_key_of_the_file_is_in_the_tables() -> None:
     text = settings.markdown()
-    keys = [one.name for kind in (Said, Override, KnownEntry, Project) for one in fields(kind)]
+    keys = [one.name for kind in (SettingsLayer, Override, KnownEntry, DjangoSettings) for one in fields(kind)]
     assert [key for key in keys if f"`{key}`" not in text] == []
-    tables = {one.name for one in fields(File)} - {one.name for one in fields(Said)}
+    tables = {one.name for one in fields(PyprojectFile)} - {one.name for one in fields(SettingsLayer)}
     assert [name for name in tables if f"tool.leakcheck.{name}]" not in text] == []
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from leakcheck.model.protocol import OptionValue, Pass, Plan
-from leakcheck.runner.worker_limits import Surroundings
-from leakcheck.runner.worker_process import Worker
+from leakcheck.model.protocol import OptionValue, Pass, PassRequest
+from leakcheck.runner.worker_limits import WorkerLimits
+from leakcheck.runner.worker_process import WorkerProcess
 
 PROJECT = Path(__file__).parents[2]
 GALLERY = PROJECT / "scenarios" / "gallery"
@@ -69,8 +69,8 @@ def hold(
     mapped: bool = False,
 ) -> Held:
     """Run the pass over a target that grows by so many bytes a call, of resident pages where it is `mapped`."""
-    plan = Plan(work=Pass.HOLD, target=target, variant=variant, options=options or {})
-    with _in_project(), Worker(plan, Surroundings(python=sys.executable)) as worker:
+    plan = PassRequest(work=Pass.HOLD, target=target, variant=variant, options=options or {})
+    with _in_project(), WorkerProcess(plan, WorkerLimits(python=sys.executable)) as worker:
         worker.start()
         request = {
             "kind": "hold",

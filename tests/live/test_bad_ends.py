@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from leakcheck.config.settings import resolve
-from leakcheck.config.sources import Said
+from leakcheck.config.sources import SettingsLayer
 from leakcheck.model.errors import ExitCode
 from leakcheck.model.explanation import Explain
 from leakcheck.model.result import Run
@@ -76,10 +76,10 @@ def test_an_interrupt_right_after_a_result_was_saved_does_not_take_it_back(
 
     monkeypatch.setattr(run_file, "RunFile", InterruptedFile)
     (tmp_path / "healthy.py").write_text(HEALTHY)
-    said = Said(output=str(tmp_path / "out"), calls=50, explain=Explain.NEVER)
+    said = SettingsLayer(output=str(tmp_path / "out"), calls=50, explain=Explain.NEVER)
     # WHEN the run is over
     outcome = session.run(
-        session.Request(
+        session.RunRequest(
             targets=[parse_target(str(tmp_path / "healthy.py"))],
             settings=resolve(said, environment={}, folder=tmp_path),
             measure_peak=False,

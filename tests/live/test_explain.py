@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from leakcheck.model.errors import ExitCode
-from leakcheck.model.explanation import SiteMeter
+from leakcheck.model.explanation import TracerName
 from leakcheck.model.verdict import Gate, Verdict
 from tests.live.command import Leakcheck
 
@@ -201,7 +201,7 @@ def test_without_memray_tracemalloc_tells_the_lines(leakcheck: Leakcheck) -> Non
     leakcheck.write("shop.py", LEAK)
     leakcheck.write("broken/memray.py", "raise ImportError('no memray for this platform')")
     ran = leakcheck.run("shop.py", "--explain=auto", environment={"PYTHONPATH": str(leakcheck.folder / "broken")})
-    assert ran.result.sites_meter is SiteMeter.TRACEMALLOC
+    assert ran.result.sites_meter is TracerName.TRACEMALLOC
     assert ran.result.sites[0].frame.source == "handle(bytes(1000))"
     assert ran.result.explained_fraction == pytest.approx(1.0, abs=0.1)
     assert "seen by tracemalloc" in ran.output

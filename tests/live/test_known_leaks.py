@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from leakcheck.config.settings import resolve
-from leakcheck.config.sources import Said
+from leakcheck.config.sources import SettingsLayer
 from leakcheck.model.errors import ExitCode
 from leakcheck.model.explanation import Explain
-from leakcheck.model.protocol import Pass, Plan
+from leakcheck.model.protocol import Pass, PassRequest
 from leakcheck.model.result import Meter
 from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.runner import session
@@ -291,7 +291,7 @@ def test_with_fewer_meters_a_leak_is_found_by_what_is_left(
     # GIVEN a measured process that has only some of the meters, as on another platform
     plan = Task.plan
 
-    def plan_with_few_meters(task: Task, work: Pass, capture: Path | None = None) -> Plan:
+    def plan_with_few_meters(task: Task, work: Pass, capture: Path | None = None) -> PassRequest:
         return replace(plan(task, work, capture), meters=meters)
 
     monkeypatch.setattr(Task, "plan", plan_with_few_meters)
@@ -305,9 +305,11 @@ def test_with_fewer_meters_a_leak_is_found_by_what_is_left(
         "def quiet(): pass\n"
     )
     # WHEN a leak and a quiet scenario are measured
-    said = Said(output=str(tmp_path / "out"), calls=20_000, explain=Explain.NEVER)
+    said = SettingsLayer(output=str(tmp_path / "out"), calls=20_000, explain=Explain.NEVER)
     settings = resolve(said, environment={}, folder=tmp_path)
-    request = session.Request(targets=[parse_target(str(tmp_path / "leaks.py"))], settings=settings, measure_peak=False)
+    request = session.RunRequest(
+        targets=[parse_target(str(tmp_path / "leaks.py"))], settings=settings, measure_peak=False
+    )
     leak, quiet = session.run(request).run.results
     # THEN the verdicts are the same, and the bounds of the growth are as wide as the meter is coarse
     assert (leak.verdict, quiet.verdict) == (Verdict.LEAK, Verdict.CLEAN)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from leakcheck.model.memory_limit import Limit
+from leakcheck.model.memory_limit import LimitResult
 from leakcheck.model.verdict import Gate
 from tests.live.command import Leakcheck, Ran
 
@@ -172,7 +172,7 @@ def test_a_run_says_when_a_leak_uses_up_what_it_has(leakcheck: Leakcheck) -> Non
     assert "with 512 MiB memory ends after about" in ran.output
 
 
-def of(ran: Ran) -> Limit:
+def of(ran: Ran) -> LimitResult:
     limit = ran.result.limit
     assert limit is not None, ran.output + ran.errors
     return limit

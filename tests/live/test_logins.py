@@ -2,7 +2,7 @@
 
 import pytest
 
-from leakcheck.model.answers import Answered
+from leakcheck.model.answers import StatusCount
 from leakcheck.model.errors import ExitCode
 from leakcheck.model.verdict import Gate
 from tests.live.command import Leakcheck
@@ -79,9 +79,9 @@ def test_a_page_that_needs_a_login_fails_without_one_and_another_redirect_is_tol
         assert f"it answered 302 Found, which leads to a login page ({login})" in trouble.message
         assert "log in with --user NAME or --superuser" in trouble.message
         assert ran[name].gate is Gate.ERROR
-        assert ran[name].answered == (Answered(status=302, count=1, leads_to=login),)
-    assert ran["GET /moved/"].answered == (Answered(status=302, count=60, leads_to="/page/"),)
-    assert ran["GET /page/"].answered == (Answered(status=200, count=60),)
+        assert ran[name].answered == (StatusCount(status=302, count=1, leads_to=login),)
+    assert ran["GET /moved/"].answered == (StatusCount(status=302, count=60, leads_to="/page/"),)
+    assert ran["GET /page/"].answered == (StatusCount(status=200, count=60),)
     assert "GET /moved/: answered 302 Found to 60 calls, which leads to /page/: the redirect was measured" in ran.output
     assert ran.code == ExitCode.SCENARIO_FAILED
 
@@ -117,7 +117,7 @@ def test_redirects_that_are_followed_do_not_lead_past_a_login_page(shop: Leakche
     followed = replay(shop, "django", "GET:/moved/", "--follow", "--calls=60")
     stopped = replay(shop, "django", "GET:/moved/twice/", "--follow", "--calls=60")
 
-    assert followed.result.answered == (Answered(status=200, count=60, leads_to="/page/"),)
+    assert followed.result.answered == (StatusCount(status=200, count=60, leads_to="/page/"),)
     assert stopped.result.trouble is not None
     assert "leads to a login page (/login/?next=/account/)" in stopped.result.trouble.message
     assert "say --expect 302 and leave out --follow" in stopped.result.trouble.message
@@ -174,7 +174,7 @@ def test_an_application_of_which_nothing_is_known_is_told_by_how_login_pages_are
     for result in (ran["GET /account"], ran["GET /forbidden"], elsewhere.result):
         assert result.trouble is not None
         assert "log in with --header 'Cookie: NAME=VALUE'" in result.trouble.message
-    assert ran["GET /moved"].answered == (Answered(status=301, count=60, leads_to="/page"),)
-    assert ran["GET /page"].answered == (Answered(status=200, count=60),)
+    assert ran["GET /moved"].answered == (StatusCount(status=301, count=60, leads_to="/page"),)
+    assert ran["GET /page"].answered == (StatusCount(status=200, count=60),)
     assert inside.result.trouble is None
     assert ran.code == ExitCode.SCENARIO_FAILED

@@ -17,13 +17,13 @@ import pytest
 
 from leakcheck.analysis.explain.allocation_sites import explained_fraction, next_window, peak_sites, sites_of
 from leakcheck.model.answers import PeakReading
-from leakcheck.model.explanation import Site, SiteMeter, Window
+from leakcheck.model.explanation import AllocationSite, TracerName, Window
 from leakcheck.model.failure import WorkerFailed
-from leakcheck.model.protocol import Pass, Plan
+from leakcheck.model.protocol import Pass, PassRequest
 from leakcheck.model.stacks import FrameKind
 from leakcheck.runner.task import lent_packages
-from leakcheck.runner.worker_limits import Surroundings
-from leakcheck.runner.worker_process import Worker
+from leakcheck.runner.worker_limits import WorkerLimits
+from leakcheck.runner.worker_process import WorkerProcess
 
 PROJECT = Path(__file__).parents[2]
 GALLERY = PROJECT / "scenarios" / "gallery"
@@ -39,40 +39,40 @@ class Told:
     """What a tracer told."""
 
     windows: tuple[Window, ...]
-    sites: tuple[Site, ...]
+    sites: tuple[AllocationSite, ...]
     explained: float
 
 
 @contextmanager
 def tracing(
-    target: str, meter: SiteMeter, *, python: str = sys.executable, setup: str | None = None, lent: str | None = None
-) -> Iterator[Worker]:
+    target: str, meter: TracerName, *, python: str = sys.executable, setup: str | None = None, lent: str | None = None
+) -> Iterator[WorkerProcess]:
     """A process that has set up its scenario and waits for windows."""
-    plan = Plan(work=Pass.SITES, target=target, setup=setup, tracer=meter.value, lent_packages=lent)
-    with Worker(plan, Surroundings(python=python)) as worker:
+    plan = PassRequest(work=Pass.SITES, target=target, setup=setup, tracer=meter.value, lent_packages=lent)
+    with WorkerProcess(plan, WorkerLimits(python=python)) as worker:
         assert worker.start()["kind"] == "ready"
         yield worker
 
 
-def warm_up(worker: Worker, calls: int = 20) -> float:
+def warm_up(worker: WorkerProcess, calls: int = 20) -> float:
     """Warm up and return what a traced call took."""
     answer = worker.ask({"kind": "warm_up", "calls": calls}, during="the warm-up")
     assert answer["kind"] == "warm"
     return float(answer["seconds"]) / calls
 
 
-def window(worker: Worker, calls: int, *, mapped: bool = False) -> Window:
+def window(worker: WorkerProcess, calls: int, *, mapped: bool = False) -> Window:
     answer = worker.ask({"kind": "window", "calls": calls, "mapped": mapped}, during="a window", extra_seconds=60)
     assert answer["kind"] == "window"
     return msgspec.convert(answer, Window)
 
 
-FRESH = (SiteMeter.MEMRAY, SiteMeter.MEMRAY_NATIVE)
+FRESH = (TracerName.MEMRAY, TracerName.MEMRAY_NATIVE)
 """What sees no frees of what was there before a window: a dict's table would count whole in each window of one
 process. So each window is the first of its process, and all begin at the same call."""
 
 
-def told(target: str, bytes_per_call: float, meter: SiteMeter, *, mapped: bool = False, **where: Any) -> Told:
+def told(target: str, bytes_per_call: float, meter: TracerName, *, mapped: bool = False, **where: Any) -> Told:
     """Ask for windows until they explain the growth."""
     rate, began, cost = 1000 * bytes_per_call, time.monotonic(), 0.0
     windows: list[Window] = []
@@ -100,8 +100,8 @@ def write(folder: Path, source: str) -> str:
 # --- the gallery ----------------------------------------------------------------------------------
 
 SUITABLE = {
-    "malloc_without_free": SiteMeter.LINES,
-    "mapped_memory": SiteMeter.LINES,
+    "malloc_without_free": TracerName.LINES,
+    "mapped_memory": TracerName.LINES,
 }
 """What neither memray nor tracemalloc sees; memray tells all others."""
 
@@ -125,7 +125,7 @@ LEAKS = [name for name, truth in TRUTH.items() if truth["type"] == "leak" and ("
 def test_the_line_that_allocates_is_the_first_site_of_every_leak_of_the_gallery(name: str) -> None:
     # GIVEN a leak whose line and size are known
     truth = TRUTH[name]
-    meter = SUITABLE.get(name, SiteMeter.MEMRAY)
+    meter = SUITABLE.get(name, TracerName.MEMRAY)
     # WHEN it is traced by what sees it
     found = told(
         f"{GALLERY / truth['file']}::{name}",
@@ -145,11 +145,11 @@ def test_the_line_that_allocates_is_the_first_site_of_every_leak_of_the_gallery(
     assert found.sites[0].frame.kind is not FrameKind.LIBRARY
 
 
-@pytest.mark.parametrize("meter", [SiteMeter.MEMRAY_NATIVE, SiteMeter.TRACEMALLOC])
+@pytest.mark.parametrize("meter", [TracerName.MEMRAY_NATIVE, TracerName.TRACEMALLOC])
 @pytest.mark.parametrize(
     "name", ["object_per_call", "growing_string", "exception_with_traceback", "reference_forgotten"]
 )
-def test_the_other_tracers_say_the_same_of_pythons_memory(name: str, meter: SiteMeter) -> None:
+def test_the_other_tracers_say_the_same_of_pythons_memory(name: str, meter: TracerName) -> None:
     truth = TRUTH[name]
     found = told(f"{GALLERY / truth['file']}::{name}", truth["bytes_per_call"]["measured"], meter)
     assert any(truth["culprit"] in frame.source for frame in found.sites[0].frames)
@@ -159,8 +159,8 @@ def test_the_other_tracers_say_the_same_of_pythons_memory(name: str, meter: Site
 # --- what is no leak ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("meter", [SiteMeter.MEMRAY, SiteMeter.MEMRAY_NATIVE, SiteMeter.TRACEMALLOC])
-def test_garbage_and_what_calls_give_back_is_not_told(tmp_path: Path, meter: SiteMeter) -> None:
+@pytest.mark.parametrize("meter", [TracerName.MEMRAY, TracerName.MEMRAY_NATIVE, TracerName.TRACEMALLOC])
+def test_garbage_and_what_calls_give_back_is_not_told(tmp_path: Path, meter: TracerName) -> None:
     target = write(
         tmp_path,
         """
@@ -194,7 +194,7 @@ def test_a_leak_beside_a_cache_that_replaces_its_entries_is_told_alone(tmp_path:
         """,
     )
     # WHEN windows are traced that are longer than the cache is large
-    with tracing(target, SiteMeter.MEMRAY) as worker:
+    with tracing(target, TracerName.MEMRAY) as worker:
         warm_up(worker)
         windows = [window(worker, calls) for calls in (300, 600, 900)]
         worker.finish()
@@ -216,9 +216,9 @@ def test_frames_of_ours_are_in_no_stack(tmp_path: Path) -> None:
             KEPT.append(json.loads("[1.5]"))
         """,
     )
-    for meter in (SiteMeter.MEMRAY, SiteMeter.TRACEMALLOC):
-        plan = Plan(work=Pass.SITES, target=target, variant="a", tracer=meter.value)
-        with Worker(plan, Surroundings()) as worker:
+    for meter in (TracerName.MEMRAY, TracerName.TRACEMALLOC):
+        plan = PassRequest(work=Pass.SITES, target=target, variant="a", tracer=meter.value)
+        with WorkerProcess(plan, WorkerLimits()) as worker:
             worker.start()
             warm_up(worker)
             seen = window(worker, 100)
@@ -253,7 +253,7 @@ def test_locals_that_a_function_gives_back_at_its_end_are_not_charged_to_their_l
         """,
     )
     # WHEN malloc is read line by line
-    found = told(target, 112, SiteMeter.LINES)
+    found = told(target, 112, TracerName.LINES)
     # THEN the loss alone is told, with the way that led there
     assert [site.frame.source for site in found.sites] == ["LIBC.malloc(100)"]
     assert [frame.function for frame in found.sites[0].frames] == ["work", "leak"]
@@ -286,7 +286,7 @@ def test_the_extension_is_named_that_loses_memory(name: str, monkeypatch: pytest
     found = told(
         f"{name}:call",
         bytes_per_call,
-        SiteMeter.MEMRAY_NATIVE,
+        TracerName.MEMRAY_NATIVE,
         python=str(python),
         setup=f"{name}:setup",
         lent=lent_packages(),
@@ -313,7 +313,7 @@ LOOKS_AROUND = """
 
 def test_memray_is_lent_and_nothing_else_becomes_importable(tmp_path: Path, bare_python: Path) -> None:
     target = write(tmp_path, LOOKS_AROUND)
-    for meter in (SiteMeter.MEMRAY, SiteMeter.MEMRAY_NATIVE):
+    for meter in (TracerName.MEMRAY, TracerName.MEMRAY_NATIVE):
         found = told(target, 1008, meter, python=str(bare_python), lent=lent_packages())
         assert found.sites[0].frame.source == "KEPT.append(bytes(967))"
         assert found.explained == pytest.approx(1.0, abs=0.05)
@@ -322,13 +322,13 @@ def test_memray_is_lent_and_nothing_else_becomes_importable(tmp_path: Path, bare
 @pytest.mark.parametrize("lent", [None, "/nowhere#", "{folder}#cpython-27-vax"])
 def test_what_is_not_lent_or_is_of_another_abi_is_missing(tmp_path: Path, bare_python: Path, lent: str | None) -> None:
     folder = (lent_packages() or "").rpartition("#")[0]
-    plan = Plan(
+    plan = PassRequest(
         work=Pass.SITES,
         target=write(tmp_path, LOOKS_AROUND),
-        tracer=SiteMeter.MEMRAY.value,
+        tracer=TracerName.MEMRAY.value,
         lent_packages=lent and lent.format(folder=folder),
     )
-    with Worker(plan, Surroundings(python=str(bare_python))) as worker, pytest.raises(WorkerFailed) as failed:
+    with WorkerProcess(plan, WorkerLimits(python=str(bare_python))) as worker, pytest.raises(WorkerFailed) as failed:
         worker.start()
     assert failed.value.trouble.kind == "missing"
 
@@ -348,8 +348,8 @@ def test_what_is_lent_is_what_this_interpreter_has() -> None:
 # --- what fails -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("meter", list(SiteMeter))
-def test_a_call_that_raises_is_named_by_its_number(tmp_path: Path, meter: SiteMeter) -> None:
+@pytest.mark.parametrize("meter", list(TracerName))
+def test_a_call_that_raises_is_named_by_its_number(tmp_path: Path, meter: TracerName) -> None:
     target = write(
         tmp_path,
         """
@@ -382,13 +382,13 @@ def test_a_set_up_that_raises_and_a_tear_down_that_raises_are_told(tmp_path: Pat
             raise ValueError("too late")
         """,
     )
-    with tracing(target, SiteMeter.MEMRAY) as worker:
+    with tracing(target, TracerName.MEMRAY) as worker:
         warm_up(worker)
         with pytest.raises(WorkerFailed) as failed:
             worker.finish()
     assert (failed.value.trouble.kind, failed.value.trouble.message) == ("teardown", "ValueError: too late")
-    plan = Plan(work=Pass.SITES, target="nowhere.py::leak", tracer=SiteMeter.MEMRAY.value)
-    with Worker(plan, Surroundings()) as worker, pytest.raises(WorkerFailed) as failed:
+    plan = PassRequest(work=Pass.SITES, target="nowhere.py::leak", tracer=TracerName.MEMRAY.value)
+    with WorkerProcess(plan, WorkerLimits()) as worker, pytest.raises(WorkerFailed) as failed:
         worker.start()
     assert failed.value.trouble.kind in ("setup", "usage")
 
@@ -409,9 +409,11 @@ def test_the_peak_is_told_by_the_lines_that_hold_it(tmp_path: Path, bare_python:
             bytearray(25 << 20)
         """,
     )
-    plan = Plan(work=Pass.PEAK, target=target, capture_path=str(tmp_path / "capture"), lent_packages=lent_packages())
+    plan = PassRequest(
+        work=Pass.PEAK, target=target, capture_path=str(tmp_path / "capture"), lent_packages=lent_packages()
+    )
     # WHEN one is traced
-    with Worker(plan, Surroundings(python=str(bare_python))) as worker:
+    with WorkerProcess(plan, WorkerLimits(python=str(bare_python))) as worker:
         worker.start()
         peak = msgspec.convert(worker.listen(during="the peak"), PeakReading)
     # THEN both are named with their share of the high-water mark

@@ -1,10 +1,10 @@
 """A hand-built explanation of the newsletter's leak."""
 
-from leakcheck.model.explanation import Container, Link, RetentionPath, Site
+from leakcheck.model.explanation import AllocationSite, GrowingContainer, Link, RetentionPath
 from leakcheck.model.stacks import Frame, FrameKind
 from tests.unit.runs import MIB
 
-SENT = Container(
+SENT = GrowingContainer(
     name="scenarios.newsletter.views.SENT",
     kind="list",
     length=1600,
@@ -26,7 +26,7 @@ SENT_PATH = RetentionPath(
     fingerprint="a1b2c3d4e5f6",
 )
 
-SITE = Site(
+SITE = AllocationSite(
     bytes_per_1000_calls=141 * MIB,
     low=140 * MIB,
     high=142 * MIB,

@@ -8,14 +8,14 @@ from datetime import date
 from enum import Enum
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
-from leakcheck.model.baseline import Accepted, Baseline
+from leakcheck.model.baseline import Baseline, BaselineEntry
 from leakcheck.model.comparison import CONTRAST_SCHEMA, Comparison
-from leakcheck.model.document_text import FREE, Commit, Day, Fingerprint, Format, Moment, Release, Word
-from leakcheck.model.history import Record
+from leakcheck.model.document_text import FREE, Commit, Day, Fingerprint, Moment, Release, TextFormat, Word
+from leakcheck.model.history import HistoryEntry
 from leakcheck.model.result import SCHEMA, Result, Run
 from leakcheck.model.verdict import Gate, Verdict
 
-Text = Callable[[Format], str]
+Text = Callable[[TextFormat], str]
 FITTING: Mapping[str, str] = {
     get_args(kind)[1].what: text
     for kind, text in (
@@ -39,7 +39,7 @@ def filled(kind: Any, text: Text, number: float = 3, *, many: int = 1) -> Any:
     """Return a value of a type in which every field has a value: `text` by its format, and this number."""
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Annotated:
-        return text(next((one for one in arguments[1:] if isinstance(one, Format)), FREE))
+        return text(next((one for one in arguments[1:] if isinstance(one, TextFormat)), FREE))
     if kind is str:
         return text(FREE)
     if kind in (int, float):
@@ -76,7 +76,7 @@ def run_of_all(text: Text, number: float = 3, *, many: int = 1) -> Run:
 
 def baseline_of_all(text: Text, number: float = 3) -> Baseline:
     """Return a baseline with an entry."""
-    entry: Accepted = filled(Accepted, text, number)
+    entry: BaselineEntry = filled(BaselineEntry, text, number)
     return Baseline(schema="leakcheck.baseline/1", environments={text(FREE): {text(FREE): entry}})
 
 
@@ -86,19 +86,19 @@ def comparison_of_all(text: Text, number: float = 3) -> Comparison:
     return replace(comparison, schema=CONTRAST_SCHEMA)
 
 
-def record_of_all(text: Text, number: float = 3) -> Record:
+def record_of_all(text: Text, number: float = 3) -> HistoryEntry:
     """Return a record of the history."""
-    record: Record = filled(Record, text, number)
+    record: HistoryEntry = filled(HistoryEntry, text, number)
     return record
 
 
-def texts_in(value: Any, kind: Any, where: str = "") -> Iterator[tuple[str, Format]]:
+def texts_in(value: Any, kind: Any, where: str = "") -> Iterator[tuple[str, TextFormat]]:
     """Yield the place of each text that a document holds, as JSON steps with dots, and its format."""
     origin, arguments = get_origin(kind), get_args(kind)
     if value is None:
         return
     if origin is Annotated or kind is str:
-        yield where, next((one for one in arguments[1:] if isinstance(one, Format)), FREE)
+        yield where, next((one for one in arguments[1:] if isinstance(one, TextFormat)), FREE)
     elif origin in (Union, types.UnionType):
         for one in arguments:
             if one is str or get_origin(one) in (Annotated, tuple) or dataclasses.is_dataclass(one):

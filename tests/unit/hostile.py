@@ -4,19 +4,19 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from leakcheck.model.answers import Limited, Trouble
-from leakcheck.model.baseline import Change
+from leakcheck.model.answers import BoundedContainer, Failure
+from leakcheck.model.baseline import BaselineChange
 from leakcheck.model.explanation import (
-    Container,
+    GrowingContainer,
     KnownEntry,
     KnownLeak,
     Link,
-    Named,
+    NamedCount,
     PeakSite,
     Resource,
     ResourceKind,
     RetentionPath,
-    SiteMeter,
+    TracerName,
 )
 from leakcheck.model.result import Run
 from leakcheck.model.stacks import Frame, FrameKind
@@ -89,7 +89,9 @@ def run_with(text: str) -> Run:
     """Return a run of every outcome in which all that others write is this text."""
     frame = Frame(function=text, file=text or "f", line=3, kind=FrameKind.OWN, source=text)
     site = replace(SITE, frames=(replace(frame, kind=FrameKind.LIBRARY), frame))
-    container = Container(name=text, kind=text, where=text, length=9, length_per_call=1.0, share=0.5, fingerprint="a")
+    container = GrowingContainer(
+        name=text, kind=text, where=text, length=9, length_per_call=1.0, share=0.5, fingerprint="a"
+    )
     path = RetentionPath(links=(Link(step=text, type=text),), share=0.4, fingerprint="b")
     resource = Resource(
         kind=ResourceKind.OPEN_FILES,
@@ -99,9 +101,9 @@ def run_with(text: str) -> Run:
         budget_per_1000_calls=0.0,
         verdict=Verdict.LEAK,
         gate=Gate.OVER,
-        named=(Named(what=text, count=3),),
+        named=(NamedCount(what=text, count=3),),
     )
-    change = Change(metric=text, before=1.0, after=2.0, low=2.0, high=2.0, gate=Gate.OVER)
+    change = BaselineChange(metric=text, before=1.0, after=2.0, low=2.0, high=2.0, gate=Gate.OVER)
     leak = replace(
         LEAK,
         scenario=f"leak {text}",
@@ -109,7 +111,7 @@ def run_with(text: str) -> Run:
         target=f"{text}.py::{text}",
         failures=("growth", "peak", text),
         sites=(site,),
-        sites_meter=SiteMeter.MEMRAY,
+        sites_meter=TracerName.MEMRAY,
         containers=(container, replace(SENT, fingerprint="c")),
         retention_paths=(replace(SENT_PATH, fingerprint="a"), path),
         peak_sites=(PeakSite(bytes=MIB, share=0.9, frames=(frame,), stacks=1),),
@@ -126,7 +128,7 @@ def run_with(text: str) -> Run:
         replace(
             BROKEN,
             scenario=f"broken {text}",
-            trouble=Trouble(kind=text, message=text, details=f'  File "{text}", line 3\n{text}'),
+            trouble=Failure(kind=text, message=text, details=f'  File "{text}", line 3\n{text}'),
         ),
         leak,
     )
@@ -140,6 +142,6 @@ def run_with(text: str) -> Run:
     )
 
 
-def _limited() -> Limited:
+def _limited() -> BoundedContainer:
     assert BOUNDED.bounded_by is not None
     return BOUNDED.bounded_by

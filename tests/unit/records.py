@@ -1,6 +1,6 @@
 """Hand-built records: what the history's index gives."""
 
-from leakcheck.model.history import Record
+from leakcheck.model.history import HistoryEntry
 from leakcheck.model.verdict import Gate, Verdict
 
 
@@ -15,10 +15,10 @@ def record(
     environment: str = "cpython-3.11-linux-x86_64-pymalloc",
     dirty: bool = False,
     scenario: str = "newsletter[naive]",
-) -> Record:
+) -> HistoryEntry:
     """Return the record of run number so-and-so; a growth above nothing is a leak unless it is said."""
     leaks = bool(growth)
-    return Record(
+    return HistoryEntry(
         document=f"/runs/2026-11-24T10-00-{number:02}/run.json",
         started=f"2026-11-24T10:00:{number:02}+00:00",
         started_seconds=1_795_514_400.0 + number,

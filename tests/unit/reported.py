@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from leakcheck.model.baseline import Change
-from leakcheck.model.explanation import KnownEntry, KnownLeak, PeakSite, SiteMeter
+from leakcheck.model.baseline import BaselineChange
+from leakcheck.model.explanation import KnownEntry, KnownLeak, PeakSite, TracerName
 from leakcheck.model.result import Run, Shard
 from leakcheck.model.verdict import Gate
 from tests.unit.causes import SENT, SENT_PATH, SITE
@@ -15,15 +15,15 @@ EXPLAINED = replace(
     containers=(SENT,),
     retention_paths=(SENT_PATH,),
     sites=(SITE,),
-    sites_meter=SiteMeter.MEMRAY,
+    sites_meter=TracerName.MEMRAY,
     explained_fraction=0.98,
     duration_seconds=12.3456,
 )
 _KNOWN = KnownLeak(entry="*SENT*", reason="ticket 12", bytes_per_1000_calls=143 * MIB, share=0.99)
 FORGIVEN = replace(EXPLAINED, variant="accepted", gate=Gate.WITHIN, failures=(), known=(_KNOWN,))
 PEAKS = replace(NAIVE, peak_sites=(PeakSite(bytes=90 * MIB, share=0.97, frames=SITE.frames, stacks=3),))
-_GROWTH = Change(metric="growth", before=0.0, after=144 * MIB, low=143 * MIB, high=145 * MIB, gate=Gate.OVER)
-_PEAK = Change(metric="peak", before=20 * MIB, after=4.7 * MIB, low=4.7 * MIB, high=4.7 * MIB, gate=Gate.WITHIN)
+_GROWTH = BaselineChange(metric="growth", before=0.0, after=144 * MIB, low=143 * MIB, high=145 * MIB, gate=Gate.OVER)
+_PEAK = BaselineChange(metric="peak", before=20 * MIB, after=4.7 * MIB, low=4.7 * MIB, high=4.7 * MIB, gate=Gate.WITHIN)
 
 RUNS: dict[str, Run] = {
     "every_verdict": replace(

@@ -1,8 +1,8 @@
 """Hand-built results and runs: what the reporters and the store are tested on."""
 
 from leakcheck.analysis.memory_limit import wilson
-from leakcheck.model.answers import Limited, Readings, Trouble
-from leakcheck.model.memory_limit import Limit
+from leakcheck.model.answers import BoundedContainer, Failure, Readings
+from leakcheck.model.memory_limit import LimitResult
 from leakcheck.model.result import SCHEMA, Budget, Environment, Growth, Latency, Meter, Result, Run
 from leakcheck.model.verdict import Gate, Verdict
 
@@ -85,7 +85,7 @@ BOUNDED = Result(
     failures=(),
     budget=BUDGET,
     growth=growth(620_000, 3000, calls=2000),
-    bounded_by=Limited(
+    bounded_by=BoundedContainer(
         name="django.db.backends.sqlite3.base.DatabaseWrapper.queries_log",
         kind="deque(maxlen=9000)",
         limit=9000,
@@ -116,7 +116,7 @@ BROKEN = Result(
     gate=Gate.ERROR,
     failures=(),
     budget=BUDGET,
-    trouble=Trouble(
+    trouble=Failure(
         kind="raised", message="ValueError: no row 700", call=700, details='  File "parser.py", line 3\nValueError'
     ),
 )
@@ -148,9 +148,9 @@ def run_of(*results: Result, environment: Environment | None = ENVIRONMENT, fini
     )
 
 
-def limit_of(errors: int, crashes: int = 0) -> Limit:
+def limit_of(errors: int, crashes: int = 0) -> LimitResult:
     """Return what came of 200 requests under 256 MiB."""
-    return Limit(
+    return LimitResult(
         limiter="RLIMIT_DATA",
         memory_bytes=2**28,
         server="gunicorn",

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leakcheck.config.settings import resolve
-from leakcheck.config.sources import Said
-from leakcheck.model.answers import Description, Limited, Trouble
+from leakcheck.config.sources import SettingsLayer
+from leakcheck.model.answers import BoundedContainer, Failure, ScenarioInfo
 from leakcheck.model.child_processes import ChildrenReading
 from leakcheck.model.explanation import Explain
 from leakcheck.model.failure import WorkerFailed
@@ -65,7 +65,7 @@ class Script:
     """None where Python takes its blocks from another malloc, and counts none."""
     seconds_per_call: float = 0.001
     seconds_per_reading: float = 0.0003
-    limited: Sequence[Limited] = ()
+    limited: Sequence[BoundedContainer] = ()
     """What a search for filling containers finds."""
     counted: Mapping[str, Column] = field(default_factory=dict)
     """Open files, threads and the like, by the column's name; none where the platform does not tell."""
@@ -156,7 +156,7 @@ class ScriptedWorker:
             "set_aside_seconds": 0.0,
         }
         if failed:
-            raise WorkerFailed(Trouble(kind="raised", call=self._calls + 1, message="ValueError: as scripted"), block)
+            raise WorkerFailed(Failure(kind="raised", call=self._calls + 1, message="ValueError: as scripted"), block)
         return block
 
     def _readings(self, calls: NDArray[np.int64]) -> dict[str, list[int]]:
@@ -183,9 +183,9 @@ def simulate(
     script: Script, *, growth: str | None = None, calls: int | None = None, seconds: float | None = None
 ) -> Result:
     """Return what leakcheck says of a scripted scenario, under a budget, most calls and a time."""
-    said = Said(growth=growth, calls=calls, time=seconds)
+    said = SettingsLayer(growth=growth, calls=calls, time=seconds)
     task = Task(
-        scenario=Description(target="scripted.py::scripted", name="scripted"),
+        scenario=ScenarioInfo(target="scripted.py::scripted", name="scripted"),
         settings=resolve(replace(said, explain=Explain.NEVER), environment={}, folder=Path("/")),
         options={},
         setup=None,
@@ -194,5 +194,5 @@ def simulate(
         folder=Path("/nowhere"),
         stop=Event(),
     )
-    with mock.patch("leakcheck.runner.measure.Worker", return_value=ScriptedWorker(script)):
+    with mock.patch("leakcheck.runner.measure.WorkerProcess", return_value=ScriptedWorker(script)):
         return measure(task, lambda scenario, doing, progress: None)

@@ -6,18 +6,18 @@ from enum import Enum
 from typing import Any, cast
 
 from leakcheck.analysis.explain.stack_tree import tree_of
-from leakcheck.model.answers import Answered, Readings, Trouble
-from leakcheck.model.baseline import Change
+from leakcheck.model.answers import Failure, Readings, StatusCount
+from leakcheck.model.baseline import BaselineChange
 from leakcheck.model.explanation import (
     KnownLeak,
     Link,
-    Named,
+    NamedCount,
     PeakSite,
     Resource,
     ResourceKind,
     RetentionPath,
-    SiteMeter,
     StackBytes,
+    TracerName,
 )
 from leakcheck.model.result import Budget, Latency, Result, Run, Shard
 from leakcheck.model.stacks import Frame, FrameKind, StackTree
@@ -78,7 +78,7 @@ RETAINED = replace(
     readings=readings(144 * MIB / 1000, 1600),
     latency_seconds=Latency(p50=2.0, p95=2.5, samples=120, spread=tuple(1.5 + number / 10 for number in range(11))),
     sites=SITES,
-    sites_meter=SiteMeter.MEMRAY,
+    sites_meter=TracerName.MEMRAY,
     explained_fraction=0.98,
     containers=(SENT,),
     retention_paths=(SENT_PATH, LONG_PATH),
@@ -99,12 +99,14 @@ RETAINED = replace(
             verdict=Verdict.LEAK,
             gate=Gate.OVER,
             count=1603,
-            named=(Named(what="/var/log/app.log", count=1600),),
+            named=(NamedCount(what="/var/log/app.log", count=1600),),
         ),
     ),
     changes=(
-        Change(metric="growth", before=96.0, after=144 * MIB, low=143 * MIB, high=145 * MIB, gate=Gate.OVER),
-        Change(metric="peak", before=95 * MIB, after=93.4 * MIB, low=93.4 * MIB, high=93.4 * MIB, gate=Gate.WITHIN),
+        BaselineChange(metric="growth", before=96.0, after=144 * MIB, low=143 * MIB, high=145 * MIB, gate=Gate.OVER),
+        BaselineChange(
+            metric="peak", before=95 * MIB, after=93.4 * MIB, low=93.4 * MIB, high=93.4 * MIB, gate=Gate.WITHIN
+        ),
     ),
 )
 ITERATOR = replace(
@@ -120,14 +122,14 @@ NAIVE_SHOWN = replace(
     growth=replace(growth(0.0, 96.0, calls=480), from_call=81),
     readings=readings(0.0, 480, base=31 * MIB),
     peak_stacks=tree(62 * MIB, 30 * MIB, int(93.1 * MIB)),
-    answered=(Answered(status=302, count=480, leads_to="/archive/"),),
+    answered=(StatusCount(status=302, count=480, leads_to="/archive/"),),
     known=(KnownLeak(entry="*SENT*", reason="ticket 12", bytes_per_1000_calls=3 * MIB, share=0.1),),
 )
 QUERIES = replace(
     BOUNDED, readings=readings(620, 2000), growth=replace(growth(620_000, 3000, calls=2000), from_call=501)
 )
 LONELY = replace(UNSURE, readings=readings(50, 300), budget=Budget(growth_bytes_per_1000_calls=4096.0))
-BROKEN_SHOWN = replace(BROKEN, peak_trouble=Trouble(kind="died", message="memray died", details="Segmentation fault"))
+BROKEN_SHOWN = replace(BROKEN, peak_trouble=Failure(kind="died", message="memray died", details="Segmentation fault"))
 
 SHOWN = replace(
     run_of(NAIVE_SHOWN, ITERATOR, RETAINED, QUERIES, LONELY, BROKEN_SHOWN),

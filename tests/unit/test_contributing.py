@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 
 from leakcheck.analysis.growth.resources import COLUMNS
-from leakcheck.cli.outputs import _DOCUMENTS, Outputs
+from leakcheck.cli.outputs import _DOCUMENTS, OutputOptions
 from leakcheck.model.answers import Readings
 from leakcheck.model.explanation import ResourceKind
 from leakcheck.probe.meters.memory import Meters
@@ -30,7 +30,7 @@ def test_every_meter_has_a_column_a_word_and_a_judge() -> None:
 
 
 def test_every_document_has_a_flag() -> None:
-    assert set(_DOCUMENTS) <= {one.name for one in fields(Outputs)}
+    assert set(_DOCUMENTS) <= {one.name for one in fields(OutputOptions)}
 
 
 def test_every_case_of_the_gallery_has_its_truth_and_every_truth_its_case() -> None:

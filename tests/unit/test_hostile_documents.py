@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 import leakcheck.reporters
 from leakcheck.analysis.explain.fingerprint import fingerprint_of
-from leakcheck.doctor.model import Examination
+from leakcheck.doctor.model import DoctorReport
 from leakcheck.model.baseline import Baseline
-from leakcheck.model.document_text import FREE, Fingerprint, Format, conforming, made_plain
+from leakcheck.model.document_text import FREE, Fingerprint, TextFormat, conforming, made_plain
 from leakcheck.model.errors import StoreError
 from leakcheck.model.result import Run
 from leakcheck.runner.task import file_name
@@ -46,17 +46,17 @@ from tests.unit.worked_with import worked_with
 NUMBERS = (0, 1, -1, 3, 2**53, -(2**63), 2**64 - 1)
 
 
-def facts_of(text: Callable[[Format], str], number: float = 3, *, many: int = 1) -> Facts:
+def facts_of(text: Callable[[TextFormat], str], number: float = 3, *, many: int = 1) -> Facts:
     return Facts(
         run=run_of_all(text, number, many=many),
         baseline=baseline_of_all(text, number),
         comparison=comparison_of_all(text, number),
         record=record_of_all(text, number),
-        examination=filled(Examination, text, number),
+        examination=filled(DoctorReport, text, number),
     )
 
 
-def anywhere(text: str) -> Callable[[Format], str]:
+def anywhere(text: str) -> Callable[[TextFormat], str]:
     """Return what gives a text for every field, whatever that should be: as a process that lies may answer."""
     return lambda format: text
 
@@ -168,7 +168,7 @@ def test_every_function_that_yields_a_document_is_among_these_and_makes_its_fact
 
 # --- what is read ---------------------------------------------------------------------------------
 
-LOADED: dict[str, tuple[type, Callable[[Path], Any], Callable[[Callable[[Format], str]], Any]]] = {
+LOADED: dict[str, tuple[type, Callable[[Path], Any], Callable[[Callable[[TextFormat], str]], Any]]] = {
     "run": (Run, run_file.load, run_of_all),
     "baseline": (Baseline, run_file.load_baseline, baseline_of_all),
 }

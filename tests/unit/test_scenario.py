@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from leakcheck.model.errors import UsageError
 from leakcheck.model.protocol import scenario_id
-from leakcheck.scenario import Mark, Target, mark_of, parse_target, scenario
+from leakcheck.scenario import ScenarioMark, Target, mark_of, parse_target, scenario
 
 
 def test_a_bare_mark_takes_the_functions_name_and_leaves_the_function_as_it_was() -> None:
@@ -22,7 +22,7 @@ def test_a_bare_mark_takes_the_functions_name_and_leaves_the_function_as_it_was(
         return 7
 
     assert scenario(parse) is parse
-    assert mark_of(parse) == Mark(name="parse")
+    assert mark_of(parse) == ScenarioMark(name="parse")
     assert parse() == 7
 
 
@@ -89,7 +89,7 @@ def test_a_class_can_be_marked_and_its_children_and_objects_are_not() -> None:
     class Child(Call):
         pass
 
-    assert mark_of(Call) == Mark(name="Call")
+    assert mark_of(Call) == ScenarioMark(name="Call")
     assert mark_of(Child) is None
     assert mark_of(Call()) is None
 
@@ -101,15 +101,15 @@ def test_a_wrapper_that_takes_over_the_functions_attributes_takes_over_its_mark(
     @wraps(parse)
     def wrapped() -> None: ...
 
-    assert mark_of(wrapped) == Mark(name="parse")
-    assert mark_of(lru_cache(parse)) == Mark(name="parse")
+    assert mark_of(wrapped) == ScenarioMark(name="parse")
+    assert mark_of(lru_cache(parse)) == ScenarioMark(name="parse")
 
 
 class AnswersAnything:
     """A lazy proxy: there is no attribute that it does not have."""
 
     def __getattr__(self, name: str) -> object:
-        return Mark(name=name)
+        return ScenarioMark(name=name)
 
 
 class OutsideItsContext:
@@ -131,7 +131,7 @@ class OutsideItsContext:
 class LiesAboutItsAttributes:
     @property
     def __dict__(self) -> object:  # type: ignore[override]
-        return SimpleNamespace(get=lambda name: Mark(name=name))
+        return SimpleNamespace(get=lambda name: ScenarioMark(name=name))
 
 
 class ClaimsToBeAClass:

@@ -11,11 +11,10 @@ from xml.etree import ElementTree
 from rich.console import Console, RenderableType
 
 from leakcheck.doctor import report
-from leakcheck.doctor.model import Examination
-from leakcheck.model.baseline import Baseline
-from leakcheck.model.baseline import Step as UpdateStep
+from leakcheck.doctor.model import DoctorReport
+from leakcheck.model.baseline import Baseline, BaselineStep
 from leakcheck.model.comparison import Comparison
-from leakcheck.model.history import Record, Step
+from leakcheck.model.history import HistoryEntry, Regression
 from leakcheck.model.result import Run
 from leakcheck.reporters import baseline as accepted
 from leakcheck.reporters import comparison as contrast
@@ -23,7 +22,7 @@ from leakcheck.reporters import history, pytest_text, terminal
 from leakcheck.reporters.export.collapsed import collapsed
 from leakcheck.reporters.export.run_csv import run_sheet
 from leakcheck.reporters.export.speedscope import speedscope
-from leakcheck.reporters.export.stacks import Kind
+from leakcheck.reporters.export.stacks import StackKind
 from leakcheck.reporters.github import annotations
 from leakcheck.reporters.gitlab import gitlab
 from leakcheck.reporters.html.page import render_comparison, render_report
@@ -40,8 +39,8 @@ class Facts:
     run: Run
     baseline: Baseline
     comparison: Comparison
-    record: Record
-    examination: Examination
+    record: HistoryEntry
+    examination: DoctorReport
 
 
 def _lines(parts: Iterable[RenderableType]) -> bytes:
@@ -56,13 +55,13 @@ def _joined(documents: Iterable[tuple[str, bytes]]) -> bytes:
     return b"".join(data for _, data in documents)
 
 
-def _entries(facts: Facts) -> list[UpdateStep]:
+def _entries(facts: Facts) -> list[BaselineStep]:
     (entries,) = facts.baseline.environments.values()
-    return [UpdateStep(scenario=name, before=None, after=entry) for name, entry in entries.items()]
+    return [BaselineStep(scenario=name, before=None, after=entry) for name, entry in entries.items()]
 
 
-def _step(facts: Facts) -> Step:
-    return Step(metric="growth", before=facts.record, after=facts.record, before_bytes=1, after_bytes=2)
+def _step(facts: Facts) -> Regression:
+    return Regression(metric="growth", before=facts.record, after=facts.record, before_bytes=1, after_bytes=2)
 
 
 REPORTERS: Mapping[str, Callable[[Facts], bytes]] = {
@@ -82,7 +81,7 @@ REPORTERS: Mapping[str, Callable[[Facts], bytes]] = {
         annotations(facts.run, Workspace(root="/work", here="/work"))
     ).encode(),
     "terminal.draw": lambda facts: _joined(terminal.draw(facts.run)),
-    "export.collapsed.collapsed": lambda facts: _joined(collapsed(facts.run, Kind.PEAK)),
+    "export.collapsed.collapsed": lambda facts: _joined(collapsed(facts.run, StackKind.PEAK)),
     "export.speedscope.speedscope": lambda facts: _joined(speedscope(facts.run)),
     "export.run_csv.run_sheet": lambda facts: _joined(run_sheet(facts.run)).replace(b"\r\n", b"\n"),
     "html.page.render_report": lambda facts: _joined(render_report(facts.run)),

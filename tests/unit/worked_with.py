@@ -4,28 +4,28 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
-from leakcheck.analysis.compare.merge import Piece, joined, problems
+from leakcheck.analysis.compare.merge import SavedShard, joined, problems
 from leakcheck.compare.baseline_update import updated
 from leakcheck.compare.sides import compare_runs
 from leakcheck.config.settings import resolve
-from leakcheck.config.sources import Said
+from leakcheck.config.sources import SettingsLayer
 from leakcheck.model.baseline import Baseline
 from leakcheck.model.comparison import Comparison
 from leakcheck.model.errors import LeakcheckError
 from leakcheck.model.result import Run
-from leakcheck.runner.baseline import Against, compared_run
+from leakcheck.runner.baseline import BaselineRef, compared_run
 from leakcheck.runner.session import exit_code
 from leakcheck.storage.durations import durations_of
 
 
 def worked_with(run: Run, other: Run, baseline: Baseline, folder: Path) -> list[Comparison]:
     """Do all that; LeakcheckErrors are answers. Return the comparison, where there is one."""
-    settings = resolve(Said(), environment={}, folder=folder)
-    against = Against(path=folder / "baseline.json", baseline=baseline)
+    settings = resolve(SettingsLayer(), environment={}, folder=folder)
+    against = BaselineRef(path=folder / "baseline.json", baseline=baseline)
     made: list[Comparison] = []
     exit_code(run.results)
     durations_of(run)
-    pieces = [Piece(where="a", run=run), Piece(where="b", run=other)]
+    pieces = [SavedShard(where="a", run=run), SavedShard(where="b", run=other)]
     list(problems(pieces))
     joined([run, other], ())
     for step in (

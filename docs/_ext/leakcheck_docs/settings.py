@@ -6,7 +6,7 @@ from dataclasses import MISSING, fields
 from typing import Any, get_args, get_origin, get_type_hints
 
 from leakcheck.config.settings import DEFAULT_GROWTH_BUDGET, DEFAULTS
-from leakcheck.config.sources import OFF, RESOURCES, Override, Project, Said
+from leakcheck.config.sources import OFF, RESOURCES, DjangoSettings, Override, SettingsLayer
 from leakcheck.model.explanation import KnownEntry
 from leakcheck.pytest_plugin.options import INI
 from leakcheck_docs.commands import options_by_name
@@ -21,7 +21,7 @@ _TABLES = {
         "Budgets for some scenarios; each table is one entry, and the last wins.",
     ),
     "[[tool.leakcheck.known]]": (KnownEntry, "Leaks that are known; each table is one entry."),
-    "[tool.leakcheck.django]": (Project, "What `leakcheck django` is told."),
+    "[tool.leakcheck.django]": (DjangoSettings, "What `leakcheck django` is told."),
 }
 
 
@@ -41,8 +41,8 @@ def markdown() -> str:
 def settings() -> Iterator[tuple[str, str, str, str]]:
     """Yield a row for each key: with its type, default, environment variable, flag, pytest's option, and meaning."""
     options = options_by_name("check")
-    hints = get_type_hints(Said)
-    for one in fields(Said):
+    hints = get_type_hints(SettingsLayer)
+    for one in fields(SettingsLayer):
         option = options[one.name]
         words, default = _said_in_help(str(option.help))
         others = [code(f"LEAKCHECK_{one.name.upper()}"), code(max(option.opts, key=len))]

@@ -16,14 +16,14 @@ _MOST_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Piece:
+class SavedShard:
     """One of the runs to join, and where it was found."""
 
     where: str
     run: Run
 
 
-def problems(pieces: Sequence[Piece]) -> Iterator[str]:
+def problems(pieces: Sequence[SavedShard]) -> Iterator[str]:
     """Yield a sentence for each reason why the runs cannot be joined; none where they can."""
     yield from (f"{piece.where} was not finished: measure it again" for piece in pieces if not piece.run.finished)
     if not pieces:
@@ -41,7 +41,7 @@ def problems(pieces: Sequence[Piece]) -> Iterator[str]:
         yield f"{shards[0][0].where} is a shard and {whole.where} is not: join the shards, or the others"
 
 
-def _measured_twice(pieces: Sequence[Piece]) -> Iterator[str]:
+def _measured_twice(pieces: Sequence[SavedShard]) -> Iterator[str]:
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
     for piece in pieces:
         for result in piece.run.results:
@@ -53,7 +53,7 @@ def _measured_twice(pieces: Sequence[Piece]) -> Iterator[str]:
         yield f"{len(twice) - _MOST_NAMED:,} more were measured twice"
 
 
-def _of_shards(shards: Sequence[tuple[Piece, Shard]]) -> Iterator[str]:
+def _of_shards(shards: Sequence[tuple[SavedShard, Shard]]) -> Iterator[str]:
     (first, expected), *others = shards
     alike = True
     for piece, shard in others:
@@ -90,7 +90,7 @@ def _unlike(one: Shard, other: Shard) -> str:
     return " and ".join(only) or "their scenarios stand in another order"
 
 
-def _not_of_the_whole(pieces: Sequence[Piece], whole: Sequence[str]) -> Iterator[str]:
+def _not_of_the_whole(pieces: Sequence[SavedShard], whole: Sequence[str]) -> Iterator[str]:
     """Yield what of the whole nobody measured, and what was measured and is not of it."""
     results = [result for piece in pieces for result in piece.run.results]
     # what was measured twice was told already

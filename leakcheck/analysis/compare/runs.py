@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from statistics import fmean, stdev
 
 from leakcheck.analysis.numeric import special_functions
-from leakcheck.model.comparison import Answer, Contrast, Figure, Metric, Row
+from leakcheck.model.comparison import ChangeVerdict, Figure, Metric, MetricComparison, ScenarioComparison
 from leakcheck.model.result import Result
 from leakcheck.model.units import CALLS_PER_RATE
 
@@ -28,7 +28,9 @@ _TOO_SHORT = "calls of less than 20 µs are timed now and then, and too coarsely
 Read = Callable[[Result], Figure | None]
 
 
-def contrast(scenario: str, before: Sequence[Result], after: Sequence[Result], *, side_by_side: bool) -> Contrast:
+def contrast(
+    scenario: str, before: Sequence[Result], after: Sequence[Result], *, side_by_side: bool
+) -> ScenarioComparison:
     """Return the table of one scenario; each arm is given as the results of its rounds, one at least.
 
     `side_by_side` says that the arms were measured in turn in one go: without it no change of a
@@ -36,7 +38,7 @@ def contrast(scenario: str, before: Sequence[Result], after: Sequence[Result], *
     """
     failed = _trouble_of(before, "before") or _trouble_of(after, "after")
     rows = tuple(_row(metric, read, before, after, failed, side_by_side) for metric, read in _READ.items())
-    return Contrast(
+    return ScenarioComparison(
         scenario=scenario, before=before[0].id, after=after[0].id, rows=rows, rounds=min(len(before), len(after))
     )
 
@@ -104,20 +106,22 @@ def _row(
     after: Sequence[Result],
     failed: str,
     side_by_side: bool,
-) -> Row:
+) -> MetricComparison:
     old, new = _pooled(before, read), _pooled(after, read)
     if old is None or new is None:
-        return Row(
+        return MetricComparison(
             metric=metric,
             before=old,
             after=new,
             change=None,
-            answer=Answer.UNKNOWN,
+            answer=ChangeVerdict.UNKNOWN,
             note=_SERVED_ONLY if metric in _SERVED else failed or _why_missing(metric),
         )
     if metric not in _TIMINGS:
         change = Figure(value=new.value - old.value, low=new.low - old.high, high=new.high - old.low)
-        return Row(metric=metric, before=old, after=new, change=change, answer=_answer(change, _floor(metric, old)))
+        return MetricComparison(
+            metric=metric, before=old, after=new, change=change, answer=_answer(change, _floor(metric, old))
+        )
     rounds = [
         (one.value, other.value)
         for one, other in zip(map(read, before), map(read, after), strict=False)
@@ -125,10 +129,12 @@ def _row(
     ]
     note = _why_untold(old, new, len(rounds), side_by_side)
     if note:
-        return Row(metric=metric, before=old, after=new, change=None, answer=Answer.SAME, note=note)
+        return MetricComparison(metric=metric, before=old, after=new, change=None, answer=ChangeVerdict.SAME, note=note)
     ratio = _ratio(old, new, rounds)
     shifted = Figure(value=ratio.value - 1, low=ratio.low - 1, high=ratio.high - 1)
-    return Row(metric=metric, before=old, after=new, change=ratio, answer=_answer(shifted, _LEAST_LATENCY_SHARE))
+    return MetricComparison(
+        metric=metric, before=old, after=new, change=ratio, answer=_answer(shifted, _LEAST_LATENCY_SHARE)
+    )
 
 
 def _why_untold(before: Figure, after: Figure, rounds: int, side_by_side: bool) -> str:
@@ -165,12 +171,12 @@ def _pooled(results: Sequence[Result], read: Read) -> Figure | None:
     return Figure(value=middle.value, low=min(one.low for one in found), high=max(one.high for one in found))
 
 
-def _answer(change: Figure, least: float) -> Answer:
+def _answer(change: Figure, least: float) -> ChangeVerdict:
     if change.low > 0 and change.value >= least:
-        return Answer.WORSE
+        return ChangeVerdict.WORSE
     if change.high < 0 and -change.value >= least:
-        return Answer.BETTER
-    return Answer.SAME
+        return ChangeVerdict.BETTER
+    return ChangeVerdict.SAME
 
 
 def _floor(metric: Metric, before: Figure) -> float:

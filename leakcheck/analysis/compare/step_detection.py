@@ -9,7 +9,7 @@ way are named.
 
 from collections.abc import Callable, Sequence
 
-from leakcheck.model.history import Record, Step
+from leakcheck.model.history import HistoryEntry, Regression
 from leakcheck.model.result import Meter
 from leakcheck.model.verdict import Verdict
 
@@ -21,10 +21,10 @@ Bounds = tuple[float, float]
 """The lowest and the highest that a figure can be."""
 
 
-def steps_of(records: Sequence[Record]) -> list[Step]:
+def steps_of(records: Sequence[HistoryEntry]) -> list[Regression]:
     """Return the steps of one series, whose records are in order of time; the newest step last."""
     steps = [
-        Step(
+        Regression(
             metric=metric,
             before=records[before],
             after=records[after],
@@ -66,7 +66,7 @@ def _is_above(upper: Bounds, lower: Bounds) -> bool:
     return upper[0] > (max(level * (1 + SHARE), level + SIZE_BYTES) if level > 0 else 0)
 
 
-def _growth(record: Record) -> Bounds | None:
+def _growth(record: HistoryEntry) -> Bounds | None:
     """Return the growth's bounds: nothing for what stands still or has a limit; None where no exact meter tells."""
     low, high = record.growth_low, record.growth_high
     if low is None or high is None or record.verdict is Verdict.INCONCLUSIVE:
@@ -78,11 +78,11 @@ def _growth(record: Record) -> Bounds | None:
     return low, high
 
 
-def _peak(record: Record) -> Bounds | None:
+def _peak(record: HistoryEntry) -> Bounds | None:
     return None if record.peak_bytes is None else (record.peak_bytes, record.peak_bytes)
 
 
-_FIGURES: dict[str, Callable[[Record], Bounds | None]] = {"growth": _growth, "peak": _peak}
+_FIGURES: dict[str, Callable[[HistoryEntry], Bounds | None]] = {"growth": _growth, "peak": _peak}
 
 
 def _middle(bounds: Bounds | None) -> float:

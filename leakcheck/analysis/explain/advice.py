@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from leakcheck.analysis.explain.allocation_sites import function_name
 from leakcheck.model.advice import Advice, DjangoFacts
-from leakcheck.model.explanation import Container, Link, PeakSite, RetentionPath
+from leakcheck.model.explanation import GrowingContainer, Link, PeakSite, RetentionPath
 from leakcheck.model.result import Result
 from leakcheck.model.stacks import Frame
 from leakcheck.model.units import format_size
@@ -207,7 +207,7 @@ def _dear(result: Result, matches: Callable[[PeakSite], bool]) -> Iterator[PeakS
         yield site
 
 
-def _growing(result: Result, matches: Callable[[Container], bool]) -> Iterator[Container]:
+def _growing(result: Result, matches: Callable[[GrowingContainer], bool]) -> Iterator[GrowingContainer]:
     """Yield the containers that hold most of what grows, where they match."""
     for container in result.containers:
         if not container.stopped and _is_main(container.share) and matches(container):
@@ -228,7 +228,7 @@ def _is_by(site: PeakSite, files: tuple[str, ...]) -> bool:
     return any(part in first.file for part in files)
 
 
-def _path_of(result: Result, container: Container) -> RetentionPath | None:
+def _path_of(result: Result, container: GrowingContainer) -> RetentionPath | None:
     return next((path for path in result.retention_paths if path.fingerprint == container.fingerprint), None)
 
 
@@ -250,7 +250,7 @@ def _evidence(result: Result, site: PeakSite) -> str:
     return f"{format_size(site.bytes)} of the peak of {format_size(result.peak_bytes or 0)} came in through {where}"
 
 
-def _rising(container: Container) -> str:
+def _rising(container: GrowingContainer) -> str:
     return f"{container.name} rises by {container.length_per_call:.2f} per call{_share_words(container.share)}"
 
 

@@ -16,7 +16,7 @@ from leakcheck.analysis.explain.line_slopes import (
     line_of,
     slopes_between,
 )
-from leakcheck.model.explanation import PeakSite, Site, StackBytes, Window
+from leakcheck.model.explanation import AllocationSite, PeakSite, StackBytes, Window
 from leakcheck.model.stacks import Frame, frame_to_name, native_frame
 from leakcheck.model.units import CALLS_PER_RATE
 
@@ -59,7 +59,7 @@ def sites_of(
     *,
     most: float | None = None,
     under_teeth: bool = False,
-) -> tuple[Site, ...]:
+) -> tuple[AllocationSite, ...]:
     """Return the lines whose live bytes grow by at least a hundredth of the growth, the fastest first.
 
     A line grows that held more after the longer of any two windows; a cache that is full, or teeth,
@@ -77,7 +77,7 @@ def sites_of(
         if rate > most_possible(growth_bytes_per_1000_calls, most):
             continue
         found.append(
-            Site(
+            AllocationSite(
                 bytes_per_1000_calls=rate,
                 low=CALLS_PER_RATE * grown.bytes.low,
                 high=CALLS_PER_RATE * grown.bytes.high,

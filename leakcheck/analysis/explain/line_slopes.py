@@ -31,23 +31,23 @@ _Row = list[StackBytes | None]
 
 
 @dataclass(slots=True)
-class Slopes:
+class SlopeBounds:
     """Slopes in units per call, between each two windows that can be compared."""
 
     rate: float = 0.0
     low: float = 0.0
     high: float = 0.0
 
-    def __add__(self, other: "Slopes") -> "Slopes":
-        return Slopes(self.rate + other.rate, self.low + other.low, self.high + other.high)
+    def __add__(self, other: "SlopeBounds") -> "SlopeBounds":
+        return SlopeBounds(self.rate + other.rate, self.low + other.low, self.high + other.high)
 
 
 @dataclass(slots=True)
-class Grown:
+class GrownLine:
     """All that the windows say of one line."""
 
-    bytes: Slopes
-    blocks: Slopes
+    bytes: SlopeBounds
+    blocks: SlopeBounds
     frames: tuple[Frame, ...]
     """The stack that grows the fastest."""
     stacks: int
@@ -65,7 +65,7 @@ def line_of(frames: Sequence[Frame]) -> Line:
     return frame.function, frame.file, frame.line
 
 
-def grown_lines(windows: Sequence[Window], *, under_teeth: bool = False) -> dict[Line, Grown]:
+def grown_lines(windows: Sequence[Window], *, under_teeth: bool = False) -> dict[Line, GrownLine]:
     """Return what the deciding windows say of each line.
 
     `under_teeth` says that the growth to be explained counts the tables that doubled.
@@ -104,7 +104,7 @@ def _by_line(windows: Sequence[Window]) -> dict[Line, list[_Row]]:
     return lines
 
 
-def _grown(rows: Sequence[_Row], windows: Sequence[Window], under_teeth: bool) -> Grown:
+def _grown(rows: Sequence[_Row], windows: Sequence[Window], under_teeth: bool) -> GrownLine:
     """Return what the windows say of a line, whose stacks are given.
 
     They are added up before the slopes are taken, because a rare one has no slope of its own; but
@@ -115,14 +115,14 @@ def _grown(rows: Sequence[_Row], windows: Sequence[Window], under_teeth: bool) -
     total = slopes_between(_points(many, windows, "bytes"))
     if total.low <= 0 or (under_teeth and total.low < _STEADY * total.high):
         rising = [one for row, one in zip(rows, slopes, strict=True) if one.low > 0 and not _is_single_block(row)]
-        total = sum(rising, Slopes()) if rising else total
+        total = sum(rising, SlopeBounds()) if rising else total
     for row, one in zip(rows, slopes, strict=True):
         if _is_single_block(row):
             total += one
     fastest = max(range(len(rows)), key=lambda at: _rank(slopes[at], _frames(rows[at])))
     native = sum(max(one.rate, 0.0) for row, one in zip(rows, slopes, strict=True) if _any(row).native)
     whole = sum(max(one.rate, 0.0) for one in slopes)
-    return Grown(
+    return GrownLine(
         bytes=total,
         blocks=slopes_between(_points(many, windows, "blocks")),
         frames=_frames(rows[fastest]),
@@ -131,12 +131,12 @@ def _grown(rows: Sequence[_Row], windows: Sequence[Window], under_teeth: bool) -
     )
 
 
-def _rank(slopes: Slopes, frames: Sequence[Frame]) -> tuple[int, list[tuple[str, str]]]:
+def _rank(slopes: SlopeBounds, frames: Sequence[Frame]) -> tuple[int, list[tuple[str, str]]]:
     """Return what stacks are compared by: of those that grow alike, the same one is the first in each run."""
     return round(slopes.rate), [(frame.file, frame.function) for frame in frames]
 
 
-def _slopes_of(row: _Row, windows: Sequence[Window], under_teeth: bool) -> Slopes:
+def _slopes_of(row: _Row, windows: Sequence[Window], under_teeth: bool) -> SlopeBounds:
     if not _is_single_block(row):
         return slopes_between(_points([row], windows, "bytes"))
     seen = [(one.before + one.calls, at.bytes) for one, at in zip(windows, row, strict=True) if at is not None]
@@ -179,7 +179,7 @@ def _is_single_block(row: _Row) -> bool:
     return all(one is None or one.blocks == 1 for one in row)
 
 
-def _growth_of_one_block(points: Sequence[Point]) -> Slopes:
+def _growth_of_one_block(points: Sequence[Point]) -> SlopeBounds:
     """Return the slopes of a block's size against all calls so far.
 
     A table that doubles is a stair, and two of its steps may lie closely together: no slope is
@@ -190,22 +190,22 @@ def _growth_of_one_block(points: Sequence[Point]) -> Slopes:
     )
 
 
-def _most_per_call(points: Sequence[Point]) -> Slopes:
+def _most_per_call(points: Sequence[Point]) -> SlopeBounds:
     """Return the most that a block is seen to take for each call there was, where it ever grew.
 
     That is what a table that doubles costs from one doubling to the next, closely enough: the windows
     end at different distances from the last one.
     """
     if len(points) < 2 or max(points)[1] <= min(points)[1]:
-        return Slopes()
+        return SlopeBounds()
     per_call = [size / calls for calls, size in points]
-    return Slopes(max(per_call), min(per_call), max(per_call))
+    return SlopeBounds(max(per_call), min(per_call), max(per_call))
 
 
-def slopes_between(points: Sequence[Point]) -> Slopes:
+def slopes_between(points: Sequence[Point]) -> SlopeBounds:
     """Return the median, the least and the most slope between any two points; nothing where no two differ in x."""
     return _summed_up([(y2 - y1) / (x2 - x1) for (x1, y1), (x2, y2) in combinations(points, 2) if x1 != x2])
 
 
-def _summed_up(slopes: Sequence[float]) -> Slopes:
-    return Slopes(median(slopes), min(slopes), max(slopes)) if slopes else Slopes()
+def _summed_up(slopes: Sequence[float]) -> SlopeBounds:
+    return SlopeBounds(median(slopes), min(slopes), max(slopes)) if slopes else SlopeBounds()

@@ -33,7 +33,7 @@ Look = tuple[int, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mapped:
+class MappedBytes:
     """The resident bytes of a process, by the kind of their mapping."""
 
     heap_bytes: float = 0.0
@@ -88,7 +88,7 @@ def pinning_bytes_per_1000_calls(growth: Growth | None, parts: Sequence[Resident
     return heap
 
 
-def mapped_of(smaps: str) -> Mapped:
+def mapped_of(smaps: str) -> MappedBytes:
     """Return the resident bytes by kind, of a list of mappings as /proc/PID/smaps has it."""
     sums = {"heap": 0, "stack": 0, "file": 0, "other": 0}
     kind, before = "other", (0, 0, "")
@@ -99,7 +99,7 @@ def mapped_of(smaps: str) -> Mapped:
             before = (start, end, rights)
         elif line.startswith("Rss:"):
             sums[kind] += int(line.split()[1]) * 1024
-    return Mapped(heap_bytes=sums["heap"], stack_bytes=sums["stack"], file_bytes=sums["file"])
+    return MappedBytes(heap_bytes=sums["heap"], stack_bytes=sums["stack"], file_bytes=sums["file"])
 
 
 def _kind(start: int, rights: str, name: str, before: tuple[int, int, str]) -> str:
@@ -113,13 +113,13 @@ def _kind(start: int, rights: str, name: str, before: tuple[int, int, str]) -> s
     return "stack" if not name and is_guarded and rights.startswith("rw") else "other"
 
 
-def _gained(looks: tuple[Look, Look] | None) -> Mapped | None:
+def _gained(looks: tuple[Look, Look] | None) -> MappedBytes | None:
     """Return what each kind gained between two looks, in bytes per 1000 calls."""
     if looks is None:
         return None
     (first, early), (last, late) = ((calls, mapped_of(text)) for calls, text in looks)
     per_1000 = CALLS_PER_RATE / max(last - first, 1)
-    return Mapped(
+    return MappedBytes(
         heap_bytes=(late.heap_bytes - early.heap_bytes) * per_1000,
         stack_bytes=(late.stack_bytes - early.stack_bytes) * per_1000,
         file_bytes=(late.file_bytes - early.file_bytes) * per_1000,

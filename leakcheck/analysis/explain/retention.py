@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from leakcheck.analysis.explain.fingerprint import fingerprint_of, native_fingerprint
-from leakcheck.model.explanation import Container, Link, RetentionPath
+from leakcheck.model.explanation import GrowingContainer, Link, RetentionPath
 from leakcheck.model.stacks import Frame
 from leakcheck.model.units import CALLS_PER_RATE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Growing:
+class CandidateContainer:
     """The container that a holder is, as the measured process saw it."""
 
     name: str
@@ -23,7 +23,7 @@ class Growing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Holder:
+class Candidate:
     """What the measured process answers for one thing that keeps what grows."""
 
     links: tuple[Link, ...]
@@ -31,7 +31,7 @@ class Holder:
     """How many of the links are its identity; those after it only say what it holds."""
     kept: Frame | None = None
     set_at: Frame | None = None
-    container: Growing | None = None
+    container: CandidateContainer | None = None
     objects_per_call: float = 0.0
     bytes_per_call: float | None = None
     weighed: str = ""
@@ -40,10 +40,10 @@ class Holder:
     first_objects_per_call: float = 0.0
 
 
-def containers_of(holders: Sequence[Holder], growth_per_1000_calls: float) -> tuple[Container, ...]:
+def containers_of(holders: Sequence[Candidate], growth_per_1000_calls: float) -> tuple[GrowingContainer, ...]:
     """Return the growing containers with their shares of a growth, those without a weight last."""
     found = [
-        Container(
+        GrowingContainer(
             name=holder.container.name,
             kind=holder.container.kind,
             where=holder.container.where,
@@ -61,7 +61,7 @@ def containers_of(holders: Sequence[Holder], growth_per_1000_calls: float) -> tu
     return tuple(found)
 
 
-def paths_of(holders: Sequence[Holder], growth_per_1000_calls: float) -> tuple[RetentionPath, ...]:
+def paths_of(holders: Sequence[Candidate], growth_per_1000_calls: float) -> tuple[RetentionPath, ...]:
     """Return the paths to what is held, with their shares of a growth, those without a weight last."""
     return tuple(
         RetentionPath(
@@ -79,26 +79,26 @@ def paths_of(holders: Sequence[Holder], growth_per_1000_calls: float) -> tuple[R
     )
 
 
-def held_share(holders: Sequence[Holder], growth_per_1000_calls: float) -> float:
+def held_share(holders: Sequence[Candidate], growth_per_1000_calls: float) -> float:
     """Return the share of a growth that the heaviest Python holder explains; 0 where none was weighed."""
     python = (holder for holder in holders if not holder.held_by_native)
     return max((_share(holder, growth_per_1000_calls) or 0.0 for holder in python), default=0.0)
 
 
-def _weight(holder: Holder) -> float:
+def _weight(holder: Candidate) -> float:
     return -(holder.bytes_per_call or 0.0)
 
 
-def _per_1000(holder: Holder) -> float | None:
+def _per_1000(holder: Candidate) -> float | None:
     return None if holder.bytes_per_call is None else CALLS_PER_RATE * holder.bytes_per_call
 
 
-def _share(holder: Holder, growth_per_1000_calls: float) -> float | None:
+def _share(holder: Candidate, growth_per_1000_calls: float) -> float | None:
     held = _per_1000(holder)
     return None if held is None or growth_per_1000_calls <= 0 else held / growth_per_1000_calls
 
 
-def _fingerprint(holder: Holder) -> str:
+def _fingerprint(holder: Candidate) -> str:
     if holder.held_by_native:
         return native_fingerprint(holder.links)
     return fingerprint_of(link.step for link in holder.links[: holder.anchor])

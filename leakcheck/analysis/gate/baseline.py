@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from leakcheck.analysis.gate.verdict import gated, held_to_budgets
-from leakcheck.model.baseline import Accepted, Allowance, Change
+from leakcheck.model.baseline import BaselineChange, BaselineEntry, Tolerance
 from leakcheck.model.result import Meter, Result
 from leakcheck.model.verdict import Gate, Verdict
 
@@ -18,7 +18,7 @@ _WORST_FIRST = (Gate.OVER, Gate.INCONCLUSIVE, Gate.WITHIN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
+class BoundedFigure:
     """One metric of a result as a baseline counts it, with its bounds."""
 
     value: float
@@ -26,29 +26,29 @@ class Figure:
     high: float
 
 
-def growth_figure(result: Result) -> Figure | None:
+def growth_figure(result: Result) -> BoundedFigure | None:
     """Return the growth per 1000 calls: 0 for what stands still or has a limit; None where no exact meter tells."""
     growth = result.growth
     if growth is None or result.verdict is Verdict.INCONCLUSIVE:
         return None
     if result.verdict is not Verdict.LEAK:
-        return Figure(value=0.0, low=0.0, high=0.0)
+        return BoundedFigure(value=0.0, low=0.0, high=0.0)
     if growth.meter is not Meter.HEAP:
         return None
-    return Figure(value=growth.bytes_per_1000_calls, low=growth.low, high=growth.high)
+    return BoundedFigure(value=growth.bytes_per_1000_calls, low=growth.low, high=growth.high)
 
 
-def peak_figure(result: Result) -> Figure | None:
+def peak_figure(result: Result) -> BoundedFigure | None:
     """Return the peak of one call; None where it was not measured."""
     peak = result.peak_bytes
-    return None if peak is None else Figure(value=peak, low=peak, high=peak)
+    return None if peak is None else BoundedFigure(value=peak, low=peak, high=peak)
 
 
-def compare(metric: str, before: float, after: Figure, allowance: Allowance) -> Change:
+def compare(metric: str, before: float, after: BoundedFigure, allowance: Tolerance) -> BaselineChange:
     """Return what became of one metric."""
     most = allowance.most(before)
     gate = Gate.WITHIN if after.high <= most else Gate.OVER if after.low > most else Gate.INCONCLUSIVE
-    return Change(
+    return BaselineChange(
         metric=metric,
         before=before,
         after=after.value,
@@ -61,7 +61,7 @@ def compare(metric: str, before: float, after: Figure, allowance: Allowance) -> 
     )
 
 
-def compared(result: Result, accepted: Accepted | None, allowance: Allowance) -> Result:
+def compared(result: Result, accepted: BaselineEntry | None, allowance: Tolerance) -> Result:
     """Return the result held to what was accepted of it; what is new is held to its budgets alone.
 
     A budget that the accepted figure keeps is still to be kept, however small the change. One that the
@@ -80,7 +80,7 @@ def compared(result: Result, accepted: Accepted | None, allowance: Allowance) ->
     return replace(gated(result, said), is_new=False, changes=changes)
 
 
-def _changes(result: Result, accepted: Accepted, allowance: Allowance) -> Iterator[Change]:
+def _changes(result: Result, accepted: BaselineEntry, allowance: Tolerance) -> Iterator[BaselineChange]:
     for metric, before, after, budget in (
         (
             "growth",
@@ -110,15 +110,15 @@ def is_acceptable(result: Result) -> bool:
 
 
 def accept(
-    result: Result, target: str, old: Accepted | None, *, allowance: Allowance, reason: str | None = None
-) -> Accepted:
+    result: Result, target: str, old: BaselineEntry | None, *, allowance: Tolerance, reason: str | None = None
+) -> BaselineEntry:
     """Return what is accepted now: of figures that did not change the old ones, and without a word the old reason."""
     growth, peak, budget = growth_figure(result), peak_figure(result), result.budget
     same_verdict = old is not None and old.verdict is result.verdict
     old_growth = old.growth_bytes_per_1000_calls if old is not None and same_verdict else None
     old_peak = None if old is None else old.peak_bytes
     kept_reason = "" if old is None else old.reason
-    return Accepted(
+    return BaselineEntry(
         verdict=result.verdict,
         target=target,
         growth_bytes_per_1000_calls=None
@@ -131,7 +131,7 @@ def accept(
     )
 
 
-def _settled(metric: str, old: int | None, new: Figure, budget: float | None, allowance: Allowance) -> int:
+def _settled(metric: str, old: int | None, new: BoundedFigure, budget: float | None, allowance: Tolerance) -> int:
     """Return the figure to write: the old one where the new one only wobbles, and would pass beside it."""
     written = math.ceil(new.value)  # not below what is over a budget
     if old is None:

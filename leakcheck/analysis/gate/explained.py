@@ -5,8 +5,8 @@ from dataclasses import replace
 from datetime import date
 
 from leakcheck.analysis.gate.known_leaks import account, main_fingerprint
-from leakcheck.model.answers import Limited
-from leakcheck.model.explanation import Container, Explain, Explanation, KnownEntry
+from leakcheck.model.answers import BoundedContainer
+from leakcheck.model.explanation import Explain, Explanation, GrowingContainer, KnownEntry
 from leakcheck.model.result import Meter, Result
 from leakcheck.model.units import CALLS_PER_RATE
 from leakcheck.model.verdict import Gate, Verdict
@@ -77,13 +77,13 @@ def _what_stands_still(explanation: Explanation) -> Explanation:
     return replace(explanation, containers=tuple(ended), retention_paths=paths)
 
 
-def _what_filled(containers: Sequence[Container]) -> Limited | None:
+def _what_filled(containers: Sequence[GrowingContainer]) -> BoundedContainer | None:
     """Return the container that filled, where one was seen to."""
     for container in containers:
         held, rate = container.bytes_per_1000_calls, container.length_per_call
         if rate <= 0 or (container.share is not None and container.share < _WHOLE):
             continue
-        return Limited(
+        return BoundedContainer(
             name=container.name,
             kind=container.kind,
             limit=container.length if container.limit is None else container.limit,

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 from fnmatch import fnmatchcase
 
-from leakcheck.model.answers import Trouble
-from leakcheck.model.explanation import Explanation, KnownEntry, KnownLeak, RetentionPath, Site
+from leakcheck.model.answers import Failure
+from leakcheck.model.explanation import AllocationSite, Explanation, KnownEntry, KnownLeak, RetentionPath
 from leakcheck.model.result import Result
 from leakcheck.model.verdict import Gate, Verdict
 
@@ -31,7 +31,7 @@ class Culprit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Accounted:
+class KnownShare:
     """A growth, divided into what is on the list and what is not."""
 
     known: tuple[KnownLeak, ...] = ()
@@ -46,7 +46,7 @@ class Accounted:
         return valid and self.whole and self.rest_bytes_per_1000_calls <= budget_bytes_per_1000_calls
 
 
-def account(explanation: Explanation, entries: Sequence[KnownEntry], scenario: str, today: date) -> Accounted:
+def account(explanation: Explanation, entries: Sequence[KnownEntry], scenario: str, today: date) -> KnownShare:
     """Return which part of an explained growth is known.
 
     Holders and sites are two views of the same growth: the holders count where they account for
@@ -54,13 +54,13 @@ def account(explanation: Explanation, entries: Sequence[KnownEntry], scenario: s
     """
     mine = [entry for entry in entries if is_for(entry, scenario)]
     if not mine:
-        return Accounted()
+        return KnownShare()
     views = [_held(explanation), _allocated(explanation)]
     whole = [view for view in views if _is_whole(view)]
     # the names of either view are as good: a site's pattern finds its leak also where the holders count
     matched = [(entry, part) for view in whole or views for part in view for entry in mine if names(entry, part)]
     if not matched:
-        return Accounted(whole=bool(whole))
+        return KnownShare(whole=bool(whole))
     view = next(view for view in (whole or views) if any(part is found for part in view for _, found in matched))
     known: list[KnownLeak] = []
     rest = 0.0
@@ -71,7 +71,7 @@ def account(explanation: Explanation, entries: Sequence[KnownEntry], scenario: s
             known.append(leak)
         if leak is None or leak.expired is not None:
             rest += part.bytes_per_1000_calls
-    return Accounted(known=tuple(known), rest_bytes_per_1000_calls=rest, whole=bool(whole))
+    return KnownShare(known=tuple(known), rest_bytes_per_1000_calls=rest, whole=bool(whole))
 
 
 def is_for(entry: KnownEntry, scenario: str) -> bool:
@@ -152,7 +152,7 @@ def _held(explanation: Explanation, *, weighed: bool = True) -> list[Culprit]:
     ]
 
 
-def _is_same(path: RetentionPath, site: Site) -> bool:
+def _is_same(path: RetentionPath, site: AllocationSite) -> bool:
     """Tell whether a line allocated what native code holds, and not much else."""
     return path.line is not None and site.frame == path.line and (path.share or 0.0) >= _MOST_OF_A_LINE * site.share
 
@@ -183,7 +183,7 @@ def _allocated(explanation: Explanation) -> list[Culprit]:
     ]
 
 
-def _site_names(site: Site) -> Iterator[str]:
+def _site_names(site: AllocationSite) -> Iterator[str]:
     for frame in site.frames:
         yield f"{frame.file}:{frame.line}"
         yield f"{frame.file}::{frame.function}"
@@ -245,7 +245,7 @@ def _refused(result: Result, leaks: Mapping[str, int]) -> Result:
         f"the known leak {entry} names {leaks[entry]} different leaks in this run, and an entry is for one: "
         'give it the scenario that it is for (scenario = "..."), and list the other by its own fingerprint'
     )
-    return replace(result, trouble=Trouble(kind="usage", message=message), gate=Gate.ERROR)
+    return replace(result, trouble=Failure(kind="usage", message=message), gate=Gate.ERROR)
 
 
 def _unscoped(result: Result) -> list[KnownLeak]:

@@ -6,7 +6,7 @@ from math import ceil
 
 from leakcheck.analysis.growth.resources import gate_resources
 from leakcheck.analysis.growth.shape import FEWEST_CALLS, Shape, rising_calls
-from leakcheck.model.answers import Limited
+from leakcheck.model.answers import BoundedContainer
 from leakcheck.model.result import Budget, Growth, Result
 from leakcheck.model.verdict import Gate, Verdict
 
@@ -28,7 +28,7 @@ _LIMIT_OUT_OF_REACH_CALLS, _LIMIT_OUT_OF_REACH_BYTES = 1_000_000, 1024**3
 """A limit that is further away than both is none: `deque(maxlen=10**9)`."""
 
 
-def holder_with_limit(growth: Growth, limited: Sequence[Limited]) -> Limited | None:
+def holder_with_limit(growth: Growth, limited: Sequence[BoundedContainer]) -> BoundedContainer | None:
     """Return the container whose filling is the growth; None where what is left over could leak.
 
     Several may fill at once: then the one that fills last is returned, when together they explain it. Only what
@@ -42,7 +42,7 @@ def holder_with_limit(growth: Growth, limited: Sequence[Limited]) -> Limited | N
     return max(filling, key=lambda found: found.calls_until_full)
 
 
-def _ends_it(found: Limited, calls: int) -> bool:
+def _ends_it(found: BoundedContainer, calls: int) -> bool:
     """Tell whether a container has been filling since the beginning, and will be full some day."""
     if found.length < _FILLED_ALL_ALONG * found.length_per_call * calls:
         return False

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from leakcheck.analysis.growth.progress import Progress
+from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.analysis.growth.series import Series
 from leakcheck.analysis.growth.shape import (
     FEWEST_FLAT_CALLS,
@@ -16,7 +16,7 @@ from leakcheck.analysis.growth.shape import (
     RISING_SECONDS,
     rising_calls,
 )
-from leakcheck.analysis.growth.stopping import Step
+from leakcheck.analysis.growth.stopping import NextBlock
 from leakcheck.analysis.growth.trend import CHUNKS, Slope, falls_back, is_flat, is_rising, slope, standstill
 from leakcheck.model.child_processes import Children, ChildrenReading
 from leakcheck.model.result import Growth, Meter
@@ -48,7 +48,7 @@ _MOST_BYTES_PER_CALL = 1e12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judgement:
+class ChildMemoryVerdict:
     """What a scenario's growth and verdict are with its children taken in."""
 
     growth: Growth
@@ -57,7 +57,9 @@ class Judgement:
     """The children decided: what was found to end the scenario's own growth is no answer any more."""
 
 
-def in_parts(step: Step, readings: Sequence[tuple[int, ChildrenReading]], *, most: int | None = None) -> Iterator[Step]:
+def in_parts(
+    step: NextBlock, readings: Sequence[tuple[int, ChildrenReading]], *, most: int | None = None
+) -> Iterator[NextBlock]:
     """Yield the step, or `most` parts of it at most: after each, children are looked at where some have lived."""
     toothed = falls_back(Series(range(len(readings)), [reading.held_bytes for _, reading in readings]))
     wanted = _PARTS_UNDER_TEETH if toothed else _PARTS
@@ -68,7 +70,7 @@ def in_parts(step: Step, readings: Sequence[tuple[int, ChildrenReading]], *, mos
 
 
 def judged_children(
-    readings: Sequence[tuple[int, ChildrenReading]], progress: Progress, *, final: bool
+    readings: Sequence[tuple[int, ChildrenReading]], progress: ReplayProgress, *, final: bool
 ) -> Children | None:
     """Return what the children do; None where none ever lived on, inconclusive while it is too early to say.
 
@@ -97,7 +99,7 @@ def judged_children(
     )
 
 
-def _judged(held: Series, gained: Series, progress: Progress, *, final: bool) -> tuple[Verdict, Slope | None]:
+def _judged(held: Series, gained: Series, progress: ReplayProgress, *, final: bool) -> tuple[Verdict, Slope | None]:
     calls, cost = progress.calls, progress.seconds_per_call
     late = held.after(calls / 4)
     rises = is_rising(late)
@@ -138,17 +140,17 @@ def are_children_settled(children: Children | None) -> bool:
     return children is None or children.unmeasured > 0 or children.verdict is not Verdict.INCONCLUSIVE
 
 
-def with_children(growth: Growth, verdict: Verdict, children: Children | None) -> Judgement:
+def with_children(growth: Growth, verdict: Verdict, children: Children | None) -> ChildMemoryVerdict:
     """Return the growth and the verdict of a scenario together with its children.
 
     What the children surely gain is a leak, whatever ends the scenario's own growth; the larger of two leaks is the
     figure. Where nothing is known of them, nothing is green.
     """
     if children is None:
-        return Judgement(growth=growth, verdict=verdict)
+        return ChildMemoryVerdict(growth=growth, verdict=verdict)
     if children.verdict is Verdict.LEAK:
         if verdict is Verdict.LEAK and growth.bytes_per_1000_calls >= children.bytes_per_1000_calls:
-            return Judgement(growth=growth, verdict=verdict)
+            return ChildMemoryVerdict(growth=growth, verdict=verdict)
         theirs = replace(
             growth,
             bytes_per_1000_calls=children.bytes_per_1000_calls,
@@ -157,9 +159,9 @@ def with_children(growth: Growth, verdict: Verdict, children: Children | None) -
             meter=Meter.CHILDREN,
             from_call=growth.calls // 4,
         )
-        return Judgement(growth=theirs, verdict=Verdict.LEAK, is_changed=True)
+        return ChildMemoryVerdict(growth=theirs, verdict=Verdict.LEAK, is_changed=True)
     if verdict is Verdict.LEAK:
-        return Judgement(growth=growth, verdict=verdict)
+        return ChildMemoryVerdict(growth=growth, verdict=verdict)
     if children.verdict is Verdict.INCONCLUSIVE:
-        return Judgement(growth=growth, verdict=Verdict.INCONCLUSIVE, is_changed=True)
-    return Judgement(growth=growth, verdict=verdict)
+        return ChildMemoryVerdict(growth=growth, verdict=Verdict.INCONCLUSIVE, is_changed=True)
+    return ChildMemoryVerdict(growth=growth, verdict=verdict)

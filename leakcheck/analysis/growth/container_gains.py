@@ -24,7 +24,7 @@ _MOST_FALLEN = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Follow:
+class FollowedContainer:
     """A container that became longer while the calls were looked at."""
 
     gained: int
@@ -43,15 +43,15 @@ class Follow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gained:
+class GainsAnswer:
     """What a measured process answers about a look at all lengths."""
 
     gained_bytes: float
-    followed: tuple[Follow, ...]
+    followed: tuple[FollowedContainer, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gains:
+class ContainerGains:
     """What a look at all lengths found, and the lengths of the containers that were followed since."""
 
     since: int
@@ -60,7 +60,7 @@ class Gains:
     """Calls that the look replayed."""
     gained_bytes: float = 0.0
     """Table bytes that all containers gained within the look."""
-    followed: tuple[Follow, ...] = ()
+    followed: tuple[FollowedContainer, ...] = ()
     calls: tuple[int, ...] = ()
     lengths: tuple[tuple[int, ...], ...] = field(default=())
     """A row for each container followed."""
@@ -70,7 +70,7 @@ class Gains:
         """Tell whether anything gained enough entries to be followed."""
         return bool(self.followed) and self.gained_bytes >= SMALLEST_GAIN * self.looked_at
 
-    def after(self, calls: Sequence[int], lengths: Sequence[Sequence[int]]) -> "Gains":
+    def after(self, calls: Sequence[int], lengths: Sequence[Sequence[int]]) -> "ContainerGains":
         """Return the gains with the readings of one more block."""
         rows = self.lengths or tuple(() for _ in self.followed)
         return replace(

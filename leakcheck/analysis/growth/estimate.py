@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 
 from leakcheck.analysis.growth.geometric import capacity_rate
-from leakcheck.analysis.growth.progress import Progress
+from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.analysis.growth.series import Series
 from leakcheck.analysis.growth.shape import Shape
 from leakcheck.analysis.growth.trend import (
@@ -47,7 +47,7 @@ def _shown(shape: Shape) -> Slope:
     return estimate(shape.tail, resolution=_RESOLUTION[shape.meter])
 
 
-def estimate_growth(progress: Progress, shape: Shape) -> Growth:
+def estimate_growth(progress: ReplayProgress, shape: Shape) -> Growth:
     """Return the growth on the meter that decided, with the other meters' rates beside it.
 
     All are estimated over the same calls: those that the verdict rests on.
@@ -69,7 +69,7 @@ def estimate_growth(progress: Progress, shape: Shape) -> Growth:
     )
 
 
-def settled_after(progress: Progress, shape: Shape) -> int | None:
+def settled_after(progress: ReplayProgress, shape: Shape) -> int | None:
     """Return the call at which memory that had grown stood still; None where it hardly grew.
 
     Caches that fill in the first hundred calls, and less than 64 KiB, are every program's.

@@ -41,7 +41,7 @@ _STEADY = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Expansion:
+class CapacityStep:
     """A sudden rise for good, after a standstill: at which call, and the bytes that were live before and after it."""
 
     call: float
@@ -49,7 +49,7 @@ class Expansion:
     after: float
 
 
-def expansions_of(series: Series) -> list[Expansion]:
+def expansions_of(series: Series) -> list[CapacityStep]:
     """Return the steps of what is retained, in order; none of a smooth rise, and none of teeth.
 
     Under teeth that are higher than a step, the step is the chance in where they were read.
@@ -62,7 +62,7 @@ def expansions_of(series: Series) -> list[Expansion]:
     sudden = np.flatnonzero(np.diff(retained) >= np.maximum(_SMALLEST_STEP_BYTES, _SMALLEST_STEP_PER_CALL * calls[1:]))
     # what came before the very first reading nobody saw rise
     unseen = calls[0] if calls[0] <= 2 * (calls[1] - calls[0]) else 0.0
-    found: list[Expansion] = []
+    found: list[CapacityStep] = []
     since = 0
     for climb in _climbs(sudden.tolist(), calls.tolist()):
         first, last = climb[0], climb[-1] + 1
@@ -76,7 +76,7 @@ def expansions_of(series: Series) -> list[Expansion]:
             and stood >= _PLATEAU_SHARE * end
             and retained[first] - retained[since] <= _PLATEAU_RISE * rise
         ):
-            found.append(Expansion(call=float(end), before=float(retained[first]), after=float(retained[last])))
+            found.append(CapacityStep(call=float(end), before=float(retained[first]), after=float(retained[last])))
         since = last
     return found
 
@@ -92,7 +92,7 @@ def _climbs(sudden: list[int], calls: list[float]) -> list[list[int]]:
     return climbs
 
 
-def next_expansion_by(expansions: list[Expansion]) -> float:
+def next_expansion_by(expansions: list[CapacityStep]) -> float:
     """Return the call by which a capacity that grew so would have grown again; 0 for no expansions.
 
     What has grown all along does so after as many calls again; of a single expansion nobody knows, and what was large
@@ -108,13 +108,13 @@ def next_expansion_by(expansions: list[Expansion]) -> float:
     return max(by, _OVERDUE * (last.call + _size(last) / _SMALLEST_ENTRY_BYTES))
 
 
-def keeping_up(expansions: list[Expansion]) -> list[Expansion]:
+def keeping_up(expansions: list[CapacityStep]) -> list[CapacityStep]:
     """Return the latest expansions whose levels rise as the calls do; none where they are too few to say so.
 
     Each comes at no more than four times the calls of the one before, all together span a factor of
     eight, they become larger, and hold as much for each call all along, within a factor of three.
     """
-    chain: list[Expansion] = []
+    chain: list[CapacityStep] = []
     for one in reversed(expansions):
         if chain and chain[0].call > _OVERDUE * _LARGEST_FACTOR * one.call:
             break
@@ -128,7 +128,7 @@ def keeping_up(expansions: list[Expansion]) -> list[Expansion]:
     return chain if max(held) <= _STEADY * min(held) else []
 
 
-def capacity_rate(chain: list[Expansion]) -> Slope:
+def capacity_rate(chain: list[CapacityStep]) -> Slope:
     """Return the rate of expansions that keep up: between what each call needs just before one and just after it.
 
     What is used lies between the two, and nearer to the lower one, which counts against a budget. The
@@ -141,11 +141,11 @@ def capacity_rate(chain: list[Expansion]) -> Slope:
     return Slope(per_call=math.sqrt(max(low, 0.0) * high), low=low, high=high, doubt=0.0)
 
 
-def _parts(chain: list[Expansion]) -> tuple[list[Expansion], list[Expansion]]:
+def _parts(chain: list[CapacityStep]) -> tuple[list[CapacityStep], list[CapacityStep]]:
     """Return those of the first quarter of the calls, and those of the rest; a chain has both."""
     border = _LATE_SHARE * chain[-1].call
     return [one for one in chain if one.call <= border], [one for one in chain if one.call > border]
 
 
-def _size(expansion: Expansion) -> float:
+def _size(expansion: CapacityStep) -> float:
     return expansion.after - expansion.before

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from leakcheck.analysis.growth.progress import Progress
+from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.analysis.growth.series import Series
 from leakcheck.analysis.growth.trend import CHUNKS, STEADY_SHARE, is_rising, rate_without_bounds
 from leakcheck.model.answers import Readings
@@ -72,7 +72,9 @@ def _creeps(resident: Series) -> bool:
     return bool(steady and enough and first + second >= WIDEST_CLEAN_BYTES_PER_CALL * resident.span)
 
 
-def can_be_told(progress: Progress, bytes_per_call: float, budget: Budget, calls: int | None, seconds: float) -> bool:
+def can_be_told(
+    progress: ReplayProgress, bytes_per_call: float, budget: Budget, calls: int | None, seconds: float
+) -> bool:
     """Tell whether so many calls and seconds, in all, suffice for the pages to tell anything more that matters.
 
     That is what may be called clean, and what the budget allows. Pages that go on moving tell no more later.

@@ -6,7 +6,7 @@ from leakcheck.model.answers import Block, Readings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
+class ReplayProgress:
     """What has been replayed and read so far, and what it cost."""
 
     readings: Readings = field(default_factory=Readings)
@@ -23,11 +23,11 @@ class Progress:
         """Return the time since the first call."""
         return self.replay_seconds + self.watch_seconds
 
-    def after(self, block: Block) -> "Progress":
+    def after(self, block: Block) -> "ReplayProgress":
         """Return the progress with one more block; the newest block says what a call costs."""
         replayed = block.calls - self.calls
         taken = len(block.readings.calls)
-        return Progress(
+        return ReplayProgress(
             readings=self.readings + block.readings,
             calls=block.calls,
             replay_seconds=self.replay_seconds + block.replay_seconds,

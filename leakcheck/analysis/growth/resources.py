@@ -12,12 +12,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from leakcheck.analysis.growth.progress import Progress
+from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.analysis.growth.series import Series
 from leakcheck.analysis.growth.shape import RISING_SECONDS, rising_calls
 from leakcheck.analysis.growth.trend import CHUNKS, STEADY_SHARE
 from leakcheck.model.answers import Readings
-from leakcheck.model.explanation import Named, Resource, ResourceKind
+from leakcheck.model.explanation import NamedCount, Resource, ResourceKind
 from leakcheck.model.units import CALLS_PER_RATE
 from leakcheck.model.verdict import Gate, Verdict
 
@@ -69,12 +69,12 @@ def gate_resources(
     return (Gate.INCONCLUSIVE if unsure and gate is Gate.WITHIN else gate), failures
 
 
-def with_names(resources: tuple[Resource, ...], said: Mapping[str, tuple[Named, ...]]) -> tuple[Resource, ...]:
+def with_names(resources: tuple[Resource, ...], said: Mapping[str, tuple[NamedCount, ...]]) -> tuple[Resource, ...]:
     """Return the resources with what the measured process said they are."""
     return tuple(replace(resource, named=said.get(resource.kind, ())) for resource in resources)
 
 
-def are_settled(progress: Progress, budgets: Mapping[str, float]) -> bool:
+def are_settled(progress: ReplayProgress, budgets: Mapping[str, float]) -> bool:
     """Tell whether looking further would change nothing: what rises is followed as far as memory is."""
     if progress.calls >= rising_calls(progress.seconds_per_call):
         return True

@@ -7,9 +7,9 @@ memory was mapped past the allocators.
 from bisect import bisect_left
 from dataclasses import dataclass, replace
 
-from leakcheck.analysis.growth.geometric import Expansion, expansions_of, keeping_up, next_expansion_by
+from leakcheck.analysis.growth.geometric import CapacityStep, expansions_of, keeping_up, next_expansion_by
 from leakcheck.analysis.growth.native_bound import hidden_bytes_per_call, is_native_unseen, steady_pages
-from leakcheck.analysis.growth.progress import Progress
+from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.analysis.growth.series import Series
 from leakcheck.analysis.growth.trend import CHUNKS, SMALLEST_RATE, Slope, is_flat, is_rising
 from leakcheck.model.answers import COLUMNS, Readings
@@ -66,7 +66,7 @@ class Shape:
     meter: Meter
     tail: Series
     """The readings that the rate is to be estimated on."""
-    expansions: tuple[Expansion, ...] = ()
+    expansions: tuple[CapacityStep, ...] = ()
     """Of a capacity that keeps up with the calls, where that is what rises."""
     table_rate: Slope | None = None
     """Of tables that gain entries, where that is what rises."""
@@ -89,7 +89,7 @@ def deciding_meter(readings: Readings) -> tuple[Meter, tuple[int, ...]]:
     return Meter.BLOCKS, readings.blocks
 
 
-def shape_of(progress: Progress, *, final: bool = False) -> Shape:
+def shape_of(progress: ReplayProgress, *, final: bool = False) -> Shape:
     """Return what the readings do; neither flat nor rising while it is too early to say.
 
     With `final` the calls that fitted must do, however few they are.
@@ -105,7 +105,7 @@ def shape_of(progress: Progress, *, final: bool = False) -> Shape:
     return shape
 
 
-def _shape_of(progress: Progress, *, final: bool) -> Shape:
+def _shape_of(progress: ReplayProgress, *, final: bool) -> Shape:
     readings, calls = progress.readings, progress.calls
     meter, column = deciding_meter(readings)
     exact = Series(readings.calls, column)
@@ -144,13 +144,13 @@ def _shape_of(progress: Progress, *, final: bool) -> Shape:
     return Shape(meter=meter, tail=late)
 
 
-def _is_due(expansions: list[Expansion], progress: Progress) -> bool:
+def _is_due(expansions: list[CapacityStep], progress: ReplayProgress) -> bool:
     """Tell whether a capacity may grow again at a call that is worth waiting for."""
     worth_it = len(expansions) > 1 or progress.seconds < _ONE_EXPANSION_SECONDS
     return worth_it and progress.calls < next_expansion_by(expansions)
 
 
-def _perfect_standstill(progress: Progress) -> float | None:
+def _perfect_standstill(progress: ReplayProgress) -> float | None:
     """Return the call since which no meter moved at all, where that is long enough to be believed; else None."""
     readings, believed = progress.readings, still_calls(progress.seconds_per_call)
     since = progress.calls - _STILL_SHARE * believed

@@ -9,7 +9,7 @@ line may be a cache that is not full yet) and a standstill early.
 from dataclasses import dataclass, replace
 from math import ceil
 
-from leakcheck.analysis.growth.progress import Progress
+from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.analysis.growth.series import Series
 from leakcheck.analysis.growth.shape import (
     FEWEST_CALLS,
@@ -50,7 +50,7 @@ _TIMING_SHARE = 1 / 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class StopPolicy:
     """How far a scenario may be followed."""
 
     calls: int | None = None
@@ -59,7 +59,7 @@ class Patience:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class NextBlock:
     """The next block to replay."""
 
     windows: int
@@ -72,7 +72,7 @@ class Step:
         return self.windows * self.calls_per_window
 
 
-def is_settled(shape: Shape, rate: Slope, progress: Progress, budget: Budget) -> bool:
+def is_settled(shape: Shape, rate: Slope, progress: ReplayProgress, budget: Budget) -> bool:
     """Tell whether looking further would change neither the verdict nor the gate."""
     if not (shape.flat or shape.rising):
         return False
@@ -85,24 +85,24 @@ def is_settled(shape: Shape, rate: Slope, progress: Progress, budget: Budget) ->
     return shape.flat or rate.doubt <= PRECISION * abs(rate.per_call)
 
 
-def calls_for_an_early_look(patience: Patience) -> int:
+def calls_for_an_early_look(patience: StopPolicy) -> int:
     """Return the calls for a look at lengths that comes first, where few are allowed: the rest is read in one piece."""
     calls = patience.calls
     return calls // 4 if calls is not None and FEWEST_CALLS <= calls < FLAT_CALLS else 0
 
 
-def calls_kept_back(patience: Patience) -> int:
+def calls_kept_back(patience: StopPolicy) -> int:
     """Return how many of the calls that are allowed are kept for a look at lengths, and for following what it finds."""
     calls = patience.calls
     return 0 if calls is None or calls < FLAT_CALLS else min(MOST_LOOKED_AT, calls // 5)
 
 
-def fewer(patience: Patience, calls: int) -> Patience:
+def fewer(patience: StopPolicy, calls: int) -> StopPolicy:
     """Return the patience with so many calls less, where their number is limited."""
     return replace(patience, calls=patience.calls - calls) if patience.calls is not None else patience
 
 
-def next_step(progress: Progress, patience: Patience) -> Step | None:
+def next_step(progress: ReplayProgress, patience: StopPolicy) -> NextBlock | None:
     """Return the block to replay before the next look; None when calls or time are used up."""
     calls, cost = progress.calls, progress.seconds_per_call
     left = patience.seconds - progress.seconds
@@ -127,10 +127,10 @@ def next_step(progress: Progress, patience: Patience) -> Step | None:
     per_window = max(_calls_per_window(progress), min(_SHORTEST_WHERE_MANY_FIT, int(in_all / _MANY_READINGS)))
     per_window = min(per_window, wanted, max(1, int(in_all / _FEWEST_READINGS)))
     windows = max(1, wanted // per_window)
-    return Step(windows=windows, calls_per_window=per_window, timed_per_window=_timed(per_window, cost))
+    return NextBlock(windows=windows, calls_per_window=per_window, timed_per_window=_timed(per_window, cost))
 
 
-def _calls_per_window(progress: Progress) -> int:
+def _calls_per_window(progress: ReplayProgress) -> int:
     """Return windows long enough that readings cost little, and short enough to see teeth.
 
     Under teeth readings may cost half as much as the calls: taken rarely, they would beat with the

@@ -181,7 +181,7 @@ def latest_rate(series: Series) -> float:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Line:
+class _FittedLine:
     """The line through the floors: its slope, the error and the freedoms of that, and the slope with all jumps."""
 
     rate: float
@@ -198,7 +198,7 @@ def _rate_of_few(series: Series) -> float:
     return float(series.values[-1] - series.values[0]) / series.span
 
 
-def _line(series: Series, floors: Series) -> _Line | None:
+def _line(series: Series, floors: Series) -> _FittedLine | None:
     """Return the line that `slope` describes; None where there are too few floors for one."""
     if len(floors) < 4:
         return None
@@ -215,7 +215,7 @@ def _line(series: Series, floors: Series) -> _Line | None:
     # each jump that was put back took one of the floors' freedoms with it
     freedom = max(1, len(points) - 2 - (0 if toothed else int(jumps.sum())))
     whole = float((floors.values[-1] - floors.values[0]) / floors.span) if jumps.any() and not toothed else rate
-    return _Line(rate=rate, error=error, freedom=freedom, whole=whole)
+    return _FittedLine(rate=rate, error=error, freedom=freedom, whole=whole)
 
 
 def _rates_at_the_end(series: Series) -> list[tuple[float, float]]:

@@ -13,7 +13,7 @@ from types import CodeType, FrameType
 from typing import Any, Generic, TypeVar
 
 from leakcheck.probe.allocations.frame_origin import PACKAGE
-from leakcheck.probe.allocations.stacks import Holding, Run, python_places, shortened
+from leakcheck.probe.allocations.stacks import Run, StackHolding, python_places, shortened
 from leakcheck.probe.meters.settle import set_aside
 from leakcheck.probe.originals import BUILTINS, gc, os
 
@@ -27,7 +27,7 @@ _MOST_DEPTH = 60
 _Stack = tuple[tuple[CodeType, int], ...]
 
 
-class _Mallinfo2(ctypes.Structure):
+class _MallocInfo(ctypes.Structure):
     _fields_ = [
         (name, ctypes.c_size_t)
         for name in (
@@ -40,7 +40,7 @@ class _Mallinfo2(ctypes.Structure):
 def _malloc_reader() -> Callable[[], int]:
     """Return a reader of malloc's live bytes. Raises AttributeError where the C library has no such meter."""
     mallinfo2 = ctypes.CDLL(None).mallinfo2
-    mallinfo2.restype = _Mallinfo2
+    mallinfo2.restype = _MallocInfo
     mallinfo2.argtypes = []
 
     def read() -> int:
@@ -58,7 +58,7 @@ def _mapped_reader() -> Callable[[], int]:
     written to, and the line to name is the one that mapped it.
     """
     mallinfo2 = ctypes.CDLL(None).mallinfo2
-    mallinfo2.restype = _Mallinfo2
+    mallinfo2.restype = _MallocInfo
     mallinfo2.argtypes = []
 
     def read() -> int:
@@ -74,7 +74,7 @@ def _mapped_reader() -> Callable[[], int]:
     return read
 
 
-class Lines:
+class LineTracer:
     """A line tracer over the exact meters."""
 
     def __init__(self) -> None:
@@ -84,14 +84,14 @@ class Lines:
         """Replay under the tracer and forget what it says."""
         _Charges(_malloc_reader()).replay(run, calls)
 
-    def window(self, run: Run, calls: int, *, mapped: bool) -> list[Holding]:
+    def window(self, run: Run, calls: int, *, mapped: bool) -> list[StackHolding]:
         """Return the net change that each line made, with the stack that led to it."""
         charges = _Charges(_mapped_reader() if mapped else _malloc_reader())
         charges.replay(run, calls)
-        found = [Holding((), charges.balance.unplaced, 0)]
+        found = [StackHolding((), charges.balance.unplaced, 0)]
         for stack, change, blocks in charges.balance.left():
             places = python_places((code.co_name, code.co_filename, line) for code, line in stack)
-            found.append(Holding(shortened(places), change, blocks, native=True))
+            found.append(StackHolding(shortened(places), change, blocks, native=True))
         return found
 
     def stop(self) -> None:
@@ -105,7 +105,7 @@ class _Charges:
         # the line that is running: its frame, and its number when it began
         self._frame: FrameType | None = None
         self._line = 0
-        self.balance: Balance[_Stack] = Balance()
+        self.balance: LineBalance[_Stack] = LineBalance()
 
     def replay(self, run: Run, calls: int) -> None:
         """Replay under the tracer. Garbage is collected after each call, so that its bytes can be paired off."""
@@ -166,7 +166,7 @@ _MOST_TOGETHER = 9
 Key = TypeVar("Key", bound=Hashable)
 
 
-class Balance(Generic[Key]):
+class LineBalance(Generic[Key]):
     """Gains and losses by key; None is a key that nobody is to be shown."""
 
     def __init__(self) -> None:

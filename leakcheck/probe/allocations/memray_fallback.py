@@ -22,7 +22,7 @@ __builtins__ = BUILTINS
 LENT = "memray"
 
 
-class _Lender:
+class _MemrayFinder:
     """A finder for memray alone, in one folder."""
 
     def __init__(self, folder: str) -> None:
@@ -43,7 +43,7 @@ def borrow_memray(lent_packages: str | None) -> Any:
     folder, _, abi = (lent_packages or "").rpartition("#")
     if not folder or abi != sysconfig.get_config_var("SOABI") or importlib.util.find_spec(LENT) is not None:
         return _import_memray()
-    lender = _Lender(folder)
+    lender = _MemrayFinder(folder)
     sys.meta_path.append(lender)
     try:
         with _stand_ins():

@@ -6,8 +6,8 @@ from typing import Any
 
 from leakcheck.probe.allocations.frame_origin import NATIVE
 from leakcheck.probe.allocations.memray_fallback import borrow_memray
-from leakcheck.probe.allocations.native_frames import Libraries
-from leakcheck.probe.allocations.stacks import Holding, Place, Run, held_bytes, python_places, shortened
+from leakcheck.probe.allocations.native_frames import NativeLibraries
+from leakcheck.probe.allocations.stacks import FrameLine, Run, StackHolding, held_bytes, python_places, shortened
 from leakcheck.probe.meters.settle import settle
 from leakcheck.probe.originals import BUILTINS, os
 from leakcheck.probe.process_folder import own_folder
@@ -18,12 +18,12 @@ _FIRST_RAW = 6
 """memray's numbers: up to here are Python's allocators and free, from here malloc and its kin."""
 _MMAP = 14
 _REALLOCS = frozenset({4, 7})
-_NATIVE_THREAD = Place("a thread outside Python", "", 0, NATIVE)
+_NATIVE_THREAD = FrameLine("a thread outside Python", "", 0, NATIVE)
 _MOST_RESOLVED = {False: 3000, True: 400}
 """Records whose stack is looked up, without and with native frames: tens of microseconds and milliseconds each."""
 
 
-class Captures:
+class MemrayTracer:
     """memray's Tracker around each window, and the records that it leaves."""
 
     def __init__(self, lent_packages: str | None, *, native: bool) -> None:
@@ -35,14 +35,14 @@ class Captures:
         with tempfile.TemporaryDirectory(prefix="leakcheck-", dir=own_folder()) as folder:
             self._track(os.path.join(folder, "warm-up"), run, calls)
 
-    def window(self, run: Run, calls: int, *, mapped: bool) -> list[Holding]:
+    def window(self, run: Run, calls: int, *, mapped: bool) -> list[StackHolding]:
         """Return what the window's allocations still hold once it is over and garbage is collected."""
         with tempfile.TemporaryDirectory(prefix="leakcheck-", dir=own_folder()) as folder:
             path = os.path.join(folder, "window")
             self._track(path, run, calls)
             with self._memray.FileReader(path) as reader:
                 records = list(reader.get_leaked_allocation_records(merge_threads=True))
-                libraries = Libraries(self._memray, path) if self._native else None
+                libraries = NativeLibraries(self._memray, path) if self._native else None
                 return list(holdings(records, libraries, mapped=mapped))
 
     def stop(self) -> None:
@@ -62,8 +62,8 @@ class Captures:
 
 
 def holdings(
-    records: Iterable[Any], libraries: Libraries | None = None, *, mapped: bool = False, held: bool = True
-) -> Iterator[Holding]:
+    records: Iterable[Any], libraries: NativeLibraries | None = None, *, mapped: bool = False, held: bool = True
+) -> Iterator[StackHolding]:
     """Yield what memray's records hold, the heaviest first; of those beyond the first thousands only the sum.
 
     Sizes become those of the allocators' blocks where `held`, else they stay as they were requested.
@@ -86,11 +86,11 @@ def holdings(
             rest.append(record)
             continue
         if places:  # else our own loop, and what the tracer leaves: 72 bytes a window
-            yield Holding(shortened(places), size, blocks, raw and not by_interpreter, allocator in _REALLOCS)
-    yield Holding((), sum(record.size for record in rest), sum(record.n_allocations for record in rest))
+            yield StackHolding(shortened(places), size, blocks, raw and not by_interpreter, allocator in _REALLOCS)
+    yield StackHolding((), sum(record.size for record in rest), sum(record.n_allocations for record in rest))
 
 
-def _places(record: Any, libraries: Libraries | None) -> tuple[list[Place], bool]:
+def _places(record: Any, libraries: NativeLibraries | None) -> tuple[list[FrameLine], bool]:
     """Return a record's places, and whether the interpreter itself allocated. Raises what memray raises."""
     if libraries is None:
         places, by_interpreter = python_places(record.stack_trace()), False

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from leakcheck.probe.allocations.frame_origin import NATIVE, kind_of
-from leakcheck.probe.allocations.stacks import Place
+from leakcheck.probe.allocations.stacks import FrameLine
 from leakcheck.probe.originals import BUILTINS, os
 
 __builtins__ = BUILTINS
@@ -26,7 +26,7 @@ _TRACER = re.compile(r"_memray\b")
 _EVALUATOR = "_PyEval_EvalFrame"
 
 
-class Libraries:
+class NativeLibraries:
     """The libraries of a capture's native frames; where they cannot be told, the source files speak."""
 
     def __init__(self, memray: Any, capture: str) -> None:
@@ -34,7 +34,7 @@ class Libraries:
         self._ranges = sorted(_mapped_files())
         self._interpreter = os.path.realpath(sys.executable)
 
-    def places(self, record: Any) -> tuple[list[Place], bool]:
+    def places(self, record: Any) -> tuple[list[FrameLine], bool]:
         """Return a record's Python and native places, and whether the interpreter itself allocated.
 
         The interpreter's own machinery and the C library's are left out.
@@ -43,7 +43,7 @@ class Libraries:
         libraries = self._libraries_of(record, native)
         python = iter(record.stack_trace())
         next_python = next(python, None)
-        places: list[Place] = []
+        places: list[FrameLine] = []
         innermost: str | None = None
         at = 0
         for frame in _hybrid(record, native):
@@ -52,7 +52,7 @@ class Libraries:
                 innermost = innermost or ""
                 kind = kind_of(frame[1])
                 if kind is not None:
-                    places.append(Place(frame[0], frame[1], frame[2], kind))
+                    places.append(FrameLine(frame[0], frame[1], frame[2], kind))
                 continue
             while at < len(native) and native[at] != frame:
                 at += 1  # the evaluator's, in whose place Python's frames stand
@@ -108,16 +108,16 @@ def _is_inlined_interpreter(file: str, library: str) -> bool:
     return bool(INTERPRETER.search(file)) and stem_of(library) not in file
 
 
-def _native_place(frame: tuple[str, str, int], library: str) -> Place:
+def _native_place(frame: tuple[str, str, int], library: str) -> FrameLine:
     function, file, line = (part if part != UNKNOWN else "" for part in frame)
     # of where it was built the end is enough
     source = os.sep.join(str(file).split(os.sep)[-3:])
-    return Place(str(function), library if library != UNKNOWN else "", int(line or 0), NATIVE, source)
+    return FrameLine(str(function), library if library != UNKNOWN else "", int(line or 0), NATIVE, source)
 
 
-def _without_repeats(places: list[Place]) -> list[Place]:
+def _without_repeats(places: list[FrameLine]) -> list[FrameLine]:
     """Leave out a nameless frame beside another of the same library: it says nothing more."""
-    kept: list[Place] = []
+    kept: list[FrameLine] = []
     for at, place in enumerate(places):
         beside = [*places[max(at - 1, 0) : at], *places[at + 1 : at + 2]]
         nameless = place.kind == NATIVE and not place.function

@@ -25,7 +25,7 @@ Run = Callable[[int], None]
 
 
 @dataclass(slots=True, frozen=True)
-class Place:
+class FrameLine:
     """One frame. Of a native one `file` is the library's name, and `source` where its code was written."""
 
     function: str
@@ -36,10 +36,10 @@ class Place:
 
 
 @dataclass(slots=True)
-class Holding:
+class StackHolding:
     """What one stack holds at the end of a window and took in it."""
 
-    places: tuple[Place, ...]
+    places: tuple[FrameLine, ...]
     """Innermost first; none for what has no stack to show."""
     bytes: float
     blocks: int
@@ -53,19 +53,19 @@ class Tracer(Protocol):
     def warm_up(self, run: Run, calls: int) -> None:
         """Replay calls whose allocations are not told, with all on that a window has on."""
 
-    def window(self, run: Run, calls: int, *, mapped: bool) -> Iterable[Holding]:
+    def window(self, run: Run, calls: int, *, mapped: bool) -> Iterable[StackHolding]:
         """Replay calls and tell what they left; memory mapped past the allocators too where `mapped`."""
 
     def stop(self) -> None:
         """Leave nothing on."""
 
 
-def python_places(frames: Iterable[tuple[str, str, int]]) -> list[Place]:
+def python_places(frames: Iterable[tuple[str, str, int]]) -> list[FrameLine]:
     """Return the places of Python frames (function, file, line), without ours and the tracer's."""
-    return [Place(*frame, kind) for frame in frames if (kind := kind_of(frame[1])) is not None]
+    return [FrameLine(*frame, kind) for frame in frames if (kind := kind_of(frame[1])) is not None]
 
 
-def shortened(places: Sequence[Place]) -> tuple[Place, ...]:
+def shortened(places: Sequence[FrameLine]) -> tuple[FrameLine, ...]:
     """Return the innermost forty; in a deep recursion the innermost of the user's own is the last of them."""
     kept = places[:MOST_FRAMES]
     if len(places) > MOST_FRAMES and not any(place.kind == OWN for place in kept):
@@ -90,12 +90,12 @@ def held_bytes(size: float, blocks: int, *, pymalloc: bool) -> float:
     return float(blocks * max(32, (mean + 8 + 15) // 16 * 16))
 
 
-def written(holdings: Iterable[Holding], most: int = MOST_STACKS) -> tuple[list[dict[str, Any]], float]:
+def written(holdings: Iterable[StackHolding], most: int = MOST_STACKS) -> tuple[list[dict[str, Any]], float]:
     """Return the heaviest stacks as JSON goes, those that look the same merged, and the bytes of all others.
 
     Reading the source lines allocates: no tracer may be on.
     """
-    merged: dict[tuple[tuple[Place, ...], bool, bool], Holding] = {}
+    merged: dict[tuple[tuple[FrameLine, ...], bool, bool], StackHolding] = {}
     other_bytes = 0.0
     for one in holdings:
         if not one.places:
@@ -121,7 +121,7 @@ def written(holdings: Iterable[Holding], most: int = MOST_STACKS) -> tuple[list[
     return rows, other_bytes + sum(one.bytes for one in heaviest[most:])
 
 
-def _frame(place: Place) -> dict[str, Any]:
+def _frame(place: FrameLine) -> dict[str, Any]:
     source = place.source
     if not source and place.kind != NATIVE:
         source = linecache.getline(place.file, place.line).strip()

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from leakcheck.probe.allocations.frame_origin import PACKAGE, kind_of
-from leakcheck.probe.allocations.stacks import Holding, Place, Run, held_bytes, shortened
+from leakcheck.probe.allocations.stacks import FrameLine, Run, StackHolding, held_bytes, shortened
 from leakcheck.probe.meters.settle import settle
 from leakcheck.probe.originals import BUILTINS
 
@@ -22,7 +22,7 @@ _CALLERS = ("load.py", "serve.py")
 _Stack = tuple[tuple[str, int], ...]
 
 
-class Traced:
+class TracemallocTracer:
     """Live bytes by traceback, read at each window's end; a window is the change since the reading before."""
 
     def __init__(self) -> None:
@@ -36,13 +36,13 @@ class Traced:
         run(calls)
         self._bytes, self._blocks = _read()
 
-    def window(self, run: Run, calls: int, *, mapped: bool) -> list[Holding]:
+    def window(self, run: Run, calls: int, *, mapped: bool) -> list[StackHolding]:
         """Return the change of each traceback's live bytes; negative where it held more before."""
         run(calls)
         held, blocks = _read()
         changed = [stack for stack in {**held, **self._bytes} if held[stack] != self._bytes[stack]]
         found = [
-            Holding(places, held[stack] - self._bytes[stack], blocks[stack] - self._blocks[stack])
+            StackHolding(places, held[stack] - self._bytes[stack], blocks[stack] - self._blocks[stack])
             for stack in changed
             if (places := _places(stack))
         ]
@@ -67,7 +67,7 @@ def _read() -> tuple[Counter[_Stack], Counter[_Stack]]:
     return held, blocks
 
 
-def _places(stack: _Stack) -> tuple[Place, ...]:
+def _places(stack: _Stack) -> tuple[FrameLine, ...]:
     """Return the places of a traceback, innermost first; none for what we allocated ourselves.
 
     Its frames have no functions: the source tells them.
@@ -76,7 +76,7 @@ def _places(stack: _Stack) -> tuple[Place, ...]:
     if ours is not None and not ours.endswith(_CALLERS):
         return ()
     known = [(file, line, kind) for file, line in stack if (kind := kind_of(file)) is not None]
-    return shortened([Place(function_at(file, line), file, line, kind) for file, line, kind in known])
+    return shortened([FrameLine(function_at(file, line), file, line, kind) for file, line, kind in known])
 
 
 def function_at(file: str, line: int) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 
 from leakcheck.probe.heap import introspect
 from leakcheck.probe.heap.containers import LruCache, length_of, lengths, longer_than, of_types, slot_bytes, table_bytes
-from leakcheck.probe.heap.limits import Holder, Limit, holder_of, is_weak, owners_of
+from leakcheck.probe.heap.limits import ContainerLimit, OwnedLimit, holder_of, is_weak, owners_of
 from leakcheck.probe.meters.settle import settle
 from leakcheck.probe.originals import BUILTINS, gc, signal
 
@@ -42,7 +42,7 @@ _EACH_CALL = 0.9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Expected:
+class ExpectedGrowth:
     """What the calls that are replayed here should gain, by those before."""
 
     rate: float
@@ -52,7 +52,7 @@ class Expected:
 
 
 def weigh_limited(
-    replay: Callable[[int], None], calls: int, heap: Callable[[], int], replayed: int, expected: Expected
+    replay: Callable[[int], None], calls: int, heap: Callable[[], int], replayed: int, expected: ExpectedGrowth
 ) -> dict[str, Any]:
     """Replay `calls` more after those `replayed`, and return the fields of a `model.Weighed`.
 
@@ -97,12 +97,14 @@ def weigh_limited(
     return answer
 
 
-def _falls_short(risen: int, calls: int, expected: Expected) -> bool:
+def _falls_short(risen: int, calls: int, expected: ExpectedGrowth) -> bool:
     missing, allowed = expected.rate * calls - risen, (1 - _GOES_ON) * expected.rate * calls
     return expected.rate > 0 and missing > max(allowed, _TEMPORARY_BYTES)
 
 
-def _without_limit(gaining: Sequence[Any], proved: Sequence[Holder], owners: dict[int, list[object]]) -> list[Holder]:
+def _without_limit(
+    gaining: Sequence[Any], proved: Sequence[OwnedLimit], owners: dict[int, list[object]]
+) -> list[OwnedLimit]:
     """Return those that gain an entry with each call and belong to none of those that have a limit.
 
     What lists weakly holds nothing; what stands beside a limited container in the same owner is a part of it, and
@@ -116,19 +118,19 @@ def _without_limit(gaining: Sequence[Any], proved: Sequence[Holder], owners: dic
         its_owners = owners.get(id(one), [])
         if id(one) in known or is_weak(its_owners) or any(id(owner) in owned for owner in its_owners):
             continue
-        found = Limit(kind=type(one).__qualname__, limit=0, length=length_of(one))
-        left.append(Holder(container=one, owner=one, found=found))
+        found = ContainerLimit(kind=type(one).__qualname__, limit=0, length=length_of(one))
+        left.append(OwnedLimit(container=one, owner=one, found=found))
     return left
 
 
-def _rate(holder: Holder, earlier: int, calls: int, replayed: int) -> float:
+def _rate(holder: OwnedLimit, earlier: int, calls: int, replayed: int) -> float:
     """Return the entries added with each call; of one that became full, those of all calls so far, which is less."""
     length = length_of(holder.container)
     rate = (length - earlier) / calls * holder.units
     return rate if holder.found.length < holder.found.limit else max(rate, holder.found.length / (replayed + calls))
 
 
-def _filling(grown: Sequence[tuple[Any, int]], owners: dict[int, list[object]]) -> list[Holder]:
+def _filling(grown: Sequence[tuple[Any, int]], owners: dict[int, list[object]]) -> list[OwnedLimit]:
     """Return each of the containers that became longer, and has a limit or looks as if it had."""
     holders = [holder_of(container, owners[id(container)]) for container, _ in grown]
     # several containers of one owner may lead to the same one
@@ -138,8 +140,8 @@ def _filling(grown: Sequence[tuple[Any, int]], owners: dict[int, list[object]]) 
 
 
 def _never_shorter(
-    holders: Sequence[Holder], gaining: Sequence[Any], replay: Callable[[int], None], calls: int
-) -> tuple[list[Holder], list[Any]]:
+    holders: Sequence[OwnedLimit], gaining: Sequence[Any], replay: Callable[[int], None], calls: int
+) -> tuple[list[OwnedLimit], list[Any]]:
     """Return those that no further call makes shorter, of holders with a limit and of containers without.
 
     A cache that is pruned again and again is full, whatever its length was at two moments. The looks
@@ -164,14 +166,14 @@ def _is_any_full(before: dict[int, int]) -> bool:
     return any(one is not None and one.found.length == one.found.limit for one in sized)
 
 
-def _proved(holders: Sequence[Holder], replay: Callable[[], None], *, seconds: float) -> list[Holder]:
+def _proved(holders: Sequence[OwnedLimit], replay: Callable[[], None], *, seconds: float) -> list[OwnedLimit]:
     """Return those that stop growing when their limit is lowered to their present length.
 
     That a number is called `maxsize` proves nothing. Lowered, it either ends the growth or it does
     not. The code may dislike it: what raises, or waits for room for longer than `seconds`, has not
     shown a limit.
     """
-    lowered: dict[tuple[int, str], tuple[int, Holder]] = {}
+    lowered: dict[tuple[int, str], tuple[int, OwnedLimit]] = {}
     for holder in holders:
         place = (id(holder.owner), holder.attribute)
         length = max(holder.length(), lowered[place][0] if place in lowered else 0)
@@ -191,7 +193,7 @@ def _proved(holders: Sequence[Holder], replay: Callable[[], None], *, seconds: f
     return [replace(holder, found=replace(holder.found, kind=_kept_to(holder), proved=True)) for holder in kept]
 
 
-def _kept_to(holder: Holder) -> str:
+def _kept_to(holder: OwnedLimit) -> str:
     return f"{type(holder.container).__qualname__} kept to .{holder.attribute}={holder.found.limit}"
 
 
@@ -213,7 +215,7 @@ def _alarm(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
 
 
-def _weighed(holder: Holder, length_per_call: float, heap: Callable[[], int]) -> dict[str, Any]:
+def _weighed(holder: OwnedLimit, length_per_call: float, heap: Callable[[], int]) -> dict[str, Any]:
     name = _name_of(holder)
     # a cache that is cleared when it is full holds few by now, where its limit was proved
     length = holder.length()
@@ -236,7 +238,7 @@ def _weighed(holder: Holder, length_per_call: float, heap: Callable[[], int]) ->
     }
 
 
-def _name_of(holder: Holder) -> str:
+def _name_of(holder: OwnedLimit) -> str:
     """Return what a person would call it: a function's name, a module's or an object's attribute."""
     # only now: whatever is loaded is measured, and most processes never come here
     from leakcheck.probe.heap.path_names import name_of

@@ -32,7 +32,7 @@ def _none(_: Any, count: int) -> list[Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ContainerType:
     """How to handle the containers of one base type."""
 
     base: type
@@ -143,27 +143,27 @@ def _newest_cached(cache: Any, count: int) -> list[Any]:
 
 # an OrderedDict stands before the dict it also is: dict.popitem() would leave its links behind
 KINDS = (
-    Kind(OrderedDict, dict.__len__, _clear(OrderedDict.clear), OrderedDict.__sizeof__, _newest_items, True),
-    Kind(dict, dict.__len__, _pop_items, dict.__sizeof__, _newest_items),
-    Kind(list, list.__len__, _del_tail(list), list.__sizeof__, _some(list.__reversed__)),
-    Kind(set, set.__len__, _clear(set.clear), set.__sizeof__, _some(set.__iter__), True),
-    Kind(deque, deque.__len__, _blank_right, deque.__sizeof__, _some(deque.__reversed__)),
-    Kind(LruCache, _entries, _clear(LruCache.cache_clear), _nothing, _newest_cached, True),
-    Kind(SimpleQueue, SimpleQueue.qsize, _get_all),
-    Kind(bytearray, bytearray.__len__, _del_tail(bytearray), bytearray.__sizeof__),
-    Kind(array, array.__len__, _del_tail(array), array.__sizeof__),
-    Kind(io.BytesIO, _bytes_length, _clear(io.BytesIO.close), takes_all=True),
-    Kind(io.StringIO, _text_length, _clear(io.StringIO.close), takes_all=True),
+    ContainerType(OrderedDict, dict.__len__, _clear(OrderedDict.clear), OrderedDict.__sizeof__, _newest_items, True),
+    ContainerType(dict, dict.__len__, _pop_items, dict.__sizeof__, _newest_items),
+    ContainerType(list, list.__len__, _del_tail(list), list.__sizeof__, _some(list.__reversed__)),
+    ContainerType(set, set.__len__, _clear(set.clear), set.__sizeof__, _some(set.__iter__), True),
+    ContainerType(deque, deque.__len__, _blank_right, deque.__sizeof__, _some(deque.__reversed__)),
+    ContainerType(LruCache, _entries, _clear(LruCache.cache_clear), _nothing, _newest_cached, True),
+    ContainerType(SimpleQueue, SimpleQueue.qsize, _get_all),
+    ContainerType(bytearray, bytearray.__len__, _del_tail(bytearray), bytearray.__sizeof__),
+    ContainerType(array, array.__len__, _del_tail(array), array.__sizeof__),
+    ContainerType(io.BytesIO, _bytes_length, _clear(io.BytesIO.close), takes_all=True),
+    ContainerType(io.StringIO, _text_length, _clear(io.StringIO.close), takes_all=True),
 )
 
-AT_EXIT = Kind(type(atexit), lambda _: atexit._ncallbacks(), _clear(lambda _: atexit._clear()), takes_all=True)
+AT_EXIT = ContainerType(type(atexit), lambda _: atexit._ncallbacks(), _clear(lambda _: atexit._clear()), takes_all=True)
 """The functions to call at exit: a table in C that no object refers to."""
 
 UNTRACKED = (dict, bytearray)
 """Types whose instances the collector may not list: {int: str} is a dict that it does not track."""
 
 
-def kind_of(cls: type) -> Kind | None:
+def kind_of(cls: type) -> ContainerType | None:
     """Return how to handle the instances of a class; None where they have no length that can be read."""
     # issubclass() asks the second class's type, and that is `type` for each of these
     return next((kind for kind in KINDS if issubclass(cls, kind.base)), None)

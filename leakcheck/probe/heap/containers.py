@@ -63,7 +63,7 @@ def _size_without_links(ordered: Any) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class _Kind:
+class _LengthType:
     length: Callable[[Any], int]
     empty: Callable[[Any], None]
     size: Callable[[Any], int]
@@ -73,23 +73,23 @@ class _Kind:
 
 
 # an OrderedDict stands before the dict it also is: dict.clear() would leave its links behind
-_KINDS: dict[type, _Kind] = {
-    OrderedDict: _Kind(OrderedDict.__len__, OrderedDict.clear, _size_without_links),
-    dict: _Kind(dict.__len__, dict.clear, dict.__sizeof__),
-    list: _Kind(list.__len__, list.clear, list.__sizeof__, slot_bytes=8),
-    set: _Kind(set.__len__, set.clear, set.__sizeof__),
-    deque: _Kind(deque.__len__, _blank, deque.__sizeof__, slot_bytes=8.25),
-    LruCache: _Kind(_entries, LruCache.cache_clear, _size_of_cache),
-    bytearray: _Kind(bytearray.__len__, bytearray.clear, bytearray.__sizeof__, slot_bytes=1),
-    array: _Kind(array.__len__, _clear_slots, array.__sizeof__, slot_bytes=8),
-    BytesIO: _Kind(_length_of_buffer, _empty_buffer, BytesIO.__sizeof__, slot_bytes=1),
+_KINDS: dict[type, _LengthType] = {
+    OrderedDict: _LengthType(OrderedDict.__len__, OrderedDict.clear, _size_without_links),
+    dict: _LengthType(dict.__len__, dict.clear, dict.__sizeof__),
+    list: _LengthType(list.__len__, list.clear, list.__sizeof__, slot_bytes=8),
+    set: _LengthType(set.__len__, set.clear, set.__sizeof__),
+    deque: _LengthType(deque.__len__, _blank, deque.__sizeof__, slot_bytes=8.25),
+    LruCache: _LengthType(_entries, LruCache.cache_clear, _size_of_cache),
+    bytearray: _LengthType(bytearray.__len__, bytearray.clear, bytearray.__sizeof__, slot_bytes=1),
+    array: _LengthType(array.__len__, _clear_slots, array.__sizeof__, slot_bytes=8),
+    BytesIO: _LengthType(_length_of_buffer, _empty_buffer, BytesIO.__sizeof__, slot_bytes=1),
 }
 
 _UNTRACKED = frozenset({dict, bytearray, array, BytesIO})
 """Types whose instances the collector may not list: they are found through what refers to them."""
 
 
-def _kind(cls: type) -> _Kind | None:
+def _kind(cls: type) -> _LengthType | None:
     return next((kind for known, kind in _KINDS.items() if issubclass(cls, known)), None)
 
 
@@ -123,9 +123,9 @@ def slot_bytes(container: object) -> float:
     return 0.0 if kind is None else kind.slot_bytes
 
 
-def _containers() -> Iterator[tuple[Any, _Kind]]:
+def _containers() -> Iterator[tuple[Any, _LengthType]]:
     # by ids: a metaclass may have a __hash__ and an __eq__ of its own
-    kinds: dict[int, tuple[type, _Kind | None]] = {}
+    kinds: dict[int, tuple[type, _LengthType | None]] = {}
     found = gc.get_objects()
     for start in range(0, len(found), _BATCH):
         batch = found[start : start + _BATCH]

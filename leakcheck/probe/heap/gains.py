@@ -32,28 +32,28 @@ _DICT_HEAD_BYTES = 120
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
+class SlotBytes:
     """What a table takes for each entry: just before it is enlarged, and just after."""
 
     low: float
     high: float
 
 
-def _growing_by(share: float, bytes_per_entry: float) -> Callable[[Any], Slot]:
-    return lambda _: Slot(bytes_per_entry, bytes_per_entry * (1 + share))
+def _growing_by(share: float, bytes_per_entry: float) -> Callable[[Any], SlotBytes]:
+    return lambda _: SlotBytes(bytes_per_entry, bytes_per_entry * (1 + share))
 
 
-def _slot_of_array(numbers: "array[Any]") -> Slot:
+def _slot_of_array(numbers: "array[Any]") -> SlotBytes:
     size: int = array.itemsize.__get__(numbers)
-    return Slot(size, size * (1 + 1 / 16))
+    return SlotBytes(size, size * (1 + 1 / 16))
 
 
-def _slot_of_set(entries: Any) -> Slot:
+def _slot_of_set(entries: Any) -> SlotBytes:
     low = _SET_SLOT_BYTES / _FULL_SET
-    return Slot(low, low * (4 if set.__len__(entries) <= _LARGE_SET else 2))
+    return SlotBytes(low, low * (4 if set.__len__(entries) <= _LARGE_SET else 2))
 
 
-def _slot_of_dict(entries: Any) -> Slot:
+def _slot_of_dict(entries: Any) -> SlotBytes:
     """Return the bytes per entry of a table that doubles: indices of 1 to 8 bytes, two thirds as many entries."""
     size = dict.__sizeof__(entries)
     low = 24 + 3.0
@@ -64,11 +64,11 @@ def _slot_of_dict(entries: Any) -> Slot:
             needed = index * slots + entry * (2 * slots // 3)
             if 0 <= size - needed <= _DICT_HEAD_BYTES:
                 low = entry + 1.5 * index
-    return Slot(low, 2 * low)
+    return SlotBytes(low, 2 * low)
 
 
 # CPython's own factors: listobject.c, bytearrayobject.c, arraymodule.c, setobject.c, dictobject.c, _collectionsmodule.c
-_SLOTS: dict[type, Callable[[Any], Slot]] = {
+_SLOTS: dict[type, Callable[[Any], SlotBytes]] = {
     list: _growing_by(1 / 8, 8),
     bytearray: _growing_by(1 / 8, 1),
     BytesIO: _growing_by(1 / 8, 1),
@@ -76,17 +76,17 @@ _SLOTS: dict[type, Callable[[Any], Slot]] = {
     set: _slot_of_set,
     OrderedDict: _slot_of_dict,
     dict: _slot_of_dict,
-    deque: lambda _: Slot(8.25, 8.25),
+    deque: lambda _: SlotBytes(8.25, 8.25),
 }
 
 
-def slot_of(container: object) -> Slot:
+def slot_of(container: object) -> SlotBytes:
     """Return what its table takes for each entry; nothing for what has no table of its own."""
     cls = type(container)
-    return next((slot(container) for known, slot in _SLOTS.items() if issubclass(cls, known)), Slot(0.0, 0.0))
+    return next((slot(container) for known, slot in _SLOTS.items() if issubclass(cls, known)), SlotBytes(0.0, 0.0))
 
 
-class Followed:
+class FollowedLengths:
     """The containers that became longer, and the arrays that their lengths are written into at each reading."""
 
     def __init__(self) -> None:
@@ -120,7 +120,7 @@ class Followed:
         return [(column, self._rows[0]) for column in self._columns[: len(self._containers)]]
 
 
-def look(replay: Callable[[int], None], calls: int, followed: Followed, *, thaws: bool = True) -> dict[str, Any]:
+def look(replay: Callable[[int], None], calls: int, followed: FollowedLengths, *, thaws: bool = True) -> dict[str, Any]:
     """Replay some calls, and have those containers followed that became longer; return what was gained.
 
     The heap is thawed for it and stays so, unless somebody else has frozen it: what is frozen is in no list of the

@@ -15,8 +15,8 @@ from operator import gt
 from typing import Any
 
 from leakcheck.probe.heap import introspect
-from leakcheck.probe.heap.container_types import AT_EXIT, UNTRACKED, Kind, kind_of
-from leakcheck.probe.heap.search_budget import Budget
+from leakcheck.probe.heap.container_types import AT_EXIT, UNTRACKED, ContainerType, kind_of
+from leakcheck.probe.heap.search_budget import SearchBudget
 from leakcheck.probe.originals import BUILTINS, gc
 
 __builtins__ = BUILTINS
@@ -34,7 +34,7 @@ _CHANCE = 0.05
 _NEAR_TOP, _LONG_TRIMMED = 0.8, 0.5
 
 
-class Growth(StrEnum):
+class LengthGrowth(StrEnum):
     """How a length went on."""
 
     GROWING = "growing"
@@ -46,7 +46,7 @@ class Growth(StrEnum):
     """It rose in one window alone: nothing by itself, but perhaps one of many."""
 
 
-def growth_of(lengths: Sequence[int], windows: Sequence[int]) -> Growth | None:
+def growth_of(lengths: Sequence[int], windows: Sequence[int]) -> LengthGrowth | None:
     """Return how a container grew, from its length after so many windows of calls; None where it did not, or fell back.
 
     A length that falls now and then is one that somebody looks after: a tenth of the rise is forgiven.
@@ -57,11 +57,11 @@ def growth_of(lengths: Sequence[int], windows: Sequence[int]) -> Growth | None:
     if gained <= 0:
         return None
     if fallen and _is_trimmed(lengths):
-        return Growth.TRIMMED
+        return LengthGrowth.TRIMMED
     if fallen > _MOST_FALLEN * (gained + fallen):
         return None
     if sum(step > 0 for step in steps) < _FEWEST_RISES:
-        return Growth.ONCE
+        return LengthGrowth.ONCE
     widths = [later - earlier for earlier, later in pairwise(windows)]
     moved = sum(widths[: max(place for place, step in enumerate(steps, 1) if step)])
     still = sum(widths) - moved
@@ -71,8 +71,8 @@ def growth_of(lengths: Sequence[int], windows: Sequence[int]) -> Growth | None:
     rising = sum(width for width, step in zip(widths, steps, strict=True) if step > 0) / moved
     chance = (1 - min(1.0, rising)) ** still
     if still >= _STILL_SHARE * sum(widths) and missed >= _FEWEST_MISSED and chance <= _CHANCE:
-        return Growth.STOPPED
-    return Growth.GROWING
+        return LengthGrowth.STOPPED
+    return LengthGrowth.GROWING
 
 
 def _is_trimmed(lengths: Sequence[int]) -> bool:
@@ -83,13 +83,13 @@ def _is_trimmed(lengths: Sequence[int]) -> bool:
 
 
 @dataclass(slots=True, eq=False)
-class Grown:
+class GrownContainer:
     """A container that has become longer."""
 
     container: Any
-    kind: Kind
+    kind: ContainerType
     gained: int
-    growth: Growth
+    growth: LengthGrowth
     top: int
     """The longest that it was at a reading."""
 
@@ -103,7 +103,7 @@ class Grown:
 class _Group:
     """The containers of one type, and their lengths at each reading."""
 
-    kind: Kind
+    kind: ContainerType
     containers: list[Any]
     lengths: list["array[int]"]
     is_exact: bool
@@ -118,18 +118,18 @@ class _Group:
         self.containers = list(compress(self.containers, rose))
         self.lengths = [array("q", compress(row, rose)) for row in self.lengths]
 
-    def grown(self, windows: Sequence[int]) -> Iterator[Grown]:
+    def grown(self, windows: Sequence[int]) -> Iterator[GrownContainer]:
         for place, container in enumerate(self.containers):
             lengths = [row[place] for row in self.lengths]
             growth = growth_of(lengths, windows)
             if growth is not None:
-                yield Grown(container, self.kind, lengths[-1] - lengths[0], growth, max(lengths))
+                yield GrownContainer(container, self.kind, lengths[-1] - lengths[0], growth, max(lengths))
 
 
-class Lengths:
+class ContainerLengths:
     """The lengths of all containers that exist when this is made."""
 
-    def __init__(self, objects: list[Any], budget: Budget) -> None:
+    def __init__(self, objects: list[Any], budget: SearchBudget) -> None:
         kinds = _kinds_of(objects)
         groups: dict[int, list[Any]] = {cls: [] for cls in kinds}
         for container in compress(objects, map(kinds.__contains__, map(id, map(type, objects)))):
@@ -145,7 +145,7 @@ class Lengths:
         self.read(0)
 
     def _find_untracked(
-        self, objects: list[Any], kinds: dict[int, Kind], groups: dict[int, list[Any]], budget: Budget
+        self, objects: list[Any], kinds: dict[int, ContainerType], groups: dict[int, list[Any]], budget: SearchBudget
     ) -> None:
         """Add what the collector does not list but what it lists refers to."""
         for cls in UNTRACKED:
@@ -176,13 +176,13 @@ class Lengths:
         for group in self._groups:
             group.forget_the_rest()
 
-    def grown(self) -> list[Grown]:
+    def grown(self) -> list[GrownContainer]:
         """Return what grew, the one that gained most entries first."""
         found = [grown for group in self._groups for grown in group.grown(self._windows)]
         return sorted(found, key=lambda grown: -grown.gained)
 
 
-def _kinds_of(objects: list[Any]) -> dict[int, Kind]:
+def _kinds_of(objects: list[Any]) -> dict[int, ContainerType]:
     """Return how to handle each type of container among the objects, by the type's id."""
     # by ids: a metaclass may have a __hash__ and an __eq__ of its own
     types = dict(zip(map(id, map(type, objects)), map(type, objects), strict=True))

@@ -15,7 +15,7 @@ from typing import Any
 from leakcheck.probe.heap import introspect
 from leakcheck.probe.heap.containers import LruCache, empty, is_container, length_of
 from leakcheck.probe.originals import BUILTINS, gc
-from leakcheck.scenario import Taught, taught
+from leakcheck.scenario import KnownLimit, taught
 
 __builtins__ = BUILTINS
 
@@ -27,10 +27,12 @@ def _with_threshold(cache: Any) -> int:
 
 
 # by the name that the class was defined under: nothing is imported to look for it
-KNOWN: Mapping[str, Taught] = {
-    "django.core.cache.backends.locmem.LocMemCache": Taught(entries=("_cache", "_expire_info"), limit="_max_entries"),
-    "jinja2.utils.LRUCache": Taught(entries=("_mapping", "_queue"), limit="capacity"),
-    "cachetools.Cache": Taught(
+KNOWN: Mapping[str, KnownLimit] = {
+    "django.core.cache.backends.locmem.LocMemCache": KnownLimit(
+        entries=("_cache", "_expire_info"), limit="_max_entries"
+    ),
+    "jinja2.utils.LRUCache": KnownLimit(entries=("_mapping", "_queue"), limit="capacity"),
+    "cachetools.Cache": KnownLimit(
         entries=(
             *("_Cache__data", "_Cache__size", "_FIFOCache__order", "_LRUCache__order"),
             *("_LFUCache__counter", "_LFUCache__links", "_LFUCache__root", "_MRUCache__order", "_RRCache__index"),
@@ -39,10 +41,10 @@ KNOWN: Mapping[str, Taught] = {
         limit="_Cache__maxsize",
         length="_Cache__currsize",
     ),
-    "urllib3._collections.RecentlyUsedContainer": Taught(entries=("_container",), limit="_maxsize"),
-    "kombu.utils.functional.LRUCache": Taught(entries=("data",), limit="limit"),
-    "sqlalchemy.util._collections.LRUCache": Taught(entries=("_data",), limit=_with_threshold),
-    "mako.util.LRUCache": Taught(entries=(), limit=_with_threshold),
+    "urllib3._collections.RecentlyUsedContainer": KnownLimit(entries=("_container",), limit="_maxsize"),
+    "kombu.utils.functional.LRUCache": KnownLimit(entries=("data",), limit="limit"),
+    "sqlalchemy.util._collections.LRUCache": KnownLimit(entries=("_data",), limit=_with_threshold),
+    "mako.util.LRUCache": KnownLimit(entries=(), limit=_with_threshold),
 }
 """What the instances of these classes, and of classes derived from them, hold; () is the instance itself."""
 
@@ -55,7 +57,7 @@ _NO_LIMIT = 10**9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limit:
+class ContainerLimit:
     """How long a container may become, and how long it is."""
 
     kind: str
@@ -67,13 +69,13 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Holder:
+class OwnedLimit:
     """A container with its limit, who owns it, and what has to be emptied to see what it holds."""
 
     container: Any
     owner: Any
-    found: Limit
-    rule: Taught | None = None
+    found: ContainerLimit
+    rule: KnownLimit | None = None
     attribute: str = ""
     """Where an unproved limit was read."""
 
@@ -104,7 +106,7 @@ class Holder:
                 introspect.put(self.owner, name, None)
 
 
-def limit_of(container: object, owners: Sequence[object] = ()) -> Limit | None:
+def limit_of(container: object, owners: Sequence[object] = ()) -> ContainerLimit | None:
     """Return the limit of a container; None where none is known.
 
     `owners` are the objects on the way to it, the nearest first. Where they do not tell, whoever has it
@@ -122,7 +124,7 @@ def is_weak(owners: Sequence[object]) -> bool:
     return any(introspect.dotted_name(cls) in _WEAK for owner in owners for cls in introspect.mro(type(owner)))
 
 
-def holder_of(container: object, owners: Sequence[object]) -> Holder | None:
+def holder_of(container: object, owners: Sequence[object]) -> OwnedLimit | None:
     """Return a container's limit with all that is needed to weigh it; one by its type rather than by its looks."""
     # through the base classes: a subclass may have attributes and a __len__ of its own
     cls = type(container)
@@ -141,12 +143,12 @@ def holder_of(container: object, owners: Sequence[object]) -> Holder | None:
     return next(filter(None, (_by_looks(container, owner) for owner in asked)), None)
 
 
-def _sized(container: object, kind: str, limit: int) -> Holder:
-    found = Limit(kind=kind, limit=limit, length=length_of(container))
-    return Holder(container=container, owner=container, found=found)
+def _sized(container: object, kind: str, limit: int) -> OwnedLimit:
+    found = ContainerLimit(kind=kind, limit=limit, length=length_of(container))
+    return OwnedLimit(container=container, owner=container, found=found)
 
 
-def _by_class(container: object, owner: object) -> Holder | None:
+def _by_class(container: object, owner: object) -> OwnedLimit | None:
     names = [introspect.dotted_name(cls) for cls in introspect.mro(type(owner))]
     rules = {**KNOWN, **taught()}
     rule = next((rules[name] for name in names if name in rules), None)
@@ -156,14 +158,14 @@ def _by_class(container: object, owner: object) -> Holder | None:
     if not any(held is container for held in entries) or not is_container(entries[0]):
         return None
     limit = _said(rule.limit, owner)
-    holder = Holder(container=entries[0], owner=owner, found=Limit(kind="", limit=0, length=0), rule=rule)
+    holder = OwnedLimit(container=entries[0], owner=owner, found=ContainerLimit(kind="", limit=0, length=0), rule=rule)
     length = holder.length()
     if limit is None or not length <= limit < _NO_LIMIT:
         return None  # one that is passed by is none
     word = rule.limit.rpartition("__")[2].lstrip("_") if isinstance(rule.limit, str) else "limit"
     kind = f"{names[0].rpartition('.')[2]}({word}={limit:.0f})"
-    found = Limit(kind=kind, limit=int(limit), length=length)
-    return Holder(container=entries[0], owner=owner, found=found, rule=rule)
+    found = ContainerLimit(kind=kind, limit=int(limit), length=length)
+    return OwnedLimit(container=entries[0], owner=owner, found=found, rule=rule)
 
 
 def _said(said: Any, owner: object) -> float | None:
@@ -173,7 +175,7 @@ def _said(said: Any, owner: object) -> float | None:
     return number if type(number) is int or type(number) is float else None
 
 
-def _by_module(container: object, owner: object) -> Holder | None:
+def _by_module(container: object, owner: object) -> OwnedLimit | None:
     if type(owner) is not ModuleType:
         return None
     module = introspect.attribute(owner, "__name__")
@@ -181,15 +183,15 @@ def _by_module(container: object, owner: object) -> Holder | None:
         limit = introspect.attribute(owner, word)
         if module == name and introspect.attribute(owner, entries) is container and type(limit) is int:
             length = length_of(container)
-            return Holder(
+            return OwnedLimit(
                 container=container,
                 owner=owner,
-                found=Limit(kind=f"dict({name}.{word}={limit})", limit=limit, length=length),
+                found=ContainerLimit(kind=f"dict({name}.{word}={limit})", limit=limit, length=length),
             )
     return None
 
 
-def _by_looks(container: object, owner: object) -> Holder | None:
+def _by_looks(container: object, owner: object) -> OwnedLimit | None:
     """Return the nearest number that looks like a limit, beside the container or in the owner's class."""
     own = dict(introspect.attributes(owner))
     if container is not owner and not any(value is container for value in own.values()):
@@ -204,8 +206,8 @@ def _by_looks(container: object, owner: object) -> Holder | None:
         return None
     attribute = min(looks, key=lambda name: looks[name])
     kind = f"{type(container).__qualname__}, limit read from .{attribute}"
-    found = Limit(kind=kind, limit=looks[attribute], length=length, proved=False)
-    return Holder(container=container, owner=owner, found=found, attribute=attribute)
+    found = ContainerLimit(kind=kind, limit=looks[attribute], length=length, proved=False)
+    return OwnedLimit(container=container, owner=owner, found=found, attribute=attribute)
 
 
 def owners_of(containers: Sequence[object]) -> dict[int, list[object]]:

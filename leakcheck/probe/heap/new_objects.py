@@ -17,7 +17,7 @@ _MOST_SHARED = 24
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class ReachableObjects:
     """The new objects that can be come at from somewhere."""
 
     ids: frozenset[int]
@@ -26,7 +26,7 @@ class Reach:
     """With the strings, numbers and buffers that they refer to."""
 
 
-def reach(starts: Iterable[Any], new: Collection[int], most: int) -> Reach:
+def reach(starts: Iterable[Any], new: Collection[int], most: int) -> ReachableObjects:
     """Follow references from some objects through new ones only, to at most so many.
 
     What the collector does not track is counted where few refer to it: whether it is new nobody knows.
@@ -52,7 +52,7 @@ def reach(starts: Iterable[Any], new: Collection[int], most: int) -> Reach:
                 further.append(one)
             total += introspect.size_of(one)
         frontier = introspect.referents(further)
-    return Reach(frozenset(tracked), total)
+    return ReachableObjects(frozenset(tracked), total)
 
 
 def heaviest_way(entry: object, new: Collection[int], most_steps: int) -> list[Any]:

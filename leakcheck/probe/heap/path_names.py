@@ -10,8 +10,8 @@ from typing import Any
 from leakcheck.probe.heap import introspect
 from leakcheck.probe.heap.container_types import LruCache
 from leakcheck.probe.heap.path_steps import key_of, step_from, variable_of
-from leakcheck.probe.heap.referrers import World, path_to
-from leakcheck.probe.heap.search_budget import Budget
+from leakcheck.probe.heap.referrers import ReferrerSearch, path_to
+from leakcheck.probe.heap.search_budget import SearchBudget
 from leakcheck.probe.heap.weak_references import TABLE, is_collection
 from leakcheck.probe.originals import BUILTINS
 
@@ -22,7 +22,7 @@ _NAMING_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class NamedPath:
     """A path as it is told."""
 
     links: list[dict[str, str]]
@@ -37,12 +37,12 @@ def name_of(container: object, hidden: Sequence[object] = ()) -> str:
 
     Of what is `hidden`, no object is taken for a way to it.
     """
-    world = World(Budget(_NAMING_SECONDS))
+    world = ReferrerSearch(SearchBudget(_NAMING_SECONDS))
     world.hide(hidden, *hidden)
     return tell(path_to(container, world), world).name
 
 
-def tell(chain: Sequence[Any], world: World, beyond: Sequence[Any] = ()) -> Told:
+def tell(chain: Sequence[Any], world: ReferrerSearch, beyond: Sequence[Any] = ()) -> NamedPath:
     """Write down a chain, root first, and as links only what lies beyond its last object."""
     links, where, at = _root(chain, world)
     whole = [*chain, *beyond]
@@ -63,7 +63,7 @@ def tell(chain: Sequence[Any], world: World, beyond: Sequence[Any] = ()) -> Told
             del links[-1]  # a chain of the same is told once
         at = step.to
     name = "".join(link["step"] for link in links[:anchor])
-    return Told(*_shortened(links, anchor), name=name, where=where)
+    return NamedPath(*_shortened(links, anchor), name=name, where=where)
 
 
 def _shortened(links: list[dict[str, str]], anchor: int) -> tuple[list[dict[str, str]], int]:
@@ -85,7 +85,7 @@ def name_of_type(value: object) -> str:
     return "module" if issubclass(type(value), ModuleType) else introspect.name_of_class(type(value))
 
 
-def _root(chain: Sequence[Any], world: World) -> tuple[list[dict[str, str]], str, int]:
+def _root(chain: Sequence[Any], world: ReferrerSearch) -> tuple[list[dict[str, str]], str, int]:
     """Return the first link, what kind of place it is, and how far into the chain it leads."""
     root = chain[0]
     cls = type(root)

@@ -30,7 +30,7 @@ _LEFT_ALONE = frozenset({"__dict__", "__weakref__", "__annotations__", "__annota
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PathStep:
     """How to get from one object of a chain to a later one."""
 
     text: str
@@ -42,16 +42,16 @@ class Step:
     """The function whose variable it is: then `text` is that variable's name."""
 
 
-Look = Callable[[Sequence[Any], int], Step | None]
+Look = Callable[[Sequence[Any], int], PathStep | None]
 
 
-def step_from(chain: Sequence[Any], at: int) -> Step:
+def step_from(chain: Sequence[Any], at: int) -> PathStep:
     """Return how `chain[at]` leads on."""
     for known in _LOOKS:
         found = known(chain, at)
         if found is not None:
             return found
-    return Step(".*", at + 1)
+    return PathStep(".*", at + 1)
 
 
 def key_of(mapping: dict[Any, Any], value: object) -> Any:
@@ -97,7 +97,7 @@ def _following(chain: Sequence[Any], at: int, by: int) -> Any:
     return chain[at + by] if at + by < len(chain) else None
 
 
-def _from_namespace_owner(chain: Sequence[Any], at: int) -> Step | None:
+def _from_namespace_owner(chain: Sequence[Any], at: int) -> PathStep | None:
     """A module, class or instance, its dictionary, and the value in that."""
     owner, mapping = chain[at], chain[at + 1]
     if type(mapping) is not dict or at + 2 >= len(chain):
@@ -111,10 +111,10 @@ def _from_namespace_owner(chain: Sequence[Any], at: int) -> Step | None:
     else:
         return None
     key = key_of(mapping, chain[at + 2])
-    return Step(f".{key}", at + 2, where) if type(key) is str else None
+    return PathStep(f".{key}", at + 2, where) if type(key) is str else None
 
 
-def _from_thread_local(chain: Sequence[Any], at: int) -> Step | None:
+def _from_thread_local(chain: Sequence[Any], at: int) -> PathStep | None:
     if not issubclass(type(chain[at]), _thread._local):
         return None
     # the thread's own dictionary lies in one of all threads, with a key that is nobody's business
@@ -123,11 +123,11 @@ def _from_thread_local(chain: Sequence[Any], at: int) -> Step | None:
         if type(mapping) is dict and value is not None:
             key = key_of(mapping, value)
             if type(key) is str:
-                return Step(f".{key}", at + by + 1, "thread-local")
+                return PathStep(f".{key}", at + by + 1, "thread-local")
     return None
 
 
-def _from_function(chain: Sequence[Any], at: int) -> Step | None:
+def _from_function(chain: Sequence[Any], at: int) -> PathStep | None:
     function, held = chain[at], chain[at + 1]
     if type(function) is not FunctionType:
         return None
@@ -137,13 +137,13 @@ def _from_function(chain: Sequence[Any], at: int) -> Step | None:
         place = next((n for n, cell in enumerate(cells) if cell is chain[at + 2]), None)
         if place is not None:
             variable = CODE.__get__(function).co_freevars[place]
-            return Step(variable, min(at + 3, len(chain) - 1), "closure's cell", name)
+            return PathStep(variable, min(at + 3, len(chain) - 1), "closure's cell", name)
     if held is _DEFAULTS.__get__(function) or held is _KEYWORD_DEFAULTS.__get__(function):
-        return Step("a default", min(at + 2, len(chain) - 1), "default argument", name)
+        return PathStep("a default", min(at + 2, len(chain) - 1), "default argument", name)
     return None
 
 
-def _from_frame(chain: Sequence[Any], at: int) -> Step | None:
+def _from_frame(chain: Sequence[Any], at: int) -> PathStep | None:
     """A frame, or what keeps one, and one of its local variables, perhaps in a cell."""
     keeper = chain[at]
     if type(keeper) is FrameType:
@@ -159,8 +159,8 @@ def _from_frame(chain: Sequence[Any], at: int) -> Step | None:
     value = chain[at + by]
     name = next((name for name, held in introspect.local_names(frame) if held is value), None)
     if name is None:
-        return Step(".frame", at + by)  # on its stack: what it iterates over
-    return Step(name, at + by, where, introspect.place_of(frame))
+        return PathStep(".frame", at + by)  # on its stack: what it iterates over
+    return PathStep(name, at + by, where, introspect.place_of(frame))
 
 
 def variable_of(context: Context, held: Sequence[Any]) -> tuple[ContextVar[Any], int] | None:
@@ -170,17 +170,17 @@ def variable_of(context: Context, held: Sequence[Any]) -> tuple[ContextVar[Any],
     return min(((var, place) for place, var in found), key=lambda pair: pair[1], default=None)
 
 
-def _from_context(chain: Sequence[Any], at: int) -> Step | None:
+def _from_context(chain: Sequence[Any], at: int) -> PathStep | None:
     if type(chain[at]) is not Context:
         return None
     found = variable_of(chain[at], chain[at + 1 :])
     if found is None:
         return None
-    return Step(f"[{ContextVar.name.__get__(found[0])}]", at + 1 + found[1], "context variable")
+    return PathStep(f"[{ContextVar.name.__get__(found[0])}]", at + 1 + found[1], "context variable")
 
 
-def _from_cell(chain: Sequence[Any], at: int) -> Step | None:
-    return Step(".cell_contents", at + 1) if type(chain[at]) is CellType else None
+def _from_cell(chain: Sequence[Any], at: int) -> PathStep | None:
+    return PathStep(".cell_contents", at + 1) if type(chain[at]) is CellType else None
 
 
 def _is_fixed(key: object) -> bool:
@@ -188,25 +188,25 @@ def _is_fixed(key: object) -> bool:
     return type(key) is str and key.isidentifier() and not any(map(str.isdigit, key))
 
 
-def _from_container(chain: Sequence[Any], at: int) -> Step | None:
+def _from_container(chain: Sequence[Any], at: int) -> PathStep | None:
     holder = chain[at]
     if issubclass(type(holder), dict):
         key = key_of(holder, chain[at + 1])
-        return Step(f"['{key}']" if _is_fixed(key) else "[*]", at + 1)
+        return PathStep(f"['{key}']" if _is_fixed(key) else "[*]", at + 1)
     if issubclass(type(holder), LruCache):
         # its table may lie between it and what it keeps
-        return Step("[*]", at + 2 if type(chain[at + 1]) is dict and at + 2 < len(chain) else at + 1)
+        return PathStep("[*]", at + 2 if type(chain[at + 1]) is dict and at + 2 < len(chain) else at + 1)
     known = issubclass(type(holder), tuple | frozenset) or kind_of(type(holder)) is not None
-    return Step("[*]", at + 1) if known else None
+    return PathStep("[*]", at + 1) if known else None
 
 
-def _from_attribute(chain: Sequence[Any], at: int) -> Step | None:
+def _from_attribute(chain: Sequence[Any], at: int) -> PathStep | None:
     if issubclass(type(chain[at]), ModuleType):
         return None
     name = attribute_of(chain[at], chain[at + 1])
     if name is None and type(chain[at + 1]) is list and _is_future(chain[at]):
         name = "_callbacks"  # asked for, it answers with a copy
-    return None if name is None else Step(f".{name}", at + 1)
+    return None if name is None else PathStep(f".{name}", at + 1)
 
 
 def _is_future(owner: object) -> bool:

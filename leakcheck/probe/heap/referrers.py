@@ -11,7 +11,7 @@ from typing import Any
 from leakcheck.probe.heap import introspect
 from leakcheck.probe.heap.container_types import LruCache
 from leakcheck.probe.heap.path_steps import key_of
-from leakcheck.probe.heap.search_budget import Budget
+from leakcheck.probe.heap.search_budget import SearchBudget
 from leakcheck.probe.originals import BUILTINS, gc
 
 __builtins__ = BUILTINS
@@ -31,10 +31,10 @@ _MOST_FRONTIER = 32
 _MOST_SOURCE_BYTES = 1 << 20
 
 
-class World:
+class ReferrerSearch:
     """What the search for paths has to know: modules, variables of running frames, and what is to be overlooked."""
 
-    def __init__(self, budget: Budget, overlooked: Collection[int] = frozenset()) -> None:
+    def __init__(self, budget: SearchBudget, overlooked: Collection[int] = frozenset()) -> None:
         self.budget = budget
         self.overlooked = overlooked
         """Ids of objects that are no way to anything: what the calls have made."""
@@ -93,7 +93,7 @@ class World:
         return len(chain) > 1 or self.is_root(chain[0])
 
 
-def path_to(target: object, world: World) -> list[Any]:
+def path_to(target: object, world: ReferrerSearch) -> list[Any]:
     """Return the chain of objects that keeps the target, root first and the target last.
 
     Where no root leads to it, the chain begins at the target: it is held by native code alone, or by us.
@@ -138,7 +138,7 @@ class _Trail:
         """Look next at what refers to these."""
         self._frontier = self._ours(further)
 
-    def step_back(self, world: World) -> tuple[list[Any], list[Any]]:
+    def step_back(self, world: ReferrerSearch) -> tuple[list[Any], list[Any]]:
         """Return what refers to the objects looked at last: the roots, and what leads further back."""
         roots: list[Any] = self._ours([])
         further: list[Any] = self._ours([])
@@ -206,7 +206,9 @@ def _detour(candidate: object) -> int:
     return 2 if cls is tuple or cls is FrameType else 1
 
 
-def _obscurity(root: object, children: dict[int, Any], roots: Sequence[object], world: World) -> tuple[int, int, str]:
+def _obscurity(
+    root: object, children: dict[int, Any], roots: Sequence[object], world: ReferrerSearch
+) -> tuple[int, int, str]:
     """Return a key that is least for the root a person would look at first."""
     child = children[id(root)]
     name = world.namespaces.get(id(root))
@@ -245,7 +247,7 @@ def _defines(namespace: dict[str, Any], name: str) -> bool:
     return re.search(rf"^{re.escape(name)}\s*[:=]", text, re.MULTILINE) is not None
 
 
-def owners_beside(container: object, chain: Sequence[Any], world: World) -> list[Any]:
+def owners_beside(container: object, chain: Sequence[Any], world: ReferrerSearch) -> list[Any]:
     """Return who may know a container's limit: those on the way to it, the nearest first, and others that have it."""
     known = set(map(id, chain))
     others = [one for one in gc.get_referrers(container) if id(one) not in known and not world.is_hidden(one)]

@@ -20,7 +20,7 @@ def resident_bytes() -> int:
         return 0
 
 
-class Budget:
+class SearchBudget:
     """A clock that runs while we search, and stands while the user's calls run."""
 
     def __init__(self, seconds: float) -> None:

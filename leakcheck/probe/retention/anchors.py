@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from leakcheck.probe.heap import introspect
-from leakcheck.probe.heap.new_objects import Reach, reach
-from leakcheck.probe.heap.referrers import World
+from leakcheck.probe.heap.new_objects import ReachableObjects, reach
+from leakcheck.probe.heap.referrers import ReferrerSearch
 from leakcheck.probe.originals import BUILTINS, gc
-from leakcheck.probe.retention.references import Edge, edge_of, old_to_new, to_long
-from leakcheck.probe.retention.watch import Watched
+from leakcheck.probe.retention.references import Reference, edge_of, old_to_new, to_long
+from leakcheck.probe.retention.watch import WatchedCalls
 
 __builtins__ = BUILTINS
 
@@ -22,14 +22,14 @@ _SAME = 0.8
 
 
 @dataclass(slots=True, eq=False)
-class Place:
+class ReferenceAnchor:
     """Edges that are one place to a person, and what they lead to."""
 
-    edges: list[Edge]
-    reach: Reach
+    edges: list[Reference]
+    reach: ReachableObjects
     early_share: float
     """Of the objects, how many are of the first half of the calls."""
-    beside: list["Place"] = field(default_factory=list)
+    beside: list["ReferenceAnchor"] = field(default_factory=list)
     """Other places that lead to the same."""
 
     @property
@@ -43,7 +43,7 @@ class Place:
         return self.early_share < _FEWEST_EARLY or len(self.reach.ids) <= 1
 
     @property
-    def all_edges(self) -> list[Edge]:
+    def all_edges(self) -> list[Reference]:
         """Return the edges of all places that lead to the same."""
         return [edge for place in (self, *self.beside) for edge in place.edges]
 
@@ -52,14 +52,16 @@ Sources = Iterable[tuple[Any, list[Any]]]
 """Old objects, and what each refers to."""
 
 
-def sources_of_new(watched: Watched, new: frozenset[int], world: World) -> list[tuple[Any, list[Any]]]:
+def sources_of_new(watched: WatchedCalls, new: frozenset[int], world: ReferrerSearch) -> list[tuple[Any, list[Any]]]:
     """Return what refers to new objects: old ones, but for ours, and the frames that run."""
     world.hide(watched.new)
     found = old_to_new(gc.get_objects(), new, world.budget)
     return [(source, held) for source, held in (*found, *_running(new)) if not world.is_ours(source)]
 
 
-def sources_of_long(watched: Watched, new: frozenset[int], grown_bytes: float, world: World) -> Iterator[Any]:
+def sources_of_long(
+    watched: WatchedCalls, new: frozenset[int], grown_bytes: float, world: ReferrerSearch
+) -> Iterator[Any]:
     """Yield what refers to texts and tuples that are long enough to be a part of the growth."""
     text_bytes = max(_LEAST_TEXT_BYTES, _TEXT_SHARE * grown_bytes)
     found = to_long(gc.get_objects(), new, text_bytes, int(_TEXT_SHARE * watched.calls), world.budget)
@@ -67,13 +69,18 @@ def sources_of_long(watched: Watched, new: frozenset[int], grown_bytes: float, w
 
 
 def places_of(
-    sources: Sources, watched: Watched, new: frozenset[int], least_bytes: float, passed_by: frozenset[int], world: World
-) -> list[Place]:
+    sources: Sources,
+    watched: WatchedCalls,
+    new: frozenset[int],
+    least_bytes: float,
+    passed_by: frozenset[int],
+    world: ReferrerSearch,
+) -> list[ReferenceAnchor]:
     """Return the places that lead to so many bytes or more, the heaviest first.
 
     Containers that are known to grow (`passed_by`) are no such places.
     """
-    groups: dict[tuple[Any, ...], list[Edge]] = {}
+    groups: dict[tuple[Any, ...], list[Reference]] = {}
     for source, held in sources:
         if id(source) not in passed_by and len(groups) < _MOST_SOURCES:
             for child in held:
@@ -86,7 +93,7 @@ def places_of(
         led_to = reach([edge.child for edge in edges], new, MOST_REACHED)
         if led_to.bytes >= least_bytes:
             early = len(led_to.ids & watched.early) / len(led_to.ids) if led_to.ids else 0.0
-            places.append(Place(edges, led_to, early))
+            places.append(ReferenceAnchor(edges, led_to, early))
     return sorted(places, key=lambda place: -place.reach.bytes)
 
 
@@ -98,9 +105,9 @@ def _running(new: frozenset[int]) -> Iterator[tuple[Any, list[Any]]]:
             yield frame, held
 
 
-def merged(places: Iterable[Place]) -> list[Place]:
+def merged(places: Iterable[ReferenceAnchor]) -> list[ReferenceAnchor]:
     """Return the places, those that lead to the same objects taken together under the heaviest."""
-    found: list[Place] = []
+    found: list[ReferenceAnchor] = []
     for place in places:
         same = next((one for one in found if _is_same(one, place)), None)
         if same is None:
@@ -110,5 +117,5 @@ def merged(places: Iterable[Place]) -> list[Place]:
     return found
 
 
-def _is_same(heavier: Place, lighter: Place) -> bool:
+def _is_same(heavier: ReferenceAnchor, lighter: ReferenceAnchor) -> bool:
     return len(heavier.reach.ids & lighter.reach.ids) >= _SAME * max(1, len(lighter.reach.ids))

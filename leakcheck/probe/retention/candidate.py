@@ -4,31 +4,31 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from leakcheck.probe.heap.lengths import Grown, Growth
-from leakcheck.probe.heap.path_names import Told
+from leakcheck.probe.heap.lengths import GrownContainer, LengthGrowth
+from leakcheck.probe.heap.path_names import NamedPath
 from leakcheck.probe.originals import BUILTINS
 
 __builtins__ = BUILTINS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Owner:
+class ContainerOwner:
     """The object that several growing containers belong to."""
 
-    told: Told
+    told: NamedPath
     kind: str
     where: str
     """Which containers those are."""
-    itself: "Found | None" = None
+    itself: "RetentionCandidate | None" = None
     """The one of them that holds the others."""
 
 
 @dataclass(slots=True, eq=False)
-class Found:
+class RetentionCandidate:
     """One thing that keeps what grows, as far as it is known."""
 
-    told: Told
-    grown: list[Grown] = field(default_factory=list)
+    told: NamedPath
+    grown: list[GrownContainer] = field(default_factory=list)
     """The containers that it is: one, or many of one path (`WORKERS[*].queue`)."""
     kind: str = ""
     limit: int | None = None
@@ -50,7 +50,7 @@ class Found:
 
     where: str = ""
     """What is said of where it lies, if that is not what its path says."""
-    owner: Owner | None = None
+    owner: ContainerOwner | None = None
     """What it has in common with others; the same object for each of them."""
     kept: dict[str, Any] | None = None
     """Where the function was defined that it keeps, as the fields of a Frame."""
@@ -58,7 +58,7 @@ class Found:
     """The line that sets the context variable that it is."""
     cut: Callable[[], object] | None = None
     """Clears the place that it is, where it is no container."""
-    counted: list[Grown] = field(default_factory=list)
+    counted: list[GrownContainer] = field(default_factory=list)
     """Those of the containers whose lengths are told, where it is not all of them."""
 
     @property
@@ -69,7 +69,7 @@ class Found:
     @property
     def is_stopped(self) -> bool:
         """Tell whether it stood still in the end, or was cut back."""
-        return all(one.growth in (Growth.STOPPED, Growth.TRIMMED) for one in self.grown)
+        return all(one.growth in (LengthGrowth.STOPPED, LengthGrowth.TRIMMED) for one in self.grown)
 
     def fields(self, calls: int) -> dict[str, Any]:
         """Return what is sent: all figures a call."""

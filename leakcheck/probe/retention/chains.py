@@ -8,16 +8,16 @@ from typing import Any
 
 from leakcheck.probe.heap import introspect
 from leakcheck.probe.heap.new_objects import heaviest_way, reach
-from leakcheck.probe.heap.path_names import Told, name_of_type, tell
-from leakcheck.probe.heap.referrers import World, path_to
+from leakcheck.probe.heap.path_names import NamedPath, name_of_type, tell
+from leakcheck.probe.heap.referrers import ReferrerSearch, path_to
 from leakcheck.probe.heap.weigh import LetGo
 from leakcheck.probe.meters.settle import settle
 from leakcheck.probe.originals import BUILTINS, gc
-from leakcheck.probe.retention.anchors import MOST_REACHED, Place
-from leakcheck.probe.retention.candidate import Found
+from leakcheck.probe.retention.anchors import MOST_REACHED, ReferenceAnchor
+from leakcheck.probe.retention.candidate import RetentionCandidate
 from leakcheck.probe.retention.definitions import kept_function, set_at
-from leakcheck.probe.retention.references import Edge
-from leakcheck.probe.retention.watch import Watched
+from leakcheck.probe.retention.references import Reference
+from leakcheck.probe.retention.watch import WatchedCalls
 
 __builtins__ = BUILTINS
 
@@ -31,8 +31,12 @@ _HELD_BY_US = 4
 
 
 def confirmed(
-    places: Sequence[Place], watched: Watched, new: frozenset[int], replay: Callable[[int], None], world: World
-) -> Iterator[tuple[Place, float]]:
+    places: Sequence[ReferenceAnchor],
+    watched: WatchedCalls,
+    new: frozenset[int],
+    replay: Callable[[int], None],
+    world: ReferrerSearch,
+) -> Iterator[tuple[ReferenceAnchor, float]]:
     """Replay more calls, and yield the places that lead to more than before, with the bytes that all calls would add.
 
     What is made anew at every call is a text or a copy that gets longer, or it is what the last call left.
@@ -59,17 +63,17 @@ def confirmed(
             yield place, (late - early) / calls * watched.calls
 
 
-def _held_bytes(place: Place, new: frozenset[int]) -> int:
+def _held_bytes(place: ReferenceAnchor, new: frozenset[int]) -> int:
     held = [edge.read() for edge in place.edges if edge.read is not None]
     return reach([one for one in held if one is not None], new, MOST_REACHED).bytes
 
 
-def found_at(place: Place, new: frozenset[int], world: World) -> Found:
+def found_at(place: ReferenceAnchor, new: frozenset[int], world: ReferrerSearch) -> RetentionCandidate:
     """Return a place as a holder, without a weight; of several that lead to the same, the one nearest to a root."""
     told = [_told(one, new, world) for one in (place, *place.beside)[:_MOST_TOLD]]
     best = min(told, key=lambda pair: (not pair[0], pair[1].anchor))
     edges = [edge for edge in place.all_edges if edge.child is not None]
-    return Found(
+    return RetentionCandidate(
         best[1],
         objects=len(place.reach.ids),
         reckoned_bytes=place.reach.bytes,
@@ -78,7 +82,7 @@ def found_at(place: Place, new: frozenset[int], world: World) -> Found:
     )
 
 
-def _set_at(edges: Sequence[Edge]) -> dict[str, Any] | None:
+def _set_at(edges: Sequence[Reference]) -> dict[str, Any] | None:
     """Return the line that sets the context variable among some places; None where none of them is one."""
     found = next((edge for edge in edges if type(edge.source) is Context), None)
     if found is None:
@@ -87,13 +91,13 @@ def _set_at(edges: Sequence[Edge]) -> dict[str, Any] | None:
     return set_at(found.source, found.child, functions)
 
 
-def _told(place: Place, new: frozenset[int], world: World) -> tuple[bool, Told]:
+def _told(place: ReferenceAnchor, new: frozenset[int], world: ReferrerSearch) -> tuple[bool, NamedPath]:
     edge = max(place.edges, key=lambda edge: reach([edge.child], new, 1000).bytes)
     chain = path_to(edge.source, world)
     return world.is_rooted(chain), tell([*chain, edge.child], world, heaviest_way(edge.child, new, 6))
 
 
-def cutter(place: Place) -> LetGo:
+def cutter(place: ReferenceAnchor) -> LetGo:
     """Return what clears the place; of what becomes free, what was there before the calls does not count."""
 
     def let_go() -> Callable[[int, float | None], float]:
@@ -107,7 +111,9 @@ def cutter(place: Place) -> LetGo:
     return let_go
 
 
-def held_by_native(watched: Watched, new: frozenset[int], starts: list[Any], world: World) -> list[Found]:
+def held_by_native(
+    watched: WatchedCalls, new: frozenset[int], starts: list[Any], world: ReferrerSearch
+) -> list[RetentionCandidate]:
     """Return what no object leads to although something refers to it: native code that keeps or forgot it."""
     led_to = reach(starts, new, sys.maxsize).ids
     rest = [one for one in watched.new if id(one) not in led_to and not world.is_ours(one)]
@@ -129,8 +135,8 @@ def held_by_native(watched: Watched, new: frozenset[int], starts: list[Any], wor
         told = tell([group[0]], world, heaviest_way(group[0], new, 4))
         links += told.links[1:]
         found.append(
-            Found(
-                Told(links, 1, "native code", ""),
+            RetentionCandidate(
+                NamedPath(links, 1, "native code", ""),
                 kept=kept_function(group[:_MOST_TOLD], new),
                 objects=len(led.ids),
                 reckoned_bytes=led.bytes,

@@ -12,18 +12,18 @@ from weakref import ReferenceType
 
 from leakcheck.probe.heap import introspect
 from leakcheck.probe.heap.container_types import AT_EXIT, LruCache, kind_of
-from leakcheck.probe.heap.lengths import Grown, Growth
+from leakcheck.probe.heap.lengths import GrownContainer, LengthGrowth
 from leakcheck.probe.heap.limits import holder_of
 from leakcheck.probe.heap.new_objects import heaviest_way, reach, sample
-from leakcheck.probe.heap.path_names import Told, tell
+from leakcheck.probe.heap.path_names import NamedPath, tell
 from leakcheck.probe.heap.path_steps import step_from
-from leakcheck.probe.heap.referrers import World, owners_beside, path_to
+from leakcheck.probe.heap.referrers import ReferrerSearch, owners_beside, path_to
 from leakcheck.probe.heap.weak_references import collection_of, lists_weakly
 from leakcheck.probe.originals import BUILTINS, gc, os
-from leakcheck.probe.retention.candidate import Found
+from leakcheck.probe.retention.candidate import RetentionCandidate
 from leakcheck.probe.retention.definitions import kept_function
-from leakcheck.probe.retention.owned import Way, note_owners
-from leakcheck.probe.retention.watch import Watched
+from leakcheck.probe.retention.owned import CandidateChain, note_owners
+from leakcheck.probe.retention.watch import WatchedCalls
 
 __builtins__ = BUILTINS
 
@@ -43,21 +43,21 @@ _FEWEST_OF_MANY = 0.02
 """Entries a call that many containers must have taken in together, where each of them rose once only."""
 
 
-def _is_the_interpreters(grown: Grown, calls: int) -> bool:
+def _is_the_interpreters(grown: GrownContainer, calls: int) -> bool:
     """Tell whether it is a table that the interpreter fills at its first need, unless calls fill it all the time."""
-    if grown.growth is Growth.GROWING and grown.gained >= _FEWEST_OF_INTERPRETER * calls:
+    if grown.growth is LengthGrowth.GROWING and grown.gained >= _FEWEST_OF_INTERPRETER * calls:
         return False
     return any(grown.container is one for one in (sys.modules, linecache.cache, gc.garbage, sys.path_importer_cache))
 
 
-def named(watched: Watched, new: frozenset[int], world: World) -> list[Found]:
+def named(watched: WatchedCalls, new: frozenset[int], world: ReferrerSearch) -> list[RetentionCandidate]:
     """Return what grew with its names and without a weight, the heaviest by its objects' sizes first."""
     # one that is ours alone by now has been replaced by another
     alive = [one for one in watched.grown if sys.getrefcount(one.container) > _HELD_BY_US]
     left = {id(one.container): one for one in alive if not _is_the_interpreters(one, watched.calls)}
-    steady = [one for one in left.values() if one.growth is not Growth.ONCE][:_MOST_LOOKED_AT]
+    steady = [one for one in left.values() if one.growth is not LengthGrowth.ONCE][:_MOST_LOOKED_AT]
     by_bytes = sorted(((_reckoned(one, new), one) for one in steady), key=lambda pair: -pair[0])
-    ways: list[Way] = []
+    ways: list[CandidateChain] = []
     for _, one in [*by_bytes, *((0.0, one) for one in _of_many(list(left.values()), watched.calls))]:
         most = _MOST_NAMED if not world.budget.is_half_spent() else _MOST_NAMED // 2
         if len(ways) >= most or world.budget.is_spent():
@@ -69,20 +69,20 @@ def named(watched: Watched, new: frozenset[int], world: World) -> list[Found]:
         for each in cluster:
             left.pop(id(each.container), None)
         gained = sum(each.gained for each in cluster)
-        if one.growth is Growth.ONCE and gained < max(3, _FEWEST_OF_MANY * watched.calls):
+        if one.growth is LengthGrowth.ONCE and gained < max(3, _FEWEST_OF_MANY * watched.calls):
             continue
         if _is_a_part(chain, one):
             continue
-        ways.append(Way(_found(chain, cluster, new, world), chain))
+        ways.append(CandidateChain(_found(chain, cluster, new, world), chain))
     note_owners(ways, world)
     return sorted((way.found for way in ways), key=lambda one: -one.reckoned_bytes)
 
 
-def _of_many(grown: Sequence[Grown], calls: int) -> Iterator[Grown]:
+def _of_many(grown: Sequence[GrownContainer], calls: int) -> Iterator[GrownContainer]:
     """Yield a container of each type of which so many rose once that it is no chance."""
-    groups: dict[int, list[Grown]] = {}
+    groups: dict[int, list[GrownContainer]] = {}
     for one in grown:
-        if one.growth is Growth.ONCE:
+        if one.growth is LengthGrowth.ONCE:
             groups.setdefault(id(type(one.container)), []).append(one)
     for group in groups.values():
         if len(group) >= max(3, _FEWEST_OF_MANY * calls):
@@ -90,7 +90,7 @@ def _of_many(grown: Sequence[Grown], calls: int) -> Iterator[Grown]:
             yield from sample(group, 4)
 
 
-def _is_a_part(chain: Sequence[Any], grown: Grown) -> bool:
+def _is_a_part(chain: Sequence[Any], grown: GrownContainer) -> bool:
     """Tell whether it is the table of something else: of a cache, or the one in which a class notes its subclasses."""
     if len(chain) > 1:
         owner = kind_of(type(chain[-2]))
@@ -100,7 +100,7 @@ def _is_a_part(chain: Sequence[Any], grown: Grown) -> bool:
     return len(entries) == 2 and type(entries[0]) is int and type(entries[1]) is ReferenceType
 
 
-def _beside(chain: Sequence[Any], lead: Grown, left: dict[int, Grown]) -> list[Grown]:
+def _beside(chain: Sequence[Any], lead: GrownContainer, left: dict[int, GrownContainer]) -> list[GrownContainer]:
     """Return the other grown containers of the same path: below the last link that stands for many."""
     places = []
     at = 0
@@ -147,7 +147,7 @@ def _texts(path: Sequence[Any]) -> list[str]:
     return found
 
 
-def _entries(grown: Grown, new: frozenset[int]) -> list[Any]:
+def _entries(grown: GrownContainer, new: frozenset[int]) -> list[Any]:
     """Return some of what was put in lately."""
     newest = grown.kind.newest(grown.container, min(grown.gained, _SAMPLED))
     return newest or sample([one for one in introspect.referents((grown.container,)) if id(one) in new], _SAMPLED)
@@ -160,13 +160,13 @@ def _new_functions(new: frozenset[int]) -> list[Any]:
     return sample(found, _SAMPLED)
 
 
-def _values(grown: Grown, entries: list[Any]) -> list[Any]:
+def _values(grown: GrownContainer, entries: list[Any]) -> list[Any]:
     """Return entries without their keys."""
     newest = grown.kind.newest(grown.container, 1)
     return entries[1::2] if len(newest) == _A_PAIR else entries
 
 
-def _reckoned(grown: Grown, new: frozenset[int]) -> float:
+def _reckoned(grown: GrownContainer, new: frozenset[int]) -> float:
     """Return about how many bytes its new entries take, by the sizes of a few."""
     entries = _entries(grown, new)
     if not entries:
@@ -176,7 +176,9 @@ def _reckoned(grown: Grown, new: frozenset[int]) -> float:
     return reach(entries, new, _REACH * _SAMPLED).bytes / shown * grown.gained
 
 
-def _found(chain: list[Any], cluster: list[Grown], new: frozenset[int], world: World) -> Found:
+def _found(
+    chain: list[Any], cluster: list[GrownContainer], new: frozenset[int], world: ReferrerSearch
+) -> RetentionCandidate:
     lead = cluster[0]
     entries = _entries(lead, new)
     kind, limit = lead.kind.word(lead.container), lead.kind.limit(lead.container)
@@ -188,9 +190,9 @@ def _found(chain: list[Any], cluster: list[Grown], new: frozenset[int], world: W
     if table is not None:
         module, function = table
         links = [{"step": module, "type": "module"}, {"step": f".{function}", "type": AT_EXIT.word(lead.container)}]
-        told = Told(links, len(links), f"{module}.{function}", "")
+        told = NamedPath(links, len(links), f"{module}.{function}", "")
         kept = kept_function(entries or _new_functions(new), new)
-        return Found(told, cluster, links[1]["type"], reckoned_bytes=_reckoned(lead, new), kept=kept)
+        return RetentionCandidate(told, cluster, links[1]["type"], reckoned_bytes=_reckoned(lead, new), kept=kept)
     if (weak := collection_of(chain)) is not None:
         kind = introspect.name_of_class(type(weak))
     if limit is None and not world.budget.is_spent():
@@ -202,7 +204,7 @@ def _found(chain: list[Any], cluster: list[Grown], new: frozenset[int], world: W
     shown = min(lead.gained, _SAMPLED)
     tracked = len(reach(entries, new, _REACH * _SAMPLED).ids)
     gained = sum(one.gained for one in cluster)
-    return Found(
+    return RetentionCandidate(
         tell(chain, world, beyond),
         cluster,
         kind,

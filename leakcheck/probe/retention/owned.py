@@ -9,11 +9,11 @@ from typing import Any
 
 from leakcheck.probe.heap import introspect
 from leakcheck.probe.heap.container_types import AT_EXIT
-from leakcheck.probe.heap.lengths import Growth
+from leakcheck.probe.heap.lengths import LengthGrowth
 from leakcheck.probe.heap.path_names import name_of_type, tell
-from leakcheck.probe.heap.referrers import World
+from leakcheck.probe.heap.referrers import ReferrerSearch
 from leakcheck.probe.originals import BUILTINS
-from leakcheck.probe.retention.candidate import Found, Owner
+from leakcheck.probe.retention.candidate import ContainerOwner, RetentionCandidate
 
 __builtins__ = BUILTINS
 
@@ -23,14 +23,14 @@ _MOST_PARTS_NAMED = 3
 
 
 @dataclass(slots=True, eq=False)
-class Way:
+class CandidateChain:
     """A holder and the chain of objects that leads to it, root first."""
 
-    found: Found
+    found: RetentionCandidate
     chain: Sequence[Any]
 
 
-def note_owners(ways: Sequence[Way], world: World) -> None:
+def note_owners(ways: Sequence[CandidateChain], world: ReferrerSearch) -> None:
     """Give the holders that have an object in common that object as their owner, the one nearest to them.
 
     First a container that grows itself and holds the others, then an object of some class, a plain container, and last
@@ -43,15 +43,17 @@ def note_owners(ways: Sequence[Way], world: World) -> None:
         left = _noted(left, is_candidate, world)
 
 
-def _may_be_a_part(found: Found) -> bool:
-    steady = all(one.growth in (Growth.GROWING, Growth.ONCE) for one in found.grown)
+def _may_be_a_part(found: RetentionCandidate) -> bool:
+    steady = all(one.growth in (LengthGrowth.GROWING, LengthGrowth.ONCE) for one in found.grown)
     return steady and found.limit is None and not found.is_weak and found.grown[0].kind is not AT_EXIT
 
 
-def _noted(ways: list[Way], is_candidate: Callable[[Any], bool], world: World) -> list[Way]:
+def _noted(
+    ways: list[CandidateChain], is_candidate: Callable[[Any], bool], world: ReferrerSearch
+) -> list[CandidateChain]:
     """Note owners of one kind, the deepest first; return the holders that have none of it."""
     depths: dict[int, int] = {}
-    members: dict[int, list[Way]] = {}
+    members: dict[int, list[CandidateChain]] = {}
     for way in ways:
         for depth, one in _owners_on(way.chain):
             if is_candidate(one):
@@ -98,7 +100,7 @@ def _is_class_or_function(one: Any) -> bool:
     return introspect.is_class(one) or type(one) is FunctionType
 
 
-def _note(ways: Sequence[Way], key: int, world: World) -> None:
+def _note(ways: Sequence[CandidateChain], key: int, world: ReferrerSearch) -> None:
     chain = ways[0].chain
     place = next(place for place, one in enumerate(chain) if id(one) == key)
     told = tell(chain[: place + 1], world)
@@ -110,7 +112,7 @@ def _note(ways: Sequence[Way], key: int, world: World) -> None:
     elif len(parts) <= _MOST_PARTS_NAMED and all(parts):
         where = f"in {', '.join(parts[:-1])} and {parts[-1]}"
     kind = "class" if introspect.is_class(chain[place]) else name_of_type(chain[place])
-    owner = Owner(told, kind if itself is None else itself.kind, where, itself)
+    owner = ContainerOwner(told, kind if itself is None else itself.kind, where, itself)
     for way in ways:
         way.found.owner = owner
 

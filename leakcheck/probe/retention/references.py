@@ -10,7 +10,7 @@ from typing import Any
 from leakcheck.probe.heap import introspect
 from leakcheck.probe.heap.lengths import CHUNK
 from leakcheck.probe.heap.path_steps import attribute_of, contents, key_of
-from leakcheck.probe.heap.search_budget import Budget
+from leakcheck.probe.heap.search_budget import SearchBudget
 from leakcheck.probe.originals import BUILTINS, gc
 
 __builtins__ = BUILTINS
@@ -24,7 +24,7 @@ _NEVER_LONG = frozenset(map(id, (int, float, bool, complex, type(None), type(Not
 
 
 @dataclass(slots=True, eq=False)
-class Edge:
+class Reference:
     """One place in an old object that holds something new, and how to read or clear it."""
 
     source: Any
@@ -37,12 +37,12 @@ class Edge:
     """Put None there, in the copy that weighs."""
 
 
-def edge_of(source: Any, child: Any) -> Edge:
+def edge_of(source: Any, child: Any) -> Reference:
     """Return the place in the source that leads to the child."""
     cls = type(source)
     if issubclass(cls, dict):
         key = key_of(source, child)
-        return Edge(
+        return Reference(
             source,
             child,
             (id(source), id(key)),
@@ -50,7 +50,7 @@ def edge_of(source: Any, child: Any) -> Edge:
             lambda: dict.__setitem__(source, key, None),
         )
     if cls is CellType:
-        return Edge(
+        return Reference(
             source, child, (id(source),), lambda: contents(source), lambda: setattr(source, "cell_contents", None)
         )
     if cls is Context:
@@ -60,7 +60,7 @@ def edge_of(source: Any, child: Any) -> Edge:
     name = attribute_of(source, child)
     if name is not None:
         # attributes of the same name in objects of one class are one place, such as each worker's queue
-        return Edge(
+        return Reference(
             source,
             child,
             (id(cls), name),
@@ -69,25 +69,25 @@ def edge_of(source: Any, child: Any) -> Edge:
         )
     if issubclass(cls, list):
         at = next((n for n, held in enumerate(list.__iter__(source)) if held is child), 0)
-        return Edge(
+        return Reference(
             source,
             child,
             (id(source),),
             lambda: list.__getitem__(source, at) if at < list.__len__(source) else None,
             lambda: list.__setitem__(source, at, None),
         )
-    return Edge(source, child, (id(source),))
+    return Reference(source, child, (id(source),))
 
 
-def _of_context(context: Context, child: Any) -> Edge:
+def _of_context(context: Context, child: Any) -> Reference:
     """The collector sees a hash table there; a person sees a variable and its value."""
     below = {id(one) for one in introspect.referents((child,))}
     below |= {id(one) for one in introspect.referents(introspect.referents((child,)))}
     found = next(((var, value) for var, value in Context.items(context) if id(value) in below), None)
     if found is None:
-        return Edge(context, child, (id(context),))
+        return Reference(context, child, (id(context),))
     var, value = found
-    return Edge(
+    return Reference(
         context,
         value,
         (id(context), id(var)),
@@ -96,7 +96,7 @@ def _of_context(context: Context, child: Any) -> Edge:
     )
 
 
-def _of_frame(keeper: Any, child: Any) -> Edge:
+def _of_frame(keeper: Any, child: Any) -> Reference:
     def frame() -> FrameType | None:
         return keeper if type(keeper) is FrameType else introspect.frame_of(keeper)
 
@@ -108,10 +108,10 @@ def _of_frame(keeper: Any, child: Any) -> Edge:
         now = frame()
         return dict(introspect.local_names(now)).get(name) if now is not None and name is not None else None
 
-    return Edge(keeper, child, (id(keeper), name), read)
+    return Reference(keeper, child, (id(keeper), name), read)
 
 
-def old_to_new(objects: Sequence[Any], new: frozenset[int], budget: Budget) -> Iterator[tuple[Any, list[Any]]]:
+def old_to_new(objects: Sequence[Any], new: frozenset[int], budget: SearchBudget) -> Iterator[tuple[Any, list[Any]]]:
     """Yield each old object that refers to new ones, with those."""
     for chunk in _chunks(objects, budget):
         if new.isdisjoint(map(id, introspect.referents(chunk))):
@@ -123,7 +123,7 @@ def old_to_new(objects: Sequence[Any], new: frozenset[int], budget: Budget) -> I
 
 
 def to_long(
-    objects: Sequence[Any], new: frozenset[int], text_bytes: float, entries: int, budget: Budget
+    objects: Sequence[Any], new: frozenset[int], text_bytes: float, entries: int, budget: SearchBudget
 ) -> Iterator[tuple[Any, list[Any]]]:
     """Yield each old object that refers to texts or buffers of so many bytes, or untracked tuples of so many entries.
 
@@ -172,7 +172,7 @@ def _has_buffer(objects: Sequence[Any], types: Sequence[int], text_bytes: float)
     return any(_is_buffer(one, text_bytes) for one in others)
 
 
-def _chunks(objects: Sequence[Any], budget: Budget) -> Iterator[Sequence[Any]]:
+def _chunks(objects: Sequence[Any], budget: SearchBudget) -> Iterator[Sequence[Any]]:
     for start in range(0, len(objects), CHUNK):
         if budget.is_spent():
             return

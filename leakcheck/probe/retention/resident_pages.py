@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from time import perf_counter, sleep
 
 from leakcheck.probe.heap.container_types import AT_EXIT
-from leakcheck.probe.heap.search_budget import Budget, resident_bytes
+from leakcheck.probe.heap.search_budget import SearchBudget, resident_bytes
 from leakcheck.probe.meters.settle import settle
 from leakcheck.probe.originals import BUILTINS
-from leakcheck.probe.retention.candidate import Found
+from leakcheck.probe.retention.candidate import RetentionCandidate
 
 __builtins__ = BUILTINS
 
@@ -37,7 +37,7 @@ Replay = Callable[[int], None]
 
 
 @dataclass(slots=True)
-class Weighing:
+class PageWeighing:
     """What became of the weighing."""
 
     emptied: bool = False
@@ -46,14 +46,16 @@ class Weighing:
     """What each holder explains of the pages is known."""
 
 
-def weigh_pages(found: Sequence[Found], replay: Replay, calls: int, grown_bytes: float, budget: Budget) -> Weighing:
+def weigh_pages(
+    found: Sequence[RetentionCandidate], replay: Replay, calls: int, grown_bytes: float, budget: SearchBudget
+) -> PageWeighing:
     """Give the holders that gain an entry per call, or hang at one place, their shares of the pages that calls need.
 
     Where the user's code misses what was taken out, the weights stay as they were.
     """
     may_hold = [one for one in found if _may_hold(one, calls)]
     likely = may_hold[:_MOST_WEIGHED]
-    weighing = Weighing(is_known=not may_hold)
+    weighing = PageWeighing(is_known=not may_hold)
     if not likely or grown_bytes <= 0:
         return weighing
     budget.pause()
@@ -83,7 +85,7 @@ def weigh_pages(found: Sequence[Found], replay: Replay, calls: int, grown_bytes:
     return weighing
 
 
-def _may_hold(one: Found, calls: int) -> bool:
+def _may_hold(one: RetentionCandidate, calls: int) -> bool:
     if not one.grown:
         return one.cut is not None
     if one.is_weak or one.is_stopped or one.limit is not None or one.gained < _FEWEST_PER_CALL * calls:
@@ -102,7 +104,7 @@ def _usual(replay: Replay, calls: int, grown_bytes: float) -> float | None:
     return most if most >= _LIKE_BEFORE * grown_bytes else None
 
 
-def _share(some: Sequence[Found], replay: Replay, calls: int, usual: float) -> float:
+def _share(some: Sequence[RetentionCandidate], replay: Replay, calls: int, usual: float) -> float:
     """Return which share of the pages that calls need was not needed after some holders were emptied."""
     deadline = perf_counter() + _MOST_SECONDS
     settle()
@@ -145,7 +147,7 @@ def _used_bytes() -> int:
         return resident_bytes()
 
 
-def _empty(one: Found) -> None:
+def _empty(one: RetentionCandidate) -> None:
     if one.cut is not None:
         one.cut()
     for grown in one.grown:

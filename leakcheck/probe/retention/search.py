@@ -3,18 +3,18 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from leakcheck.probe.heap.lengths import Growth
-from leakcheck.probe.heap.referrers import World
-from leakcheck.probe.heap.search_budget import Budget
+from leakcheck.probe.heap.lengths import LengthGrowth
+from leakcheck.probe.heap.referrers import ReferrerSearch
+from leakcheck.probe.heap.search_budget import SearchBudget
 from leakcheck.probe.heap.weigh import weigh
 from leakcheck.probe.originals import BUILTINS, gc
-from leakcheck.probe.retention.anchors import Place, merged, places_of, sources_of_long, sources_of_new
-from leakcheck.probe.retention.candidate import Found
+from leakcheck.probe.retention.anchors import ReferenceAnchor, merged, places_of, sources_of_long, sources_of_new
+from leakcheck.probe.retention.candidate import RetentionCandidate
 from leakcheck.probe.retention.chains import confirmed, cutter, found_at, held_by_native
 from leakcheck.probe.retention.containers import named
-from leakcheck.probe.retention.resident_pages import Weighing, weigh_pages
+from leakcheck.probe.retention.resident_pages import PageWeighing, weigh_pages
 from leakcheck.probe.retention.shares import MOST_SHARE, SHARED, explained, weigh_containers
-from leakcheck.probe.retention.watch import ReadPython, Replay, Watched, watch
+from leakcheck.probe.retention.watch import ReadPython, Replay, WatchedCalls, watch
 
 __builtins__ = BUILTINS
 
@@ -55,7 +55,7 @@ def search(
     of what grows. Where the growth is one of resident pages (`mapped`), holders are weighed in those at last.
     """
     replay(warm_up)
-    budget = Budget(seconds)
+    budget = SearchBudget(seconds)
     watched = watch(replay, calls, budget, python)
     _read_anew(watched, settled)
     was_enabled = gc.isenabled()
@@ -76,25 +76,25 @@ def search(
             gc.enable()
 
 
-def _read_anew(watched: Watched, settled: bool) -> None:
+def _read_anew(watched: WatchedCalls, settled: bool) -> None:
     """Take what was cut back for full where memory has settled, and for nothing elsewhere.
 
     It stands by itself: a variable in the search's own frame would keep the last container alive.
     """
     for one in watched.grown:
-        if settled and one.growth is Growth.ONCE and one.gained >= _FEWEST_AT_ONCE:
-            one.growth = Growth.STOPPED  # it filled within one window
+        if settled and one.growth is LengthGrowth.ONCE and one.gained >= _FEWEST_AT_ONCE:
+            one.growth = LengthGrowth.STOPPED  # it filled within one window
     if not settled:
-        watched.grown[:] = [one for one in watched.grown if one.growth is not Growth.TRIMMED]
+        watched.grown[:] = [one for one in watched.grown if one.growth is not LengthGrowth.TRIMMED]
 
 
 def _found(
-    replay: Replay, heap: Heap, watched: Watched, grown_bytes: float, budget: Budget, mapped: bool
+    replay: Replay, heap: Heap, watched: WatchedCalls, grown_bytes: float, budget: SearchBudget, mapped: bool
 ) -> Iterator[dict[str, Any]]:
     new = watched.ids
-    world = World(budget, new)
+    world = ReferrerSearch(budget, new)
 
-    def answer(found: Sequence[Found], last: bool = False) -> dict[str, Any]:
+    def answer(found: Sequence[RetentionCandidate], last: bool = False) -> dict[str, Any]:
         kept = ranked(found, grown_bytes, watched.calls)
         searched = {"objects": watched.objects, "seconds": budget.seconds, "stopped_by": budget.stopped_by}
         return {"holders": [one.fields(watched.calls) for one in kept], "searched": searched, "last": last}
@@ -107,7 +107,7 @@ def _found(
         if found:
             yield answer(found)
         found += _hanging(found, replay, grown_bytes, watched, new, world, heap, mapped)
-    weighing = Weighing(is_known=True)
+    weighing = PageWeighing(is_known=True)
     if mapped and found:
         yield answer(found)
         weighing = weigh_pages(sorted(found, key=_order), replay, watched.calls, grown_bytes, budget)
@@ -116,7 +116,9 @@ def _found(
     yield {**last, "emptied": weighing.emptied}
 
 
-def _is_nothing(found: Sequence[Found], watched: Watched, grown_bytes: float, budget: Budget) -> bool:
+def _is_nothing(
+    found: Sequence[RetentionCandidate], watched: WatchedCalls, grown_bytes: float, budget: SearchBudget
+) -> bool:
     """Tell whether the search came to its end, the growth is native, and no Python object explains it."""
     if not watched.is_known or budget.stopped_by or watched.python_bytes is None:
         return False
@@ -127,15 +129,15 @@ def _is_nothing(found: Sequence[Found], watched: Watched, grown_bytes: float, bu
 
 
 def _hanging(
-    known: Sequence[Found],
+    known: Sequence[RetentionCandidate],
     replay: Replay,
     grown_bytes: float,
-    watched: Watched,
+    watched: WatchedCalls,
     new: frozenset[int],
-    world: World,
+    world: ReferrerSearch,
     heap: Heap,
     mapped: bool,
-) -> list[Found]:
+) -> list[RetentionCandidate]:
     """Return what hangs on old objects without a length that tells."""
     watched.look_again()
     passed_by = frozenset(id(one.container) for each in known for one in each.grown)
@@ -167,11 +169,11 @@ def _hanging(
     return found
 
 
-def _clearing(place: Place) -> Callable[[], object] | None:
+def _clearing(place: ReferenceAnchor) -> Callable[[], object] | None:
     return cutter(place) if all(edge.cut is not None for edge in place.all_edges) else None
 
 
-def _cut(place: Place, watched: Watched, heap: Heap, budget: Budget) -> tuple[float, str]:
+def _cut(place: ReferenceAnchor, watched: WatchedCalls, heap: Heap, budget: SearchBudget) -> tuple[float, str]:
     """Return what a place explains: what becomes free without it, but for what was there before the calls."""
     if all(edge.cut is not None for edge in place.all_edges):
         weight = weigh(cutter(place), watched.new, heap, budget.left)
@@ -180,7 +182,7 @@ def _cut(place: Place, watched: Watched, heap: Heap, budget: Budget) -> tuple[fl
     return place.reach.bytes, "reckoned"
 
 
-def ranked(found: Sequence[Found], grown_bytes: float, calls: int) -> list[Found]:
+def ranked(found: Sequence[RetentionCandidate], grown_bytes: float, calls: int) -> list[RetentionCandidate]:
     """Return the holders that explain something, the one that explains most first.
 
     What could not be weighed is kept while the others leave half of the growth open.
@@ -197,14 +199,14 @@ def ranked(found: Sequence[Found], grown_bytes: float, calls: int) -> list[Found
     return [one for one in kept if not one.is_weak or strong < _LEAST_KEEPER * _weight(one)]
 
 
-def _order(one: Found) -> float:
+def _order(one: RetentionCandidate) -> float:
     return -_weight(one)
 
 
-def _weight(one: Found) -> float:
+def _weight(one: RetentionCandidate) -> float:
     return one.reckoned_bytes if one.bytes is None else one.bytes
 
 
-def _is_part(one: Found, weighed: float, grown_bytes: float, calls: int) -> bool:
+def _is_part(one: RetentionCandidate, weighed: float, grown_bytes: float, calls: int) -> bool:
     least = _LEAST_SHARE_STOPPED if one.grown and one.is_stopped else _LEAST_SHARE
     return max(least * grown_bytes, _LEAST_BYTES_PER_CALL * calls) <= weighed <= MOST_SHARE * grown_bytes

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Sequence
 
-from leakcheck.probe.heap.search_budget import Budget
+from leakcheck.probe.heap.search_budget import SearchBudget
 from leakcheck.probe.heap.weigh import LetGo, weigh
 from leakcheck.probe.originals import BUILTINS
-from leakcheck.probe.retention.candidate import Found, Owner
-from leakcheck.probe.retention.watch import Watched
+from leakcheck.probe.retention.candidate import ContainerOwner, RetentionCandidate
+from leakcheck.probe.retention.watch import WatchedCalls
 
 __builtins__ = BUILTINS
 
@@ -20,17 +20,21 @@ _NEARLY_ALL = 0.9
 """Of what an owner explains: a container that holds as much by itself is the one to name."""
 
 _HALF = 0.5
-Weigh = Callable[[Sequence[Found]], float | None]
+Weigh = Callable[[Sequence[RetentionCandidate]], float | None]
 
 
-def explained(found: Sequence[Found], grown_bytes: float) -> float:
+def explained(found: Sequence[RetentionCandidate], grown_bytes: float) -> float:
     """Return the bytes that some holders explain together, but for those that explain too much to be true."""
     return sum(one.bytes for one in found if one.bytes is not None and one.bytes <= MOST_SHARE * grown_bytes)
 
 
 def weigh_containers(
-    found: Sequence[Found], grown_bytes: float, watched: Watched, heap: Callable[[], int], budget: Budget
-) -> list[Found]:
+    found: Sequence[RetentionCandidate],
+    grown_bytes: float,
+    watched: WatchedCalls,
+    heap: Callable[[], int],
+    budget: SearchBudget,
+) -> list[RetentionCandidate]:
     """Weigh those of one owner together, each other container by itself, and then those that still share entries.
 
     Return them with what has one owner taken together.
@@ -38,7 +42,7 @@ def weigh_containers(
 
     known = list(found)
 
-    def weigh_some(some: Sequence[Found]) -> float | None:
+    def weigh_some(some: Sequence[RetentionCandidate]) -> float | None:
         let_go = emptier(some)
 
         def alone() -> Callable[[int, float | None], float]:
@@ -61,18 +65,18 @@ def weigh_containers(
     return together
 
 
-def _weigh_alone(one: Found, weigh_some: Weigh) -> None:
+def _weigh_alone(one: RetentionCandidate, weigh_some: Weigh) -> None:
     weight = weigh_some([one])
     if weight is not None:
         one.bytes, one.weighed = max(0.0, weight), "emptied"
 
 
-def by_owner(found: Sequence[Found], grown_bytes: float, weigh_some: Weigh) -> list[Found]:
+def by_owner(found: Sequence[RetentionCandidate], grown_bytes: float, weigh_some: Weigh) -> list[RetentionCandidate]:
     """Return the holders, those of one owner as that owner where it explains more than the heaviest of them.
 
     Owners come first, because they save weighing each of their containers.
     """
-    groups: dict[int, tuple[Owner, list[Found]]] = {}
+    groups: dict[int, tuple[ContainerOwner, list[RetentionCandidate]]] = {}
     for one in found:
         if one.owner is not None:
             groups.setdefault(id(one.owner), (one.owner, []))[1].append(one)
@@ -90,9 +94,9 @@ def by_owner(found: Sequence[Found], grown_bytes: float, weigh_some: Weigh) -> l
     return kept
 
 
-def _taken_together(owner: Owner, members: Sequence[Found], weight: float) -> Found:
+def _taken_together(owner: ContainerOwner, members: Sequence[RetentionCandidate], weight: float) -> RetentionCandidate:
     itself = owner.itself if owner.itself in members else None
-    return Found(
+    return RetentionCandidate(
         owner.told,
         [grown for one in members for grown in one.grown],
         owner.kind,
@@ -108,7 +112,7 @@ def _taken_together(owner: Owner, members: Sequence[Found], weight: float) -> Fo
     )
 
 
-def credit_shared(found: Sequence[Found], grown_bytes: float, weigh_some: Weigh) -> None:
+def credit_shared(found: Sequence[RetentionCandidate], grown_bytes: float, weigh_some: Weigh) -> None:
     """Give what no container frees alone, because others hold it too, to one of those that do."""
     weighed = [one for one in found if one.bytes is not None and not one.is_weak][:_MOST_SHARING]
     apart = explained(weighed, grown_bytes)
@@ -129,12 +133,12 @@ def credit_shared(found: Sequence[Found], grown_bytes: float, weigh_some: Weigh)
     first.bytes, first.weighed = (first.bytes or 0.0) + shared, "emptied"
 
 
-def takes_all(found: Sequence[Found]) -> bool:
+def takes_all(found: Sequence[RetentionCandidate]) -> bool:
     """Tell whether emptying takes old entries out as well."""
     return any(grown.kind.takes_all for one in found for grown in one.grown)
 
 
-def emptier(found: Sequence[Found]) -> LetGo:
+def emptier(found: Sequence[RetentionCandidate]) -> LetGo:
     """Return what takes out the new entries, and then tells from the bytes set free what they explain.
 
     A table keeps its size, or gives up more than the new entries' part of it; so it is set apart, and

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from itertools import compress
 from typing import Any
 
-from leakcheck.probe.heap.lengths import Grown, Lengths
-from leakcheck.probe.heap.search_budget import Budget
+from leakcheck.probe.heap.lengths import ContainerLengths, GrownContainer
+from leakcheck.probe.heap.search_budget import SearchBudget
 from leakcheck.probe.meters.settle import settle
 from leakcheck.probe.originals import BUILTINS, gc
 
@@ -20,13 +20,13 @@ ReadPython = Callable[[], int | None]
 
 
 @dataclass(slots=True, eq=False)
-class Watched:
+class WatchedCalls:
     """What the calls have left."""
 
     calls: int
     objects: int
     """How many there were before."""
-    grown: list[Grown]
+    grown: list[GrownContainer]
     early: frozenset[int]
     """Ids of what was made in the first half of the calls; some of it may be gone."""
     late: frozenset[int]
@@ -54,13 +54,13 @@ def _among(ids: frozenset[int]) -> list[Any]:
     return list(compress(objects, map(ids.__contains__, map(id, objects))))
 
 
-def watch(replay: Replay, calls: int, budget: Budget, python: ReadPython = lambda: None) -> Watched:
+def watch(replay: Replay, calls: int, budget: SearchBudget, python: ReadPython = lambda: None) -> WatchedCalls:
     """Replay calls and compare; what was there before is set aside, so that what is left over is new."""
     gc.unfreeze()
     settle()
     objects = gc.get_objects()
     count = len(objects)
-    lengths = Lengths(objects, budget)
+    lengths = ContainerLengths(objects, budget)
     del objects
     windows = max(1, min(_WINDOWS, calls))
     halves: list[frozenset[int]] = []
@@ -97,4 +97,6 @@ def watch(replay: Replay, calls: int, budget: Budget, python: ReadPython = lambd
     if not is_known:
         halves.clear()
     early, late = (halves[0] - halves[1], halves[1]) if len(halves) == 2 else (frozenset(), frozenset().union(*halves))
-    return Watched(calls // windows * windows, count, grown, early, late, is_known, python_bytes, _among(early | late))
+    return WatchedCalls(
+        calls // windows * windows, count, grown, early, late, is_known, python_bytes, _among(early | late)
+    )

@@ -11,18 +11,18 @@ from typing import Any
 from leakcheck.model.child_processes import ChildrenReading
 from leakcheck.model.failure import WorkerFailed, interfered, misunderstood
 from leakcheck.runner.answer_decoding import trouble_in
-from leakcheck.runner.message_reader import Inbox
-from leakcheck.runner.process_tree import Descendants
+from leakcheck.runner.message_reader import MessageReader
+from leakcheck.runner.process_tree import ProcessTree
 
 _LOOK_SECONDS = 0.5
 _CHUNK_BYTES = 1 << 20
 
 
-class Gone(Exception):
+class TestProcessGone(Exception):
     """The test process has ended."""
 
 
-class Line:
+class JudgeConnection:
     """A connection that the test process opens, and opens again where its tests closed it."""
 
     def __init__(self, listener: socket.socket, timeout_seconds: float = 60.0) -> None:
@@ -30,9 +30,9 @@ class Line:
         """How long a block of calls may take beyond what it is expected to."""
         self._listener = listener
         self._parent = os.getppid()
-        self._children = Descendants(root=self._parent, besides=[os.getpid()])
+        self._children = ProcessTree(root=self._parent, besides=[os.getpid()])
         self._connection: socket.socket | None = None
-        self._inbox = Inbox(Path(listener.getsockname()).name.encode())
+        self._inbox = MessageReader(Path(listener.getsockname()).name.encode())
 
     def send(self, message: Mapping[str, Any]) -> None:
         """Send one message; where nobody listens any more, the next `receive` finds out."""
@@ -57,7 +57,7 @@ class Line:
                 self._connection, _ = self._listener.accept()
                 self._inbox.forget_half()
             elif os.getppid() != self._parent:
-                raise Gone
+                raise TestProcessGone
         return self._inbox.messages.popleft()
 
     def ask(self, message: Mapping[str, Any], *, during: str, extra_seconds: float = 0.0) -> dict[str, Any]:

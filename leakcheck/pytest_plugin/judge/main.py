@@ -12,8 +12,8 @@ import msgspec
 
 from leakcheck.model.errors import LeakcheckError
 from leakcheck.model.failure import internal_error
-from leakcheck.pytest_plugin.judge.connection import Gone, Line
-from leakcheck.pytest_plugin.judge.service import Office, Wanted
+from leakcheck.pytest_plugin.judge.connection import JudgeConnection, TestProcessGone
+from leakcheck.pytest_plugin.judge.service import JudgeService, MeasureRequest
 from leakcheck.runner.temporary_folders import remove_leftovers
 from leakcheck.runner.worker_limits import own_this_process
 
@@ -25,18 +25,18 @@ def serve(descriptor: int, parent: int) -> None:
     remove_leftovers()
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is meant for the test process, which then ends us
-    line = Line(socket.socket(fileno=descriptor))
-    office: Office | None = None
+    line = JudgeConnection(socket.socket(fileno=descriptor))
+    office: JudgeService | None = None
     while True:
         try:
             message = line.receive()
             kind = message.pop("kind")
             if kind == "project":
-                office, answer = Office(message), {}
+                office, answer = JudgeService(message), {}
             else:
                 assert office is not None
                 answer = _DO[kind](office, message, line)
-        except Gone:
+        except TestProcessGone:
             return
         except LeakcheckError as error:
             answer = {"refused": str(error)}
@@ -46,11 +46,11 @@ def serve(descriptor: int, parent: int) -> None:
         line.send({"kind": "done", **answer})
 
 
-def _measure(office: Office, message: dict[str, Any], line: Line) -> dict[str, Any]:
-    return office.measure(msgspec.convert(message, Wanted), line)
+def _measure(office: JudgeService, message: dict[str, Any], line: JudgeConnection) -> dict[str, Any]:
+    return office.measure(msgspec.convert(message, MeasureRequest), line)
 
 
-def _save(office: Office, message: dict[str, Any], line: Line) -> dict[str, Any]:
+def _save(office: JudgeService, message: dict[str, Any], line: JudgeConnection) -> dict[str, Any]:
     office.save(message["path"], message["results"], message["about"])
     return {}
 

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from leakcheck.analysis.growth.resources import may_rise
-from leakcheck.analysis.growth.stopping import Patience
+from leakcheck.analysis.growth.stopping import StopPolicy
 from leakcheck.analysis.growth.trend import SMALLEST_RATE, is_rising
 from leakcheck.model.failure import WorkerFailed
 from leakcheck.model.result import Result
 from leakcheck.model.verdict import Gate, Verdict
-from leakcheck.runner.child_processes import Process
+from leakcheck.runner.child_processes import ReplayingProcess
 from leakcheck.runner.growth_pass import GrowthPass, follow, take, take_trouble
 from leakcheck.runner.measure import judged, measure_peak
 from leakcheck.runner.task import Task
@@ -19,7 +19,7 @@ _MOST_CALLS, _FEWEST_CALLS = 1200, 200
 """A screen either sees a standstill soon, or hands over; before so many calls a rise is no reason to."""
 
 
-def screen(task: Task, process: Process) -> Result | None:
+def screen(task: Task, process: ReplayingProcess) -> Result | None:
     """Return the result of what stands still, or fails; None wherever a process of its own has to tell.
 
     This process has a past, so what it kept may be full already; it has a future, so no container may be
@@ -29,12 +29,14 @@ def screen(task: Task, process: Process) -> Result | None:
     began = time.monotonic()
     seen = GrowthPass()
     allowed = task.settings.resource_budgets
-    patience = Patience(calls=min(task.settings.calls or _MOST_CALLS, _MOST_CALLS), seconds=task.settings.time_seconds)
+    patience = StopPolicy(
+        calls=min(task.settings.calls or _MOST_CALLS, _MOST_CALLS), seconds=task.settings.time_seconds
+    )
     try:
         take(seen, process.ask({"kind": "first"}, during="call 1"))
         budget = task.settings.budget(task.scenario)
         follow(seen, process, patience, budget, allowed, lambda: _hand_over_what_rises(seen, allowed))
-    except _HandedOver:
+    except _NeedsOwnProcess:
         return None
     except WorkerFailed as failed:
         take_trouble(seen, failed)
@@ -48,7 +50,7 @@ def screen(task: Task, process: Process) -> Result | None:
     return replace(judged(task, seen, peak, peak_trouble), duration_seconds=time.monotonic() - began)
 
 
-class _HandedOver(Exception):
+class _NeedsOwnProcess(Exception):
     """Something seems to rise: what is lost here is lost to all that this process does afterwards."""
 
 
@@ -58,4 +60,4 @@ def _hand_over_what_rises(seen: GrowthPass, allowed: Mapping[str, float]) -> Non
         return
     rises = not seen.shape.flat and is_rising(seen.shape.tail, smallest_rate=SMALLEST_RATE)
     if rises or may_rise(seen.progress.readings, allowed):
-        raise _HandedOver
+        raise _NeedsOwnProcess

@@ -11,12 +11,12 @@ import msgspec
 from leakcheck import __version__
 from leakcheck.analysis.gate.known_leaks import unseen_entries, without_ambiguous
 from leakcheck.config.settings import Settings, resolve
-from leakcheck.config.sources import Said
-from leakcheck.model.answers import Description, Trouble
+from leakcheck.config.sources import SettingsLayer
+from leakcheck.model.answers import Failure, ScenarioInfo
 from leakcheck.model.result import SCHEMA, Environment, Result, Run
-from leakcheck.model.setup_stages import UNREACHED, Stages, is_shared
+from leakcheck.model.setup_stages import UNREACHED, SetupStages, is_shared
 from leakcheck.model.verdict import Gate
-from leakcheck.pytest_plugin.judge.connection import Line
+from leakcheck.pytest_plugin.judge.connection import JudgeConnection
 from leakcheck.pytest_plugin.judge.screening import screen
 from leakcheck.reporters.pytest_text import is_fine, main_sentences, row, whole_text
 from leakcheck.runner.growth_pass import GrowthPass
@@ -29,7 +29,7 @@ _SETUP_SECONDS = 240.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class MeasureRequest:
     """A measurement that the test process asks for. None means "not said here"."""
 
     name: str
@@ -47,22 +47,22 @@ class Wanted:
     """The pytest that comes to the body of this test, and has it replayed there."""
 
 
-class Office:
+class JudgeService:
     """The settings of one project, and what they are applied to."""
 
     def __init__(self, said: Mapping[str, Any]) -> None:
         self._settings = resolve(
-            msgspec.convert(said["flags"], Said),
+            msgspec.convert(said["flags"], SettingsLayer),
             folder=Path(said["root"]),
-            beside=msgspec.convert(said["ini"], Said),
+            beside=msgspec.convert(said["ini"], SettingsLayer),
         )
         self._folder = Path(said["folder"])
         self._measured: list[Result] = []
         """Those with known leaks."""
-        self._unreached: dict[str, Trouble] = {}
+        self._unreached: dict[str, Failure] = {}
         """What came of fixtures that further tests use, by their stage."""
 
-    def measure(self, wanted: Wanted, line: Line) -> dict[str, Any]:
+    def measure(self, wanted: MeasureRequest, line: JudgeConnection) -> dict[str, Any]:
         """Return the result, whether it fails the test, and what there is to say."""
         task = self._task(wanted)
         line.timeout_seconds = task.settings.timeout_seconds
@@ -94,8 +94,8 @@ class Office:
             self._unreached[task.stages.latest] = trouble
         return result
 
-    def _task(self, wanted: Wanted) -> Task:
-        bare = Description(target=wanted.name, name=wanted.name, variant=wanted.variant)
+    def _task(self, wanted: MeasureRequest) -> Task:
+        bare = ScenarioInfo(target=wanted.name, name=wanted.name, variant=wanted.variant)
         layers = self._settings.budget(bare)
         scenario = replace(
             bare,
@@ -113,18 +113,18 @@ class Office:
             stop=Event(),
             command=wanted.command,
             setup_seconds=_SETUP_SECONDS,
-            stages=Stages(seconds=wanted.setups),
+            stages=SetupStages(seconds=wanted.setups),
         )
 
-    def _pinned(self, wanted: Wanted) -> Settings:
+    def _pinned(self, wanted: MeasureRequest) -> Settings:
         """Return the settings without their layers of budgets: what the test's mark says comes last here."""
         return replace(
             self._settings,
             calls=_first(wanted.calls, self._settings.calls),
             time_seconds=_first(wanted.time, self._settings.time_seconds),
-            project=Said(),
+            project=SettingsLayer(),
             overrides=(),
-            said=Said(),
+            said=SettingsLayer(),
         )
 
     def save(self, path: str, results: list[Any], about: Mapping[str, Any]) -> None:

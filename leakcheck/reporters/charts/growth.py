@@ -13,8 +13,8 @@ from leakcheck.model.verdict import Verdict
 from leakcheck.reporters.charts.axis import Axis, bytes_axis, count_axis
 from leakcheck.reporters.charts.svg import (
     HEIGHT,
-    Label,
-    Line,
+    ChartLabel,
+    ChartLine,
     Place,
     Point,
     apart,
@@ -40,15 +40,15 @@ _MARKS = {Meter.RSS: " (pages)", Meter.CHILDREN: " (child processes)"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chart:
+class GrowthChart:
     """All that is drawn."""
 
     unit: str
     """bytes or blocks."""
     x: Axis
     y: Axis
-    lines: tuple[Line, ...]
-    labels: tuple[Label, ...]
+    lines: tuple[ChartLine, ...]
+    labels: tuple[ChartLabel, ...]
     description: str
     warm_up: float = 0.0
     """How much of the width is not counted."""
@@ -68,7 +68,7 @@ class Chart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Seen:
+class _ResultReadings:
     """The readings of one result, and from where they count."""
 
     result: Result
@@ -93,11 +93,11 @@ class _Seen:
         size = "{:,}".format if self.meter is Meter.BLOCKS else format_size
         return f"{self.name}: {size(before)} after call {first:,}, {size(after)} after call {last:,}"
 
-    def line(self, x: Axis, y: Axis) -> Line:
+    def line(self, x: Axis, y: Axis) -> ChartLine:
         return line_of(self.name, self.number, self.points, self.base, x, y)
 
 
-def chart_of(result: Result) -> Chart | None:
+def chart_of(result: Result) -> GrowthChart | None:
     """Return the chart of one variant, with its fitted slope, the bounds and the budget; None without readings."""
     seen = _seen(result, 0)
     if seen is None or result.growth is None:
@@ -111,12 +111,12 @@ def chart_of(result: Result) -> Chart | None:
     labels = []
     if fit:
         words = f"{format_size(growth.bytes_per_1000_calls)} / 1000 calls"
-        labels.append(Label(text=words, style="fitted", end=height_of(fit[-1][1], y)))
+        labels.append(ChartLabel(text=words, style="fitted", end=height_of(fit[-1][1], y)))
     if budget:
         words = f"budget {format_size(result.budget.growth_bytes_per_1000_calls)}"
-        labels.append(Label(text=words, style="budget", end=height_of(budget[-1][1], y)))
+        labels.append(ChartLabel(text=words, style="budget", end=height_of(budget[-1][1], y)))
     band = _band(fit, growth)
-    return Chart(
+    return GrowthChart(
         unit="bytes" if is_bytes else "blocks",
         x=x,
         y=y,
@@ -130,7 +130,7 @@ def chart_of(result: Result) -> Chart | None:
     )
 
 
-def chart_of_variants(results: Sequence[Result]) -> Chart | None:
+def chart_of_variants(results: Sequence[Result]) -> GrowthChart | None:
     """Return one chart for all variants of a scenario; None where there are not two that can be compared."""
     all_seen = [seen for number, one in enumerate(results) if (seen := _seen(one, number)) is not None]
     if len(all_seen) < 2 or len({seen.meter is Meter.BLOCKS for seen in all_seen}) > 1:
@@ -139,13 +139,13 @@ def chart_of_variants(results: Sequence[Result]) -> Chart | None:
     x = count_axis(0, max(seen.points[-1][0] for seen in all_seen))
     y = _upright(first, [value for seen in all_seen for value in seen.gained], only_counted=True)
     lines = tuple(seen.line(x, y) for seen in all_seen)
-    return Chart(
+    return GrowthChart(
         unit="blocks" if first.meter is Meter.BLOCKS else "bytes",
         x=x,
         y=y,
         lines=lines,
         labels=apart(
-            Label(
+            ChartLabel(
                 text=line.name,
                 style=f"line-{line.number % COLOURS}",
                 end=height_of(line.points[-1][1] - line.base, y),
@@ -156,7 +156,7 @@ def chart_of_variants(results: Sequence[Result]) -> Chart | None:
     )
 
 
-def _seen(result: Result, number: int) -> _Seen | None:
+def _seen(result: Result, number: int) -> _ResultReadings | None:
     """Return the readings of the meter that decided; None where there are not two."""
     meter = Meter.HEAP if result.growth is None else result.growth.meter
     readings = result.readings
@@ -173,7 +173,7 @@ def _seen(result: Result, number: int) -> _Seen | None:
     from_call = None if result.growth is None else result.growth.from_call
     counted = tuple(point for point in points if from_call is not None and point[0] >= from_call) or points
     base = counted[0][1] if result.growth is None or from_call is None else _start_of_fit(counted, result.growth)
-    return _Seen(result=result, number=number, meter=meter, points=points, counted=counted, base=base)
+    return _ResultReadings(result=result, number=number, meter=meter, points=points, counted=counted, base=base)
 
 
 def _start_of_fit(counted: Sequence[Point], growth: Growth) -> int:
@@ -197,7 +197,7 @@ def _band(fit: Sequence[Place], growth: Growth) -> list[Place]:
     return [*_rising(start, end, growth.high), _rising(start, end, growth.low)[1]]
 
 
-def _upright(seen: _Seen, counted: Sequence[float], *, only_counted: bool = False) -> Axis:
+def _upright(seen: _ResultReadings, counted: Sequence[float], *, only_counted: bool = False) -> Axis:
     """Return the axis that shows 0 and all that counts, and of the warm-up as much as leaves room for that."""
     low, high = min(0.0, *counted), max(0.0, *counted)
     if not only_counted:

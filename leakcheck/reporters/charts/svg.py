@@ -19,7 +19,7 @@ Place = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class ChartLine:
     """The readings of one variant."""
 
     name: str
@@ -32,7 +32,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Label:
+class ChartLabel:
     """What stands at the right end of a line."""
 
     text: str
@@ -43,10 +43,10 @@ class Label:
     """Where the label stands: it may have had to make room."""
 
 
-def line_of(name: str, number: int, points: tuple[Point, ...], base: int, x: Axis, y: Axis) -> Line:
+def line_of(name: str, number: int, points: tuple[Point, ...], base: int, x: Axis, y: Axis) -> ChartLine:
     """Return the readings as a line, from `base` upwards."""
     path = path_of([(call, value - base) for call, value in points], x, y)
-    return Line(name=name, number=number, points=points, base=base, path=path)
+    return ChartLine(name=name, number=number, points=points, base=base, path=path)
 
 
 def path_of(places: Iterable[Place], x: Axis, y: Axis) -> str:
@@ -79,7 +79,7 @@ def thinned(points: Sequence[Point]) -> Iterator[Point]:
         yield from sorted(extremes | ends)
 
 
-def apart(labels: Iterable[Label]) -> tuple[Label, ...]:
+def apart(labels: Iterable[ChartLabel]) -> tuple[ChartLabel, ...]:
     """Return the labels moved so far that none lies on another, and none outside."""
     ordered = sorted(labels, key=lambda one: one.end)
     heights: list[float] = []

@@ -11,7 +11,7 @@ from leakcheck import __version__
 from leakcheck.model.plain_text import plain
 from leakcheck.model.result import Run
 from leakcheck.reporters.escape import plainly
-from leakcheck.reporters.export.stacks import UNITS, Stack, each_kind
+from leakcheck.reporters.export.stacks import UNITS, ExportStack, each_kind
 
 _SCHEMA = "https://www.speedscope.app/file-format-schema.json"
 
@@ -38,7 +38,7 @@ def speedscope(run: Run) -> Iterator[tuple[str, bytes]]:
     yield "run.speedscope.json", json.dumps(document, separators=(",", ":")).encode() + b"\n"
 
 
-def _profile(name: str, stacks: tuple[Stack, ...], frames: dict[tuple[str, str, int], int]) -> dict[str, object]:
+def _profile(name: str, stacks: tuple[ExportStack, ...], frames: dict[tuple[str, str, int], int]) -> dict[str, object]:
     samples = [
         [frames.setdefault((plain(frame.called), plain(frame.file), frame.line), len(frames)) for frame in stack.frames]
         for stack in stacks

@@ -9,7 +9,7 @@ from leakcheck.model.result import Result
 from leakcheck.model.stacks import Frame, FrameKind, StackTree
 
 
-class Kind(StrEnum):
+class StackKind(StrEnum):
     """What the bytes of a stack are."""
 
     PEAK = "peak"
@@ -18,21 +18,21 @@ class Kind(StrEnum):
     """Gained per 1000 calls."""
 
 
-UNITS = {Kind.PEAK: "bytes at the peak of one call", Kind.GROWTH: "bytes gained per 1000 calls"}
+UNITS = {StackKind.PEAK: "bytes at the peak of one call", StackKind.GROWTH: "bytes gained per 1000 calls"}
 _OTHER = Frame(function="(other stacks)", file="", line=0, kind=FrameKind.NATIVE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stack:
+class ExportStack:
     """A stack, outermost frame first, and its whole bytes, more than 0."""
 
     frames: tuple[Frame, ...]
     bytes: int
 
 
-def stacks_of(result: Result, kind: Kind) -> tuple[Stack, ...]:
+def stacks_of(result: Result, kind: StackKind) -> tuple[ExportStack, ...]:
     """Return the stacks, and as the last one what is in none of them; nothing where none is known."""
-    if kind is Kind.PEAK:
+    if kind is StackKind.PEAK:
         whole = float(result.peak_bytes or 0)
         return _of_tree(result.peak_stacks) or _of_lines(
             [(site.frames, site.bytes) for site in result.peak_sites], whole
@@ -43,27 +43,29 @@ def stacks_of(result: Result, kind: Kind) -> tuple[Stack, ...]:
     )
 
 
-def _of_tree(tree: StackTree) -> tuple[Stack, ...]:
+def _of_tree(tree: StackTree) -> tuple[ExportStack, ...]:
     stacks: dict[int, tuple[Frame, ...]] = {-1: ()}
     told = []
     for row, parent, frame, size in tree.nodes():
         stacks[row] = (*stacks[parent], frame)
         if round(size) > 0:
-            told.append(Stack(frames=stacks[row], bytes=round(size)))
+            told.append(ExportStack(frames=stacks[row], bytes=round(size)))
     return _with_rest(told, tree.total_bytes)
 
 
-def _of_lines(sites: Iterable[tuple[Sequence[Frame], float]], whole: float) -> tuple[Stack, ...]:
+def _of_lines(sites: Iterable[tuple[Sequence[Frame], float]], whole: float) -> tuple[ExportStack, ...]:
     """Return what a document of before there were trees holds: of each line the heaviest stack, for all of them."""
     told = [
-        Stack(frames=tuple(reversed(frames)), bytes=round(size)) for frames, size in sites if round(size) > 0 and frames
+        ExportStack(frames=tuple(reversed(frames)), bytes=round(size))
+        for frames, size in sites
+        if round(size) > 0 and frames
     ]
     return _with_rest(told, whole)
 
 
-def _with_rest(told: Sequence[Stack], whole: float) -> tuple[Stack, ...]:
+def _with_rest(told: Sequence[ExportStack], whole: float) -> tuple[ExportStack, ...]:
     rest = round(whole) - sum(stack.bytes for stack in told)
-    return (*told, Stack(frames=(_OTHER,), bytes=rest)) if told and rest > 0 else tuple(told)
+    return (*told, ExportStack(frames=(_OTHER,), bytes=rest)) if told and rest > 0 else tuple(told)
 
 
 def label(frame: Frame) -> str:
@@ -72,8 +74,8 @@ def label(frame: Frame) -> str:
     return plain(f"{frame.called} ({place})" if place else frame.function)
 
 
-def each_kind(result: Result) -> Iterator[tuple[Kind, tuple[Stack, ...]]]:
+def each_kind(result: Result) -> Iterator[tuple[StackKind, tuple[ExportStack, ...]]]:
     """Yield what there is of a result."""
-    for kind in Kind:
+    for kind in StackKind:
         if stacks := stacks_of(result, kind):
             yield kind, stacks

@@ -11,7 +11,7 @@ PEAK, GROWTH = "peak", "growth"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Flame:
+class Flamegraph:
     """One flamegraph, and those that it can be put beside."""
 
     key: str
@@ -25,7 +25,7 @@ class Flame:
 
 
 @dataclass(slots=True)
-class Flames:
+class Flamegraphs:
     """The flames of a page, by key, in the form that travels in it."""
 
     frames: dict[Frame, int] = field(default_factory=dict)
@@ -63,7 +63,7 @@ def trees_of(result: Result) -> tuple[tuple[str, StackTree], ...]:
     return (PEAK, result.peak_stacks), (GROWTH, result.growth_stacks)
 
 
-def flames_of(results: Sequence[Result], flames: Flames, prefix: str) -> list[tuple[Flame, ...]]:
+def flames_of(results: Sequence[Result], flames: Flamegraphs, prefix: str) -> list[tuple[Flamegraph, ...]]:
     """Take in all trees of one scenario's results, and return the flames of each."""
     keys: dict[str, list[str]] = {PEAK: [], GROWTH: []}
     for number, result in enumerate(results):
@@ -73,7 +73,9 @@ def flames_of(results: Sequence[Result], flames: Flames, prefix: str) -> list[tu
                 flames.add(keys[measure][-1], result.id, measure, tree)
     return [
         tuple(
-            Flame(key=key, measure=measure, result=result, others=tuple(one for one in keys[measure] if one != key))
+            Flamegraph(
+                key=key, measure=measure, result=result, others=tuple(one for one in keys[measure] if one != key)
+            )
             for measure, _ in trees_of(result)
             for key in [f"{prefix}-{number}-{measure}"]
             if key in keys[measure]
@@ -82,7 +84,7 @@ def flames_of(results: Sequence[Result], flames: Flames, prefix: str) -> list[tu
     ]
 
 
-def difference_of(before: Result, after: Result, flames: Flames, prefix: str) -> tuple[Flame, ...]:
+def difference_of(before: Result, after: Result, flames: Flamegraphs, prefix: str) -> tuple[Flamegraph, ...]:
     """Take in the trees of two results, of one run or of two, and return the later's flames, laid over the earlier's.
 
     Frames meet by function and file, because lines move. Where neither holds anything there is nothing to lay.
@@ -94,5 +96,5 @@ def difference_of(before: Result, after: Result, flames: Flames, prefix: str) ->
         keys = [f"{prefix}-{when}-{measure}" for when in ("before", "after")]
         flames.add(keys[0], f"{before.id} before", measure, earlier)
         flames.add(keys[1], f"{after.id} after", measure, later)
-        found.append(Flame(key=keys[1], measure=measure, result=after, others=(keys[0],), beside=keys[0]))
+        found.append(Flamegraph(key=keys[1], measure=measure, result=after, others=(keys[0],), beside=keys[0]))
     return tuple(found)

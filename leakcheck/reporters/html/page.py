@@ -23,7 +23,7 @@ from leakcheck.model.result import Run
 from leakcheck.model.units import format_duration, format_size
 from leakcheck.reporters import comparison as contrast
 from leakcheck.reporters.escape import plainly
-from leakcheck.reporters.html.flamegraph import Flames
+from leakcheck.reporters.html.flamegraph import Flamegraphs
 from leakcheck.reporters.html.sections import answer_of, change_words, folded, remarks, sections_of
 from leakcheck.reporters.html.template_cache import compiled_templates
 from leakcheck.reporters.messages.answers import statuses
@@ -39,7 +39,7 @@ _SCRIPTS = ("units.js", "theme.js", "chart.js", "tree.js", "flame.js")
 @plainly
 def render_report(run: Run, memray_pages: Mapping[str, str] | None = None) -> Iterator[tuple[str, bytes]]:
     """Yield the report of a run as one file; `memray_pages` are links to memray's own pages by result id."""
-    flames = Flames()
+    flames = Flamegraphs()
     sections = sections_of(run, flames, memray_pages or {})
     charts = {
         anchor: chart.data

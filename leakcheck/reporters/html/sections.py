@@ -4,14 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from leakcheck.model.baseline import Change
+from leakcheck.model.baseline import BaselineChange
 from leakcheck.model.result import Result, Run
 from leakcheck.model.stacks import Frame, FrameKind
 from leakcheck.model.units import format_size
 from leakcheck.model.verdict import Gate
 from leakcheck.reporters.charts.bars import Bars, Strips, bars_of, strips_of
-from leakcheck.reporters.charts.growth import Chart, chart_of, chart_of_variants
-from leakcheck.reporters.html.flamegraph import Flame, Flames, flames_of
+from leakcheck.reporters.charts.growth import GrowthChart, chart_of, chart_of_variants
+from leakcheck.reporters.html.flamegraph import Flamegraph, Flamegraphs, flames_of
 from leakcheck.reporters.messages.answers import answered_sentences
 from leakcheck.reporters.messages.causes import notes, unseen_words
 from leakcheck.reporters.messages.memory_limit import served_sentences
@@ -23,7 +23,7 @@ _FEWEST_FOLDED = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fold:
+class FoldedFrames:
     """Frames that stand together in a stack; those of libraries are folded away."""
 
     frames: tuple[Frame, ...]
@@ -42,8 +42,8 @@ class Card:
     result: Result
     anchor: str
     sentences: tuple[str, ...]
-    chart: Chart | None
-    flames: tuple[Flame, ...]
+    chart: GrowthChart | None
+    flames: tuple[Flamegraph, ...]
     is_open: bool
     """Whether there is something to mend, so that it is seen at once."""
     memray_page: str | None = None
@@ -55,14 +55,14 @@ class Section:
 
     name: str
     anchor: str
-    chart: Chart | None
+    chart: GrowthChart | None
     bars: Bars | None
     strips: Strips | None
     cards: tuple[Card, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class ReportHeadline:
     """What a reader wants to know first."""
 
     headline: str
@@ -72,7 +72,7 @@ class Answer:
     """What is not within budget: a heading, and for each result its anchor, its id and what is broken."""
 
 
-def sections_of(run: Run, flames: Flames, memray_pages: Mapping[str, str]) -> tuple[Section, ...]:
+def sections_of(run: Run, flames: Flamegraphs, memray_pages: Mapping[str, str]) -> tuple[Section, ...]:
     """Return the sections of a run, and take its trees in among the flames. Pages of memray are given by id."""
     scenarios: dict[tuple[str, str], list[Result]] = {}
     for result in run.results:
@@ -97,7 +97,7 @@ def sections_of(run: Run, flames: Flames, memray_pages: Mapping[str, str]) -> tu
     return tuple(found)
 
 
-def _card(result: Result, anchor: str, flames: tuple[Flame, ...], memray_page: str | None) -> Card:
+def _card(result: Result, anchor: str, flames: tuple[Flamegraph, ...], memray_page: str | None) -> Card:
     return Card(
         result=result,
         anchor=anchor,
@@ -120,7 +120,7 @@ _WORST_FIRST = (Gate.ERROR, Gate.OVER, Gate.INCONCLUSIVE, Gate.WITHIN)
 _HEADINGS = {Gate.ERROR: "Failed", Gate.OVER: "Over budget", Gate.INCONCLUSIVE: "Inconclusive"}
 
 
-def answer_of(run: Run, sections: Sequence[Section]) -> Answer:
+def answer_of(run: Run, sections: Sequence[Section]) -> ReportHeadline:
     """Return the answer in words: how many are within budget, and which are not."""
     cards = [card for section in sections for card in section.cards]
     count, within = len(cards), sum(card.result.gate is Gate.WITHIN for card in cards)
@@ -135,7 +135,9 @@ def answer_of(run: Run, sections: Sequence[Section]) -> Answer:
         if named:
             groups.append((heading, tuple(named)))
     worst = next((gate for gate in _WORST_FIRST if any(card.result.gate is gate for card in cards)), Gate.INCONCLUSIVE)
-    return Answer(headline=headline if run.finished else f"{headline}, not finished", gate=worst, groups=tuple(groups))
+    return ReportHeadline(
+        headline=headline if run.finished else f"{headline}, not finished", gate=worst, groups=tuple(groups)
+    )
 
 
 def remarks(run: Run) -> Iterator[str]:
@@ -149,19 +151,19 @@ def remarks(run: Run) -> Iterator[str]:
     yield from elsewhere_sentences(run)
 
 
-def change_words(change: Change) -> str:
+def change_words(change: BaselineChange) -> str:
     """Return what became of one metric (`growth 96 B → 144 MiB`)."""
     return f"{change.metric} {format_size(change.before)} → {format_size(change.after)}"
 
 
-def folded(frames: Sequence[Frame]) -> tuple[Fold, ...]:
+def folded(frames: Sequence[Frame]) -> tuple[FoldedFrames, ...]:
     """Return a stack, the outermost frame first, with runs of library frames folded; the innermost stays in sight."""
     outermost_first = list(reversed(frames))
     runs = [
         (is_own, tuple(run)) for is_own, run in groupby(outermost_first[:-1], key=lambda one: one.kind is FrameKind.OWN)
     ]
-    folds = [Fold(frames=run, folded=not is_own and len(run) >= _FEWEST_FOLDED) for is_own, run in runs]
-    return (*folds, Fold(frames=tuple(outermost_first[-1:]), folded=False))
+    folds = [FoldedFrames(frames=run, folded=not is_own and len(run) >= _FEWEST_FOLDED) for is_own, run in runs]
+    return (*folds, FoldedFrames(frames=tuple(outermost_first[-1:]), folded=False))
 
 
 def _package(frame: Frame) -> str:

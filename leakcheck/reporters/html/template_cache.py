@@ -11,7 +11,7 @@ from jinja2.bccache import Bucket
 from leakcheck._version import __version__
 
 
-class _Kept(FileSystemBytecodeCache):
+class _BytecodeFiles(FileSystemBytecodeCache):
     """Files of code beside Python's; where they can be neither read nor written, templates are compiled as ever."""
 
     def load_bytecode(self, bucket: Bucket) -> None:
@@ -38,4 +38,4 @@ def compiled_templates(folder: Path) -> FileSystemBytecodeCache | None:
     if sys.dont_write_bytecode or sys.implementation.cache_tag is None:
         return None
     place = Path(cache_from_source(str(folder / "templates.py"))).parent
-    return _Kept(str(place), f"%s.{__version__}-jinja-{version('jinja2')}.cache")
+    return _BytecodeFiles(str(place), f"%s.{__version__}-jinja-{version('jinja2')}.cache")

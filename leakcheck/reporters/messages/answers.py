@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from http import HTTPStatus
 
-from leakcheck.model.answers import Answered
+from leakcheck.model.answers import StatusCount
 from leakcheck.model.plain_text import plain
 from leakcheck.model.result import Result
 
@@ -55,7 +55,7 @@ def _of_passwords(result: Result) -> Iterator[str]:
         )
 
 
-def _led(one: Answered, result: Result) -> str:
+def _led(one: StatusCount, result: Result) -> str:
     if one.leads_to is None:
         return f"answered {_words(one)} to {_calls(one)}, and did not say where that leads."
     address = plain(one.leads_to)
@@ -68,16 +68,16 @@ def _led(one: Answered, result: Result) -> str:
     return f"{led}: the redirect was measured, and not the page behind it. To measure that too, say --follow."
 
 
-def _elsewhere(one: Answered) -> str:
+def _elsewhere(one: StatusCount) -> str:
     return ", and later to other addresses" if one.varies else ""
 
 
-def _words(one: Answered) -> str:
+def _words(one: StatusCount) -> str:
     try:
         return f"{one.status} {HTTPStatus(one.status).phrase}"
     except ValueError:
         return str(one.status)
 
 
-def _calls(one: Answered) -> str:
+def _calls(one: StatusCount) -> str:
     return "1 call" if one.count == 1 else f"{one.count:,} calls"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from leakcheck.model.baseline import Change
+from leakcheck.model.baseline import BaselineChange
 from leakcheck.model.plain_text import plain
 from leakcheck.model.result import Result, Run
 from leakcheck.model.units import format_difference, format_size, format_size_beside
@@ -45,12 +45,12 @@ def run_sentences(run: Run) -> Iterator[str]:
         )
 
 
-def is_news(change: Change) -> bool:
+def is_news(change: BaselineChange) -> bool:
     """Tell whether a figure changed by more than two runs of one program differ by."""
     return abs(change.after - change.before) > max(_TOLD_SHARE * change.before, _TOLD_BYTES)
 
 
-def _difference(change: Change, result: Result) -> str:
+def _difference(change: BaselineChange, result: Result) -> str:
     if change.gate is Gate.WITHIN and not change.better and not is_news(change):
         return ""
     figure, allowed = f"{_figure(change)}, {_beside(change)}", plain(change.allowed)
@@ -65,7 +65,7 @@ def _difference(change: Change, result: Result) -> str:
     return f"{figure}: within {allowed}{but}"
 
 
-def _beside(change: Change) -> str:
+def _beside(change: BaselineChange) -> str:
     """Return how far a figure lies from the accepted one ("+3.1 % over the accepted 140 MiB")."""
     before = format_size_beside(change.before, change.after)
     far = format_difference(change.after, change.before).removeprefix("-")
@@ -73,12 +73,12 @@ def _beside(change: Change) -> str:
     return f"{far} {side if 'times' not in far else ''}the accepted {before}"
 
 
-def _figure(change: Change) -> str:
+def _figure(change: BaselineChange) -> str:
     after = format_size_beside(change.after, change.before)
     return f"growth is {after} per 1000 calls" if change.metric == "growth" else f"one call peaks at {after}"
 
 
-def _excuse(change: Change, result: Result) -> str:
+def _excuse(change: BaselineChange, result: Result) -> str:
     is_growth = change.metric == "growth"
     budget = result.budget.growth_bytes_per_1000_calls if is_growth else result.budget.peak_bytes
     if change.gate is not Gate.WITHIN or not change.excused or budget is None or change.low <= budget:

@@ -4,7 +4,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from leakcheck.model.explanation import Container, KnownEntry, KnownLeak, Link, PeakSite, RetentionPath, Site
+from leakcheck.model.explanation import (
+    AllocationSite,
+    GrowingContainer,
+    KnownEntry,
+    KnownLeak,
+    Link,
+    PeakSite,
+    RetentionPath,
+)
 from leakcheck.model.plain_text import plain
 from leakcheck.model.result import Result
 from leakcheck.model.stacks import Frame, FrameKind, native_frame
@@ -20,11 +28,11 @@ NATIVE_CODE = "native code"
 
 _MORE_THAN_ALL = 1.1
 """A dict's table that doubled while it was traced is in the sites, and not in the growth: it is no steady rise."""
-_Part = TypeVar("_Part", Site, RetentionPath)
+_Part = TypeVar("_Part", AllocationSite, RetentionPath)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class CauseRow:
     """One row: `held by`, `newsletter.views.SENT`, `list, +1.00 per call, no limit, 98 %`."""
 
     label: str
@@ -32,16 +40,16 @@ class Row:
     what: str = ""
 
 
-def causes(result: Result) -> Iterator[Row]:
+def causes(result: Result) -> Iterator[CauseRow]:
     """Yield the rows of a result's explanation, the most telling first; none where there is none."""
     if "peak" in result.failures:
         yield from _at_peak(result)
     yield from _allocated(result)
     yield from _held(result)
     if result.explained_fraction is not None and result.sites_meter is not None:
-        yield Row(label="explains", where=f"{explained_words(result)}, seen by {result.sites_meter}")
+        yield CauseRow(label="explains", where=f"{explained_words(result)}, seen by {result.sites_meter}")
     if result.verdict is Verdict.LEAK and (fingerprint := fingerprint_to_list(result)):
-        yield Row(label="fingerprint", where=plain(fingerprint))
+        yield CauseRow(label="fingerprint", where=plain(fingerprint))
 
 
 def notes(result: Result) -> Iterator[str]:
@@ -64,13 +72,13 @@ def unseen_words(entry: KnownEntry) -> str:
     return f"The known leak {name} {where} ({plain(entry.reason)})."
 
 
-def _allocated(result: Result) -> Iterator[Row]:
+def _allocated(result: Result) -> Iterator[CauseRow]:
     label = "allocated at"
     for site in _heavy(result.sites):
         source = _cut(plain(site.frame.source))
-        yield Row(label=label, where=place(site.frame), what=f"{source}  {_site_share(site)}".strip())
+        yield CauseRow(label=label, where=place(site.frame), what=f"{source}  {_site_share(site)}".strip())
         if (deeper := _deeper(site)) is not None:
-            yield Row(label="", where=f"  in {deeper}")
+            yield CauseRow(label="", where=f"  in {deeper}")
         label = ""
 
 
@@ -87,17 +95,17 @@ def _cut(source: str) -> str:
     return source if len(source) <= _LONGEST_SOURCE else f"{source[: _LONGEST_SOURCE - 1]}…"
 
 
-def _at_peak(result: Result) -> Iterator[Row]:
+def _at_peak(result: Result) -> Iterator[CauseRow]:
     label = "at the peak"
     for site in result.peak_sites[:_MOST]:
         share = f"{format_size(site.bytes)}, {_share(site.share)} of the peak"
-        yield Row(label=label, where=place(site.frame), what=f"{_cut(plain(site.frame.source))}  {share}".strip())
+        yield CauseRow(label=label, where=place(site.frame), what=f"{_cut(plain(site.frame.source))}  {share}".strip())
         if (deeper := _deeper(site)) is not None:
-            yield Row(label="", where=f"  in {deeper}")
+            yield CauseRow(label="", where=f"  in {deeper}")
         label = ""
 
 
-def _deeper(site: Site | PeakSite) -> str | None:
+def _deeper(site: AllocationSite | PeakSite) -> str | None:
     """Return where a library, or native code, took the memory that the named line asked for."""
     first = native_frame(site.frames) or next(iter(site.frames), None)
     if first is None:
@@ -114,7 +122,7 @@ def native_words(frame: Frame) -> str:
     return plain(f"{frame.file} {frame.called}")
 
 
-def _held(result: Result) -> Iterator[Row]:
+def _held(result: Result) -> Iterator[CauseRow]:
     label = "held by"
     containers = {container.fingerprint: container for container in result.containers}
     told = "" if result.bounded_by is None else result.bounded_by.name
@@ -123,24 +131,24 @@ def _held(result: Result) -> Iterator[Row]:
         if container is not None and container.name == told:
             continue  # the sentence above says it
         if container is not None:
-            yield Row(label=label, where=plain(container.name), what=container_words(container))
+            yield CauseRow(label=label, where=plain(container.name), what=container_words(container))
         if container is None:
-            yield Row(label=label, where=path_words(path), what=_path_share(path, container))
+            yield CauseRow(label=label, where=path_words(path), what=_path_share(path, container))
         if path.native is not None:
-            yield Row(label="", where=f"  in {native_words(path.native)}")
+            yield CauseRow(label="", where=f"  in {native_words(path.native)}")
         yield from _users_line(path)
         label = ""
 
 
-def _users_line(path: RetentionPath) -> Iterator[Row]:
+def _users_line(path: RetentionPath) -> Iterator[CauseRow]:
     """Yield the user's line behind a callback, or a context variable."""
     if path.kept is not None:
-        yield Row(label="", where=f"  keeps {place(path.kept)}", what=_cut(plain(path.kept.source)))
+        yield CauseRow(label="", where=f"  keeps {place(path.kept)}", what=_cut(plain(path.kept.source)))
     if path.set_at is not None:
-        yield Row(label="", where=f"  set at {place(path.set_at)}", what=_cut(plain(path.set_at.source)))
+        yield CauseRow(label="", where=f"  set at {place(path.set_at)}", what=_cut(plain(path.set_at.source)))
 
 
-def container_words(container: Container) -> str:
+def container_words(container: GrowingContainer) -> str:
     """Return what a container is and does (`list, +1.00 per call, no limit`)."""
     parts = [plain(container.kind)]
     if container.where:
@@ -178,7 +186,7 @@ def _begins_in_native_code(path: RetentionPath) -> bool:
     return path.held_by_native and path.links[0].step == NATIVE_CODE
 
 
-def _path_share(path: RetentionPath, container: Container | None) -> str:
+def _path_share(path: RetentionPath, container: GrowingContainer | None) -> str:
     # where native code holds it directly, its type stands in front
     is_told = len(path.links) == 1 and _begins_in_native_code(path)
     parts = [plain(types_of(path.links))] if path.links and not is_told else []
@@ -231,7 +239,7 @@ def _share(share: float) -> str:
     return f"{min(max(share, 0.0), 1.0):.0%}"
 
 
-def _site_share(site: Site) -> str:
+def _site_share(site: AllocationSite) -> str:
     """Return a site's share with the wider of its bounds; without, where it rounds to nothing."""
     doubt = max(site.high - site.bytes_per_1000_calls, site.bytes_per_1000_calls - site.low)
     points = 100 * site.share * doubt / site.bytes_per_1000_calls if site.bytes_per_1000_calls else 0.0

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from leakcheck.model.memory_limit import Forecast, Limit
+from leakcheck.model.memory_limit import Forecast, LimitResult
 from leakcheck.model.plain_text import plain
 from leakcheck.model.result import Result
 from leakcheck.model.units import format_duration, format_size
@@ -38,7 +38,7 @@ def forecast_words(forecast: Forecast) -> str:
     )
 
 
-def _errors(limit: Limit) -> str:
+def _errors(limit: LimitResult) -> str:
     rate, asked = limit.error_rate, f"{limit.requests:,} requests"
     if not limit.errors:
         return f"none of {asked} failed (less than {rate.high:.1%})"
@@ -48,13 +48,13 @@ def _errors(limit: Limit) -> str:
     return f"{limit.errors:,} of {asked} failed, {rate.value:.1%} ({rate.low:.1%} to {rate.high:.1%}): {said}"
 
 
-def _crashes(limit: Limit) -> str:
+def _crashes(limit: LimitResult) -> str:
     if not limit.crashes:
         return "no worker crashed"
     return f"{limit.crashes:,} workers crashed, {limit.crashes_per_1000:,.0f} per 1000 requests"
 
 
-def _latency(limit: Limit) -> str:
+def _latency(limit: LimitResult) -> str:
     found = limit.latency_seconds
     if found is None:
         return "no request succeeded, so there is no latency"
@@ -63,5 +63,5 @@ def _latency(limit: Limit) -> str:
     return f"the {found.samples:,} that succeeded took {format_duration(found.p50)} at the median ({bounds}){tail}"
 
 
-def _neighbours(limit: Limit) -> str:
+def _neighbours(limit: LimitResult) -> str:
     return f"Of {limit.other_requests:,} other requests to the same worker {limit.other_errors:,} failed"

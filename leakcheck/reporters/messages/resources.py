@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from leakcheck.model.explanation import Named, Resource
+from leakcheck.model.explanation import NamedCount, Resource
 from leakcheck.model.plain_text import plain
 from leakcheck.model.result import Result
 from leakcheck.model.verdict import Gate
@@ -32,7 +32,7 @@ def _allowance(resource: Resource) -> str:
     return f"the budget is {_number(resource.budget_per_1000_calls)}{over}"
 
 
-def _named(named: tuple[Named, ...]) -> str:
+def _named(named: tuple[NamedCount, ...]) -> str:
     shown = ", ".join(f"{plain(one.what)} ×{one.count:,}" for one in named[:_MOST_NAMED])
     more = len(named) - _MOST_NAMED
     return f"{shown}, and {more} more" if more > 0 else shown

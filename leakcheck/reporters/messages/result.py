@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from leakcheck.model.baseline import Change
+from leakcheck.model.baseline import BaselineChange
 from leakcheck.model.plain_text import cut as cut
 from leakcheck.model.plain_text import plain
 from leakcheck.model.result import Result, Run
@@ -10,7 +10,7 @@ from leakcheck.model.units import format_size
 from leakcheck.model.verdict import Gate
 from leakcheck.reporters.messages import baseline
 from leakcheck.reporters.messages.answers import answered_sentences
-from leakcheck.reporters.messages.causes import Row, causes, notes, unseen_words
+from leakcheck.reporters.messages.causes import CauseRow, causes, notes, unseen_words
 from leakcheck.reporters.messages.memory_limit import served_sentences
 from leakcheck.reporters.messages.resources import resource_sentences
 from leakcheck.reporters.messages.run import advised
@@ -76,7 +76,7 @@ def run_sentences(run: Run) -> list[str]:
     return [plain(sentence) for sentence in said]
 
 
-def aligned(rows: Sequence[Row]) -> list[str]:
+def aligned(rows: Sequence[CauseRow]) -> list[str]:
     """Return rows as lines with their columns below each other, but none pushed far out by one long place."""
     labels = max((len(row.label) for row in rows), default=0)
     places = min(_WIDEST_PLACE, max((len(row.where) for row in rows), default=0))
@@ -91,7 +91,7 @@ def details(result: Result) -> list[str]:
     return [f"    {line}" for line in plain(trouble.details, keep_lines=True).splitlines()[-_MOST_DETAIL_LINES:]]
 
 
-def change_words(change: Change) -> str:
+def change_words(change: BaselineChange) -> str:
     """Return a metric beside what the baseline accepts (`growth 1.00 KiB → 64.0 KiB, worse`)."""
     words = f"{plain(change.metric)} {format_size(change.before)} → {format_size(change.after)}"
     if change.gate is Gate.OVER:

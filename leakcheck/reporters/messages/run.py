@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
-from leakcheck.model.answers import LeftOut
+from leakcheck.model.answers import SkippedRequest
 from leakcheck.model.plain_text import plain
 from leakcheck.model.result import Result, Run, Shard
 
@@ -22,7 +22,7 @@ def advised(result: Result) -> Iterator[str]:
         yield f"Advice: {line}."
 
 
-def left_out_lines(left_out: Sequence[LeftOut]) -> Iterator[str]:
+def left_out_lines(left_out: Sequence[SkippedRequest]) -> Iterator[str]:
     """Yield a line for each reason, with the requests that were left out for it; the first few by name."""
     by_reason: dict[str, list[str]] = defaultdict(list)
     for one in left_out:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from math import ceil
 
-from leakcheck.model.answers import Trouble
+from leakcheck.model.answers import Failure
 from leakcheck.model.explanation import PageKind
 from leakcheck.model.plain_text import plain
 from leakcheck.model.result import Growth, Meter, Result, Run
@@ -105,7 +105,7 @@ def resident_words(result: Result) -> str:
     )
 
 
-def _trouble(trouble: Trouble) -> str:
+def _trouble(trouble: Failure) -> str:
     where = f"on call {trouble.call:,}" if trouble.call is not None else ""
     said = {"raised": f"raised {where}:", "setup": "its set-up failed:", "import": "does not import:"}
     return f"{said.get(trouble.kind, where)} {plain(trouble.message)}".strip()

@@ -7,7 +7,7 @@ its figures do.
 from collections.abc import Iterator, Sequence
 
 from leakcheck.model.errors import UsageError
-from leakcheck.model.history import Record, Step
+from leakcheck.model.history import HistoryEntry, Regression
 from leakcheck.model.result import Result
 from leakcheck.reporters.escape import plainly
 
@@ -40,7 +40,7 @@ def draw_pair(before: Result, after: Result, formats: Sequence[str] = FORMATS) -
 
 @plainly
 def draw_history(
-    records: Sequence[Record], steps: Sequence[Step], formats: Sequence[str] = FORMATS
+    records: Sequence[HistoryEntry], steps: Sequence[Regression], formats: Sequence[str] = FORMATS
 ) -> Iterator[tuple[str, bytes]]:
     """Yield `history` in each format: one scenario's growth and peak, run by run. Raises UsageError."""
     _require_matplotlib()

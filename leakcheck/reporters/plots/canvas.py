@@ -76,7 +76,7 @@ class Drawing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Label:
+class LineLabel:
     """What stands beside the end of a line."""
 
     text: str
@@ -153,7 +153,7 @@ def note(figure: Figure, text: str) -> None:
         figure.supxlabel(text, fontsize=8, color=QUIET, x=0.01, ha="left")
 
 
-def label_ends(axes: Axes, labels: Sequence[Label]) -> None:
+def label_ends(axes: Axes, labels: Sequence[LineLabel]) -> None:
     """Write each label right of the axes, joined to its line's end, and none upon another."""
     figure = axes.get_figure(root=True)
     assert figure is not None

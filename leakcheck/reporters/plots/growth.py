@@ -21,7 +21,7 @@ from leakcheck.reporters.plots.canvas import (
     UNKNOWN,
     WITHIN,
     Drawing,
-    Label,
+    LineLabel,
     label_ends,
     new_figure,
     note,
@@ -41,7 +41,7 @@ _GATE_COLOURS = {Gate.WITHIN: WITHIN, Gate.OVER: OVER, Gate.INCONCLUSIVE: UNKNOW
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class PlotLine:
     """What is drawn of one result: bytes gained, against the calls since the end of its warm-up."""
 
     result: Result
@@ -64,7 +64,7 @@ class Line:
         return start, start + rate / CALLS_PER_RATE * self.calls[-1]
 
 
-def with_readings(results: Sequence[Result]) -> list[Line]:
+def with_readings(results: Sequence[Result]) -> list[PlotLine]:
     """Return the lines of all that was read in bytes, those that grow the fastest first."""
     lines = [line for result in results if (line := _line_of(result)) is not None]
     return sorted(lines, key=lambda line: (line.result.verdict is not Verdict.LEAK, -_rate(line)))
@@ -77,7 +77,7 @@ def growth_figure(results: Sequence[Result]) -> Drawing:
     return _one_chart(lines, results) if one else _panels(lines, results)
 
 
-def _one_chart(lines: Sequence[Line], results: Sequence[Result]) -> Drawing:
+def _one_chart(lines: Sequence[PlotLine], results: Sequence[Result]) -> Drawing:
     drawn = lines[:_MOST_LINES]
     figure = new_figure(8.6, 4.4)
     axes = figure.subplots()
@@ -89,7 +89,7 @@ def _one_chart(lines: Sequence[Line], results: Sequence[Result]) -> Drawing:
         name = shown(line.result.variant or line.result.scenario, 28)
         x, y = line.end
         axes.plot(x, y / scale, marker="o", markersize=4, color=colour, clip_on=False)
-        labels.append(Label(text=f"{name}: {rate_words(line)}", x=x, y=y / scale, colour=colour))
+        labels.append(LineLabel(text=f"{name}: {rate_words(line)}", x=x, y=y / scale, colour=colour))
     axes.set_xlabel("calls after the warm-up")
     axes.set_title(f"{shown(drawn[0].result.scenario)}: what stays alive, call by call", fontsize=12, pad=12)
     label_ends(axes, labels)
@@ -97,7 +97,7 @@ def _one_chart(lines: Sequence[Line], results: Sequence[Result]) -> Drawing:
     return Drawing(figure=figure, description=_description(drawn))
 
 
-def _panels(lines: Sequence[Line], results: Sequence[Result]) -> Drawing:
+def _panels(lines: Sequence[PlotLine], results: Sequence[Result]) -> Drawing:
     drawn = lines[:_MOST_PANELS]
     across = min(_PANELS_ACROSS, len(drawn))
     down = -(-len(drawn) // across)
@@ -127,7 +127,7 @@ def _panels(lines: Sequence[Line], results: Sequence[Result]) -> Drawing:
     return Drawing(figure=figure, description=_description(drawn))
 
 
-def _draw_line(axes: Axes, line: Line, scale: float, colour: str, dashes: str) -> None:
+def _draw_line(axes: Axes, line: PlotLine, scale: float, colour: str, dashes: str) -> None:
     growth, span = line.growth, (0.0, line.calls[-1])
     if max(abs(growth.low), abs(growth.high)) < _UNKNOWN_BYTES:
         low, high = ([y / scale for y in line.fitted(bound)] for bound in (growth.low, growth.high))
@@ -137,7 +137,7 @@ def _draw_line(axes: Axes, line: Line, scale: float, colour: str, dashes: str) -
     axes.plot(line.calls, [y / scale for y in line.gained], color=colour, linestyle=dashes, linewidth=1.8)
 
 
-def _budget_rays(axes: Axes, lines: Sequence[Line], scale: float) -> list[Label]:
+def _budget_rays(axes: Axes, lines: Sequence[PlotLine], scale: float) -> list[LineLabel]:
     """Draw what each budget allows, and return the labels."""
     last = max(line.calls[-1] for line in lines)
     labels = []
@@ -148,11 +148,11 @@ def _budget_rays(axes: Axes, lines: Sequence[Line], scale: float) -> list[Label]
         # a budget that leaves the picture is labelled where it does
         x = last if end <= top else last * top / end
         text = f"budget: {format_size(budget)} / 1000 calls"
-        labels.append(Label(text=text, x=x, y=min(end, top), colour=BUDGET))
+        labels.append(LineLabel(text=text, x=x, y=min(end, top), colour=BUDGET))
     return labels
 
 
-def _axes_of(axes: Axes, lines: Sequence[Line], most_ticks: int = 6) -> float:
+def _axes_of(axes: Axes, lines: Sequence[PlotLine], most_ticks: int = 6) -> float:
     """Set up the axes for all that the lines gain, and return how many bytes their unit has."""
     low = float(min(0, *(y for line in lines for y in line.gained)))
     high = max(low + _LEAST_SPAN_BYTES, *(y for line in lines for y in line.gained))
@@ -166,7 +166,7 @@ def _axes_of(axes: Axes, lines: Sequence[Line], most_ticks: int = 6) -> float:
     return scale
 
 
-def rate_words(line: Line) -> str:
+def rate_words(line: PlotLine) -> str:
     """Return a growth as it stands at a line ("140 MiB / 1000 calls")."""
     growth = line.growth
     if max(abs(growth.low), abs(growth.high)) >= _UNKNOWN_BYTES:
@@ -176,7 +176,7 @@ def rate_words(line: Line) -> str:
     return f"{format_size(growth.bytes_per_1000_calls)} / 1000 calls{pages}{bounded}"
 
 
-def _line_of(result: Result) -> Line | None:
+def _line_of(result: Result) -> PlotLine | None:
     growth, readings = result.growth, result.readings
     if growth is None or growth.meter is Meter.BLOCKS:
         return None
@@ -190,7 +190,7 @@ def _line_of(result: Result) -> Line | None:
         return None
     (first, base), ordered = min(points), sorted(points)
     calls, gained = zip(*((call - first, value - base) for call, value in ordered), strict=True)
-    return Line(result=result, growth=growth, calls=calls, gained=gained)
+    return PlotLine(result=result, growth=growth, calls=calls, gained=gained)
 
 
 def _counted_from(growth: Growth) -> float:
@@ -198,11 +198,11 @@ def _counted_from(growth: Growth) -> float:
     return growth.calls / 4 if growth.from_call is None else growth.from_call
 
 
-def _rate(line: Line) -> float:
+def _rate(line: PlotLine) -> float:
     return line.growth.bytes_per_1000_calls
 
 
-def _left_out(drawn: int, results: Sequence[Result], lines: Sequence[Line]) -> str:
+def _left_out(drawn: int, results: Sequence[Result], lines: Sequence[PlotLine]) -> str:
     parts = []
     if drawn < len(lines):
         parts.append(f"The {drawn} that grow the fastest of {len(lines)}.")
@@ -212,6 +212,6 @@ def _left_out(drawn: int, results: Sequence[Result], lines: Sequence[Line]) -> s
     return " ".join(parts)
 
 
-def _description(lines: Sequence[Line]) -> str:
+def _description(lines: Sequence[PlotLine]) -> str:
     said = "; ".join(f"{shown(line.result.id)}: {rate_words(line)}" for line in lines)
     return f"Live bytes gained against calls. {said}."

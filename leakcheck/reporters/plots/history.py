@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from matplotlib.axes import Axes
 
-from leakcheck.model.history import Record, Step
+from leakcheck.model.history import HistoryEntry, Regression
 from leakcheck.model.units import format_size
 from leakcheck.model.verdict import Gate
 from leakcheck.reporters.plots.canvas import (
@@ -23,10 +23,10 @@ from leakcheck.reporters.plots.canvas import (
 _MOST_RUNS = 60
 _MOST_NAMED = 20
 _UNKNOWN_BYTES = 1e14
-Value = Callable[[Record], tuple[float, float, float] | None]
+Value = Callable[[HistoryEntry], tuple[float, float, float] | None]
 
 
-def history_figure(records: Sequence[Record], steps: Sequence[Step]) -> Drawing:
+def history_figure(records: Sequence[HistoryEntry], steps: Sequence[Regression]) -> Drawing:
     """Return two panels, growth above peak, for the newest runs; a run that is over budget is marked."""
     drawn = records[-_MOST_RUNS:]
     figure = new_figure(8.6, 4.8)
@@ -49,7 +49,7 @@ def history_figure(records: Sequence[Record], steps: Sequence[Step]) -> Drawing:
     return Drawing(figure=figure, description=f"{name}: growth and peak of {len(drawn)} runs.")
 
 
-def growth_of(record: Record) -> tuple[float, float, float] | None:
+def growth_of(record: HistoryEntry) -> tuple[float, float, float] | None:
     """Return the growth and its bounds, if anything is known."""
     rate, low, high = record.growth_bytes_per_1000_calls, record.growth_low, record.growth_high
     if rate is None or low is None or high is None or max(abs(low), abs(high)) >= _UNKNOWN_BYTES:
@@ -57,13 +57,13 @@ def growth_of(record: Record) -> tuple[float, float, float] | None:
     return rate, low, high
 
 
-def peak_of(record: Record) -> tuple[float, float, float] | None:
+def peak_of(record: HistoryEntry) -> tuple[float, float, float] | None:
     """Return the peak, which is its own bounds."""
     peak = record.peak_bytes
     return None if peak is None else (peak, peak, peak)
 
 
-def _draw(axes: Axes, records: Sequence[Record], value: Value, unit_words: str) -> None:
+def _draw(axes: Axes, records: Sequence[HistoryEntry], value: Value, unit_words: str) -> None:
     known = [(place, found) for place, record in enumerate(records) if (found := value(record)) is not None]
     unit, scale = unit_for(max((abs(bound) for _, found in known for bound in found), default=0.0))
     axes.set_ylabel(unit_words.format(unit=unit))
@@ -80,7 +80,7 @@ def _draw(axes: Axes, records: Sequence[Record], value: Value, unit_words: str) 
     axes.set_ylim(low - 0.06 * (high - low), high + 0.18 * (high - low))
 
 
-def _draw_steps(axes: Axes, records: Sequence[Record], steps: Sequence[Step]) -> None:
+def _draw_steps(axes: Axes, records: Sequence[HistoryEntry], steps: Sequence[Regression]) -> None:
     for step in steps:
         place = next((at for at, record in enumerate(records) if record is step.after), None)
         if place is None:
@@ -98,6 +98,6 @@ def _draw_steps(axes: Axes, records: Sequence[Record], steps: Sequence[Step]) ->
         )
 
 
-def _run_name(record: Record) -> str:
+def _run_name(record: HistoryEntry) -> str:
     commit = "" if record.git_commit is None else f"\n{shown(record.git_commit[:9])}{'+' if record.git_dirty else ''}"
     return f"{shown(record.started[:10])}{commit}"

@@ -29,7 +29,7 @@ _ROOM_FOR_WORDS = 0.6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bar:
+class PairBar:
     """One value with its bounds."""
 
     value: float
@@ -39,13 +39,13 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Metric:
+class PairPanel:
     """What one panel shows; a bar of None was not measured."""
 
     title: str
     unit: str
     scale: float
-    bars: tuple[Bar | None, Bar | None]
+    bars: tuple[PairBar | None, PairBar | None]
     change: str = ""
 
 
@@ -73,7 +73,7 @@ def _names(before: Result, after: Result) -> tuple[str, str]:
     return shown(before.id, 24), shown(after.id, 24)
 
 
-def _draw(axes: Axes, metric: Metric) -> None:
+def _draw(axes: Axes, metric: PairPanel) -> None:
     scale = metric.scale
     low = min([0.0, *(bar.low / scale for bar in metric.bars if bar)])
     high = max([0.0, *(bar.high / scale for bar in metric.bars if bar)])
@@ -97,48 +97,48 @@ def _draw(axes: Axes, metric: Metric) -> None:
     only_grid(axes, "x")
 
 
-def _growth(before: Result, after: Result) -> Metric:
+def _growth(before: Result, after: Result) -> PairPanel:
     bars = (_growth_bar(before), _growth_bar(after))
     change = ""
     if bars[0] and bars[1]:
         differ = bars[1].low > bars[0].high or bars[1].high < bars[0].low
         change = _change(bars[0].value, bars[1].value) if differ else "~"
     unit, scale = unit_for(max(max(abs(bar.low), abs(bar.high)) if bar else 0.0 for bar in bars))
-    return Metric(title="growth", unit=f"{unit} / 1000 calls", scale=scale, bars=bars, change=change)
+    return PairPanel(title="growth", unit=f"{unit} / 1000 calls", scale=scale, bars=bars, change=change)
 
 
-def _growth_bar(result: Result) -> Bar | None:
+def _growth_bar(result: Result) -> PairBar | None:
     growth = result.growth
     if growth is None or max(abs(growth.low), abs(growth.high)) >= _UNKNOWN_BYTES:
         return None
     rate = growth.bytes_per_1000_calls
-    return Bar(value=rate, low=growth.low, high=growth.high, words=format_size(rate))
+    return PairBar(value=rate, low=growth.low, high=growth.high, words=format_size(rate))
 
 
-def _peak(before: Result, after: Result) -> Metric:
+def _peak(before: Result, after: Result) -> PairPanel:
     bars = (_exact(before.peak_bytes, format_size), _exact(after.peak_bytes, format_size))
     unit, scale = unit_for(max(bar.value if bar else 0.0 for bar in bars))
     change = _change(bars[0].value, bars[1].value) if bars[0] and bars[1] else ""
-    return Metric(title="peak of one call", unit=unit, scale=scale, bars=bars, change=change)
+    return PairPanel(title="peak of one call", unit=unit, scale=scale, bars=bars, change=change)
 
 
-def _latency(before: Result, after: Result) -> Metric:
+def _latency(before: Result, after: Result) -> PairPanel:
     """Return the medians. What they would be in another run is not known, so no change is claimed."""
     bars = (_exact(_p50(before), format_duration), _exact(_p50(after), format_duration))
     longest = max(bar.value if bar else 0.0 for bar in bars)
     unit, scale = next((unit for unit in _SECONDS if longest >= unit[1]), _SECONDS[-1])
-    return Metric(title="time of one call, p50", unit=unit, scale=scale, bars=bars)
+    return PairPanel(title="time of one call, p50", unit=unit, scale=scale, bars=bars)
 
 
 def _p50(result: Result) -> float | None:
     return None if result.latency_seconds is None else result.latency_seconds.p50
 
 
-def _exact(value: float | None, words: Callable[[float], str]) -> Bar | None:
-    return None if value is None else Bar(value=value, low=value, high=value, words=words(value))
+def _exact(value: float | None, words: Callable[[float], str]) -> PairBar | None:
+    return None if value is None else PairBar(value=value, low=value, high=value, words=words(value))
 
 
-def _words(bar: Bar | None) -> str:
+def _words(bar: PairBar | None) -> str:
     return "not measured" if bar is None else bar.words
 
 

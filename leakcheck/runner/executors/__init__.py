@@ -13,7 +13,7 @@ from leakcheck.model.result import Environment, Result
 from leakcheck.runner.measure import measure
 from leakcheck.runner.scheduler import Job, room_for, side_by_side
 from leakcheck.runner.task import Task, Watch
-from leakcheck.runner.warm_worker import Waiting
+from leakcheck.runner.warm_worker import WarmWorker
 
 _FLEET = "leakcheck.runner.executors.dask.executor"
 """By name: it is imported where a cluster is meant, and needs what the extra `dask` installs."""
@@ -23,7 +23,7 @@ class Executor(Protocol):
     """Who measures."""
 
     @property
-    def waiting(self) -> Waiting | None:
+    def waiting(self) -> WarmWorker | None:
         """Return where a process that has described a file waits to measure; None where another machine measures."""
 
     def measured(
@@ -35,10 +35,10 @@ class Executor(Protocol):
         """
 
 
-class Here:
+class LocalExecutor:
     """This machine: as many side by side as are wanted, and fit."""
 
-    def __init__(self, jobs: int | None, waiting: Waiting) -> None:
+    def __init__(self, jobs: int | None, waiting: WarmWorker) -> None:
         self._jobs, self.waiting = jobs, waiting
 
     def measured(
@@ -59,8 +59,8 @@ class Here:
 
 @contextmanager
 def _here(jobs: int | None) -> Iterator[Executor]:
-    with Waiting() as waiting:
-        yield Here(jobs, waiting)
+    with WarmWorker() as waiting:
+        yield LocalExecutor(jobs, waiting)
 
 
 def executor_for(settings: Settings) -> AbstractContextManager[Executor]:

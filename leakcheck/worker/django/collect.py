@@ -8,13 +8,13 @@ from types import FrameType
 from typing import Any
 
 from leakcheck.model.errors import UsageError
-from leakcheck.model.protocol import Plan
+from leakcheck.model.protocol import PassRequest
 from leakcheck.scenario import Target
 from leakcheck.worker.django.login import cookies_of, login_of
 from leakcheck.worker.django.setup import handler, opened, scheme
 from leakcheck.worker.django.urls import Samples, all_urls, view_of
-from leakcheck.worker.web.options import ProjectManner, manner_of
-from leakcheck.worker.web.request import Answer, environ_of, exchange_of, status_words
+from leakcheck.worker.web.options import DjangoRequestSettings, manner_of
+from leakcheck.worker.web.request import Response, environ_of, exchange_of, status_words
 from leakcheck.worker.web.wsgi import ask
 
 _LONGEST_TRIAL_SECONDS = 10
@@ -33,7 +33,7 @@ class _TooLong(BaseException):
 
 
 def describe_project(
-    target: Target, plan: Plan, say: Callable[[str, float], None]
+    target: Target, plan: PassRequest, say: Callable[[str, float], None]
 ) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
     """Return what is to be replayed (`request`, `view`) and what is left out (`request`, `reason`).
 
@@ -41,7 +41,7 @@ def describe_project(
     Raises UsageError for a request that leads nowhere.
     """
     assert target.name is not None
-    manner: ProjectManner = manner_of(plan.options, ProjectManner)
+    manner: DjangoRequestSettings = manner_of(plan.options, DjangoRequestSettings)
     found: list[dict[str, str]] = []
     left_out: list[dict[str, str]] = []
     say("making the test database", _LONGEST_MIGRATIONS_SECONDS)
@@ -61,7 +61,7 @@ def describe_project(
 
 def _look_at_all(
     method: str,
-    manner: ProjectManner,
+    manner: DjangoRequestSettings,
     cookies: str,
     found: list[dict[str, str]],
     left_out: list[dict[str, str]],
@@ -84,7 +84,7 @@ def _look_at_all(
                 left_out.append({"request": f"{asked} {url.path}", "reason": reason})
 
 
-def _trial(application: Any, request: str, manner: ProjectManner, cookies: str) -> str | None:
+def _trial(application: Any, request: str, manner: DjangoRequestSettings, cookies: str) -> str | None:
     exchange = exchange_of(request, manner, cookies=cookies, scheme=scheme())
     try:
         with _alarm(_LONGEST_TRIAL_SECONDS):
@@ -104,7 +104,7 @@ def _trial(application: Any, request: str, manner: ProjectManner, cookies: str) 
     return None
 
 
-def _samples_of(manner: ProjectManner) -> Samples:
+def _samples_of(manner: DjangoRequestSettings) -> Samples:
     """Return the samples of arguments that the options say. Raises UsageError for what is no JSON object."""
     try:
         said = json.loads(manner.arguments or "{}")
@@ -115,7 +115,7 @@ def _samples_of(manner: ProjectManner) -> Samples:
     return said
 
 
-def _methods_of(answer: Answer) -> list[str]:
+def _methods_of(answer: Response) -> list[str]:
     """Return what a view says that it takes, but for what every view answers by itself."""
     said = [method.strip().upper() for method in (answer.header("allow") or "").split(",")]
     return [method for method in said if method in _METHODS_OF_VIEWS]

@@ -18,7 +18,7 @@ from typing import Any
 
 from leakcheck.model.errors import UsageError
 from leakcheck.probe.process_folder import own_folder
-from leakcheck.worker.web.options import ProjectManner
+from leakcheck.worker.web.options import DjangoRequestSettings
 
 _NONE = "django.db.backends.dummy"
 _TEMPLATES = "databases"
@@ -65,7 +65,7 @@ class Databases:
         self._others = True
         return f"{connection.creation._get_test_db_name()}_{mark()}"
 
-    def make(self, manner: ProjectManner) -> None:
+    def make(self, manner: DjangoRequestSettings) -> None:
         """Make the databases and load the fixtures, or copy what another process of the run made."""
         from django.db import connections
 

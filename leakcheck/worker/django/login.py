@@ -5,14 +5,14 @@ from importlib import import_module
 from typing import Any
 
 from leakcheck.model.errors import UsageError
-from leakcheck.worker.web.login_redirects import Login
-from leakcheck.worker.web.options import ProjectManner
+from leakcheck.worker.web.login_redirects import LoginPage
+from leakcheck.worker.web.options import DjangoRequestSettings
 
 _NAME = "leakcheck"
 _EMAIL = "leakcheck@example.com"
 
 
-def cookies_of(manner: ProjectManner) -> str:
+def cookies_of(manner: DjangoRequestSettings) -> str:
     """Return the cookie of whoever is to be logged in; "" for nobody. Raises UsageError where that is impossible."""
     if not (manner.user or manner.superuser):
         return ""
@@ -33,7 +33,7 @@ def cookies_of(manner: ProjectManner) -> str:
     return f"{settings.SESSION_COOKIE_NAME}={request.session.session_key}"
 
 
-def login_of(manner: ProjectManner) -> Login:
+def login_of(manner: DjangoRequestSettings) -> LoginPage:
     """Return how the project asks to log in, and what to say that has not been said yet."""
     if manner.superuser:
         remedy = "a superuser is logged in, and it asks for more; send that with --header 'NAME: VALUE'"
@@ -43,7 +43,7 @@ def login_of(manner: ProjectManner) -> Login:
         )
     else:
         remedy = "log in with --user NAME or --superuser"
-    return Login(remedy=remedy, page_for=_login_pages())
+    return LoginPage(remedy=remedy, page_for=_login_pages())
 
 
 def _login_pages() -> Callable[[str], str | None]:
@@ -67,7 +67,7 @@ def _login_pages() -> Callable[[str], str | None]:
     return page_for
 
 
-def _user(manner: ProjectManner) -> Any:
+def _user(manner: DjangoRequestSettings) -> Any:
     """Return the chosen user, made where the database has none of that name."""
     from django.contrib.auth import get_user_model
 
@@ -86,7 +86,7 @@ def _user(manner: ProjectManner) -> Any:
     return user
 
 
-def _made(model: Any, name: str, manner: ProjectManner) -> Any:
+def _made(model: Any, name: str, manner: DjangoRequestSettings) -> Any:
     required = {field: _value_of(model._meta.get_field(field)) for field in model.REQUIRED_FIELDS}
     make = model._default_manager.create_superuser if manner.superuser else model._default_manager.create_user
     try:

@@ -3,18 +3,18 @@
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 
-from leakcheck.model.protocol import Plan
+from leakcheck.model.protocol import PassRequest
 from leakcheck.worker.django.login import cookies_of, login_of
 from leakcheck.worker.django.setup import handler, opened, scheme
-from leakcheck.worker.web.options import ASGI, ProjectManner, manner_of
+from leakcheck.worker.web.options import ASGI, DjangoRequestSettings, manner_of
 from leakcheck.worker.web.request import exchange_of
 
 Replay = Callable[[], Iterator[Callable[[], object]]]
 
 
-def replay_of_project(settings_module: str, request: str, plan: Plan) -> Replay:
+def replay_of_project(settings_module: str, request: str, plan: PassRequest) -> Replay:
     """Return the generator function that replays one request to the project with these settings."""
-    manner: ProjectManner = manner_of(plan.options, ProjectManner)
+    manner: DjangoRequestSettings = manner_of(plan.options, DjangoRequestSettings)
 
     def replay() -> Iterator[Callable[[], object]]:
         # no event loop runs while Django is set up, not even for ASGI: it would refuse to make databases

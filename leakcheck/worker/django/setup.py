@@ -9,7 +9,7 @@ from typing import Any
 from leakcheck.model.errors import UsageError
 from leakcheck.worker.django.databases import Databases
 from leakcheck.worker.django.discover import project_folder
-from leakcheck.worker.web.options import ASGI, ProjectManner
+from leakcheck.worker.web.options import ASGI, DjangoRequestSettings
 
 _HOST = "localhost"
 _MAIL = "django.core.mail.backends."
@@ -24,7 +24,7 @@ _KEPT_MAIL = frozenset({_NO_MAIL, f"{_MAIL}locmem.EmailBackend", f"{_MAIL}consol
 
 
 @contextmanager
-def opened(settings_module: str, manner: ProjectManner, shared_folder: str | None) -> Iterator[None]:
+def opened(settings_module: str, manner: DjangoRequestSettings, shared_folder: str | None) -> Iterator[None]:
     """Set Django up with databases of this process's own, and destroy them at the end.
 
     Raises UsageError where Django or the settings cannot be found.
@@ -63,7 +63,7 @@ def _read(settings: Any, module: str) -> None:
         ) from error
 
 
-def _mend(settings: Any, manner: ProjectManner) -> None:
+def _mend(settings: Any, manner: DjangoRequestSettings) -> None:
     """Change the settings that would keep a replay from being one, and no others."""
     settings.ALLOWED_HOSTS = [*settings.ALLOWED_HOSTS, _HOST]
     if manner.expect < 500:

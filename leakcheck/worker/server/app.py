@@ -10,7 +10,7 @@ from threading import Lock
 from typing import Any
 
 from leakcheck.model.errors import WrongAnswer
-from leakcheck.worker.load import Call, Subject
+from leakcheck.worker.load import Call, LoadedScenario
 
 CALL = "/call"
 FAILURE_HEADER, WORKER_HEADER = "X-Leakcheck-Failure", "X-Leakcheck-Worker"
@@ -37,10 +37,10 @@ def other_work() -> None:
     b" ".join([b"leakcheck"] * (_OTHER_BYTES // 10))
 
 
-class Wsgi:
+class WsgiApp:
     """The scenario as a WSGI application."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: LoadedScenario) -> None:
         self._subject = subject  # a generator that nobody holds is torn down
         self._call: Call = self._first
         self._lock = Lock()
@@ -72,10 +72,10 @@ class Wsgi:
         return (b"ok",)
 
 
-class Asgi:
+class AsgiApp:
     """The scenario as an ASGI application: an `async def` scenario is awaited on the server's own loop."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: LoadedScenario) -> None:
         self._subject = subject
         self._call = subject.bare_call
         worker = (WORKER_HEADER.lower().encode(), str(os.getpid()).encode())

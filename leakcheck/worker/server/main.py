@@ -8,17 +8,17 @@ import socket
 from typing import Any
 
 from leakcheck.model.errors import UsageError
-from leakcheck.model.protocol import Plan
+from leakcheck.model.protocol import PassRequest
 from leakcheck.worker.channel import Channel
 from leakcheck.worker.failure import describe_trouble
-from leakcheck.worker.load import Subject
-from leakcheck.worker.server.app import Asgi, Wsgi
+from leakcheck.worker.load import LoadedScenario
+from leakcheck.worker.server.app import AsgiApp, WsgiApp
 from leakcheck.worker.server.memory_limit import CGROUP, RLIMIT, delegated_cgroup, join_cgroup, limit_data, make_cgroup
 
 _ASYNC_WORKERS = ("uvicorn_worker", "uvicorn.workers")
 
 
-def serve_limited(plan: Plan, channel: Channel) -> None:
+def serve_limited(plan: PassRequest, channel: Channel) -> None:
     """Serve until the engine ends this process."""
     assert plan.serving is not None
     try:
@@ -29,7 +29,7 @@ def serve_limited(plan: Plan, channel: Channel) -> None:
     server.run()
 
 
-def _server(plan: Plan, channel: Channel) -> Any:
+def _server(plan: PassRequest, channel: Channel) -> Any:
     """Return a gunicorn that is about to run. Raises ImportError where there is none."""
     from gunicorn import version_info
     from gunicorn.app.base import BaseApplication
@@ -76,8 +76,8 @@ def _server(plan: Plan, channel: Channel) -> Any:
 
         def load(self) -> Any:
             # in the worker, under its limit: what set-up takes is the worker's too
-            subject = Subject(plan)
-            return Asgi(subject) if is_async else Wsgi(subject)
+            subject = LoadedScenario(plan)
+            return AsgiApp(subject) if is_async else WsgiApp(subject)
 
     return Served()
 

@@ -6,8 +6,8 @@ Nothing is allocated per call: the counters are there before the first one, and 
 from array import array
 
 from leakcheck.model.errors import WrongAnswer
-from leakcheck.worker.web.login_redirects import Login
-from leakcheck.worker.web.request import Answer, Exchange, check, status_words
+from leakcheck.worker.web.login_redirects import LoginPage
+from leakcheck.worker.web.request import Request, Response, check, status_words
 
 _STATUSES = 1000
 _LONGEST_ADDRESS = 300
@@ -18,16 +18,16 @@ _varied = bytearray(_STATUSES)
 """1 for a status whose later answers led to other addresses than the first."""
 
 
-class Judge:
+class AnswerJudge:
     """Counts and judges the answers to one request."""
 
-    def __init__(self, exchange: Exchange, login: Login) -> None:
+    def __init__(self, exchange: Request, login: LoginPage) -> None:
         self._exchange = exchange
         self._login = login
         self._fine: str | None = None
         """The last address that was led to and is no login page: most requests lead to one and the same."""
 
-    def take(self, answer: Answer, last: Exchange) -> None:
+    def take(self, answer: Response, last: Request) -> None:
         """Count an answer to what was asked last: the request itself, or the one that redirects ended at.
 
         Raises WrongAnswer for one that is not what was expected, or that only sends to a login page.
@@ -43,11 +43,11 @@ class Judge:
             self._refuse_login(last, answer)
         check(self._exchange, answer, self._login.advice_for(answer))
 
-    def pass_by(self, exchange: Exchange, answer: Answer) -> None:
+    def pass_by(self, exchange: Request, answer: Response) -> None:
         """Judge an answer on the way of redirects that are followed. Raises WrongAnswer for a login page's."""
         self._refuse_login(exchange, answer, on_the_way=True)
 
-    def _refuse_login(self, exchange: Exchange, answer: Answer, *, on_the_way: bool = False) -> None:
+    def _refuse_login(self, exchange: Request, answer: Response, *, on_the_way: bool = False) -> None:
         there = answer.leads_to
         if there is None or there == self._fine:
             return

@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from leakcheck.model.errors import ScenarioFailed
-from leakcheck.worker.web.answer_counts import Judge
-from leakcheck.worker.web.login_redirects import Login
-from leakcheck.worker.web.request import MOST_HOPS, MOST_KEPT_BYTES, Answer, Exchange, next_hop, scope_of
+from leakcheck.worker.web.answer_counts import AnswerJudge
+from leakcheck.worker.web.login_redirects import LoginPage
+from leakcheck.worker.web.request import MOST_HOPS, MOST_KEPT_BYTES, Request, Response, next_hop, scope_of
 
 Message = dict[str, Any]
 Application = Callable[
@@ -19,12 +19,12 @@ State = dict[str, Any] | None
 
 
 def visit(
-    application: Application, exchange: Exchange, login: Login, *, follow: bool, state: State = None
-) -> Callable[[], Awaitable[Answer]]:
+    application: Application, exchange: Request, login: LoginPage, *, follow: bool, state: State = None
+) -> Callable[[], Awaitable[Response]]:
     """Return a coroutine function that asks once; awaiting it raises ScenarioFailed for a wrong answer."""
-    scope, judge = scope_of(exchange, state), Judge(exchange, login)
+    scope, judge = scope_of(exchange, state), AnswerJudge(exchange, login)
 
-    async def call() -> Answer:
+    async def call() -> Response:
         answer, last = await ask(application, scope, exchange.body), exchange
         if follow:
             answer, last = await _followed(application, exchange, answer, judge, state)
@@ -35,8 +35,8 @@ def visit(
 
 
 async def _followed(
-    application: Application, asked: Exchange, answer: Answer, judge: Judge, state: State
-) -> tuple[Answer, Exchange]:
+    application: Application, asked: Request, answer: Response, judge: AnswerJudge, state: State
+) -> tuple[Response, Request]:
     for _ in range(MOST_HOPS + 1):
         hop = next_hop(asked, answer)
         if hop is None:
@@ -46,9 +46,9 @@ async def _followed(
     raise ScenarioFailed(f"it was redirected more than {MOST_HOPS} times, at last to {asked}")
 
 
-async def ask(application: Application, scope: Mapping[str, Any], body: bytes) -> Answer:
+async def ask(application: Application, scope: Mapping[str, Any], body: bytes) -> Response:
     """Make one request and return the answer, once the application has returned."""
-    answer = Answer()
+    answer = Response()
     kept = bytearray()
     asked = False
     answered = asyncio.Event()

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote
 
-from leakcheck.worker.web.options import Manner
-from leakcheck.worker.web.request import Answer, Exchange
+from leakcheck.worker.web.options import RequestSettings
+from leakcheck.worker.web.request import Request, Response
 
 _LOGS_IN = re.compile(r"(?:login|(?:^|[-_])(?:log|sign)[-_]?(?:in|on))$", re.IGNORECASE)
 """The end of a segment: `login`, `user_login`, `sign-in`, `logon`; `plugin` and `design-in` are none."""
@@ -29,7 +29,7 @@ _NEEDS_LOGIN = frozenset({401, 403})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Login:
+class LoginPage:
     """How a site asks to log in, and how to do so."""
 
     remedy: str
@@ -37,7 +37,7 @@ class Login:
     page_for: Callable[[str], str | None] = lambda path: None
     """The login page that the site itself names, beside a path of the language that a redirect is in."""
 
-    def is_wanted_by(self, exchange: Exchange, answer: Answer) -> bool:
+    def is_wanted_by(self, exchange: Request, answer: Response) -> bool:
         """Tell whether an answer is a redirect to a login page. Who asks for a login page is never sent to one."""
         if answer.leads_to is None:
             return False
@@ -45,7 +45,7 @@ class Login:
         there = _address(answer.leads_to, own)
         return not self._is_page(own, own) and (self._is_page(there, own) or _asks_to_come_back(there, exchange.path))
 
-    def advice_for(self, answer: Answer) -> str:
+    def advice_for(self, answer: Response) -> str:
         """Return the remedy where a status says that nobody, or the wrong one, is logged in; else ""."""
         return self.remedy if answer.status in _NEEDS_LOGIN else ""
 
@@ -81,16 +81,16 @@ def _address(text: str, beside: _Address) -> _Address:
     return _Address(beside.host, text, query, fragment)
 
 
-def _host_of(exchange: Exchange) -> str:
+def _host_of(exchange: Request) -> str:
     return next((value.lower() for name, value in exchange.headers if name.lower() == "host"), "")
 
 
-def login_by_header(manner: Manner) -> Login:
+def login_by_header(manner: RequestSettings) -> LoginPage:
     """Return how an application of which nothing is known asks to log in."""
     names = {line.partition(":")[0].strip().lower() for line in manner.header.splitlines()}
     if names & {"cookie", "authorization"}:
-        return Login(remedy="what --header sends logs nobody in; send a session that is valid")
-    return Login(remedy="log in with --header 'Cookie: NAME=VALUE' or --header 'Authorization: VALUE'")
+        return LoginPage(remedy="what --header sends logs nobody in; send a session that is valid")
+    return LoginPage(remedy="log in with --header 'Cookie: NAME=VALUE' or --header 'Authorization: VALUE'")
 
 
 def _is_spelled_as_login(path: str, query: str) -> bool:

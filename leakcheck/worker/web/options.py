@@ -11,7 +11,7 @@ WSGI, ASGI = "wsgi", "asgi"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Manner:
+class RequestSettings:
     """What the options say of every request."""
 
     data: str = ""
@@ -27,7 +27,7 @@ class Manner:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProjectManner(Manner):
+class DjangoRequestSettings(RequestSettings):
     """What the options say of the requests of a Django project."""
 
     user: str = ""
@@ -50,7 +50,7 @@ class ProjectManner(Manner):
     """Of a `*`, post to URLs too, and leave out none that ends a session."""
 
 
-def manner_of(options: Mapping[str, OptionValue], kind: type[Manner]) -> Any:
+def manner_of(options: Mapping[str, OptionValue], kind: type[RequestSettings]) -> Any:
     """Return the options as a manner of that kind. Raises UsageError for one that has no place in it."""
     defaults = {one.name: one.default for one in fields(kind)}
     said: dict[str, OptionValue] = {}

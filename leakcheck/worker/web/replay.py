@@ -3,15 +3,15 @@
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
-from leakcheck.model.protocol import Plan
+from leakcheck.model.protocol import PassRequest
 from leakcheck.scenario import DJANGO, Target
 from leakcheck.worker.web.application import find_application
 from leakcheck.worker.web.login_redirects import login_by_header
-from leakcheck.worker.web.options import WSGI, Manner, manner_of
+from leakcheck.worker.web.options import WSGI, RequestSettings, manner_of
 from leakcheck.worker.web.request import exchange_of
 
 
-def replay_of(target: Target, plan: Plan) -> Callable[[], Any]:
+def replay_of(target: Target, plan: PassRequest) -> Callable[[], Any]:
     """Return the generator function that replays a target's one request."""
     (request,) = target.requests
     assert target.module is not None
@@ -20,7 +20,7 @@ def replay_of(target: Target, plan: Plan) -> Callable[[], Any]:
         from leakcheck.worker.django.replay import replay_of_project
 
         return replay_of_project(target.name, request, plan)
-    manner: Manner = manner_of(plan.options, Manner)
+    manner: RequestSettings = manner_of(plan.options, RequestSettings)
     exchange, login = exchange_of(request, manner), login_by_header(manner)
     # outside of any event loop: what a module does while it is imported may want none
     application, protocol = find_application(target.module, target.name, manner.protocol)

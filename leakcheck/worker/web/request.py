@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import unquote, unquote_to_bytes, urljoin, urlsplit
 
 from leakcheck.model.errors import UsageError, WrongAnswer
-from leakcheck.worker.web.options import Manner
+from leakcheck.worker.web.options import RequestSettings
 from leakcheck.worker.web.request_body import body_of
 
 MOST_HOPS = 20
@@ -30,7 +30,7 @@ Headers = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Exchange:
+class Request:
     """One request."""
 
     method: str
@@ -53,7 +53,7 @@ class Exchange:
 
 
 @dataclass(slots=True)
-class Answer:
+class Response:
     """What came back: the body of an error, and of all else only that it was read to its end."""
 
     status: int = 0
@@ -70,7 +70,7 @@ class Answer:
         return self.header("location") if 300 <= self.status < 400 else None
 
 
-def exchange_of(request: str, manner: Manner, *, cookies: str = "", scheme: str = "http") -> Exchange:
+def exchange_of(request: str, manner: RequestSettings, *, cookies: str = "", scheme: str = "http") -> Request:
     """Return what `GET:/news/?page=2` says. Raises UsageError for a header or a file that cannot be read."""
     method, _, address = request.partition(":")
     path, _, query = address.partition("?")
@@ -89,7 +89,7 @@ def exchange_of(request: str, manner: Manner, *, cookies: str = "", scheme: str 
     if cookies and "cookie" not in names:
         usual["Cookie"] = cookies
     headers = {**{name: value for name, value in usual.items() if name.lower() not in names}, **said}
-    return Exchange(
+    return Request(
         method=method,
         path=path,
         query=query,
@@ -108,7 +108,7 @@ def _headers(lines: str) -> Iterable[tuple[str, str]]:
         yield name.strip(), value.strip()
 
 
-def environ_of(exchange: Exchange) -> dict[str, Any]:
+def environ_of(exchange: Request) -> dict[str, Any]:
     """Return the request as WSGI spells it, without its body's stream."""
     fields = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in exchange.headers}
     return {
@@ -132,7 +132,7 @@ def environ_of(exchange: Exchange) -> dict[str, Any]:
     }
 
 
-def scope_of(exchange: Exchange, state: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def scope_of(exchange: Request, state: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return the request as ASGI spells it; `state` is what the application's start-up left for its requests."""
     return {
         "type": "http",
@@ -151,7 +151,7 @@ def scope_of(exchange: Exchange, state: Mapping[str, Any] | None = None) -> dict
     }
 
 
-def next_hop(exchange: Exchange, answer: Answer) -> Exchange | None:
+def next_hop(exchange: Request, answer: Response) -> Request | None:
     """Return the request that a redirect leads to; None where the answer is none, or leads to another host."""
     location = answer.header("location")
     if answer.status not in _REDIRECTS or location is None:
@@ -174,7 +174,7 @@ def next_hop(exchange: Exchange, answer: Answer) -> Exchange | None:
     )
 
 
-def _with_cookies(headers: Headers, answer: Answer) -> Headers:
+def _with_cookies(headers: Headers, answer: Response) -> Headers:
     """Return the headers of a browser that took the answer's cookies."""
     from http.cookies import SimpleCookie
 
@@ -188,7 +188,7 @@ def _with_cookies(headers: Headers, answer: Answer) -> Headers:
     return (*((name, value) for name, value in headers if name.lower() != "cookie"), ("Cookie", cookies))
 
 
-def check(exchange: Exchange, answer: Answer, advice: str = "") -> None:
+def check(exchange: Request, answer: Response, advice: str = "") -> None:
     """Raise WrongAnswer, with the advice, for an answer that is not what was expected."""
     if answer.status == exchange.expect or (not exchange.expect and 100 <= answer.status < 400):
         return
@@ -198,7 +198,7 @@ def check(exchange: Exchange, answer: Answer, advice: str = "") -> None:
     raise WrongAnswer(f"{said}{remedy}; if that is meant, say --expect {answer.status}", answer.status)
 
 
-def status_words(answer: Answer) -> str:
+def status_words(answer: Response) -> str:
     """Return a status with what the answer says of it: `404 Not Found (Page not found at /nope/)`."""
     try:
         status = f"{answer.status} {HTTPStatus(answer.status).phrase}"

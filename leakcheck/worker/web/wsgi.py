@@ -5,18 +5,18 @@ from io import BytesIO
 from typing import Any
 
 from leakcheck.model.errors import ScenarioFailed
-from leakcheck.worker.web.answer_counts import Judge
-from leakcheck.worker.web.login_redirects import Login
-from leakcheck.worker.web.request import MOST_HOPS, MOST_KEPT_BYTES, Answer, Exchange, environ_of, next_hop
+from leakcheck.worker.web.answer_counts import AnswerJudge
+from leakcheck.worker.web.login_redirects import LoginPage
+from leakcheck.worker.web.request import MOST_HOPS, MOST_KEPT_BYTES, Request, Response, environ_of, next_hop
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
-def visit(application: Application, exchange: Exchange, login: Login, *, follow: bool) -> Callable[[], Answer]:
+def visit(application: Application, exchange: Request, login: LoginPage, *, follow: bool) -> Callable[[], Response]:
     """Return a function that asks once and returns the answer; it raises ScenarioFailed for a wrong one."""
-    environ, judge = environ_of(exchange), Judge(exchange, login)
+    environ, judge = environ_of(exchange), AnswerJudge(exchange, login)
 
-    def call() -> Answer:
+    def call() -> Response:
         answer, last = ask(application, environ, exchange.body), exchange
         if follow:
             answer, last = _followed(application, exchange, answer, judge)
@@ -26,7 +26,9 @@ def visit(application: Application, exchange: Exchange, login: Login, *, follow:
     return call
 
 
-def _followed(application: Application, asked: Exchange, answer: Answer, judge: Judge) -> tuple[Answer, Exchange]:
+def _followed(
+    application: Application, asked: Request, answer: Response, judge: AnswerJudge
+) -> tuple[Response, Request]:
     for _ in range(MOST_HOPS + 1):
         hop = next_hop(asked, answer)
         if hop is None:
@@ -36,11 +38,11 @@ def _followed(application: Application, asked: Exchange, answer: Answer, judge: 
     raise ScenarioFailed(f"it was redirected more than {MOST_HOPS} times, at last to {asked}")
 
 
-def ask(application: Application, environ: Mapping[str, Any], body: bytes) -> Answer:
+def ask(application: Application, environ: Mapping[str, Any], body: bytes) -> Response:
     """Make one request and return the answer, its body read to the end and closed."""
     import sys
 
-    answer = Answer()
+    answer = Response()
     kept = bytearray()
 
     def take(chunk: bytes) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from leakcheck.analysis.memory_limit import failures_of, foretell, foretold_by, successes_of, wilson
 from leakcheck.model.answers import Readings
-from leakcheck.model.memory_limit import Failure, Limit, Share
+from leakcheck.model.memory_limit import FailureCount, LimitResult, Share
 from leakcheck.model.result import Growth, Meter
 from leakcheck.model.verdict import Verdict
 from leakcheck.runner.load_generator import _kind
@@ -68,7 +68,7 @@ def test_nothing_is_foretold_of_what_may_not_grow_or_is_over_already() -> None:
 
 
 def test_failures_are_counted_by_their_kind_the_most_frequent_first() -> None:
-    assert failures_of(["", "a", "b", "b", ""]) == (Failure(kind="b", count=2), Failure(kind="a", count=1))
+    assert failures_of(["", "a", "b", "b", ""]) == (FailureCount(kind="b", count=2), FailureCount(kind="a", count=1))
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_a_limit_without_failures_names_none() -> None:
     from leakcheck.model.verdict import Gate
     from leakcheck.reporters.messages.memory_limit import served_sentences
 
-    limit = Limit(
+    limit = LimitResult(
         limiter="RLIMIT_DATA",
         memory_bytes=2**28,
         server="gunicorn 23.0.0",

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leakcheck.cli.console import Inert, inert_streams
+from leakcheck.cli.console import CiSafeStream, inert_streams
 from leakcheck.reporters.escape import inert
 from tests.unit.ci_runner import obeyed
 from tests.unit.hostile import run_with, text_of_others
@@ -47,7 +47,7 @@ def test_no_text_is_a_command_afterwards(text: str) -> None:
 @given(st.lists(text_of_others, max_size=4))
 def test_no_stream_holds_a_command_however_it_was_written(parts: list[str]) -> None:
     below = io.StringIO(newline="")
-    stream = Inert(below)
+    stream = CiSafeStream(below)
     for part in parts:
         stream.write(part)
         stream.flush()
@@ -59,7 +59,7 @@ def test_no_stream_holds_a_command_however_it_was_written(parts: list[str]) -> N
 @given(text_of_others)
 def test_no_page_of_the_terminal_holds_a_command_when_it_is_printed(text: str) -> None:
     below = io.StringIO()
-    stream = Inert(below)
+    stream = CiSafeStream(below)
     stream.write(page(run_with(text), Path("reports")))
     stream.release()
     assert obeyed(below.getvalue()) == []
@@ -72,7 +72,7 @@ def test_a_page_would_hold_commands_if_they_were_printed_as_they_are() -> None:
 def test_bytes_pass_as_they_are_and_in_order() -> None:
     raw = io.BytesIO()
     below = io.TextIOWrapper(raw, encoding="utf-8")
-    stream = Inert(below)
+    stream = CiSafeStream(below)
     stream.write("::error::a")
     stream.buffer.write(b"\n::error::b\n")
     stream.write("c\n")
@@ -117,7 +117,7 @@ def test_a_path_is_echoed_as_its_text() -> None:
 
     raw = io.BytesIO()
     below = io.TextIOWrapper(raw, encoding="utf-8")
-    stream = Inert(below)
+    stream = CiSafeStream(below)
     typer.echo(Path("reports") / "report.html", file=cast("IO[str]", stream))
     stream.release()
     assert raw.getvalue() == b"reports/report.html\n"

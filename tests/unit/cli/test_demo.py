@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from leakcheck.cli import demo
-from leakcheck.model.answers import Trouble
+from leakcheck.model.answers import Failure
 from leakcheck.model.errors import UsageError
 from leakcheck.model.result import Result
 from leakcheck.model.verdict import Verdict
@@ -16,7 +16,7 @@ from tests.unit.runs import CLEAN
 SCENARIO = Path(__file__).resolve().parents[3] / "scenarios" / "newsletter" / "scenario.py"
 
 
-def of(variant: str, verdict: Verdict, *failures: str, trouble: Trouble | None = None) -> Result:
+def of(variant: str, verdict: Verdict, *failures: str, trouble: Failure | None = None) -> Result:
     return replace(CLEAN, variant=variant, verdict=verdict, failures=failures, trouble=trouble)
 
 
@@ -41,7 +41,7 @@ def test_what_came_otherwise_is_told_with_what_it_should_be() -> None:
         [
             of("naive", Verdict.CLEAN),
             of("iterator", Verdict.INCONCLUSIVE),
-            of("values", Verdict.CLEAN, trouble=Trouble(kind="raised", message="no such table")),
+            of("values", Verdict.CLEAN, trouble=Failure(kind="raised", message="no such table")),
         ]
     )
     assert surprises == [

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from leakcheck.cli.progress import watching
-from leakcheck.model.answers import Description
+from leakcheck.model.answers import ScenarioInfo
 from leakcheck.model.result import Result
 from tests.unit.runs import BROKEN, CLEAN, LEAK, UNSURE, limit_of
 
@@ -25,6 +25,6 @@ def test_a_line_says_what_there_is_and_no_word_twice(
     result: Result, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with watching() as observer:
-        observer.found([Description(target="shop.py::cart", name="cart")] * 2)
+        observer.found([ScenarioInfo(target="shop.py::cart", name="cart")] * 2)
         observer.measured(replace(result, duration_seconds=1.5))
     assert capsys.readouterr().err == f"[1/2] {result.id}: {said} (1.5 s)\n"

@@ -11,7 +11,7 @@ import pytest
 import typer
 
 from leakcheck.cli import main
-from leakcheck.cli.standard_streams import Standing, _Descriptor, _standing, standing_streams
+from leakcheck.cli.standard_streams import StreamStatus, _Descriptor, _standing, standing_streams
 from leakcheck.model.errors import ExitCode, UsageError, worst
 from leakcheck.model.failure import VARIABLE, internal_error
 
@@ -32,7 +32,7 @@ def test_what_cannot_be_written_is_remembered_and_not_raised() -> None:
 def test_a_reader_that_went_away_is_no_failure() -> None:
     ours, its = os.pipe()
     os.close(ours)
-    standing, descriptor = Standing(), _Descriptor(its)
+    standing, descriptor = StreamStatus(), _Descriptor(its)
     descriptor.write(b"hello")
     os.dup2(its, its)
     standing.descriptors.append(descriptor)
@@ -72,7 +72,7 @@ def test_what_an_encoding_has_no_letter_for_is_spelt_with_others(
 
 
 def test_a_stream_that_was_closed_takes_everything() -> None:
-    stream = _standing(None, Standing())
+    stream = _standing(None, StreamStatus())
     print("hello ±", file=stream, flush=True)
     stream.close()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from leakcheck.compare.merge import NotJoinable, merge
+from leakcheck.compare.merge import NotMergeable, merge
 from leakcheck.model.errors import StoreError
 from leakcheck.model.result import Result, Run
 from leakcheck.storage import run_file
@@ -69,7 +69,7 @@ def test_what_cannot_be_joined_is_said_with_every_reason_and_leaves_no_folder(tm
     (tmp_path / "broken" / run_file.DOCUMENT).write_text("no")
     twins = [saved(tmp_path / name, scene("a")) for name in ("first", "second")]
     # WHEN they are joined
-    with pytest.raises(NotJoinable) as caught:
+    with pytest.raises(NotMergeable) as caught:
         merge(
             [tmp_path / "empty", tmp_path / "nowhere", tmp_path / "broken", *twins],
             output=tmp_path / "out",
@@ -125,7 +125,7 @@ def test_a_capture_that_does_not_lie_in_the_runs_folder_is_refused(tmp_path: Pat
     (tmp_path / "secret.txt").write_text("secret")
     place = saved(tmp_path / "first", scene("a"))
     run_file.save(run_of(replace(scene("a"), capture=name)), place / run_file.DOCUMENT)
-    with pytest.raises(NotJoinable, match="does not lie in the run's folder"):
+    with pytest.raises(NotMergeable, match="does not lie in the run's folder"):
         merge([place], output=tmp_path / "out", command=())
     assert not (tmp_path / "out").exists()
 
@@ -166,7 +166,7 @@ def test_a_capture_that_is_no_file_of_the_runs_own_is_refused(
     place = saved(tmp_path / "first")
     run_file.save(run_of(scene("a", "captures/a.bin")), place / run_file.DOCUMENT)
     make(place)
-    with pytest.raises(NotJoinable, match=says):
+    with pytest.raises(NotMergeable, match=says):
         merge([place], output=tmp_path / "out", command=())
 
 

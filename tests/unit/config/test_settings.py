@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from leakcheck.config.settings import DEFAULT_GROWTH_BUDGET, Settings, resolve
-from leakcheck.config.sources import Said
-from leakcheck.config.values import Part
-from leakcheck.model.answers import Description
-from leakcheck.model.baseline import Allowance
+from leakcheck.config.sources import SettingsLayer
+from leakcheck.config.values import ShardSpec
+from leakcheck.model.answers import ScenarioInfo
+from leakcheck.model.baseline import Tolerance
 from leakcheck.model.errors import ConfigError, UsageError
 from leakcheck.model.explanation import Explain, KnownEntry
 from leakcheck.model.units import parse_growth
 
 Resolve = Callable[..., Settings]
-NAIVE = Description(target="scenarios/newsletter.py::newsletter", name="newsletter", variant="naive")
+NAIVE = ScenarioInfo(target="scenarios/newsletter.py::newsletter", name="newsletter", variant="naive")
 
 
 @pytest.fixture
@@ -25,12 +25,14 @@ def settings(tmp_path: Path) -> Resolve:
     """Resolve a [tool.leakcheck] table, environment variables and flags, away from this project's own."""
 
     def resolve_(
-        table: str | bytes | None = None, environment: Mapping[str, str] | None = None, flags: Said | None = None
+        table: str | bytes | None = None,
+        environment: Mapping[str, str] | None = None,
+        flags: SettingsLayer | None = None,
     ) -> Settings:
         if table is not None:
             text = table if isinstance(table, bytes) else f"[tool.leakcheck]\n{table}".encode()
             (tmp_path / "pyproject.toml").write_bytes(text)
-        return resolve(flags or Said(), environment=environment or {}, folder=tmp_path)
+        return resolve(flags or SettingsLayer(), environment=environment or {}, folder=tmp_path)
 
     return resolve_
 
@@ -53,10 +55,10 @@ def test_the_default_budget_lies_between_a_clean_view_and_one_object_per_call() 
     [
         ({"table": "time = 10"}, 10),
         ({"table": "time = 10", "environment": {"LEAKCHECK_TIME": "20"}}, 20),
-        ({"table": "time = 10", "environment": {"LEAKCHECK_TIME": "20"}, "flags": Said(time=30.0)}, 30),
-        ({"table": "time = 10", "flags": Said(time=30.0)}, 30),
+        ({"table": "time = 10", "environment": {"LEAKCHECK_TIME": "20"}, "flags": SettingsLayer(time=30.0)}, 30),
+        ({"table": "time = 10", "flags": SettingsLayer(time=30.0)}, 30),
         # None and an empty variable mean: not said here
-        ({"table": "time = 10", "environment": {"LEAKCHECK_TIME": ""}, "flags": Said(time=None)}, 10),
+        ({"table": "time = 10", "environment": {"LEAKCHECK_TIME": ""}, "flags": SettingsLayer(time=None)}, 10),
     ],
 )
 def test_a_later_layer_wins(settings: Resolve, layers: Mapping[str, object], expected: float) -> None:
@@ -65,7 +67,7 @@ def test_a_later_layer_wins(settings: Resolve, layers: Mapping[str, object], exp
 
 def test_a_flag_can_turn_off_what_the_project_turned_on(settings: Resolve) -> None:
     assert settings("allow_inconclusive = true").allow_inconclusive
-    assert not settings(flags=Said(allow_inconclusive=False)).allow_inconclusive
+    assert not settings(flags=SettingsLayer(allow_inconclusive=False)).allow_inconclusive
 
 
 def test_every_setting_can_be_said_in_the_environment(settings: Resolve) -> None:
@@ -86,21 +88,21 @@ def test_every_setting_can_be_said_in_the_environment(settings: Resolve) -> None
     assert (said.calls, said.timeout_seconds, said.memory_limit_bytes) == (500, 2.5, 1024**3)
     assert (said.python, said.output, said.allow_inconclusive) == ("/opt/python", Path("elsewhere"), True)
     assert said.budget(NAIVE).peak_bytes == 5 * 1024**2
-    assert (said.baseline, said.change) == (Path("accepted.json"), Allowance(share=0.1, bytes=1024**2))
+    assert (said.baseline, said.change) == (Path("accepted.json"), Tolerance(share=0.1, bytes=1024**2))
 
 
 def test_the_nearest_pyproject_above_is_read(tmp_path: Path) -> None:
     below = tmp_path / "src" / "package"
     below.mkdir(parents=True)
     (tmp_path / "pyproject.toml").write_text("[tool.leakcheck]\ncalls = 7\n")
-    assert resolve(Said(), environment={}, folder=below).calls == 7
+    assert resolve(SettingsLayer(), environment={}, folder=below).calls == 7
 
 
 PROJECT_SAYS = 'growth = "1 kB"\npeak = "1 MB"\n'
 OVERRIDE = '[[tool.leakcheck.overrides]]\nmatch = "{}"\ngrowth = "3 kB"\n'
 
 
-def growth(settings: Settings, scenario: Description = NAIVE) -> float:
+def growth(settings: Settings, scenario: ScenarioInfo = NAIVE) -> float:
     return settings.budget(scenario).growth_bytes_per_1000_calls
 
 
@@ -110,7 +112,9 @@ def test_a_budget_is_the_projects_then_the_marks_then_the_overrides_then_the_fla
     assert growth(settings(PROJECT_SAYS), marked) == 2000
     assert growth(settings(PROJECT_SAYS + OVERRIDE.format("news*")), marked) == 3000
     assert growth(settings(environment={"LEAKCHECK_GROWTH": "4 kB"}), marked) == 4000
-    assert growth(settings(environment={"LEAKCHECK_GROWTH": "4 kB"}, flags=Said(growth="5 kB")), marked) == 5000
+    assert (
+        growth(settings(environment={"LEAKCHECK_GROWTH": "4 kB"}, flags=SettingsLayer(growth="5 kB")), marked) == 5000
+    )
 
 
 def test_growth_and_peak_are_overridden_apart(settings: Resolve) -> None:
@@ -193,20 +197,22 @@ def test_a_variable_of_the_wrong_type_is_refused(settings: Resolve, environment:
 @pytest.mark.parametrize(
     "flags",
     [
-        Said(growth="64 Kib"),
-        Said(peak="1 MiB / 2 calls"),
-        Said(max_memory="much"),
-        Said(change="+5 %"),
-        Said(calls=0),
-        Said(calls=-1),
-        Said(time=0.0),
-        Said(time=float("nan")),
-        Said(timeout=0.0),
-        Said(timeout=-1.0),
-        Said(timeout=float("nan")),
+        SettingsLayer(growth="64 Kib"),
+        SettingsLayer(peak="1 MiB / 2 calls"),
+        SettingsLayer(max_memory="much"),
+        SettingsLayer(change="+5 %"),
+        SettingsLayer(calls=0),
+        SettingsLayer(calls=-1),
+        SettingsLayer(time=0.0),
+        SettingsLayer(time=float("nan")),
+        SettingsLayer(timeout=0.0),
+        SettingsLayer(timeout=-1.0),
+        SettingsLayer(timeout=float("nan")),
     ],
 )
-def test_a_value_that_means_nothing_is_refused_before_anything_is_measured(settings: Resolve, flags: Said) -> None:
+def test_a_value_that_means_nothing_is_refused_before_anything_is_measured(
+    settings: Resolve, flags: SettingsLayer
+) -> None:
     with pytest.raises(UsageError):
         settings(flags=flags)
 
@@ -217,7 +223,7 @@ def test_a_wrong_budget_in_an_override_is_refused_even_where_it_matches_nothing(
 
 
 def test_one_call_and_a_moment_are_enough(settings: Resolve) -> None:
-    least = settings(flags=Said(calls=1, time=0.001, timeout=0.001))
+    least = settings(flags=SettingsLayer(calls=1, time=0.001, timeout=0.001))
     assert (least.calls, least.time_seconds, least.timeout_seconds) == (1, 0.001, 0.001)
 
 
@@ -255,7 +261,7 @@ def test_explaining_can_be_left_out_by_any_layer(settings: Resolve) -> None:
     assert settings().explain is Explain.AUTO
     assert settings('explain = "always"').explain is Explain.ALWAYS
     assert settings('explain = "always"', {"LEAKCHECK_EXPLAIN": "never"}).explain is Explain.NEVER
-    assert settings("", {"LEAKCHECK_EXPLAIN": "never"}, Said(explain=Explain.AUTO)).explain is Explain.AUTO
+    assert settings("", {"LEAKCHECK_EXPLAIN": "never"}, SettingsLayer(explain=Explain.AUTO)).explain is Explain.AUTO
 
 
 def test_the_baseline_lies_beside_pyproject_and_a_flags_word_is_meant_from_here(
@@ -264,18 +270,18 @@ def test_the_baseline_lies_beside_pyproject_and_a_flags_word_is_meant_from_here(
     assert settings().baseline == Path("leakcheck-baseline.json")
     assert settings("").baseline == tmp_path / "leakcheck-baseline.json"
     assert settings('baseline = "ci/accepted.json"').baseline == tmp_path / "ci" / "accepted.json"
-    assert settings(None, {}, Said(baseline="mine.json")).baseline == Path("mine.json")
+    assert settings(None, {}, SettingsLayer(baseline="mine.json")).baseline == Path("mine.json")
 
 
 def test_a_baseline_below_here_is_named_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "pyproject.toml").write_text("")
     monkeypatch.chdir(tmp_path)
-    assert resolve(Said(), environment={}).baseline == Path("leakcheck-baseline.json")
+    assert resolve(SettingsLayer(), environment={}).baseline == Path("leakcheck-baseline.json")
 
 
 def test_a_change_has_a_default_of_both_parts(settings: Resolve) -> None:
-    assert settings().change == Allowance(share=0.05, bytes=16 * 1024)
-    assert settings('change = "+1 % and +1 KiB"').change == Allowance(share=0.01, bytes=1024)
+    assert settings().change == Tolerance(share=0.05, bytes=16 * 1024)
+    assert settings('change = "+1 % and +1 KiB"').change == Tolerance(share=0.01, bytes=1024)
     with pytest.raises(ConfigError, match=r"pyproject\.toml.*write both parts"):
         settings('change = "+1 %"')
 
@@ -299,8 +305,10 @@ def test_what_a_process_takes_is_declared_by_its_mark_and_by_the_last_override_t
 
 def test_a_shard_is_said_for_one_command_and_not_for_the_project(settings: Resolve) -> None:
     assert settings().part is None
-    assert settings(environment={"LEAKCHECK_SHARD": "1/3"}).part == Part(number=1, count=3)
-    assert settings(environment={"LEAKCHECK_SHARD": "1/3"}, flags=Said(shard="2/3")).part == Part(number=2, count=3)
+    assert settings(environment={"LEAKCHECK_SHARD": "1/3"}).part == ShardSpec(number=1, count=3)
+    assert settings(environment={"LEAKCHECK_SHARD": "1/3"}, flags=SettingsLayer(shard="2/3")).part == ShardSpec(
+        number=2, count=3
+    )
     with pytest.raises(ConfigError, match="shard is for one command; say --shard, or LEAKCHECK_SHARD"):
         settings('shard = "1/3"')
 
@@ -313,7 +321,9 @@ def test_durations_lie_beside_the_project_unless_a_layer_says_where(settings: Re
     # what the project says is told from where the project lies, and what a command says from where it is given
     assert settings('durations = "ci/times.json"').durations == tmp_path / "ci" / "times.json"
     assert settings("", {"LEAKCHECK_DURATIONS": "a.json"}).durations == Path("a.json")
-    assert settings("", {"LEAKCHECK_DURATIONS": "a.json"}, Said(durations="b.json")).durations == Path("b.json")
+    assert settings("", {"LEAKCHECK_DURATIONS": "a.json"}, SettingsLayer(durations="b.json")).durations == Path(
+        "b.json"
+    )
 
 
 @pytest.mark.parametrize(
@@ -323,7 +333,7 @@ def test_durations_lie_beside_the_project_unless_a_layer_says_where(settings: Re
         ({"table": "jobs = 3"}, 3),
         ({"table": 'jobs = "auto"'}, None),
         ({"environment": {"LEAKCHECK_JOBS": "2"}}, 2),
-        ({"environment": {"LEAKCHECK_JOBS": "auto"}, "flags": Said(jobs="4")}, 4),
+        ({"environment": {"LEAKCHECK_JOBS": "auto"}, "flags": SettingsLayer(jobs="4")}, 4),
     ],
 )
 def test_jobs_are_said_by_any_layer(settings: Resolve, layers: Mapping[str, object], expected: int | None) -> None:
@@ -333,14 +343,19 @@ def test_jobs_are_said_by_any_layer(settings: Resolve, layers: Mapping[str, obje
 @pytest.mark.parametrize(
     ("table", "environment", "flags", "cluster"),
     [
-        ("", {}, Said(), None),
-        ('executor = "dask:tcp://ten:8786"', {}, Said(), "tcp://ten:8786"),
-        ('executor = "dask:tcp://ten:8786"', {"LEAKCHECK_EXECUTOR": "dask:tls://[::1]:9"}, Said(), "tls://[::1]:9"),
-        ('executor = "dask:tcp://ten:8786"', {}, Said(executor="local"), None),
+        ("", {}, SettingsLayer(), None),
+        ('executor = "dask:tcp://ten:8786"', {}, SettingsLayer(), "tcp://ten:8786"),
+        (
+            'executor = "dask:tcp://ten:8786"',
+            {"LEAKCHECK_EXECUTOR": "dask:tls://[::1]:9"},
+            SettingsLayer(),
+            "tls://[::1]:9",
+        ),
+        ('executor = "dask:tcp://ten:8786"', {}, SettingsLayer(executor="local"), None),
     ],
 )
 def test_who_measures_is_a_setting_like_any_other(
-    settings: Resolve, table: str, environment: Mapping[str, str], flags: Said, cluster: str | None
+    settings: Resolve, table: str, environment: Mapping[str, str], flags: SettingsLayer, cluster: str | None
 ) -> None:
     assert settings(table, environment, flags).cluster == cluster
 
@@ -352,4 +367,4 @@ def test_an_executor_that_is_none_is_refused_with_examples(settings: Resolve, te
     with pytest.raises(
         UsageError, match=r"write local to measure here, or dask:tcp://HOST:PORT .* dask:tcp://10\.0\.0\.5:8786"
     ):
-        settings(flags=Said(executor=text))
+        settings(flags=SettingsLayer(executor=text))

@@ -10,16 +10,25 @@ from rich.console import Console
 from leakcheck.doctor.checks import without_paths
 from leakcheck.doctor.interpreter import of_interpreter, summary
 from leakcheck.doctor.machine import of_folder, of_machine, of_parts
-from leakcheck.doctor.model import Computer, Examination, Finding, Here, Interpreter, Seen, State, Tracing
+from leakcheck.doctor.model import (
+    Check,
+    CheckState,
+    DoctorReport,
+    InterpreterFacts,
+    MachineFacts,
+    MeterReading,
+    ProjectFacts,
+    TracerStatus,
+)
 from leakcheck.doctor.report import answer, markdown, render_examination
 from leakcheck.probe.meters import memory
 from leakcheck.runner import machine
 from leakcheck.runner.machine import ControlGroup
 
 KEPT = 160_000
-SEEN, BLIND = Seen(kept_bytes=KEPT, seen_bytes=KEPT - 48), Seen(kept_bytes=KEPT, seen_bytes=0)
+SEEN, BLIND = MeterReading(kept_bytes=KEPT, seen_bytes=KEPT - 48), MeterReading(kept_bytes=KEPT, seen_bytes=0)
 COUNTED = ("blocks", "open_files", "threads", "children", "tasks", "uncollectable", "rss_bytes")
-LINUX = Interpreter(
+LINUX = InterpreterFacts(
     python="3.12.4",
     implementation="cpython",
     platform="linux-x86_64",
@@ -35,29 +44,31 @@ LINUX = Interpreter(
     readings=COUNTED,
     has_maps=True,
     limiter="cgroup v2",
-    memray=Tracing(version="1.20.0", sees_python=True, sees_native=True, names_native=True),
+    memray=TracerStatus(version="1.20.0", sees_python=True, sees_native=True, names_native=True),
 )
 MUSL = replace(LINUX, libc="", native_meter=None)
 MACOS = replace(MUSL, platform="darwin-arm64", readings=("blocks", "threads", "tasks", "uncollectable"), has_maps=False)
 JEMALLOC = replace(LINUX, preloaded=("libjemalloc.so.2",), native_meter=None)
 FREE_THREADED = replace(LINUX, python="3.13.1", has_gil=False, allocator="mimalloc", python_meter=None)
 RAW = replace(LINUX, allocator="malloc", python_meter=BLIND)
-HERE = Here(python="3.12.4", packages={"matplotlib": "3.11"}, programs={"postgres": True}, git="git version 2.39.5")
+HERE = ProjectFacts(
+    python="3.12.4", packages={"matplotlib": "3.11"}, programs={"postgres": True}, git="git version 2.39.5"
+)
 GROUP = ControlGroup(version=2)
-COMPUTER = Computer(
+COMPUTER = MachineFacts(
     system="Linux 6.1, x86_64", cores=2, all_cores=8, free_bytes=2.0**30, all_bytes=2.0**31, group=GROUP
 )
 
 
-def named(findings: "list[Finding]") -> dict[str, Finding]:
+def named(findings: "list[Check]") -> dict[str, Check]:
     by_name = {one.name: one for one in findings}
     assert len(by_name) == len(findings)
     return by_name
 
 
-def less(found: Interpreter) -> dict[str, Finding]:
+def less(found: InterpreterFacts) -> dict[str, Check]:
     """Return what is less than it could be, and see that each has a remedy."""
-    findings = {one.name: one for one in of_interpreter(found) if one.state is not State.GOOD}
+    findings = {one.name: one for one in of_interpreter(found) if one.state is not CheckState.GOOD}
     assert all(one.remedy for one in findings.values())
     return findings
 
@@ -83,11 +94,11 @@ def test_on_linux_with_glibc_everything_is_good() -> None:
         (replace(LINUX, implementation="pypy", python_meter=None), {"Python", "Python's live bytes"}, "native memory"),
         (replace(LINUX, python="3.99.0"), {"Python"}, "to the byte"),
         (replace(LINUX, is_debug=True), {"Python"}, "to the byte"),
-        (replace(LINUX, memray=Tracing(error="no module named memray")), {"memray"}, "no peak can be measured"),
+        (replace(LINUX, memray=TracerStatus(error="no module named memray")), {"memray"}, "no peak can be measured"),
     ],
     ids=["musl", "macOS", "jemalloc", "no GIL", "malloc", "malloc of nobody", "PyPy", "later", "debug", "no memray"],
 )
-def test_what_is_less_elsewhere_is_named_with_its_remedy(found: Interpreter, names: set[str], said: str) -> None:
+def test_what_is_less_elsewhere_is_named_with_its_remedy(found: InterpreterFacts, names: set[str], said: str) -> None:
     assert set(less(found)) == names
     assert said in summary(found)
 
@@ -103,9 +114,12 @@ def test_what_cannot_be_counted_is_told_apart_from_what_can() -> None:
 
 def test_an_optional_part_that_is_not_there_is_a_note_with_its_extra() -> None:
     parts = named(list(of_parts(HERE, LINUX)))
-    assert (parts["Django"].state, parts["Django"].says) == (State.GOOD, "5.2")
-    assert parts["matplotlib"].state is State.GOOD
-    assert (parts["gunicorn"].state, parts["gunicorn"].remedy) == (State.NOTE, 'pip install "pytest-leakcheck[limit]"')
+    assert (parts["Django"].state, parts["Django"].says) == (CheckState.GOOD, "5.2")
+    assert parts["matplotlib"].state is CheckState.GOOD
+    assert (parts["gunicorn"].state, parts["gunicorn"].remedy) == (
+        CheckState.NOTE,
+        'pip install "pytest-leakcheck[limit]"',
+    )
     assert parts["pytest plugin"].says == "loaded by pytest 9.0"
 
 
@@ -125,7 +139,7 @@ def test_a_plugin_that_pytest_does_not_load_is_told(packages: dict[str, str], is
 def test_settings_that_cannot_be_used_are_broken_and_a_bad_baseline_is_less() -> None:
     here = replace(HERE, settings_error="there is no option 'growht'", baseline_error="a merge left its marks in it")
     found = named(list(of_folder(here)))
-    assert (found["settings"].state, found["baseline"].state) == (State.BROKEN, State.LESS)
+    assert (found["settings"].state, found["baseline"].state) == (CheckState.BROKEN, CheckState.LESS)
     assert "growht" in found["settings"].says
 
 
@@ -195,14 +209,14 @@ def test_a_meter_of_malloc_that_stands_still_is_none(monkeypatch: pytest.MonkeyP
     assert "python_bytes" in memory.Meters(("python",)).names
 
 
-def examined(*findings: Finding) -> Examination:
-    return Examination(leakcheck="0.1.0", summary="growth is exact; no peak", findings=findings)
+def examined(*findings: Check) -> DoctorReport:
+    return DoctorReport(leakcheck="0.1.0", summary="growth is exact; no peak", findings=findings)
 
 
 def test_the_answer_is_a_sentence() -> None:
-    good = Finding(part="a", name="one", state=State.GOOD, says="fine")
-    bad = Finding(part="a", name="two", state=State.LESS, says="worse", remedy="mend")
-    broken = Finding(part="b", name="settings", state=State.BROKEN, says="no", remedy="mend")
+    good = Check(part="a", name="one", state=CheckState.GOOD, says="fine")
+    bad = Check(part="a", name="two", state=CheckState.LESS, says="worse", remedy="mend")
+    broken = Check(part="b", name="settings", state=CheckState.BROKEN, says="no", remedy="mend")
     assert answer(examined(good)) == "Here growth is exact; no peak."
     assert answer(examined(good, bad)) == "Here growth is exact; no peak. Less than could be: two."
     assert answer(examined(good, bad, broken)) == "Nothing can be measured here before this is mended: settings."
@@ -210,7 +224,7 @@ def test_the_answer_is_a_sentence() -> None:
 
 def test_text_of_others_stays_inside_the_block_and_commands_nobody() -> None:
     hostile = "~~~~~~~~\n::error::x\x1b[31m </details> @ann #12"
-    found = examined(Finding(part="p", name="n", state=State.NOTE, says=hostile, remedy=hostile))
+    found = examined(Check(part="p", name="n", state=CheckState.NOTE, says=hostile, remedy=hostile))
     ((name, data),) = markdown(found)
     lines = data.decode().splitlines()
     assert name == "doctor.md"

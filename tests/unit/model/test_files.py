@@ -12,7 +12,7 @@ import pytest
 
 from leakcheck.compare.environments import lock_of
 from leakcheck.config.settings import resolve
-from leakcheck.config.sources import Said, find_pyproject, read_pyproject
+from leakcheck.config.sources import SettingsLayer, find_pyproject, read_pyproject
 from leakcheck.model.baseline import SCHEMA, Baseline
 from leakcheck.model.errors import ConfigError, LeakcheckError, StoreError
 from leakcheck.runner.collect import scenario_files
@@ -134,7 +134,7 @@ def test_settings_that_are_no_file_are_not_passed_over(tmp_path: Path, make: Cal
     make(tmp_path / "pyproject.toml")
     assert find_pyproject(tmp_path) == tmp_path / "pyproject.toml"
     with pytest.raises(ConfigError, match=r"pyproject\.toml: cannot be read \(it is a"):
-        resolve(Said(), environment={}, folder=tmp_path)
+        resolve(SettingsLayer(), environment={}, folder=tmp_path)
 
 
 def test_a_folder_of_scenarios_with_a_pipe_and_a_device_is_looked_through(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import pytest
 import leakcheck.probe
 import leakcheck.worker
 from leakcheck.probe import originals
-from leakcheck.runner.message_reader import Inbox
+from leakcheck.runner.message_reader import MessageReader
 from leakcheck.worker.channel import Channel
 from tests.unit.runner.test_message_reader import TOKEN
 
@@ -65,8 +65,8 @@ def line(tmp_path: Path) -> "tuple[Channel, socket.socket, socket.socket]":
 Line = tuple[Channel, socket.socket, socket.socket]
 
 
-def received(connection: socket.socket) -> Inbox:
-    inbox = Inbox(TOKEN)
+def received(connection: socket.socket) -> MessageReader:
+    inbox = MessageReader(TOKEN)
     while not inbox.messages:
         inbox.feed(connection.recv(1 << 16))
     return inbox

@@ -9,11 +9,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from leakcheck.model.answers import Trouble
+from leakcheck.model.answers import Failure
 from leakcheck.model.errors import UsageError
 from leakcheck.model.explanation import KnownLeak
 from leakcheck.model.result import Growth, Meter, Result
-from leakcheck.pytest_plugin.marker import Terms, read_terms
+from leakcheck.pytest_plugin.marker import MarkerArgs, read_terms
 from leakcheck.pytest_plugin.result_json import read_result
 from leakcheck.reporters.pytest_text import in_pytest, is_fine, main_sentences, row, whole_text
 from tests.unit.causes import SENT, SENT_PATH, SITE
@@ -73,10 +73,10 @@ def test_a_budget_without_a_unit_is_refused() -> None:
 
 
 def test_terms_are_read_in_numbers() -> None:
-    assert read_terms(growth="64 KiB / 1000 calls", peak="20 MiB", calls=50, time=2) == Terms(
+    assert read_terms(growth="64 KiB / 1000 calls", peak="20 MiB", calls=50, time=2) == MarkerArgs(
         growth_bytes_per_1000_calls=64 * 1024, peak_bytes=20 * 1024**2, calls=50, time=2.0
     )
-    assert read_terms() == read_terms(growth=None) == Terms()
+    assert read_terms() == read_terms(growth=None) == MarkerArgs()
 
 
 def test_the_nearer_terms_win_where_they_say_something() -> None:
@@ -115,9 +115,9 @@ def test_the_text_holds_the_row_the_sentence_and_the_causes_and_counts_nothing()
 
 
 def test_a_body_that_runs_only_once_is_told_with_the_remedy() -> None:
-    once = replace(BROKEN, trouble=Trouble(kind="raised", message="IntegrityError", call=2))
+    once = replace(BROKEN, trouble=Failure(kind="raised", message="IntegrityError", call=2))
     assert any("cannot be replayed" in sentence for sentence in main_sentences(once))
-    never = replace(BROKEN, trouble=Trouble(kind="raised", message="IntegrityError", call=1))
+    never = replace(BROKEN, trouble=Failure(kind="raised", message="IntegrityError", call=1))
     assert not any("cannot be replayed" in sentence for sentence in main_sentences(never))
 
 

@@ -3,14 +3,14 @@
 import gc
 from unittest import mock
 
-from leakcheck.pytest_plugin.mocks import Doubles
+from leakcheck.pytest_plugin.mocks import MockCalls
 
 
 def test_what_was_noted_before_stays_and_what_a_replay_adds_goes() -> None:
     # GIVEN a double that was called already
     double = mock.Mock()
     double.send("before")
-    doubles = Doubles()
+    doubles = MockCalls()
     assert doubles
     # WHEN it is called in the first replay and in the next ones, and reset in between
     double.send("first")
@@ -34,7 +34,7 @@ def test_what_was_noted_before_stays_and_what_a_replay_adds_goes() -> None:
 
 def test_what_a_later_replay_has_a_double_make_is_blank_for_the_next_one() -> None:
     double = mock.MagicMock()
-    doubles = Doubles()
+    doubles = MockCalls()
     doubles.first_is_over()
     for _ in range(3):
         double.open("file").read()
@@ -47,7 +47,7 @@ def test_what_a_later_replay_has_a_double_make_is_blank_for_the_next_one() -> No
 
 def test_of_ever_new_attributes_a_hundred_are_kept() -> None:
     double = mock.Mock()
-    doubles = Doubles()
+    doubles = MockCalls()
     doubles.first_is_over()
     for number in range(200):
         getattr(double, f"call_{number}")
@@ -61,7 +61,7 @@ def test_an_answer_that_each_replay_makes_anew_goes_with_the_next_one() -> None:
         """One that can be counted."""
 
     double = mock.Mock()
-    doubles = Doubles()
+    doubles = MockCalls()
     double.return_value = Answer()
     doubles.first_is_over()
     for _ in range(20):
@@ -76,7 +76,7 @@ def test_an_answer_that_each_replay_makes_anew_goes_with_the_next_one() -> None:
 
 def test_doubles_that_answer_each_other_are_gone_through_once() -> None:
     query = mock.MagicMock()
-    doubles = Doubles()
+    doubles = MockCalls()
     doubles.first_is_over()
     for _ in range(3):
         late = mock.MagicMock()

@@ -11,7 +11,7 @@ import pytest
 from leakcheck.probe.meters.memory import Meters
 from leakcheck.pytest_plugin.replay import _MOST_IMMORTAL, _thawed_again
 from leakcheck.worker.channel import Channel
-from leakcheck.worker.growth import Replay
+from leakcheck.worker.growth import GrowthReplay
 
 IMMORTAL = 500
 """Python 3.12 has collections leave some constants with what is frozen."""
@@ -56,7 +56,7 @@ def test_a_call_that_waits_for_something_of_set_up_to_be_collected_is_replayed_w
         assert reference() is None
 
     listener = Listener()
-    replay = Replay(call, Meters(()))
+    replay = GrowthReplay(call, Meters(()))
     # WHEN they are replayed
     replay.block(cast(Channel, listener), windows=2, calls_per_window=3, timed_per_window=0)
     # THEN the first one failed, all were replayed after it, and nothing is set aside any more
@@ -75,7 +75,9 @@ def test_a_call_that_fails_either_way_fails() -> None:
         raise AssertionError("always")
 
     with pytest.raises(AssertionError, match="always"):
-        Replay(call, Meters(())).block(cast(Channel, Listener()), windows=1, calls_per_window=1, timed_per_window=0)
+        GrowthReplay(call, Meters(())).block(
+            cast(Channel, Listener()), windows=1, calls_per_window=1, timed_per_window=0
+        )
     assert len(calls) == 2
 
 

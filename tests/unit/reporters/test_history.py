@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 
 from leakcheck.analysis.compare.step_detection import steps_of
-from leakcheck.model.history import Record
+from leakcheck.model.history import HistoryEntry
 from leakcheck.reporters.history import render_all, render_one, spark
 from tests.unit.records import record
 from tests.unit.runs import MIB
@@ -23,7 +23,7 @@ def page(parts: Iterable[RenderableType]) -> str:
     return console.file.getvalue()
 
 
-def one(*records: Record, encoding: str = "utf-8") -> str:
+def one(*records: HistoryEntry, encoding: str = "utf-8") -> str:
     return page(render_one(records, steps_of(records), encoding=encoding))
 
 
@@ -60,7 +60,7 @@ def test_all_scenarios_have_a_row_and_their_last_step() -> None:
         (record(1, growth=MIB, dirty=True), "git log 000000000000..111111111111 and what was not committed"),
     ],
 )
-def test_what_lies_between_two_runs_is_said_as_far_as_it_is_known(after: Record, words: str) -> None:
+def test_what_lies_between_two_runs_is_said_as_far_as_it_is_known(after: HistoryEntry, words: str) -> None:
     assert words in one(record(0), after)
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from leakcheck.model.answers import Trouble
+from leakcheck.model.answers import Failure
 from leakcheck.model.explanation import PeakSite
 from leakcheck.model.result import Result
 from leakcheck.model.stacks import FrameKind
@@ -97,7 +97,7 @@ DETAILS = """\
     ],
 )
 def test_an_error_belongs_to_the_innermost_own_line_of_its_traceback(details: str, location: Location) -> None:
-    failed = replace(BROKEN, trouble=Trouble(kind="raised", message="E", details=details))
+    failed = replace(BROKEN, trouble=Failure(kind="raised", message="E", details=details))
     assert locate(failed, WORKSPACE) == location
 
 

@@ -13,9 +13,9 @@ import pytest
 from rich.console import Console
 
 from leakcheck.analysis.gate.baseline import compared
-from leakcheck.model.answers import Trouble
-from leakcheck.model.baseline import Accepted, Allowance
-from leakcheck.model.explanation import KnownEntry, KnownLeak, Link, RetentionPath, SiteMeter
+from leakcheck.model.answers import Failure
+from leakcheck.model.baseline import BaselineEntry, Tolerance
+from leakcheck.model.explanation import KnownEntry, KnownLeak, Link, RetentionPath, TracerName
 from leakcheck.model.result import Environment, Growth, Result, Run, Shard
 from leakcheck.model.verdict import Gate
 from leakcheck.reporters.terminal import gate_words, growth_words, render_run
@@ -42,14 +42,14 @@ def page(run: Run, folder: Path | None = None, *, width: int = WIDTH, colour: bo
     return "".join(f"{line.rstrip()}\n" for line in console.file.getvalue().splitlines())
 
 
-MISSING = Trouble(kind="missing", message="no memray")
+MISSING = Failure(kind="missing", message="no memray")
 EXPLAINED = replace(
     LEAK,
     failures=("growth",),
     containers=(SENT,),
     retention_paths=(SENT_PATH,),
     sites=(SITE,),
-    sites_meter=SiteMeter.MEMRAY,
+    sites_meter=TracerName.MEMRAY,
     explained_fraction=0.98,
 )
 KNOWN = KnownLeak(entry="*SENT*", reason="ticket 12", bytes_per_1000_calls=143 * MIB, share=0.99)
@@ -69,12 +69,12 @@ CHAINED = replace(
     explained_fraction=None,
     explain_notes=("tracing with memray ended early: the process ended",),
 )
-ALLOWED = Allowance(share=0.05, bytes=16 * 1024)
+ALLOWED = Tolerance(share=0.05, bytes=16 * 1024)
 
 
 def accepted(result: Result, growth_bytes: int | None, peak_bytes: int | None, reason: str = "") -> Result:
     """Return a result beside what was accepted of it."""
-    entry = Accepted(
+    entry = BaselineEntry(
         verdict=result.verdict,
         target=result.target,
         growth_bytes_per_1000_calls=growth_bytes,
@@ -173,8 +173,8 @@ SHOWN = "[bold]x[/bold]\\x1b[31m\\u202e"
         run_of(replace(CLEAN, scenario=HOSTILE)),
         run_of(replace(CLEAN, variant=HOSTILE)),
         run_of(replace(LEAK, failures=(HOSTILE,))),
-        run_of(replace(BROKEN, trouble=Trouble(kind="raised", message=HOSTILE))),
-        run_of(replace(BROKEN, trouble=Trouble(kind="raised", message="E", details=f"line 1\n{HOSTILE}"))),
+        run_of(replace(BROKEN, trouble=Failure(kind="raised", message=HOSTILE))),
+        run_of(replace(BROKEN, trouble=Failure(kind="raised", message="E", details=f"line 1\n{HOSTILE}"))),
         run_of(CLEAN, environment=replace(ENVIRONMENT, libc=HOSTILE)),
         run_of(CLEAN, environment=replace(ENVIRONMENT, python=HOSTILE)),
         run_of(CLEAN, environment=replace(ENVIRONMENT, allocator=HOSTILE)),
@@ -214,7 +214,7 @@ def test_a_folder_is_shown_as_text_too() -> None:
 
 def test_a_long_traceback_is_shown_by_its_end() -> None:
     details = "\n".join(f"line {number}" for number in range(1, 31))
-    shown = page(run_of(replace(BROKEN, trouble=Trouble(kind="raised", message="E", details=details))))
+    shown = page(run_of(replace(BROKEN, trouble=Failure(kind="raised", message="E", details=details))))
     assert "line 18\n" not in shown
     assert [f"line {number}" for number in range(19, 31)] == [
         line.strip() for line in shown.splitlines() if line.strip().startswith("line")

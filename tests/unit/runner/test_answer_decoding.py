@@ -11,19 +11,19 @@ from unittest import mock
 
 import pytest
 
-from leakcheck.analysis.growth.progress import Progress
+from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.config.settings import resolve
-from leakcheck.config.sources import Said
-from leakcheck.model.answers import Description, Readings, Trouble
+from leakcheck.config.sources import SettingsLayer
+from leakcheck.model.answers import Failure, Readings, ScenarioInfo
 from leakcheck.model.errors import ExitCode
 from leakcheck.model.explanation import Explain
-from leakcheck.model.failure import Stopped, WorkerFailed, interfered, misunderstood
+from leakcheck.model.failure import MeasurementStopped, WorkerFailed, interfered, misunderstood
 from leakcheck.model.result import Result
 from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.runner.answer_decoding import block_in, descriptions_in, environment_in, part, seconds_in, trouble_in
 from leakcheck.runner.measure import measure
-from leakcheck.runner.message_reader import Inbox
-from leakcheck.runner.scheduler import Job, Room, side_by_side
+from leakcheck.runner.message_reader import MessageReader
+from leakcheck.runner.scheduler import Capacity, Job, side_by_side
 from leakcheck.runner.session import exit_code
 from leakcheck.runner.task import Task
 from tests.unit.runner.test_message_reader import TOKEN, frame
@@ -60,7 +60,7 @@ class MutatedWorker(ScriptedWorker):
 
     def __init__(self, script: Script, chance: random.Random) -> None:
         super().__init__(script)
-        self._chance, self._inbox = chance, Inbox(TOKEN)
+        self._chance, self._inbox = chance, MessageReader(TOKEN)
 
     def ask(self, message: Any, *, during: str, extra_seconds: float = 0.0) -> dict[str, Any]:
         answer = {"kind": "block", **super().ask(message, during=during)}
@@ -74,14 +74,14 @@ class MutatedWorker(ScriptedWorker):
         if self._inbox.broken:
             raise misunderstood(self._inbox.broken)
         if not self._inbox.messages:
-            raise WorkerFailed(Trouble(kind="hung", message="nothing came"))
+            raise WorkerFailed(Failure(kind="hung", message="nothing came"))
         return self._inbox.messages.popleft()
 
 
 def task_of(name: str) -> Task:
     return Task(
-        scenario=Description(target=f"{name}.py::{name}", name=name),
-        settings=resolve(Said(explain=Explain.NEVER, calls=2000), environment={}, folder=Path("/")),
+        scenario=ScenarioInfo(target=f"{name}.py::{name}", name=name),
+        settings=resolve(SettingsLayer(explain=Explain.NEVER, calls=2000), environment={}, folder=Path("/")),
         options={},
         setup=None,
         measure_peak=False,
@@ -90,15 +90,15 @@ def task_of(name: str) -> Task:
     )
 
 
-def unwatched(scenario: Description, doing: str, progress: Progress) -> None:
+def unwatched(scenario: ScenarioInfo, doing: str, progress: ReplayProgress) -> None:
     """Look away."""
 
 
 def ran(worker_of: Callable[[str], Any], *names: str) -> list[Result]:
     """Return what a crew of two makes of scenarios whose processes are made up."""
-    with mock.patch("leakcheck.runner.measure.Worker", side_effect=lambda plan, around: worker_of(plan.target)):
+    with mock.patch("leakcheck.runner.measure.WorkerProcess", side_effect=lambda plan, around: worker_of(plan.target)):
         jobs = [Job(work=partial(measure, task_of(name), unwatched), memory_bytes=1) for name in names]
-        found = dict(side_by_side(jobs, Room(jobs=2, memory_bytes=10)))
+        found = dict(side_by_side(jobs, Capacity(jobs=2, memory_bytes=10)))
     return [found[number] for number in range(len(names))]
 
 
@@ -246,7 +246,7 @@ def test_an_exception_of_ours_is_the_result_of_one_scenario() -> None:
     assert exit_code([bad, good]) is ExitCode.INTERNAL
 
 
-def _line_of(trouble: Trouble) -> str:
+def _line_of(trouble: Failure) -> str:
     return trouble.message.partition("measure.py:")[2].partition(")")[0]
 
 
@@ -254,7 +254,7 @@ def test_an_exception_while_it_is_explained_costs_no_verdict() -> None:
     # GIVEN a leak, and an explanation that fails by our own fault
     task = task_of("leaks")
     with (
-        mock.patch("leakcheck.runner.measure.Worker", return_value=ScriptedWorker(Script(heap=leak(5000)))),
+        mock.patch("leakcheck.runner.measure.WorkerProcess", return_value=ScriptedWorker(Script(heap=leak(5000)))),
         mock.patch("leakcheck.runner.measure.is_to_be_explained", return_value=True),
         mock.patch("leakcheck.runner.measure.explain", side_effect=ZeroDivisionError),
     ):
@@ -267,7 +267,10 @@ def test_an_exception_while_it_is_explained_costs_no_verdict() -> None:
 def test_who_stops_a_measurement_is_heard() -> None:
     class Ended(ScriptedWorker):
         def ask(self, message: Any, *, during: str, extra_seconds: float = 0.0) -> dict[str, Any]:
-            raise Stopped
+            raise MeasurementStopped
 
-    with mock.patch("leakcheck.runner.measure.Worker", return_value=Ended(Script())), pytest.raises(Stopped):
+    with (
+        mock.patch("leakcheck.runner.measure.WorkerProcess", return_value=Ended(Script())),
+        pytest.raises(MeasurementStopped),
+    ):
         measure(task_of("stopped"), unwatched)

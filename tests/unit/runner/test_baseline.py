@@ -10,15 +10,15 @@ import pytest
 from leakcheck.compare.baseline_update import picked, refuse_dirty_run, updated
 from leakcheck.config.expressions import parse_expression
 from leakcheck.config.settings import Settings, resolve
-from leakcheck.config.sources import Said
-from leakcheck.model.answers import LeftOut, Trouble
-from leakcheck.model.baseline import SCHEMA, Accepted, Baseline, Step
-from leakcheck.model.errors import ExitCode, NoBaseline, NothingMeasured, UsageError
+from leakcheck.config.sources import SettingsLayer
+from leakcheck.model.answers import Failure, SkippedRequest
+from leakcheck.model.baseline import SCHEMA, Baseline, BaselineEntry, BaselineStep
+from leakcheck.model.errors import BaselineMissing, ExitCode, NothingMeasured, UsageError
 from leakcheck.model.explanation import KnownEntry
 from leakcheck.model.result import Budget, Result, Run
 from leakcheck.model.verdict import Gate, Verdict
-from leakcheck.runner.baseline import Against, compared_run, covers, gone, load_against, refuse_same_ids, spelled
-from leakcheck.runner.collect import Found
+from leakcheck.runner.baseline import BaselineRef, compared_run, covers, gone, load_against, refuse_same_ids, spelled
+from leakcheck.runner.collect import Collection
 from leakcheck.scenario import Target, parse_target
 from tests.unit.causes import SENT, SENT_PATH, SITE
 from tests.unit.runs import BROKEN, CLEAN, ENVIRONMENT, LEAK, MIB, UNSURE, growth, run_of
@@ -36,34 +36,42 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def entry(target: str = "bench/shop.py::shop", grows: int = 0) -> Accepted:
+def entry(target: str = "bench/shop.py::shop", grows: int = 0) -> BaselineEntry:
     verdict = Verdict.LEAK if grows else Verdict.CLEAN
-    return Accepted(verdict=verdict, target=target, growth_bytes_per_1000_calls=grows)
+    return BaselineEntry(verdict=verdict, target=target, growth_bytes_per_1000_calls=grows)
 
 
-def against(entries: Mapping[str, Accepted], key: str = KEY) -> Against:
-    return Against(path=Path("leakcheck-baseline.json"), baseline=Baseline(schema=SCHEMA, environments={key: entries}))
+def against(entries: Mapping[str, BaselineEntry], key: str = KEY) -> BaselineRef:
+    return BaselineRef(
+        path=Path("leakcheck-baseline.json"), baseline=Baseline(schema=SCHEMA, environments={key: entries})
+    )
 
 
 def plain_settings() -> Settings:
-    return resolve(Said(), environment={})
+    return resolve(SettingsLayer(), environment={})
 
 
 # --- which entries count --------------------------------------------------------------------------
 
 
 def test_a_missing_baseline_names_the_command_that_makes_one(here: Path) -> None:
-    with pytest.raises(NoBaseline, match=r"no baseline yet; .*: leakcheck baseline update bench 'my file\.py'") as no:
+    with pytest.raises(
+        BaselineMissing, match=r"no baseline yet; .*: leakcheck baseline update bench 'my file\.py'"
+    ) as no:
         load_against(plain_settings(), ["bench", "my file.py"])
     assert no.value.exit_code == ExitCode.NO_BASELINE
 
 
 @pytest.mark.parametrize("entries", [None, {}])
-def test_a_foreign_baseline_names_what_is_measured_here_and_what_it_holds(entries: dict[str, Accepted] | None) -> None:
+def test_a_foreign_baseline_names_what_is_measured_here_and_what_it_holds(
+    entries: dict[str, BaselineEntry] | None,
+) -> None:
     foreign = {"cpython-3.12-linux-x86_64-pymalloc": {"shop": entry()}}
     baseline = Baseline(schema=SCHEMA, environments=foreign if entries is None else {**foreign, KEY: entries})
-    with pytest.raises(NoBaseline, match=f"holds nothing for {KEY}, .* it holds cpython-3.12-linux-x86_64-pymalloc"):
-        Against(path=Path("b.json"), baseline=baseline).entries(ENVIRONMENT)
+    with pytest.raises(
+        BaselineMissing, match=f"holds nothing for {KEY}, .* it holds cpython-3.12-linux-x86_64-pymalloc"
+    ):
+        BaselineRef(path=Path("b.json"), baseline=baseline).entries(ENVIRONMENT)
 
 
 def test_two_scenarios_of_one_name_are_refused_and_variants_of_one_are_not() -> None:
@@ -75,8 +83,8 @@ def test_two_scenarios_of_one_name_are_refused_and_variants_of_one_are_not() -> 
 # --- what is gone ---------------------------------------------------------------------------------
 
 
-def found(*whole: str, failed: Sequence[Result] = ()) -> Found:
-    return Found(scenarios=(), failed=tuple(failed), environment={}, whole=whole)
+def found(*whole: str, failed: Sequence[Result] = ()) -> Collection:
+    return Collection(scenarios=(), failed=tuple(failed), environment={}, whole=whole)
 
 
 ENTRIES = {
@@ -115,8 +123,8 @@ def test_what_an_expression_leaves_out_and_what_could_not_be_read_is_not_gone(he
     targets = [parse_target("bench")]
     not_b = parse_expression("not b")
     assert gone(ENTRIES, found("cart"), folder=Path(), targets=targets, matches=not_b) == ("away", "shop[a]")
-    broken = replace(BROKEN, target="bench/shop.py", trouble=Trouble(kind="import", message="SyntaxError"))
-    empty = replace(BROKEN, target="bench/cart.py", trouble=Trouble(kind="nothing", message="no scenario"))
+    broken = replace(BROKEN, target="bench/shop.py", trouble=Failure(kind="import", message="SyntaxError"))
+    empty = replace(BROKEN, target="bench/cart.py", trouble=Failure(kind="nothing", message="no scenario"))
     said = found(failed=[broken, empty])
     assert gone(ENTRIES, said, folder=Path(), targets=targets, matches=lambda name: True) == ("away", "cart")
 
@@ -192,7 +200,7 @@ def test_what_is_on_no_list_may_be_no_worse_than_the_baseline_though_it_is_withi
 
 
 def test_a_run_of_another_environment_cannot_be_compared() -> None:
-    with pytest.raises(NoBaseline):
+    with pytest.raises(BaselineMissing):
         compared_run(run_of(LEAK), against({LEAK.id: entry()}, "elsewhere"), plain_settings(), date(2026, 1, 1))
 
 
@@ -227,7 +235,7 @@ def test_an_update_removes_what_is_gone_and_an_environment_that_is_empty_then(he
     old = Baseline(schema=SCHEMA, environments={KEY: {"gone": entry()}})
     update = updated(old, run_of(UNSURE), plain_settings(), gone=["gone", "never_there"])
     assert update.baseline.environments == {}
-    assert update.steps == (Step(scenario="gone", before=entry(), after=None),)
+    assert update.steps == (BaselineStep(scenario="gone", before=entry(), after=None),)
 
 
 def test_the_same_run_twice_changes_nothing(here: Path) -> None:
@@ -283,12 +291,12 @@ def test_a_url_that_is_left_out_is_not_gone_and_one_that_is_no_more_is() -> None
     names = ("GET /a/", "GET /left/", "GET /gone/")
     entries = {name: entry(f"django:s {name.replace(' ', ':', 1)}") for name in names}
     target = Target(module="django", name="s", requests=("GET:*",))
-    found = Found(
+    found = Collection(
         scenarios=(),
         failed=(),
         environment=None,
         whole=("GET /a/",),
-        left_out=(LeftOut(request="GET /left/", reason="asks to log in"),),
+        left_out=(SkippedRequest(request="GET /left/", reason="asks to log in"),),
     )
 
     assert gone(entries, found, folder=Path(), targets=[target], matches=lambda name: True) == ("GET /gone/",)

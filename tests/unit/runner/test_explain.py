@@ -6,23 +6,23 @@ from typing import Any, cast
 
 import pytest
 
-from leakcheck.analysis.explain.retention import Holder
-from leakcheck.model.explanation import Explanation, Link, SiteMeter, StackBytes, Window
+from leakcheck.analysis.explain.retention import Candidate
+from leakcheck.model.explanation import Explanation, Link, StackBytes, TracerName, Window
 from leakcheck.model.result import Meter
 from leakcheck.model.stacks import Frame, FrameKind
 from leakcheck.runner import explain
-from leakcheck.runner.explain_request import Case
+from leakcheck.runner.explain_request import ExplainRequest
 from leakcheck.runner.task import Task
 
 NATIVE, PLAIN, TRACEMALLOC, LINES = (
-    SiteMeter.MEMRAY_NATIVE,
-    SiteMeter.MEMRAY,
-    SiteMeter.TRACEMALLOC,
-    SiteMeter.LINES,
+    TracerName.MEMRAY_NATIVE,
+    TracerName.MEMRAY,
+    TracerName.TRACEMALLOC,
+    TracerName.LINES,
 )
 OWN = Frame(function="call", file="views.py", line=3, kind=FrameKind.OWN, source="decode(data)")
 EXTENSION = Frame(function="make", file="_fast.so", line=0, kind=FrameKind.NATIVE)
-CASE = Case(bytes_per_1000_calls=100_000, meter=Meter.HEAP, seconds_per_call=1e-6)
+CASE = ExplainRequest(bytes_per_1000_calls=100_000, meter=Meter.HEAP, seconds_per_call=1e-6)
 
 
 def traced(fraction: float, *frames: Frame, native: bool = False) -> tuple[Window, ...]:
@@ -39,33 +39,33 @@ def traced(fraction: float, *frames: Frame, native: bool = False) -> tuple[Windo
     )
 
 
-def holder(share: float, *, native: bool = False) -> Holder:
+def holder(share: float, *, native: bool = False) -> Candidate:
     link = Link(step="native code", type="list") if native else Link(step="views", type="module")
-    return Holder(links=(link,), anchor=1, bytes_per_call=100 * share, held_by_native=native)
+    return Candidate(links=(link,), anchor=1, bytes_per_call=100 * share, held_by_native=native)
 
 
 class Asked:
     """Answers for the measured processes, and notes which tracers were asked."""
 
-    def __init__(self, answers: Mapping[SiteMeter, tuple[Window, ...]], holders: tuple[Holder, ...]) -> None:
-        self.meters: list[SiteMeter] = []
+    def __init__(self, answers: Mapping[TracerName, tuple[Window, ...]], holders: tuple[Candidate, ...]) -> None:
+        self.meters: list[TracerName] = []
         self._answers = answers
         self._holders = holders
 
     def search(self, *_: Any) -> explain._Findings:
         return explain._Findings(holders=self._holders)
 
-    def trace(self, task: Task, case: Case, meter: SiteMeter) -> explain._Findings:
+    def trace(self, task: Task, case: ExplainRequest, meter: TracerName) -> explain._Findings:
         self.meters.append(meter)
         return explain._Findings(windows=list(self._answers.get(meter, ())))
 
 
 def asked(
     monkeypatch: pytest.MonkeyPatch,
-    answers: Mapping[SiteMeter, tuple[Window, ...]],
-    *holders: Holder,
-    case: Case = CASE,
-) -> tuple[list[SiteMeter], Explanation]:
+    answers: Mapping[TracerName, tuple[Window, ...]],
+    *holders: Candidate,
+    case: ExplainRequest = CASE,
+) -> tuple[list[TracerName], Explanation]:
     script = Asked(answers, holders)
     monkeypatch.setattr(explain, "_search", script.search)
     monkeypatch.setattr(explain, "_trace", script.trace)
@@ -82,7 +82,7 @@ def test_what_python_holds_needs_no_native_frames(monkeypatch: pytest.MonkeyPatc
     "holders", [(), (holder(0.4),), (holder(0.9, native=True),), (holder(0.6), holder(0.3, native=True))]
 )
 def test_what_native_code_holds_is_traced_with_native_frames(
-    holders: tuple[Holder, ...], monkeypatch: pytest.MonkeyPatch
+    holders: tuple[Candidate, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers = {NATIVE: traced(1.0, EXTENSION, OWN), PLAIN: traced(1.0)}
     meters, found = asked(monkeypatch, answers, *holders)

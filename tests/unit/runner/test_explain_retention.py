@@ -9,7 +9,7 @@ import pytest
 from leakcheck.model.result import Meter
 from leakcheck.model.stacks import FrameKind
 from leakcheck.runner import explain
-from leakcheck.runner.explain_request import Case
+from leakcheck.runner.explain_request import ExplainRequest
 
 KEPT = {
     "function": "on_save",
@@ -57,9 +57,9 @@ class Scripted:
 def explained(monkeypatch: pytest.MonkeyPatch, meter: Meter, **searched: Any) -> Any:
     monkeypatch.setattr(Scripted, "asked", [], raising=False)
     monkeypatch.setattr(Scripted, "searched", {"stopped_by": "", **searched}, raising=False)
-    monkeypatch.setattr(explain, "Worker", Scripted)
+    monkeypatch.setattr(explain, "WorkerProcess", Scripted)
     task: Any = SimpleNamespace(plan=lambda *_, **__: None, surroundings=None)
-    case = Case(bytes_per_1000_calls=10_000, meter=meter, seconds_per_call=0.001, is_bounded=True)
+    case = ExplainRequest(bytes_per_1000_calls=10_000, meter=meter, seconds_per_call=0.001, is_bounded=True)
     return explain.explain(task, case, lambda _: None)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from leakcheck.model.answers import Limited
+from leakcheck.model.answers import BoundedContainer
 from leakcheck.model.result import Meter, Result
 from leakcheck.model.verdict import Gate, Verdict
 from tests.unit.scripted import Column, Script, leak, recorded, simulate, still, total
@@ -285,7 +285,7 @@ def test_what_rises_by_less_than_counts_is_clean_and_not_bounded() -> None:
 # --- straight lines that end ----------------------------------------------------------------------
 
 RING = Script(heap=full_at(9000, 620))
-QUERIES = Limited(
+QUERIES = BoundedContainer(
     name="connection.queries_log",
     kind="deque(maxlen=9000)",
     limit=9000,

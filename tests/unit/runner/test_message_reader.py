@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leakcheck.runner.message_reader import Inbox
+from leakcheck.runner.message_reader import MessageReader
 
 TOKEN = b"5f3e2d1c0b9a8776"
 
@@ -28,8 +28,8 @@ def block(*columns: list[int], **fields: Any) -> bytes:
     return frame(message, numbers.tobytes())
 
 
-def inbox_after(*parts: bytes) -> Inbox:
-    inbox = Inbox(TOKEN)
+def inbox_after(*parts: bytes) -> MessageReader:
+    inbox = MessageReader(TOKEN)
     for part in parts:
         inbox.feed(part)
     return inbox
@@ -41,7 +41,7 @@ SAID = [{"kind": "ready", "setup_seconds": 0.5}, {"kind": "bye"}]
 @given(st.lists(st.integers(1, 40), max_size=30))
 def test_messages_come_whole_however_they_are_cut(lengths: list[int]) -> None:
     data = b"".join(map(frame, SAID)) + block([1, 2], [4096, 4096], [7])
-    inbox = Inbox(TOKEN)
+    inbox = MessageReader(TOKEN)
     for length in lengths:
         inbox.feed(data[:length])
         data = data[length:]
@@ -87,7 +87,7 @@ def test_no_bytes_are_too_odd(data: bytes) -> None:
 
 
 def test_a_flood_is_not_kept() -> None:
-    inbox = Inbox(TOKEN)
+    inbox = MessageReader(TOKEN)
     for _ in range(100):
         inbox.feed(b"x" * 100_000)
     assert len(inbox.foreign) <= 200

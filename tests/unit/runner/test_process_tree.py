@@ -9,8 +9,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from leakcheck.runner.process_table import Process, children_of, is_alive, outlasts_signals, send, status_of
-from leakcheck.runner.process_tree import LEFT_RUNNING, MARK, Descendants
+from leakcheck.runner.process_table import ProcessId, children_of, is_alive, outlasts_signals, send, status_of
+from leakcheck.runner.process_tree import LEFT_RUNNING, MARK, ProcessTree
 from leakcheck.runner.process_usage import pages_of
 
 SLEEP = "import time; time.sleep(3600)"
@@ -42,7 +42,7 @@ def first_line(process: "subprocess.Popen[str]") -> str:
     return process.stdout.readline()
 
 
-def this_one(pid: int) -> Process:
+def this_one(pid: int) -> ProcessId:
     status = status_of(pid)
     assert status is not None
     return status.process
@@ -51,13 +51,13 @@ def this_one(pid: int) -> Process:
 @pytest.fixture
 def mark() -> Iterator[str]:
     yield (name := f"/nowhere/{os.getpid()}")
-    Descendants(name).forget()
+    ProcessTree(name).forget()
 
 
 def test_a_child_in_a_session_of_its_own_is_found_and_ended_with_its_parent(mark: str) -> None:
     with started(PARENT) as parent:
         child = this_one(int(first_line(parent)))
-        below = Descendants(mark)
+        below = ProcessTree(mark)
         below.born(parent.pid)
         assert below.living() == [child]
         below.end()
@@ -68,7 +68,7 @@ def test_a_child_in_a_session_of_its_own_is_found_and_ended_with_its_parent(mark
 def test_a_child_whose_parent_has_ended_is_still_known(mark: str) -> None:
     with started(PARENT) as parent:
         child = this_one(int(first_line(parent)))
-        below = Descendants(mark)
+        below = ProcessTree(mark)
         below.born(parent.pid)
         assert below.living() == [child]
         parent.kill()
@@ -80,7 +80,7 @@ def test_a_child_whose_parent_has_ended_is_still_known(mark: str) -> None:
 
 def test_an_orphan_that_nobody_saw_before_is_known_by_its_variable(mark: str) -> None:
     # GIVEN a process of this mark, and one of another, whose parents have ended
-    below = Descendants(mark)
+    below = ProcessTree(mark)
     with started(PARENT, **{MARK: mark}) as parent, started(PARENT, **{MARK: f"{mark}-other"}) as other:
         below.born(parent.pid)
         children = [this_one(int(first_line(process))) for process in (parent, other)]
@@ -99,7 +99,7 @@ def test_an_orphan_that_nobody_saw_before_is_known_by_its_variable(mark: str) ->
 def test_what_is_to_be_left_running_is_neither_measured_nor_ended(mark: str) -> None:
     with started(PARENT, **{LEFT_RUNNING: "1"}) as parent:
         child = this_one(int(first_line(parent)))
-        below = Descendants(mark)
+        below = ProcessTree(mark)
         below.born(parent.pid)
         try:
             assert below.living() == []
@@ -113,7 +113,7 @@ def test_a_child_counts_from_the_second_reading_on(mark: str) -> None:
     """One that ends with the call that started it is no child that lives on."""
     with started(PARENT) as parent:
         first_line(parent)
-        below = Descendants(mark)
+        below = ProcessTree(mark)
         below.born(parent.pid)
         first, second = below.reading(), below.reading()
         assert (first.processes, second.processes) == (0, 1)
@@ -125,7 +125,7 @@ def test_a_child_counts_from_the_second_reading_on(mark: str) -> None:
 def test_a_limit_is_held_to_by_all_together(mark: str) -> None:
     with started(PARENT) as parent:
         child = int(first_line(parent))
-        below = Descendants(mark)
+        below = ProcessTree(mark)
         below.born(parent.pid)
         own, theirs = pages_of(parent.pid), pages_of(child)
         assert own is not None
@@ -142,14 +142,14 @@ def test_a_limit_is_held_to_by_all_together(mark: str) -> None:
 @pytest.mark.parametrize(("said", "where"), [(10**13, ", in a child process,"), (10, None), ("10", None), (None, None)])
 def test_a_child_that_took_too_much_and_has_ended_is_told_by_its_parent(mark: str, said: object, where: str) -> None:
     with started(SLEEP) as parent:
-        below = Descendants(mark)
+        below = ProcessTree(mark)
         below.born(parent.pid)
         assert below.where_above(1e12, {"largest_child_bytes": said}) == where
 
 
 def test_a_pid_that_another_process_has_by_now_is_not_signalled() -> None:
     with started(SLEEP) as process:
-        send(Process(process.pid, this_one(process.pid).start - 1), signal.SIGKILL)
+        send(ProcessId(process.pid, this_one(process.pid).start - 1), signal.SIGKILL)
         assert process.poll() is None
         send(this_one(process.pid), signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
@@ -170,7 +170,7 @@ def test_who_tidies_up_after_others_is_told_by_the_signals_that_it_ignores() -> 
 
 def test_nothing_is_below_a_process_that_has_started_nobody(mark: str) -> None:
     with started(SLEEP) as process:
-        below = Descendants(mark)
+        below = ProcessTree(mark)
         below.born(process.pid)
         assert children_of(process.pid) == []
         assert below.living() == []

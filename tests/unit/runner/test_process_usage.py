@@ -2,12 +2,12 @@
 
 import os
 
-from leakcheck.runner.process_usage import Looks
+from leakcheck.runner.process_usage import MappingSamples
 
 
 def test_looks_are_taken_at_four_times_the_calls_of_the_one_before() -> None:
     # GIVEN a process of which mappings can be listed
-    looks = Looks()
+    looks = MappingSamples()
     assert looks.early_and_late is None
     # WHEN it is looked at as the calls go on
     for calls in (20, 60, 100, 300, 500, 800, 1000):
@@ -21,7 +21,7 @@ def test_looks_are_taken_at_four_times_the_calls_of_the_one_before() -> None:
 
 
 def test_a_process_that_is_gone_or_cannot_be_looked_at_has_no_mappings() -> None:
-    looks = Looks()
+    looks = MappingSamples()
     for pid in (None, 2**22 + 1):
         looks.take(pid, 10)
         looks.take(pid, 100, last=True)

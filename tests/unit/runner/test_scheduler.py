@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leakcheck.runner.machine import cores
-from leakcheck.runner.scheduler import Job, Room, admitted, room_for, side_by_side
+from leakcheck.runner.scheduler import Capacity, Job, admitted, room_for, side_by_side
 
-ROOM = Room(jobs=2, memory_bytes=100)
+ROOM = Capacity(jobs=2, memory_bytes=100)
 LONGEST_SECONDS = 60.0
 """Nothing here takes a tenth of this; it only keeps a broken crew from hanging the tests."""
 
@@ -52,7 +52,7 @@ class Played:
     overfull: list[list[int]] = field(default_factory=list)
 
 
-def play(needs: Sequence[float], seconds: Sequence[float], room: Room) -> Played:
+def play(needs: Sequence[float], seconds: Sequence[float], room: Capacity) -> Played:
     """Let jobs that take so much for so long through the rule, from one that ends to the next."""
     played, now = Played(), 0.0
     waiting, ends = list(range(len(needs))), dict[int, float]()
@@ -74,7 +74,7 @@ JOBS = st.lists(st.tuples(st.integers(0, 150), st.integers(1, 20)), min_size=1, 
 
 @given(JOBS, st.integers(1, 5))
 def test_what_runs_together_always_fits_and_nobody_is_left_out(jobs: list[tuple[int, int]], places: int) -> None:
-    played = play([need for need, _ in jobs], [seconds for _, seconds in jobs], Room(jobs=places, memory_bytes=100))
+    played = play([need for need, _ in jobs], [seconds for _, seconds in jobs], Capacity(jobs=places, memory_bytes=100))
     assert played.overfull == []
     assert 1 <= played.most_at_once <= places
     assert len(played.began) == len(jobs)
@@ -82,7 +82,7 @@ def test_what_runs_together_always_fits_and_nobody_is_left_out(jobs: list[tuple[
 
 @given(JOBS, st.integers(1, 5))
 def test_nobody_begins_before_somebody_who_came_earlier(jobs: list[tuple[int, int]], places: int) -> None:
-    played = play([need for need, _ in jobs], [seconds for _, seconds in jobs], Room(jobs=places, memory_bytes=100))
+    played = play([need for need, _ in jobs], [seconds for _, seconds in jobs], Capacity(jobs=places, memory_bytes=100))
     began = [played.began[job] for job in range(len(jobs))]
     assert began == sorted(began)
 
@@ -121,7 +121,7 @@ def test_two_that_fit_meet_each_other() -> None:
 def test_the_next_one_begins_before_the_answer_of_the_last_is_taken() -> None:
     """Whoever takes an answer may save it, which takes a while."""
     second_began = threading.Event()
-    answers = side_by_side([Job(work=lambda: None), Job(work=second_began.set)], Room(jobs=1, memory_bytes=1e12))
+    answers = side_by_side([Job(work=lambda: None), Job(work=second_began.set)], Capacity(jobs=1, memory_bytes=1e12))
     assert next(answers)[0] == 0
     assert second_began.wait(LONGEST_SECONDS)
     assert [number for number, _ in answers] == [1]
@@ -174,7 +174,7 @@ def test_what_a_job_raises_is_raised_and_ends_the_others() -> None:
 
     jobs = [Job(work=fail), Job(work=hang)]
     with pytest.raises(OSError, match="no"):
-        list(side_by_side(jobs, Room(jobs=2, memory_bytes=1e12), stop=stopped.set))
+        list(side_by_side(jobs, Capacity(jobs=2, memory_bytes=1e12), stop=stopped.set))
     assert stopped.is_set()
 
 

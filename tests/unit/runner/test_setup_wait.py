@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from leakcheck.model.answers import Trouble
+from leakcheck.model.answers import Failure
 from leakcheck.model.failure import WorkerFailed
 from leakcheck.model.setup_stages import (
     BODY,
     START,
     UNREACHED,
-    Stages,
+    SetupStages,
     is_at_work,
     is_shared,
     not_replayable_here,
@@ -23,13 +23,13 @@ from leakcheck.model.setup_stages import (
     stage_words,
 )
 from leakcheck.runner import setup_wait
-from leakcheck.runner.process_usage import Effort, effort_of
+from leakcheck.runner.process_usage import ProcessEffort, effort_of
 
 LOCK = stage_of("session", "tests", "lock")
 
 
 def test_a_stage_may_take_four_times_as_long_as_here_and_five_seconds() -> None:
-    stages = Stages(seconds={START: 0.0, LOCK: 2.0})
+    stages = SetupStages(seconds={START: 0.0, LOCK: 2.0})
     assert stages.longest_wait_seconds() == 5.0
     stages.latest = LOCK
     assert stages.longest_wait_seconds() == 13.0
@@ -83,9 +83,9 @@ class Scripted:
         assert message is not None
         return message
 
-    def fail(self, kind: str, message: str) -> Trouble:
+    def fail(self, kind: str, message: str) -> Failure:
         """Return the trouble."""
-        return Trouble(kind=kind, message=message)
+        return Failure(kind=kind, message=message)
 
 
 STAGES = {START: 0.5, BODY: 0.0, LOCK: 1.0}
@@ -98,24 +98,24 @@ def stage(name: str) -> dict[str, Any]:
 
 
 @contextmanager
-def efforts(monkeypatch: pytest.MonkeyPatch, *found: Effort) -> Iterator[None]:
+def efforts(monkeypatch: pytest.MonkeyPatch, *found: ProcessEffort) -> Iterator[None]:
     """Have the process be seen at work as is said, each time that it is looked at."""
     left = list(found)
-    monkeypatch.setattr(setup_wait, "effort_of", lambda pid: left.pop(0) if left else Effort())
+    monkeypatch.setattr(setup_wait, "effort_of", lambda pid: left.pop(0) if left else ProcessEffort())
     yield
 
 
 def test_each_stage_is_waited_for_as_long_as_it_may_take(monkeypatch: pytest.MonkeyPatch) -> None:
     process = Scripted(stage(BODY), stage(LOCK), stage(BODY), READY)
     with efforts(monkeypatch):
-        assert setup_wait.first_answer(process, Stages(seconds=STAGES), 300.0) == READY
+        assert setup_wait.first_answer(process, SetupStages(seconds=STAGES), 300.0) == READY
     assert process.waits == [7.0, 5.0, 9.0, 5.0]
 
 
 def test_a_stage_that_comes_to_no_end_is_told_with_what_it_took_here(monkeypatch: pytest.MonkeyPatch) -> None:
     process = Scripted(stage(BODY), stage(LOCK), None)
     with efforts(monkeypatch), pytest.raises(WorkerFailed) as failed:
-        setup_wait.first_answer(process, Stages(seconds=STAGES), 300.0)
+        setup_wait.first_answer(process, SetupStages(seconds=STAGES), 300.0)
     trouble = failed.value.trouble
     assert trouble.kind == UNREACHED
     assert trouble.message == not_replayable_here(
@@ -126,16 +126,16 @@ def test_a_stage_that_comes_to_no_end_is_told_with_what_it_took_here(monkeypatch
 
 def test_what_is_at_work_is_waited_for_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     process = Scripted(stage(LOCK), None, None, READY)
-    work = [Effort(busy_seconds=5.0 * number, new_pages=5000 * number) for number in range(6)]
-    with efforts(monkeypatch, Effort(), *work):
-        assert setup_wait.first_answer(process, Stages(seconds=STAGES), 300.0) == READY
+    work = [ProcessEffort(busy_seconds=5.0 * number, new_pages=5000 * number) for number in range(6)]
+    with efforts(monkeypatch, ProcessEffort(), *work):
+        assert setup_wait.first_answer(process, SetupStages(seconds=STAGES), 300.0) == READY
     assert process.waits == [7.0, 9.0, 9.0, 9.0]
 
 
 def test_no_stage_is_waited_for_longer_than_a_set_up_may_take(monkeypatch: pytest.MonkeyPatch) -> None:
     process = Scripted(stage("unknown"), None)
     with efforts(monkeypatch), pytest.raises(WorkerFailed, match="came to no end within"):
-        setup_wait.first_answer(process, Stages(seconds=STAGES), 30.0)
+        setup_wait.first_answer(process, SetupStages(seconds=STAGES), 30.0)
     assert process.waits == [7.0, 30.0]
 
 
@@ -149,5 +149,5 @@ def test_the_effort_of_a_process_is_read() -> None:
         process.kill()
     assert effort.busy_seconds > 0.05
     assert effort.new_pages > 1000
-    assert effort_of(process.pid) == Effort()
+    assert effort_of(process.pid) == ProcessEffort()
     assert effort_of(os.getpid()).new_pages > 0

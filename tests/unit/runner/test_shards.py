@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leakcheck.config.settings import resolve
-from leakcheck.config.sources import Said
-from leakcheck.config.values import Part, parse_jobs, parse_part
-from leakcheck.model.answers import Description
+from leakcheck.config.sources import SettingsLayer
+from leakcheck.config.values import ShardSpec, parse_jobs, parse_part
+from leakcheck.model.answers import ScenarioInfo
 from leakcheck.model.errors import StoreError, UsageError
 from leakcheck.model.result import Shard
-from leakcheck.runner.collect import Found
+from leakcheck.runner.collect import Collection
 from leakcheck.runner.shards import Named, share_of, split
 from leakcheck.storage.durations import SCHEMA, durations_of, read_durations, write_durations
 from leakcheck.storage.run_file import save
@@ -92,12 +92,12 @@ def test_more_shards_than_scenarios_leave_some_empty() -> None:
 
 # --- the share of one shard -----------------------------------------------------------------------
 
-SCENES = tuple(Description(target=f"{name}.py::{name}", name=name) for name in "dbcae")
-FOUND = Found(scenarios=SCENES, failed=(BROKEN,), environment=None)
+SCENES = tuple(ScenarioInfo(target=f"{name}.py::{name}", name=name) for name in "dbcae")
+FOUND = Collection(scenarios=SCENES, failed=(BROKEN,), environment=None)
 
 
-def shares(count: int, tmp_path: Path, durations: str | None = None) -> list[tuple[Found, Shard | None]]:
-    said = [Said(shard=f"{number}/{count}", durations=durations) for number in range(1, count + 1)]
+def shares(count: int, tmp_path: Path, durations: str | None = None) -> list[tuple[Collection, Shard | None]]:
+    said = [SettingsLayer(shard=f"{number}/{count}", durations=durations) for number in range(1, count + 1)]
     return [share_of(FOUND, resolve(one, environment={}, folder=tmp_path)) for one in said]
 
 
@@ -114,9 +114,9 @@ def test_what_could_not_be_read_is_told_by_one_shard_alone(tmp_path: Path) -> No
 
 
 def test_two_scenarios_of_one_name_in_two_files_are_two(tmp_path: Path) -> None:
-    twins = tuple(Description(target=f"{file}.py::same", name="same") for file in "ab")
-    found = Found(scenarios=twins, failed=(), environment=None)
-    said = [resolve(Said(shard=f"{number}/2"), environment={}, folder=tmp_path) for number in (1, 2)]
+    twins = tuple(ScenarioInfo(target=f"{file}.py::same", name="same") for file in "ab")
+    found = Collection(scenarios=twins, failed=(), environment=None)
+    said = [resolve(SettingsLayer(shard=f"{number}/2"), environment={}, folder=tmp_path) for number in (1, 2)]
     assert sorted(one.target for each in said for one in share_of(found, each)[0].scenarios) == [
         "a.py::same",
         "b.py::same",
@@ -124,7 +124,7 @@ def test_two_scenarios_of_one_name_in_two_files_are_two(tmp_path: Path) -> None:
 
 
 def test_without_a_shard_all_is_measured(tmp_path: Path) -> None:
-    assert share_of(FOUND, resolve(Said(), environment={}, folder=tmp_path)) == (FOUND, None)
+    assert share_of(FOUND, resolve(SettingsLayer(), environment={}, folder=tmp_path)) == (FOUND, None)
 
 
 def test_the_file_beside_the_project_is_split_by_without_being_named(tmp_path: Path) -> None:
@@ -209,13 +209,13 @@ def test_a_file_larger_than_any_of_ours_is_not_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["2/3", " 2 / 3 ", "02/03"])
 def test_a_part_is_read(text: str) -> None:
-    assert parse_part(text) == Part(number=2, count=3)
+    assert parse_part(text) == ShardSpec(number=2, count=3)
     assert str(parse_part(text)) == "2/3"
 
 
 @given(st.integers(1, 1000), st.integers(1, 1000))
 def test_every_part_is_read_as_it_is_printed(one: int, other: int) -> None:
-    part = Part(number=min(one, other), count=max(one, other))
+    part = ShardSpec(number=min(one, other), count=max(one, other))
     assert parse_part(str(part)) == part
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from leakcheck.runner.process_tree import LEFT_RUNNING, MARK
-from leakcheck.runner.temporary_folders import OwnFolder, own_folder, remove_leftovers
+from leakcheck.runner.temporary_folders import TemporaryFolder, own_folder, remove_leftovers
 
 KILLED = """
 import os, signal
-from leakcheck.runner.temporary_folders import OwnFolder
-folder = OwnFolder()
+from leakcheck.runner.temporary_folders import TemporaryFolder
+folder = TemporaryFolder()
 (folder.path / "capture").mkdir()
 (folder.path / "capture" / "window").write_text("bytes")
 print(folder.path, flush=True)
@@ -110,7 +110,7 @@ def test_a_place_that_is_too_long_for_a_socket_is_left_for_tmp(place: Path, monk
     deep = place / ("x" * 100)
     deep.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(deep))
-    folder = OwnFolder(for_socket=True)
+    folder = TemporaryFolder(for_socket=True)
     try:
         assert len(str(folder.path)) < 90
         assert list(deep.iterdir()) == []

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leakcheck.model.baseline import SCHEMA, Accepted, Baseline
+from leakcheck.model.baseline import SCHEMA, Baseline, BaselineEntry
 from leakcheck.model.document_text import made_plain
 from leakcheck.model.errors import NothingMeasured, StoreError
 from leakcheck.model.verdict import Verdict
@@ -20,15 +20,15 @@ from tests.unit.runs import ENVIRONMENT
 
 GOLD = Path(__file__).parents[1] / "gold" / "baseline.json"
 NEWSLETTER = "scenarios/newsletter/scenario.py::newsletter"
-CLEAN = Accepted(verdict=Verdict.CLEAN, target=NEWSLETTER, growth_bytes_per_1000_calls=0, peak_bytes=4_646_740)
-LEAK = Accepted(
+CLEAN = BaselineEntry(verdict=Verdict.CLEAN, target=NEWSLETTER, growth_bytes_per_1000_calls=0, peak_bytes=4_646_740)
+LEAK = BaselineEntry(
     verdict=Verdict.LEAK,
     target=NEWSLETTER,
     growth_bytes_per_1000_calls=146_456_560,
     peak_bytes=80_039_912,
     reason="ticket 12: “kept” until the audit log moves",
 )
-MAPPED = Accepted(
+MAPPED = BaselineEntry(
     verdict=Verdict.LEAK, target="shop.maps:open_all", note="growth is not kept: only resident pages show it"
 )
 BASELINE = Baseline(
@@ -150,7 +150,7 @@ def test_what_could_not_be_read_again_is_not_written(tmp_path: Path) -> None:
 
 
 ENTRIES = st.builds(
-    Accepted,
+    BaselineEntry,
     verdict=st.sampled_from(Verdict),
     target=text_of_others,
     growth_bytes_per_1000_calls=st.none() | st.integers(0, 2**60),
@@ -163,7 +163,7 @@ NAMES = text_of_others
 @settings(max_examples=60)
 @given(st.dictionaries(NAMES, st.dictionaries(NAMES, ENTRIES, max_size=3), max_size=3))
 def test_whatever_names_and_reasons_hold_comes_back_and_is_plain(
-    tmp_path_factory: pytest.TempPathFactory, environments: dict[str, dict[str, Accepted]]
+    tmp_path_factory: pytest.TempPathFactory, environments: dict[str, dict[str, BaselineEntry]]
 ) -> None:
     file = tmp_path_factory.getbasetemp() / "any-baseline.json"
     saved = Baseline(schema=SCHEMA, environments=environments)

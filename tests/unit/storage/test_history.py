@@ -13,7 +13,7 @@ from leakcheck.model.plain_text import plain
 from leakcheck.model.result import Run
 from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.storage import run_file
-from leakcheck.storage.history import Past, find_documents, gather
+from leakcheck.storage.history import History, find_documents, gather
 from tests.unit.runs import BROKEN, CLEAN, ENVIRONMENT, LEAK, MIB, NAIVE, run_of
 
 
@@ -32,7 +32,7 @@ class Folder:
         document.write_bytes(run if isinstance(run, bytes) else run_file.encode(replace(run, started=started)))
         return document
 
-    def gather(self, *, rebuild: bool = False) -> Past:
+    def gather(self, *, rebuild: bool = False) -> History:
         """Gather it all, and note what had to be read."""
         self.read = []
         return gather(self.index, find_documents(self.runs, run_file.DOCUMENT), self._load, rebuild=rebuild)
@@ -50,7 +50,7 @@ def folder(tmp_path: Path) -> Folder:
     return made
 
 
-def names(past: Past) -> Sequence[str]:
+def names(past: History) -> Sequence[str]:
     return [record.scenario for record in past.records]
 
 

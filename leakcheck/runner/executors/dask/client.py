@@ -22,7 +22,7 @@ _NO_DASK = "there is no Dask here; install it with: pip install 'pytest-leakchec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
+class ClusterWorker:
     """A worker of the cluster, and what it declares to have."""
 
     address: str
@@ -49,7 +49,7 @@ class WorkersLost(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class WorkerEvent:
     """What a worker said while it works; nothing in `doing` says that it begins."""
 
     key: str
@@ -57,7 +57,7 @@ class Told:
     doing: bytes
 
 
-class Cluster:
+class DaskClient:
     """A connection to a scheduler."""
 
     def __init__(self, client: Any, address: str) -> None:
@@ -65,17 +65,17 @@ class Cluster:
         self.address = address
         self.run = f"leakcheck-{uuid4().hex[:12]}"
         """The name of what is asked of it from here, among all that others do there."""
-        self.told: SimpleQueue[Told] = SimpleQueue()
+        self.told: SimpleQueue[WorkerEvent] = SimpleQueue()
         client.subscribe_topic(self.run, self._take)
 
     def _take(self, event: tuple[float, Mapping[str, Any]]) -> None:
         _, said = event
-        self.told.put(Told(key=said["key"], worker=said["worker"], doing=said["doing"]))
+        self.told.put(WorkerEvent(key=said["key"], worker=said["worker"], doing=said["doing"]))
 
-    def members(self) -> list[Member]:
+    def members(self) -> list[ClusterWorker]:
         """Return the workers that declare what they have. Raises ExecutorLost."""
         return [
-            Member(address=address, threads=said["nthreads"], has=said["resources"])
+            ClusterWorker(address=address, threads=said["nthreads"], has=said["resources"])
             for address, said in self._workers().items()
             if all(name in said["resources"] for name in RESOURCES)
         ]
@@ -90,7 +90,7 @@ class Cluster:
             workers: Mapping[str, Any] = self._client.scheduler_info(n_workers=-1)["workers"]
         return workers
 
-    def looked(self, errand: bytes, members: Sequence[Member]) -> Mapping[str, Any]:
+    def looked(self, errand: bytes, members: Sequence[ClusterWorker]) -> Mapping[str, Any]:
         """Return what each of the workers answers to an errand that only asks, or what it raised."""
         with self._or_lost():
             answers: Mapping[str, Any] = self._client.run(
@@ -154,7 +154,7 @@ class Cluster:
 
 
 @contextmanager
-def connected(address: str) -> Iterator[Cluster]:
+def connected(address: str) -> Iterator[DaskClient]:
     """Connect to a scheduler, and hang up in the end.
 
     Raises UsageError where there is no Dask here, or no scheduler there.
@@ -173,7 +173,7 @@ def connected(address: str) -> Iterator[Cluster]:
             f"({str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__}); "
             "start one with `dask scheduler`, or look whether a firewall is in between"
         ) from error
-    cluster = Cluster(client, address)
+    cluster = DaskClient(client, address)
     try:
         yield cluster
     finally:

@@ -17,13 +17,13 @@ from leakcheck import __version__
 from leakcheck.analysis.compare.environments import between_environments
 from leakcheck.config.settings import Settings
 from leakcheck.config.sources import find_pyproject
-from leakcheck.model.answers import Description
+from leakcheck.model.answers import ScenarioInfo
 from leakcheck.model.errors import UsageError
 from leakcheck.model.failure import WorkerFailed
-from leakcheck.model.protocol import Pass, Plan
+from leakcheck.model.protocol import Pass, PassRequest
 from leakcheck.model.result import Environment
 from leakcheck.runner.collect import surroundings_of
-from leakcheck.runner.worker_process import Worker
+from leakcheck.runner.worker_process import WorkerProcess
 from leakcheck.scenario import DJANGO, parse_target
 from leakcheck.storage import git
 
@@ -36,7 +36,7 @@ _ALGORITHM = "sha256"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class ExecutionEnvironment:
     """The surroundings that a measurement must have, on whichever machine."""
 
     folder: str
@@ -51,9 +51,9 @@ class Place:
     variables: Mapping[str, str]
 
 
-def place_here(scenario: Description, settings: Settings, environment: Environment) -> Place:
+def place_here(scenario: ScenarioInfo, settings: Settings, environment: Environment) -> ExecutionEnvironment:
     """Return the place that this process measures a scenario in."""
-    return Place(
+    return ExecutionEnvironment(
         folder=str(Path.cwd()),
         environment=environment,
         python=settings.python,
@@ -63,7 +63,7 @@ def place_here(scenario: Description, settings: Settings, environment: Environme
     )
 
 
-def enter(place: Place) -> None:
+def enter(place: ExecutionEnvironment) -> None:
     """Make this process's folder and variables those of a place. Raises OSError where there is no such folder."""
     os.chdir(place.folder)
     for name in list(os.environ):
@@ -72,7 +72,7 @@ def enter(place: Place) -> None:
     os.environ.update(place.variables)
 
 
-def differences_here(place: Place, target: str, settings: Settings) -> Iterator[str]:
+def differences_here(place: ExecutionEnvironment, target: str, settings: Settings) -> Iterator[str]:
     """Yield what is not as it must be, after `enter`; nothing where it may be measured here."""
     if place.python is not None and not os.access(place.python, os.X_OK):
         yield f"there is no Python {place.python}"
@@ -99,12 +99,12 @@ def differences_here(place: Place, target: str, settings: Settings) -> Iterator[
 
 def _environment(target: str, settings: Settings) -> Environment:
     """Ask the interpreter that will measure; it ends before it imports anything of the user's."""
-    plan = Plan(work=Pass.DESCRIBE, target=target)
-    with Worker(plan, surroundings_of(settings)) as worker:
+    plan = PassRequest(work=Pass.DESCRIBE, target=target)
+    with WorkerProcess(plan, surroundings_of(settings)) as worker:
         return Environment(**worker.start()["environment"], leakcheck=__version__)
 
 
-def _files_of(scenario: Description) -> Iterator[str]:
+def _files_of(scenario: ScenarioInfo) -> Iterator[str]:
     """Yield the files that hold a scenario, and the settings, as far as they can be told without importing them."""
     target = parse_target(scenario.target)
     if target.path is not None:

@@ -8,14 +8,14 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from leakcheck.analysis.growth.progress import Progress
-from leakcheck.model.answers import Trouble
+from leakcheck.analysis.growth.progress import ReplayProgress
+from leakcheck.model.answers import Failure
 from leakcheck.model.errors import StoreError, UsageError
-from leakcheck.model.result import Elsewhere, Environment, Result
+from leakcheck.model.result import Environment, Host, Result
 from leakcheck.runner.executors.dask import client as clusters
-from leakcheck.runner.executors.dask.client import Cluster, Member
+from leakcheck.runner.executors.dask.client import ClusterWorker, DaskClient
 from leakcheck.runner.executors.dask.environment_check import place_here
-from leakcheck.runner.executors.dask.job import Answer, Done, Errand, Measurement, decode, encode, measurement_of
+from leakcheck.runner.executors.dask.job import DaskJob, JobAnswer, JobResult, JobTask, decode, encode, measurement_of
 from leakcheck.runner.executors.dask.job_process import MOST_CAPTURE_BYTES
 from leakcheck.runner.executors.dask.submission import (
     PATIENCE_SECONDS,
@@ -35,18 +35,18 @@ _EXAMPLE_BYTES, _EXAMPLE_CORES = 8e9, 2
 
 
 @contextmanager
-def connected(address: str) -> Iterator["Dispatch"]:
+def connected(address: str) -> Iterator["DaskExecutor"]:
     """Connect to a scheduler and yield the executor that measures there. Raises UsageError as `cluster` does."""
     with clusters.connected(address) as cluster:
-        yield Dispatch(cluster)
+        yield DaskExecutor(cluster)
 
 
-class Dispatch:
+class DaskExecutor:
     """A cluster as an Executor."""
 
     waiting = None
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: DaskClient) -> None:
         self._cluster = cluster
 
     def measured(
@@ -59,7 +59,7 @@ class Dispatch:
         check(self._cluster, errands)
 
         def told(number: int, name: str, doing: str) -> None:
-            watch(tasks[number].scenario, doing, Progress())
+            watch(tasks[number].scenario, doing, ReplayProgress())
 
         for number, came in sent(self._cluster, errands, told):
             if came.answer is not None and came.elsewhere is not None:
@@ -69,21 +69,21 @@ class Dispatch:
                 yield number, not_measured(errands[number].measurements[0], came.trouble)
 
 
-def _errand_of(task: Task, environment: Environment) -> Errand:
+def _errand_of(task: Task, environment: Environment) -> DaskJob:
     place = place_here(task.scenario, task.settings, environment)
-    return Errand(name=task.scenario.id, measurements=(measurement_of(task, place),))
+    return DaskJob(name=task.scenario.id, measurements=(measurement_of(task, place),))
 
 
-def check(cluster: Cluster, errands: Sequence[Errand]) -> None:
+def check(cluster: DaskClient, errands: Sequence[DaskJob]) -> None:
     """Have all workers look whether they could do the errands. Raises UsageError with what is wrong with each."""
     members = _members(cluster)
-    question = Errand(name="look", measurements=tuple(_one_for_each_folder(errands)), turns=())
+    question = DaskJob(name="look", measurements=tuple(_one_for_each_folder(errands)), turns=())
     refused = [words for one in cluster.looked(encode(question), members).items() if (words := _refusal(*one))]
     if refused:
         raise UsageError(f"--executor dask:{cluster.address}: {'. '.join(refused)}. All {SAME_EVERYWHERE}")
 
 
-def _members(cluster: Cluster) -> list[Member]:
+def _members(cluster: DaskClient) -> list[ClusterWorker]:
     """Return the workers that declare what they have. Raises UsageError where none does, for some time."""
     end = time.monotonic() + PATIENCE_SECONDS
     while not (members := cluster.members()):
@@ -97,9 +97,9 @@ def _members(cluster: Cluster) -> list[Member]:
     return members
 
 
-def _one_for_each_folder(errands: Sequence[Errand]) -> Iterator[Measurement]:
+def _one_for_each_folder(errands: Sequence[DaskJob]) -> Iterator[JobTask]:
     """Yield measurements whose places, together, name all files of all errands."""
-    first: dict[tuple[str, str | None], Measurement] = {}
+    first: dict[tuple[str, str | None], JobTask] = {}
     files: dict[tuple[str, str | None], dict[str, str]] = {}
     for one in (one for errand in errands for one in errand.measurements):
         key = (one.place.folder, one.place.python)
@@ -114,11 +114,11 @@ def _refusal(address: str, said: Any) -> str:
         missing = isinstance(said, ModuleNotFoundError) and (said.name or "").startswith("leakcheck")
         what = "has no such leakcheck as this one" if missing else f"failed: {type(said).__name__}: {said}"
         return f"the worker {address} {what}"
-    answer = decode(said, Answer)
+    answer = decode(said, JobAnswer)
     return refusal_words(answer) if answer.refused else ""
 
 
-def result_of(done: Done, elsewhere: Elsewhere, folder: Path) -> Result:
+def result_of(done: JobResult, elsewhere: Host, folder: Path) -> Result:
     """Return a result as if it had been measured here, with its capture in the run's folder, and where it was."""
     result = replace(done.result, elsewhere=elsewhere)
     if result.capture is None or done.capture is None:
@@ -143,7 +143,7 @@ def keep_capture(folder: Path, name: str, compressed: bytes) -> str:
     return str(target.relative_to(folder))
 
 
-def not_measured(measurement: Measurement, trouble: Trouble, elsewhere: Elsewhere | None = None) -> Result:
+def not_measured(measurement: JobTask, trouble: Failure, elsewhere: Host | None = None) -> Result:
     """Return the result of what nobody measured."""
     task = measurement.here()
     return replace(judged(task, GrowthPass(trouble=trouble), None, None), elsewhere=elsewhere)

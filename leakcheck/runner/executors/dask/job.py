@@ -14,30 +14,30 @@ import msgspec
 
 from leakcheck import __version__
 from leakcheck.config.settings import Settings
-from leakcheck.model.answers import Description
-from leakcheck.model.baseline import Accepted
+from leakcheck.model.answers import ScenarioInfo
+from leakcheck.model.baseline import BaselineEntry
 from leakcheck.model.errors import UsageError
-from leakcheck.model.memory_limit import Serving
+from leakcheck.model.memory_limit import LimitRequest
 from leakcheck.model.protocol import OptionValue
 from leakcheck.model.result import Result
-from leakcheck.runner.executors.dask.environment_check import Place
+from leakcheck.runner.executors.dask.environment_check import ExecutionEnvironment
 from leakcheck.runner.task import Task
 
 _Message = TypeVar("_Message")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measurement:
+class JobTask:
     """One measurement as it travels: all that a Task needs, and where it belongs."""
 
-    scenario: Description
+    scenario: ScenarioInfo
     settings: Settings
     options: Mapping[str, OptionValue]
     setup: str | None
     measure_peak: bool
-    serving: Serving | None
-    accepted: Mapping[str, Accepted] | None
-    place: Place
+    serving: LimitRequest | None
+    accepted: Mapping[str, BaselineEntry] | None
+    place: ExecutionEnvironment
 
     @property
     def expected_memory(self) -> float:
@@ -64,10 +64,10 @@ class Measurement:
         )
 
 
-def measurement_of(task: Task, place: Place) -> Measurement:
+def measurement_of(task: Task, place: ExecutionEnvironment) -> JobTask:
     """Return what travels of a task."""
     accepted = task.accepted
-    return Measurement(
+    return JobTask(
         scenario=task.scenario,
         # no other process may send it on
         settings=replace(task.settings, cluster=None),
@@ -83,12 +83,12 @@ def measurement_of(task: Task, place: Place) -> Measurement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Errand:
+class DaskJob:
     """What one worker is to do in one go, in turn: all of it there, or all of it again on another."""
 
     name: str
     """What people are told that it is: a scenario's id."""
-    measurements: tuple[Measurement, ...]
+    measurements: tuple[JobTask, ...]
     turns: tuple[int, ...] = (0,)
     """The numbers of the measurements, in the order in which they are made; none: only look whether they could be."""
     keeps_captures: bool = True
@@ -101,7 +101,7 @@ class Errand:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
+class JobResult:
     """What came of one turn."""
 
     result: Result
@@ -110,14 +110,14 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class JobAnswer:
     """What a worker answers."""
 
     host: str
     worker: str
     refused: tuple[str, ...] = ()
     """Why nothing was measured there: what is not as it is here."""
-    done: tuple[Done, ...] = ()
+    done: tuple[JobResult, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

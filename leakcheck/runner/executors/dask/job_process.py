@@ -17,9 +17,9 @@ from threading import Event, Thread
 from typing import BinaryIO
 
 from leakcheck import __version__
-from leakcheck.model.failure import Stopped, internal_error
+from leakcheck.model.failure import MeasurementStopped, internal_error
 from leakcheck.runner.executors.dask.environment_check import differences_here, enter
-from leakcheck.runner.executors.dask.job import Answer, Done, Errand, Measurement, decode, encode, version_in
+from leakcheck.runner.executors.dask.job import DaskJob, JobAnswer, JobResult, JobTask, decode, encode, version_in
 from leakcheck.runner.temporary_folders import own_folder, remove_leftovers
 from leakcheck.runner.worker_limits import own_this_process
 
@@ -44,31 +44,31 @@ def main() -> None:
     Thread(target=_wait_for_the_end, args=(stop,), daemon=True).start()
     try:
         answer = serve(order, shared_folder, worker, stop, lambda name, doing: _say(out, name, doing))
-    except Stopped:
+    except MeasurementStopped:
         return
     except Exception as error:
         sys.exit(internal_error(error))
     _write(out, ANSWER + encode(answer) + b"\n")
 
 
-def serve(order: bytes, shared_folder: Path, worker: str, stop: Event, say: Say) -> Answer:
+def serve(order: bytes, shared_folder: Path, worker: str, stop: Event, say: Say) -> JobAnswer:
     """Return what comes of an errand. Raises Stopped, and whatever is wrong with this installation."""
     host = socket.gethostname()
     if (theirs := version_in(order)) != __version__:
-        return Answer(host=host, worker=worker, refused=(f"leakcheck: {theirs}, {__version__}",))
-    errand = decode(order, Errand)
-    places: list[Measurement] = []
+        return JobAnswer(host=host, worker=worker, refused=(f"leakcheck: {theirs}, {__version__}",))
+    errand = decode(order, DaskJob)
+    places: list[JobTask] = []
     for one in errand.measurements:
         if all(one.place != other.place for other in places):
             places.append(one)
     refused = [why for one in places for why in _refusals(one)]
     if refused or not errand.turns:
-        return Answer(host=host, worker=worker, refused=tuple(dict.fromkeys(refused)))
+        return JobAnswer(host=host, worker=worker, refused=tuple(dict.fromkeys(refused)))
     done = tuple(_measured(errand.measurements[turn], errand, shared_folder, stop, say) for turn in errand.turns)
-    return Answer(host=host, worker=worker, done=done)
+    return JobAnswer(host=host, worker=worker, done=done)
 
 
-def _refusals(measurement: Measurement) -> list[str]:
+def _refusals(measurement: JobTask) -> list[str]:
     place = measurement.place
     try:
         enter(place)
@@ -77,7 +77,7 @@ def _refusals(measurement: Measurement) -> list[str]:
     return list(differences_here(place, measurement.scenario.target, measurement.settings))
 
 
-def _measured(measurement: Measurement, errand: Errand, shared_folder: Path, stop: Event, say: Say) -> Done:
+def _measured(measurement: JobTask, errand: DaskJob, shared_folder: Path, stop: Event, say: Say) -> JobResult:
     from leakcheck.runner.measure import measure  # dear, and not needed to look around
 
     enter(measurement.place)
@@ -86,13 +86,13 @@ def _measured(measurement: Measurement, errand: Errand, shared_folder: Path, sto
         task = measurement.task(folder, stop, shared_folder)
         result = measure(task, lambda scenario, doing, progress: say(name, doing))
         if result.capture is None or not errand.keeps_captures:
-            return Done(result=replace(result, capture=None))
+            return JobResult(result=replace(result, capture=None))
         path = folder / result.capture
         size = path.stat().st_size
         if size > MOST_CAPTURE_BYTES:
             note = f"its capture of {size:,} bytes is too large to be brought from {socket.gethostname()}"
-            return Done(result=replace(result, capture=None, explain_notes=(*result.explain_notes, note)))
-        return Done(result=result, capture=zlib.compress(path.read_bytes()))
+            return JobResult(result=replace(result, capture=None, explain_notes=(*result.explain_notes, note)))
+        return JobResult(result=result, capture=zlib.compress(path.read_bytes()))
 
 
 def _wait_for_the_end(stop: Event) -> None:

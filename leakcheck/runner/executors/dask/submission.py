@@ -13,12 +13,12 @@ from typing import Any
 
 import msgspec
 
-from leakcheck.model.answers import Trouble
+from leakcheck.model.answers import Failure
 from leakcheck.model.errors import ExecutorLost
-from leakcheck.model.result import Elsewhere
+from leakcheck.model.result import Host
 from leakcheck.model.units import format_size
-from leakcheck.runner.executors.dask.client import Cluster, Member, WorkersLost
-from leakcheck.runner.executors.dask.job import Answer, Errand, decode, encode
+from leakcheck.runner.executors.dask.client import ClusterWorker, DaskClient, WorkersLost
+from leakcheck.runner.executors.dask.job import DaskJob, JobAnswer, decode, encode
 
 PATIENCE_SECONDS = 10.0
 """How long is waited for a worker that an errand fits: one that died may be started again."""
@@ -34,24 +34,24 @@ Watch = Callable[[int, str, str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Came:
+class JobOutcome:
     """What came of an errand: an answer, or why there is none."""
 
-    elsewhere: Elsewhere | None
-    answer: Answer | None = None
-    trouble: Trouble | None = None
+    elsewhere: Host | None
+    answer: JobAnswer | None = None
+    trouble: Failure | None = None
 
 
-def sent(cluster: Cluster, errands: Sequence[Errand], watch: Watch) -> Iterator[tuple[int, Came]]:
+def sent(cluster: DaskClient, errands: Sequence[DaskJob], watch: Watch) -> Iterator[tuple[int, JobOutcome]]:
     """Yield the number and the outcome of each errand as it comes; leaving early ends what is under way.
 
     Raises ExecutorLost where the scheduler is gone.
     """
-    return _Sending(cluster, errands, watch).outcomes()
+    return _Submission(cluster, errands, watch).outcomes()
 
 
-class _Sending:
-    def __init__(self, cluster: Cluster, errands: Sequence[Errand], watch: Watch) -> None:
+class _Submission:
+    def __init__(self, cluster: DaskClient, errands: Sequence[DaskJob], watch: Watch) -> None:
         self._cluster, self._errands, self._watch = cluster, errands, watch
         self._waiting = deque(range(len(errands)))
         self._pending: dict[int, Any] = {}
@@ -61,10 +61,10 @@ class _Sending:
         self._begun_now: Counter[int] = Counter()
         self._where: dict[int, str] = {}
         self._unfit_since: dict[int, float] = {}
-        self._members: list[Member] = []
+        self._members: list[ClusterWorker] = []
         self._asked = 0.0
 
-    def outcomes(self) -> Iterator[tuple[int, Came]]:
+    def outcomes(self) -> Iterator[tuple[int, JobOutcome]]:
         try:
             while self._waiting or self._pending or self._aside:
                 self._ask_for_members()
@@ -100,7 +100,7 @@ class _Sending:
     def _fits(self, number: int) -> bool:
         return any(one.fits(self._errands[number].needs) for one in self._members)
 
-    def _heard(self) -> Iterator[tuple[int, Came]]:
+    def _heard(self) -> Iterator[tuple[int, JobOutcome]]:
         """Take in what workers told, and give up on what is begun too often."""
         while not self._cluster.told.empty():
             told = self._cluster.told.get()
@@ -124,7 +124,7 @@ class _Sending:
     def _is_alone(self, number: int) -> bool:
         return self._attempts[number] > 1
 
-    def _given_up(self, number: int) -> Iterator[tuple[int, Came]]:
+    def _given_up(self, number: int) -> Iterator[tuple[int, JobOutcome]]:
         """Set aside what lost its workers; say so where it was alone."""
         if not self._is_alone(number):
             self._aside.append(number)
@@ -135,7 +135,7 @@ class _Sending:
         )
         yield number, self._in_trouble(number, message)
 
-    def _unfit(self) -> Iterator[tuple[int, Came]]:
+    def _unfit(self) -> Iterator[tuple[int, JobOutcome]]:
         """Give up what no worker has had room for, for so long."""
         now = time.monotonic()
         for number in [*self._waiting, *self._aside, *self._pending]:
@@ -159,13 +159,13 @@ class _Sending:
             f"`{worker_command(self._cluster.address, needs['memory'])}`, or declare less by memory= of its @scenario"
         )
 
-    def _received(self) -> Iterator[tuple[int, Came]]:
+    def _received(self) -> Iterator[tuple[int, JobOutcome]]:
         for number, future in list(self._pending.items()):
             if future.status == "pending":
                 continue
             del self._pending[number]
             try:
-                answer = decode(self._cluster.take(future), Answer)
+                answer = decode(self._cluster.take(future), JobAnswer)
             except WorkersLost:
                 self._begun[number] = max(self._begun[number], 1)
                 yield from self._given_up(number)
@@ -180,15 +180,15 @@ class _Sending:
             else:
                 yield number, self._answered(number, answer)
 
-    def _answered(self, number: int, answer: Answer) -> Came:
+    def _answered(self, number: int, answer: JobAnswer) -> JobOutcome:
         if answer.refused:
             message = f"{refusal_words(answer)}; {SAME_EVERYWHERE}"
-            return Came(elsewhere=None, trouble=Trouble(kind=_KIND, message=message))
+            return JobOutcome(elsewhere=None, trouble=Failure(kind=_KIND, message=message))
         begun = max(1, self._begun[number])
-        return Came(elsewhere=Elsewhere(host=answer.host, worker=answer.worker, begun=begun), answer=answer)
+        return JobOutcome(elsewhere=Host(host=answer.host, worker=answer.worker, begun=begun), answer=answer)
 
-    def _in_trouble(self, number: int, message: str, details: str = "") -> Came:
-        return Came(elsewhere=None, trouble=Trouble(kind=_KIND, message=message, details=details))
+    def _in_trouble(self, number: int, message: str, details: str = "") -> JobOutcome:
+        return JobOutcome(elsewhere=None, trouble=Failure(kind=_KIND, message=message, details=details))
 
 
 SAME_EVERYWHERE = (
@@ -197,7 +197,7 @@ SAME_EVERYWHERE = (
 )
 
 
-def refusal_words(answer: Answer) -> str:
+def refusal_words(answer: JobAnswer) -> str:
     """Return why nothing can be measured on a worker."""
     return f"{answer.host} ({answer.worker}) cannot measure this: {'; '.join(answer.refused)}"
 

@@ -32,11 +32,11 @@ _under_way: list[str] = []
 Say = Callable[[bytes], None]
 
 
-class Unwanted(Exception):
+class JobUnwanted(Exception):
     """Nobody waits for this errand any more."""
 
 
-class OfficeFailed(Exception):
+class JobProcessFailed(Exception):
     """The office ended without an answer; the message is the end of what it wrote."""
 
 
@@ -114,7 +114,7 @@ def _through_office(errand: bytes, shared: Path, address: str, is_wanted: Callab
         written.seek(0, os.SEEK_END)
         written.seek(max(0, written.tell() - 4 * _MOST_CHARACTERS))
         said = written.read().decode(errors="replace").strip()[-_MOST_CHARACTERS:]
-        raise OfficeFailed(f"exit status {office.returncode}\n{said}")
+        raise JobProcessFailed(f"exit status {office.returncode}\n{said}")
 
 
 def _lines(office: "subprocess.Popen[bytes]", is_wanted: Callable[[], bool]) -> Iterator[bytes]:
@@ -126,7 +126,7 @@ def _lines(office: "subprocess.Popen[bytes]", is_wanted: Callable[[], bool]) -> 
         while True:
             is_ready = selector.select(_POLL_SECONDS)
             if not is_wanted():
-                raise Unwanted
+                raise JobUnwanted
             if not is_ready:
                 continue
             data = os.read(office.stdout.fileno(), 1 << 20)

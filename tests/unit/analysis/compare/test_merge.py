@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leakcheck.analysis.compare.merge import Piece, joined, problems
-from leakcheck.model.answers import Trouble
+from leakcheck.analysis.compare.merge import SavedShard, joined, problems
+from leakcheck.model.answers import Failure
 from leakcheck.model.errors import ExitCode
 from leakcheck.model.explanation import KnownEntry, KnownLeak
 from leakcheck.model.result import Result, Run, Shard
@@ -19,7 +19,7 @@ from tests.unit.runs import BROKEN, CLEAN, ENVIRONMENT, LEAK, run_of
 
 NAMES = ("delta", "alpha", "echo", "bravo", "charlie")
 UNREADABLE = replace(
-    BROKEN, scenario="bad.py", target="bad.py", trouble=Trouble(kind="import", message="SyntaxError: no")
+    BROKEN, scenario="bad.py", target="bad.py", trouble=Failure(kind="import", message="SyntaxError: no")
 )
 
 
@@ -37,8 +37,8 @@ TWO = shard(2, result("delta", LEAK), result("charlie"), duration_seconds=12.0, 
 THREE = shard(3, result("echo"), duration_seconds=11.0)
 
 
-def pieces(*runs: Run) -> list[Piece]:
-    return [Piece(where=f"run {letter}", run=run) for letter, run in zip("abcdefgh", runs, strict=False)]
+def pieces(*runs: Run) -> list[SavedShard]:
+    return [SavedShard(where=f"run {letter}", run=run) for letter, run in zip("abcdefgh", runs, strict=False)]
 
 
 def reasons(*runs: Run) -> list[str]:

@@ -8,8 +8,18 @@ from hypothesis import strategies as st
 
 from leakcheck.analysis.compare.runs import contrast
 from leakcheck.analysis.latency import summarize_latency
-from leakcheck.model.answers import Trouble
-from leakcheck.model.comparison import CONTRAST_SCHEMA, Answer, Arm, Comparison, Contrast, Figure, Metric, Row, Unit
+from leakcheck.model.answers import Failure
+from leakcheck.model.comparison import (
+    CONTRAST_SCHEMA,
+    ChangeVerdict,
+    Comparison,
+    Figure,
+    Metric,
+    MetricComparison,
+    ScenarioComparison,
+    Side,
+    Unit,
+)
 from leakcheck.model.result import Budget, Growth, Latency, Meter, Result
 from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.reporters.comparison import change_words, figure_words, markdown, render_comparison, table
@@ -25,7 +35,7 @@ def result(
     peak: int | None = 1_000_000,
     milliseconds: float = 5.0,
     spread: float = 0.1,
-    trouble: Trouble | None = None,
+    trouble: Failure | None = None,
     name: str = "send",
 ) -> Result:
     latency = Latency(
@@ -66,7 +76,7 @@ def result(
     )
 
 
-def rows(before: list[Result], after: list[Result], *, side_by_side: bool = True) -> dict[Metric, Row]:
+def rows(before: list[Result], after: list[Result], *, side_by_side: bool = True) -> dict[Metric, MetricComparison]:
     return {row.metric: row for row in contrast("send", before, after, side_by_side=side_by_side).rows}
 
 
@@ -82,20 +92,22 @@ def test_nothing_is_said_of_an_arm_beside_itself(
 ) -> None:
     arm = [result(growth=growth, doubt=doubt, peak=peak, milliseconds=milliseconds, spread=0.01)] * rounds
     answers = {row.answer for row in rows(arm, arm).values()}
-    assert answers == {Answer.SAME, Answer.UNKNOWN}
+    assert answers == {ChangeVerdict.SAME, ChangeVerdict.UNKNOWN}
 
 
 @pytest.mark.parametrize(
     ("before", "after", "answer"),
     [
-        (0.0, 4_199.0, Answer.WORSE),  # half a slot a call, beyond both doubts
-        (0.0, 3_999.0, Answer.SAME),
-        (0.0, 200.0, Answer.SAME),
-        (4_199.0, 0.0, Answer.BETTER),
-        (1e6, 1e6 + 199.0, Answer.SAME),
+        (0.0, 4_199.0, ChangeVerdict.WORSE),  # half a slot a call, beyond both doubts
+        (0.0, 3_999.0, ChangeVerdict.SAME),
+        (0.0, 200.0, ChangeVerdict.SAME),
+        (4_199.0, 0.0, ChangeVerdict.BETTER),
+        (1e6, 1e6 + 199.0, ChangeVerdict.SAME),
     ],
 )
-def test_growth_changes_where_both_doubts_leave_a_difference(before: float, after: float, answer: Answer) -> None:
+def test_growth_changes_where_both_doubts_leave_a_difference(
+    before: float, after: float, answer: ChangeVerdict
+) -> None:
     row = rows([result(growth=before)], [result(growth=after)])[Metric.GROWTH]
     assert row.answer is answer
     assert row.change is not None
@@ -107,14 +119,14 @@ def test_growth_changes_where_both_doubts_leave_a_difference(before: float, afte
 @pytest.mark.parametrize(
     ("before", "after", "answer"),
     [
-        (100_000, 104_095, Answer.SAME),
-        (100_000, 104_096, Answer.WORSE),
-        (10_000_000, 10_099_999, Answer.SAME),
-        (10_000_000, 10_100_000, Answer.WORSE),
-        (10_000_000, 9_000_000, Answer.BETTER),
+        (100_000, 104_095, ChangeVerdict.SAME),
+        (100_000, 104_096, ChangeVerdict.WORSE),
+        (10_000_000, 10_099_999, ChangeVerdict.SAME),
+        (10_000_000, 10_100_000, ChangeVerdict.WORSE),
+        (10_000_000, 9_000_000, ChangeVerdict.BETTER),
     ],
 )
-def test_a_peak_changes_by_a_page_and_a_hundredth_at_least(before: int, after: int, answer: Answer) -> None:
+def test_a_peak_changes_by_a_page_and_a_hundredth_at_least(before: int, after: int, answer: ChangeVerdict) -> None:
     assert rows([result(peak=before)], [result(peak=after)])[Metric.PEAK].answer is answer
 
 
@@ -124,25 +136,25 @@ def test_a_latency_changes_where_rounds_and_calls_agree() -> None:
     noisy = [result(milliseconds=number) for number in (4.0, 11.0, 6.0)]
     # THEN the first is told as a ratio, and the second is not
     row = rows(slow, fast)[Metric.P50]
-    assert row.answer is Answer.BETTER
+    assert row.answer is ChangeVerdict.BETTER
     assert row.change is not None
     assert row.change.low < 0.5 < row.change.high
-    assert rows(slow, noisy)[Metric.P50].answer is Answer.SAME
+    assert rows(slow, noisy)[Metric.P50].answer is ChangeVerdict.SAME
 
 
 def test_timings_are_told_side_by_side_in_three_rounds_of_calls_that_can_be_timed() -> None:
     slow, fast = [result(milliseconds=10)] * 3, [result(milliseconds=5)] * 3
     apart = rows(slow, fast, side_by_side=False)[Metric.P50]
-    assert (apart.answer, apart.note.partition(":")[0]) == (Answer.SAME, "measured at different times")
+    assert (apart.answer, apart.note.partition(":")[0]) == (ChangeVerdict.SAME, "measured at different times")
     assert "three rounds" in rows(slow[:2], fast[:2])[Metric.P50].note
     tiny = [result(milliseconds=0.001, spread=0)] * 3
     assert "20 µs" in rows(tiny, tiny)[Metric.P50].note
 
 
 def test_what_was_not_measured_says_why() -> None:
-    died = Trouble(kind="died", message="the process ended")
+    died = Failure(kind="died", message="the process ended")
     found = rows([result(growth=None, peak=None, trouble=died)], [result(peak=None)])
-    assert found[Metric.GROWTH].answer is Answer.UNKNOWN
+    assert found[Metric.GROWTH].answer is ChangeVerdict.UNKNOWN
     assert found[Metric.GROWTH].note == "before: died: the process ended"
     assert rows([result(peak=None)], [result()])[Metric.PEAK].note == "not measured: there was no peak pass"
     assert "leakcheck limit" in found[Metric.ERROR_RATE].note
@@ -155,13 +167,13 @@ def served(errors: int, crashes: int) -> Result:
 @pytest.mark.parametrize(
     ("before", "after", "answers"),
     [
-        ((30, 12), (2, 0), (Answer.BETTER, Answer.BETTER)),
-        ((2, 0), (30, 12), (Answer.WORSE, Answer.WORSE)),
-        ((2, 1), (4, 3), (Answer.SAME, Answer.SAME)),
+        ((30, 12), (2, 0), (ChangeVerdict.BETTER, ChangeVerdict.BETTER)),
+        ((2, 0), (30, 12), (ChangeVerdict.WORSE, ChangeVerdict.WORSE)),
+        ((2, 1), (4, 3), (ChangeVerdict.SAME, ChangeVerdict.SAME)),
     ],
 )
 def test_errors_and_crashes_of_served_runs_change_where_their_intervals_part(
-    before: tuple[int, int], after: tuple[int, int], answers: tuple[Answer, Answer]
+    before: tuple[int, int], after: tuple[int, int], answers: tuple[ChangeVerdict, ChangeVerdict]
 ) -> None:
     found = rows([served(*before)], [served(*after)])
     assert (found[Metric.ERROR_RATE].answer, found[Metric.CRASHES].answer) == answers
@@ -196,8 +208,8 @@ def comparison(name: str = "send") -> Comparison:
     before, after = result(name=name), result(name=name, growth=1e6, peak=2_000_000)
     return Comparison(
         schema=CONTRAST_SCHEMA,
-        before=Arm(label="main"),
-        after=Arm(label="HEAD", commit="0123456789abcdef"),
+        before=Side(label="main"),
+        after=Side(label="HEAD", commit="0123456789abcdef"),
         contrasts=(contrast(name, [before] * 3, [after] * 3, side_by_side=True),),
         notes=(f"{name} is in main alone",),
     )
@@ -263,5 +275,7 @@ def test_a_page_shows_the_table_and_lets_nothing_in() -> None:
 
 
 def test_a_contrast_knows_its_rounds() -> None:
-    found: Contrast = contrast("send", [result()] * 3, [replace(result(), scenario="other")] * 2, side_by_side=True)
+    found: ScenarioComparison = contrast(
+        "send", [result()] * 3, [replace(result(), scenario="other")] * 2, side_by_side=True
+    )
     assert (found.before, found.after, found.rounds) == ("send", "other", 2)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leakcheck.analysis.compare.step_detection import SHARE, SIZE_BYTES, Bounds, find_steps, steps_of
-from leakcheck.model.history import Record
+from leakcheck.model.history import HistoryEntry
 from leakcheck.model.result import Meter
 from leakcheck.model.verdict import Verdict
 from tests.unit.records import record
@@ -92,7 +92,7 @@ def test_where_nothing_changed_there_is_no_step(figure: Bounds, count: int) -> N
     assert find_steps([figure] * count) == []
 
 
-def found(*records: Record) -> list[tuple[str, int, int]]:
+def found(*records: HistoryEntry) -> list[tuple[str, int, int]]:
     numbered = {one.started: at for at, one in enumerate(records)}
     return [(step.metric, numbered[step.before.started], numbered[step.after.started]) for step in steps_of(records)]
 

@@ -19,7 +19,7 @@ from leakcheck.analysis.explain.allocation_sites import (
 )
 from leakcheck.analysis.explain.fingerprint import fingerprint_of
 from leakcheck.analysis.explain.line_slopes import grown_stacks
-from leakcheck.model.explanation import SiteMeter, StackBytes, Window
+from leakcheck.model.explanation import StackBytes, TracerName, Window
 from leakcheck.model.stacks import Frame, FrameKind, frame_to_name
 from leakcheck.worker.allocations import TRACERS
 
@@ -289,7 +289,7 @@ def test_one_line_that_calls_two_extensions_is_two_sites_for_the_list_of_known_l
 
 
 def test_each_meter_has_its_tracer() -> None:
-    assert set(TRACERS) == {meter.value for meter in SiteMeter}
+    assert set(TRACERS) == {meter.value for meter in TracerName}
 
 
 # --- the peak -------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from leakcheck.analysis.explain.fingerprint import named_natively, native_fingerprint
-from leakcheck.analysis.explain.retention import Holder, paths_of
+from leakcheck.analysis.explain.retention import Candidate, paths_of
 from leakcheck.model.explanation import Link, RetentionPath, StackBytes
 from leakcheck.model.stacks import Frame, FrameKind, native_frame
 from leakcheck.reporters.messages.causes import native_words, path_words
@@ -79,7 +79,7 @@ def test_a_key_of_one_call_is_not_in_the_fingerprint() -> None:
 
 def test_two_leaks_that_no_tracer_told_apart_still_differ_by_what_is_held() -> None:
     holders = [
-        Holder(links=(Link(step="native code", type=kind),), anchor=1, bytes_per_call=10.0, held_by_native=True)
+        Candidate(links=(Link(step="native code", type=kind),), anchor=1, bytes_per_call=10.0, held_by_native=True)
         for kind in ("list", "dict")
     ]
     first, second = paths_of(holders, 10_000)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from leakcheck.analysis.explain.resident_memory import Look, mapped_of, pinning_bytes_per_1000_calls, resident_parts
-from leakcheck.analysis.growth.progress import Progress
+from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.analysis.growth.series import Series
 from leakcheck.analysis.growth.shape import Shape
 from leakcheck.model.answers import Readings
@@ -160,7 +160,7 @@ def test_what_is_explained_is_the_growth_that_pins_and_on_the_heaps_own_meter() 
     )
     # GIVEN pages that rise in teeth, over a heap that does not
     teeth = Shape(rising=True, meter=Meter.RSS, tail=Series(AT, [call % 70 * 44_000 for call in AT]))
-    pages = case_of(result, Progress(), teeth)
+    pages = case_of(result, ReplayProgress(), teeth)
     assert (pages.bytes_per_1000_calls, pages.meter, pages.under_teeth) == (44_000_000, Meter.RSS, True)
-    heap = case_of(replace(result, pinned_by_bytes_per_1000_calls=240_000.0), Progress(), teeth)
+    heap = case_of(replace(result, pinned_by_bytes_per_1000_calls=240_000.0), ReplayProgress(), teeth)
     assert (heap.bytes_per_1000_calls, heap.meter, heap.under_teeth) == (240_000, Meter.HEAP, False)

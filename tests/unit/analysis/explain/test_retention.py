@@ -2,21 +2,21 @@
 
 from dataclasses import replace
 
-from leakcheck.analysis.explain.retention import Growing, Holder, containers_of, held_share, paths_of
+from leakcheck.analysis.explain.retention import Candidate, CandidateContainer, containers_of, held_share, paths_of
 from leakcheck.model.explanation import Link
 from leakcheck.model.stacks import Frame, FrameKind
 
-LIST = Holder(
+LIST = Candidate(
     links=(Link(step="views", type="module"), Link(step=".SENT", type="list"), Link(step="[*]", type="QuerySet")),
     anchor=2,
-    container=Growing(name="views.SENT", kind="list", length=100, length_per_call=1.0),
+    container=CandidateContainer(name="views.SENT", kind="list", length=100, length_per_call=1.0),
     bytes_per_call=900.0,
     weighed="emptied",
 )
-CHAIN = Holder(
+CHAIN = Candidate(
     links=(Link(step="views", type="module"), Link(step=".Chain.last", type="Node")), anchor=2, bytes_per_call=95.0
 )
-UNWEIGHED = Holder(links=(Link(step="views", type="module"), Link(step=".X", type="dict")), anchor=2)
+UNWEIGHED = Candidate(links=(Link(step="views", type="module"), Link(step=".X", type="dict")), anchor=2)
 
 
 def test_the_heaviest_comes_first_and_what_could_not_be_weighed_last() -> None:
@@ -32,7 +32,7 @@ def test_a_container_and_its_path_have_one_fingerprint() -> None:
 
 
 def test_what_a_container_holds_does_not_change_its_fingerprint() -> None:
-    other = Holder(links=(*LIST.links[:2], Link(step="[*]", type="Row")), anchor=2)
+    other = Candidate(links=(*LIST.links[:2], Link(step="[*]", type="Row")), anchor=2)
     assert paths_of([other], 1.0)[0].fingerprint == paths_of([LIST], 1.0)[0].fingerprint
     assert paths_of([CHAIN], 1.0)[0].fingerprint != paths_of([LIST], 1.0)[0].fingerprint
 

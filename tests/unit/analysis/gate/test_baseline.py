@@ -6,27 +6,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leakcheck.analysis.gate.baseline import Figure, compare, compared, growth_figure
-from leakcheck.model.answers import Trouble
-from leakcheck.model.baseline import Accepted, Allowance, Change
+from leakcheck.analysis.gate.baseline import BoundedFigure, compare, compared, growth_figure
+from leakcheck.model.answers import Failure
+from leakcheck.model.baseline import BaselineChange, BaselineEntry, Tolerance
 from leakcheck.model.explanation import Resource, ResourceKind
 from leakcheck.model.result import Budget, Meter, Result
 from leakcheck.model.verdict import Gate, Verdict
 from tests.unit.runs import BOUNDED, BROKEN, BUDGET, CLEAN, KIB, LEAK, MIB, NAIVE, UNSURE, growth
 
-ALLOWED = Allowance(share=0.05, bytes=16 * KIB)
+ALLOWED = Tolerance(share=0.05, bytes=16 * KIB)
 FIGURES = st.floats(0, 1e12)
-ALLOWANCES = st.builds(Allowance, share=st.floats(0, 1), bytes=st.floats(0, 1e9))
+ALLOWANCES = st.builds(Tolerance, share=st.floats(0, 1), bytes=st.floats(0, 1e9))
 
 
-def exact(value: float) -> Figure:
-    return Figure(value=value, low=value, high=value)
+def exact(value: float) -> BoundedFigure:
+    return BoundedFigure(value=value, low=value, high=value)
 
 
 def accepted(
     growth_bytes: int | None = None, peak_bytes: int | None = None, *, reason: str = "", verdict: Verdict = Verdict.LEAK
-) -> Accepted:
-    return Accepted(
+) -> BaselineEntry:
+    return BaselineEntry(
         verdict=verdict,
         target="scenarios/newsletter/scenario.py::newsletter",
         growth_bytes_per_1000_calls=growth_bytes,
@@ -69,12 +69,12 @@ def test_a_figure_is_better_from_the_first_byte_below_both_parts_on(before: int,
     ],
 )
 def test_a_growth_is_worse_or_not_only_with_all_of_its_interval(low: float, high: float, expected: Gate) -> None:
-    after = Figure(value=(low + high) / 2, low=low, high=high)
+    after = BoundedFigure(value=(low + high) / 2, low=low, high=high)
     assert compare("growth", 100 * KIB, after, ALLOWED).gate is expected
 
 
 @given(before=FIGURES, after=FIGURES, allowance=ALLOWANCES)
-def test_worse_means_both_parts_and_better_means_both_parts(before: float, after: float, allowance: Allowance) -> None:
+def test_worse_means_both_parts_and_better_means_both_parts(before: float, after: float, allowance: Tolerance) -> None:
     change = compare("peak", before, exact(after), allowance)
     is_worse = after > before * (1 + allowance.share) and after > before + allowance.bytes
     is_better = after < before * (1 - allowance.share) and after < before - allowance.bytes
@@ -84,17 +84,17 @@ def test_worse_means_both_parts_and_better_means_both_parts(before: float, after
 
 @given(before=FIGURES, after=FIGURES, doubt=FIGURES, allowance=ALLOWANCES)
 def test_nothing_is_worse_and_better_at_once_and_doubt_never_makes_it_either(
-    before: float, after: float, doubt: float, allowance: Allowance
+    before: float, after: float, doubt: float, allowance: Tolerance
 ) -> None:
     sure = compare("growth", before, exact(after), allowance)
-    unsure = compare("growth", before, Figure(value=after, low=after - doubt, high=after + doubt), allowance)
+    unsure = compare("growth", before, BoundedFigure(value=after, low=after - doubt, high=after + doubt), allowance)
     assert not (sure.better and sure.gate is Gate.OVER)
     assert unsure.gate in (sure.gate, Gate.INCONCLUSIVE)
     assert sure.better or not unsure.better
 
 
 @given(before=FIGURES, allowance=ALLOWANCES)
-def test_what_is_as_accepted_is_within_and_no_better(before: float, allowance: Allowance) -> None:
+def test_what_is_as_accepted_is_within_and_no_better(before: float, allowance: Tolerance) -> None:
     change = compare("growth", before, exact(before), allowance)
     assert (change.gate, change.better) == (Gate.WITHIN, False)
 
@@ -121,7 +121,7 @@ LEAKY = replace(LEAK, peak_bytes=int(9 * MIB), failures=("growth",))
 """Over its growth budget of 64 KiB, and within its peak budget of 10 MiB."""
 
 
-def held(result: Result, entry: Accepted | None) -> tuple[Gate, tuple[str, ...]]:
+def held(result: Result, entry: BaselineEntry | None) -> tuple[Gate, tuple[str, ...]]:
     said = compared(result, entry, ALLOWED)
     return said.gate, said.failures
 
@@ -199,14 +199,14 @@ def test_without_a_verdict_nothing_is_compared_and_nothing_is_green() -> None:
 
 
 def test_what_failed_stays_an_error() -> None:
-    broken = replace(LEAKY, trouble=Trouble(kind="teardown", message="E"))
+    broken = replace(LEAKY, trouble=Failure(kind="teardown", message="E"))
     assert held(BROKEN, accepted(0))[0] is Gate.ERROR
     assert held(broken, accepted(144 * MIB))[0] is Gate.ERROR
 
 
 def test_an_accepted_peak_that_cannot_be_seen_is_not_green() -> None:
     free = replace(CLEAN, budget=Budget(growth_bytes_per_1000_calls=4096.0), peak_bytes=None)
-    missing, died = Trouble(kind="missing", message="no memray"), Trouble(kind="died", message="killed")
+    missing, died = Failure(kind="missing", message="no memray"), Failure(kind="died", message="killed")
     assert held(replace(free, peak_trouble=missing), accepted(0, 9)) == (Gate.INCONCLUSIVE, ())
     assert held(replace(free, peak_trouble=died), accepted(0, 9))[0] is Gate.ERROR
     # WHEN it was left out on purpose, or never accepted THEN nobody asked for it
@@ -239,7 +239,7 @@ def test_comparing_again_with_another_baseline_forgets_the_first() -> None:
 def test_both_metrics_are_told_with_their_figures() -> None:
     said = compared(LEAK, accepted(100 * MIB, 90 * MIB), ALLOWED)
     assert said.changes == (
-        Change(
+        BaselineChange(
             metric="growth",
             before=100 * MIB,
             after=144 * MIB,
@@ -250,7 +250,7 @@ def test_both_metrics_are_told_with_their_figures() -> None:
             allowed="+5 % and +16 KiB",
             most=105 * MIB,
         ),
-        Change(
+        BaselineChange(
             metric="peak",
             before=90 * MIB,
             after=int(93.4 * MIB),

@@ -7,17 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leakcheck.analysis.gate.baseline import accept, compared, is_acceptable
-from leakcheck.model.answers import Trouble
-from leakcheck.model.baseline import Accepted, Allowance
+from leakcheck.model.answers import Failure
+from leakcheck.model.baseline import BaselineEntry, Tolerance
 from leakcheck.model.result import Budget, Meter, Result
 from leakcheck.model.verdict import Gate, Verdict
 from tests.unit.runs import BOUNDED, BROKEN, CLEAN, KIB, LEAK, MIB, UNSURE, growth
 
-ALLOWED = Allowance(share=0.05, bytes=16 * KIB)
+ALLOWED = Tolerance(share=0.05, bytes=16 * KIB)
 TARGET = "scenarios/newsletter/scenario.py::newsletter"
 
 
-def written(result: Result, old: Accepted | None = None, reason: str | None = None) -> Accepted:
+def written(result: Result, old: BaselineEntry | None = None, reason: str | None = None) -> BaselineEntry:
     return accept(result, TARGET, old, allowance=ALLOWED, reason=reason)
 
 
@@ -30,7 +30,7 @@ FIRST = written(leaking(144_000_000.0))
 
 def test_figures_are_whole_bytes_and_never_less_than_what_was_measured() -> None:
     assert written(leaking(1000.2)).growth_bytes_per_1000_calls == 1001
-    assert written(CLEAN) == Accepted(
+    assert written(CLEAN) == BaselineEntry(
         verdict=Verdict.CLEAN, target=TARGET, growth_bytes_per_1000_calls=0, peak_bytes=int(4.7 * MIB)
     )
     assert written(BOUNDED).growth_bytes_per_1000_calls == 0
@@ -111,7 +111,7 @@ def test_a_growth_that_no_exact_meter_told_is_not_kept_and_the_file_says_so(mete
         (BOUNDED, True),
         (BROKEN, False),
         (UNSURE, False),
-        (replace(LEAK, trouble=Trouble(kind="teardown", message="E"), gate=Gate.ERROR), False),
+        (replace(LEAK, trouble=Failure(kind="teardown", message="E"), gate=Gate.ERROR), False),
         # over by its peak, and its growth is not known to be over or within
         (leaking(64 * KIB, failures=("peak",)), False),
         (replace(CLEAN, gate=Gate.INCONCLUSIVE), False),
@@ -120,7 +120,7 @@ def test_a_growth_that_no_exact_meter_told_is_not_kept_and_the_file_says_so(mete
             replace(
                 CLEAN,
                 peak_bytes=None,
-                peak_trouble=Trouble(kind="died", message="E"),
+                peak_trouble=Failure(kind="died", message="E"),
                 budget=Budget(growth_bytes_per_1000_calls=4096.0),
             ),
             True,

@@ -8,7 +8,7 @@ import pytest
 from leakcheck.analysis.gate.explained import explained
 from leakcheck.analysis.gate.known_leaks import unseen_entries, without_ambiguous
 from leakcheck.model.errors import ExitCode
-from leakcheck.model.explanation import Container, Explanation, KnownEntry, Link, RetentionPath
+from leakcheck.model.explanation import Explanation, GrowingContainer, KnownEntry, Link, RetentionPath
 from leakcheck.model.result import Result
 from leakcheck.model.verdict import Gate
 from leakcheck.runner.session import exit_code
@@ -226,7 +226,7 @@ def test_what_native_code_holds_without_a_name_is_another_leak_in_each_scenario(
 
 
 def test_a_container_that_stopped_growing_names_what_filled() -> None:
-    stopped = Container(name="m.SEEN", kind="dict", length=3000, length_per_call=1.0, stopped=True, share=1.0)
+    stopped = GrowingContainer(name="m.SEEN", kind="dict", length=3000, length_per_call=1.0, stopped=True, share=1.0)
     bounded = replace(CLEAN, verdict=type(CLEAN.verdict).BOUNDED, settled_after_calls=3010)
     limit = explained(bounded, Explanation(containers=(stopped,)), (), TODAY).bounded_by
     assert limit is not None

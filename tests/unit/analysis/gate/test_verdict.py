@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from leakcheck.analysis.gate.verdict import gate, holder_with_limit, judge
 from leakcheck.analysis.growth.series import Series
 from leakcheck.analysis.growth.shape import Shape
-from leakcheck.model.answers import Limited
+from leakcheck.model.answers import BoundedContainer
 from leakcheck.model.result import Budget, Meter
 from leakcheck.model.verdict import Gate, Verdict
 from tests.unit.runs import growth
@@ -118,9 +118,9 @@ def test_a_growth_is_never_within_one_budget_and_over_a_larger_one(
     assert order.index(tight) <= order.index(loose)
 
 
-def cache(bytes_per_1000_calls: float, *, limit: int = 9000, length: int = 1000) -> Limited:
+def cache(bytes_per_1000_calls: float, *, limit: int = 9000, length: int = 1000) -> BoundedContainer:
     """Return a container that takes one entry a call and explains so much growth."""
-    return Limited(
+    return BoundedContainer(
         name=f"cache of {limit}",
         kind=f"deque(maxlen={limit})",
         limit=limit,

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from leakcheck.analysis.gate.explained import is_to_be_explained
-from leakcheck.model.answers import Limited
+from leakcheck.model.answers import BoundedContainer
 from leakcheck.model.explanation import Explain
 from leakcheck.model.result import Growth, Meter, Result
 from leakcheck.model.verdict import Gate, Verdict
@@ -112,7 +112,9 @@ def test_children_that_are_replaced_now_and_then_give_back_what_they_kept() -> N
 
 def test_a_limit_of_the_scenario_excuses_nothing_in_its_children() -> None:
     # GIVEN a container that fills, with a limit that explains the scenario's own growth
-    holder = Limited(name="shop.CACHE", kind="dict", limit=10**5, length=1500, length_per_call=1, bytes_per_entry=100)
+    holder = BoundedContainer(
+        name="shop.CACHE", kind="dict", limit=10**5, length=1500, length_per_call=1, bytes_per_entry=100
+    )
     script = Script(heap=leak(100), limited=[holder])
     assert simulate(script).verdict is Verdict.BOUNDED
     # WHEN a child leaks beside it THEN that is what is said
@@ -122,7 +124,9 @@ def test_a_limit_of_the_scenario_excuses_nothing_in_its_children() -> None:
 
 
 def test_a_limit_of_the_scenario_excuses_no_child_that_cannot_be_measured() -> None:
-    holder = Limited(name="shop.CACHE", kind="dict", limit=10**5, length=1500, length_per_call=1, bytes_per_entry=100)
+    holder = BoundedContainer(
+        name="shop.CACHE", kind="dict", limit=10**5, length=1500, length_per_call=1, bytes_per_entry=100
+    )
     result = simulate(Script(heap=leak(100), limited=[holder], children=still, unmeasured=2))
     assert (result.verdict, result.gate) == (Verdict.INCONCLUSIVE, Gate.INCONCLUSIVE)
 

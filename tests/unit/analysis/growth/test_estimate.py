@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from leakcheck.analysis.growth.estimate import estimate_growth, rate_of, settled_after
-from leakcheck.analysis.growth.progress import Progress
+from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.analysis.growth.shape import shape_of
 from leakcheck.model.answers import Block, Readings
 from leakcheck.model.result import Meter
@@ -28,7 +28,7 @@ def progress(
     blocks: NDArray[np.float64] | None = None,
     rss: NDArray[np.float64] | None = None,
     exact: bool = True,
-) -> Progress:
+) -> ReplayProgress:
     """Return what 2000 calls of a millisecond left on the meters; nothing where nothing is said."""
     nothing = np.zeros(len(AT))
     readings = Readings(
@@ -38,7 +38,7 @@ def progress(
         blocks=whole(nothing if blocks is None else blocks),
         rss_bytes=whole(nothing if rss is None else rss),
     )
-    return Progress(readings=readings, calls=2000, replay_seconds=2.0, seconds_per_call=0.001)
+    return ReplayProgress(readings=readings, calls=2000, replay_seconds=2.0, seconds_per_call=0.001)
 
 
 def test_growth_is_stated_per_1000_calls_with_the_other_meters_beside_it() -> None:
@@ -80,7 +80,7 @@ def test_blocks_that_become_fewer_have_their_bounds_the_right_way_round() -> Non
 
 
 def test_where_nothing_was_read_the_bounds_are_as_wide_as_json_can_carry() -> None:
-    nothing = Progress(calls=1)
+    nothing = ReplayProgress(calls=1)
     growth = estimate_growth(nothing, shape_of(nothing, final=True))
     assert (growth.low, growth.bytes_per_1000_calls, growth.high) == (-1e15, 0.0, 1e15)
     assert growth.rss_bytes_per_1000_calls is None
@@ -124,7 +124,7 @@ def test_progress_adds_blocks_up_and_remembers_what_the_newest_cost() -> None:
             set_aside_seconds=0.25,
         )
 
-    seen = Progress().after(block(1, seconds=2.0, readings=()))
+    seen = ReplayProgress().after(block(1, seconds=2.0, readings=()))
     assert (seen.calls, seen.seconds_per_call, seen.seconds) == (1, 2.0, 2.75)
     kept = seen.seconds_per_reading
     assert kept > 0

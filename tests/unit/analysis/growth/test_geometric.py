@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from leakcheck.analysis.growth.geometric import Expansion, capacity_rate, expansions_of, keeping_up, next_expansion_by
+from leakcheck.analysis.growth.geometric import (
+    CapacityStep,
+    capacity_rate,
+    expansions_of,
+    keeping_up,
+    next_expansion_by,
+)
 from leakcheck.analysis.growth.series import Series
 
 CALLS = np.arange(10, 4001, 10, dtype=np.float64)
@@ -14,9 +20,9 @@ def doubling(first: float = 8192.0) -> Series:
     return Series(CALLS, first * 2 ** np.ceil(np.log2(np.maximum(100 * CALLS / first, 1))))
 
 
-def at(*calls: float) -> list[Expansion]:
+def at(*calls: float) -> list[CapacityStep]:
     """Expansions of a store that doubles, at these calls."""
-    return [Expansion(call=call, before=100 * call, after=200 * call) for call in calls]
+    return [CapacityStep(call=call, before=100 * call, after=200 * call) for call in calls]
 
 
 def test_each_doubling_is_an_expansion_and_nothing_between_them_is() -> None:
@@ -70,14 +76,14 @@ def test_the_next_one_is_overdue_a_quarter_later_than_the_widest_gap_so_far_lets
 
 
 def test_after_a_single_one_pools_of_four_times_the_size_are_waited_for_and_nothing_longer() -> None:
-    assert next_expansion_by([Expansion(call=100, before=0, after=1e6)]) == 1.25 * 4 * 100
+    assert next_expansion_by([CapacityStep(call=100, before=0, after=1e6)]) == 1.25 * 4 * 100
     assert next_expansion_by(at(100, 1000)) == 1.25 * 4 * 1000
 
 
 @pytest.mark.parametrize(("bytes_", "by"), [(2048, 1.25 * (19 + 256)), (16 * 1024, 1.25 * (19 + 2048)), (16_385, 95)])
 def test_what_was_large_before_the_first_call_is_waited_for_until_its_room_is_used_up(bytes_: float, by: float) -> None:
     # GIVEN a vector of two kilobytes that is full at call 19: eight bytes a call fill as much again in 256 calls
-    assert next_expansion_by([Expansion(call=19, before=50_000, after=50_000 + bytes_)]) == by
+    assert next_expansion_by([CapacityStep(call=19, before=50_000, after=50_000 + bytes_)]) == by
 
 
 @pytest.mark.parametrize(
@@ -93,12 +99,12 @@ def test_those_before_a_gap_of_more_than_five_times_are_another_growth() -> None
 
 
 def test_equal_ones_are_what_is_kept_now_and_then() -> None:
-    equal = [Expansion(call=call, before=500 * call, after=500 * call + 9000) for call in (100, 200, 400, 900)]
+    equal = [CapacityStep(call=call, before=500 * call, after=500 * call + 9000) for call in (100, 200, 400, 900)]
     assert keeping_up(equal) == []
 
 
 def test_what_slows_down_does_not_keep_up() -> None:
-    slower = [Expansion(call=2.0**n, before=n * n * 5e3, after=(n + 1) ** 2 * 5e3) for n in range(6, 14)]
+    slower = [CapacityStep(call=2.0**n, before=n * n * 5e3, after=(n + 1) ** 2 * 5e3) for n in range(6, 14)]
     assert keeping_up(slower) == []
 
 

@@ -17,7 +17,7 @@ from leakcheck.analysis.growth.native_bound import (
     is_native_unseen,
     steady_pages,
 )
-from leakcheck.analysis.growth.progress import Progress
+from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.analysis.growth.series import Series
 from leakcheck.analysis.growth.shape import shape_of
 from leakcheck.model.answers import Readings
@@ -37,10 +37,10 @@ def rising(bytes_per_call: float, unit: int = 1, at: Sequence[int] = AT) -> tupl
     return tuple(int(bytes_per_call * call) // unit * unit for call in at)
 
 
-def progress(readings: Readings, *, seconds_per_call: float = 1e-4) -> Progress:
+def progress(readings: Readings, *, seconds_per_call: float = 1e-4) -> ReplayProgress:
     calls = readings.calls[-1]
     seconds = calls * seconds_per_call
-    return Progress(readings=readings, calls=calls, seconds_per_call=seconds_per_call, replay_seconds=seconds)
+    return ReplayProgress(readings=readings, calls=calls, seconds_per_call=seconds_per_call, replay_seconds=seconds)
 
 
 def test_pages_that_stand_still_may_hide_256_kib_over_the_calls_that_they_were_looked_at() -> None:

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from leakcheck.analysis.growth.resources import COLUMNS, gate_resources, is_enough, judge_resources
 from leakcheck.config.settings import Settings, resolve
-from leakcheck.config.sources import Said
+from leakcheck.config.sources import SettingsLayer
 from leakcheck.model.answers import Readings
 from leakcheck.model.errors import ConfigError
-from leakcheck.model.explanation import Named, Resource, ResourceKind
+from leakcheck.model.explanation import NamedCount, Resource, ResourceKind
 from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.reporters.messages.resources import resource_sentences
 from tests.unit.runs import CLEAN
@@ -184,7 +184,7 @@ def test_a_leak_of_files_is_over_budget_though_memory_is_clean_and_is_named() ->
     said = {"open files": [{"what": "/tmp/a.log", "count": 200}]}
     result = simulate(Script(heap=still, counted={"open_files": lost(1)}, named=said))
     assert (result.verdict, result.gate, result.failures) == (Verdict.CLEAN, Gate.OVER, ("open files",))
-    assert [resource.named for resource in result.resources] == [(Named(what="/tmp/a.log", count=200),)]
+    assert [resource.named for resource in result.resources] == [(NamedCount(what="/tmp/a.log", count=200),)]
 
 
 def test_a_sparse_leak_of_files_is_followed_beyond_what_memory_needs() -> None:
@@ -235,7 +235,7 @@ def said(resource: Resource) -> str:
 
 
 def test_a_sentence_tells_the_rate_the_budget_and_what_it_is() -> None:
-    named = replace(FILES, named=(Named(what="/tmp/a.log", count=1200), Named(what="a pipe", count=1)))
+    named = replace(FILES, named=(NamedCount(what="/tmp/a.log", count=1200), NamedCount(what="a pipe", count=1)))
     assert said(named) == (
         "newsletter[iterator]: open files rise by 1,000 per 1000 calls; the budget is 0. (/tmp/a.log ×1,200, a pipe ×1)"
     )
@@ -251,7 +251,7 @@ def test_a_sentence_tells_what_is_allowed_what_is_unsure_and_what_is_left_out() 
     )
     close = replace(FILES, gate=Gate.INCONCLUSIVE, low=999.96, high=1000.04, budget_per_1000_calls=1000.0)
     assert said(close).endswith("the truth lies between 999.96 and 1,000.04, and the budget of 1,000 in between.")
-    many = tuple(Named(what=f"\x1b{number}", count=1) for number in range(5))
+    many = tuple(NamedCount(what=f"\x1b{number}", count=1) for number in range(5))
     assert said(replace(FILES, named=many)).endswith("(\\x1b0 ×1, \\x1b1 ×1, \\x1b2 ×1, and 2 more)")
 
 
@@ -260,7 +260,7 @@ def test_a_sentence_tells_what_is_allowed_what_is_unsure_and_what_is_left_out() 
 
 def settings(folder: Path, table: str) -> Settings:
     (folder / "pyproject.toml").write_text(f"[tool.leakcheck.resources]\n{table}\n")
-    return resolve(Said(), environment={}, folder=folder)
+    return resolve(SettingsLayer(), environment={}, folder=folder)
 
 
 def test_without_a_word_nothing_may_stay(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from leakcheck.analysis.growth.estimate import rate_of
-from leakcheck.analysis.growth.progress import Progress
+from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.analysis.growth.shape import Shape, deciding_meter, rising_calls, shape_of, still_calls
 from leakcheck.model.answers import Readings
 from leakcheck.model.result import Meter
@@ -25,7 +25,7 @@ def progress(
     every: int = 10,
     seconds_per_call: float = 0.001,
     stirs: bool = False,
-) -> Progress:
+) -> ReplayProgress:
     """Return readings up to `calls` that rise by so many bytes (blocks) per call, resident ones in pages.
 
     What stirs holds 16 bytes more at every other reading: it stands still, and not perfectly.
@@ -42,7 +42,7 @@ def progress(
         blocks=column(blocks),
         rss_bytes=column(rss, PAGE),
     )
-    return Progress(readings=readings, calls=calls, seconds_per_call=seconds_per_call)
+    return ReplayProgress(readings=readings, calls=calls, seconds_per_call=seconds_per_call)
 
 
 def said(shape: Shape) -> str:
@@ -76,7 +76,7 @@ def test_one_meter_that_moved_once_is_no_perfect_standstill(name: str) -> None:
     """GIVEN 200 calls, of which the last 180 count WHEN one meter moves in the 30th, or in the 10th."""
     still = progress(200)
 
-    def moved(at: int) -> Progress:
+    def moved(at: int) -> ReplayProgress:
         column = tuple(500 * (calls > at) for calls in still.readings.calls)
         return replace(still, readings=replace(still.readings, **{name: column}))
 

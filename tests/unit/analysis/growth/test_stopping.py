@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leakcheck.analysis.growth.progress import Progress
+from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.analysis.growth.series import Series
 from leakcheck.analysis.growth.shape import Shape
-from leakcheck.analysis.growth.stopping import Patience, Step, is_settled, next_step
+from leakcheck.analysis.growth.stopping import NextBlock, StopPolicy, is_settled, next_step
 from leakcheck.analysis.growth.trend import Slope
 from leakcheck.model.answers import Readings
 from leakcheck.model.result import Budget, Meter
 
-FIRST = Progress(calls=1, replay_seconds=0.001, seconds_per_call=0.001)
+FIRST = ReplayProgress(calls=1, replay_seconds=0.001, seconds_per_call=0.001)
 TAIL = Series([], [])
 FLAT = Shape(flat=True, meter=Meter.HEAP, tail=TAIL)
 RISING = Shape(rising=True, meter=Meter.HEAP, tail=TAIL)
@@ -23,13 +23,13 @@ NEITHER = Shape(meter=Meter.HEAP, tail=TAIL)
 BUDGET = Budget(growth_bytes_per_1000_calls=4096.0)
 
 
-def wanted(progress: Progress, patience: Patience | None = None) -> Step:
-    step = next_step(progress, patience or Patience())
+def wanted(progress: ReplayProgress, patience: StopPolicy | None = None) -> NextBlock:
+    step = next_step(progress, patience or StopPolicy())
     assert step is not None
     return step
 
 
-def after(progress: Progress, step: Step) -> Progress:
+def after(progress: ReplayProgress, step: NextBlock) -> ReplayProgress:
     """Return the progress after a step whose calls cost what calls cost before."""
     reached = progress.calls + step.calls
     return replace(
@@ -37,11 +37,11 @@ def after(progress: Progress, step: Step) -> Progress:
     )
 
 
-def looks(seconds_per_call: float, *, most: int = 30_000, patience: Patience | None = None) -> list[int]:
+def looks(seconds_per_call: float, *, most: int = 30_000, patience: StopPolicy | None = None) -> list[int]:
     """Return the calls at which the readings would be looked at, were they never clear."""
-    progress = Progress(calls=1, replay_seconds=seconds_per_call, seconds_per_call=seconds_per_call)
+    progress = ReplayProgress(calls=1, replay_seconds=seconds_per_call, seconds_per_call=seconds_per_call)
     seen = []
-    while progress.calls < most and (step := next_step(progress, patience or Patience())) is not None:
+    while progress.calls < most and (step := next_step(progress, patience or StopPolicy())) is not None:
         progress = after(progress, step)
         seen.append(progress.calls)
     return seen
@@ -73,28 +73,28 @@ def test_one_look_falls_where_a_rise_is_first_believed(seconds_per_call: float, 
 
 @pytest.mark.parametrize("calls", [1, 2, 7, 100, 1234])
 def test_no_more_calls_are_replayed_than_were_allowed_and_no_fewer(calls: int) -> None:
-    seen = looks(0.001, patience=Patience(calls=calls))
+    seen = looks(0.001, patience=StopPolicy(calls=calls))
     assert seen[-1:] == ([calls] if calls > 1 else [])
-    assert next_step(replace(FIRST, calls=calls), Patience(calls=calls)) is None
+    assert next_step(replace(FIRST, calls=calls), StopPolicy(calls=calls)) is None
 
 
 def test_when_the_time_is_up_there_is_no_next_step() -> None:
-    assert next_step(replace(FIRST, replay_seconds=60.0), Patience(seconds=60.0)) is None
-    assert next_step(replace(FIRST, replay_seconds=30.0, watch_seconds=30.0), Patience(seconds=60.0)) is None
-    assert next_step(replace(FIRST, replay_seconds=59.9), Patience(seconds=60.0)) is not None
+    assert next_step(replace(FIRST, replay_seconds=60.0), StopPolicy(seconds=60.0)) is None
+    assert next_step(replace(FIRST, replay_seconds=30.0, watch_seconds=30.0), StopPolicy(seconds=60.0)) is None
+    assert next_step(replace(FIRST, replay_seconds=59.9), StopPolicy(seconds=60.0)) is not None
 
 
 def test_a_dear_call_is_a_window_and_a_step_of_its_own() -> None:
-    dear = Progress(calls=1, replay_seconds=3.0, seconds_per_call=3.0)
-    assert wanted(dear) == Step(windows=1, calls_per_window=1, timed_per_window=1)
+    dear = ReplayProgress(calls=1, replay_seconds=3.0, seconds_per_call=3.0)
+    assert wanted(dear) == NextBlock(windows=1, calls_per_window=1, timed_per_window=1)
     assert looks(3.0) == list(range(2, 21))
 
 
 def test_a_step_takes_two_seconds_or_what_is_left_of_the_time() -> None:
-    hundred = Progress(calls=500, replay_seconds=50.0, seconds_per_call=0.1)
+    hundred = ReplayProgress(calls=500, replay_seconds=50.0, seconds_per_call=0.1)
     assert wanted(hundred).calls == 20
-    assert wanted(replace(hundred, replay_seconds=59.0), Patience(seconds=60.0)).calls == 10
-    assert wanted(replace(hundred, replay_seconds=59.99), Patience(seconds=60.0)).calls == 1
+    assert wanted(replace(hundred, replay_seconds=59.0), StopPolicy(seconds=60.0)).calls == 10
+    assert wanted(replace(hundred, replay_seconds=59.99), StopPolicy(seconds=60.0)).calls == 1
 
 
 @given(
@@ -107,8 +107,10 @@ def test_a_step_takes_two_seconds_or_what_is_left_of_the_time() -> None:
 def test_a_step_is_never_empty_and_never_over_the_allowance(
     calls: int, seconds: float, cost: float, reading_cost: float, most: int | None
 ) -> None:
-    progress = Progress(calls=calls, replay_seconds=seconds, seconds_per_call=cost, seconds_per_reading=reading_cost)
-    step = next_step(progress, Patience(calls=most))
+    progress = ReplayProgress(
+        calls=calls, replay_seconds=seconds, seconds_per_call=cost, seconds_per_reading=reading_cost
+    )
+    step = next_step(progress, StopPolicy(calls=most))
     if seconds >= 60 or (most is not None and calls >= most):
         assert step is None
         return
@@ -120,8 +122,8 @@ def test_a_step_is_never_empty_and_never_over_the_allowance(
 
 
 def test_calls_are_timed_one_by_one_unless_the_clock_would_be_felt() -> None:
-    def timed(cost: float) -> Step:
-        return wanted(Progress(calls=2000, replay_seconds=1.0, seconds_per_call=cost))
+    def timed(cost: float) -> NextBlock:
+        return wanted(ReplayProgress(calls=2000, replay_seconds=1.0, seconds_per_call=cost))
 
     for cost in (1e-4, 2e-5):
         assert timed(cost).timed_per_window == timed(cost).calls_per_window
@@ -131,8 +133,8 @@ def test_calls_are_timed_one_by_one_unless_the_clock_would_be_felt() -> None:
 
 
 def test_cheap_calls_are_read_rarely_and_dear_ones_after_every_call() -> None:
-    cheap = wanted(Progress(calls=5000, replay_seconds=1.0, seconds_per_call=1e-5, seconds_per_reading=0.3e-3))
-    dear = wanted(Progress(calls=300, replay_seconds=30.0, seconds_per_call=0.1, seconds_per_reading=0.3e-3))
+    cheap = wanted(ReplayProgress(calls=5000, replay_seconds=1.0, seconds_per_call=1e-5, seconds_per_reading=0.3e-3))
+    dear = wanted(ReplayProgress(calls=300, replay_seconds=30.0, seconds_per_call=0.1, seconds_per_reading=0.3e-3))
     assert cheap.calls_per_window >= 20
     assert dear.calls_per_window == 1
 
@@ -144,7 +146,7 @@ def test_under_teeth_the_windows_are_short() -> None:
         calls=at, python_bytes=tuple(tooth * (call % 1000) // 1000 for call in at), native_bytes=(0,) * 200
     )
     smooth = replace(toothed, python_bytes=(0,) * 200)
-    progress = Progress(
+    progress = ReplayProgress(
         readings=smooth, calls=20_000, replay_seconds=1.0, seconds_per_call=1e-5, seconds_per_reading=0.3e-3
     )
     assert wanted(replace(progress, readings=toothed)).calls_per_window < wanted(progress).calls_per_window
@@ -155,7 +157,7 @@ def rate(per_call: float, doubt: float) -> Slope:
 
 
 def settled(shape: Shape, slope: Slope, *, seconds: float = 1.0, budget: Budget = BUDGET) -> bool:
-    return is_settled(shape, slope, Progress(calls=2000, replay_seconds=seconds), budget)
+    return is_settled(shape, slope, ReplayProgress(calls=2000, replay_seconds=seconds), budget)
 
 
 def test_what_neither_stands_still_nor_rises_is_never_settled() -> None:

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leakcheck.probe.allocations.frame_origin import LIBRARY, OWN, PACKAGE, kind_of
-from leakcheck.probe.allocations.line_tracer import Balance
+from leakcheck.probe.allocations.line_tracer import LineBalance
 from leakcheck.probe.allocations.memray_tracer import holdings
-from leakcheck.probe.allocations.native_frames import UNKNOWN, Libraries, spread_over
-from leakcheck.probe.allocations.stacks import Holding, Place, held_bytes, shortened, written
+from leakcheck.probe.allocations.native_frames import UNKNOWN, NativeLibraries, spread_over
+from leakcheck.probe.allocations.stacks import FrameLine, StackHolding, held_bytes, shortened, written
 from leakcheck.probe.allocations.tracemalloc_tracer import function_at
 
 # --- sizes, stacks, files -------------------------------------------------------------------------
@@ -41,17 +41,17 @@ def test_what_is_held_is_what_the_allocator_hands_out(size: int, blocks: int, py
     assert held_bytes(size, blocks, pymalloc=pymalloc) == held
 
 
-def place(line: int, kind: str = OWN) -> Place:
-    return Place("f", "/x/views.py", line, kind)
+def place(line: int, kind: str = OWN) -> FrameLine:
+    return FrameLine("f", "/x/views.py", line, kind)
 
 
 def test_stacks_that_look_the_same_are_sent_once_and_the_light_ones_as_a_sum() -> None:
     holdings = [
-        Holding((place(1),), 100, 1),
-        Holding((place(1),), 50, 2),
-        Holding((place(1),), 8, 1, realloc=True),
-        Holding((place(2),), 30, 1),
-        Holding((), 5, 1),
+        StackHolding((place(1),), 100, 1),
+        StackHolding((place(1),), 50, 2),
+        StackHolding((place(1),), 8, 1, realloc=True),
+        StackHolding((place(2),), 30, 1),
+        StackHolding((), 5, 1),
     ]
     rows, other = written(holdings, most=2)
     assert [(row["bytes"], row["blocks"]) for row in rows] == [(150, 3), (30, 1)]
@@ -101,7 +101,7 @@ def test_a_line_belongs_to_the_innermost_function_around_it() -> None:
 
 
 def balance_of(*changes: tuple[str | None, int]) -> dict[str, int]:
-    balance: Balance[str] = Balance()
+    balance: LineBalance[str] = LineBalance()
     for key, change in changes:
         balance.charge(key, change)
     return {key: change for key, change, _ in balance.left()}
@@ -121,7 +121,7 @@ def test_what_cannot_be_paired_stays_where_it_is_seen() -> None:
 
 @given(st.lists(st.tuples(st.sampled_from(["a", "b", None]), st.integers(-500, 500).filter(bool)), max_size=40))
 def test_no_byte_is_lost_or_made_up(changes: list[tuple[str | None, int]]) -> None:
-    balance: Balance[str] = Balance()
+    balance: LineBalance[str] = LineBalance()
     for key, change in changes:
         balance.charge(key, change)
     total = sum(change for _, change, _ in balance.left()) + balance.unplaced
@@ -166,7 +166,7 @@ class Silent:
 
 
 def test_a_record_that_has_no_hybrid_stack_is_told_by_its_native_frames_and_pythons() -> None:
-    libraries = Libraries(Silent(), "capture")
+    libraries = NativeLibraries(Silent(), "capture")
     whole, _ = libraries.places(Record(100))
     told, by_interpreter = libraries.places(Record(100, "hybrid_stack_trace"))
     assert [place.function for place in whole] == ["make", "leak", "run"]
@@ -176,7 +176,7 @@ def test_a_record_that_has_no_hybrid_stack_is_told_by_its_native_frames_and_pyth
 
 @pytest.mark.parametrize("broken", ["native_stack_trace", "stack_trace"])
 def test_a_record_that_cannot_be_told_costs_itself_and_its_bytes_count(broken: str) -> None:
-    libraries = Libraries(Silent(), "capture")
+    libraries = NativeLibraries(Silent(), "capture")
     found = list(holdings([Record(4000, broken), Record(1000)], libraries))
     assert [(bool(one.places), one.bytes) for one in found] == [
         (True, held_bytes(1000, 1, pymalloc=False)),

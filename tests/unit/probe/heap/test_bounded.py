@@ -23,7 +23,7 @@ def replay(calls):
         {statement}
 
 replay({replayed})
-expected = bounded.Expected(rate={rate}, least={least})
+expected = bounded.ExpectedGrowth(rate={rate}, least={least})
 found = bounded.weigh_limited(replay, 40, Meters(("python", "native")).heap, {replayed}, expected)
 print(json.dumps({{**found, "full": len(FULL)}}))
 """

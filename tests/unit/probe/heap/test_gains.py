@@ -7,21 +7,23 @@ from typing import Any
 
 import pytest
 
-from leakcheck.analysis.growth.container_gains import SMALLEST_GAIN, Follow, Gains
-from leakcheck.analysis.growth.progress import Progress
+from leakcheck.analysis.growth.container_gains import SMALLEST_GAIN, ContainerGains, FollowedContainer
+from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.analysis.growth.series import Series
 from leakcheck.analysis.growth.shape import Shape
 from leakcheck.model.result import Meter
 from leakcheck.probe.heap import gains
-from leakcheck.probe.heap.gains import Followed, look, slot_of
+from leakcheck.probe.heap.gains import FollowedLengths, look, slot_of
 from leakcheck.runner.growth_pass import GrowthPass, _gained
 
-LIST = Follow(gained=100, low=8.0, high=9.0)
+LIST = FollowedContainer(gained=100, low=8.0, high=9.0)
 
 
-def followed(*rows: list[int], follow: Follow = LIST, looked_at: int = 100, gained_bytes: float = 800.0) -> Gains:
+def followed(
+    *rows: list[int], follow: FollowedContainer = LIST, looked_at: int = 100, gained_bytes: float = 800.0
+) -> ContainerGains:
     """Return lengths that were read after each of so many calls."""
-    start = Gains(since=100, looked_at=looked_at, gained_bytes=gained_bytes, followed=(follow,) * len(rows))
+    start = ContainerGains(since=100, looked_at=looked_at, gained_bytes=gained_bytes, followed=(follow,) * len(rows))
     return start.after(list(range(101, 101 + len(rows[0]))), rows)
 
 
@@ -90,7 +92,7 @@ def test_lengths_decide_early_only_where_the_heap_hides_nothing_and_most_were_fo
 ) -> None:
     # GIVEN a list that gains an entry a call, and enough calls for a rise to be believed
     seen = GrowthPass(
-        progress=Progress(calls=20_000, seconds_per_call=1e-4),
+        progress=ReplayProgress(calls=20_000, seconds_per_call=1e-4),
         shape=Shape(flat=True, meter=Meter.HEAP, tail=Series(range(200), heap)),
         gains=followed(RISING, gained_bytes=gained_bytes),
     )
@@ -101,7 +103,7 @@ def test_lengths_decide_early_only_where_the_heap_hides_nothing_and_most_were_fo
 
 @pytest.mark.parametrize(("gained_bytes", "expected"), [(SMALLEST_GAIN * 100 - 1, False), (SMALLEST_GAIN * 100, True)])
 def test_half_a_byte_per_call_is_followed_and_less_is_not(gained_bytes: float, expected: bool) -> None:
-    assert Gains(since=0, looked_at=100, gained_bytes=gained_bytes, followed=(LIST,)).any is expected
+    assert ContainerGains(since=0, looked_at=100, gained_bytes=gained_bytes, followed=(LIST,)).any is expected
 
 
 @pytest.mark.parametrize(
@@ -128,7 +130,7 @@ def test_a_table_takes_for_each_entry_what_is_said(container: Any, add: Any, siz
 
 
 def test_what_has_no_table_has_no_slot() -> None:
-    assert (slot_of("text"), slot_of(OrderedDict()).low > 0) == (gains.Slot(0.0, 0.0), True)
+    assert (slot_of("text"), slot_of(OrderedDict()).low > 0) == (gains.SlotBytes(0.0, 0.0), True)
 
 
 def test_a_look_keeps_nothing_alive_and_follows_what_became_longer() -> None:
@@ -139,7 +141,7 @@ def test_a_look_keeps_nothing_alive_and_follows_what_became_longer() -> None:
         kept.extend([None] * calls)
         text.extend(b"12345678" * calls)
 
-    followed_ones = Followed()
+    followed_ones = FollowedLengths()
     answer = look(replay, 50, followed_ones, thaws=False)
     assert answer["gained_bytes"] >= 50 * 16
     assert {(one["gained"], one["low"]) for one in answer["followed"]} >= {(50, 8.0), (400, 1.0)}

@@ -21,7 +21,7 @@ from leakcheck import limited
 from leakcheck.model.errors import UsageError
 from leakcheck.probe.heap import bounded, introspect
 from leakcheck.probe.heap.containers import empty, length_of, lengths, longer_than
-from leakcheck.probe.heap.limits import Holder, holder_of, is_weak, limit_of, owners_of
+from leakcheck.probe.heap.limits import OwnedLimit, holder_of, is_weak, limit_of, owners_of
 from leakcheck.scenario import taught
 
 
@@ -366,7 +366,7 @@ def test_what_is_no_number_of_entries_is_no_limit(number: object) -> None:
     assert said(owner.entries, owner) is None
 
 
-def fill(looks: Looks) -> Holder:
+def fill(looks: Looks) -> OwnedLimit:
     for number in range(50):
         looks.add(number)
     holder = holder_of(looks.entries, [looks])

@@ -11,11 +11,11 @@ from functools import lru_cache
 import pytest
 
 from leakcheck.probe.heap.introspect import size_of
-from leakcheck.probe.heap.new_objects import Reach
-from leakcheck.probe.heap.path_names import Told, name_of, tell
-from leakcheck.probe.heap.referrers import World, path_to
-from leakcheck.probe.heap.search_budget import Budget
-from leakcheck.probe.retention.anchors import Place, merged
+from leakcheck.probe.heap.new_objects import ReachableObjects
+from leakcheck.probe.heap.path_names import NamedPath, name_of, tell
+from leakcheck.probe.heap.referrers import ReferrerSearch, path_to
+from leakcheck.probe.heap.search_budget import SearchBudget
+from leakcheck.probe.retention.anchors import ReferenceAnchor, merged
 
 ROWS: list[int] = [1]
 LOCAL = threading.local()
@@ -66,8 +66,8 @@ def has_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("leakcheck.probe.heap.referrers._MOST_SECONDS", 60.0)
 
 
-def told(container: object) -> Told:
-    world = World(Budget(120))
+def told(container: object) -> NamedPath:
+    world = ReferrerSearch(SearchBudget(120))
     return tell(path_to(container, world), world)
 
 
@@ -161,8 +161,8 @@ def test_an_object_is_sized_by_its_built_in_base_and_not_by_what_its_class_says(
 
 
 def test_places_that_lead_to_the_same_objects_are_one() -> None:
-    def place(*ids: int) -> Place:
-        return Place([], Reach(frozenset(ids), 0), 0.5)
+    def place(*ids: int) -> ReferenceAnchor:
+        return ReferenceAnchor([], ReachableObjects(frozenset(ids), 0), 0.5)
 
     heavy, same, other = place(*range(100)), place(*range(95)), place(200, 201)
     assert merged([heavy, same, other]) == [heavy, other]

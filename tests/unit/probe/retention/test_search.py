@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from leakcheck.probe.heap.container_types import kind_of
-from leakcheck.probe.heap.lengths import Grown, Growth
-from leakcheck.probe.heap.path_names import Told
-from leakcheck.probe.retention.candidate import Found, Owner
+from leakcheck.probe.heap.lengths import GrownContainer, LengthGrowth
+from leakcheck.probe.heap.path_names import NamedPath
+from leakcheck.probe.retention.candidate import ContainerOwner, RetentionCandidate
 from leakcheck.probe.retention.search import ranked
 from leakcheck.probe.retention.shares import by_owner, credit_shared
 
@@ -13,20 +13,22 @@ CALLS = 100
 GREW = 100_000.0
 
 
-def found(name: str, explains: float | None, *, reckoned: float = 0.0) -> Found:
-    told = Told([{"step": name, "type": "list"}], 1, name, "")
-    return Found(told, bytes=explains, reckoned_bytes=reckoned)
+def found(name: str, explains: float | None, *, reckoned: float = 0.0) -> RetentionCandidate:
+    told = NamedPath([{"step": name, "type": "list"}], 1, name, "")
+    return RetentionCandidate(told, bytes=explains, reckoned_bytes=reckoned)
 
 
-def container(name: str, explains: float | None, growth: Growth = Growth.GROWING, *, reckoned: float = 0.0) -> Found:
+def container(
+    name: str, explains: float | None, growth: LengthGrowth = LengthGrowth.GROWING, *, reckoned: float = 0.0
+) -> RetentionCandidate:
     kind = kind_of(list)
     assert kind is not None
     one = found(name, explains, reckoned=reckoned)
-    one.grown = [Grown([0] * 100, kind, 50, growth, 100)]
+    one.grown = [GrownContainer([0] * 100, kind, 50, growth, 100)]
     return one
 
 
-def names(*candidates: Found) -> list[str]:
+def names(*candidates: RetentionCandidate) -> list[str]:
     return [one.told.name for one in ranked(candidates, GREW, CALLS)]
 
 
@@ -45,8 +47,8 @@ def test_what_explains_twice_the_growth_is_no_part_of_it() -> None:
 
 
 def test_what_stood_still_has_to_explain_more() -> None:
-    assert names(container("leak", 90_000), container("filled", 4_000, Growth.STOPPED)) == ["leak"]
-    assert names(container("filled", 6_000, Growth.STOPPED)) == ["filled"]
+    assert names(container("leak", 90_000), container("filled", 4_000, LengthGrowth.STOPPED)) == ["leak"]
+    assert names(container("filled", 6_000, LengthGrowth.STOPPED)) == ["filled"]
 
 
 def test_what_could_not_be_weighed_is_kept_while_much_is_open() -> None:
@@ -76,16 +78,16 @@ def test_a_weak_registry_that_explains_most_is_named_all_the_same() -> None:
     assert names(weak, container("held.TINY", 25_000)) == ["held.TINY"]
 
 
-def give_owner(*members: Found) -> None:
-    owner = Owner(Told([{"step": "held.APP", "type": "App"}], 1, "held.APP", ""), "App", "in .a and .b")
+def give_owner(*members: RetentionCandidate) -> None:
+    owner = ContainerOwner(NamedPath([{"step": "held.APP", "type": "App"}], 1, "held.APP", ""), "App", "in .a and .b")
     for one in members:
         one.owner = owner
 
 
-def together(weights: dict[frozenset[str], float], *members: Found) -> list[tuple[str, float | None]]:
+def together(weights: dict[frozenset[str], float], *members: RetentionCandidate) -> list[tuple[str, float | None]]:
     """Weigh holders, given what each set of them explains."""
 
-    def weigh_some(some: Sequence[Found]) -> float | None:
+    def weigh_some(some: Sequence[RetentionCandidate]) -> float | None:
         return weights.get(frozenset(one.told.name for one in some))
 
     kept = by_owner(members, GREW, weigh_some)
@@ -150,5 +152,5 @@ def test_the_fields_are_figures_a_call() -> None:
 
 
 def test_what_stood_still_has_its_length_as_its_limit() -> None:
-    fields = container("held.ROWS", 90_000, Growth.STOPPED).fields(CALLS)
+    fields = container("held.ROWS", 90_000, LengthGrowth.STOPPED).fields(CALLS)
     assert (fields["container"]["limit"], fields["container"]["stopped"]) == (100, True)

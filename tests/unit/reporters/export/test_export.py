@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leakcheck.model.explanation import PeakSite, Site
+from leakcheck.model.explanation import AllocationSite, PeakSite
 from leakcheck.model.result import Result
 from leakcheck.model.stacks import Frame, FrameKind
 from leakcheck.reporters.export.collapsed import collapsed
 from leakcheck.reporters.export.run_csv import Cell, run_sheet, sheet
 from leakcheck.reporters.export.speedscope import speedscope
-from leakcheck.reporters.export.stacks import Kind, stacks_of
+from leakcheck.reporters.export.stacks import StackKind, stacks_of
 from tests.unit.causes import SITE
 from tests.unit.runs import BROKEN, CLEAN, LEAK, MIB, UNSURE, run_of
 
@@ -109,7 +109,7 @@ def test_speedscope_sees_each_stack_from_its_outermost_frame() -> None:
 
 def test_a_run_without_stacks_makes_no_file_for_them() -> None:
     assert list(speedscope(run_of(CLEAN, BROKEN))) == []
-    assert list(collapsed(run_of(CLEAN, BROKEN), Kind.PEAK)) == []
+    assert list(collapsed(run_of(CLEAN, BROKEN), StackKind.PEAK)) == []
 
 
 def parsed(data: bytes) -> list[tuple[list[str], int]]:
@@ -120,7 +120,7 @@ def parsed(data: bytes) -> list[tuple[list[str], int]]:
 
 
 def test_collapsed_stacks_add_up_to_the_whole_below_the_scenario() -> None:
-    [(name, data)] = collapsed(RUN, Kind.PEAK)
+    [(name, data)] = collapsed(RUN, StackKind.PEAK)
     assert name == "peak.collapsed"
     (stack, _), (other, _) = lines = parsed(data)
     assert stack == [
@@ -139,7 +139,7 @@ frames = st.builds(
 stacks = st.lists(frames, max_size=3).map(tuple)
 sizes = st.floats(-1e6, 1e12)
 sites = st.builds(
-    Site,
+    AllocationSite,
     bytes_per_1000_calls=sizes,
     low=sizes,
     high=sizes,
@@ -151,10 +151,10 @@ sites = st.builds(
 
 
 @given(st.lists(sites, max_size=3), texts)
-def test_whatever_a_document_says_stacks_come_out_as_they_went_in(grown: list[Site], name: str) -> None:
+def test_whatever_a_document_says_stacks_come_out_as_they_went_in(grown: list[AllocationSite], name: str) -> None:
     result = replace(LEAK, scenario=name, sites=tuple(grown))
-    told = stacks_of(result, Kind.GROWTH)
-    documents = list(collapsed(run_of(result), Kind.GROWTH))
+    told = stacks_of(result, StackKind.GROWTH)
+    documents = list(collapsed(run_of(result), StackKind.GROWTH))
     assert bool(documents) == bool(told)
     for _, data in documents:
         lines = parsed(data)

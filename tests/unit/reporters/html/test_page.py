@@ -11,13 +11,13 @@ from itertools import accumulate
 import msgspec
 import pytest
 
-from leakcheck.model.answers import Readings, Trouble
+from leakcheck.model.answers import Failure, Readings
 from leakcheck.model.plain_text import plain
 from leakcheck.model.result import Budget, Run
 from leakcheck.model.stacks import StackTree
 from leakcheck.model.units import format_difference, format_duration, format_size
 from leakcheck.model.verdict import Gate, Verdict
-from leakcheck.reporters.html.flamegraph import Flames, difference_of
+from leakcheck.reporters.html.flamegraph import Flamegraphs, difference_of
 from leakcheck.reporters.html.page import as_data
 from leakcheck.storage.run_file import encode
 from tests.unit.pages import Page, page_of
@@ -63,7 +63,7 @@ def test_data_is_json_without_a_letter_that_could_end_its_element() -> None:
 
 def test_a_traceback_keeps_its_lines_and_nothing_else() -> None:
     details = "  line 1\r\nline 2\x1b[2J\n<b>"
-    page = page_of(run_of(replace(BROKEN, trouble=Trouble(kind="raised", message="E", details=details))))
+    page = page_of(run_of(replace(BROKEN, trouble=Failure(kind="raised", message="E", details=details))))
     [shown] = page.all("pre")
     assert shown.text.splitlines() == ["  line 1", "line 2\\x1b[2J", "<b>"]
 
@@ -222,7 +222,7 @@ def test_memrays_page_is_linked_where_there_is_one() -> None:
 
 
 def test_two_results_are_laid_over_each_other_where_one_of_them_holds_something() -> None:
-    flames = Flames()
+    flames = Flamegraphs()
     peak, growth = difference_of(ITERATOR, RETAINED, flames, "d")
     assert (peak.key, peak.others, peak.beside) == ("d-after-peak", ("d-before-peak",), "d-before-peak")
     assert (growth.key, growth.beside) == ("d-after-growth", "d-before-growth")

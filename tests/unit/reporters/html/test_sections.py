@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from leakcheck.model.answers import Readings
-from leakcheck.model.explanation import PageKind, ResidentPart, SiteMeter
+from leakcheck.model.explanation import PageKind, ResidentPart, TracerName
 from leakcheck.model.result import SCHEMA, Meter, Result, Run
 from leakcheck.model.verdict import Verdict
 from leakcheck.reporters.github import annotations
@@ -45,7 +45,7 @@ def test_a_leak_of_pages_tells_what_they_consist_of_and_what_pins_those_that_wer
 
 
 def test_shares_are_said_to_be_of_the_heaps_growth_where_that_is_what_is_explained() -> None:
-    pages = replace(LEAK, sites_meter=SiteMeter.MEMRAY, explained_fraction=0.9)
+    pages = replace(LEAK, sites_meter=TracerName.MEMRAY, explained_fraction=0.9)
     for pinning, whole in ((None, "90% of the growth"), (240.0 * KIB, "90% of the heap's growth")):
         rows = list(causes(replace(pages, pinned_by_bytes_per_1000_calls=pinning)))
         assert [row.where for row in rows if row.label == "explains"] == [f"{whole}, seen by memray"]

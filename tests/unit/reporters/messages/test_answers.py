@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from leakcheck.model.answers import Answered, Trouble
+from leakcheck.model.answers import Failure, StatusCount
 from leakcheck.model.result import Result, Run
 from leakcheck.model.verdict import Gate
 from leakcheck.reporters.export.run_csv import run_sheet
@@ -23,11 +23,11 @@ from leakcheck.runner.answer_decoding import answered_of
 from leakcheck.storage import run_file
 from tests.unit.runs import CLEAN, run_of
 
-PAGE = Answered(status=200, count=1600)
-MOVED = Answered(status=302, count=300, leads_to="/b/")
+PAGE = StatusCount(status=200, count=1600)
+MOVED = StatusCount(status=302, count=300, leads_to="/b/")
 
 
-def asked(*answered: Answered, **fields: object) -> Result:
+def asked(*answered: StatusCount, **fields: object) -> Result:
     result = replace(CLEAN, scenario="GET /a/", variant=None, target="django:shop.settings GET:/a/", answered=answered)
     return replace(result, growth_options={}, **fields)  # type: ignore[arg-type]
 
@@ -51,17 +51,20 @@ def asked(*answered: Answered, **fields: object) -> Result:
             ],
         ),
         (
-            (Answered(status=304, count=1),),
+            (StatusCount(status=304, count=1),),
             ["GET /a/: answered 304 Not Modified to 1 call, and did not say where that leads."],
         ),
         (
             (replace(PAGE, leads_to="/c?x=1"),),
             ["GET /a/: redirects were followed to /c?x=1, which answered 200 OK."],
         ),
-        ((PAGE, Answered(status=204, count=2)), ["GET /a/: its calls were answered differently: 200 ×1,600, 204 ×2."]),
+        (
+            (PAGE, StatusCount(status=204, count=2)),
+            ["GET /a/: its calls were answered differently: 200 ×1,600, 204 ×2."],
+        ),
     ],
 )
-def test_a_note_says_where_what_was_measured_is_no_page(answered: tuple[Answered, ...], notes: list[str]) -> None:
+def test_a_note_says_where_what_was_measured_is_no_page(answered: tuple[StatusCount, ...], notes: list[str]) -> None:
     assert list(answered_notes(asked(*answered))) == notes
 
 
@@ -72,7 +75,7 @@ def test_a_redirect_that_was_asked_for_needs_no_remedy() -> None:
 
 
 def test_the_answer_that_the_trouble_is_about_is_said_once() -> None:
-    trouble = Trouble(kind="raised", message="it answered 302 Found", call=301)
+    trouble = Failure(kind="raised", message="it answered 302 Found", call=301)
     result = asked(PAGE, replace(MOVED, count=1), trouble=trouble, gate=Gate.ERROR)
 
     assert list(answered_notes(result)) == ["GET /a/: its calls were answered differently: 200 ×1,600, 302 ×1."]

@@ -5,16 +5,16 @@ from dataclasses import replace
 import pytest
 
 from leakcheck.analysis.gate.baseline import compared
-from leakcheck.model.baseline import Accepted, Allowance
+from leakcheck.model.baseline import BaselineEntry, Tolerance
 from leakcheck.model.result import Result
 from leakcheck.reporters.messages.baseline import change_sentences, run_sentences
 from tests.unit.runs import CLEAN, KIB, LEAK, MIB, growth, run_of
 
-ALLOWED = Allowance(share=0.05, bytes=16 * KIB)
+ALLOWED = Tolerance(share=0.05, bytes=16 * KIB)
 
 
 def said(result: Result, growth_bytes: int, reason: str = "") -> str:
-    entry = Accepted(verdict=result.verdict, target="x", growth_bytes_per_1000_calls=growth_bytes, reason=reason)
+    entry = BaselineEntry(verdict=result.verdict, target="x", growth_bytes_per_1000_calls=growth_bytes, reason=reason)
     return " ".join(change_sentences(compared(result, entry, ALLOWED)))
 
 

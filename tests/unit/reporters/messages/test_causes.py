@@ -4,14 +4,14 @@ from dataclasses import replace
 
 from leakcheck.model.explanation import Link
 from leakcheck.model.stacks import Frame, FrameKind
-from leakcheck.reporters.messages.causes import Row, causes
+from leakcheck.reporters.messages.causes import CauseRow, causes
 from tests.unit.causes import SENT, SENT_PATH
 from tests.unit.runs import LEAK
 
 RECEIVER = Frame(function="receiver", file="shop/signals.py", line=7, kind=FrameKind.OWN, source="def receiver(**kw):")
 
 
-def held(**changes: object) -> list[Row]:
+def held(**changes: object) -> list[CauseRow]:
     path = replace(SENT_PATH, **changes)  # type: ignore[arg-type]
     rows = list(causes(replace(LEAK, failures=("growth",), containers=(SENT,), retention_paths=(path,))))
     return [row for row in rows if row.label != "fingerprint"]
@@ -24,8 +24,12 @@ def test_a_container_is_one_row_however_long_its_path() -> None:
 
 
 def test_the_line_of_a_kept_function_stands_below_its_holder() -> None:
-    assert held(kept=RECEIVER)[1:] == [Row(label="", where="  keeps shop/signals.py:7", what="def receiver(**kw):")]
+    assert held(kept=RECEIVER)[1:] == [
+        CauseRow(label="", where="  keeps shop/signals.py:7", what="def receiver(**kw):")
+    ]
 
 
 def test_the_line_that_sets_a_context_variable_stands_below_it() -> None:
-    assert held(set_at=RECEIVER)[1:] == [Row(label="", where="  set at shop/signals.py:7", what="def receiver(**kw):")]
+    assert held(set_at=RECEIVER)[1:] == [
+        CauseRow(label="", where="  set at shop/signals.py:7", what="def receiver(**kw):")
+    ]

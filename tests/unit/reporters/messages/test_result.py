@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from leakcheck.model.baseline import Change
+from leakcheck.model.baseline import BaselineChange
 from leakcheck.model.explanation import Resource, ResourceKind
 from leakcheck.model.result import Budget, Result
 from leakcheck.model.verdict import Gate, Verdict
-from leakcheck.reporters.messages.causes import Row
+from leakcheck.reporters.messages.causes import CauseRow
 from leakcheck.reporters.messages.result import (
     aligned,
     change_words,
@@ -30,7 +30,7 @@ FILES = Resource(
     verdict=Verdict.LEAK,
     gate=Gate.OVER,
 )
-WORSE = Change(metric="growth", before=KIB, after=3 * KIB, low=3 * KIB, high=3 * KIB, gate=Gate.OVER)
+WORSE = BaselineChange(metric="growth", before=KIB, after=3 * KIB, low=3 * KIB, high=3 * KIB, gate=Gate.OVER)
 
 
 def test_the_worst_is_told_first_and_the_furthest_over_budget_among_equals() -> None:
@@ -77,9 +77,9 @@ def test_a_story_is_sentences_causes_and_the_end_of_a_traceback() -> None:
 
 def test_rows_stand_below_each_other_and_a_long_place_pushes_nobody() -> None:
     rows = [
-        Row(label="a", where="here", what="x"),
-        Row(label="long", where="z" * 90, what="y"),
-        Row(label="", where="w"),
+        CauseRow(label="a", where="here", what="x"),
+        CauseRow(label="long", where="z" * 90, what="y"),
+        CauseRow(label="", where="w"),
     ]
     assert aligned(rows) == [
         f"  a     {'here':<60}  x",

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from leakcheck.model.answers import Trouble
+from leakcheck.model.answers import Failure
 from leakcheck.model.result import Budget, Meter, Result
 from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.reporters.messages.verdict import budget_words, peak_left_out, sentences
@@ -132,26 +132,26 @@ def test_a_clean_result_whose_budget_lies_within_the_doubt_tells_the_bounds() ->
 @pytest.mark.parametrize(
     ("trouble", "words"),
     [
-        (Trouble(kind="raised", call=1, message="ValueError: no"), "parser: raised on call 1: ValueError: no"),
-        (Trouble(kind="raised", call=1700, message="E"), "parser: raised on call 1,700: E"),
-        (Trouble(kind="import", message="No module"), "parser: does not import: No module"),
-        (Trouble(kind="setup", message="E"), "parser: its set-up failed: E"),
-        (Trouble(kind="died", message="the process ended"), "parser: the process ended"),
-        (Trouble(kind="exited", call=3, message="E"), "parser: on call 3 E"),
+        (Failure(kind="raised", call=1, message="ValueError: no"), "parser: raised on call 1: ValueError: no"),
+        (Failure(kind="raised", call=1700, message="E"), "parser: raised on call 1,700: E"),
+        (Failure(kind="import", message="No module"), "parser: does not import: No module"),
+        (Failure(kind="setup", message="E"), "parser: its set-up failed: E"),
+        (Failure(kind="died", message="the process ended"), "parser: the process ended"),
+        (Failure(kind="exited", call=3, message="E"), "parser: on call 3 E"),
     ],
 )
-def test_trouble_says_where_and_what(trouble: Trouble, words: str) -> None:
+def test_trouble_says_where_and_what(trouble: Failure, words: str) -> None:
     assert said(replace(BROKEN, trouble=trouble)) == [words]
 
 
 def test_trouble_after_a_growth_was_seen_leaves_what_was_seen() -> None:
-    first, second, _ = said(replace(LEAK, trouble=Trouble(kind="raised", call=700, message="E")))
+    first, second, _ = said(replace(LEAK, trouble=Failure(kind="raised", call=700, message="E")))
     assert first == "newsletter[retained]: raised on call 700: E"
     assert "memory grows by" in second
 
 
 def test_a_peak_pass_that_died_leaves_the_growth_verdict_standing() -> None:
-    died = replace(CLEAN, peak_bytes=None, peak_trouble=Trouble(kind="died", message="killed by SIGSEGV"))
+    died = replace(CLEAN, peak_bytes=None, peak_trouble=Failure(kind="died", message="killed by SIGSEGV"))
     assert said(died) == [
         "newsletter[iterator]: the peak pass failed, and the growth verdict stands: killed by SIGSEGV"
     ]
@@ -159,7 +159,7 @@ def test_a_peak_pass_that_died_leaves_the_growth_verdict_standing() -> None:
 
 
 def test_a_peak_that_was_left_out_is_told_once_for_all_and_not_here() -> None:
-    missing = replace(CLEAN, peak_bytes=None, peak_trouble=Trouble(kind="missing", message="no memray"))
+    missing = replace(CLEAN, peak_bytes=None, peak_trouble=Failure(kind="missing", message="no memray"))
     assert said(missing) == []
     assert peak_left_out(missing)
     assert not peak_left_out(CLEAN)
@@ -170,9 +170,9 @@ def test_text_of_others_is_made_plain_wherever_it_stands() -> None:
     holder = BOUNDED.bounded_by
     assert holder is not None
     results = [
-        replace(BROKEN, scenario=hostile, trouble=Trouble(kind="raised", call=1, message=hostile)),
+        replace(BROKEN, scenario=hostile, trouble=Failure(kind="raised", call=1, message=hostile)),
         replace(BOUNDED, scenario=hostile, bounded_by=replace(holder, name=hostile, kind=hostile)),
-        replace(LEAK, variant=hostile, peak_trouble=Trouble(kind="died", message=hostile)),
+        replace(LEAK, variant=hostile, peak_trouble=Failure(kind="died", message=hostile)),
     ]
     for sentence in (sentence for result in results for sentence in said(result)):
         assert "\x1b" not in sentence

@@ -16,46 +16,48 @@ import pytest
 from leakcheck import __version__
 from leakcheck.compare.sides import compare_variants
 from leakcheck.config.settings import resolve
-from leakcheck.config.sources import Said
-from leakcheck.model.answers import Description, Trouble
-from leakcheck.model.baseline import Accepted
+from leakcheck.config.sources import SettingsLayer
+from leakcheck.model.answers import Failure, ScenarioInfo
+from leakcheck.model.baseline import BaselineEntry
 from leakcheck.model.errors import ExecutorLost, UsageError
-from leakcheck.model.result import Elsewhere
+from leakcheck.model.result import Host
 from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.reporters.messages.run import elsewhere_sentences
 from leakcheck.runner.executors.dask import submission
-from leakcheck.runner.executors.dask.client import Member, Told, WorkersLost
-from leakcheck.runner.executors.dask.environment_check import Place, differences_here, enter, place_here
+from leakcheck.runner.executors.dask.client import ClusterWorker, WorkerEvent, WorkersLost
+from leakcheck.runner.executors.dask.environment_check import ExecutionEnvironment, differences_here, enter, place_here
 from leakcheck.runner.executors.dask.executor import keep_capture, not_measured, result_of
 from leakcheck.runner.executors.dask.job import (
-    Answer,
-    Done,
-    Errand,
-    Measurement,
+    DaskJob,
+    JobAnswer,
+    JobResult,
+    JobTask,
     decode,
     encode,
     measurement_of,
     version_in,
 )
-from leakcheck.runner.executors.dask.submission import Came, sent
+from leakcheck.runner.executors.dask.submission import JobOutcome, sent
 from leakcheck.runner.task import Task
 from tests.unit.runs import CLEAN, ENVIRONMENT, run_of
 
-HERE = Elsewhere(host="ten", worker="tcp://ten:1")
-PLACE = Place(folder="/shop", environment=ENVIRONMENT, python=None, files={"a.py": "12"}, changes=None, variables={})
+HERE = Host(host="ten", worker="tcp://ten:1")
+PLACE = ExecutionEnvironment(
+    folder="/shop", environment=ENVIRONMENT, python=None, files={"a.py": "12"}, changes=None, variables={}
+)
 
 
-def measurement(name: str = "cart", memory: float | None = None) -> Measurement:
-    scenario = Description(target=f"a.py::{name}", name=name, growth_options={"rows": 2}, memory_bytes=memory)
+def measurement(name: str = "cart", memory: float | None = None) -> JobTask:
+    scenario = ScenarioInfo(target=f"a.py::{name}", name=name, growth_options={"rows": 2}, memory_bytes=memory)
     task = Task(
         scenario=scenario,
-        settings=resolve(Said(executor="dask:tcp://ten:8786"), environment={}, folder=Path("/")),
+        settings=resolve(SettingsLayer(executor="dask:tcp://ten:8786"), environment={}, folder=Path("/")),
         options={"rows": 1.5, "fast": True},
         setup=None,
         measure_peak=True,
         folder=Path("/kept/here"),
         stop=Event(),
-        accepted={"cart": Accepted(verdict=Verdict.CLEAN), "other": Accepted(verdict=Verdict.LEAK)},
+        accepted={"cart": BaselineEntry(verdict=Verdict.CLEAN), "other": BaselineEntry(verdict=Verdict.LEAK)},
     )
     return measurement_of(task, PLACE)
 
@@ -64,10 +66,10 @@ def measurement(name: str = "cart", memory: float | None = None) -> Measurement:
 
 
 def test_an_errand_comes_out_as_it_went_in() -> None:
-    errand = Errand(name="cart", measurements=(measurement(),), turns=(0, 0))
+    errand = DaskJob(name="cart", measurements=(measurement(),), turns=(0, 0))
     data = encode(errand)
     assert b"\n" not in data
-    assert decode(data, Errand) == errand
+    assert decode(data, DaskJob) == errand
     assert version_in(data) == __version__
 
 
@@ -90,7 +92,7 @@ class Future:
     def __init__(self, number: int, key: str) -> None:
         self.number, self.key = number, key
         self.status = "pending"
-        self.outcome: Answer | Exception | None = None
+        self.outcome: JobAnswer | Exception | None = None
 
 
 class Scripted:
@@ -100,7 +102,7 @@ class Scripted:
     run = "leakcheck-1"
 
     def __init__(self, script: Mapping[tuple[int, int], Sequence[str]], slots: int = 2) -> None:
-        self.told: SimpleQueue[Told] = SimpleQueue()
+        self.told: SimpleQueue[WorkerEvent] = SimpleQueue()
         self.is_connected = True
         self.script = {key: list(steps) for key, steps in script.items()}
         self.sent: list[str] = []
@@ -108,9 +110,9 @@ class Scripted:
         self.most_at_once = 0
         self._turns = 0
         self._futures: list[Future] = []
-        self._members = [Member(address="tcp://ten:1", threads=slots, has={"cores": slots, "memory": 1e9})]
+        self._members = [ClusterWorker(address="tcp://ten:1", threads=slots, has={"cores": slots, "memory": 1e9})]
 
-    def members(self) -> list[Member]:
+    def members(self) -> list[ClusterWorker]:
         self._play()
         return self._members
 
@@ -134,13 +136,13 @@ class Scripted:
                 continue
             step = steps.pop(0)
             if step == "begin":
-                self.told.put(Told(key=future.key, worker="tcp://ten:1", doing=b""))
+                self.told.put(WorkerEvent(key=future.key, worker="tcp://ten:1", doing=b""))
             elif step == "answer":
-                done = Done(result=CLEAN)
-                future.status, future.outcome = "finished", Answer(host="ten", worker="tcp://ten:1", done=(done,))
+                done = JobResult(result=CLEAN)
+                future.status, future.outcome = "finished", JobAnswer(host="ten", worker="tcp://ten:1", done=(done,))
             elif step == "refuse":
                 refused = ("Python: 3.11, 3.12",)
-                future.status, future.outcome = "finished", Answer(host="ten", worker="tcp://ten:1", refused=refused)
+                future.status, future.outcome = "finished", JobAnswer(host="ten", worker="tcp://ten:1", refused=refused)
             elif step == "killed":
                 future.status, future.outcome = "error", WorkersLost()
             elif step == "raise":
@@ -172,16 +174,16 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(submission, "PATIENCE_SECONDS", 50.0)
 
 
-def outcomes(cluster: Scripted, count: int, watch: list[str] | None = None) -> Iterator[tuple[int, Came]]:
+def outcomes(cluster: Scripted, count: int, watch: list[str] | None = None) -> Iterator[tuple[int, JobOutcome]]:
     def told(number: int, name: str, doing: str) -> None:
         if watch is not None:
             watch.append(f"{name}: {doing}")
 
-    errands = [Errand(name=f"s{number}", measurements=(measurement(f"s{number}"),)) for number in range(count)]
+    errands = [DaskJob(name=f"s{number}", measurements=(measurement(f"s{number}"),)) for number in range(count)]
     return sent(cluster, errands, told)  # type: ignore[arg-type]
 
 
-def trouble_of(came: Came) -> Trouble:
+def trouble_of(came: JobOutcome) -> Failure:
     assert came.trouble is not None
     return came.trouble
 
@@ -226,8 +228,8 @@ def test_what_lost_two_workers_is_set_aside_and_done_alone_in_the_end() -> None:
 def test_what_fits_no_worker_does_not_keep_the_others_waiting() -> None:
     cluster = Scripted({})
     errands = [
-        Errand(name="huge", measurements=(measurement("huge", 2e9),)),
-        Errand(name="just", measurements=(measurement("just", 1e9),)),
+        DaskJob(name="huge", measurements=(measurement("huge", 2e9),)),
+        DaskJob(name="just", measurements=(measurement("just", 1e9),)),
     ]
     came = list(sent(cluster, errands, lambda *_: None))  # type: ignore[arg-type]
     assert [number for number, _ in came] == [1, 0]
@@ -248,7 +250,7 @@ def test_what_went_wrong_on_a_worker_is_the_trouble_of_that_errand(step: str, sa
     assert came[1].trouble is None
 
 
-def _take(running: Iterator[tuple[int, Came]], came: list[int]) -> None:
+def _take(running: Iterator[tuple[int, JobOutcome]], came: list[int]) -> None:
     for number, _ in running:
         came.append(number)
 
@@ -289,9 +291,9 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def place(target: str) -> Place:
-    found = Description(target=target, name="cart")
-    return place_here(found, resolve(Said(), environment={}), ENVIRONMENT)
+def place(target: str) -> ExecutionEnvironment:
+    found = ScenarioInfo(target=target, name="cart")
+    return place_here(found, resolve(SettingsLayer(), environment={}), ENVIRONMENT)
 
 
 @pytest.mark.parametrize(
@@ -316,7 +318,7 @@ def test_a_place_names_the_file_that_holds_the_scenario_and_the_settings(
 )
 def test_another_file_is_told(shop: Path, change: Any, said: str) -> None:
     here = place("scenarios.py::cart")
-    settings = resolve(Said(), environment={})
+    settings = resolve(SettingsLayer(), environment={})
     before = list(differences_here(here, "shop.cart:pay", settings))
     change(shop / "scenarios.py")
     after = list(differences_here(here, "shop.cart:pay", settings))
@@ -325,7 +327,7 @@ def test_another_file_is_told(shop: Path, change: Any, said: str) -> None:
 
 
 def test_another_python_is_told_and_its_path_does_not_matter(shop: Path) -> None:
-    settings = resolve(Said(), environment={})
+    settings = resolve(SettingsLayer(), environment={})
     found = list(differences_here(place("scenarios.py::cart"), "shop.cart:pay", settings))
     assert any(one.startswith("libc: ") or one.startswith("Python: ") or one.startswith("package ") for one in found)
     assert not any("executable" in one for one in found)
@@ -333,7 +335,7 @@ def test_another_python_is_told_and_its_path_does_not_matter(shop: Path) -> None
 
 def test_a_python_that_is_not_there_is_told(shop: Path) -> None:
     here = replace(place("scenarios.py::cart"), python="/nowhere/python")
-    found = list(differences_here(here, "shop.cart:pay", resolve(Said(), environment={})))
+    found = list(differences_here(here, "shop.cart:pay", resolve(SettingsLayer(), environment={})))
     assert found == ["there is no Python /nowhere/python"]
 
 
@@ -373,14 +375,14 @@ def test_a_second_capture_of_that_name_replaces_nothing(tmp_path: Path) -> None:
 
 
 def test_a_capture_that_cannot_be_kept_costs_the_result_nothing_else(tmp_path: Path) -> None:
-    done = Done(result=replace(CLEAN, capture="captures/cart.bin"), capture=b"no zlib")
+    done = JobResult(result=replace(CLEAN, capture="captures/cart.bin"), capture=b"no zlib")
     result = result_of(done, HERE, tmp_path)
     assert (result.verdict, result.capture, result.elsewhere) == (CLEAN.verdict, None, HERE)
     assert "its capture could not be kept" in result.explain_notes[0]
 
 
 def test_what_nobody_measured_is_an_error_of_that_scenario() -> None:
-    result = not_measured(measurement(), Trouble(kind="fleet", message="no room"))
+    result = not_measured(measurement(), Failure(kind="fleet", message="no room"))
     assert (result.id, result.gate, result.growth) == ("cart", Gate.ERROR, None)
     assert result.growth_options == {"rows": 1.5, "fast": True}
 

@@ -6,20 +6,20 @@ import pytest
 
 from leakcheck.model.errors import WrongAnswer
 from leakcheck.worker.web import answer_counts
-from leakcheck.worker.web.answer_counts import Judge
-from leakcheck.worker.web.login_redirects import Login, login_by_header
-from leakcheck.worker.web.options import Manner
-from leakcheck.worker.web.request import Answer, Exchange, exchange_of
+from leakcheck.worker.web.answer_counts import AnswerJudge
+from leakcheck.worker.web.login_redirects import LoginPage, login_by_header
+from leakcheck.worker.web.options import RequestSettings
+from leakcheck.worker.web.request import Request, Response, exchange_of
 
-LOGIN = Login(remedy="log in with --user NAME")
-
-
-def asked(path: str = "/account/", *, expect: int = 0) -> Exchange:
-    return exchange_of(f"GET:{path}", Manner(expect=expect))
+LOGIN = LoginPage(remedy="log in with --user NAME")
 
 
-def redirect(location: str, status: int = 302) -> Answer:
-    return Answer(status=status, headers=[("Location", location)])
+def asked(path: str = "/account/", *, expect: int = 0) -> Request:
+    return exchange_of(f"GET:{path}", RequestSettings(expect=expect))
+
+
+def redirect(location: str, status: int = 302) -> Response:
+    return Response(status=status, headers=[("Location", location)])
 
 
 @pytest.fixture(autouse=True)
@@ -89,8 +89,8 @@ def test_another_redirect_is_none_to_a_login_page(location: str) -> None:
     assert not LOGIN.is_wanted_by(asked(), redirect(location))
 
 
-@pytest.mark.parametrize("answer", [Answer(status=200, headers=[("Location", "/login/")]), Answer(status=302)])
-def test_what_leads_nowhere_leads_to_no_login_page(answer: Answer) -> None:
+@pytest.mark.parametrize("answer", [Response(status=200, headers=[("Location", "/login/")]), Response(status=302)])
+def test_what_leads_nowhere_leads_to_no_login_page(answer: Response) -> None:
     assert not LOGIN.is_wanted_by(asked(), answer)
 
 
@@ -114,13 +114,13 @@ def test_who_asks_for_a_login_page_is_sent_to_it(path: str, location: str) -> No
     ],
 )
 def test_the_page_that_a_site_names_is_its_login_page(named: str, location: str, is_login: bool) -> None:
-    login = Login(remedy="", page_for=lambda path: named)
+    login = LoginPage(remedy="", page_for=lambda path: named)
 
     assert login.is_wanted_by(asked(), redirect(location)) is is_login
 
 
 def test_a_login_page_fails_the_call_with_the_flag_that_logs_in() -> None:
-    judge = Judge(asked(), LOGIN)
+    judge = AnswerJudge(asked(), LOGIN)
 
     with pytest.raises(WrongAnswer) as failed:
         judge.take(redirect("/login/?next=/account/"), asked())
@@ -134,31 +134,31 @@ def test_a_login_page_fails_the_call_with_the_flag_that_logs_in() -> None:
 
 def test_a_login_page_on_the_way_fails_too_and_one_that_was_asked_for_does_not() -> None:
     with pytest.raises(WrongAnswer, match="say --expect 302 and leave out --follow"):
-        Judge(asked(), LOGIN).pass_by(asked(), redirect("/login/"))
+        AnswerJudge(asked(), LOGIN).pass_by(asked(), redirect("/login/"))
 
-    Judge(asked(expect=302), LOGIN).take(redirect("/login/"), asked(expect=302))
+    AnswerJudge(asked(expect=302), LOGIN).take(redirect("/login/"), asked(expect=302))
     with pytest.raises(WrongAnswer, match="leads to a login page"):
-        Judge(asked(expect=200), LOGIN).take(redirect("/login/"), asked(expect=200))
+        AnswerJudge(asked(expect=200), LOGIN).take(redirect("/login/"), asked(expect=200))
 
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_an_answer_that_wants_somebody_else_names_the_flag_too(status: int) -> None:
     with pytest.raises(WrongAnswer, match=f"log in with --user NAME; if that is meant, say --expect {status}"):
-        Judge(asked(), LOGIN).take(Answer(status=status), asked())
+        AnswerJudge(asked(), LOGIN).take(Response(status=status), asked())
     with pytest.raises(WrongAnswer, match="and 200 was expected; log in with --user NAME"):
-        Judge(asked(expect=200), LOGIN).take(Answer(status=status), asked(expect=200))
+        AnswerJudge(asked(expect=200), LOGIN).take(Response(status=status), asked(expect=200))
 
 
 def test_every_answer_is_counted_and_the_first_address_is_kept() -> None:
     request = asked("/a")
-    judge = Judge(request, LOGIN)
+    judge = AnswerJudge(request, LOGIN)
     for _ in range(300):
-        judge.take(Answer(status=200), request)
+        judge.take(Response(status=200), request)
     for number in range(3):
         judge.take(redirect(f"/orders/{number}/"), request)
-    judge.take(Answer(status=204), asked("/behind?x=1"))
+    judge.take(Response(status=204), asked("/behind?x=1"))
     with pytest.raises(WrongAnswer):
-        judge.take(Answer(status=7000), request)
+        judge.take(Response(status=7000), request)
 
     assert answer_counts.told() == [
         {"status": 200, "count": 300, "leads_to": None, "varies": False},
@@ -169,5 +169,5 @@ def test_every_answer_is_counted_and_the_first_address_is_kept() -> None:
 
 
 def test_what_is_sent_already_is_not_advised() -> None:
-    assert "log in with --header" in login_by_header(Manner()).remedy
-    assert "logs nobody in" in login_by_header(Manner(header="X-A: b\ncookie: a=b")).remedy
+    assert "log in with --header" in login_by_header(RequestSettings()).remedy
+    assert "logs nobody in" in login_by_header(RequestSettings(header="X-A: b\ncookie: a=b")).remedy

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from leakcheck.model.errors import UsageError
-from leakcheck.worker.web.options import Manner
+from leakcheck.worker.web.options import RequestSettings
 from leakcheck.worker.web.request import environ_of, exchange_of
 from leakcheck.worker.web.request_body import body_of
 
@@ -49,7 +49,7 @@ def test_a_form_with_a_file_is_sent_in_parts(tea: Path) -> None:
 
 def test_the_boundary_and_the_length_reach_the_application(tea: Path) -> None:
     for header in ("", "content-type: multipart/form-data"):
-        exchange = exchange_of("POST:/", Manner(data="picture=@tea.png", header=header))
+        exchange = exchange_of("POST:/", RequestSettings(data="picture=@tea.png", header=header))
         environ = environ_of(exchange)
         assert environ["CONTENT_LENGTH"] == str(len(exchange.body))
         assert parts_of(exchange.body, environ["CONTENT_TYPE"])["picture"][2] == tea.read_bytes()
