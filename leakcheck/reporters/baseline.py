@@ -12,7 +12,7 @@ from leakcheck.model.result import Result
 from leakcheck.model.units import format_difference, format_size, format_size_beside
 from leakcheck.model.verdict import Gate
 from leakcheck.reporters.escape import plainly
-from leakcheck.reporters.messages.baseline import is_news
+from leakcheck.reporters.messages.baseline import is_notable
 
 _STYLES: Mapping[str, str] = {
     Gate.WITHIN: "green",
@@ -81,7 +81,7 @@ def render_comparison(results: Sequence[Result], entries: Mapping[str, BaselineE
 
 
 def _comparison(change: BaselineChange, result: Result) -> tuple[str, ...]:
-    different = format_difference(change.after, change.before) if is_news(change) else ""
+    different = format_difference(change.after, change.before) if is_notable(change) else ""
     return change.metric, format_size(change.before), format_size(change.after), different, _gate(change, result)
 
 

@@ -21,8 +21,8 @@ from leakcheck.model.comparison import (
 )
 from leakcheck.model.plain_text import plain
 from leakcheck.model.units import format_duration, format_size
-from leakcheck.reporters.escape import as_cell, plainly
-from leakcheck.reporters.markdown import code
+from leakcheck.reporters.escape import csv_cell, plainly
+from leakcheck.reporters.markdown import code_span
 
 _STYLES = {
     ChangeVerdict.BETTER: "green",
@@ -59,7 +59,7 @@ def change_words(row: MetricComparison) -> str:
     return f"{words} ± {_value(doubt, row.unit)}" if doubt > 0 else words
 
 
-def answer_words(row: MetricComparison) -> str:
+def verdict_text(row: MetricComparison) -> str:
     """Return the last column: better, worse, nothing for `~`, or why nothing is known."""
     if row.answer is ChangeVerdict.SAME:
         return row.note
@@ -69,11 +69,11 @@ def answer_words(row: MetricComparison) -> str:
 @plainly
 def render_comparison(comparison: Comparison) -> Iterator[RenderableType]:
     """Yield what a terminal shows: what is compared, a table for each scenario, and the notes."""
-    yield Text(f"before  {arm_words(comparison.before)}", style="dim")
-    yield Text(f"after   {arm_words(comparison.after)}", style="dim")
+    yield Text(f"before  {side_text(comparison.before)}", style="dim")
+    yield Text(f"after   {side_text(comparison.after)}", style="dim")
     for contrast in comparison.contrasts:
         yield Text()
-        yield Text(pair_words(contrast), style="bold")
+        yield Text(pair_text(contrast), style="bold")
         yield Padding(_table(contrast), (0, 0, 0, 2))
     if comparison.notes:
         yield Text()
@@ -84,11 +84,12 @@ def render_comparison(comparison: Comparison) -> Iterator[RenderableType]:
 @plainly
 def markdown(comparison: Comparison) -> Iterator[tuple[str, bytes]]:
     """Yield one Markdown document with a table for each scenario."""
-    lines = [f"**before** {code(arm_words(comparison.before))} · **after** {code(arm_words(comparison.after))}"]
+    before, after = code_span(side_text(comparison.before)), code_span(side_text(comparison.after))
+    lines = [f"**before** {before} · **after** {after}"]
     for contrast in comparison.contrasts:
         lines += [
             "",
-            f"### {code(pair_words(contrast))}",
+            f"### {code_span(pair_text(contrast))}",
             "",
             "| | before | after | change | |",
             "| --- | ---: | ---: | ---: | --- |",
@@ -115,8 +116,8 @@ def table(comparison: Comparison) -> Iterator[tuple[str, bytes]]:
                 for figure in (row.before, row.after, row.change)
                 for part in parts
             ]
-            texts = [as_cell(contrast.scenario), row.metric.value, row.unit.value]
-            writer.writerow([*texts, *figures, row.answer.value, as_cell(row.note)])
+            texts = [csv_cell(contrast.scenario), row.metric.value, row.unit.value]
+            writer.writerow([*texts, *figures, row.answer.value, csv_cell(row.note)])
     yield "compare.csv", written.getvalue().encode()
 
 
@@ -138,17 +139,17 @@ def _cells(row: MetricComparison) -> tuple[str, ...]:
         figure_words(row.before, row.unit),
         figure_words(row.after, row.unit),
         change_words(row),
-        plain(answer_words(row)),
+        plain(verdict_text(row)),
     )
 
 
-def pair_words(contrast: ScenarioComparison) -> str:
+def pair_text(contrast: ScenarioComparison) -> str:
     """Return what is compared: one scenario, or two variants of it."""
     names = contrast.before if contrast.before == contrast.after else f"{contrast.before} → {contrast.after}"
     return plain(names)
 
 
-def arm_words(arm: Side) -> str:
+def side_text(arm: Side) -> str:
     """Return what an arm is (`main · commit 0123abcde · cpython 3.11.7`)."""
     parts = [arm.label, f"commit {arm.commit[:9]}" if arm.commit else "", arm.python or ""]
     return plain(" · ".join(part for part in parts if part))
@@ -164,7 +165,7 @@ def _value(value: float, unit: Unit) -> str:
 
 def _note(text: str) -> str:
     """Return a sentence that Markdown shows as it is: what could mean something, an address too, stands in code."""
-    return text if _TAME.fullmatch(text) else code(text)
+    return text if _TAME.fullmatch(text) else code_span(text)
 
 
 _TAME = re.compile(r"(?:[A-Za-z](?:[A-Za-z ,;()']|: )*)?")

@@ -44,13 +44,13 @@ def plainly(reporter: Callable[_Given, _Told]) -> Callable[_Given, _Told]:
     return with_plain_facts
 
 
-def as_cell(text: str) -> str:
+def csv_cell(text: str) -> str:
     """Return a cell that no spreadsheet takes for a formula: it then begins with `'` (OWASP, CSV injection)."""
     shown = plain(text)
     # a blank before it does not hide it from every spreadsheet
     return f"'{shown}" if shown.lstrip().startswith(_FORMULA) else shown
 
 
-def pasted(words: Iterable[str]) -> str:
+def shell_words(words: Iterable[str]) -> str:
     """Return the words of a command as they can be pasted into a shell, where none of them is an option."""
     return plain(shlex.join(f"./{word}" if word.startswith("-") else word for word in words))

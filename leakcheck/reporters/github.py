@@ -12,7 +12,7 @@ from leakcheck.model.result import Run
 from leakcheck.model.verdict import Gate
 from leakcheck.reporters.escape import plainly
 from leakcheck.reporters.locations import Location, Workspace, locate
-from leakcheck.reporters.messages.result import headline, run_sentences, story, worst_first
+from leakcheck.reporters.messages.result import headline, run_notes, story, worst_first
 
 MOST_OF_A_KIND = 10
 _MOST_CHARACTERS = 4000
@@ -49,7 +49,7 @@ def _all(run: Run, workspace: Workspace) -> Iterator[_Annotation]:
         if (kind := _KINDS.get(result.gate)) is not None:
             message = "\n".join(story(result))
             yield _Annotation(kind=kind, title=headline(result), message=message, location=locate(result, workspace))
-    for sentence in run_sentences(run):
+    for sentence in run_notes(run):
         yield _Annotation(kind="notice", title="something can be tidied up", message=sentence)
 
 
@@ -62,15 +62,15 @@ def _command(annotation: _Annotation) -> str:
     location = annotation.location
     properties = {} if location is None else {"file": plain(location.file), "line": str(location.line or "")}
     properties["title"] = cut(f"leakcheck: {annotation.title}", _MOST_IN_TITLE)
-    said = ",".join(f"{name}={as_property(value)}" for name, value in properties.items() if value)
-    return f"::{annotation.kind} {said}::{as_data(cut(annotation.message, _MOST_CHARACTERS))}"
+    said = ",".join(f"{name}={escape_property(value)}" for name, value in properties.items() if value)
+    return f"::{annotation.kind} {said}::{escape_message(cut(annotation.message, _MOST_CHARACTERS))}"
 
 
-def as_data(text: str) -> str:
+def escape_message(text: str) -> str:
     """Return a message as the runner reads it back; nothing in it can end the line or begin another command."""
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
-def as_property(text: str) -> str:
+def escape_property(text: str) -> str:
     """Return a property's value as the runner reads it back; nothing in it can begin another property."""
-    return as_data(text).replace(":", "%3A").replace(",", "%2C")
+    return escape_message(text).replace(":", "%3A").replace(",", "%2C")

@@ -11,8 +11,8 @@ from leakcheck.model.result import Result, Run
 from leakcheck.model.verdict import Gate
 from leakcheck.reporters.escape import inert, plainly
 from leakcheck.reporters.locations import Location, Workspace, locate, source_of
-from leakcheck.reporters.messages.answers import answered_sentences
-from leakcheck.reporters.messages.causes import fingerprint_to_list, notes
+from leakcheck.reporters.messages.answers import response_sentences
+from leakcheck.reporters.messages.causes import explanation_notes, known_leak_fingerprint
 from leakcheck.reporters.messages.result import main_sentence, worst_first
 
 _SEVERITIES = {
@@ -55,8 +55,8 @@ def _issue(result: Result, fingerprint: str, location: Location | None) -> dict[
 
 
 def _description(result: Result) -> list[str]:
-    told = [main_sentence(result)] if result.gate is not Gate.WITHIN else [*notes(result)]
-    return [*told, *map(plain, answered_sentences(result))]
+    told = [main_sentence(result)] if result.gate is not Gate.WITHIN else [*explanation_notes(result)]
+    return [*told, *map(plain, response_sentences(result))]
 
 
 def _check(result: Result) -> str:
@@ -69,7 +69,7 @@ def _fingerprint(result: Result, workspace: Workspace) -> str:
     source = source_of(result.target)
     source = workspace.relative(source) or source  # another runner's checkout may lie elsewhere
     trouble = result.trouble.kind if result.trouble is not None else ""
-    return _hashed(source, result.id, result.gate, *result.failures, trouble, fingerprint_to_list(result))
+    return _hashed(source, result.id, result.gate, *result.failures, trouble, known_leak_fingerprint(result))
 
 
 def _hashed(*parts: str) -> str:

@@ -10,7 +10,7 @@ from leakcheck.model.result import Environment, Result, Run
 from leakcheck.model.verdict import Gate
 from leakcheck.reporters.escape import inert, plainly
 from leakcheck.reporters.locations import source_of
-from leakcheck.reporters.messages.answers import counted
+from leakcheck.reporters.messages.answers import status_counts
 from leakcheck.reporters.messages.result import main_sentence, story
 
 _UNFINISHED = "the run was interrupted: what is here had been measured, and the rest had not"
@@ -124,7 +124,7 @@ def _figures(result: Result) -> Iterator[tuple[str, str]]:
         ("growth_budget_bytes_per_1000_calls", budget.growth_bytes_per_1000_calls),
         ("peak_budget_bytes", budget.peak_bytes),
         ("peak_bytes", result.peak_bytes),
-        ("answered", counted(result) or None),
+        ("answered", status_counts(result) or None),
     ]
     if growth is not None:
         figures += [

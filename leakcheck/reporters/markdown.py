@@ -16,10 +16,10 @@ from leakcheck.model.units import format_duration, format_size
 from leakcheck.model.verdict import Gate
 from leakcheck.reporters.escape import inert, plainly
 from leakcheck.reporters.messages.answers import statuses
-from leakcheck.reporters.messages.result import GATE_WORDS, change_words, run_sentences, story, worst_first
+from leakcheck.reporters.messages.result import GATE_TEXTS, change_text, run_notes, story, worst_first
 from leakcheck.reporters.messages.run import elsewhere_sentences
-from leakcheck.reporters.messages.verdict import budget_words, unread
-from leakcheck.reporters.terminal import gate_words, growth_words, verdict_word
+from leakcheck.reporters.messages.verdict import budget_text, missing_meter_sentences
+from leakcheck.reporters.terminal import gate_text, growth_text, verdict_text
 
 MOST_BYTES_OF_A_COMMENT = 65_536 - 1
 """GitHub counts characters; as many bytes are never more."""
@@ -39,7 +39,7 @@ def markdown(run: Run, *, most_bytes: int = MOST_BYTES_OF_A_COMMENT) -> Iterator
     to_explain = [result for result in results if result.gate is not Gate.WITHIN]
     compared = run.baseline is not None or any(result.changes or result.is_new for result in results)
     asked = any(result.answered for result in results)
-    top = [f"## leakcheck: {answer(run)}\n\n", *(_head(compared, asked) if results else [])]
+    top = [f"## leakcheck: {run_headline(run)}\n\n", *(_head(compared, asked) if results else [])]
     foot = f"\n{_foot(run)}\n"
     room = most_bytes - _size(*top, foot) - _ROOM_FOR_LAST_WORDS
     if room < 0:
@@ -56,21 +56,21 @@ def markdown(run: Run, *, most_bytes: int = MOST_BYTES_OF_A_COMMENT) -> Iterator
     yield "leakcheck.md", "".join([*top, *rows, *told, *also, last, foot]).encode()
 
 
-def answer(run: Run) -> str:
+def run_headline(run: Run) -> str:
     """Return what came out, in words (`of 6 scenarios, 2 are over budget, 4 are within budget`)."""
     gates = [result.gate for result in run.results]
     parts = [
-        f"{count} {'is' if count == 1 else 'are'} {GATE_WORDS[gate]}"
+        f"{count} {'is' if count == 1 else 'are'} {GATE_TEXTS[gate]}"
         for gate in (Gate.OVER, Gate.ERROR, Gate.INCONCLUSIVE, Gate.WITHIN)
         if (count := gates.count(gate))
     ]
     said = f"of {len(gates)} scenarios, {', '.join(parts)}" if len(parts) > 1 else f"all {', '.join(parts)}"
     if len(gates) < 2:
-        said = f"the scenario is {GATE_WORDS[gates[0]]}" if gates else "nothing was measured"
+        said = f"the scenario is {GATE_TEXTS[gates[0]]}" if gates else "nothing was measured"
     return said if run.finished else f"{said}; the run was interrupted"
 
 
-def code(text: str) -> str:
+def code_span(text: str) -> str:
     """Return text of others as code that shows its plain form, in a table's cell too; the first 200 letters."""
     shown = cut(plain(text), _LONGEST_NAME)
     if _TAME.fullmatch(shown):
@@ -80,10 +80,10 @@ def code(text: str) -> str:
 
 def block(lines: Sequence[str]) -> str:
     """Return lines of others as a block that shows them as they are; it is to begin after an empty line."""
-    return f"<pre>{as_html(chr(10).join(cut(line, _LONGEST_LINE) for line in lines))}</pre>\n"
+    return f"<pre>{escape_html(chr(10).join(cut(line, _LONGEST_LINE) for line in lines))}</pre>\n"
 
 
-def as_html(text: str) -> str:
+def escape_html(text: str) -> str:
     """Return text for a block of HTML, where Markdown is not read; a runner that reads the log obeys none of it."""
     return inert(escape(text, quote=False), "&#{};")
 
@@ -107,11 +107,11 @@ def _head(compared: bool, asked: bool) -> Iterator[str]:
 def _row(result: Result, compared: bool, asked: bool) -> str:
     latency = result.latency_seconds
     cells = [
-        code(result.id),
+        code_span(result.id),
         *([statuses(result)] if asked else []),
-        verdict_word(result),
-        growth_words(result.growth),
-        budget_words(result),
+        verdict_text(result),
+        growth_text(result.growth),
+        budget_text(result),
         "-" if result.peak_bytes is None else format_size(result.peak_bytes),
         "-" if latency is None else format_duration(latency.p50),
         _gate(result),
@@ -121,25 +121,25 @@ def _row(result: Result, compared: bool, asked: bool) -> str:
 
 
 def _gate(result: Result) -> str:
-    gate, _, words = gate_words(result).partition("  ")
+    gate, _, words = gate_text(result).partition("  ")
     answer = gate if result.gate is Gate.WITHIN else f"**{gate}**"
     return f"{answer} {', '.join(map(_word, words.split(', ')))}" if words else answer
 
 
 def _word(text: str) -> str:
-    return text if _WORDS.fullmatch(text) else code(text)
+    return text if _WORDS.fullmatch(text) else code_span(text)
 
 
 def _beside(result: Result) -> str:
     if result.is_new:
         return "NEW"
-    return "<br>".join(code(change_words(change)) for change in result.changes) or "-"
+    return "<br>".join(code_span(change_text(change)) for change in result.changes) or "-"
 
 
 def _told(result: Result, is_worst: bool) -> str:
     lines = [piece for line in story(result) for piece in _wrapped(line)]
-    summary = f"<code>{as_html(cut(plain(result.id), _LONGEST_NAME))}</code> is {GATE_WORDS[result.gate]}"
-    summary += as_html(cut(plain(f": {', '.join(result.failures)}"), _LONGEST_NAME)) if result.failures else ""
+    summary = f"<code>{escape_html(cut(plain(result.id), _LONGEST_NAME))}</code> is {GATE_TEXTS[result.gate]}"
+    summary += escape_html(cut(plain(f": {', '.join(result.failures)}"), _LONGEST_NAME)) if result.failures else ""
     return f"\n<details{' open' if is_worst else ''}>\n<summary>{summary}</summary>\n\n{block(lines)}\n</details>\n"
 
 
@@ -149,17 +149,17 @@ def _wrapped(line: str) -> list[str]:
 
 
 def _also(run: Run) -> list[str]:
-    said = (*unread(run), *run_sentences(run), *elsewhere_sentences(run))
+    said = (*missing_meter_sentences(run), *run_notes(run), *elsewhere_sentences(run))
     lines = [piece for sentence in said for piece in _wrapped(sentence)]
     return [f"\n{block(lines)}"] if lines else []
 
 
 def _foot(run: Run) -> str:
-    parts = [] if run.environment is None else [code(_where(run.environment))]
+    parts = [] if run.environment is None else [code_span(_where(run.environment))]
     if run.shard is not None:
         parts.append(f"shard {run.shard.number} of {run.shard.count}")
     if run.baseline is not None:
-        parts.append(f"beside {code(run.baseline)}")
+        parts.append(f"beside {code_span(run.baseline)}")
     return " · ".join([*parts, format_duration(run.duration_seconds)])
 
 

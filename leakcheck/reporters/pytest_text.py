@@ -11,10 +11,10 @@ from leakcheck.model.result import SCHEMA, Result, Run
 from leakcheck.model.units import format_size
 from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.reporters.escape import plainly
-from leakcheck.reporters.messages.causes import notes
+from leakcheck.reporters.messages.causes import explanation_notes
 from leakcheck.reporters.messages.resources import resource_sentences
-from leakcheck.reporters.messages.verdict import peak_left_out, sentences
-from leakcheck.reporters.terminal import gate_words, growth_words, render_run, verdict_word
+from leakcheck.reporters.messages.verdict import peak_was_skipped, sentences
+from leakcheck.reporters.terminal import gate_text, growth_text, render_run, verdict_text
 
 _COLUMNS = 120
 _FLAGS = re.compile(r"raise --(timeout|max-memory|calls|time)\b")
@@ -40,16 +40,16 @@ def is_fine(result: Result) -> bool:
 def main_sentences(result: Result) -> Iterator[str]:
     """Yield what a failing test says first; at least one sentence for whatever is not within budget."""
     told = False
-    for sentence in (*sentences(result), *resource_sentences(result), *notes(result)):
+    for sentence in (*sentences(result), *resource_sentences(result), *explanation_notes(result)):
         told = True
         yield in_pytest(sentence)
     trouble = result.trouble
     if trouble is not None and trouble.call is not None and trouble.call > 1:
         yield _ONLY_ONCE
-    if peak_left_out(result):
+    if peak_was_skipped(result):
         yield f"{plain(result.id)}: its peak could not be measured, because there is no memray: pip install memray"
     elif not told and result.gate is not Gate.WITHIN:
-        yield f"{plain(result.id)}: {gate_words(result)}"
+        yield f"{plain(result.id)}: {gate_text(result)}"
 
 
 @plainly
@@ -68,10 +68,10 @@ def row(result: Result) -> tuple[str, ...]:
     """Return the cells of a result's row: name, verdict, growth, peak, gate."""
     return (
         plain(result.id),
-        verdict_word(result),
-        growth_words(result.growth),
+        verdict_text(result),
+        growth_text(result.growth),
         "-" if result.peak_bytes is None else format_size(result.peak_bytes),
-        gate_words(result),
+        gate_text(result),
     )
 
 

@@ -17,9 +17,9 @@ from leakcheck.model.result import Environment, Growth, Latency, Result, Run
 from leakcheck.model.units import format_duration, format_size
 from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.reporters.escape import plainly
-from leakcheck.reporters.messages.answers import answered_notes, statuses
+from leakcheck.reporters.messages.answers import response_notes, statuses
 from leakcheck.reporters.messages.baseline import is_excused, run_sentences
-from leakcheck.reporters.messages.causes import causes, notes, unseen_words
+from leakcheck.reporters.messages.causes import causes, explanation_notes, unseen_leak_sentence
 from leakcheck.reporters.messages.memory_limit import served_sentences
 from leakcheck.reporters.messages.resources import resource_sentences
 from leakcheck.reporters.messages.run import (
@@ -27,9 +27,9 @@ from leakcheck.reporters.messages.run import (
     elsewhere_sentences,
     left_out_lines,
     shard_sentence,
-    shard_words,
+    shard_text,
 )
-from leakcheck.reporters.messages.verdict import peak_left_out, sentences, unread
+from leakcheck.reporters.messages.verdict import missing_meter_sentences, peak_was_skipped, sentences
 
 _VERDICT_STYLES = {
     Verdict.CLEAN: "green",
@@ -60,7 +60,7 @@ def render_run(
     """
     if run.environment is not None:
         where = environment_words(run.environment, run.baseline)
-        yield Text(" · ".join(filter(None, (where, shard_words(run.shard)))), style="dim")
+        yield Text(" · ".join(filter(None, (where, shard_text(run.shard)))), style="dim")
         yield Text()
     if run.results:
         yield Padding(_table(run.results, columns), (0, 0, 0, 2 if columns >= _ROOM_FOR_ALL else 0))
@@ -71,7 +71,7 @@ def render_run(
             *sentences(result),
             *resource_sentences(result),
             *served_sentences(result),
-            *answered_notes(result),
+            *response_notes(result),
         )
         for line in lines:
             told = True
@@ -80,19 +80,19 @@ def render_run(
         for line in advice_lines(result):
             told = True
             yield Padding(Text(f"advice  {line}"), (0, 0, 0, 2)) if lines else Text(f"{plain(result.id)}: {line}")
-        for line in notes(result):
+        for line in explanation_notes(result):
             told = True
             yield Text(line)
         yield from _details(result)
-    if any(peak_left_out(result) for result in run.results):
+    if any(peak_was_skipped(result) for result in run.results):
         told = True
         yield Text(
             "The peaks were left out: there is no memray in the measured Python. Add it with: pip install memray"
         )
-    for line in unread(run):
+    for line in missing_meter_sentences(run):
         told = True
         yield Text(line)
-    for line in (*map(unseen_words, run.known_unseen), *run_sentences(run), *left_out_lines(run.left_out)):
+    for line in (*map(unseen_leak_sentence, run.known_unseen), *run_sentences(run), *left_out_lines(run.left_out)):
         told = True
         yield Text(line)
     for line in elsewhere_sentences(run):
@@ -138,25 +138,25 @@ def _table(results: Sequence[Result], columns: int) -> Table:
     table.add_column("gate")
     for result in results:
         measured = result.growth is not None
-        verdict = Text(verdict_word(result), style=_VERDICT_STYLES[result.verdict] if measured else "")
+        verdict = Text(verdict_text(result), style=_VERDICT_STYLES[result.verdict] if measured else "")
         table.add_row(
             Text(plain(result.id)),
             *([statuses(result)] if asked else []),
             verdict,
-            growth_words(result.growth),
+            growth_text(result.growth),
             "-" if result.peak_bytes is None else format_size(result.peak_bytes),
             *([_latency(result.latency_seconds)] if roomy else []),
-            Text(gate_words(result) if roomy else result.gate.value, style=_GATE_STYLES[result.gate]),
+            Text(gate_text(result) if roomy else result.gate.value, style=_GATE_STYLES[result.gate]),
         )
     return table
 
 
-def verdict_word(result: Result) -> str:
+def verdict_text(result: Result) -> str:
     """Return the verdict, or a dash where no growth was measured."""
     return "-" if result.growth is None else result.verdict.value
 
 
-def growth_words(growth: Growth | None) -> str:
+def growth_text(growth: Growth | None) -> str:
     """Return a growth with the wider of its bounds ("144 MiB ± 96 KiB")."""
     if growth is None:
         return "-"
@@ -166,7 +166,7 @@ def growth_words(growth: Growth | None) -> str:
     return f"{format_size(growth.bytes_per_1000_calls)} ± {format_size(doubt)}"
 
 
-def gate_words(result: Result) -> str:
+def gate_text(result: Result) -> str:
     """Return the gate's answer, and the budgets that are broken, or why a broken one does not fail."""
     words = list(result.failures)
     if result.gate is Gate.WITHIN and any(leak.expired is None for leak in result.known):

@@ -15,13 +15,13 @@ from leakcheck.reporters.charts.svg import (
     HEIGHT,
     ChartLabel,
     ChartLine,
-    Place,
     Point,
-    apart,
-    height_of,
+    Position,
     line_of,
     path_of,
+    spread_labels,
     thinned,
+    y_of,
 )
 
 COLOURS = 8
@@ -111,17 +111,17 @@ def chart_of(result: Result) -> GrowthChart | None:
     labels = []
     if fit:
         words = f"{format_size(growth.bytes_per_1000_calls)} / 1000 calls"
-        labels.append(ChartLabel(text=words, style="fitted", end=height_of(fit[-1][1], y)))
+        labels.append(ChartLabel(text=words, style="fitted", end=y_of(fit[-1][1], y)))
     if budget:
         words = f"budget {format_size(result.budget.growth_bytes_per_1000_calls)}"
-        labels.append(ChartLabel(text=words, style="budget", end=height_of(budget[-1][1], y)))
+        labels.append(ChartLabel(text=words, style="budget", end=y_of(budget[-1][1], y)))
     band = _band(fit, growth)
     return GrowthChart(
         unit="bytes" if is_bytes else "blocks",
         x=x,
         y=y,
         lines=(seen.line(x, y),),
-        labels=apart(labels),
+        labels=spread_labels(labels),
         description=f"{_SUBJECT[growth.meter]} against calls. {seen.words}.",
         warm_up=0.0 if growth.from_call is None else max(0.0, x.at(start)),
         fit=path_of(fit, x, y),
@@ -144,11 +144,11 @@ def chart_of_variants(results: Sequence[Result]) -> GrowthChart | None:
         x=x,
         y=y,
         lines=lines,
-        labels=apart(
+        labels=spread_labels(
             ChartLabel(
                 text=line.name,
                 style=f"line-{line.number % COLOURS}",
-                end=height_of(line.points[-1][1] - line.base, y),
+                end=y_of(line.points[-1][1] - line.base, y),
             )
             for line in lines
         ),
@@ -185,11 +185,11 @@ def _start_of_fit(counted: Sequence[Point], growth: Growth) -> int:
     return round(level - growth.bytes_per_1000_calls * (middle - counted[0][0]) / CALLS_PER_RATE)
 
 
-def _rising(start: float, end: float, bytes_per_1000_calls: float) -> list[Place]:
+def _rising(start: float, end: float, bytes_per_1000_calls: float) -> list[Position]:
     return [(start, 0.0), (end, bytes_per_1000_calls * (end - start) / CALLS_PER_RATE)]
 
 
-def _band(fit: Sequence[Place], growth: Growth) -> list[Place]:
+def _band(fit: Sequence[Position], growth: Growth) -> list[Position]:
     """Return the corners of what lies between the bounds; none where nothing is known of them."""
     if not fit or max(abs(growth.low), abs(growth.high)) > _UNKNOWN_BYTES:
         return []

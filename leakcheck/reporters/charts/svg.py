@@ -15,7 +15,7 @@ _FAR_OUTSIDE = 9.0
 Point = tuple[int, int]
 """Calls, and the meter's value after them, as in the document."""
 
-Place = tuple[float, float]
+Position = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ def line_of(name: str, number: int, points: tuple[Point, ...], base: int, x: Axi
     return ChartLine(name=name, number=number, points=points, base=base, path=path)
 
 
-def path_of(places: Iterable[Place], x: Axis, y: Axis) -> str:
+def path_of(places: Iterable[Position], x: Axis, y: Axis) -> str:
     """Return the line through these places, as SVG writes it."""
 
     def near(at: float) -> float:
@@ -61,7 +61,7 @@ def path_of(places: Iterable[Place], x: Axis, y: Axis) -> str:
     )
 
 
-def height_of(value: float, y: Axis) -> float:
+def y_of(value: float, y: Axis) -> float:
     """Return where a value lies from the top; at the edge for what lies outside."""
     return HEIGHT * (1 - max(0.0, min(y.at(value), 1.0)))
 
@@ -79,7 +79,7 @@ def thinned(points: Sequence[Point]) -> Iterator[Point]:
         yield from sorted(extremes | ends)
 
 
-def apart(labels: Iterable[ChartLabel]) -> tuple[ChartLabel, ...]:
+def spread_labels(labels: Iterable[ChartLabel]) -> tuple[ChartLabel, ...]:
     """Return the labels moved so far that none lies on another, and none outside."""
     ordered = sorted(labels, key=lambda one: one.end)
     heights: list[float] = []

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from leakcheck.model.plain_text import plain
 from leakcheck.model.result import Run
 from leakcheck.reporters.escape import plainly
-from leakcheck.reporters.export.stacks import StackKind, label, stacks_of
+from leakcheck.reporters.export.stacks import StackKind, frame_label, stacks_of
 
 
 @plainly
 def collapsed(run: Run, kind: StackKind) -> Iterator[tuple[str, bytes]]:
     """Yield one file of one kind, with each scenario as the root of its stacks; none where no stack is known."""
     lines = [
-        f"{';'.join([_part(plain(result.id)), *(_part(label(frame)) for frame in stack.frames)])} {stack.bytes}\n"
+        f"{';'.join([_part(plain(result.id)), *(_part(frame_label(frame)) for frame in stack.frames)])} {stack.bytes}\n"
         for result in run.results
         for stack in stacks_of(result, kind)
     ]

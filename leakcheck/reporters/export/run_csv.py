@@ -8,14 +8,14 @@ from typing import Any
 
 from leakcheck.model.explanation import ResourceKind
 from leakcheck.model.result import Result, Run
-from leakcheck.reporters.escape import as_cell, plainly
-from leakcheck.reporters.messages.answers import counted
-from leakcheck.reporters.messages.causes import path_words, place
+from leakcheck.reporters.escape import csv_cell, plainly
+from leakcheck.reporters.messages.answers import status_counts
+from leakcheck.reporters.messages.causes import frame_location, path_words
 
 Cell = str | int | float | bool | None
 
 
-def sheet(headings: Sequence[str], rows: Sequence[Sequence[Cell]]) -> bytes:
+def csv_document(headings: Sequence[str], rows: Sequence[Sequence[Cell]]) -> bytes:
     """Return a table as CSV (RFC 4180), in UTF-8.
 
     A text that a spreadsheet would take for a formula begins with `'`, as OWASP advises; numbers are ours,
@@ -33,7 +33,7 @@ def _cell(cell: Cell) -> str:
         return ""
     if not isinstance(cell, str):
         return str(cell).lower() if isinstance(cell, bool) else repr(cell)
-    return as_cell(cell)
+    return csv_cell(cell)
 
 
 _OF_RESULTS = {
@@ -77,7 +77,7 @@ def run_sheet(run: Run) -> Iterator[tuple[str, bytes]]:
     """Yield one table with all results; what rises beside memory has a column for each kind."""
     rises = [f"{kind} (count / 1000 calls)" for kind in ResourceKind]
     headings = [*_OF_RESULTS, "answered", "allocated at", "held by", *rises, *_OF_RUNS]
-    yield "run.csv", sheet(headings, [_row(run, result) for result in run.results])
+    yield "run.csv", csv_document(headings, [_row(run, result) for result in run.results])
 
 
 def _row(run: Run, result: Result) -> list[Cell]:
@@ -85,8 +85,8 @@ def _row(run: Run, result: Result) -> list[Cell]:
     resources = {resource.kind: resource.per_1000_calls for resource in result.resources}
     return [
         *(_at(result, path) for path in _OF_RESULTS.values()),
-        counted(result) or None,
-        place(sites[0].frame) if sites and sites[0].frames else None,
+        status_counts(result) or None,
+        frame_location(sites[0].frame) if sites and sites[0].frames else None,
         path_words(paths[0]) if paths else None,
         *(resources.get(kind) for kind in ResourceKind),
         *(_at(run, path) for path in _OF_RUNS.values()),

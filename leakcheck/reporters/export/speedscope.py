@@ -11,7 +11,7 @@ from leakcheck import __version__
 from leakcheck.model.plain_text import plain
 from leakcheck.model.result import Run
 from leakcheck.reporters.escape import plainly
-from leakcheck.reporters.export.stacks import UNITS, ExportStack, each_kind
+from leakcheck.reporters.export.stacks import KIND_DESCRIPTIONS, ExportStack, each_kind
 
 _SCHEMA = "https://www.speedscope.app/file-format-schema.json"
 
@@ -21,7 +21,7 @@ def speedscope(run: Run) -> Iterator[tuple[str, bytes]]:
     """Yield one file with all profiles; none where the run knows of no stack."""
     frames: dict[tuple[str, str, int], int] = {}
     profiles = [
-        _profile(f"{plain(result.id)}, {UNITS[kind]}", stacks, frames)
+        _profile(f"{plain(result.id)}, {KIND_DESCRIPTIONS[kind]}", stacks, frames)
         for result in run.results
         for kind, stacks in each_kind(result)
     ]

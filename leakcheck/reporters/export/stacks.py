@@ -18,7 +18,7 @@ class StackKind(StrEnum):
     """Gained per 1000 calls."""
 
 
-UNITS = {StackKind.PEAK: "bytes at the peak of one call", StackKind.GROWTH: "bytes gained per 1000 calls"}
+KIND_DESCRIPTIONS = {StackKind.PEAK: "bytes at the peak of one call", StackKind.GROWTH: "bytes gained per 1000 calls"}
 _OTHER = Frame(function="(other stacks)", file="", line=0, kind=FrameKind.NATIVE)
 
 
@@ -68,7 +68,7 @@ def _with_rest(told: Sequence[ExportStack], whole: float) -> tuple[ExportStack, 
     return (*told, ExportStack(frames=(_OTHER,), bytes=rest)) if told and rest > 0 else tuple(told)
 
 
-def label(frame: Frame) -> str:
+def frame_label(frame: Frame) -> str:
     """Return a frame in one line (`deliver (scenarios/newsletter/views.py:41)`)."""
     place = f"{frame.file}:{frame.line}" if frame.line else frame.file
     return plain(f"{frame.called} ({place})" if place else frame.function)

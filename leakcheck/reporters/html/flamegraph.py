@@ -58,16 +58,16 @@ class Flamegraphs:
         return {"frames": rows, "flames": self.trees}
 
 
-def trees_of(result: Result) -> tuple[tuple[str, StackTree], ...]:
+def stack_trees(result: Result) -> tuple[tuple[str, StackTree], ...]:
     """Return what can be drawn of a result, by measure."""
     return (PEAK, result.peak_stacks), (GROWTH, result.growth_stacks)
 
 
-def flames_of(results: Sequence[Result], flames: Flamegraphs, prefix: str) -> list[tuple[Flamegraph, ...]]:
+def add_flamegraphs(results: Sequence[Result], flames: Flamegraphs, prefix: str) -> list[tuple[Flamegraph, ...]]:
     """Take in all trees of one scenario's results, and return the flames of each."""
     keys: dict[str, list[str]] = {PEAK: [], GROWTH: []}
     for number, result in enumerate(results):
-        for measure, tree in trees_of(result):
+        for measure, tree in stack_trees(result):
             if tree.total_bytes > 0:
                 keys[measure].append(f"{prefix}-{number}-{measure}")
                 flames.add(keys[measure][-1], result.id, measure, tree)
@@ -76,7 +76,7 @@ def flames_of(results: Sequence[Result], flames: Flamegraphs, prefix: str) -> li
             Flamegraph(
                 key=key, measure=measure, result=result, others=tuple(one for one in keys[measure] if one != key)
             )
-            for measure, _ in trees_of(result)
+            for measure, _ in stack_trees(result)
             for key in [f"{prefix}-{number}-{measure}"]
             if key in keys[measure]
         )
@@ -84,13 +84,13 @@ def flames_of(results: Sequence[Result], flames: Flamegraphs, prefix: str) -> li
     ]
 
 
-def difference_of(before: Result, after: Result, flames: Flamegraphs, prefix: str) -> tuple[Flamegraph, ...]:
+def add_difference(before: Result, after: Result, flames: Flamegraphs, prefix: str) -> tuple[Flamegraph, ...]:
     """Take in the trees of two results, of one run or of two, and return the later's flames, laid over the earlier's.
 
     Frames meet by function and file, because lines move. Where neither holds anything there is nothing to lay.
     """
     found = []
-    for (measure, earlier), (_, later) in zip(trees_of(before), trees_of(after), strict=True):
+    for (measure, earlier), (_, later) in zip(stack_trees(before), stack_trees(after), strict=True):
         if earlier.total_bytes <= 0 and later.total_bytes <= 0:
             continue
         keys = [f"{prefix}-{when}-{measure}" for when in ("before", "after")]

@@ -24,12 +24,12 @@ from leakcheck.model.units import format_duration, format_size
 from leakcheck.reporters import comparison as contrast
 from leakcheck.reporters.escape import plainly
 from leakcheck.reporters.html.flamegraph import Flamegraphs
-from leakcheck.reporters.html.sections import answer_of, change_words, folded, remarks, sections_of
-from leakcheck.reporters.html.template_cache import compiled_templates
+from leakcheck.reporters.html.sections import change_text, fold_frames, headline_of, remarks, sections_of
+from leakcheck.reporters.html.template_cache import bytecode_cache
 from leakcheck.reporters.messages.answers import statuses
-from leakcheck.reporters.messages.causes import container_words, explained_words, native_words, path_words, place
-from leakcheck.reporters.messages.verdict import budget_words
-from leakcheck.reporters.terminal import environment_words, gate_words, growth_words
+from leakcheck.reporters.messages.causes import container_text, explained_text, frame_location, native_words, path_words
+from leakcheck.reporters.messages.verdict import budget_text
+from leakcheck.reporters.terminal import environment_words, gate_text, growth_text
 
 REPORT, COMPARISON = "report.html", "compare.html"
 _HERE = Path(__file__).parent
@@ -53,13 +53,13 @@ def render_report(run: Run, memray_pages: Mapping[str, str] | None = None) -> It
         .get_template("report.html")
         .render(
             run=run,
-            answer=answer_of(run, sections),
+            answer=headline_of(run, sections),
             sections=sections,
             remarks=tuple(remarks(run)),
-            data=as_data({"charts": charts, **flames.data}),
+            data=json_data({"charts": charts, **flames.data}),
             style=Markup(style),
             script=Markup(script),
-            policy=policy(style, script),
+            policy=content_policy(style, script),
         )
     )
     yield REPORT, page.encode("utf-8")
@@ -72,12 +72,12 @@ def render_comparison(comparison: Comparison) -> Iterator[tuple[str, bytes]]:
     page = (
         _environment()
         .get_template("compare.html")
-        .render(comparison=comparison, style=Markup(style), script=Markup(script), policy=policy(style, script))
+        .render(comparison=comparison, style=Markup(style), script=Markup(script), policy=content_policy(style, script))
     )
     yield COMPARISON, page.encode("utf-8")
 
 
-def policy(style: str, script: str) -> str:
+def content_policy(style: str, script: str) -> str:
     """Return the content security policy that lets this style and this script in, and nothing else at all."""
     return (
         f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; connect-src 'none'; "
@@ -85,7 +85,7 @@ def policy(style: str, script: str) -> str:
     )
 
 
-def as_data(value: object) -> Markup:
+def json_data(value: object) -> Markup:
     """Return JSON that can stand in a script element: there is no `<` in it, and no text is more than plain."""
     text = json.dumps(_plainly(value), separators=(",", ":"), allow_nan=False)
     for letter in "<>&":
@@ -118,7 +118,7 @@ def _asset(name: str) -> str:
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(_HERE / "templates"),
-        bytecode_cache=compiled_templates(_HERE / "templates"),
+        bytecode_cache=bytecode_cache(_HERE / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -127,23 +127,23 @@ def _environment() -> Environment:
         finalize=lambda value: plain(value) if type(value) is str else value,
     )
     environment.filters |= {
-        "answered": contrast.answer_words,
+        "answered": contrast.verdict_text,
         "statuses": statuses,
-        "arm": contrast.arm_words,
+        "arm": contrast.side_text,
         "changed": contrast.change_words,
         "figure": contrast.figure_words,
-        "pair": contrast.pair_words,
-        "budget": budget_words,
-        "change": change_words,
-        "container": container_words,
-        "explained": explained_words,
+        "pair": contrast.pair_text,
+        "budget": budget_text,
+        "change": change_text,
+        "container": container_text,
+        "explained": explained_text,
         "native": native_words,
         "duration": format_duration,
-        "folded": folded,
-        "gate": gate_words,
-        "growth": growth_words,
+        "folded": fold_frames,
+        "gate": gate_text,
+        "growth": growth_text,
         "path": path_words,
-        "place": place,
+        "place": frame_location,
         "size": format_size,
         "where": environment_words,
     }

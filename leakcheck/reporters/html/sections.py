@@ -11,13 +11,13 @@ from leakcheck.model.units import format_size
 from leakcheck.model.verdict import Gate
 from leakcheck.reporters.charts.bars import Bars, Strips, bars_of, strips_of
 from leakcheck.reporters.charts.growth import GrowthChart, chart_of, chart_of_variants
-from leakcheck.reporters.html.flamegraph import Flamegraph, Flamegraphs, flames_of
-from leakcheck.reporters.messages.answers import answered_sentences
-from leakcheck.reporters.messages.causes import notes, unseen_words
+from leakcheck.reporters.html.flamegraph import Flamegraph, Flamegraphs, add_flamegraphs
+from leakcheck.reporters.messages.answers import response_sentences
+from leakcheck.reporters.messages.causes import explanation_notes, unseen_leak_sentence
 from leakcheck.reporters.messages.memory_limit import served_sentences
 from leakcheck.reporters.messages.resources import resource_sentences
-from leakcheck.reporters.messages.run import advised, elsewhere_sentences
-from leakcheck.reporters.messages.verdict import peak_left_out, sentences, unread
+from leakcheck.reporters.messages.run import advice_sentences, elsewhere_sentences
+from leakcheck.reporters.messages.verdict import missing_meter_sentences, peak_was_skipped, sentences
 
 _FEWEST_FOLDED = 2
 
@@ -27,7 +27,7 @@ class FoldedFrames:
     """Frames that stand together in a stack; those of libraries are folded away."""
 
     frames: tuple[Frame, ...]
-    folded: bool
+    is_folded: bool
 
     @property
     def packages(self) -> str:
@@ -79,7 +79,7 @@ def sections_of(run: Run, flames: Flamegraphs, memray_pages: Mapping[str, str]) 
         scenarios.setdefault((result.target, result.scenario), []).append(result)
     found = []
     for at, ((_, name), results) in enumerate(scenarios.items()):
-        own_flames = flames_of(results, flames, f"f{at}")
+        own_flames = add_flamegraphs(results, flames, f"f{at}")
         cards = [
             _card(result, f"r{at}-{number}", own, memray_pages.get(result.id))
             for number, (result, own) in enumerate(zip(results, own_flames, strict=True))
@@ -105,9 +105,9 @@ def _card(result: Result, anchor: str, flames: tuple[Flamegraph, ...], memray_pa
             *sentences(result),
             *resource_sentences(result),
             *served_sentences(result),
-            *answered_sentences(result),
-            *notes(result),
-            *advised(result),
+            *response_sentences(result),
+            *explanation_notes(result),
+            *advice_sentences(result),
         ),
         chart=chart_of(result),
         flames=flames,
@@ -120,7 +120,7 @@ _WORST_FIRST = (Gate.ERROR, Gate.OVER, Gate.INCONCLUSIVE, Gate.WITHIN)
 _HEADINGS = {Gate.ERROR: "Failed", Gate.OVER: "Over budget", Gate.INCONCLUSIVE: "Inconclusive"}
 
 
-def answer_of(run: Run, sections: Sequence[Section]) -> ReportHeadline:
+def headline_of(run: Run, sections: Sequence[Section]) -> ReportHeadline:
     """Return the answer in words: how many are within budget, and which are not."""
     cards = [card for section in sections for card in section.cards]
     count, within = len(cards), sum(card.result.gate is Gate.WITHIN for card in cards)
@@ -144,26 +144,26 @@ def remarks(run: Run) -> Iterator[str]:
     """Yield what is to be said of the whole run."""
     if run.shard is not None:
         yield f"This is part {run.shard.number} of {run.shard.count}."
-    if any(peak_left_out(result) for result in run.results):
+    if any(peak_was_skipped(result) for result in run.results):
         yield "The peaks were left out: there is no memray in the measured Python."
-    yield from unread(run)
-    yield from map(unseen_words, run.known_unseen)
+    yield from missing_meter_sentences(run)
+    yield from map(unseen_leak_sentence, run.known_unseen)
     yield from elsewhere_sentences(run)
 
 
-def change_words(change: BaselineChange) -> str:
+def change_text(change: BaselineChange) -> str:
     """Return what became of one metric (`growth 96 B → 144 MiB`)."""
     return f"{change.metric} {format_size(change.before)} → {format_size(change.after)}"
 
 
-def folded(frames: Sequence[Frame]) -> tuple[FoldedFrames, ...]:
+def fold_frames(frames: Sequence[Frame]) -> tuple[FoldedFrames, ...]:
     """Return a stack, the outermost frame first, with runs of library frames folded; the innermost stays in sight."""
     outermost_first = list(reversed(frames))
     runs = [
         (is_own, tuple(run)) for is_own, run in groupby(outermost_first[:-1], key=lambda one: one.kind is FrameKind.OWN)
     ]
-    folds = [FoldedFrames(frames=run, folded=not is_own and len(run) >= _FEWEST_FOLDED) for is_own, run in runs]
-    return (*folds, FoldedFrames(frames=tuple(outermost_first[-1:]), folded=False))
+    folds = [FoldedFrames(frames=run, is_folded=not is_own and len(run) >= _FEWEST_FOLDED) for is_own, run in runs]
+    return (*folds, FoldedFrames(frames=tuple(outermost_first[-1:]), is_folded=False))
 
 
 def _package(frame: Frame) -> str:

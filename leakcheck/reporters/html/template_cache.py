@@ -30,7 +30,7 @@ class _BytecodeFiles(FileSystemBytecodeCache):
             pass
 
 
-def compiled_templates(folder: Path) -> FileSystemBytecodeCache | None:
+def bytecode_cache(folder: Path) -> FileSystemBytecodeCache | None:
     """Return the cache for the templates of a folder; None where Python keeps no compiled code either.
 
     Our version and Jinja's are in the names, because options and runtime are part of what is compiled.

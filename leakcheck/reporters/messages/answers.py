@@ -15,18 +15,18 @@ def statuses(result: Result) -> str:
     return ", ".join(str(one.status) for one in result.answered) or "-"
 
 
-def counted(result: Result) -> str:
+def status_counts(result: Result) -> str:
     """Return how often each came (`200 ×1,600, 302 ×3`); "" where nothing was asked for."""
     return ", ".join(f"{one.status} ×{one.count:,}" for one in result.answered)
 
 
-def answered_notes(result: Result) -> Iterator[str]:
+def response_notes(result: Result) -> Iterator[str]:
     """Yield where redirects led, that answers differed, and how passwords were hashed; nothing for pages alone."""
     yield from _of_answers(result)
     yield from _of_passwords(result)
 
 
-def answered_sentences(result: Result) -> Iterator[str]:
+def response_sentences(result: Result) -> Iterator[str]:
     """Yield the same, and else the one status: for reports whose table has no column for it."""
     told = list(_of_answers(result))
     if not told and result.answered:
@@ -39,7 +39,7 @@ def answered_sentences(result: Result) -> Iterator[str]:
 def _of_answers(result: Result) -> Iterator[str]:
     name = plain(result.id)
     if len(result.answered) > 1:
-        yield f"{name}: its calls were answered differently: {counted(result)}."
+        yield f"{name}: its calls were answered differently: {status_counts(result)}."
     for one in result.answered:
         if result.trouble is not None and one.count == 1:
             continue  # it is what the trouble is about

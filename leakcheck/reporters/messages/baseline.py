@@ -45,13 +45,13 @@ def run_sentences(run: Run) -> Iterator[str]:
         )
 
 
-def is_news(change: BaselineChange) -> bool:
+def is_notable(change: BaselineChange) -> bool:
     """Tell whether a figure changed by more than two runs of one program differ by."""
     return abs(change.after - change.before) > max(_TOLD_SHARE * change.before, _TOLD_BYTES)
 
 
 def _difference(change: BaselineChange, result: Result) -> str:
-    if change.gate is Gate.WITHIN and not change.better and not is_news(change):
+    if change.gate is Gate.WITHIN and not change.better and not is_notable(change):
         return ""
     figure, allowed = f"{_figure(change)}, {_beside(change)}", plain(change.allowed)
     if change.gate is Gate.OVER:

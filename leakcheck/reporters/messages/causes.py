@@ -47,12 +47,12 @@ def causes(result: Result) -> Iterator[CauseRow]:
     yield from _allocated(result)
     yield from _held(result)
     if result.explained_fraction is not None and result.sites_meter is not None:
-        yield CauseRow(label="explains", where=f"{explained_words(result)}, seen by {result.sites_meter}")
-    if result.verdict is Verdict.LEAK and (fingerprint := fingerprint_to_list(result)):
+        yield CauseRow(label="explains", where=f"{explained_text(result)}, seen by {result.sites_meter}")
+    if result.verdict is Verdict.LEAK and (fingerprint := known_leak_fingerprint(result)):
         yield CauseRow(label="fingerprint", where=plain(fingerprint))
 
 
-def notes(result: Result) -> Iterator[str]:
+def explanation_notes(result: Result) -> Iterator[str]:
     """Yield a sentence for what could not be explained, and for each known leak."""
     name = plain(result.id)
     for note in result.explain_notes:
@@ -62,7 +62,7 @@ def notes(result: Result) -> Iterator[str]:
         yield f"{name}: {_known(leak)}"
 
 
-def unseen_words(entry: KnownEntry) -> str:
+def unseen_leak_sentence(entry: KnownEntry) -> str:
     """Return the sentence for an entry of the known leaks that did not occur."""
     name = plain(entry.fingerprint or entry.match)
     if entry.scenario == "*":
@@ -76,13 +76,13 @@ def _allocated(result: Result) -> Iterator[CauseRow]:
     label = "allocated at"
     for site in _heavy(result.sites):
         source = _cut(plain(site.frame.source))
-        yield CauseRow(label=label, where=place(site.frame), what=f"{source}  {_site_share(site)}".strip())
+        yield CauseRow(label=label, where=frame_location(site.frame), what=f"{source}  {_site_share(site)}".strip())
         if (deeper := _deeper(site)) is not None:
             yield CauseRow(label="", where=f"  in {deeper}")
         label = ""
 
 
-def explained_words(result: Result) -> str:
+def explained_text(result: Result) -> str:
     """Return how much of the growth the lines account for; never more than all of it."""
     fraction = result.explained_fraction or 0.0
     growth = "the growth" if result.pinned_by_bytes_per_1000_calls is None else "the heap's growth"
@@ -98,8 +98,9 @@ def _cut(source: str) -> str:
 def _at_peak(result: Result) -> Iterator[CauseRow]:
     label = "at the peak"
     for site in result.peak_sites[:_MOST]:
+        source = _cut(plain(site.frame.source))
         share = f"{format_size(site.bytes)}, {_share(site.share)} of the peak"
-        yield CauseRow(label=label, where=place(site.frame), what=f"{_cut(plain(site.frame.source))}  {share}".strip())
+        yield CauseRow(label=label, where=frame_location(site.frame), what=f"{source}  {share}".strip())
         if (deeper := _deeper(site)) is not None:
             yield CauseRow(label="", where=f"  in {deeper}")
         label = ""
@@ -114,7 +115,7 @@ def _deeper(site: AllocationSite | PeakSite) -> str | None:
         return f"{native_words(first)}, native code"
     if first == site.frame:
         return None
-    return f"{place(first)} {plain(first.function)}"
+    return f"{frame_location(first)} {plain(first.function)}"
 
 
 def native_words(frame: Frame) -> str:
@@ -131,7 +132,7 @@ def _held(result: Result) -> Iterator[CauseRow]:
         if container is not None and container.name == told:
             continue  # the sentence above says it
         if container is not None:
-            yield CauseRow(label=label, where=plain(container.name), what=container_words(container))
+            yield CauseRow(label=label, where=plain(container.name), what=container_text(container))
         if container is None:
             yield CauseRow(label=label, where=path_words(path), what=_path_share(path, container))
         if path.native is not None:
@@ -143,12 +144,12 @@ def _held(result: Result) -> Iterator[CauseRow]:
 def _users_line(path: RetentionPath) -> Iterator[CauseRow]:
     """Yield the user's line behind a callback, or a context variable."""
     if path.kept is not None:
-        yield CauseRow(label="", where=f"  keeps {place(path.kept)}", what=_cut(plain(path.kept.source)))
+        yield CauseRow(label="", where=f"  keeps {frame_location(path.kept)}", what=_cut(plain(path.kept.source)))
     if path.set_at is not None:
-        yield CauseRow(label="", where=f"  set at {place(path.set_at)}", what=_cut(plain(path.set_at.source)))
+        yield CauseRow(label="", where=f"  set at {frame_location(path.set_at)}", what=_cut(plain(path.set_at.source)))
 
 
-def container_words(container: GrowingContainer) -> str:
+def container_text(container: GrowingContainer) -> str:
     """Return what a container is and does (`list, +1.00 per call, no limit`)."""
     parts = [plain(container.kind)]
     if container.where:
@@ -204,7 +205,7 @@ def types_of(links: Sequence[Link]) -> str:
     return links[-1].type
 
 
-def place(frame: Frame) -> str:
+def frame_location(frame: Frame) -> str:
     """Return a frame's place (`scenarios/newsletter/views.py:41`)."""
     where = f"{frame.file}:{frame.line}" if frame.line else frame.file
     return plain(where if where else frame.function)
@@ -218,7 +219,7 @@ def _is_heavy(share: float | None) -> bool:
     return share is None or share >= _LEAST_SHARE
 
 
-def fingerprint_to_list(result: Result) -> str:
+def known_leak_fingerprint(result: Result) -> str:
     """Return the fingerprint that names a growth on the list of known leaks; "" where nothing was found."""
     if result.fingerprint:
         return result.fingerprint

@@ -41,12 +41,12 @@ def children_notes(result: Result) -> Iterator[str]:
         )
 
 
-def decides(result: Result) -> bool:
+def children_are_inconclusive(result: Result) -> bool:
     """Tell whether it is the children of which nothing can be claimed."""
     return result.children is not None and result.children.verdict is Verdict.INCONCLUSIVE
 
 
-def by_children(result: Result) -> str:
+def children_clause(result: Result) -> str:
     """Return what is said behind a growth that is the children's."""
     if result.children is None or not _is_theirs(result):
         return ""

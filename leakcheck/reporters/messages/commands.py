@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from leakcheck.model.plain_text import plain
 from leakcheck.model.result import Result
 from leakcheck.model.verdict import Gate
-from leakcheck.reporters.escape import pasted
+from leakcheck.reporters.escape import shell_words
 
 _WITH_VALUE = frozenset(
     ("-o", "--database", "--setup", "--python", "--baseline", "--data", "--header", "--expect", "--user", "--fixture")
@@ -19,7 +19,7 @@ _ALONE = frozenset(("--follow", "--asgi", "--wsgi", "--superuser", "--no-migrate
 def update_command(targets: Iterable[str], said: Sequence[str]) -> str:
     """Return the command that accepts targets, replayed as the command was that said so (its words)."""
     words = [*dict.fromkeys(targets)] or ["TARGET"]
-    return plain(f"leakcheck baseline update {pasted(words)}{''.join(f' {word}' for word in _kept(said))}")
+    return plain(f"leakcheck baseline update {shell_words(words)}{''.join(f' {word}' for word in _kept(said))}")
 
 
 def closer_look(results: Iterable[Result], said: Sequence[str]) -> str | None:

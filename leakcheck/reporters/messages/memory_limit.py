@@ -14,7 +14,7 @@ def served_sentences(result: Result) -> Iterator[str]:
     """Yield what was foretold, and how serving it went; nothing where neither was asked for."""
     name = plain(result.id)
     if result.forecast is not None and result.limit is None:
-        yield f"{name}: {forecast_words(result.forecast)}."
+        yield f"{name}: {forecast_text(result.forecast)}."
     if result.limit is None:
         return
     limit = result.limit
@@ -27,10 +27,10 @@ def served_sentences(result: Result) -> Iterator[str]:
     if limit.foretold is not None:
         first = limit.first_failure
         met = f"none of {limit.requests:,} failed" if first is None else f"the first to fail was request {first:,}"
-        yield f"{name}: {forecast_words(limit.foretold)}; {met}."
+        yield f"{name}: {forecast_text(limit.foretold)}; {met}."
 
 
-def forecast_words(forecast: Forecast) -> str:
+def forecast_text(forecast: Forecast) -> str:
     """Return when memory ends (`with 256 MiB memory ends after about 1,700 calls (1,690 to 1,710)`)."""
     return (
         f"with {format_size(forecast.memory_bytes)} memory ends after about {forecast.calls:,.0f} calls "

@@ -9,17 +9,17 @@ from leakcheck.model.result import Result, Run
 from leakcheck.model.units import format_size
 from leakcheck.model.verdict import Gate
 from leakcheck.reporters.messages import baseline
-from leakcheck.reporters.messages.answers import answered_sentences
-from leakcheck.reporters.messages.causes import CauseRow, causes, notes, unseen_words
+from leakcheck.reporters.messages.answers import response_sentences
+from leakcheck.reporters.messages.causes import CauseRow, causes, explanation_notes, unseen_leak_sentence
 from leakcheck.reporters.messages.memory_limit import served_sentences
 from leakcheck.reporters.messages.resources import resource_sentences
-from leakcheck.reporters.messages.run import advised
-from leakcheck.reporters.messages.verdict import missing_meters, sentences
+from leakcheck.reporters.messages.run import advice_sentences
+from leakcheck.reporters.messages.verdict import missing_meter_sentence, sentences
 
 _WORST_FIRST = (Gate.ERROR, Gate.OVER, Gate.INCONCLUSIVE, Gate.WITHIN)
 _MOST_DETAIL_LINES = 12
 _WIDEST_PLACE = 60
-GATE_WORDS = {
+GATE_TEXTS = {
     Gate.WITHIN: "within budget",
     Gate.OVER: "over budget",
     Gate.INCONCLUSIVE: "inconclusive",
@@ -30,10 +30,10 @@ GATE_WORDS = {
 
 def worst_first(results: Iterable[Result]) -> list[Result]:
     """Return the results in the order of their exit codes, the furthest over budget first among equals."""
-    return sorted(results, key=lambda result: (_WORST_FIRST.index(result.gate), -times_over(result)))
+    return sorted(results, key=lambda result: (_WORST_FIRST.index(result.gate), -budget_ratio(result)))
 
 
-def times_over(result: Result) -> float:
+def budget_ratio(result: Result) -> float:
     """Return how many times the worst of the broken budgets is used; 0 where none is broken."""
     uses = [
         (resource.per_1000_calls, resource.budget_per_1000_calls)
@@ -51,7 +51,7 @@ def times_over(result: Result) -> float:
 def headline(result: Result) -> str:
     """Return a result in a few words (`newsletter[retained] is over budget: growth, peak`)."""
     broken = f": {', '.join(result.failures)}" if result.failures else ""
-    return plain(f"{result.id} is {GATE_WORDS[result.gate]}{broken}")
+    return plain(f"{result.id} is {GATE_TEXTS[result.gate]}{broken}")
 
 
 def main_sentence(result: Result) -> str:
@@ -64,26 +64,28 @@ def story(result: Result) -> list[str]:
     said = [*sentences(result), *resource_sentences(result), *served_sentences(result)]
     if not said and result.gate is not Gate.WITHIN:
         said = [main_sentence(result)]
-    said += answered_sentences(result)
-    blind = filter(None, [missing_meters(result)])
-    lines = [*said, *aligned(list(causes(result))), *notes(result), *blind, *advised(result), *details(result)]
-    return [plain(line) for line in lines]  # once more, for the one that somebody forgot
+    said += response_sentences(result)
+    said += [*align_rows(list(causes(result))), *explanation_notes(result)]
+    said += filter(None, [missing_meter_sentence(result)])
+    return [
+        plain(line) for line in (*said, *advice_sentences(result), *failure_details(result))
+    ]  # once more, for the one that somebody forgot
 
 
-def run_sentences(run: Run) -> list[str]:
+def run_notes(run: Run) -> list[str]:
     """Return what concerns the run and no single result of it."""
-    said = [*map(unseen_words, run.known_unseen), *baseline.run_sentences(run)]
+    said = [*map(unseen_leak_sentence, run.known_unseen), *baseline.run_sentences(run)]
     return [plain(sentence) for sentence in said]
 
 
-def aligned(rows: Sequence[CauseRow]) -> list[str]:
+def align_rows(rows: Sequence[CauseRow]) -> list[str]:
     """Return rows as lines with their columns below each other, but none pushed far out by one long place."""
     labels = max((len(row.label) for row in rows), default=0)
     places = min(_WIDEST_PLACE, max((len(row.where) for row in rows), default=0))
     return [f"  {row.label:<{labels}}  {row.where:<{places}}  {row.what}".rstrip() for row in rows]
 
 
-def details(result: Result) -> list[str]:
+def failure_details(result: Result) -> list[str]:
     """Return the end of the traceback, or of what the process wrote, below its sentence."""
     trouble = result.trouble or result.peak_trouble
     if trouble is None:
@@ -91,7 +93,7 @@ def details(result: Result) -> list[str]:
     return [f"    {line}" for line in plain(trouble.details, keep_lines=True).splitlines()[-_MOST_DETAIL_LINES:]]
 
 
-def change_words(change: BaselineChange) -> str:
+def change_text(change: BaselineChange) -> str:
     """Return a metric beside what the baseline accepts (`growth 1.00 KiB → 64.0 KiB, worse`)."""
     words = f"{plain(change.metric)} {format_size(change.before)} → {format_size(change.after)}"
     if change.gate is Gate.OVER:

@@ -16,7 +16,7 @@ def advice_lines(result: Result) -> Iterator[str]:
         yield plain(f"{advice.trap}: {advice.remedy} ({advice.evidence})")
 
 
-def advised(result: Result) -> Iterator[str]:
+def advice_sentences(result: Result) -> Iterator[str]:
     """Yield the same as sentences, for where they stand among others."""
     for line in advice_lines(result):
         yield f"Advice: {line}."
@@ -49,7 +49,7 @@ def elsewhere_sentences(run: Run) -> Iterator[str]:
             yield f"{plain(result.id)}: {lost}, so it was measured again from its beginning, on {plain(where.host)}."
 
 
-def shard_words(shard: Shard | None) -> str:
+def shard_text(shard: Shard | None) -> str:
     """Return `shard 2 of 3`; nothing where the whole was measured."""
     return "" if shard is None else f"shard {shard.number:,} of {shard.count:,}"
 
@@ -62,7 +62,7 @@ def shard_sentence(run: Run) -> str | None:
     whole = len(shard.whole)
     measured = sum(result.id in shard.whole for result in run.results)
     if not shard.whole or measured or not run.finished:
-        part = f"This is {shard_words(shard)}, with {measured:,} of {whole:,} scenarios."
+        part = f"This is {shard_text(shard)}, with {measured:,} of {whole:,} scenarios."
     else:
-        part = f"There is nothing to measure for {shard_words(shard)}, because there are {whole:,} scenarios in all."
+        part = f"There is nothing to measure for {shard_text(shard)}, because there are {whole:,} scenarios in all."
     return f"{part} Join the shards with: leakcheck merge DIR..."

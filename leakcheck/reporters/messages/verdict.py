@@ -10,7 +10,7 @@ from leakcheck.model.result import Growth, Meter, Result, Run
 from leakcheck.model.units import format_growth, format_size, format_size_beside
 from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.reporters.messages.baseline import change_sentences
-from leakcheck.reporters.messages.child_processes import by_children, children_sentences, decides
+from leakcheck.reporters.messages.child_processes import children_are_inconclusive, children_clause, children_sentences
 
 _MUCH_UNACCOUNTED = 0.5
 _UNKNOWN_BYTES = 1e14
@@ -32,19 +32,20 @@ def sentences(result: Result) -> Iterator[str]:
             f"{name}: memory grows by {rate} per 1000 calls, {relation} the budget of "
             f"{format_size_beside(budget, growth.bytes_per_1000_calls)}. "
             f"Looked at {growth.calls:,} calls.{_by_meter(result, growth)}{_nowhere(result)}{_unaccounted(result)}"
-            f"{by_children(result)}"
+            f"{children_clause(result)}"
         )
     elif growth is not None and result.verdict is Verdict.BOUNDED:
         yield f"{name}: {_bounded(result, growth)}"
-    elif growth is not None and result.verdict is Verdict.INCONCLUSIVE and not (result.trouble or decides(result)):
-        yield f"{name}: {_inconclusive(result, growth)}"
+    elif growth is not None and result.verdict is Verdict.INCONCLUSIVE:
+        if result.trouble is None and not children_are_inconclusive(result):
+            yield f"{name}: {_inconclusive(result, growth)}"
     if growth is not None and result.gate is Gate.INCONCLUSIVE and result.verdict in (Verdict.CLEAN, Verdict.BOUNDED):
         yield (
             f"{name}: growth is known to lie between {format_size(growth.low)} and {format_size(growth.high)} per 1000 "
             f"calls, and the budget of {format_size(budget)} lies in between; raise --time, or the budget."
         )
     if result.resident and result.verdict is not Verdict.LEAK:
-        yield f"{name}: {resident_words(result)}"
+        yield f"{name}: {resident_text(result)}"
     if result.trouble is None:
         yield from children_sentences(result)
     yield from _peak(result, name)
@@ -64,12 +65,12 @@ def _peak(result: Result, name: str) -> Iterator[str]:
         yield f"{name}: the peak pass failed, and the growth verdict stands: {_trouble(result.peak_trouble)}"
 
 
-def peak_left_out(result: Result) -> bool:
+def peak_was_skipped(result: Result) -> bool:
     """Tell whether the peak was left out because there is no memray where it was measured."""
     return result.peak_trouble is not None and result.peak_trouble.kind == "missing"
 
 
-def missing_meters(result: Result) -> str | None:
+def missing_meter_sentence(result: Result) -> str | None:
     """Return what could not be read where it was measured, and what stands in; None where all could."""
     readings = result.readings
     if not readings.calls or readings.native_bytes:
@@ -83,12 +84,12 @@ def missing_meters(result: Result) -> str | None:
     return f"{why}; resident pages stand in for the rest, and the bounds are as wide as those are coarse."
 
 
-def unread(run: Run) -> list[str]:
+def missing_meter_sentences(run: Run) -> list[str]:
     """Return what could not be read where the results were measured, each sentence once."""
-    return list(dict.fromkeys(filter(None, map(missing_meters, run.results))))
+    return list(dict.fromkeys(filter(None, map(missing_meter_sentence, run.results))))
 
 
-def resident_words(result: Result) -> str:
+def resident_text(result: Result) -> str:
     """Return what the growth of the resident pages consists of, and what pins those that were freed."""
     kinds = {part.kind for part in result.resident}
     if kinds <= {PageKind.MAPPED}:  # a document that is older than the parts has none
@@ -137,7 +138,7 @@ def _bounded(result: Result, growth: Growth) -> str:
 
 def _inconclusive(result: Result, growth: Growth) -> str:
     ends = abs(growth.bytes_per_1000_calls) <= growth.high / 10 < _UNKNOWN_BYTES or result.bounded_by is not None
-    if ends and missing_meters(result) is not None:
+    if ends and missing_meter_sentence(result) is not None:
         read = "stands still" if result.bounded_by is None else "has a limit"
         return (
             f"what can be read here {read}, but native memory cannot, and the resident pages of {growth.calls:,} calls "
@@ -175,7 +176,7 @@ def _by_meter(result: Result, growth: Growth) -> str:
     if growth.from_lengths:
         return " The lengths of containers show it: their tables had room, so the heap stood still between two resizes."
     if growth.meter is Meter.RSS:
-        return f" {resident_words(result)}"
+        return f" {resident_text(result)}"
     if growth.meter is Meter.BLOCKS:
         return " Estimated from Python's blocks: this platform has no exact meter of bytes."
     return ""
@@ -196,7 +197,7 @@ def _nowhere(result: Result) -> str:
     return " Nothing holds it in Python: native code keeps it, or never freed it." if result.nothing_in_python else ""
 
 
-def budget_words(result: Result) -> str:
+def budget_text(result: Result) -> str:
     """Return the budgets a result was held to ("64 KiB / 1000 calls, peak 10 MiB")."""
     peak = result.budget.peak_bytes
     growth = format_growth(result.budget.growth_bytes_per_1000_calls)

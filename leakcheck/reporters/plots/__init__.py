@@ -19,10 +19,10 @@ def draw_run(results: Sequence[Result], formats: Sequence[str] = FORMATS) -> Ite
     """Yield `growth` and `peak` in each format, as far as they were measured. Raises UsageError without matplotlib."""
     _require_matplotlib()
     from leakcheck.reporters.plots.canvas import render
-    from leakcheck.reporters.plots.growth import growth_figure, with_readings
+    from leakcheck.reporters.plots.growth import growth_figure, growth_lines
     from leakcheck.reporters.plots.peak import peak_figure
 
-    if with_readings(results):
+    if growth_lines(results):
         yield from render("growth", lambda: growth_figure(results), formats)
     if any(result.peak_bytes is not None for result in results):
         yield from render("peak", lambda: peak_figure(results), formats)

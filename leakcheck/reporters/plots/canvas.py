@@ -163,7 +163,7 @@ def label_ends(axes: Axes, labels: Sequence[LineLabel]) -> None:
     ordered = sorted(labels, key=lambda label: label.y)
     wanted = [(label.y - low) / (high - low) * lines for label in ordered]
     right = axes.get_xlim()[1]
-    for label, line in zip(ordered, apart(wanted, lines), strict=True):
+    for label, line in zip(ordered, spread(wanted, lines), strict=True):
         leader: dict[str, Any] = {"color": label.colour, "linewidth": 0.7}
         axes.plot((label.x, right), (label.y, label.y), alpha=0.6, **leader)
         axes.annotate(
@@ -178,7 +178,7 @@ def label_ends(axes: Axes, labels: Sequence[LineLabel]) -> None:
         )
 
 
-def apart(wanted: Sequence[float], height: float) -> list[float]:
+def spread(wanted: Sequence[float], height: float) -> list[float]:
     """Return places, in order, that are one apart and between 0 and `height`, near those that are wanted."""
     placed: list[float] = []
     for at in wanted:

@@ -64,7 +64,7 @@ class PlotLine:
         return start, start + rate / CALLS_PER_RATE * self.calls[-1]
 
 
-def with_readings(results: Sequence[Result]) -> list[PlotLine]:
+def growth_lines(results: Sequence[Result]) -> list[PlotLine]:
     """Return the lines of all that was read in bytes, those that grow the fastest first."""
     lines = [line for result in results if (line := _line_of(result)) is not None]
     return sorted(lines, key=lambda line: (line.result.verdict is not Verdict.LEAK, -_rate(line)))
@@ -72,7 +72,7 @@ def with_readings(results: Sequence[Result]) -> list[PlotLine]:
 
 def growth_figure(results: Sequence[Result]) -> Drawing:
     """Return one chart for the variants of one scenario, or a panel for each of several scenarios' results."""
-    lines = with_readings(results)
+    lines = growth_lines(results)
     one = len({line.result.scenario for line in lines}) == 1
     return _one_chart(lines, results) if one else _panels(lines, results)
 
@@ -89,7 +89,7 @@ def _one_chart(lines: Sequence[PlotLine], results: Sequence[Result]) -> Drawing:
         name = shown(line.result.variant or line.result.scenario, 28)
         x, y = line.end
         axes.plot(x, y / scale, marker="o", markersize=4, color=colour, clip_on=False)
-        labels.append(LineLabel(text=f"{name}: {rate_words(line)}", x=x, y=y / scale, colour=colour))
+        labels.append(LineLabel(text=f"{name}: {rate_text(line)}", x=x, y=y / scale, colour=colour))
     axes.set_xlabel("calls after the warm-up")
     axes.set_title(f"{shown(drawn[0].result.scenario)}: what stays alive, call by call", fontsize=12, pad=12)
     label_ends(axes, labels)
@@ -110,7 +110,7 @@ def _panels(lines: Sequence[PlotLine], results: Sequence[Result]) -> Drawing:
         _draw_line(axes, line, scale, colour, "-")
         axes.set_title(shown(line.result.id, 34), fontsize=9, pad=16)
         axes.annotate(
-            rate_words(line),
+            rate_text(line),
             xy=(0, 1),
             xytext=(0, 4),
             xycoords="axes fraction",
@@ -166,7 +166,7 @@ def _axes_of(axes: Axes, lines: Sequence[PlotLine], most_ticks: int = 6) -> floa
     return scale
 
 
-def rate_words(line: PlotLine) -> str:
+def rate_text(line: PlotLine) -> str:
     """Return a growth as it stands at a line ("140 MiB / 1000 calls")."""
     growth = line.growth
     if max(abs(growth.low), abs(growth.high)) >= _UNKNOWN_BYTES:
@@ -213,5 +213,5 @@ def _left_out(drawn: int, results: Sequence[Result], lines: Sequence[PlotLine]) 
 
 
 def _description(lines: Sequence[PlotLine]) -> str:
-    said = "; ".join(f"{shown(line.result.id)}: {rate_words(line)}" for line in lines)
+    said = "; ".join(f"{shown(line.result.id)}: {rate_text(line)}" for line in lines)
     return f"Live bytes gained against calls. {said}."

@@ -8,7 +8,7 @@ from hypothesis import given
 from leakcheck.model.explanation import KnownEntry
 from leakcheck.model.plain_text import plain
 from leakcheck.model.result import Result, Run
-from leakcheck.reporters.github import MOST_OF_A_KIND, annotations, as_data, as_property
+from leakcheck.reporters.github import MOST_OF_A_KIND, annotations, escape_message, escape_property
 from leakcheck.reporters.locations import Workspace
 from tests.unit.ci_runner import Command, obeyed
 from tests.unit.hostile import run_with, text_of_others
@@ -114,5 +114,5 @@ def test_whatever_others_wrote_is_one_command_a_line_with_what_was_meant(text: s
 
 @given(text_of_others)
 def test_a_message_and_a_property_are_read_back_as_they_were(text: str) -> None:
-    [command] = obeyed(f"::error title=t{as_property(text)},line=3::{as_data(text)}")
+    [command] = obeyed(f"::error title=t{escape_property(text)},line=3::{escape_message(text)}")
     assert command == Command(name="error", properties={"title": f"t{text}", "line": "3"}, data=text)

@@ -10,7 +10,7 @@ from leakcheck.model.plain_text import plain
 from leakcheck.model.result import Result, Run
 from leakcheck.model.verdict import Gate
 from leakcheck.reporters.escape import inert
-from leakcheck.reporters.markdown import MOST_BYTES_OF_A_COMMENT, answer, as_html, block, code, markdown
+from leakcheck.reporters.markdown import MOST_BYTES_OF_A_COMMENT, block, code_span, escape_html, markdown, run_headline
 from tests.unit.ci_runner import obeyed
 from tests.unit.hostile import run_with, text_of_others
 from tests.unit.rendered import rendered
@@ -111,7 +111,7 @@ def test_a_comparison_has_a_column_of_its_own() -> None:
     ],
 )
 def test_the_answer_stands_above_in_words(run: Run, words: str) -> None:
-    assert answer(run) == words
+    assert run_headline(run) == words
     assert written(run).startswith(f"## leakcheck: {words}\n")
 
 
@@ -186,7 +186,7 @@ def test_a_runner_that_reads_the_document_obeys_nothing_of_it(text: str) -> None
 
 @given(text_of_others)
 def test_code_shows_the_plain_form(text: str) -> None:
-    page = rendered(f"before {code(text)} after")
+    page = rendered(f"before {code_span(text)} after")
     assert page.in_code == [shown(text)]
     assert page.prose.strip() == "before  after"
 
@@ -200,17 +200,17 @@ def test_a_block_shows_its_lines(text: str) -> None:
 
 @given(text_of_others)
 def test_text_in_html_is_text(text: str) -> None:
-    page = rendered(f"<details>\n<summary>{as_html(plain(text))}</summary>\n\nafter\n</details>")
+    page = rendered(f"<details>\n<summary>{escape_html(plain(text))}</summary>\n\nafter\n</details>")
     assert page.tags == ["details", "summary", "p"]
 
 
 def test_tame_names_can_be_read_in_the_source_too() -> None:
-    assert code("newsletter[naive]") == "`newsletter[naive]`"
-    assert code("shop.cart:Cart.__init__") == "`shop.cart:Cart.__init__`"
-    assert code("a|b") == "<code>a&#124;b</code>"
-    assert code("a`b") == "<code>a&#96;b</code>"
-    assert code("") == "<code></code>"
-    assert code("x" * 300) == f"`{'x' * 199}…`"
+    assert code_span("newsletter[naive]") == "`newsletter[naive]`"
+    assert code_span("shop.cart:Cart.__init__") == "`shop.cart:Cart.__init__`"
+    assert code_span("a|b") == "<code>a&#124;b</code>"
+    assert code_span("a`b") == "<code>a&#96;b</code>"
+    assert code_span("") == "<code></code>"
+    assert code_span("x" * 300) == f"`{'x' * 199}…`"
 
 
 def test_the_examples_would_be_obeyed_if_nobody_escaped_them() -> None:
@@ -224,4 +224,4 @@ def test_the_examples_would_be_obeyed_if_nobody_escaped_them() -> None:
 
 def test_gates_have_words_and_orders_for_all() -> None:
     for gate in Gate:
-        assert answer(run_of(replace(CLEAN, gate=gate))).startswith("the scenario is ")
+        assert run_headline(run_of(replace(CLEAN, gate=gate))).startswith("the scenario is ")

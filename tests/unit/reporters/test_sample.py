@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from leakcheck.model.units import format_size
-from leakcheck.reporters.terminal import growth_words
+from leakcheck.reporters.terminal import growth_text
 from leakcheck.storage import run_file
 
 SAMPLE = Path(__file__).parents[3] / "reports" / "sample"
@@ -22,7 +22,7 @@ def test_the_samples_table_says_what_its_document_says() -> None:
     assert len(rows) == len(RUN.results)
     for result, row in zip(RUN.results, rows, strict=True):
         assert result.peak_bytes is not None
-        assert all(words in row for words in (result.id, growth_words(result.growth), format_size(result.peak_bytes)))
+        assert all(words in row for words in (result.id, growth_text(result.growth), format_size(result.peak_bytes)))
 
 
 def test_the_samples_pictures_name_its_strategies() -> None:

@@ -18,7 +18,7 @@ from leakcheck.model.baseline import BaselineEntry, Tolerance
 from leakcheck.model.explanation import KnownEntry, KnownLeak, Link, RetentionPath, TracerName
 from leakcheck.model.result import Environment, Growth, Result, Run, Shard
 from leakcheck.model.verdict import Gate
-from leakcheck.reporters.terminal import gate_words, growth_words, render_run
+from leakcheck.reporters.terminal import gate_text, growth_text, render_run
 from tests.unit.causes import SENT, SENT_PATH, SITE
 from tests.unit.runs import BOUNDED, BROKEN, CLEAN, ENVIRONMENT, LEAK, MIB, NAIVE, UNSURE, growth, run_of
 
@@ -154,13 +154,13 @@ def test_no_line_is_wider_than_the_terminal(name: str) -> None:
     ],
 )
 def test_a_growth_is_shown_with_the_wider_of_its_bounds(seen: Growth | None, words: str) -> None:
-    assert growth_words(seen) == words
+    assert growth_text(seen) == words
 
 
 def test_the_gate_names_the_budgets_that_are_broken() -> None:
-    assert gate_words(CLEAN) == "within"
-    assert gate_words(NAIVE) == "over  peak"
-    assert gate_words(LEAK) == "over  growth, peak"
+    assert gate_text(CLEAN) == "within"
+    assert gate_text(NAIVE) == "over  peak"
+    assert gate_text(LEAK) == "over  growth, peak"
 
 
 HOSTILE = "[bold]x[/bold]\x1b[31m\u202e"

@@ -12,7 +12,7 @@ from leakcheck.model.result import Budget, Latency, Meter
 from leakcheck.reporters.charts.axis import bytes_axis, count_axis, seconds_axis
 from leakcheck.reporters.charts.bars import bars_of, strips_of
 from leakcheck.reporters.charts.growth import chart_of, chart_of_variants
-from leakcheck.reporters.charts.svg import HEIGHT, ChartLabel, apart, thinned
+from leakcheck.reporters.charts.svg import HEIGHT, ChartLabel, spread_labels, thinned
 from tests.unit.runs import CLEAN, KIB, MIB, growth
 from tests.unit.shown import ITERATOR, NAIVE_SHOWN, RETAINED, readings
 
@@ -112,7 +112,7 @@ def test_variants_begin_at_the_same_height_where_they_begin_to_count() -> None:
 
 @given(st.lists(st.floats(0, HEIGHT), max_size=14))
 def test_labels_stand_apart_in_the_order_of_their_lines(ends: list[float]) -> None:
-    labels = apart([ChartLabel(text=str(end), style="", end=end) for end in ends])
+    labels = spread_labels([ChartLabel(text=str(end), style="", end=end) for end in ends])
     assert [label.end for label in labels] == sorted(ends)
     heights = [label.y for label in labels]
     assert all(later - earlier > 14.9 for earlier, later in pairwise(heights))

@@ -15,7 +15,7 @@ from leakcheck.model.explanation import AllocationSite, PeakSite
 from leakcheck.model.result import Result
 from leakcheck.model.stacks import Frame, FrameKind
 from leakcheck.reporters.export.collapsed import collapsed
-from leakcheck.reporters.export.run_csv import Cell, run_sheet, sheet
+from leakcheck.reporters.export.run_csv import Cell, csv_document, run_sheet
 from leakcheck.reporters.export.speedscope import speedscope
 from leakcheck.reporters.export.stacks import StackKind, stacks_of
 from tests.unit.causes import SITE
@@ -195,7 +195,7 @@ def test_every_column_of_figures_says_its_unit() -> None:
 
 @pytest.mark.parametrize("text", ["=cmd|' /C calc'!A0", "+1", "-1", "@SUM(A1)", "  =1", "\t=1", "\r=1"])
 def test_no_text_is_taken_for_a_formula(text: str) -> None:
-    [_, row] = csv.reader(io.StringIO(sheet(["a", "b"], [[text, -1.5]]).decode(), newline=""))
+    [_, row] = csv.reader(io.StringIO(csv_document(["a", "b"], [[text, -1.5]]).decode(), newline=""))
     assert row[0].startswith(("'", "\\"))
     assert row[1] == "-1.5"
 
@@ -205,7 +205,7 @@ cells = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) |
 
 @given(st.lists(st.lists(cells, min_size=2, max_size=2), max_size=4))
 def test_a_table_is_read_again_cell_by_cell(rows: list[list[Cell]]) -> None:
-    read = list(csv.reader(io.StringIO(sheet(["one", "two"], rows).decode(), newline="")))
+    read = list(csv.reader(io.StringIO(csv_document(["one", "two"], rows).decode(), newline="")))
     assert len(read) == len(rows) + 1
     for written, again in zip(rows, read[1:], strict=True):
         for cell, text in zip(written, again, strict=True):

@@ -17,8 +17,8 @@ from leakcheck.model.result import Budget, Run
 from leakcheck.model.stacks import StackTree
 from leakcheck.model.units import format_difference, format_duration, format_size
 from leakcheck.model.verdict import Gate, Verdict
-from leakcheck.reporters.html.flamegraph import Flamegraphs, difference_of
-from leakcheck.reporters.html.page import as_data
+from leakcheck.reporters.html.flamegraph import Flamegraphs, add_difference
+from leakcheck.reporters.html.page import json_data
 from leakcheck.storage.run_file import encode
 from tests.unit.pages import Page, page_of
 from tests.unit.runs import BROKEN, CLEAN, LEAK, MIB, NAIVE, growth, run_of
@@ -56,7 +56,7 @@ def test_a_strangers_text_stays_text_wherever_it_stands() -> None:
 
 
 def test_data_is_json_without_a_letter_that_could_end_its_element() -> None:
-    shown = as_data({"text": HOSTILE, HOSTILE: [1.5, None, float("inf")]})
+    shown = json_data({"text": HOSTILE, HOSTILE: [1.5, None, float("inf")]})
     assert not {*"<>&\u2028\u2029"} & {*shown}
     assert json.loads(shown) == {"text": plain(HOSTILE), plain(HOSTILE): [1.5, None, 0.0]}
 
@@ -223,13 +223,13 @@ def test_memrays_page_is_linked_where_there_is_one() -> None:
 
 def test_two_results_are_laid_over_each_other_where_one_of_them_holds_something() -> None:
     flames = Flamegraphs()
-    peak, growth = difference_of(ITERATOR, RETAINED, flames, "d")
+    peak, growth = add_difference(ITERATOR, RETAINED, flames, "d")
     assert (peak.key, peak.others, peak.beside) == ("d-after-peak", ("d-before-peak",), "d-before-peak")
     assert (growth.key, growth.beside) == ("d-after-growth", "d-before-growth")
     held = {key: round(sum(tree["bytes"]) + tree["other"]) for key, tree in flames.trees.items()}  # type: ignore[call-overload]
     assert held["d-before-peak"] == ITERATOR.peak_bytes
     assert held["d-before-growth"] == 0
-    assert difference_of(CLEAN, CLEAN, flames, "e") == ()
+    assert add_difference(CLEAN, CLEAN, flames, "e") == ()
 
 
 # --- documents of strangers, and large ones -------------------------------------------------------

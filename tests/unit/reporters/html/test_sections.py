@@ -14,7 +14,7 @@ from leakcheck.reporters.junit import junit
 from leakcheck.reporters.locations import Workspace
 from leakcheck.reporters.markdown import markdown
 from leakcheck.reporters.messages.causes import causes
-from leakcheck.reporters.messages.verdict import missing_meters, sentences, unread
+from leakcheck.reporters.messages.verdict import missing_meter_sentence, missing_meter_sentences, sentences
 from leakcheck.reporters.pytest_text import whole_text
 from tests.unit.runs import BOUNDED, KIB, LEAK, MIB, UNSURE, growth
 
@@ -68,10 +68,10 @@ NO_NATIVE = replace(READ, native_bytes=())
 )
 def test_what_could_not_be_read_is_said_once_in_every_report(readings: Readings, words: str | None) -> None:
     result = replace(LEAK, readings=readings)
-    told = missing_meters(result)
+    told = missing_meter_sentence(result)
     assert (told is None) if words is None else (told is not None and told.endswith(words))
     run = Run(schema=SCHEMA, started="", command=(), environment=None, results=(result, result), finished=True)
-    assert unread(run) == ([] if told is None else [told])
+    assert missing_meter_sentences(run) == ([] if told is None else [told])
     for report in (_terminal(run), _markdown(run), _html(run), _junit(run), _github(run)):
         assert ("could not be read here" in " ".join(report.split())) is (words is not None)
 

@@ -6,13 +6,11 @@ from pathlib import Path
 import pytest
 from jinja2 import Environment, FileSystemLoader
 
-from leakcheck.reporters.html.template_cache import compiled_templates
+from leakcheck.reporters.html.template_cache import bytecode_cache
 
 
 def rendered(folder: Path) -> str:
-    environment = Environment(
-        loader=FileSystemLoader(folder), bytecode_cache=compiled_templates(folder), autoescape=True
-    )
+    environment = Environment(loader=FileSystemLoader(folder), bytecode_cache=bytecode_cache(folder), autoescape=True)
     return environment.get_template("page.html").render(name="<Ada>")
 
 
@@ -41,4 +39,4 @@ def test_where_nothing_can_be_kept_pages_are_made_all_the_same(folder: Path) -> 
 
 def test_who_keeps_no_compiled_code_keeps_no_templates(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    assert compiled_templates(folder) is None
+    assert bytecode_cache(folder) is None

@@ -17,7 +17,7 @@ from leakcheck.reporters.html.page import render_report
 from leakcheck.reporters.junit import junit
 from leakcheck.reporters.locations import Workspace
 from leakcheck.reporters.markdown import markdown
-from leakcheck.reporters.messages.answers import answered_notes, answered_sentences, counted, statuses
+from leakcheck.reporters.messages.answers import response_notes, response_sentences, status_counts, statuses
 from leakcheck.reporters.terminal import render_run
 from leakcheck.runner.answer_decoding import answered_of
 from leakcheck.storage import run_file
@@ -65,31 +65,31 @@ def asked(*answered: StatusCount, **fields: object) -> Result:
     ],
 )
 def test_a_note_says_where_what_was_measured_is_no_page(answered: tuple[StatusCount, ...], notes: list[str]) -> None:
-    assert list(answered_notes(asked(*answered))) == notes
+    assert list(response_notes(asked(*answered))) == notes
 
 
 def test_a_redirect_that_was_asked_for_needs_no_remedy() -> None:
     result = replace(asked(MOVED), growth_options={"expect": 302})
 
-    assert list(answered_notes(result)) == ["GET /a/: answered 302 Found to 300 calls, which leads to /b/."]
+    assert list(response_notes(result)) == ["GET /a/: answered 302 Found to 300 calls, which leads to /b/."]
 
 
 def test_the_answer_that_the_trouble_is_about_is_said_once() -> None:
     trouble = Failure(kind="raised", message="it answered 302 Found", call=301)
     result = asked(PAGE, replace(MOVED, count=1), trouble=trouble, gate=Gate.ERROR)
 
-    assert list(answered_notes(result)) == ["GET /a/: its calls were answered differently: 200 ×1,600, 302 ×1."]
+    assert list(response_notes(result)) == ["GET /a/: its calls were answered differently: 200 ×1,600, 302 ×1."]
 
 
 def test_a_report_without_a_column_says_the_one_status_in_a_sentence() -> None:
-    assert list(answered_sentences(asked(PAGE))) == ["GET /a/: answered 200 OK to 1,600 calls."]
-    assert list(answered_sentences(asked())) == []
+    assert list(response_sentences(asked(PAGE))) == ["GET /a/: answered 200 OK to 1,600 calls."]
+    assert list(response_sentences(asked())) == []
     assert (statuses(asked(PAGE, MOVED)), statuses(asked())) == ("200, 302", "-")
-    assert (counted(asked(PAGE, MOVED)), counted(asked())) == ("200 ×1,600, 302 ×300", "")
+    assert (status_counts(asked(PAGE, MOVED)), status_counts(asked())) == ("200 ×1,600, 302 ×300", "")
 
 
 def test_an_address_of_others_is_cut_and_made_plain() -> None:
-    [note] = answered_notes(asked(replace(MOVED, leads_to="/\x1b[31m" + 500 * "b")))
+    [note] = response_notes(asked(replace(MOVED, leads_to="/\x1b[31m" + 500 * "b")))
 
     assert "\x1b" not in note
     assert "\\x1b[31m" in note

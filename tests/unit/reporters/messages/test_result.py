@@ -10,12 +10,12 @@ from leakcheck.model.result import Budget, Result
 from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.reporters.messages.causes import CauseRow
 from leakcheck.reporters.messages.result import (
-    aligned,
-    change_words,
+    align_rows,
+    budget_ratio,
+    change_text,
     headline,
     main_sentence,
     story,
-    times_over,
     worst_first,
 )
 from tests.unit.reported import EXPLAINED
@@ -52,7 +52,7 @@ def test_the_worst_is_told_first_and_the_furthest_over_budget_among_equals() -> 
     ],
 )
 def test_a_budget_is_used_so_many_times(result: Result, times: float) -> None:
-    assert times_over(result) == times
+    assert budget_ratio(result) == times
 
 
 def test_a_headline_names_the_broken_budgets() -> None:
@@ -81,18 +81,18 @@ def test_rows_stand_below_each_other_and_a_long_place_pushes_nobody() -> None:
         CauseRow(label="long", where="z" * 90, what="y"),
         CauseRow(label="", where="w"),
     ]
-    assert aligned(rows) == [
+    assert align_rows(rows) == [
         f"  a     {'here':<60}  x",
         f"  long  {'z' * 90}  y",
         "        w",
     ]
-    assert aligned([]) == []
+    assert align_rows([]) == []
 
 
 def test_a_change_says_whether_it_is_worse_or_better() -> None:
-    assert change_words(WORSE) == "growth 1.00 KiB → 3.00 KiB, worse"
-    assert change_words(replace(WORSE, gate=Gate.WITHIN)) == "growth 1.00 KiB → 3.00 KiB"
-    assert change_words(replace(WORSE, gate=Gate.WITHIN, better=True)) == "growth 1.00 KiB → 3.00 KiB, better"
+    assert change_text(WORSE) == "growth 1.00 KiB → 3.00 KiB, worse"
+    assert change_text(replace(WORSE, gate=Gate.WITHIN)) == "growth 1.00 KiB → 3.00 KiB"
+    assert change_text(replace(WORSE, gate=Gate.WITHIN, better=True)) == "growth 1.00 KiB → 3.00 KiB, better"
 
 
 def test_advice_is_told_wherever_a_result_is() -> None:

@@ -7,7 +7,7 @@ import pytest
 from leakcheck.model.answers import Failure
 from leakcheck.model.result import Budget, Meter, Result
 from leakcheck.model.verdict import Gate, Verdict
-from leakcheck.reporters.messages.verdict import budget_words, peak_left_out, sentences
+from leakcheck.reporters.messages.verdict import budget_text, peak_was_skipped, sentences
 from tests.unit.causes import SENT_PATH
 from tests.unit.runs import BOUNDED, BROKEN, CLEAN, KIB, LEAK, MIB, NAIVE, UNSURE, growth
 
@@ -155,14 +155,14 @@ def test_a_peak_pass_that_died_leaves_the_growth_verdict_standing() -> None:
     assert said(died) == [
         "newsletter[iterator]: the peak pass failed, and the growth verdict stands: killed by SIGSEGV"
     ]
-    assert not peak_left_out(died)
+    assert not peak_was_skipped(died)
 
 
 def test_a_peak_that_was_left_out_is_told_once_for_all_and_not_here() -> None:
     missing = replace(CLEAN, peak_bytes=None, peak_trouble=Failure(kind="missing", message="no memray"))
     assert said(missing) == []
-    assert peak_left_out(missing)
-    assert not peak_left_out(CLEAN)
+    assert peak_was_skipped(missing)
+    assert not peak_was_skipped(CLEAN)
 
 
 def test_text_of_others_is_made_plain_wherever_it_stands() -> None:
@@ -181,8 +181,8 @@ def test_text_of_others_is_made_plain_wherever_it_stands() -> None:
 
 
 def test_budgets_are_told_in_the_words_they_are_written_in() -> None:
-    assert budget_words(CLEAN) == "64.0 KiB / 1000 calls, peak 10.0 MiB"
-    assert budget_words(UNSURE) == "4.00 KiB / 1000 calls"
+    assert budget_text(CLEAN) == "64.0 KiB / 1000 calls, peak 10.0 MiB"
+    assert budget_text(UNSURE) == "4.00 KiB / 1000 calls"
 
 
 def test_every_verdict_has_its_sentence_or_its_silence() -> None:

@@ -23,8 +23,8 @@ from leakcheck.model.errors import UsageError
 from leakcheck.model.result import Budget, Growth, Latency, Meter, Result
 from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.reporters.plots import draw_history, draw_pair, draw_run
-from leakcheck.reporters.plots.canvas import Drawing, apart, render, shown
-from leakcheck.reporters.plots.growth import growth_figure, with_readings
+from leakcheck.reporters.plots.canvas import Drawing, render, shown, spread
+from leakcheck.reporters.plots.growth import growth_figure, growth_lines
 from leakcheck.reporters.plots.pair import pair_figure
 from leakcheck.reporters.plots.peak import peak_figure
 from tests.unit.records import record
@@ -214,7 +214,7 @@ def test_more_than_fits_is_the_worst_and_a_note() -> None:
 
 def test_a_line_begins_where_the_warm_up_ended() -> None:
     """GIVEN a steep first quarter THEN what is drawn rises by the growth alone."""
-    [line] = with_readings([grown(1000 * KIB, calls=2000)])
+    [line] = growth_lines([grown(1000 * KIB, calls=2000)])
     assert line.calls[0] == line.gained[0] == 0
     assert line.calls[-1] == 1500
     assert line.gained[-1] == pytest.approx(1500 * KIB, abs=1)
@@ -223,7 +223,7 @@ def test_a_line_begins_where_the_warm_up_ended() -> None:
 
 def test_what_was_not_read_in_bytes_is_left_out_and_counted() -> None:
     blocks = replace(grown(MIB), growth=growth(MIB, meter=Meter.BLOCKS))
-    assert with_readings([blocks, BROKEN]) == []
+    assert growth_lines([blocks, BROKEN]) == []
     texts = texts_of(svg_of(draw_run([grown(MIB), blocks, BROKEN], SVG_ALONE), "growth"))
     assert any("2 without readings in bytes are left out." in text for text in texts)
     assert list(draw_run([BROKEN])) == []
@@ -248,7 +248,7 @@ def test_without_matplotlib_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) 
 
 @given(st.lists(st.floats(-5, 30), max_size=12), st.integers(12, 40))
 def test_labels_are_a_line_apart_and_inside(wanted: list[float], height: int) -> None:
-    placed = apart(sorted(wanted), height)
+    placed = spread(sorted(wanted), height)
     assert len(placed) == len(wanted)
     assert all(after - before >= 1 - 1e-9 for before, after in pairwise(placed))
     assert all(-1e-9 <= at <= height for at in placed)
