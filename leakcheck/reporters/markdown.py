@@ -16,10 +16,10 @@ from leakcheck.model.units import format_duration, format_size
 from leakcheck.model.verdict import Gate
 from leakcheck.reporters.escape import inert, plainly
 from leakcheck.reporters.messages.answers import statuses
+from leakcheck.reporters.messages.cells import gate_text, growth_text, verdict_text
 from leakcheck.reporters.messages.result import GATE_TEXTS, change_text, run_notes, story, worst_first
 from leakcheck.reporters.messages.run import elsewhere_sentences
 from leakcheck.reporters.messages.verdict import budget_text, missing_meter_sentences
-from leakcheck.reporters.terminal import gate_text, growth_text, verdict_text
 
 MOST_BYTES_OF_A_COMMENT = 65_536 - 1
 """GitHub counts characters; as many bytes are never more."""

@@ -12,9 +12,10 @@ from leakcheck.model.units import format_size
 from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.reporters.escape import plainly
 from leakcheck.reporters.messages.causes import explanation_notes
+from leakcheck.reporters.messages.cells import gate_text, growth_text, verdict_text
 from leakcheck.reporters.messages.resources import resource_sentences
 from leakcheck.reporters.messages.verdict import peak_was_skipped, sentences
-from leakcheck.reporters.terminal import gate_text, growth_text, render_run, verdict_text
+from leakcheck.reporters.terminal import render_run
 
 _COLUMNS = 120
 _FLAGS = re.compile(r"raise --(timeout|max-memory|calls|time)\b")

@@ -1,4 +1,4 @@
-"""The table that a person reads in five seconds, and the sentences below it."""
+"""The table that `leakcheck run` prints, and the sentences below it."""
 
 import io
 import re
@@ -13,15 +13,23 @@ from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
 from leakcheck.model.plain_text import plain
-from leakcheck.model.result import Environment, Growth, Latency, Result, Run
-from leakcheck.model.units import format_duration, format_size
+from leakcheck.model.result import Environment, Result, Run
+from leakcheck.model.units import format_duration
 from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.reporters.escape import plainly
 from leakcheck.reporters.messages.answers import response_notes, statuses
-from leakcheck.reporters.messages.baseline import is_excused, run_sentences
-from leakcheck.reporters.messages.causes import causes, explanation_notes, unseen_leak_sentence
+from leakcheck.reporters.messages.causes import causes, explanation_notes
+from leakcheck.reporters.messages.cells import (
+    commit_text,
+    gate_text,
+    growth_text,
+    p50_text,
+    size_text,
+    verdict_text,
+)
 from leakcheck.reporters.messages.memory_limit import served_sentences
 from leakcheck.reporters.messages.resources import resource_sentences
+from leakcheck.reporters.messages.result import failure_details, run_notes
 from leakcheck.reporters.messages.run import (
     advice_lines,
     elsewhere_sentences,
@@ -37,176 +45,124 @@ _VERDICT_STYLES = {
     Verdict.BOUNDED: "cyan",
     Verdict.INCONCLUSIVE: "yellow",
 }
-_GATE_STYLES = {
+GATE_STYLES = {
     Gate.WITHIN: "green",
     Gate.OVER: "bold red",
     Gate.INCONCLUSIVE: "yellow",
     Gate.ERROR: "bold red",
 }
-_MOST_DETAIL_LINES = 12
-_OTHER_COLUMNS = 54
-_ROOM_FOR_ALL = 100
-_UNKNOWN_BYTES = 1e14
-"""Bounds this wide say that nothing is known."""
+_WIDTH_OF_OTHER_COLUMNS = 54
+_WIDTH_FOR_ALL_COLUMNS = 100
+_SVG_COLUMNS = 118
+# rich's own template fetches its font from the network; this picture must not
+_OFFLINE_FORMAT = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
+
+
+def new_table(*, padding: int = 2, has_header: bool = True) -> Table:
+    """Return a table without borders, as all of ours are."""
+    return Table(box=None, pad_edge=False, padding=(0, padding, 0, 0), header_style="dim", show_header=has_header)
 
 
 @plainly
 def render_run(
-    run: Run, folder: Path | None = None, *, page: Path | None = None, columns: int = _ROOM_FOR_ALL
+    run: Run, folder: Path | None = None, *, page: Path | None = None, columns: int = _WIDTH_FOR_ALL_COLUMNS
 ) -> Iterator[RenderableType]:
-    """Yield what a terminal of so many columns shows: where, the table, the sentences, the summary.
+    """Yield a run for a terminal of so many columns: the environment, the table, the sentences, the summary.
 
-    The summary ends with the report's page, or else with the run document in its folder.
+    The summary ends with the path of the HTML report, or else of the run document in `folder`.
     """
     if run.environment is not None:
-        where = environment_words(run.environment, run.baseline)
-        yield Text(" · ".join(filter(None, (where, shard_text(run.shard)))), style="dim")
+        environment = environment_words(run.environment, run.baseline)
+        yield Text(" · ".join(filter(None, (environment, shard_text(run.shard)))), style="dim")
         yield Text()
     if run.results:
-        yield Padding(_table(run.results, columns), (0, 0, 0, 2 if columns >= _ROOM_FOR_ALL else 0))
+        yield Padding(_table(run.results, columns), (0, 0, 0, 2 if columns >= _WIDTH_FOR_ALL_COLUMNS else 0))
         yield Text()
-    told = False
-    for result in run.results:
-        lines = (
-            *sentences(result),
-            *resource_sentences(result),
-            *served_sentences(result),
-            *response_notes(result),
-        )
-        for line in lines:
-            told = True
-            yield Text(line, style="" if result.gate is Gate.WITHIN else "bold")
-        yield from _causes(result)
-        for line in advice_lines(result):
-            told = True
-            yield Padding(Text(f"advice  {line}"), (0, 0, 0, 2)) if lines else Text(f"{plain(result.id)}: {line}")
-        for line in explanation_notes(result):
-            told = True
-            yield Text(line)
-        yield from _details(result)
-    if any(peak_was_skipped(result) for result in run.results):
-        told = True
-        yield Text(
-            "The peaks were left out: there is no memray in the measured Python. Add it with: pip install memray"
-        )
-    for line in missing_meter_sentences(run):
-        told = True
-        yield Text(line)
-    for line in (*map(unseen_leak_sentence, run.known_unseen), *run_sentences(run), *left_out_lines(run.left_out)):
-        told = True
-        yield Text(line)
-    for line in elsewhere_sentences(run):
-        told = True
-        yield Text(line)
-    if (line_of_shard := shard_sentence(run)) is not None:
-        told = True
-        yield Text(line_of_shard)
-    if told:
+    paragraphs = [*(part for result in run.results for part in _explained(result)), *map(Text, _run_lines(run))]
+    if paragraphs:
+        yield from paragraphs
         yield Text()
     yield Text(_summary(run, page if page is not None or folder is None else folder / "run.json"))
 
 
 @plainly
 def environment_words(environment: Environment, baseline: str | None = None) -> str:
-    """Return where it was measured (`CPython 3.11.7 · glibc 2.36 · commit 5aaf40e01`)."""
+    """Return the environment in one line (`CPython 3.11.7 · glibc 2.36 · commit 5aaf40e01`)."""
+    commit = environment.git_commit
     parts = [
         f"{environment.implementation.replace('cpython', 'CPython')} {environment.python}",
         environment.libc,
         environment.allocator if environment.allocator != "pymalloc" else "",
-        f"commit {environment.git_commit[:9]}{' with changes' if environment.git_dirty else ''}"
-        if environment.git_commit
-        else "",
+        f"commit {commit_text(commit, environment.git_dirty)}" if commit else "",
         f"compared with {baseline}" if baseline is not None else "",
     ]
-    return plain(" · ".join(part for part in parts if part))
+    return plain(" · ".join(filter(None, parts)))
 
 
 def _table(results: Sequence[Result], columns: int) -> Table:
-    roomy = columns >= _ROOM_FOR_ALL
-    table = Table(box=None, pad_edge=False, padding=(0, 2 if roomy else 1, 0, 0), header_style="dim")
+    is_wide = columns >= _WIDTH_FOR_ALL_COLUMNS
+    table = new_table(padding=2 if is_wide else 1)
     longest_name = max(len(plain(result.id)) for result in results)
-    table.add_column("scenario", overflow="fold", min_width=max(1, min(longest_name, columns - _OTHER_COLUMNS)))
-    asked = any(result.answered for result in results)
-    if asked:
+    name_width = max(1, min(longest_name, columns - _WIDTH_OF_OTHER_COLUMNS))
+    table.add_column("scenario", overflow="fold", min_width=name_width)
+    has_status = any(result.answered for result in results)
+    if has_status:
         table.add_column("status")
     table.add_column("verdict", no_wrap=True)
     table.add_column("growth / 1000 calls", justify="right", no_wrap=True)
     table.add_column("peak / call", justify="right", no_wrap=True)
-    # on a narrow terminal whole names are worth more: the sentences below say which budgets are broken
-    if roomy:
+    # a narrow terminal has no room for the latency, nor for the exceeded budgets: sentences below name those
+    if is_wide:
         table.add_column("p50", justify="right", no_wrap=True)
     table.add_column("gate")
     for result in results:
-        measured = result.growth is not None
-        verdict = Text(verdict_text(result), style=_VERDICT_STYLES[result.verdict] if measured else "")
+        verdict_style = "" if result.growth is None else _VERDICT_STYLES[result.verdict]
         table.add_row(
             Text(plain(result.id)),
-            *([statuses(result)] if asked else []),
-            verdict,
+            *([statuses(result)] if has_status else []),
+            Text(verdict_text(result), style=verdict_style),
             growth_text(result.growth),
-            "-" if result.peak_bytes is None else format_size(result.peak_bytes),
-            *([_latency(result.latency_seconds)] if roomy else []),
-            Text(gate_text(result) if roomy else result.gate.value, style=_GATE_STYLES[result.gate]),
+            size_text(result.peak_bytes),
+            *([p50_text(result)] if is_wide else []),
+            Text(gate_text(result) if is_wide else result.gate.value, style=GATE_STYLES[result.gate]),
         )
     return table
 
 
-def verdict_text(result: Result) -> str:
-    """Return the verdict, or a dash where no growth was measured."""
-    return "-" if result.growth is None else result.verdict.value
+def _explained(result: Result) -> Iterator[RenderableType]:
+    lines = (*sentences(result), *resource_sentences(result), *served_sentences(result), *response_notes(result))
+    for line in lines:
+        yield Text(line, style="" if result.gate is Gate.WITHIN else "bold")
+    if rows := list(causes(result)):
+        table = new_table(has_header=False)
+        table.add_column(style="dim", no_wrap=True)
+        table.add_column(overflow="fold")
+        table.add_column(overflow="fold")
+        for row in rows:
+            table.add_row(Text(row.label), Text(row.where), Text(row.what))
+        yield Padding(table, (0, 0, 0, 2))
+    for line in advice_lines(result):
+        yield Padding(Text(f"advice  {line}"), (0, 0, 0, 2)) if lines else Text(f"{plain(result.id)}: {line}")
+    yield from map(Text, explanation_notes(result))
+    if details := failure_details(result):
+        yield Padding(Text("\n".join(details), style="dim"), (0, 0, 1, 4))
 
 
-def growth_text(growth: Growth | None) -> str:
-    """Return a growth with the wider of its bounds ("144 MiB ± 96 KiB")."""
-    if growth is None:
-        return "-"
-    doubt = max(growth.high - growth.bytes_per_1000_calls, growth.bytes_per_1000_calls - growth.low)
-    if doubt > _UNKNOWN_BYTES:
-        return "unknown"
-    return f"{format_size(growth.bytes_per_1000_calls)} ± {format_size(doubt)}"
-
-
-def gate_text(result: Result) -> str:
-    """Return the gate's answer, and the budgets that are broken, or why a broken one does not fail."""
-    words = list(result.failures)
-    if result.gate is Gate.WITHIN and any(leak.expired is None for leak in result.known):
-        words.append("known leak")
-    elif result.gate is Gate.WITHIN and is_excused(result):
-        words.append("accepted")
-    if result.is_new:
-        words.append("NEW")
-    return plain(f"{result.gate}  {', '.join(words)}".rstrip())
-
-
-def _latency(latency: Latency | None) -> str:
-    return "-" if latency is None else format_duration(latency.p50)
-
-
-def _causes(result: Result) -> Iterator[RenderableType]:
-    rows = list(causes(result))
-    if not rows:
-        return
-    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
-    table.add_column(overflow="fold")
-    for row in rows:
-        table.add_row(Text(row.label), Text(row.where), Text(row.what))
-    yield Padding(table, (0, 0, 0, 2))
-
-
-def _details(result: Result) -> Iterator[RenderableType]:
-    trouble = result.trouble or result.peak_trouble
-    if trouble is None or not trouble.details:
-        return
-    lines = plain(trouble.details, keep_lines=True).splitlines()[-_MOST_DETAIL_LINES:]
-    yield Padding(Text("\n".join(lines), style="dim"), (0, 0, 1, 4))
+def _run_lines(run: Run) -> Iterator[str]:
+    if any(peak_was_skipped(result) for result in run.results):
+        yield "The peaks were left out: there is no memray in the measured Python. Add it with: pip install memray"
+    yield from missing_meter_sentences(run)
+    yield from run_notes(run)
+    yield from left_out_lines(run.left_out)
+    yield from elsewhere_sentences(run)
+    if (sentence := shard_sentence(run)) is not None:
+        yield sentence
 
 
 def _summary(run: Run, file: Path | None) -> str:
     within = sum(result.gate is Gate.WITHIN for result in run.results)
-    what = "budget" if run.baseline is None else "budget and baseline"
-    parts = [f"{within} of {len(run.results)} within {what}", format_duration(run.duration_seconds)]
+    criteria = "budget" if run.baseline is None else "budget and baseline"
+    parts = [f"{within} of {len(run.results)} within {criteria}", format_duration(run.duration_seconds)]
     if not run.finished:
         parts.append("not finished")
     if file is not None:
@@ -214,15 +170,10 @@ def _summary(run: Run, file: Path | None) -> str:
     return plain(" · ".join(parts))
 
 
-_COLUMNS = 118
-# rich's own template fetches its font from the network; a picture of ours asks nobody
-_OFFLINE_FORMAT = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
-
-
 @plainly
 def draw(run: Run) -> Iterator[tuple[str, bytes]]:
-    """Yield one SVG that shows what the terminal shows of a run."""
-    console = Console(record=True, width=_COLUMNS, file=io.StringIO(), force_terminal=True, highlight=False)
+    """Yield one SVG picture of the terminal's output for a run."""
+    console = Console(record=True, width=_SVG_COLUMNS, file=io.StringIO(), force_terminal=True, highlight=False)
     for part in render_run(run):
         console.print(part)
     title = plain(" ".join(run.command))

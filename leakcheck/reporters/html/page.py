@@ -28,8 +28,9 @@ from leakcheck.reporters.html.sections import change_text, fold_frames, headline
 from leakcheck.reporters.html.template_cache import bytecode_cache
 from leakcheck.reporters.messages.answers import statuses
 from leakcheck.reporters.messages.causes import container_text, explained_text, frame_location, native_words, path_words
+from leakcheck.reporters.messages.cells import gate_text, growth_text
 from leakcheck.reporters.messages.verdict import budget_text
-from leakcheck.reporters.terminal import environment_words, gate_text, growth_text
+from leakcheck.reporters.terminal import environment_words
 
 REPORT, COMPARISON = "report.html", "compare.html"
 _HERE = Path(__file__).parent

@@ -1,1 +1,1 @@
-"""Every sentence, and the one composer that all reporters use."""
+"""The sentences and table cells that all reporters share."""

@@ -1,53 +1,53 @@
-"""What requests were answered with: the statuses for a cell, and sentences where what was measured is no page."""
+"""The responses to a scenario's requests: statuses for a table cell, sentences where no page was measured."""
 
 from collections.abc import Iterator
 from http import HTTPStatus
 
 from leakcheck.model.answers import StatusCount
-from leakcheck.model.plain_text import plain
+from leakcheck.model.plain_text import cut, plain
 from leakcheck.model.result import Result
 
 _LONGEST_ADDRESS = 200
 
 
 def statuses(result: Result) -> str:
-    """Return the statuses, the one that came most often first (`200, 302`); a dash where nothing was asked for."""
-    return ", ".join(str(one.status) for one in result.answered) or "-"
+    """Return the statuses, the most frequent first (`200, 302`); "-" for a scenario without requests."""
+    return ", ".join(str(answer.status) for answer in result.answered) or "-"
 
 
 def status_counts(result: Result) -> str:
-    """Return how often each came (`200 ×1,600, 302 ×3`); "" where nothing was asked for."""
-    return ", ".join(f"{one.status} ×{one.count:,}" for one in result.answered)
+    """Return each status with its count (`200 ×1,600, 302 ×3`); "" for a scenario without requests."""
+    return ", ".join(f"{answer.status} ×{answer.count:,}" for answer in result.answered)
 
 
 def response_notes(result: Result) -> Iterator[str]:
-    """Yield where redirects led, that answers differed, and how passwords were hashed; nothing for pages alone."""
-    yield from _of_answers(result)
-    yield from _of_passwords(result)
+    """Yield where redirects lead, that statuses differed, and how passwords were hashed; nothing for plain pages."""
+    yield from _status_notes(result)
+    yield from _password_note(result)
 
 
 def response_sentences(result: Result) -> Iterator[str]:
-    """Yield the same, and else the one status: for reports whose table has no column for it."""
-    told = list(_of_answers(result))
-    if not told and result.answered:
-        [one] = result.answered
-        told = [f"{plain(result.id)}: answered {_words(one)} to {_calls(one)}."]
-    yield from told
-    yield from _of_passwords(result)
+    """Yield the notes, or else the single status: for reports whose table has no column for it."""
+    notes = list(_status_notes(result))
+    if not notes and result.answered:
+        [answer] = result.answered
+        notes = [f"{plain(result.id)}: answered {_status_text(answer)} to {_calls(answer)}."]
+    yield from notes
+    yield from _password_note(result)
 
 
-def _of_answers(result: Result) -> Iterator[str]:
+def _status_notes(result: Result) -> Iterator[str]:
     name = plain(result.id)
     if len(result.answered) > 1:
         yield f"{name}: its calls were answered differently: {status_counts(result)}."
-    for one in result.answered:
-        if result.trouble is not None and one.count == 1:
-            continue  # it is what the trouble is about
-        if one.leads_to is not None or one.is_redirect:
-            yield f"{name}: {_led(one, result)}"
+    for answer in result.answered:
+        if result.trouble is not None and answer.count == 1:
+            continue  # the failure's own message says it
+        if answer.leads_to is not None or answer.is_redirect:
+            yield f"{name}: {_redirect_text(answer, result)}"
 
 
-def _of_passwords(result: Result) -> Iterator[str]:
+def _password_note(result: Result) -> Iterator[str]:
     if result.django is not None and result.django.fast_passwords:
         yield (
             f"{plain(result.id)}: passwords were hashed by Django's MD5PasswordHasher, as it advises for tests, and "
@@ -55,29 +55,25 @@ def _of_passwords(result: Result) -> Iterator[str]:
         )
 
 
-def _led(one: StatusCount, result: Result) -> str:
-    if one.leads_to is None:
-        return f"answered {_words(one)} to {_calls(one)}, and did not say where that leads."
-    address = plain(one.leads_to)
-    address = address if len(address) <= _LONGEST_ADDRESS else f"{address[: _LONGEST_ADDRESS - 1]}…"
-    if not one.is_redirect:
-        return f"redirects were followed to {address}{_elsewhere(one)}, which answered {_words(one)}."
-    led = f"answered {_words(one)} to {_calls(one)}, which leads to {address}{_elsewhere(one)}"
-    if result.trouble is not None or result.growth_options.get("expect") == one.status:
-        return f"{led}."
-    return f"{led}: the redirect was measured, and not the page behind it. To measure that too, say --follow."
+def _redirect_text(answer: StatusCount, result: Result) -> str:
+    if answer.leads_to is None:
+        return f"answered {_status_text(answer)} to {_calls(answer)}, and did not say where that leads."
+    address = cut(plain(answer.leads_to), _LONGEST_ADDRESS)
+    address += ", and later to other addresses" if answer.varies else ""
+    if not answer.is_redirect:
+        return f"redirects were followed to {address}, which answered {_status_text(answer)}."
+    sentence = f"answered {_status_text(answer)} to {_calls(answer)}, which leads to {address}"
+    if result.trouble is not None or result.growth_options.get("expect") == answer.status:
+        return f"{sentence}."
+    return f"{sentence}: the redirect was measured, and not the page behind it. To measure that too, say --follow."
 
 
-def _elsewhere(one: StatusCount) -> str:
-    return ", and later to other addresses" if one.varies else ""
-
-
-def _words(one: StatusCount) -> str:
+def _status_text(answer: StatusCount) -> str:
     try:
-        return f"{one.status} {HTTPStatus(one.status).phrase}"
+        return f"{answer.status} {HTTPStatus(answer.status).phrase}"
     except ValueError:
-        return str(one.status)
+        return str(answer.status)
 
 
-def _calls(one: StatusCount) -> str:
-    return "1 call" if one.count == 1 else f"{one.count:,} calls"
+def _calls(answer: StatusCount) -> str:
+    return "1 call" if answer.count == 1 else f"{answer.count:,} calls"

@@ -1,4 +1,4 @@
-"""What became of what was accepted, in plain sentences."""
+"""A run compared with its baseline, in sentences."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,12 +9,12 @@ from leakcheck.model.units import format_difference, format_size, format_size_be
 from leakcheck.model.verdict import Gate
 from leakcheck.reporters.messages.commands import update_command
 
-_TOLD_SHARE, _TOLD_BYTES = 0.005, 1024
-"""Two runs of one program differ by less: that is no news."""
+_NOTABLE_SHARE, _NOTABLE_BYTES = 0.005, 1024
+"""Two runs of the same program differ by less than this."""
 
 
 def change_sentences(result: Result) -> Iterator[str]:
-    """Yield a sentence for each accepted figure that changed, or that is over its budget; none for the others."""
+    """Yield a sentence for each accepted figure that changed or that is over its budget; none for the others."""
     for change in result.changes:
         clauses = [clause for clause in (_difference(change, result), _excuse(change, result)) if clause]
         if clauses:
@@ -22,22 +22,22 @@ def change_sentences(result: Result) -> Iterator[str]:
 
 
 def is_excused(result: Result) -> bool:
-    """Tell whether a result is over a budget, and that was accepted."""
+    """Return whether a result is over a budget, and the baseline accepts that."""
     return any(_excuse(change, result) for change in result.changes)
 
 
 def run_sentences(run: Run) -> Iterator[str]:
-    """Yield what concerns the baseline and no single figure: what is new, what can be tightened, what is gone."""
+    """Yield what concerns the baseline as a whole: new scenarios, figures to tighten, entries that are gone."""
     if run.baseline is None:
         return
     file = plain(run.baseline)
     if new := [result for result in run.results if result.is_new]:
         yield (
             f"NEW, not in {file}, and held to {'its budget' if len(new) == 1 else 'their budgets'} alone: "
-            f"{_names(new)}. Accept with: {_update(new, run)}"
+            f"{_names(new)}. Accept with: {_update_command(new, run)}"
         )
     if better := [result for result in run.results if any(change.better for change in result.changes)]:
-        yield f"Better than {file} says: {_names(better)}. Tighten it with: {_update(better, run)}"
+        yield f"Better than {file} says: {_names(better)}. Tighten it with: {_update_command(better, run)}"
     if run.baseline_gone:
         yield (
             f"No longer there, though {file} has them: {', '.join(map(plain, run.baseline_gone))}. "
@@ -46,14 +46,14 @@ def run_sentences(run: Run) -> Iterator[str]:
 
 
 def is_notable(change: BaselineChange) -> bool:
-    """Tell whether a figure changed by more than two runs of one program differ by."""
-    return abs(change.after - change.before) > max(_TOLD_SHARE * change.before, _TOLD_BYTES)
+    """Return whether a figure changed by more than two runs of the same program differ."""
+    return abs(change.after - change.before) > max(_NOTABLE_SHARE * change.before, _NOTABLE_BYTES)
 
 
 def _difference(change: BaselineChange, result: Result) -> str:
     if change.gate is Gate.WITHIN and not change.better and not is_notable(change):
         return ""
-    figure, allowed = f"{_figure(change)}, {_beside(change)}", plain(change.allowed)
+    figure, allowed = f"{_figure(change)}, {_distance(change)}", plain(change.allowed)
     if change.gate is Gate.OVER:
         return f"{figure}: worse{f' by more than {allowed}' if allowed else ''}"
     if change.gate is Gate.INCONCLUSIVE:
@@ -65,12 +65,12 @@ def _difference(change: BaselineChange, result: Result) -> str:
     return f"{figure}: within {allowed}{but}"
 
 
-def _beside(change: BaselineChange) -> str:
-    """Return how far a figure lies from the accepted one ("+3.1 % over the accepted 140 MiB")."""
-    before = format_size_beside(change.before, change.after)
-    far = format_difference(change.after, change.before).removeprefix("-")
+def _distance(change: BaselineChange) -> str:
+    """Return how far a figure is from the accepted one ("+3.1 % over the accepted 140 MiB")."""
+    accepted = format_size_beside(change.before, change.after)
+    difference = format_difference(change.after, change.before).removeprefix("-")
     side = "over " if change.after > change.before else "under "
-    return f"{far} {side if 'times' not in far else ''}the accepted {before}"
+    return f"{difference} {side if 'times' not in difference else ''}the accepted {accepted}"
 
 
 def _figure(change: BaselineChange) -> str:
@@ -91,8 +91,8 @@ def _names(results: Sequence[Result]) -> str:
     return ", ".join(plain(result.id) for result in results)
 
 
-def _update(results: Sequence[Result], run: Run) -> str:
-    """Return the command for these and no others: `-k` would pick all whose names contain theirs."""
+def _update_command(results: Sequence[Result], run: Run) -> str:
+    # by target, because -k would also select every scenario whose name contains one of these
     targets = (
         result.target + ("" if result.variant is None or "::" not in result.target else f"[{result.variant}]")
         for result in results

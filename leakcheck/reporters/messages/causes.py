@@ -1,4 +1,4 @@
-"""Why it grows, in rows: which line allocates, which container holds, which path keeps it alive."""
+"""Why memory grows, in rows: which line allocates it, which container or reference path retains it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,25 +9,24 @@ from leakcheck.model.explanation import (
     GrowingContainer,
     KnownEntry,
     KnownLeak,
-    Link,
     PeakSite,
     RetentionPath,
 )
-from leakcheck.model.plain_text import plain
+from leakcheck.model.plain_text import cut, plain
 from leakcheck.model.result import Result
 from leakcheck.model.stacks import Frame, FrameKind, native_frame
 from leakcheck.model.units import format_size
 from leakcheck.model.verdict import Verdict
 from leakcheck.reporters.messages.child_processes import children_notes
 
-_MOST = 3
+_MOST_ROWS = 3
 _LEAST_SHARE = 0.02
 _LONGEST_SOURCE = 60
 NATIVE_CODE = "native code"
-"""The step that a path begins with where no Python object leads to it."""
+"""The first step of a path to which no Python object leads."""
 
 _MORE_THAN_ALL = 1.1
-"""A dict's table that doubled while it was traced is in the sites, and not in the growth: it is no steady rise."""
+"""The sites include a dict's table that doubled while it was traced, the growth does not: it is no steady rise."""
 _Part = TypeVar("_Part", AllocationSite, RetentionPath)
 
 
@@ -41,11 +40,11 @@ class CauseRow:
 
 
 def causes(result: Result) -> Iterator[CauseRow]:
-    """Yield the rows of a result's explanation, the most telling first; none where there is none."""
+    """Yield the rows that explain a result, the most important first; none where nothing was explained."""
     if "peak" in result.failures:
         yield from _at_peak(result)
     yield from _allocated(result)
-    yield from _held(result)
+    yield from _retained(result)
     if result.explained_fraction is not None and result.sites_meter is not None:
         yield CauseRow(label="explains", where=f"{explained_text(result)}, seen by {result.sites_meter}")
     if result.verdict is Verdict.LEAK and (fingerprint := known_leak_fingerprint(result)):
@@ -53,17 +52,17 @@ def causes(result: Result) -> Iterator[CauseRow]:
 
 
 def explanation_notes(result: Result) -> Iterator[str]:
-    """Yield a sentence for what could not be explained, and for each known leak."""
+    """Yield a sentence for whatever could not be explained, and for each known leak."""
     name = plain(result.id)
     for note in result.explain_notes:
         yield f"{name}: {plain(note)}; the verdict stands."
     yield from children_notes(result)
     for leak in result.known:
-        yield f"{name}: {_known(leak)}"
+        yield f"{name}: {_known_leak_text(leak)}"
 
 
 def unseen_leak_sentence(entry: KnownEntry) -> str:
-    """Return the sentence for an entry of the known leaks that did not occur."""
+    """Return the sentence for an entry on the list of known leaks that did not occur."""
     name = plain(entry.fingerprint or entry.match)
     if entry.scenario == "*":
         where = "did not occur in this run: if the run covers it, its entry can be removed"
@@ -73,17 +72,25 @@ def unseen_leak_sentence(entry: KnownEntry) -> str:
 
 
 def _allocated(result: Result) -> Iterator[CauseRow]:
-    label = "allocated at"
-    for site in _heavy(result.sites):
-        source = _cut(plain(site.frame.source))
-        yield CauseRow(label=label, where=frame_location(site.frame), what=f"{source}  {_site_share(site)}".strip())
-        if (deeper := _deeper(site)) is not None:
-            yield CauseRow(label="", where=f"  in {deeper}")
+    yield from _site_rows("allocated at", [(site, _site_share(site)) for site in _heaviest(result.sites)])
+
+
+def _at_peak(result: Result) -> Iterator[CauseRow]:
+    sites = result.peak_sites[:_MOST_ROWS]
+    shares = [f"{format_size(site.bytes)}, {_share(site.share)} of the peak" for site in sites]
+    yield from _site_rows("at the peak", list(zip(sites, shares, strict=True)))
+
+
+def _site_rows(label: str, sites: Sequence[tuple[AllocationSite | PeakSite, str]]) -> Iterator[CauseRow]:
+    for site, share in sites:
+        yield CauseRow(label=label, where=frame_location(site.frame), what=f"{_source(site.frame)}  {share}".strip())
+        if (allocator := _allocating_frame(site)) is not None:
+            yield CauseRow(label="", where=f"  in {allocator}")
         label = ""
 
 
 def explained_text(result: Result) -> str:
-    """Return how much of the growth the lines account for; never more than all of it."""
+    """Return how much of the growth the allocation sites account for; never more than all of it."""
     fraction = result.explained_fraction or 0.0
     growth = "the growth" if result.pinned_by_bytes_per_1000_calls is None else "the heap's growth"
     if fraction > _MORE_THAN_ALL:
@@ -91,66 +98,47 @@ def explained_text(result: Result) -> str:
     return f"{_share(fraction)} of {growth}"
 
 
-def _cut(source: str) -> str:
-    return source if len(source) <= _LONGEST_SOURCE else f"{source[: _LONGEST_SOURCE - 1]}…"
+def _source(frame: Frame) -> str:
+    return cut(plain(frame.source), _LONGEST_SOURCE)
 
 
-def _at_peak(result: Result) -> Iterator[CauseRow]:
-    label = "at the peak"
-    for site in result.peak_sites[:_MOST]:
-        source = _cut(plain(site.frame.source))
-        share = f"{format_size(site.bytes)}, {_share(site.share)} of the peak"
-        yield CauseRow(label=label, where=frame_location(site.frame), what=f"{source}  {share}".strip())
-        if (deeper := _deeper(site)) is not None:
-            yield CauseRow(label="", where=f"  in {deeper}")
-        label = ""
-
-
-def _deeper(site: AllocationSite | PeakSite) -> str | None:
-    """Return where a library, or native code, took the memory that the named line asked for."""
-    first = native_frame(site.frames) or next(iter(site.frames), None)
-    if first is None:
+def _allocating_frame(site: AllocationSite | PeakSite) -> str | None:
+    """Return where a library, or native code, allocated for the site's line; None where the line itself did."""
+    frame = native_frame(site.frames) or next(iter(site.frames), None)
+    if frame is None:
         return None
-    if first.kind is FrameKind.NATIVE and first.file:
-        return f"{native_words(first)}, native code"
-    if first == site.frame:
-        return None
-    return f"{frame_location(first)} {plain(first.function)}"
+    if frame.kind is FrameKind.NATIVE and frame.file:
+        return f"{native_words(frame)}, native code"
+    return None if frame == site.frame else f"{frame_location(frame)} {plain(frame.function)}"
 
 
 def native_words(frame: Frame) -> str:
-    """Return an extension and its function (`_multidict.cpython-311-x86_64-linux-gnu.so pair_list_add`)."""
+    """Return an extension module and its function (`_multidict.cpython-311-x86_64-linux-gnu.so pair_list_add`)."""
     return plain(f"{frame.file} {frame.called}")
 
 
-def _held(result: Result) -> Iterator[CauseRow]:
+def _retained(result: Result) -> Iterator[CauseRow]:
     label = "held by"
     containers = {container.fingerprint: container for container in result.containers}
-    told = "" if result.bounded_by is None else result.bounded_by.name
-    for path in _heavy(result.retention_paths):
+    for path in _heaviest(result.retention_paths):
         container = containers.get(path.fingerprint)
-        if container is not None and container.name == told:
-            continue  # the sentence above says it
-        if container is not None:
-            yield CauseRow(label=label, where=plain(container.name), what=container_text(container))
         if container is None:
-            yield CauseRow(label=label, where=path_words(path), what=_path_share(path, container))
+            yield CauseRow(label=label, where=path_words(path), what=_path_share(path))
+        elif result.bounded_by is not None and container.name == result.bounded_by.name:
+            continue  # the verdict's sentence names it
+        else:
+            yield CauseRow(label=label, where=plain(container.name), what=container_text(container))
         if path.native is not None:
             yield CauseRow(label="", where=f"  in {native_words(path.native)}")
-        yield from _users_line(path)
+        # the user's own line behind a callback, or a context variable
+        for verb, frame in (("keeps", path.kept), ("set at", path.set_at)):
+            if frame is not None:
+                yield CauseRow(label="", where=f"  {verb} {frame_location(frame)}", what=_source(frame))
         label = ""
 
 
-def _users_line(path: RetentionPath) -> Iterator[CauseRow]:
-    """Yield the user's line behind a callback, or a context variable."""
-    if path.kept is not None:
-        yield CauseRow(label="", where=f"  keeps {frame_location(path.kept)}", what=_cut(plain(path.kept.source)))
-    if path.set_at is not None:
-        yield CauseRow(label="", where=f"  set at {frame_location(path.set_at)}", what=_cut(plain(path.set_at.source)))
-
-
 def container_text(container: GrowingContainer) -> str:
-    """Return what a container is and does (`list, +1.00 per call, no limit`)."""
+    """Return a container's type, growth and limit (`list, +1.00 per call, no limit`)."""
     parts = [plain(container.kind)]
     if container.where:
         parts.append(plain(container.where))
@@ -168,7 +156,7 @@ def container_text(container: GrowingContainer) -> str:
 def path_words(path: RetentionPath) -> str:
     """Return a path on one line, root first (`newsletter.views.SENT[*]._result_cache`).
 
-    What native code holds begins with the type that it refers to (`native code: traceback.tb_frame`).
+    A path from native code begins with the type that is referred to (`native code: traceback.tb_frame`).
     """
     if not path.links:
         return NATIVE_CODE
@@ -177,58 +165,47 @@ def path_words(path: RetentionPath) -> str:
     if _begins_in_native_code(path):
         root = f"{first.step}: {first.type}"
         if others and others[0].step == ".__self__":
-            root = f"{root} of {others[0].type}"  # a bound method: whose it is says more than the step to it
+            root = f"{root} of {others[0].type}"  # a bound method: the type says more than `.__self__`
             others = others[1:]
     return plain("".join([root, *(link.step for link in others)]))
 
 
 def _begins_in_native_code(path: RetentionPath) -> bool:
-    """Tell whether the first link is what native code holds, and not a root that leads there."""
+    # else the first link is a Python root that leads there
     return path.held_by_native and path.links[0].step == NATIVE_CODE
 
 
-def _path_share(path: RetentionPath, container: GrowingContainer | None) -> str:
-    # where native code holds it directly, its type stands in front
-    is_told = len(path.links) == 1 and _begins_in_native_code(path)
-    parts = [plain(types_of(path.links))] if path.links and not is_told else []
+def _path_share(path: RetentionPath) -> str:
+    # a single link from native code: path_words begins with its type already
+    has_type = len(path.links) == 1 and _begins_in_native_code(path)
+    parts = [plain(path.links[-1].type)] if path.links and not has_type else []
     if path.held_by_native:
         parts.append("held by native code")
         if path.first_objects_per_call:
             parts.append(f"+{path.first_objects_per_call:.2f} per call")
-    if container is None and path.share is not None:
+    if path.share is not None:
         parts.append(_share(path.share))
     return ", ".join(parts)
 
 
-def types_of(links: Sequence[Link]) -> str:
-    """Return the type at the end of a path."""
-    return links[-1].type
-
-
 def frame_location(frame: Frame) -> str:
-    """Return a frame's place (`scenarios/newsletter/views.py:41`)."""
-    where = f"{frame.file}:{frame.line}" if frame.line else frame.file
-    return plain(where if where else frame.function)
+    """Return a frame's file and line (`scenarios/newsletter/views.py:41`), or its function where it has no file."""
+    return plain((f"{frame.file}:{frame.line}" if frame.line else frame.file) or frame.function)
 
 
-def _heavy(parts: Sequence[_Part]) -> list[_Part]:
-    return [part for part in parts if _is_heavy(part.share)][:_MOST]
-
-
-def _is_heavy(share: float | None) -> bool:
-    return share is None or share >= _LEAST_SHARE
+def _heaviest(parts: Sequence[_Part]) -> list[_Part]:
+    return [part for part in parts if part.share is None or part.share >= _LEAST_SHARE][:_MOST_ROWS]
 
 
 def known_leak_fingerprint(result: Result) -> str:
-    """Return the fingerprint that names a growth on the list of known leaks; "" where nothing was found."""
+    """Return the fingerprint for the list of known leaks; "" where the growth was not explained."""
     if result.fingerprint:
         return result.fingerprint
-    # a document that is older than the field
-    found = [path.fingerprint for path in result.retention_paths] + [site.fingerprint for site in result.sites]
-    return next(iter(found), "")
+    # a run.json from before the field existed
+    return next((part.fingerprint for part in (*result.retention_paths, *result.sites)), "")
 
 
-def _known(leak: KnownLeak) -> str:
+def _known_leak_text(leak: KnownLeak) -> str:
     what = f"{_share(leak.share)} of the growth, {format_size(leak.bytes_per_1000_calls)} per 1000 calls, is known"
     if leak.expired is not None:
         return f"{what}, but the entry {plain(leak.entry)} expired on {plain(leak.expired)}: {plain(leak.reason)}"
@@ -236,12 +213,12 @@ def _known(leak: KnownLeak) -> str:
 
 
 def _share(share: float) -> str:
-    # each part is measured by itself, so that it may come out a little above the whole
+    # parts are measured one by one, so their share may exceed 1 a little
     return f"{min(max(share, 0.0), 1.0):.0%}"
 
 
 def _site_share(site: AllocationSite) -> str:
-    """Return a site's share with the wider of its bounds; without, where it rounds to nothing."""
-    doubt = max(site.high - site.bytes_per_1000_calls, site.bytes_per_1000_calls - site.low)
-    points = 100 * site.share * doubt / site.bytes_per_1000_calls if site.bytes_per_1000_calls else 0.0
+    """Return a site's share with the wider of its bounds, unless that is less than 1 %."""
+    margin = max(site.high - site.bytes_per_1000_calls, site.bytes_per_1000_calls - site.low)
+    points = 100 * site.share * margin / site.bytes_per_1000_calls if site.bytes_per_1000_calls else 0.0
     return _share(site.share) if points < 1 or site.share >= 1 else f"{100 * site.share:.0f} ± {points:.0f}%"

@@ -1,4 +1,4 @@
-"""What is to be said of the child processes that live on from call to call."""
+"""Child processes that outlive a call, in sentences."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from leakcheck.model.verdict import Verdict
 
 
 def children_sentences(result: Result) -> Iterator[str]:
-    """Yield what is not fine about them, or is not known."""
+    """Yield what grows in child processes, or could not be measured there."""
     children, name = result.children, plain(result.id)
     if children is None:
         return
@@ -24,31 +24,31 @@ def children_sentences(result: Result) -> Iterator[str]:
             f"{name}: {_living(children)} on from call to call, and the memory there neither stands still nor grows "
             "steadily, so nothing is claimed; raise --time."
         )
-    elif children.verdict is Verdict.LEAK and not _is_theirs(result):
+    elif children.verdict is Verdict.LEAK and not _growth_is_in_children(result):
         rate = format_size(children.bytes_per_1000_calls)
         yield f"{name}: the memory of {count_of_children(children.processes)} grows by {rate} per 1000 calls, too."
 
 
 def children_notes(result: Result) -> Iterator[str]:
-    """Yield that they were measured, where they are fine: a clean verdict is theirs, too."""
+    """Yield that the child processes were measured, where they are clean: the result's verdict covers them too."""
     children = result.children
     if children is not None and children.verdict is Verdict.CLEAN and result.verdict is not Verdict.LEAK:
-        held = f" ({format_size(children.held_bytes[-1])})" if children.held_bytes else ""
+        size = f" ({format_size(children.held_bytes[-1])})" if children.held_bytes else ""
         most = format_size(max(children.high, 0.0))
         yield (
-            f"{plain(result.id)}: {_living(children)} on from call to call; the memory there{held} stands still, as "
+            f"{plain(result.id)}: {_living(children)} on from call to call; the memory there{size} stands still, as "
             f"far as pages tell: it grows by {most} per 1000 calls at most."
         )
 
 
 def children_are_inconclusive(result: Result) -> bool:
-    """Tell whether it is the children of which nothing can be claimed."""
+    """Return whether the verdict on the child processes is inconclusive."""
     return result.children is not None and result.children.verdict is Verdict.INCONCLUSIVE
 
 
 def children_clause(result: Result) -> str:
-    """Return what is said behind a growth that is the children's."""
-    if result.children is None or not _is_theirs(result):
+    """Return the sentence to append to a growth that is in child processes; "" for any other."""
+    if result.children is None or not _growth_is_in_children(result):
         return ""
     return (
         f" It is not the scenario's own process that keeps it: {_living(result.children)} on from call to call. What "
@@ -56,7 +56,7 @@ def children_clause(result: Result) -> str:
     )
 
 
-def _is_theirs(result: Result) -> bool:
+def _growth_is_in_children(result: Result) -> bool:
     return result.growth is not None and result.growth.meter is Meter.CHILDREN
 
 

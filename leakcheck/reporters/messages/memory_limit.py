@@ -1,4 +1,4 @@
-"""How a scenario did under a memory limit, and when its memory ends, in sentences."""
+"""How a scenario did under a memory limit, and after how many calls a leak exhausts it, in sentences."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ _MOST_KINDS = 4
 
 
 def served_sentences(result: Result) -> Iterator[str]:
-    """Yield what was foretold, and how serving it went; nothing where neither was asked for."""
+    """Yield the forecast, and how serving under the limit went; nothing where neither was requested."""
     name = plain(result.id)
     if result.forecast is not None and result.limit is None:
         yield f"{name}: {forecast_text(result.forecast)}."
@@ -26,12 +26,12 @@ def served_sentences(result: Result) -> Iterator[str]:
     yield f"{name}: {_latency(limit)}. {_neighbours(limit)}."
     if limit.foretold is not None:
         first = limit.first_failure
-        met = f"none of {limit.requests:,} failed" if first is None else f"the first to fail was request {first:,}"
-        yield f"{name}: {forecast_text(limit.foretold)}; {met}."
+        outcome = f"none of {limit.requests:,} failed" if first is None else f"the first to fail was request {first:,}"
+        yield f"{name}: {forecast_text(limit.foretold)}; {outcome}."
 
 
 def forecast_text(forecast: Forecast) -> str:
-    """Return when memory ends (`with 256 MiB memory ends after about 1,700 calls (1,690 to 1,710)`)."""
+    """Return when memory runs out (`with 256 MiB memory ends after about 1,700 calls (1,690 to 1,710)`)."""
     return (
         f"with {format_size(forecast.memory_bytes)} memory ends after about {forecast.calls:,.0f} calls "
         f"({forecast.low:,.0f} to {forecast.high:,.0f})"
@@ -39,13 +39,13 @@ def forecast_text(forecast: Forecast) -> str:
 
 
 def _errors(limit: LimitResult) -> str:
-    rate, asked = limit.error_rate, f"{limit.requests:,} requests"
+    rate, requests = limit.error_rate, f"{limit.requests:,} requests"
     if not limit.errors:
-        return f"none of {asked} failed (less than {rate.high:.1%})"
-    kinds = ", ".join(f"{plain(one.kind)} ×{one.count:,}" for one in limit.failures[:_MOST_KINDS])
+        return f"none of {requests} failed (less than {rate.high:.1%})"
+    kinds = ", ".join(f"{plain(failure.kind)} ×{failure.count:,}" for failure in limit.failures[:_MOST_KINDS])
     more = len(limit.failures) - _MOST_KINDS
-    said = f"{kinds}{f', and {more} more kinds' if more > 0 else ''}"
-    return f"{limit.errors:,} of {asked} failed, {rate.value:.1%} ({rate.low:.1%} to {rate.high:.1%}): {said}"
+    kinds += f", and {more} more kinds" if more > 0 else ""
+    return f"{limit.errors:,} of {requests} failed, {rate.value:.1%} ({rate.low:.1%} to {rate.high:.1%}): {kinds}"
 
 
 def _crashes(limit: LimitResult) -> str:
@@ -55,12 +55,12 @@ def _crashes(limit: LimitResult) -> str:
 
 
 def _latency(limit: LimitResult) -> str:
-    found = limit.latency_seconds
-    if found is None:
+    latency = limit.latency_seconds
+    if latency is None:
         return "no request succeeded, so there is no latency"
-    bounds = f"{format_duration(found.p50_low)} to {format_duration(found.p50_high)}"
-    tail = "" if found.p95 is None else f", p95 {format_duration(found.p95)}"
-    return f"the {found.samples:,} that succeeded took {format_duration(found.p50)} at the median ({bounds}){tail}"
+    bounds = f"{format_duration(latency.p50_low)} to {format_duration(latency.p50_high)}"
+    tail = "" if latency.p95 is None else f", p95 {format_duration(latency.p95)}"
+    return f"the {latency.samples:,} that succeeded took {format_duration(latency.p50)} at the median ({bounds}){tail}"
 
 
 def _neighbours(limit: LimitResult) -> str:

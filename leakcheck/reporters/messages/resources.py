@@ -1,4 +1,4 @@
-"""What rises beside memory, in plain sentences: how fast, what is allowed, and what it is."""
+"""Resources that grow with the calls (open files, threads), in sentences: how fast, the budget, and examples."""
 
 from collections.abc import Iterator
 
@@ -11,43 +11,37 @@ _MOST_NAMED = 3
 
 
 def resource_sentences(result: Result) -> Iterator[str]:
-    """Yield one sentence for each kind of thing that rises with the calls; none where all stand still."""
+    """Yield a sentence for each kind of resource that grows with the calls."""
     for resource in result.resources:
-        named = f" ({_named(resource.named)})" if resource.named else ""
-        yield f"{plain(result.id)}: {_rise(resource)}; {_allowance(resource)}.{named}"
+        names = f" ({_names(resource.named)})" if resource.named else ""
+        rate = _number(resource.per_1000_calls)
+        yield f"{plain(result.id)}: {resource.kind} rise by {rate} per 1000 calls; {_budget_clause(resource)}.{names}"
 
 
-def _rise(resource: Resource) -> str:
-    return f"{resource.kind} rise by {_number(resource.per_1000_calls)} per 1000 calls"
-
-
-def _allowance(resource: Resource) -> str:
+def _budget_clause(resource: Resource) -> str:
+    budget = _number(resource.budget_per_1000_calls)
     if resource.gate is Gate.INCONCLUSIVE:
-        low, high = _apart(resource.low, resource.high)
-        return (
-            f"the truth lies between {low} and {high}, and the budget of {_number(resource.budget_per_1000_calls)} "
-            "in between"
-        )
-    over = "" if resource.gate is Gate.OVER else ", which is kept"
-    return f"the budget is {_number(resource.budget_per_1000_calls)}{over}"
+        low, high = _distinct_numbers(resource.low, resource.high)
+        return f"the truth lies between {low} and {high}, and the budget of {budget} in between"
+    return f"the budget is {budget}{'' if resource.gate is Gate.OVER else ', which is kept'}"
 
 
-def _named(named: tuple[NamedCount, ...]) -> str:
-    shown = ", ".join(f"{plain(one.what)} ×{one.count:,}" for one in named[:_MOST_NAMED])
-    more = len(named) - _MOST_NAMED
-    return f"{shown}, and {more} more" if more > 0 else shown
+def _names(counts: tuple[NamedCount, ...]) -> str:
+    names = ", ".join(f"{plain(count.what)} ×{count.count:,}" for count in counts[:_MOST_NAMED])
+    more = len(counts) - _MOST_NAMED
+    return f"{names}, and {more} more" if more > 0 else names
 
 
 def _number(value: float) -> str:
-    """Return a count per 1000 calls, with digits behind the point only where it is small."""
+    """Return a count per 1000 calls, with a decimal only below 10."""
     return f"{value:,.0f}" if abs(value) >= 10 or value == round(value) else f"{value:.1f}"
 
 
-def _apart(low: float, high: float) -> tuple[str, str]:
-    """Return two counts with as many digits as it takes to tell them apart, three behind the point at most."""
-    told = (_number(low), _number(high))
+def _distinct_numbers(low: float, high: float) -> tuple[str, str]:
+    """Return two counts with as many decimals as it takes to tell them apart, three at most."""
+    numbers = (_number(low), _number(high))
     for digits in (1, 2, 3):
-        if told[0] != told[1]:
+        if numbers[0] != numbers[1]:
             break
-        told = (f"{low:,.{digits}f}", f"{high:,.{digits}f}")
-    return told
+        numbers = (f"{low:,.{digits}f}", f"{high:,.{digits}f}")
+    return numbers

@@ -1,9 +1,8 @@
-"""What every report says of a result, in lines, and in which order results are told."""
+"""A result in lines of plain text, as every report shows it, and the order in which results are reported."""
 
 from collections.abc import Iterable, Sequence
 
 from leakcheck.model.baseline import BaselineChange
-from leakcheck.model.plain_text import cut as cut
 from leakcheck.model.plain_text import plain
 from leakcheck.model.result import Result, Run
 from leakcheck.model.units import format_size
@@ -16,86 +15,89 @@ from leakcheck.reporters.messages.resources import resource_sentences
 from leakcheck.reporters.messages.run import advice_sentences
 from leakcheck.reporters.messages.verdict import missing_meter_sentence, sentences
 
-_WORST_FIRST = (Gate.ERROR, Gate.OVER, Gate.INCONCLUSIVE, Gate.WITHIN)
+WORST_FIRST = (Gate.ERROR, Gate.OVER, Gate.INCONCLUSIVE, Gate.WITHIN)
 _MOST_DETAIL_LINES = 12
-_WIDEST_PLACE = 60
+_WIDEST_COLUMN = 60
 GATE_TEXTS = {
     Gate.WITHIN: "within budget",
     Gate.OVER: "over budget",
     Gate.INCONCLUSIVE: "inconclusive",
     Gate.ERROR: "not measured",
 }
-"""What a gate says, after "is"."""
+"""The gates in words, to follow "is"."""
 
 
 def worst_first(results: Iterable[Result]) -> list[Result]:
-    """Return the results in the order of their exit codes, the furthest over budget first among equals."""
-    return sorted(results, key=lambda result: (_WORST_FIRST.index(result.gate), -budget_ratio(result)))
+    """Return the results ordered by gate, as exit codes are; within a gate the furthest over budget first."""
+    return sorted(results, key=lambda result: (WORST_FIRST.index(result.gate), -budget_ratio(result)))
 
 
 def budget_ratio(result: Result) -> float:
-    """Return how many times the worst of the broken budgets is used; 0 where none is broken."""
-    uses = [
+    """Return how many times the worst of the exceeded budgets is used; 0 where none is exceeded."""
+    exceeded = [
         (resource.per_1000_calls, resource.budget_per_1000_calls)
         for resource in result.resources
         if resource.gate is Gate.OVER
     ]
-    uses += [(change.after, change.before) for change in result.changes if change.gate is Gate.OVER]
+    exceeded += [(change.after, change.before) for change in result.changes if change.gate is Gate.OVER]
     if result.growth is not None and "growth" in result.failures:
-        uses.append((result.growth.bytes_per_1000_calls, result.budget.growth_bytes_per_1000_calls))
+        exceeded.append((result.growth.bytes_per_1000_calls, result.budget.growth_bytes_per_1000_calls))
     if result.peak_bytes is not None and result.budget.peak_bytes is not None and "peak" in result.failures:
-        uses.append((result.peak_bytes, result.budget.peak_bytes))
-    return max((used / max(allowed, 1.0) for used, allowed in uses), default=0.0)
+        exceeded.append((result.peak_bytes, result.budget.peak_bytes))
+    return max((used / max(allowed, 1.0) for used, allowed in exceeded), default=0.0)
 
 
 def headline(result: Result) -> str:
-    """Return a result in a few words (`newsletter[retained] is over budget: growth, peak`)."""
-    broken = f": {', '.join(result.failures)}" if result.failures else ""
-    return plain(f"{result.id} is {GATE_TEXTS[result.gate]}{broken}")
+    """Return the gate in one line (`newsletter[retained] is over budget: growth, peak`)."""
+    budgets = f": {', '.join(result.failures)}" if result.failures else ""
+    return plain(f"{result.id} is {GATE_TEXTS[result.gate]}{budgets}")
 
 
 def main_sentence(result: Result) -> str:
-    """Return the one sentence that says the most; the headline of a result of which there is nothing to say."""
+    """Return the most important sentence, or else the headline."""
     return plain(next(iter([*sentences(result), *resource_sentences(result)]), f"{headline(result)}."))
 
 
 def story(result: Result) -> list[str]:
-    """Return all there is to say, in lines: the sentences, why it grows, what is known, the end of a traceback."""
-    said = [*sentences(result), *resource_sentences(result), *served_sentences(result)]
-    if not said and result.gate is not Gate.WITHIN:
-        said = [main_sentence(result)]
-    said += response_sentences(result)
-    said += [*align_rows(list(causes(result))), *explanation_notes(result)]
-    said += filter(None, [missing_meter_sentence(result)])
-    return [
-        plain(line) for line in (*said, *advice_sentences(result), *failure_details(result))
-    ]  # once more, for the one that somebody forgot
+    """Return the whole result in lines: sentences, causes, known leaks, advice, and the end of a traceback."""
+    lines = [*sentences(result), *resource_sentences(result), *served_sentences(result)]
+    if not lines and result.gate is not Gate.WITHIN:
+        lines = [main_sentence(result)]
+    lines += response_sentences(result)
+    lines += [*align_rows(list(causes(result))), *explanation_notes(result)]
+    lines += filter(None, [missing_meter_sentence(result)])
+    lines += [*advice_sentences(result), *(f"    {line}" for line in failure_details(result))]
+    return [plain(line) for line in lines]  # again, in case a sentence forgot to
 
 
 def run_notes(run: Run) -> list[str]:
-    """Return what concerns the run and no single result of it."""
-    said = [*map(unseen_leak_sentence, run.known_unseen), *baseline.run_sentences(run)]
-    return [plain(sentence) for sentence in said]
+    """Return the sentences about the known leaks and the baseline as a whole."""
+    notes = (*map(unseen_leak_sentence, run.known_unseen), *baseline.run_sentences(run))
+    return [plain(note) for note in notes]
 
 
 def align_rows(rows: Sequence[CauseRow]) -> list[str]:
-    """Return rows as lines with their columns below each other, but none pushed far out by one long place."""
+    """Return rows as lines with aligned columns, where one long place does not push the others far out."""
     labels = max((len(row.label) for row in rows), default=0)
-    places = min(_WIDEST_PLACE, max((len(row.where) for row in rows), default=0))
+    places = min(_WIDEST_COLUMN, max((len(row.where) for row in rows), default=0))
     return [f"  {row.label:<{labels}}  {row.where:<{places}}  {row.what}".rstrip() for row in rows]
 
 
 def failure_details(result: Result) -> list[str]:
-    """Return the end of the traceback, or of what the process wrote, below its sentence."""
-    trouble = result.trouble or result.peak_trouble
-    if trouble is None:
-        return []
-    return [f"    {line}" for line in plain(trouble.details, keep_lines=True).splitlines()[-_MOST_DETAIL_LINES:]]
+    """Return the end of the traceback, or of the process's output; nothing for a result without a failure."""
+    failure = result.trouble or result.peak_trouble
+    details = "" if failure is None else failure.details
+    return plain(details, keep_lines=True).splitlines()[-_MOST_DETAIL_LINES:]
 
 
 def change_text(change: BaselineChange) -> str:
-    """Return a metric beside what the baseline accepts (`growth 1.00 KiB → 64.0 KiB, worse`)."""
-    words = f"{plain(change.metric)} {format_size(change.before)} → {format_size(change.after)}"
+    """Return a metric's accepted and measured figure, and which is better (`growth 1.00 KiB → 64.0 KiB, worse`)."""
+    figures = change_figures(change)
     if change.gate is Gate.OVER:
-        return f"{words}, worse"
-    return f"{words}, better" if change.better else words
+        return f"{figures}, worse"
+    return f"{figures}, better" if change.better else figures
+
+
+def change_figures(change: BaselineChange) -> str:
+    """Return a metric's accepted and measured figure (`growth 1.00 KiB → 64.0 KiB`)."""
+    return f"{plain(change.metric)} {format_size(change.before)} → {format_size(change.after)}"

@@ -1,4 +1,4 @@
-"""What to do: the advice on a known trap in one line, and the URLs that were left out."""
+"""Lines about the whole run: advice, skipped URLs, the machines it ran on, its shard."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -7,55 +7,52 @@ from leakcheck.model.answers import SkippedRequest
 from leakcheck.model.plain_text import plain
 from leakcheck.model.result import Result, Run, Shard
 
-_MOST_URLS = 5
+_MOST_URLS, _MOST_HOSTS = 5, 8
 
 
 def advice_lines(result: Result) -> Iterator[str]:
-    """Yield a line for each trap that a result shows: the trap, the remedy, and the evidence in brackets."""
+    """Yield a line for each known trap in a result: the trap, the remedy, and the evidence in brackets."""
     for advice in result.advice:
         yield plain(f"{advice.trap}: {advice.remedy} ({advice.evidence})")
 
 
 def advice_sentences(result: Result) -> Iterator[str]:
-    """Yield the same as sentences, for where they stand among others."""
+    """Yield the advice as sentences, to stand among others."""
     for line in advice_lines(result):
         yield f"Advice: {line}."
 
 
 def left_out_lines(left_out: Sequence[SkippedRequest]) -> Iterator[str]:
-    """Yield a line for each reason, with the requests that were left out for it; the first few by name."""
+    """Yield a line for each reason to skip requests, with the first few of them."""
     by_reason: dict[str, list[str]] = defaultdict(list)
-    for one in left_out:
-        by_reason[one.reason].append(one.request)
+    for skipped in left_out:
+        by_reason[skipped.reason].append(skipped.request)
     for reason, requests in by_reason.items():
         more = f" and {len(requests) - _MOST_URLS} more" if len(requests) > _MOST_URLS else ""
         yield plain(f"Left out ({reason}): {', '.join(requests[:_MOST_URLS])}{more}")
 
 
-_MOST_WORKERS = 8
-
-
 def elsewhere_sentences(run: Run) -> Iterator[str]:
-    """Yield where a run was measured, and what lost its worker; nothing where all was measured here."""
+    """Yield the machines that a run was measured on, and what was repeated there; nothing for a local run."""
     hosts = Counter(result.elsewhere.host for result in run.results if result.elsewhere is not None)
     if hosts:
-        named = ", ".join(f"{plain(host)} ({count:,})" for host, count in hosts.most_common(_MOST_WORKERS))
-        more = f" and {len(hosts) - _MOST_WORKERS:,} more machines" if len(hosts) > _MOST_WORKERS else ""
-        yield f"Measured on {named}{more}."
+        names = ", ".join(f"{plain(host)} ({count:,})" for host, count in hosts.most_common(_MOST_HOSTS))
+        more = f" and {len(hosts) - _MOST_HOSTS:,} more machines" if len(hosts) > _MOST_HOSTS else ""
+        yield f"Measured on {names}{more}."
     for result in run.results:
-        where = result.elsewhere
-        if where is not None and where.begun > 1:
-            lost = "its worker was lost" if where.begun == 2 else f"{where.begun - 1} workers were lost with it"
-            yield f"{plain(result.id)}: {lost}, so it was measured again from its beginning, on {plain(where.host)}."
+        host = result.elsewhere
+        if host is not None and host.begun > 1:
+            lost = "its worker was lost" if host.begun == 2 else f"{host.begun - 1} workers were lost with it"
+            yield f"{plain(result.id)}: {lost}, so it was measured again from its beginning, on {plain(host.host)}."
 
 
 def shard_text(shard: Shard | None) -> str:
-    """Return `shard 2 of 3`; nothing where the whole was measured."""
+    """Return `shard 2 of 3`; "" for a run without shards."""
     return "" if shard is None else f"shard {shard.number:,} of {shard.count:,}"
 
 
 def shard_sentence(run: Run) -> str | None:
-    """Return what was left to the other shards, and how to join them; None where the whole was measured."""
+    """Return how much of the whole this shard is, and how to merge it; None for a run without shards."""
     shard = run.shard
     if shard is None:
         return None

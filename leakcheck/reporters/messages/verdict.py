@@ -1,4 +1,4 @@
-"""What a result means, in plain sentences: one for each thing a reader has to know or to mend."""
+"""The verdict and the gate in sentences: one for each thing that a reader has to know or to fix."""
 
 from collections.abc import Iterator
 from math import ceil
@@ -10,35 +10,34 @@ from leakcheck.model.result import Growth, Meter, Result, Run
 from leakcheck.model.units import format_growth, format_size, format_size_beside
 from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.reporters.messages.baseline import change_sentences
+from leakcheck.reporters.messages.cells import UNKNOWN_BYTES
 from leakcheck.reporters.messages.child_processes import children_are_inconclusive, children_clause, children_sentences
 
-_MUCH_UNACCOUNTED = 0.5
-_UNKNOWN_BYTES = 1e14
-"""Bounds this wide say that nothing is known."""
+_MOST_UNACCOUNTED = 0.5
 
 
 def sentences(result: Result) -> Iterator[str]:
-    """Yield the sentences for what failed, or is not sure; none for a result that is simply fine."""
+    """Yield a sentence for each failure and each uncertainty; none for a result that is clean and within budget."""
     name = plain(result.id)
     if result.trouble is not None:
-        yield f"{name}: {_trouble(result.trouble)}"
+        yield f"{name}: {_failure_text(result.trouble)}"
         if result.growth is None:
             return
     growth, budget = result.growth, result.budget.growth_bytes_per_1000_calls
+    has_reason = result.trouble is not None or children_are_inconclusive(result)
     if growth is not None and result.verdict is Verdict.LEAK:
         relation = "over" if growth.low > budget else "within"
         rate = format_size_beside(growth.bytes_per_1000_calls, budget)
         yield (
             f"{name}: memory grows by {rate} per 1000 calls, {relation} the budget of "
             f"{format_size_beside(budget, growth.bytes_per_1000_calls)}. "
-            f"Looked at {growth.calls:,} calls.{_by_meter(result, growth)}{_nowhere(result)}{_unaccounted(result)}"
-            f"{children_clause(result)}"
+            f"Looked at {growth.calls:,} calls.{_meter_clause(result, growth)}{_native_clause(result)}"
+            f"{_unaccounted_clause(result)}{children_clause(result)}"
         )
     elif growth is not None and result.verdict is Verdict.BOUNDED:
         yield f"{name}: {_bounded(result, growth)}"
-    elif growth is not None and result.verdict is Verdict.INCONCLUSIVE:
-        if result.trouble is None and not children_are_inconclusive(result):
-            yield f"{name}: {_inconclusive(result, growth)}"
+    elif growth is not None and result.verdict is Verdict.INCONCLUSIVE and not has_reason:
+        yield f"{name}: {_inconclusive(result, growth)}"
     if growth is not None and result.gate is Gate.INCONCLUSIVE and result.verdict in (Verdict.CLEAN, Verdict.BOUNDED):
         yield (
             f"{name}: growth is known to lie between {format_size(growth.low)} and {format_size(growth.high)} per 1000 "
@@ -53,25 +52,24 @@ def sentences(result: Result) -> Iterator[str]:
 
 
 def _peak(result: Result, name: str) -> Iterator[str]:
-    allowed = result.budget.peak_bytes
-    # a peak may also fail beside the baseline alone: that has a sentence of its own
-    peak, failed = result.peak_bytes, "peak" in result.failures
-    if failed and peak is not None and allowed is not None and peak > allowed:
+    peak, budget = result.peak_bytes, result.budget.peak_bytes
+    # a peak within its budget may fail against the baseline: change_sentences says so
+    if "peak" in result.failures and peak is not None and budget is not None and peak > budget:
         yield (
-            f"{name}: one call peaks at {format_size_beside(peak, allowed)}; "
-            f"the budget is {format_size_beside(allowed, peak)}."
+            f"{name}: one call peaks at {format_size_beside(peak, budget)}; "
+            f"the budget is {format_size_beside(budget, peak)}."
         )
     if result.peak_trouble is not None and result.peak_trouble.kind != "missing":
-        yield f"{name}: the peak pass failed, and the growth verdict stands: {_trouble(result.peak_trouble)}"
+        yield f"{name}: the peak pass failed, and the growth verdict stands: {_failure_text(result.peak_trouble)}"
 
 
 def peak_was_skipped(result: Result) -> bool:
-    """Tell whether the peak was left out because there is no memray where it was measured."""
+    """Return whether the peak was not measured because the measured Python has no memray."""
     return result.peak_trouble is not None and result.peak_trouble.kind == "missing"
 
 
 def missing_meter_sentence(result: Result) -> str | None:
-    """Return what could not be read where it was measured, and what stands in; None where all could."""
+    """Return which meter was missing where the result was measured, and what replaced it; None where none was."""
     readings = result.readings
     if not readings.calls or readings.native_bytes:
         return None
@@ -85,14 +83,14 @@ def missing_meter_sentence(result: Result) -> str | None:
 
 
 def missing_meter_sentences(run: Run) -> list[str]:
-    """Return what could not be read where the results were measured, each sentence once."""
+    """Return the sentences about missing meters, each once."""
     return list(dict.fromkeys(filter(None, map(missing_meter_sentence, run.results))))
 
 
 def resident_text(result: Result) -> str:
-    """Return what the growth of the resident pages consists of, and what pins those that were freed."""
+    """Return what the growth of the resident pages consists of, and which objects pin the freed ones."""
     kinds = {part.kind for part in result.resident}
-    if kinds <= {PageKind.MAPPED}:  # a document that is older than the parts has none
+    if kinds <= {PageKind.MAPPED}:  # none in a run.json from before the parts existed
         return "Only the resident pages show it: memory is mapped past the heap."
     parts = [f"{format_size(part.bytes_per_1000_calls)} of it is {part.kind}" for part in result.resident]
     words = f"{'The' if PageKind.LIVE in kinds else 'Only the'} resident pages show it: {', '.join(parts)}."
@@ -106,47 +104,49 @@ def resident_text(result: Result) -> str:
     )
 
 
-def _trouble(trouble: Failure) -> str:
-    where = f"on call {trouble.call:,}" if trouble.call is not None else ""
-    said = {"raised": f"raised {where}:", "setup": "its set-up failed:", "import": "does not import:"}
-    return f"{said.get(trouble.kind, where)} {plain(trouble.message)}".strip()
+def _failure_text(failure: Failure) -> str:
+    where = f"on call {failure.call:,}" if failure.call is not None else ""
+    verbs = {"raised": f"raised {where}:", "setup": "its set-up failed:", "import": "does not import:"}
+    return f"{verbs.get(failure.kind, where)} {plain(failure.message)}".strip()
 
 
 def _bounded(result: Result, growth: Growth) -> str:
-    holder = result.bounded_by
-    if holder is None:
+    container = result.bounded_by
+    if container is None:
         until = "" if result.settled_after_calls is None else f" until about call {result.settled_after_calls:,}"
         return f"memory grew{until} and has stood still since. Looked at {growth.calls:,} calls."
-    ends = format_size(holder.limit * holder.bytes_per_entry)
+    name = f"{plain(container.name)}, {plain(container.kind)}"
+    full_size = format_size(container.limit * container.bytes_per_entry)
     if result.settled_after_calls is not None:
         return (
             f"memory grew until about call {result.settled_after_calls:,} and has stood still since: "
-            f"{plain(holder.name)}, {plain(holder.kind)}, holds {holder.limit:,} at most. "
+            f"{name}, holds {container.limit:,} at most. "
             f"Looked at {growth.calls:,} calls."
         )
-    if holder.length >= holder.limit:
+    if container.length >= container.limit:
         return (
             f"memory grew by {format_size(growth.bytes_per_1000_calls)} per 1000 calls, and what grew is full now: "
-            f"{plain(holder.name)}, {plain(holder.kind)}, holds {holder.limit:,} at most, with {ends}."
+            f"{name}, holds {container.limit:,} at most, with {full_size}."
         )
     return (
         f"memory grows by {format_size(growth.bytes_per_1000_calls)} per 1000 calls now, but what grows has a limit: "
-        f"{plain(holder.name)}, {plain(holder.kind)}, holds {holder.length:,} and is full at {holder.limit:,}, "
-        f"after about {max(holder.calls_until_full, 1):,.0f} more calls, with {ends}."
+        f"{name}, holds {container.length:,} and is full at {container.limit:,}, "
+        f"after about {max(container.calls_until_full, 1):,.0f} more calls, with {full_size}."
     )
 
 
 def _inconclusive(result: Result, growth: Growth) -> str:
-    ends = abs(growth.bytes_per_1000_calls) <= growth.high / 10 < _UNKNOWN_BYTES or result.bounded_by is not None
-    if ends and missing_meter_sentence(result) is not None:
-        read = "stands still" if result.bounded_by is None else "has a limit"
+    is_still = abs(growth.bytes_per_1000_calls) <= growth.high / 10
+    stops = result.bounded_by is not None or (is_still and growth.high / 10 < UNKNOWN_BYTES)
+    if stops and missing_meter_sentence(result) is not None:
+        heap = "stands still" if result.bounded_by is None else "has a limit"
         return (
-            f"what can be read here {read}, but native memory cannot, and the resident pages of {growth.calls:,} calls "
+            f"what can be read here {heap}, but native memory cannot, and the resident pages of {growth.calls:,} calls "
             f"leave room for a growth of {format_size(growth.high)} per 1000 calls, so nothing is claimed: raise "
             f"{'--calls' if result.stopped_by == 'calls' else '--time'}, or measure with glibc's malloc."
         )
-    still, pages = abs(growth.bytes_per_1000_calls) <= growth.high / 10, growth.rss_bytes_per_1000_calls or 0.0
-    if still and growth.meter is Meter.HEAP and 0 < 0.8 * growth.high <= pages:
+    pages = growth.rss_bytes_per_1000_calls or 0.0
+    if is_still and growth.meter is Meter.HEAP and 0 < 0.8 * growth.high <= pages:
         return (
             f"the heap stands still, but the resident pages gain {format_size(pages)} per 1000 calls, which is too "
             f"little to be called a leak and too much to be called clean. Looked at {growth.calls:,} calls."
@@ -165,14 +165,14 @@ def _inconclusive(result: Result, growth: Growth) -> str:
 
 
 def _enough_seconds(result: Result, growth: Growth) -> str:
-    """Return the time that the calls for a verdict take, with a little to spare: ` to 380`."""
+    """Return the seconds that the calls needed for a verdict take, and a fifth more (` to 380`)."""
     if result.calls_needed is None or not growth.calls:
         return ""
     seconds = (result.replay_seconds + result.watch_seconds) / growth.calls * result.calls_needed
     return f" to {ceil(1.2 * seconds):,}"
 
 
-def _by_meter(result: Result, growth: Growth) -> str:
+def _meter_clause(result: Result, growth: Growth) -> str:
     if growth.from_lengths:
         return " The lengths of containers show it: their tables had room, so the heap stood still between two resizes."
     if growth.meter is Meter.RSS:
@@ -182,23 +182,23 @@ def _by_meter(result: Result, growth: Growth) -> str:
     return ""
 
 
-def _unaccounted(result: Result) -> str:
-    """Return what part of the growth neither a line nor a holder accounts for, where that is more than half."""
+def _unaccounted_clause(result: Result) -> str:
+    """Return which share neither allocation sites nor retention paths account for, where it is more than half."""
     if result.explained_fraction is None and not result.retention_paths:
-        return ""  # nobody looked
-    held = sum(path.share or 0.0 for path in result.retention_paths)
-    left = 1 - max(result.explained_fraction or 0.0, held, 0.0)
+        return ""  # no explain pass ran
+    retained = sum(path.share or 0.0 for path in result.retention_paths)
+    rest = 1 - max(result.explained_fraction or 0.0, retained, 0.0)
     growth = "the growth" if result.pinned_by_bytes_per_1000_calls is None else "the heap's growth"
-    return f" {left:.0%} of {growth} is not accounted for." if left > _MUCH_UNACCOUNTED else ""
+    return f" {rest:.0%} of {growth} is not accounted for." if rest > _MOST_UNACCOUNTED else ""
 
 
-def _nowhere(result: Result) -> str:
-    """Return that native code keeps it, where the search for holders came to its end and that is so."""
+def _native_clause(result: Result) -> str:
+    # only where the search for retention paths was complete
     return " Nothing holds it in Python: native code keeps it, or never freed it." if result.nothing_in_python else ""
 
 
 def budget_text(result: Result) -> str:
-    """Return the budgets a result was held to ("64 KiB / 1000 calls, peak 10 MiB")."""
+    """Return a result's budgets ("64 KiB / 1000 calls, peak 10 MiB")."""
     peak = result.budget.peak_bytes
     growth = format_growth(result.budget.growth_bytes_per_1000_calls)
     return growth if peak is None else f"{growth}, peak {format_size(peak)}"

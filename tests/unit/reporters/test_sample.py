@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from leakcheck.model.units import format_size
-from leakcheck.reporters.terminal import growth_text
+from leakcheck.reporters.messages.cells import growth_text
 from leakcheck.storage import run_file
 
 SAMPLE = Path(__file__).parents[3] / "reports" / "sample"

@@ -18,7 +18,8 @@ from leakcheck.model.baseline import BaselineEntry, Tolerance
 from leakcheck.model.explanation import KnownEntry, KnownLeak, Link, RetentionPath, TracerName
 from leakcheck.model.result import Environment, Growth, Result, Run, Shard
 from leakcheck.model.verdict import Gate
-from leakcheck.reporters.terminal import gate_text, growth_text, render_run
+from leakcheck.reporters.messages.cells import gate_text, growth_text
+from leakcheck.reporters.terminal import render_run
 from tests.unit.causes import SENT, SENT_PATH, SITE
 from tests.unit.runs import BOUNDED, BROKEN, CLEAN, ENVIRONMENT, LEAK, MIB, NAIVE, UNSURE, growth, run_of
 

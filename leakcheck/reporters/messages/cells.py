@@ -1,0 +1,55 @@
+"""The cells of the tables, in every report: growth, sizes, durations, verdict and gate."""
+
+from collections.abc import Callable
+
+from leakcheck.model.plain_text import plain
+from leakcheck.model.result import Growth, Result
+from leakcheck.model.units import format_duration, format_size
+from leakcheck.model.verdict import Gate
+from leakcheck.reporters.messages.baseline import is_excused
+
+UNKNOWN_BYTES = 1e14
+"""Bounds as wide as this mean that nothing is known yet."""
+
+
+def size_text(size_bytes: float | None) -> str:
+    """Return a size, or a dash where it was not measured."""
+    return "-" if size_bytes is None else format_size(size_bytes)
+
+
+def p50_text(result: Result) -> str:
+    """Return the median latency, or a dash where it was not measured."""
+    return "-" if result.latency_seconds is None else format_duration(result.latency_seconds.p50)
+
+
+def with_margin(value: float, low: float, high: float, text: Callable[[float], str] = format_size) -> str:
+    """Return a value with the wider of its bounds ("144 MiB ± 96 KiB"), or "unknown"."""
+    margin = max(high - value, value - low)
+    return "unknown" if margin > UNKNOWN_BYTES else f"{text(value)} ± {text(margin)}"
+
+
+def growth_text(growth: Growth | None) -> str:
+    """Return a growth per 1000 calls with the wider of its bounds, or a dash where it was not measured."""
+    return "-" if growth is None else with_margin(growth.bytes_per_1000_calls, growth.low, growth.high)
+
+
+def verdict_text(result: Result) -> str:
+    """Return the verdict, or a dash where no growth was measured."""
+    return "-" if result.growth is None else result.verdict.value
+
+
+def gate_text(result: Result) -> str:
+    """Return the gate with the budgets that are exceeded, or with the reason why an exceeded one does not fail."""
+    reasons = list(result.failures)
+    if result.gate is Gate.WITHIN and any(leak.expired is None for leak in result.known):
+        reasons.append("known leak")
+    elif result.gate is Gate.WITHIN and is_excused(result):
+        reasons.append("accepted")
+    if result.is_new:
+        reasons.append("NEW")
+    return plain(f"{result.gate}  {', '.join(reasons)}".rstrip())
+
+
+def commit_text(commit: str, is_dirty: bool) -> str:
+    """Return an abbreviated commit (`5aaf40e01 with changes`)."""
+    return f"{commit[:9]}{' with changes' if is_dirty else ''}"
