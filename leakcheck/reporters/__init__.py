@@ -1,1 +1,1 @@
-"""From a run to something people read. Reporters open nothing, print nothing and judge nothing."""
+"""Turn a run into documents. Reporters are pure: they neither open, print nor judge."""

@@ -1,4 +1,4 @@
-"""Tables of what is accepted: the baseline, what an update made of it, and a run beside it."""
+"""Tables for a terminal: the baseline, the changes of an update, and a run compared with the baseline."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -13,15 +13,11 @@ from leakcheck.model.units import format_difference, format_size, format_size_be
 from leakcheck.model.verdict import Gate
 from leakcheck.reporters.escape import plainly
 from leakcheck.reporters.messages.baseline import is_notable
-
-_STYLES: Mapping[str, str] = {
-    Gate.WITHIN: "green",
-    Gate.OVER: "bold red",
-    Gate.INCONCLUSIVE: "yellow",
-    Gate.ERROR: "bold red",
-}
+from leakcheck.reporters.messages.cells import size_text
+from leakcheck.reporters.terminal import GATE_STYLES, new_table
 
 _METRICS = ("growth", "peak")
+_NUMBERS = ("growth / 1000 calls", "peak / call", "accepted", "measured", "change")
 
 
 @plainly
@@ -31,21 +27,20 @@ def render_baseline(baseline: Baseline) -> Iterator[RenderableType]:
         yield Text(plain(environment), style="bold")
         table = _table("scenario", "verdict", "growth / 1000 calls", "peak / call", "reason")
         for name, entry in sorted(entries.items()):
-            why = "; ".join(filter(None, (entry.reason, entry.note)))
-            _add(table, name, entry.verdict, _size(_growth(entry)), _size(entry.peak_bytes), why)
+            _add_row(table, name, *_cells(None, entry), _reason(entry))
         yield table
         yield Text()
 
 
 @plainly
 def render_steps(steps: Sequence[BaselineStep]) -> Iterator[RenderableType]:
-    """Yield a table of what an update changed, before → after; of what stays as it was the number."""
+    """Yield a table of the entries that an update changed, before → after, and the number of unchanged ones."""
     changed = [step for step in steps if step.before != step.after]
     if changed:
         table = _table("scenario", "", "verdict", "growth / 1000 calls", "peak / call", "reason")
         for step in changed:
-            reason = "" if step.after is None else "; ".join(filter(None, (step.after.reason, step.after.note)))
-            _add(table, step.scenario, _what(step), *_cells(step), reason)
+            kind = "new" if step.before is None else "removed" if step.after is None else "changed"
+            _add_row(table, step.scenario, kind, *_cells(step.before, step.after), _reason(step.after))
         yield table
         yield Text()
     if unchanged := len(steps) - len(changed):
@@ -54,11 +49,11 @@ def render_steps(steps: Sequence[BaselineStep]) -> Iterator[RenderableType]:
 
 @plainly
 def acceptance_sentences(result: Result, accepted: BaselineEntry) -> Iterator[str]:
-    """Yield what is to be known of a result that was accepted: what it is over, and what no baseline accepts."""
-    name, over = plain(result.id), [metric for metric in result.failures if metric in _METRICS]
-    if over:
-        why = "" if accepted.reason else "; say why with --reason"
-        yield f"{name}: over its budget ({', '.join(over)}), and accepted with that{why}."
+    """Yield which budgets an accepted result exceeds, and what the baseline cannot accept."""
+    name, exceeded = plain(result.id), [metric for metric in result.failures if metric in _METRICS]
+    if exceeded:
+        remedy = "" if accepted.reason else "; say why with --reason"
+        yield f"{name}: over its budget ({', '.join(exceeded)}), and accepted with that{remedy}."
     for kind in result.failures:
         if kind not in _METRICS:
             yield f"{name}: {plain(kind)} rise over their budget, which stands in [tool.leakcheck.resources] alone."
@@ -68,79 +63,65 @@ def acceptance_sentences(result: Result, accepted: BaselineEntry) -> Iterator[st
 
 @plainly
 def render_comparison(results: Sequence[Result], entries: Mapping[str, BaselineEntry]) -> Iterator[RenderableType]:
-    """Yield a table of each accepted figure beside the measured one; what was not measured stands there too."""
+    """Yield a table of the accepted and the measured figures, with the entries that were not measured."""
     table = _table("scenario", "metric", "accepted", "measured", "change", "gate")
     measured = {result.id for result in results}
     for result in results:
-        for row in [_comparison(change, result) for change in result.changes] or [_nothing(result)]:
-            _add(table, result.id, *row, style=_STYLES.get(row[-1], ""))
+        without_entry = ("", "-", "-", "", "NEW" if result.is_new else result.gate)
+        for row in [_comparison(change, result) for change in result.changes] or [without_entry]:
+            _add_row(table, result.id, *row, style=GATE_STYLES.get(row[-1], ""))
     for name in sorted(set(entries) - measured):
-        _add(table, name, "", "", "-", "", "not in this run", style="dim")
+        _add_row(table, name, "", "", "-", "", "not in this run", style="dim")
     yield table
     yield Text()
 
 
 def _comparison(change: BaselineChange, result: Result) -> tuple[str, ...]:
-    different = format_difference(change.after, change.before) if is_notable(change) else ""
-    return change.metric, format_size(change.before), format_size(change.after), different, _gate(change, result)
+    difference = format_difference(change.after, change.before) if is_notable(change) else ""
+    return change.metric, format_size(change.before), format_size(change.after), difference, _gate(change, result)
 
 
 def _gate(change: BaselineChange, result: Result) -> str:
-    """Return what the gate says of one metric: its budget counts too, and a known leak does not."""
-    if change.metric in result.failures or result.gate is Gate.ERROR:
-        return Gate.OVER if result.gate is not Gate.ERROR else Gate.ERROR
+    """Return the gate of one metric: its budget counts too, and a known leak does not fail."""
+    if result.gate is Gate.ERROR:
+        return Gate.ERROR
+    if change.metric in result.failures:
+        return Gate.OVER
     if change.gate is Gate.OVER:
         return "known leak"
     return "better" if change.better else change.gate
 
 
-def _nothing(result: Result) -> tuple[str, ...]:
-    return "", "-", "-", "", "NEW" if result.is_new else result.gate
+def _cells(before: BaselineEntry | None, after: BaselineEntry | None) -> Iterator[str]:
+    """Yield verdict, growth and peak, each `before → after` where they differ."""
+    entries = [entry for entry in (before, after) if entry is not None]
+    yield _arrow([entry.verdict for entry in entries])
+    yield _sizes([entry.growth_bytes_per_1000_calls for entry in entries])
+    yield _sizes([entry.peak_bytes for entry in entries])
 
 
-def _what(step: BaselineStep) -> str:
-    if step.before is None:
-        return "new"
-    return "removed" if step.after is None else "changed"
+def _sizes(sizes: Sequence[int | None]) -> str:
+    match sizes:
+        case [int(before), int(after)]:
+            # with enough digits to tell them apart
+            return _arrow([format_size_beside(before, after), format_size_beside(after, before)])
+    return _arrow([size_text(size) for size in sizes])
 
 
-def _cells(step: BaselineStep) -> tuple[str, str, str]:
-    before, after = step.before, step.after
-    if before is None or after is None:
-        there = before or after
-        assert there is not None
-        return there.verdict, _size(_growth(there)), _size(there.peak_bytes)
-    growth, peak = _sizes(_growth(before), _growth(after)), _sizes(before.peak_bytes, after.peak_bytes)
-    return _arrow(before.verdict, after.verdict), growth, peak
+def _arrow(texts: Sequence[str]) -> str:
+    return " → ".join(dict.fromkeys(texts))
 
 
-def _sizes(before: int | None, after: int | None) -> str:
-    if before is None or after is None:
-        return _arrow(_size(before), _size(after))
-    return _arrow(format_size_beside(before, after), format_size_beside(after, before))
-
-
-def _arrow(before: str, after: str) -> str:
-    return before if before == after else f"{before} → {after}"
-
-
-def _growth(entry: BaselineEntry) -> int | None:
-    return entry.growth_bytes_per_1000_calls
-
-
-def _size(size_bytes: int | None) -> str:
-    return "-" if size_bytes is None else format_size(size_bytes)
+def _reason(entry: BaselineEntry | None) -> str:
+    return "" if entry is None else "; ".join(filter(None, (entry.reason, entry.note)))
 
 
 def _table(*headers: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table = new_table()
     for header in headers:
         table.add_column(header, overflow="fold", justify="right" if header in _NUMBERS else "left")
     return table
 
 
-_NUMBERS = ("growth / 1000 calls", "peak / call", "accepted", "measured", "change")
-
-
-def _add(table: Table, *cells: str, style: str = "") -> None:
+def _add_row(table: Table, *cells: str, style: str = "") -> None:
     table.add_row(*(Text(plain(cell)) for cell in cells), style=style)

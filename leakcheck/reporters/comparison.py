@@ -1,4 +1,4 @@
-"""The before/after table, in the forms that people paste: terminal, Markdown, CSV."""
+"""The before/after table for a terminal, as Markdown and as CSV."""
 
 import csv
 import io
@@ -23,6 +23,8 @@ from leakcheck.model.plain_text import plain
 from leakcheck.model.units import format_duration, format_size
 from leakcheck.reporters.escape import csv_cell, plainly
 from leakcheck.reporters.markdown import code_span
+from leakcheck.reporters.messages.cells import with_margin
+from leakcheck.reporters.terminal import new_table
 
 _STYLES = {
     ChangeVerdict.BETTER: "green",
@@ -30,51 +32,47 @@ _STYLES = {
     ChangeVerdict.SAME: "",
     ChangeVerdict.UNKNOWN: "dim",
 }
-_NOTHING = "-"
-_UNKNOWN_BYTES = 1e14
+_NOT_MEASURED = "-"
+_PLAIN_SENTENCE = re.compile(r"(?:[A-Za-z](?:[A-Za-z ,;()']|: )*)?")
 
 
 def figure_words(figure: Figure | None, unit: Unit) -> str:
-    """Return a figure with the wider of its bounds ("144 MiB ± 96 KiB"); without, where it is exact."""
+    """Return a figure with the wider of its bounds ("144 MiB ± 96 KiB"), or alone where it is exact."""
     if figure is None:
-        return _NOTHING
-    value = _value(figure.value, unit)
-    doubt = max(figure.high - figure.value, figure.value - figure.low)
-    if doubt > _UNKNOWN_BYTES:
-        return "unknown"
-    return f"{value} ± {_value(doubt, unit)}" if doubt > 0 else value
+        return _NOT_MEASURED
+    if figure.high <= figure.value <= figure.low:
+        return _value(figure.value, unit)
+    return with_margin(figure.value, figure.low, figure.high, lambda value: _value(value, unit))
 
 
 def change_words(row: MetricComparison) -> str:
-    """Return what can be said of the change: `-142 MiB ± 0.1 MiB`, `× 0.63 (0.58 to 0.70)`, `~`."""
+    """Return the change (`-142 MiB ± 0.1 MiB`, `× 0.63 (0.58 to 0.70)`), or `~` where none is significant."""
     if row.answer is ChangeVerdict.SAME:
         return "~"
     change = row.change
     if change is None:
-        return _NOTHING
+        return _NOT_MEASURED
     if row.unit is Unit.SECONDS:
         return f"× {change.value:.2f} ({change.low:.2f} to {change.high:.2f})"
-    doubt = max(change.high - change.value, change.value - change.low)
-    words = f"{'+' if change.value > 0 else '-'}{_value(abs(change.value), row.unit)}"
-    return f"{words} ± {_value(doubt, row.unit)}" if doubt > 0 else words
+    margin = max(change.high - change.value, change.value - change.low)
+    text = f"{'+' if change.value > 0 else '-'}{_value(abs(change.value), row.unit)}"
+    return f"{text} ± {_value(margin, row.unit)}" if margin > 0 else text
 
 
 def verdict_text(row: MetricComparison) -> str:
-    """Return the last column: better, worse, nothing for `~`, or why nothing is known."""
-    if row.answer is ChangeVerdict.SAME:
-        return row.note
-    return row.note if row.answer is ChangeVerdict.UNKNOWN else row.answer.value
+    """Return the last column: better, worse, or the note on a change that is not significant or unknown."""
+    return row.answer.value if row.answer in (ChangeVerdict.BETTER, ChangeVerdict.WORSE) else row.note
 
 
 @plainly
 def render_comparison(comparison: Comparison) -> Iterator[RenderableType]:
-    """Yield what a terminal shows: what is compared, a table for each scenario, and the notes."""
+    """Yield the comparison for a terminal: the two sides, a table for each scenario, and the notes."""
     yield Text(f"before  {side_text(comparison.before)}", style="dim")
     yield Text(f"after   {side_text(comparison.after)}", style="dim")
-    for contrast in comparison.contrasts:
+    for scenario in comparison.contrasts:
         yield Text()
-        yield Text(pair_text(contrast), style="bold")
-        yield Padding(_table(contrast), (0, 0, 0, 2))
+        yield Text(pair_text(scenario), style="bold")
+        yield Padding(_table(scenario), (0, 0, 0, 2))
     if comparison.notes:
         yield Text()
     for note in comparison.notes:
@@ -86,15 +84,15 @@ def markdown(comparison: Comparison) -> Iterator[tuple[str, bytes]]:
     """Yield one Markdown document with a table for each scenario."""
     before, after = code_span(side_text(comparison.before)), code_span(side_text(comparison.after))
     lines = [f"**before** {before} · **after** {after}"]
-    for contrast in comparison.contrasts:
+    for scenario in comparison.contrasts:
         lines += [
             "",
-            f"### {code_span(pair_text(contrast))}",
+            f"### {code_span(pair_text(scenario))}",
             "",
             "| | before | after | change | |",
             "| --- | ---: | ---: | ---: | --- |",
         ]
-        for row in contrast.rows:
+        for row in scenario.rows:
             *figures, note = _cells(row)
             lines.append(f"| {' | '.join([*figures, _note(note)])} |")
     lines += ["", *(f"- {_note(note)}" for note in comparison.notes)] if comparison.notes else []
@@ -103,34 +101,33 @@ def markdown(comparison: Comparison) -> Iterator[tuple[str, bytes]]:
 
 @plainly
 def table(comparison: Comparison) -> Iterator[tuple[str, bytes]]:
-    """Yield one CSV document: a line for each metric of each scenario, in bytes, seconds and shares."""
-    written = io.StringIO()
-    writer = csv.writer(written, lineterminator="\n")
+    """Yield one CSV document: a line for each metric of each scenario, in bytes, seconds and fractions."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
     parts = ("value", "low", "high")
-    arms = [f"{arm}_{part}" for arm in ("before", "after", "change") for part in parts]
-    writer.writerow(["scenario", "metric", "unit", *arms, "answer", "note"])
-    for contrast in comparison.contrasts:
-        for row in contrast.rows:
+    columns = [f"{column}_{part}" for column in ("before", "after", "change") for part in parts]
+    writer.writerow(["scenario", "metric", "unit", *columns, "answer", "note"])
+    for scenario in comparison.contrasts:
+        for row in scenario.rows:
             figures = [
                 "" if figure is None else repr(getattr(figure, part))
                 for figure in (row.before, row.after, row.change)
                 for part in parts
             ]
-            texts = [csv_cell(contrast.scenario), row.metric.value, row.unit.value]
+            texts = [csv_cell(scenario.scenario), row.metric.value, row.unit.value]
             writer.writerow([*texts, *figures, row.answer.value, csv_cell(row.note)])
-    yield "compare.csv", written.getvalue().encode()
+    yield "compare.csv", stream.getvalue().encode()
 
 
-def _table(contrast: ScenarioComparison) -> Table:
-    shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+def _table(scenario: ScenarioComparison) -> Table:
+    table = new_table()
     for header in ("", "before", "after", "change"):
-        shown.add_column(header, justify="right" if header else "left", no_wrap=True)
-    shown.add_column("", overflow="fold")
-    for row in contrast.rows:
-        shown.add_row(
-            *(Text(cell, style=_STYLES[row.answer] if at >= 3 else "") for at, cell in enumerate(_cells(row)))
-        )
-    return shown
+        table.add_column(header, justify="right" if header else "left", no_wrap=True)
+    table.add_column("", overflow="fold")
+    for row in scenario.rows:
+        cells = _cells(row)
+        table.add_row(*map(Text, cells[:3]), *(Text(cell, style=_STYLES[row.answer]) for cell in cells[3:]))
+    return table
 
 
 def _cells(row: MetricComparison) -> tuple[str, ...]:
@@ -143,16 +140,16 @@ def _cells(row: MetricComparison) -> tuple[str, ...]:
     )
 
 
-def pair_text(contrast: ScenarioComparison) -> str:
-    """Return what is compared: one scenario, or two variants of it."""
-    names = contrast.before if contrast.before == contrast.after else f"{contrast.before} → {contrast.after}"
-    return plain(names)
+def pair_text(scenario: ScenarioComparison) -> str:
+    """Return the scenario that is compared, or its two variants."""
+    before, after = scenario.before, scenario.after
+    return plain(before if before == after else f"{before} → {after}")
 
 
-def side_text(arm: Side) -> str:
-    """Return what an arm is (`main · commit 0123abcde · cpython 3.11.7`)."""
-    parts = [arm.label, f"commit {arm.commit[:9]}" if arm.commit else "", arm.python or ""]
-    return plain(" · ".join(part for part in parts if part))
+def side_text(side: Side) -> str:
+    """Return one side of the comparison (`main · commit 0123abcde · cpython 3.11.7`)."""
+    parts = [side.label, f"commit {side.commit[:9]}" if side.commit else "", side.python or ""]
+    return plain(" · ".join(filter(None, parts)))
 
 
 def _value(value: float, unit: Unit) -> str:
@@ -164,8 +161,5 @@ def _value(value: float, unit: Unit) -> str:
 
 
 def _note(text: str) -> str:
-    """Return a sentence that Markdown shows as it is: what could mean something, an address too, stands in code."""
-    return text if _TAME.fullmatch(text) else code_span(text)
-
-
-_TAME = re.compile(r"(?:[A-Za-z](?:[A-Za-z ,;()']|: )*)?")
+    """Return a sentence for Markdown: in code where it could be markup, or an address."""
+    return text if _PLAIN_SENTENCE.fullmatch(text) else code_span(text)

@@ -1,8 +1,8 @@
-"""Text that others wrote, made safe for a terminal, a spreadsheet and a shell.
+"""Escape foreign text for a terminal, a spreadsheet, a shell and a CI log.
 
-A scenario's name, an exception's message or what a process wrote may hold anything: colours,
-cursor movements, right-to-left marks. They come out as visible escapes. So do the commands that a
-CI runner looks for in whatever is printed.
+A scenario's name, an exception's message or a process's output may hold anything: colours, cursor
+movements, right-to-left marks. They come out as visible escapes, and so do the commands that a CI
+runner looks for in whatever is printed.
 """
 
 import re
@@ -14,43 +14,43 @@ from typing import ParamSpec, TypeVar
 from leakcheck.model.document_text import made_plain
 from leakcheck.model.plain_text import plain as plain
 
-_Given = ParamSpec("_Given")
-_Told = TypeVar("_Told")
-_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+_Parameters = ParamSpec("_Parameters")
+_Returned = TypeVar("_Returned")
+_FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 
 _COMMAND = re.compile(r"(?:^|(?<=\r))(?P<space>[^\S\r\n]*):(?=:)|#(?=#\w*\[)", re.MULTILINE)
-"""The letter to take from a line so that no runner obeys it: GitHub's `::error::`, after blanks too; `##[error]`
+"""The character to escape so that no runner obeys the line: GitHub's `::error::`, after blanks too; `##[error]`
 and Azure's `##vso[` anywhere in it."""
 
 
 def inert(text: str, spelt: str = "\\x{:02x}") -> str:
-    """Return the text with each command to a CI runner written out (`\\x3a:error::`, `\\x23#[group]`).
+    """Return the text with each command to a CI runner escaped (`\\x3a:error::`, `\\x23#[group]`).
 
-    `spelt` says how a letter is written by its number: `&#{};` in XML and HTML, `\\u{:04x}` in JSON.
+    `spelt` formats a character by its number: `&#{};` in XML and HTML, `\\u{:04x}` in JSON.
     """
-    return _COMMAND.sub(lambda found: f"{found['space'] or ''}{spelt.format(ord(found[0][-1]))}", text)
+    return _COMMAND.sub(lambda match: f"{match['space'] or ''}{spelt.format(ord(match[0][-1]))}", text)
 
 
-def plainly(reporter: Callable[_Given, _Told]) -> Callable[_Given, _Told]:
-    """Return the reporter with all facts that it is given made plain before it sees them.
+def plainly(reporter: Callable[_Parameters, _Returned]) -> Callable[_Parameters, _Returned]:
+    """Decorate a reporter: escape the texts in all its arguments first.
 
-    So a field is safe that was added yesterday, and a place that somebody forgot to make plain.
+    This covers new fields, and call sites that forget to escape.
     """
 
     @wraps(reporter)
-    def with_plain_facts(*given: _Given.args, **named: _Given.kwargs) -> _Told:
-        return reporter(*map(made_plain, given), **{name: made_plain(one) for name, one in named.items()})  # type: ignore[arg-type]
+    def with_plain_arguments(*args: _Parameters.args, **kwargs: _Parameters.kwargs) -> _Returned:
+        return reporter(*map(made_plain, args), **{name: made_plain(value) for name, value in kwargs.items()})  # type: ignore[arg-type]
 
-    return with_plain_facts
+    return with_plain_arguments
 
 
 def csv_cell(text: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula: it then begins with `'` (OWASP, CSV injection)."""
-    shown = plain(text)
-    # a blank before it does not hide it from every spreadsheet
-    return f"'{shown}" if shown.lstrip().startswith(_FORMULA) else shown
+    """Return a cell that no spreadsheet evaluates: a formula is prefixed with `'` (OWASP, CSV injection)."""
+    cell = plain(text)
+    # some spreadsheets skip leading blanks
+    return f"'{cell}" if cell.lstrip().startswith(_FORMULA_STARTS) else cell
 
 
 def shell_words(words: Iterable[str]) -> str:
-    """Return the words of a command as they can be pasted into a shell, where none of them is an option."""
+    """Return words to paste into a shell, quoted, and with `./` before those that would be options."""
     return plain(shlex.join(f"./{word}" if word.startswith("-") else word for word in words))

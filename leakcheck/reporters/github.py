@@ -1,10 +1,10 @@
-"""A run as GitHub annotations: one line each, printed, and shown at the line of the source that is to blame.
+"""A run as GitHub annotations: workflow commands, one a line, that GitHub shows at the source line to blame.
 
 The grammar is `::error file=…,line=…,title=…::message`. The runner keeps ten of a kind for each
-step and cuts a message at 4096 characters; so the worst come first, and the last one tells of the rest.
+step and cuts a message at 4096 characters; so the worst come first, and the last one sums up the rest.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from leakcheck.model.plain_text import cut, plain
@@ -35,16 +35,17 @@ class _Annotation:
 
 @plainly
 def annotations(run: Run, workspace: Workspace) -> Iterator[str]:
-    """Yield the workflow commands that annotate a run, each a line without its end; none where all is well."""
+    """Yield workflow commands without line ends; none for a run that is within budget."""
     for kind in _REST:
-        of_kind = [one for one in _all(run, workspace) if one.kind == kind]
-        shown = of_kind if len(of_kind) <= MOST_OF_A_KIND else of_kind[: MOST_OF_A_KIND - 1]
-        yield from map(_command, shown)
-        if rest := of_kind[len(shown) :]:
-            yield _command(_summed_up(kind, rest))
+        of_kind = [annotation for annotation in _annotations(run, workspace) if annotation.kind == kind]
+        most = MOST_OF_A_KIND if len(of_kind) <= MOST_OF_A_KIND else MOST_OF_A_KIND - 1
+        yield from map(_command, of_kind[:most])
+        if rest := of_kind[most:]:
+            message = "\n".join(annotation.title for annotation in rest)
+            yield _command(_Annotation(kind=kind, title=f"{len(rest)} {_REST[kind]}", message=message))
 
 
-def _all(run: Run, workspace: Workspace) -> Iterator[_Annotation]:
+def _annotations(run: Run, workspace: Workspace) -> Iterator[_Annotation]:
     for result in worst_first(run.results):
         if (kind := _KINDS.get(result.gate)) is not None:
             message = "\n".join(story(result))
@@ -53,24 +54,19 @@ def _all(run: Run, workspace: Workspace) -> Iterator[_Annotation]:
         yield _Annotation(kind="notice", title="something can be tidied up", message=sentence)
 
 
-def _summed_up(kind: str, rest: Sequence[_Annotation]) -> _Annotation:
-    message = "\n".join(one.title for one in rest)
-    return _Annotation(kind=kind, title=f"{len(rest)} {_REST[kind]}", message=message)
-
-
 def _command(annotation: _Annotation) -> str:
     location = annotation.location
     properties = {} if location is None else {"file": plain(location.file), "line": str(location.line or "")}
     properties["title"] = cut(f"leakcheck: {annotation.title}", _MOST_IN_TITLE)
-    said = ",".join(f"{name}={escape_property(value)}" for name, value in properties.items() if value)
-    return f"::{annotation.kind} {said}::{escape_message(cut(annotation.message, _MOST_CHARACTERS))}"
+    pairs = ",".join(f"{name}={escape_property(value)}" for name, value in properties.items() if value)
+    return f"::{annotation.kind} {pairs}::{escape_message(cut(annotation.message, _MOST_CHARACTERS))}"
 
 
 def escape_message(text: str) -> str:
-    """Return a message as the runner reads it back; nothing in it can end the line or begin another command."""
+    """Return a message with what could end the line escaped; the runner decodes it."""
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def escape_property(text: str) -> str:
-    """Return a property's value as the runner reads it back; nothing in it can begin another property."""
+    """Return a property's value with what could begin another property escaped, too."""
     return escape_message(text).replace(":", "%3A").replace(",", "%2C")

@@ -25,19 +25,19 @@ _SEVERITIES = {
 
 @plainly
 def gitlab(run: Run, workspace: Workspace) -> Iterator[tuple[str, bytes]]:
-    """Yield one document; known leaks are in it as information.
+    """Yield one document, in which known leaks are of severity info.
 
-    GitLab compares the fingerprints of two branches: so they hold what leaks, and neither line numbers
-    nor figures. Two issues of one fingerprint would be shown as one.
+    GitLab compares the fingerprints of two branches, so they depend on what leaks, and neither on line
+    numbers nor on figures. It would show two issues with the same fingerprint as one.
     """
-    issues, seen = [], Counter[str]()
+    issues, counts = [], Counter[str]()
     for result in worst_first(run.results):
         if result.gate is Gate.WITHIN and not result.known:
             continue
         fingerprint = _fingerprint(result, workspace)
-        seen[fingerprint] += 1
-        if seen[fingerprint] > 1:
-            fingerprint = _hashed(fingerprint, str(seen[fingerprint]))
+        counts[fingerprint] += 1
+        if counts[fingerprint] > 1:
+            fingerprint = _hash(fingerprint, str(counts[fingerprint]))
         issues.append(_issue(result, fingerprint, locate(result, workspace)))
     text = inert(json.dumps(issues, indent=2, ensure_ascii=False), "\\u{:04x}")
     yield "gl-code-quality-report.json", f"{text}\n".encode()
@@ -47,7 +47,7 @@ def _issue(result: Result, fingerprint: str, location: Location | None) -> dict[
     location = location or Location(file=source_of(result.target).lstrip("/"))
     return {
         "description": " ".join(_description(result)),
-        "check_name": f"leakcheck/{_check(result)}",
+        "check_name": f"leakcheck/{_check_name(result)}",
         "fingerprint": fingerprint,
         "severity": _SEVERITIES[result.gate],
         "location": {"path": plain(location.file), "lines": {"begin": location.line or 1}},
@@ -55,11 +55,11 @@ def _issue(result: Result, fingerprint: str, location: Location | None) -> dict[
 
 
 def _description(result: Result) -> list[str]:
-    told = [main_sentence(result)] if result.gate is not Gate.WITHIN else [*explanation_notes(result)]
-    return [*told, *map(plain, response_sentences(result))]
+    sentences = [*explanation_notes(result)] if result.gate is Gate.WITHIN else [main_sentence(result)]
+    return [*sentences, *map(plain, response_sentences(result))]
 
 
-def _check(result: Result) -> str:
+def _check_name(result: Result) -> str:
     if result.gate is Gate.OVER and result.failures:
         return plain(result.failures[0])
     return "known leak" if result.gate is Gate.WITHIN else result.gate.value
@@ -67,11 +67,11 @@ def _check(result: Result) -> str:
 
 def _fingerprint(result: Result, workspace: Workspace) -> str:
     source = source_of(result.target)
-    source = workspace.relative(source) or source  # another runner's checkout may lie elsewhere
+    source = workspace.relative(source) or source  # runners check out to different folders
     trouble = result.trouble.kind if result.trouble is not None else ""
-    return _hashed(source, result.id, result.gate, *result.failures, trouble, known_leak_fingerprint(result))
+    return _hash(source, result.id, result.gate, *result.failures, trouble, known_leak_fingerprint(result))
 
 
-def _hashed(*parts: str) -> str:
-    # a lone surrogate may stand in a path that is no UTF-8
+def _hash(*parts: str) -> str:
+    # a path that is not UTF-8 has lone surrogates
     return sha256("\0".join(parts).encode("utf-8", "backslashreplace")).hexdigest()

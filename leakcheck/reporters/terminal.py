@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rich._export_format import CONSOLE_SVG_FORMAT
@@ -45,7 +45,7 @@ _VERDICT_STYLES = {
     Verdict.BOUNDED: "cyan",
     Verdict.INCONCLUSIVE: "yellow",
 }
-GATE_STYLES = {
+GATE_STYLES: Mapping[str, str] = {
     Gate.WITHIN: "green",
     Gate.OVER: "bold red",
     Gate.INCONCLUSIVE: "yellow",
@@ -59,7 +59,7 @@ _OFFLINE_FORMAT = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flag
 
 
 def new_table(*, padding: int = 2, has_header: bool = True) -> Table:
-    """Return a table without borders, as all of ours are."""
+    """Return a table without borders, as in all our reports."""
     return Table(box=None, pad_edge=False, padding=(0, padding, 0, 0), header_style="dim", show_header=has_header)
 
 
