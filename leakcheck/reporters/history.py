@@ -1,8 +1,9 @@
-"""The history on a terminal: a row a scenario, or a row a run, and the steps in sentences."""
+"""The history for a terminal: a row for each scenario or run, and the regressions in sentences."""
 
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 from rich.console import RenderableType
 from rich.padding import Padding
@@ -12,50 +13,47 @@ from rich.text import Text
 from leakcheck.model.history import HistoryEntry, Regression
 from leakcheck.model.plain_text import plain
 from leakcheck.model.units import format_duration, format_size
-from leakcheck.model.verdict import Gate
 from leakcheck.reporters.escape import plainly
+from leakcheck.reporters.messages.cells import commit_text, size_text, with_margin
+from leakcheck.reporters.terminal import GATE_STYLES, new_table
 
 _BLOCKS, _ASCII = "▁▂▃▄▅▆▇█", "_.-=+*#@"
 _MOST_RUNS, _MOST_SPARKS = 20, 24
-_UNKNOWN_BYTES = 1e14
+_NUMBERS = ("runs", "growth / 1000 calls", "peak / call", "p50")
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
-_STYLES = {Gate.WITHIN: "green", Gate.OVER: "bold red", Gate.INCONCLUSIVE: "yellow", Gate.ERROR: "bold red"}
 Series = Sequence[HistoryEntry]
+"""The runs of one scenario, the oldest first."""
 
 
 @plainly
-def render_all(many: Sequence[tuple[Series, Sequence[Regression]]], *, encoding: str) -> Iterator[RenderableType]:
-    """Yield a row for each series, and what its last step was. A terminal without Unicode gets plain letters."""
-    table = _table(("scenario", "left"), ("runs", "right"), ("growth / 1000 calls", "right"), ("", "left"))
-    for heading, justify in (("peak / call", "right"), ("", "left"), ("last", "left")):
-        table.add_column(heading, justify=justify, no_wrap=True)  # type: ignore[arg-type]
-    for records, _ in many:
+def render_all(series: Sequence[tuple[Series, Sequence[Regression]]], *, encoding: str) -> Iterator[RenderableType]:
+    """Yield a row for each series, and its last step; sparklines are ASCII where `encoding` lacks block characters."""
+    table = _table(4, "scenario", "runs", "growth / 1000 calls", "", "peak / call", "", "last")
+    for records, _ in series:
         last = records[-1]
         table.add_row(
             Text(plain(last.scenario)),
             str(len(records)),
             _growth(last),
-            spark([one.growth_bytes_per_1000_calls for one in records], encoding),
-            _peak(last),
-            spark([one.peak_bytes for one in records], encoding),
-            Text(f"{last.verdict}, {last.gate}", style=_STYLES[last.gate]),
+            _growth_spark(records, encoding),
+            size_text(last.peak_bytes),
+            _peak_spark(records, encoding),
+            Text(f"{last.verdict}, {last.gate}", style=GATE_STYLES[last.gate]),
         )
     yield Padding(table, (0, 0, 0, 2))
-    for records, steps in many:
+    for records, steps in series:
         for step in steps[-1:]:
             yield Text()
-            yield from _told(step, prefix=f"{plain(records[-1].scenario)}: ")
+            yield from _step_lines(step, prefix=f"{plain(records[-1].scenario)}: ")
 
 
 @plainly
 def render_one(records: Series, steps: Sequence[Regression], *, encoding: str) -> Iterator[RenderableType]:
-    """Yield a row for each of the newest runs of one series, the trend, and every step."""
+    """Yield a row for each of the newest runs of one series, the sparklines, and every step."""
     last = records[-1]
     yield Text(plain(" · ".join(part for part in (last.scenario, last.environment, last.options) if part)), style="dim")
     yield Text()
-    table = _table(("run", "left"), ("commit", "left"), ("verdict", "left"), ("growth / 1000 calls", "right"))
-    for heading, justify in (("peak / call", "right"), ("p50", "right"), ("gate", "left")):
-        table.add_column(heading, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    table = _table(4, "run", "commit", "verdict", "growth / 1000 calls", "peak / call", "p50", "gate")
     stepped = {id(step.after) for step in steps}
     for record in records[-_MOST_RUNS:]:
         table.add_row(
@@ -63,26 +61,34 @@ def render_one(records: Series, steps: Sequence[Regression], *, encoding: str) -
             Text(_commit(record)),
             Text(record.verdict.value if record.growth_bytes_per_1000_calls is not None else "-"),
             _growth(record),
-            _peak(record),
+            size_text(record.peak_bytes),
             "-" if record.p50_seconds is None else format_duration(record.p50_seconds),
-            Text(record.gate.value, style=_STYLES[record.gate]),
+            Text(record.gate.value, style=GATE_STYLES[record.gate]),
         )
     yield Padding(table, (0, 0, 0, 2))
     yield Text()
-    yield Text(f"  growth  {spark([one.growth_bytes_per_1000_calls for one in records], encoding)}")
-    yield Text(f"  peak    {spark([one.peak_bytes for one in records], encoding)}")
+    yield Text(f"  growth  {_growth_spark(records, encoding)}")
+    yield Text(f"  peak    {_peak_spark(records, encoding)}")
     if len(records) > _MOST_RUNS:
         yield Text(f"The table shows the newest {_MOST_RUNS} of {len(records)} runs.")
     for step in steps:
         yield Text()
-        yield from _told(step)
+        yield from _step_lines(step)
     if not steps:
         yield Text()
-        yield Text(_still(records))
+        yield Text(_no_step(records))
+
+
+def _growth_spark(records: Series, encoding: str) -> str:
+    return spark([record.growth_bytes_per_1000_calls for record in records], encoding)
+
+
+def _peak_spark(records: Series, encoding: str) -> str:
+    return spark([record.peak_bytes for record in records], encoding)
 
 
 def spark(values: Sequence[float | None], encoding: str) -> str:
-    """Return the newest values as small bars that stand on nothing; `?` where none is known."""
+    """Return the newest values as a sparkline from zero; `?` where a value is unknown."""
     marks = _BLOCKS
     try:
         _BLOCKS.encode(encoding)
@@ -99,10 +105,11 @@ def _height(value: float, highest: float, levels: int) -> int:
     return max(0, min(levels - 1, round(value / highest * (levels - 1))))
 
 
-def _table(*columns: tuple[str, str]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for heading, justify in columns:
-        table.add_column(heading, justify=justify, overflow="fold")  # type: ignore[arg-type]
+def _table(foldable: int, *headers: str) -> Table:
+    table = new_table()
+    for number, header in enumerate(headers):
+        justify: Literal["left", "right"] = "right" if header in _NUMBERS else "left"
+        table.add_column(header, justify=justify, overflow="fold", no_wrap=number >= foldable)
     return table
 
 
@@ -110,21 +117,14 @@ def _growth(record: HistoryEntry) -> str:
     rate, low, high = record.growth_bytes_per_1000_calls, record.growth_low, record.growth_high
     if rate is None or low is None or high is None:
         return "-"
-    doubt = max(high - rate, rate - low)
-    return "unknown" if doubt > _UNKNOWN_BYTES else f"{format_size(rate)} ± {format_size(doubt)}"
-
-
-def _peak(record: HistoryEntry) -> str:
-    return "-" if record.peak_bytes is None else format_size(record.peak_bytes)
+    return with_margin(rate, low, high)
 
 
 def _commit(record: HistoryEntry) -> str:
-    if record.git_commit is None:
-        return "-"
-    return plain(f"{record.git_commit[:9]}{' with changes' if record.git_dirty else ''}")
+    return "-" if record.git_commit is None else plain(commit_text(record.git_commit, record.git_dirty))
 
 
-def _told(step: Regression, prefix: str = "") -> Iterator[Text]:
+def _step_lines(step: Regression, prefix: str = "") -> Iterator[Text]:
     unit = " per 1000 calls" if step.metric == "growth" else ""
     verb = "rose" if step.rose else "fell"
     when = plain(Path(step.after.document).parent.name)
@@ -133,11 +133,11 @@ def _told(step: Regression, prefix: str = "") -> Iterator[Text]:
         f"{format_size(step.after_bytes)}{unit}.",
         style="bold" if step.rose else "",
     )
-    yield Text(f"  {_where(step.before, step.after)}")
+    yield Text(f"  {_commits_between(step.before, step.after)}")
 
 
-def _where(before: HistoryEntry, after: HistoryEntry) -> str:
-    """Return what lies between two runs: commits where they are known, and different."""
+def _commits_between(before: HistoryEntry, after: HistoryEntry) -> str:
+    """Return the commits between two runs as a `git log` command, or why there is none."""
     if before.git_commit is None or after.git_commit is None:
         return f"The run before is {plain(Path(before.document).parent.name)}; no commit was recorded."
     changes = " and what was not committed" if after.git_dirty or before.git_dirty else ""
@@ -149,7 +149,7 @@ def _where(before: HistoryEntry, after: HistoryEntry) -> str:
     return f"Look at: git log {before.git_commit[:12]}..{after.git_commit[:12]}{changes}"
 
 
-def _still(records: Series) -> str:
+def _no_step(records: Series) -> str:
     if len(records) == 1:
         return "There is one run; a step can be found from the second on."
     return "No step: growth and peak stand where they stood, to 5 % and 16 KiB."

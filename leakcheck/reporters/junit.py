@@ -1,4 +1,4 @@
-"""A run as JUnit XML, for Jenkins, GitLab and whatever else draws tests: what is not within budget has failed."""
+"""A run as JUnit XML, for Jenkins, GitLab and other viewers: a scenario that is not within budget has failed."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -19,7 +19,7 @@ _NOTHING = "nothing was measured"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Case:
-    """One testcase: how it came out, and what it says."""
+    """One testcase."""
 
     name: str
     suite: str
@@ -34,10 +34,10 @@ class _Case:
 
 @plainly
 def junit(run: Run, *, hostname: str, allow_inconclusive: bool = False) -> Iterator[tuple[str, bytes]]:
-    """Yield one document with a suite for each file of scenarios.
+    """Yield one document with a suite for each scenario file.
 
     It is valid under Jenkins' junit-10.xsd, where a case has no properties: so the figures of a case
-    stand among its suite's, under its name. An unfinished run holds an error that says so.
+    are properties of its suite, under its name. An unfinished run contains an error that says so.
     """
     cases = [_case(result, allow_inconclusive) for result in run.results]
     if not run.finished:
@@ -48,9 +48,9 @@ def junit(run: Run, *, hostname: str, allow_inconclusive: bool = False) -> Itera
     for suite in dict.fromkeys(case.suite for case in cases):
         root.append(_suite(suite, [case for case in cases if case.suite == suite], run, hostname))
     ElementTree.indent(root)
-    written = ElementTree.tostring(root, encoding="unicode")
-    # on a log the document is printed line by line, and a runner reads along
-    yield "junit.xml", f'<?xml version="1.0" encoding="utf-8"?>\n{inert(written, "&#{};")}\n'.encode()
+    document = ElementTree.tostring(root, encoding="unicode")
+    # inert: the document may be printed to a log, where a runner reads every line
+    yield "junit.xml", f'<?xml version="1.0" encoding="utf-8"?>\n{inert(document, "&#{};")}\n'.encode()
 
 
 def _case(result: Result, allow_inconclusive: bool) -> _Case:
@@ -70,7 +70,7 @@ def _case(result: Result, allow_inconclusive: bool) -> _Case:
 
 
 def _dotted(file: str) -> str:
-    """Return a file as the class that Jenkins sorts by (`scenarios.newsletter.scenario`)."""
+    """Return a file as the class name that Jenkins groups by (`scenarios.newsletter.scenario`)."""
     return plain(re.sub(r"[/\\]+", ".", file.removesuffix(".py")).strip(".")) or "leakcheck"
 
 
@@ -78,8 +78,8 @@ def _suite(name: str, cases: list[_Case], run: Run, hostname: str) -> ElementTre
     times = {"timestamp": plain(run.started), "hostname": plain(hostname)}
     suite = ElementTree.Element("testsuite", {"name": name, **_counts(cases), **times})
     properties = ElementTree.SubElement(suite, "properties")
-    about_all = [*_surroundings(run.environment), ("finished", str(run.finished).lower())]
-    for key, value in [*about_all, *(figure for case in cases for figure in case.figures)]:
+    of_run = [*_environment(run.environment), ("finished", str(run.finished).lower())]
+    for key, value in [*of_run, *(figure for case in cases for figure in case.figures)]:
         ElementTree.SubElement(properties, "property", name=plain(key), value=plain(value))
     for case in cases:
         suite.append(_testcase(case))
@@ -107,7 +107,7 @@ def _counts(cases: Iterable[_Case], *, skipped: bool = True) -> dict[str, str]:
     return {**counts, "skipped": str(outcomes.count("skipped"))} if skipped else counts
 
 
-def _surroundings(environment: Environment | None) -> Iterator[tuple[str, str]]:
+def _environment(environment: Environment | None) -> Iterator[tuple[str, str]]:
     if environment is not None:
         for name in ("implementation", "python", "platform", "allocator", "libc", "leakcheck"):
             yield name, getattr(environment, name)
@@ -116,7 +116,7 @@ def _surroundings(environment: Environment | None) -> Iterator[tuple[str, str]]:
 
 
 def _figures(result: Result) -> Iterator[tuple[str, str]]:
-    """Yield a result's figures in bytes; what was not measured, or is not limited, is left out."""
+    """Yield a result's figures in bytes, without those that were not measured or have no limit."""
     growth, budget = result.growth, result.budget
     figures: list[tuple[str, object]] = [
         ("verdict", result.verdict),

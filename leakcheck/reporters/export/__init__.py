@@ -1,1 +1,1 @@
-"""Runs in the formats of other tools: speedscope, collapsed stacks, and tables for spreadsheets."""
+"""Runs in the formats of other tools: speedscope, collapsed stacks, memray's HTML, CSV."""

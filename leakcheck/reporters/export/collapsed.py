@@ -1,4 +1,4 @@
-"""Collapsed stacks, as flamegraph.pl, inferno and many others read them: a line a stack, its bytes at the end."""
+"""Collapsed stacks, as flamegraph.pl, inferno and others read them: a line for each stack, its bytes at the end."""
 
 from collections.abc import Iterator
 
@@ -10,9 +10,9 @@ from leakcheck.reporters.export.stacks import StackKind, frame_label, stacks_of
 
 @plainly
 def collapsed(run: Run, kind: StackKind) -> Iterator[tuple[str, bytes]]:
-    """Yield one file of one kind, with each scenario as the root of its stacks; none where no stack is known."""
+    """Yield one file, with each scenario as the root of its stacks; none for a run without stacks."""
     lines = [
-        f"{';'.join([_part(plain(result.id)), *(_part(frame_label(frame)) for frame in stack.frames)])} {stack.bytes}\n"
+        f"{';'.join(map(_escaped, [plain(result.id), *map(frame_label, stack.frames)]))} {stack.bytes}\n"
         for result in run.results
         for stack in stacks_of(result, kind)
     ]
@@ -20,6 +20,6 @@ def collapsed(run: Run, kind: StackKind) -> Iterator[tuple[str, bytes]]:
         yield f"{kind}.collapsed", "".join(lines).encode()
 
 
-def _part(name: str) -> str:
-    """Return a name that cannot end a frame; it has no line's end in it any more."""
+def _escaped(name: str) -> str:
+    # a semicolon would end the frame; plain() has escaped line ends already
     return name.replace(";", "\\x3b") or "?"

@@ -1,14 +1,14 @@
-"""memray's own flamegraph page of a capture: all that memray knows of a peak, in 4 MB, and offline."""
+"""memray's own flamegraph page of a capture, which takes 4 MB and needs no network."""
 
 import io
 from pathlib import Path
 
 PAGES = "memray"
-"""The folder that they are written to, beside the report."""
+"""The folder of the pages, next to the report."""
 
 
 def memray_page(capture: Path) -> bytes:
-    """Return memray's page of the high-water mark in a capture. Raises StoreError where it is no capture."""
+    """Return memray's page of the high-water mark. Raise StoreError where the file is not a capture."""
     from memray import FileReader
     from memray.reporters.flamegraph import FlameGraphReporter
 
@@ -22,7 +22,7 @@ def memray_page(capture: Path) -> bytes:
                 memory_records=tuple(reader.get_memory_snapshots()),
                 native_traces=reader.metadata.has_native_traces,
             )
-            # without `no_web` the page would load its scripts and fonts from elsewhere
+            # without `no_web` the page would load scripts and fonts from the network
             reporter.render(
                 page, reader.metadata, show_memory_leaks=False, merge_threads=True, inverted=False, no_web=True
             )

@@ -1,4 +1,4 @@
-"""A run as a table for spreadsheets: a row a scenario, and the unit in each heading."""
+"""A run as CSV: a row for each scenario, and the unit in each heading."""
 
 import csv
 import io
@@ -18,8 +18,7 @@ Cell = str | int | float | bool | None
 def csv_document(headings: Sequence[str], rows: Sequence[Sequence[Cell]]) -> bytes:
     """Return a table as CSV (RFC 4180), in UTF-8.
 
-    A text that a spreadsheet would take for a formula begins with `'`, as OWASP advises; numbers are ours,
-    and stay numbers. What is not known is empty.
+    Texts that a spreadsheet would evaluate are escaped, numbers are not. None is an empty cell.
     """
     stream = io.StringIO()
     writer = csv.writer(stream)
@@ -36,7 +35,7 @@ def _cell(cell: Cell) -> str:
     return csv_cell(cell)
 
 
-_OF_RESULTS = {
+_RESULT_COLUMNS = {
     "scenario": "scenario",
     "variant": "variant",
     "target": "target",
@@ -67,16 +66,16 @@ _OF_RESULTS = {
     "CPU of the growth pass (seconds)": "worker_cpu_seconds",
     "trouble": "trouble.message",
 }
-"""What a column is called, and where it stands in the document."""
+"""The heading of each column, and the path of its field."""
 
-_OF_RUNS = {"run started": "started", "git commit": "environment.git_commit", "python": "environment.python"}
+_RUN_COLUMNS = {"run started": "started", "git commit": "environment.git_commit", "python": "environment.python"}
 
 
 @plainly
 def run_sheet(run: Run) -> Iterator[tuple[str, bytes]]:
-    """Yield one table with all results; what rises beside memory has a column for each kind."""
-    rises = [f"{kind} (count / 1000 calls)" for kind in ResourceKind]
-    headings = [*_OF_RESULTS, "answered", "allocated at", "held by", *rises, *_OF_RUNS]
+    """Yield one table of all results, with a column for each kind of resource."""
+    resources = [f"{kind} (count / 1000 calls)" for kind in ResourceKind]
+    headings = [*_RESULT_COLUMNS, "answered", "allocated at", "held by", *resources, *_RUN_COLUMNS]
     yield "run.csv", csv_document(headings, [_row(run, result) for result in run.results])
 
 
@@ -84,20 +83,20 @@ def _row(run: Run, result: Result) -> list[Cell]:
     sites, paths = result.sites, result.retention_paths
     resources = {resource.kind: resource.per_1000_calls for resource in result.resources}
     return [
-        *(_at(result, path) for path in _OF_RESULTS.values()),
+        *(_field(result, path) for path in _RESULT_COLUMNS.values()),
         status_counts(result) or None,
         frame_location(sites[0].frame) if sites and sites[0].frames else None,
         path_words(paths[0]) if paths else None,
         *(resources.get(kind) for kind in ResourceKind),
-        *(_at(run, path) for path in _OF_RUNS.values()),
+        *(_field(run, path) for path in _RUN_COLUMNS.values()),
     ]
 
 
-def _at(facts: Run | Result, path: str) -> Cell:
-    """Return what stands in the facts under a dotted path; None where a part of it is not there."""
-    found: Any = facts
+def _field(document: Run | Result, path: str) -> Cell:
+    """Return the field at a dotted path; None where a part of the path is None."""
+    value: Any = document
     for name in path.split("."):
-        found = None if found is None else getattr(found, name)
-    if isinstance(found, tuple):
-        return ", ".join(found)
-    return found.value if isinstance(found, StrEnum) else found
+        value = None if value is None else getattr(value, name)
+    if isinstance(value, tuple):
+        return ", ".join(value)
+    return value.value if isinstance(value, StrEnum) else value

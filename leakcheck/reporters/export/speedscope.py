@@ -1,7 +1,6 @@
 """A file for https://www.speedscope.app: a profile for each scenario's peak, and one for its growth.
 
-The format is described by the `$schema` that the file names; ours are its sampled profiles, whose
-weights are bytes.
+The format is that of the `$schema` in the file; the profiles are of type "sampled", weighted in bytes.
 """
 
 import json
@@ -11,19 +10,20 @@ from leakcheck import __version__
 from leakcheck.model.plain_text import plain
 from leakcheck.model.result import Run
 from leakcheck.reporters.escape import plainly
-from leakcheck.reporters.export.stacks import KIND_DESCRIPTIONS, ExportStack, each_kind
+from leakcheck.reporters.export.stacks import KIND_DESCRIPTIONS, ExportStack, StackKind, stacks_of
 
 _SCHEMA = "https://www.speedscope.app/file-format-schema.json"
 
 
 @plainly
 def speedscope(run: Run) -> Iterator[tuple[str, bytes]]:
-    """Yield one file with all profiles; none where the run knows of no stack."""
+    """Yield one file with all profiles; none for a run without stacks."""
     frames: dict[tuple[str, str, int], int] = {}
     profiles = [
         _profile(f"{plain(result.id)}, {KIND_DESCRIPTIONS[kind]}", stacks, frames)
         for result in run.results
-        for kind, stacks in each_kind(result)
+        for kind in StackKind
+        if (stacks := stacks_of(result, kind))
     ]
     if not profiles:
         return

@@ -1,6 +1,6 @@
-"""The stacks of a result, as other tools want them: outermost first, and adding up to the whole."""
+"""The stacks of a result for other tools: outermost frame first, and adding up to the whole."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -10,12 +10,12 @@ from leakcheck.model.stacks import Frame, FrameKind, StackTree
 
 
 class StackKind(StrEnum):
-    """What the bytes of a stack are."""
+    """What the bytes of a stack measure."""
 
     PEAK = "peak"
-    """Held when one call held the most."""
+    """Bytes at the high-water mark of one call."""
     GROWTH = "growth"
-    """Gained per 1000 calls."""
+    """Bytes gained per 1000 calls."""
 
 
 KIND_DESCRIPTIONS = {StackKind.PEAK: "bytes at the peak of one call", StackKind.GROWTH: "bytes gained per 1000 calls"}
@@ -24,58 +24,51 @@ _OTHER = Frame(function="(other stacks)", file="", line=0, kind=FrameKind.NATIVE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportStack:
-    """A stack, outermost frame first, and its whole bytes, more than 0."""
+    """A stack, outermost frame first, and its bytes, more than 0."""
 
     frames: tuple[Frame, ...]
     bytes: int
 
 
 def stacks_of(result: Result, kind: StackKind) -> tuple[ExportStack, ...]:
-    """Return the stacks, and as the last one what is in none of them; nothing where none is known."""
+    """Return the stacks, and last the rest of the whole that is in none of them; nothing where no stack is known."""
     if kind is StackKind.PEAK:
         whole = float(result.peak_bytes or 0)
-        return _of_tree(result.peak_stacks) or _of_lines(
+        return _of_tree(result.peak_stacks) or _of_sites(
             [(site.frames, site.bytes) for site in result.peak_sites], whole
         )
     whole = 0.0 if result.growth is None else result.growth.bytes_per_1000_calls
-    return _of_tree(result.growth_stacks) or _of_lines(
+    return _of_tree(result.growth_stacks) or _of_sites(
         [(site.frames, site.bytes_per_1000_calls) for site in result.sites], whole
     )
 
 
 def _of_tree(tree: StackTree) -> tuple[ExportStack, ...]:
     stacks: dict[int, tuple[Frame, ...]] = {-1: ()}
-    told = []
+    exported = []
     for row, parent, frame, size in tree.nodes():
         stacks[row] = (*stacks[parent], frame)
         if round(size) > 0:
-            told.append(ExportStack(frames=stacks[row], bytes=round(size)))
-    return _with_rest(told, tree.total_bytes)
+            exported.append(ExportStack(frames=stacks[row], bytes=round(size)))
+    return _with_rest(exported, tree.total_bytes)
 
 
-def _of_lines(sites: Iterable[tuple[Sequence[Frame], float]], whole: float) -> tuple[ExportStack, ...]:
-    """Return what a document of before there were trees holds: of each line the heaviest stack, for all of them."""
-    told = [
+def _of_sites(sites: Iterable[tuple[Sequence[Frame], float]], whole: float) -> tuple[ExportStack, ...]:
+    # a run.json from before there were trees: of each line the heaviest stack, with the bytes of all its stacks
+    exported = [
         ExportStack(frames=tuple(reversed(frames)), bytes=round(size))
         for frames, size in sites
         if round(size) > 0 and frames
     ]
-    return _with_rest(told, whole)
+    return _with_rest(exported, whole)
 
 
-def _with_rest(told: Sequence[ExportStack], whole: float) -> tuple[ExportStack, ...]:
-    rest = round(whole) - sum(stack.bytes for stack in told)
-    return (*told, ExportStack(frames=(_OTHER,), bytes=rest)) if told and rest > 0 else tuple(told)
+def _with_rest(stacks: Sequence[ExportStack], whole: float) -> tuple[ExportStack, ...]:
+    rest = round(whole) - sum(stack.bytes for stack in stacks)
+    return (*stacks, ExportStack(frames=(_OTHER,), bytes=rest)) if stacks and rest > 0 else tuple(stacks)
 
 
 def frame_label(frame: Frame) -> str:
-    """Return a frame in one line (`deliver (scenarios/newsletter/views.py:41)`)."""
+    """Return a frame as one line (`deliver (scenarios/newsletter/views.py:41)`)."""
     place = f"{frame.file}:{frame.line}" if frame.line else frame.file
     return plain(f"{frame.called} ({place})" if place else frame.function)
-
-
-def each_kind(result: Result) -> Iterator[tuple[StackKind, tuple[ExportStack, ...]]]:
-    """Yield what there is of a result."""
-    for kind in StackKind:
-        if stacks := stacks_of(result, kind):
-            yield kind, stacks

@@ -1,4 +1,4 @@
-"""What flamegraphs are drawn of: the trees of a page's results, with one table of frames for all."""
+"""The data of a page's flamegraphs: a tree for each, and one table of frames for all."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,59 +12,59 @@ PEAK, GROWTH = "peak", "growth"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flamegraph:
-    """One flamegraph, and those that it can be put beside."""
+    """One flamegraph, and those that it can be compared with."""
 
     key: str
     measure: str
     """peak (bytes) or growth (bytes per 1000 calls)."""
     result: Result
     others: tuple[str, ...] = ()
-    """The keys of the flames of the same measure."""
+    """The keys of the flamegraphs of the same measure."""
     beside: str = ""
-    """That of the others which it is laid over from the beginning."""
+    """The key of the one that it is compared with when the page opens."""
 
 
 @dataclass(slots=True)
 class Flamegraphs:
-    """The flames of a page, by key, in the form that travels in it."""
+    """The flamegraphs of a page, by key, as the page's JSON has them."""
 
     frames: dict[Frame, int] = field(default_factory=dict)
     trees: dict[str, dict[str, object]] = field(default_factory=dict)
 
     def add(self, key: str, name: str, measure: str, tree: StackTree) -> None:
-        """Take in a tree; rows that make no tree, as a stranger's document may have, are left out."""
+        """Add a tree, without rows that belong to no tree, as a foreign document may have."""
         rows: dict[int, int] = {}
         parents: list[int] = []
         numbers: list[int] = []
-        held: list[float] = []
+        sizes: list[float] = []
         for row, parent, frame, size in tree.nodes():
             rows[row] = len(parents)
             parents.append(-1 if parent == -1 else rows[parent])
             numbers.append(self.frames.setdefault(frame, len(self.frames)))
-            held.append(size)
+            sizes.append(size)
         self.trees[key] = {
             "name": name,
             "measure": measure,
             "parents": parents,
             "frames": numbers,
-            "bytes": held,
+            "bytes": sizes,
             "other": tree.other_bytes,
         }
 
     @property
     def data(self) -> dict[str, object]:
-        """Return what the page draws them of."""
-        rows = [[one.called, one.file, one.line, _KINDS[one.kind], one.source] for one in self.frames]
+        """Return the page's JSON."""
+        rows = [[frame.called, frame.file, frame.line, _KINDS[frame.kind], frame.source] for frame in self.frames]
         return {"frames": rows, "flames": self.trees}
 
 
 def stack_trees(result: Result) -> tuple[tuple[str, StackTree], ...]:
-    """Return what can be drawn of a result, by measure."""
+    """Return the stack trees of a result with their measures."""
     return (PEAK, result.peak_stacks), (GROWTH, result.growth_stacks)
 
 
 def add_flamegraphs(results: Sequence[Result], flames: Flamegraphs, prefix: str) -> list[tuple[Flamegraph, ...]]:
-    """Take in all trees of one scenario's results, and return the flames of each."""
+    """Add the trees of one scenario's results, and return the flamegraphs of each result."""
     keys: dict[str, list[str]] = {PEAK: [], GROWTH: []}
     for number, result in enumerate(results):
         for measure, tree in stack_trees(result):
@@ -74,7 +74,7 @@ def add_flamegraphs(results: Sequence[Result], flames: Flamegraphs, prefix: str)
     return [
         tuple(
             Flamegraph(
-                key=key, measure=measure, result=result, others=tuple(one for one in keys[measure] if one != key)
+                key=key, measure=measure, result=result, others=tuple(other for other in keys[measure] if other != key)
             )
             for measure, _ in stack_trees(result)
             for key in [f"{prefix}-{number}-{measure}"]
@@ -85,16 +85,16 @@ def add_flamegraphs(results: Sequence[Result], flames: Flamegraphs, prefix: str)
 
 
 def add_difference(before: Result, after: Result, flames: Flamegraphs, prefix: str) -> tuple[Flamegraph, ...]:
-    """Take in the trees of two results, of one run or of two, and return the later's flames, laid over the earlier's.
+    """Add the trees of two results, and return the flamegraphs of `after`, compared with those of `before`.
 
-    Frames meet by function and file, because lines move. Where neither holds anything there is nothing to lay.
+    Frames are matched by function and file, because lines move. A measure that both lack is left out.
     """
-    found = []
+    compared = []
     for (measure, earlier), (_, later) in zip(stack_trees(before), stack_trees(after), strict=True):
         if earlier.total_bytes <= 0 and later.total_bytes <= 0:
             continue
         keys = [f"{prefix}-{when}-{measure}" for when in ("before", "after")]
         flames.add(keys[0], f"{before.id} before", measure, earlier)
         flames.add(keys[1], f"{after.id} after", measure, later)
-        found.append(Flamegraph(key=keys[1], measure=measure, result=after, others=(keys[0],), beside=keys[0]))
-    return tuple(found)
+        compared.append(Flamegraph(key=keys[1], measure=measure, result=after, others=(keys[0],), beside=keys[0]))
+    return tuple(compared)

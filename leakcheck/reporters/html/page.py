@@ -1,9 +1,8 @@
-"""The page itself: a template, its own styles and scripts, and the data, in one file that is allowed nothing else.
+"""Render the HTML report: template, styles, scripts and data in one file.
 
-Three things keep a stranger's text from becoming markup: all of it is made plain first (no control or
-right-to-left mark reaches the page), Jinja escapes whatever it prints, and the data is JSON without a
-single `<`. Should one of them fail, the page's policy runs no script and loads nothing but what stands
-here by its hash.
+Three things keep foreign text from becoming markup: control and right-to-left characters are escaped
+first, Jinja escapes whatever it prints, and the data is JSON without a single `<`. Should one of them
+fail, the page's content security policy allows only this style and this script, by their hashes.
 """
 
 import base64
@@ -21,14 +20,15 @@ from leakcheck.model.comparison import Comparison
 from leakcheck.model.plain_text import plain
 from leakcheck.model.result import Run
 from leakcheck.model.units import format_duration, format_size
-from leakcheck.reporters import comparison as contrast
+from leakcheck.reporters import comparison as comparison_reporter
 from leakcheck.reporters.escape import plainly
 from leakcheck.reporters.html.flamegraph import Flamegraphs
-from leakcheck.reporters.html.sections import change_text, fold_frames, headline_of, remarks, sections_of
+from leakcheck.reporters.html.sections import fold_frames, headline_of, remarks, sections_of
 from leakcheck.reporters.html.template_cache import bytecode_cache
 from leakcheck.reporters.messages.answers import statuses
 from leakcheck.reporters.messages.causes import container_text, explained_text, frame_location, native_words, path_words
 from leakcheck.reporters.messages.cells import gate_text, growth_text
+from leakcheck.reporters.messages.result import change_figures
 from leakcheck.reporters.messages.verdict import budget_text
 from leakcheck.reporters.terminal import environment_words
 
@@ -39,7 +39,7 @@ _SCRIPTS = ("units.js", "theme.js", "chart.js", "tree.js", "flame.js")
 
 @plainly
 def render_report(run: Run, memray_pages: Mapping[str, str] | None = None) -> Iterator[tuple[str, bytes]]:
-    """Yield the report of a run as one file; `memray_pages` are links to memray's own pages by result id."""
+    """Yield the report of a run as one file; `memray_pages` has links to memray's own pages by result id."""
     flames = Flamegraphs()
     sections = sections_of(run, flames, memray_pages or {})
     charts = {
@@ -68,7 +68,7 @@ def render_report(run: Run, memray_pages: Mapping[str, str] | None = None) -> It
 
 @plainly
 def render_comparison(comparison: Comparison) -> Iterator[tuple[str, bytes]]:
-    """Yield a before/after table as one file."""
+    """Yield a comparison as one file."""
     style, script = _asset("report.css"), _asset("theme.js")
     page = (
         _environment()
@@ -79,7 +79,7 @@ def render_comparison(comparison: Comparison) -> Iterator[tuple[str, bytes]]:
 
 
 def content_policy(style: str, script: str) -> str:
-    """Return the content security policy that lets this style and this script in, and nothing else at all."""
+    """Return the content security policy that allows this style and this script, and nothing else."""
     return (
         f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; connect-src 'none'; "
         "img-src 'none'; base-uri 'none'; form-action 'none'"
@@ -87,21 +87,21 @@ def content_policy(style: str, script: str) -> str:
 
 
 def json_data(value: object) -> Markup:
-    """Return JSON that can stand in a script element: there is no `<` in it, and no text is more than plain."""
-    text = json.dumps(_plainly(value), separators=(",", ":"), allow_nan=False)
-    for letter in "<>&":
-        text = text.replace(letter, f"\\u{ord(letter):04x}")
+    """Return JSON for a script element: without `<`, and with control characters escaped."""
+    text = json.dumps(_escaped(value), separators=(",", ":"), allow_nan=False)
+    for character in "<>&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
     return Markup(text)
 
 
-def _plainly(value: object) -> object:
+def _escaped(value: object) -> object:
     if isinstance(value, str):
         return plain(value)
     if isinstance(value, float) and not math.isfinite(value):
         return 0.0
     if isinstance(value, dict):
-        return {plain(name): _plainly(one) for name, one in value.items()}
-    return [_plainly(one) for one in value] if isinstance(value, list | tuple) else value
+        return {plain(name): _escaped(part) for name, part in value.items()}
+    return [_escaped(part) for part in value] if isinstance(value, list | tuple) else value
 
 
 def _hash(text: str) -> str:
@@ -124,18 +124,18 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        # markup that was made here stays as it is; of a stranger's text nothing but plain letters is left
+        # our own Markup is of another type, and stays as it is
         finalize=lambda value: plain(value) if type(value) is str else value,
     )
     environment.filters |= {
-        "answered": contrast.verdict_text,
+        "answered": comparison_reporter.verdict_text,
         "statuses": statuses,
-        "arm": contrast.side_text,
-        "changed": contrast.change_words,
-        "figure": contrast.figure_words,
-        "pair": contrast.pair_text,
+        "arm": comparison_reporter.side_text,
+        "changed": comparison_reporter.change_words,
+        "figure": comparison_reporter.figure_words,
+        "pair": comparison_reporter.pair_text,
         "budget": budget_text,
-        "change": change_text,
+        "change": change_figures,
         "container": container_text,
         "explained": explained_text,
         "native": native_words,

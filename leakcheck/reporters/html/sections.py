@@ -1,13 +1,11 @@
-"""What the page shows, in the order in which it shows it: a section a scenario, a card a variant."""
+"""The content of the HTML report: a section for each scenario, a card for each variant."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from leakcheck.model.baseline import BaselineChange
 from leakcheck.model.result import Result, Run
 from leakcheck.model.stacks import Frame, FrameKind
-from leakcheck.model.units import format_size
 from leakcheck.model.verdict import Gate
 from leakcheck.reporters.charts.bars import Bars, Strips, bars_of, strips_of
 from leakcheck.reporters.charts.growth import GrowthChart, chart_of, chart_of_variants
@@ -16,6 +14,7 @@ from leakcheck.reporters.messages.answers import response_sentences
 from leakcheck.reporters.messages.causes import explanation_notes, unseen_leak_sentence
 from leakcheck.reporters.messages.memory_limit import served_sentences
 from leakcheck.reporters.messages.resources import resource_sentences
+from leakcheck.reporters.messages.result import WORST_FIRST
 from leakcheck.reporters.messages.run import advice_sentences, elsewhere_sentences
 from leakcheck.reporters.messages.verdict import missing_meter_sentences, peak_was_skipped, sentences
 
@@ -24,20 +23,20 @@ _FEWEST_FOLDED = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoldedFrames:
-    """Frames that stand together in a stack; those of libraries are folded away."""
+    """Consecutive frames of a stack; those of libraries are folded."""
 
     frames: tuple[Frame, ...]
     is_folded: bool
 
     @property
     def packages(self) -> str:
-        """Return whose code is folded away (`django, sqlite3`)."""
+        """Return the packages of the frames (`django, sqlite3`)."""
         return ", ".join(dict.fromkeys(_package(frame) for frame in self.frames))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """One variant: its figures, its chart, why it grows, its flamegraphs."""
+    """One variant: its figures, chart, causes and flamegraphs."""
 
     result: Result
     anchor: str
@@ -45,13 +44,13 @@ class Card:
     chart: GrowthChart | None
     flames: tuple[Flamegraph, ...]
     is_open: bool
-    """Whether there is something to mend, so that it is seen at once."""
+    """Whether the card is unfolded: it is not within budget."""
     memray_page: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """One scenario, with what its variants show beside each other."""
+    """One scenario, and the charts that compare its variants."""
 
     name: str
     anchor: str
@@ -63,38 +62,38 @@ class Section:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportHeadline:
-    """What a reader wants to know first."""
+    """The outcome of the run, at the top of the page."""
 
     headline: str
     gate: Gate
-    """The worst of all."""
+    """The worst gate."""
     groups: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...]
-    """What is not within budget: a heading, and for each result its anchor, its id and what is broken."""
+    """The results that are not within budget: a heading, and for each its anchor, id and exceeded budgets."""
 
 
 def sections_of(run: Run, flames: Flamegraphs, memray_pages: Mapping[str, str]) -> tuple[Section, ...]:
-    """Return the sections of a run, and take its trees in among the flames. Pages of memray are given by id."""
+    """Return the sections of a run, and add its trees to `flames`; `memray_pages` has links by result id."""
     scenarios: dict[tuple[str, str], list[Result]] = {}
     for result in run.results:
         scenarios.setdefault((result.target, result.scenario), []).append(result)
-    found = []
-    for at, ((_, name), results) in enumerate(scenarios.items()):
-        own_flames = add_flamegraphs(results, flames, f"f{at}")
+    sections = []
+    for section_number, ((_, name), results) in enumerate(scenarios.items()):
+        flames_of_results = add_flamegraphs(results, flames, f"f{section_number}")
         cards = [
-            _card(result, f"r{at}-{number}", own, memray_pages.get(result.id))
-            for number, (result, own) in enumerate(zip(results, own_flames, strict=True))
+            _card(result, f"r{section_number}-{number}", flamegraphs, memray_pages.get(result.id))
+            for number, (result, flamegraphs) in enumerate(zip(results, flames_of_results, strict=True))
         ]
-        found.append(
+        sections.append(
             Section(
                 name=name,
-                anchor=f"s{at}",
+                anchor=f"s{section_number}",
                 chart=chart_of_variants(results),
                 bars=bars_of(results),
                 strips=strips_of(results),
                 cards=tuple(cards),
             )
         )
-    return tuple(found)
+    return tuple(sections)
 
 
 def _card(result: Result, anchor: str, flames: tuple[Flamegraph, ...], memray_page: str | None) -> Card:
@@ -116,12 +115,11 @@ def _card(result: Result, anchor: str, flames: tuple[Flamegraph, ...], memray_pa
     )
 
 
-_WORST_FIRST = (Gate.ERROR, Gate.OVER, Gate.INCONCLUSIVE, Gate.WITHIN)
 _HEADINGS = {Gate.ERROR: "Failed", Gate.OVER: "Over budget", Gate.INCONCLUSIVE: "Inconclusive"}
 
 
 def headline_of(run: Run, sections: Sequence[Section]) -> ReportHeadline:
-    """Return the answer in words: how many are within budget, and which are not."""
+    """Return how many results are within budget, and which are not."""
     cards = [card for section in sections for card in section.cards]
     count, within = len(cards), sum(card.result.gate is Gate.WITHIN for card in cards)
     headline = "Nothing was measured" if not count else f"{within} of {count} within budget"
@@ -134,14 +132,14 @@ def headline_of(run: Run, sections: Sequence[Section]) -> ReportHeadline:
         ]
         if named:
             groups.append((heading, tuple(named)))
-    worst = next((gate for gate in _WORST_FIRST if any(card.result.gate is gate for card in cards)), Gate.INCONCLUSIVE)
+    worst = next((gate for gate in WORST_FIRST if any(card.result.gate is gate for card in cards)), Gate.INCONCLUSIVE)
     return ReportHeadline(
         headline=headline if run.finished else f"{headline}, not finished", gate=worst, groups=tuple(groups)
     )
 
 
 def remarks(run: Run) -> Iterator[str]:
-    """Yield what is to be said of the whole run."""
+    """Yield the sentences about the run as a whole."""
     if run.shard is not None:
         yield f"This is part {run.shard.number} of {run.shard.count}."
     if any(peak_was_skipped(result) for result in run.results):
@@ -151,16 +149,12 @@ def remarks(run: Run) -> Iterator[str]:
     yield from elsewhere_sentences(run)
 
 
-def change_text(change: BaselineChange) -> str:
-    """Return what became of one metric (`growth 96 B → 144 MiB`)."""
-    return f"{change.metric} {format_size(change.before)} → {format_size(change.after)}"
-
-
 def fold_frames(frames: Sequence[Frame]) -> tuple[FoldedFrames, ...]:
-    """Return a stack, the outermost frame first, with runs of library frames folded; the innermost stays in sight."""
+    """Return a stack, outermost frame first, with consecutive library frames folded; the innermost never is."""
     outermost_first = list(reversed(frames))
     runs = [
-        (is_own, tuple(run)) for is_own, run in groupby(outermost_first[:-1], key=lambda one: one.kind is FrameKind.OWN)
+        (is_own, tuple(run))
+        for is_own, run in groupby(outermost_first[:-1], key=lambda frame: frame.kind is FrameKind.OWN)
     ]
     folds = [FoldedFrames(frames=run, is_folded=not is_own and len(run) >= _FEWEST_FOLDED) for is_own, run in runs]
     return (*folds, FoldedFrames(frames=tuple(outermost_first[-1:]), is_folded=False))

@@ -1,4 +1,4 @@
-"""Compiled templates, kept where Python keeps its compiled modules: compiling them took a tenth of a short run."""
+"""A cache of compiled templates, in __pycache__: compiling them took a tenth of a short run."""
 
 import sys
 from importlib.metadata import version
@@ -12,17 +12,17 @@ from leakcheck._version import __version__
 
 
 class _BytecodeFiles(FileSystemBytecodeCache):
-    """Files of code beside Python's; where they can be neither read nor written, templates are compiled as ever."""
+    """A cache whose files may be unreadable or unwritable: templates are then compiled each time."""
 
     def load_bytecode(self, bucket: Bucket) -> None:
-        """Read what was compiled before, if there is something."""
+        """Read the compiled template, if there is one."""
         try:
             super().load_bytecode(bucket)
         except OSError:
             pass
 
     def dump_bytecode(self, bucket: Bucket) -> None:
-        """Write what was compiled, if that is possible."""
+        """Write the compiled template, if that is possible."""
         try:
             Path(self.directory).mkdir(exist_ok=True)
             super().dump_bytecode(bucket)
@@ -31,11 +31,11 @@ class _BytecodeFiles(FileSystemBytecodeCache):
 
 
 def bytecode_cache(folder: Path) -> FileSystemBytecodeCache | None:
-    """Return the cache for the templates of a folder; None where Python keeps no compiled code either.
+    """Return the cache for a folder of templates; None where Python does not write compiled code either.
 
-    Our version and Jinja's are in the names, because options and runtime are part of what is compiled.
+    File names contain our version and Jinja's, because compiled code depends on its options and runtime.
     """
     if sys.dont_write_bytecode or sys.implementation.cache_tag is None:
         return None
-    place = Path(cache_from_source(str(folder / "templates.py"))).parent
-    return _BytecodeFiles(str(place), f"%s.{__version__}-jinja-{version('jinja2')}.cache")
+    folder = Path(cache_from_source(str(folder / "templates.py"))).parent
+    return _BytecodeFiles(str(folder), f"%s.{__version__}-jinja-{version('jinja2')}.cache")

@@ -190,7 +190,8 @@ def _path_share(path: RetentionPath) -> str:
 
 def frame_location(frame: Frame) -> str:
     """Return a frame's file and line (`scenarios/newsletter/views.py:41`), or its function where it has no file."""
-    return plain((f"{frame.file}:{frame.line}" if frame.line else frame.file) or frame.function)
+    location = f"{frame.file}:{frame.line}" if frame.line else frame.file
+    return plain(location or frame.function)
 
 
 def _heaviest(parts: Sequence[_Part]) -> list[_Part]:
@@ -202,7 +203,8 @@ def known_leak_fingerprint(result: Result) -> str:
     if result.fingerprint:
         return result.fingerprint
     # a run.json from before the field existed
-    return next((part.fingerprint for part in (*result.retention_paths, *result.sites)), "")
+    fingerprints = [path.fingerprint for path in result.retention_paths] + [site.fingerprint for site in result.sites]
+    return next(iter(fingerprints), "")
 
 
 def _known_leak_text(leak: KnownLeak) -> str:

@@ -50,6 +50,6 @@ def gate_text(result: Result) -> str:
     return plain(f"{result.gate}  {', '.join(reasons)}".rstrip())
 
 
-def commit_text(commit: str, is_dirty: bool) -> str:
+def commit_text(commit: str, is_dirty: bool | None) -> str:
     """Return an abbreviated commit (`5aaf40e01 with changes`)."""
     return f"{commit[:9]}{' with changes' if is_dirty else ''}"
