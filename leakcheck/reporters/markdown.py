@@ -51,7 +51,8 @@ def markdown(run: Run, *, most_bytes: int = MOST_BYTES_OF_A_COMMENT) -> Iterator
     if len(rows) < len(results) or len(explained) < len(to_explain):
         truncation = (
             f"\nNo more fits here: the table shows {len(rows)} of {len(results)} scenarios, and {len(explained)} of "
-            f"the {len(to_explain)} that are not within budget are explained. The log and the run's folder hold them all.\n"
+            f"the {len(to_explain)} that are not within budget are explained. "
+            "The log and the run's folder hold them all.\n"
         )
     yield "leakcheck.md", "".join([*top, *rows, *explained, *notes, truncation, foot]).encode()
 

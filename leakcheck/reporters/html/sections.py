@@ -152,11 +152,10 @@ def remarks(run: Run) -> Iterator[str]:
 def fold_frames(frames: Sequence[Frame]) -> tuple[FoldedFrames, ...]:
     """Return a stack, outermost frame first, with consecutive library frames folded; the innermost never is."""
     outermost_first = list(reversed(frames))
-    runs = [
-        (is_own, tuple(run))
-        for is_own, run in groupby(outermost_first[:-1], key=lambda frame: frame.kind is FrameKind.OWN)
-    ]
-    folds = [FoldedFrames(frames=run, is_folded=not is_own and len(run) >= _FEWEST_FOLDED) for is_own, run in runs]
+    folds = []
+    for is_own, group in groupby(outermost_first[:-1], key=lambda frame: frame.kind is FrameKind.OWN):
+        run = tuple(group)
+        folds.append(FoldedFrames(frames=run, is_folded=not is_own and len(run) >= _FEWEST_FOLDED))
     return (*folds, FoldedFrames(frames=tuple(outermost_first[-1:]), is_folded=False))
 
 
