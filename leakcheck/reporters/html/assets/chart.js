@@ -1,4 +1,4 @@
-// Charts are drawn already; this says the values of the reading that is nearest to the pointer or the arrow keys.
+// Show the values of the reading nearest to the pointer, or chosen with the arrow keys; the chart itself is SVG.
 (() => {
   for (const figure of document.querySelectorAll("figure.chart")) {
     const chart = data.charts[figure.dataset.chart];
@@ -6,31 +6,31 @@
     const readout = figure.querySelector(".readout");
     const cursor = figure.querySelector(".cursor");
     const hint = readout.textContent;
-    const words = chart.unit === "bytes" ? sizeWords : (value) => `${countWords(value)} blocks`;
+    const format = chart.unit === "bytes" ? sizeWords : (value) => `${countWords(value)} blocks`;
     const calls = [...new Set(chart.lines.flatMap((line) => line.points.map(([call]) => call)))].sort((a, b) => a - b);
-    let at = calls.length - 1;
+    let index = calls.length - 1;
 
     const share = (value, [low, high]) => (value - low) / (high - low);
-    // of one variant the last reading at or before the call: what its memory was then
-    const before = (line, call) => line.points.findLast(([one]) => one <= call) ?? line.points[0];
+    // the last reading of a variant at or before the call
+    const readingAt = (line, call) => line.points.findLast(([readAt]) => readAt <= call) ?? line.points[0];
 
     function show() {
-      const call = calls[at];
+      const call = calls[index];
       const x = `${100 * share(call, chart.x)}%`;
       cursor.replaceChildren(element("line", { x1: x, x2: x, y1: 0, y2: 220 }));
-      const said = [element("b", {}, `call ${countWords(call)}`)];
+      const parts = [element("b", {}, `call ${countWords(call)}`)];
       chart.lines.forEach((line, number) => {
         if (line.points.at(-1)[0] < call || line.points[0][0] > call) return;
-        const [where, value] = before(line, call);
+        const [readAt, value] = readingAt(line, call);
         const gained = value - line.base;
         const y = 220 * (1 - share(gained, chart.y));
         const colour = `line line-${number % 8}`;
-        if (y >= 0 && y <= 220) cursor.append(element("circle", { class: colour, cx: `${100 * share(where, chart.x)}%`, cy: y, r: 4 }));
+        if (y >= 0 && y <= 220) cursor.append(element("circle", { class: colour, cx: `${100 * share(readAt, chart.x)}%`, cy: y, r: 4 }));
         const name = chart.lines.length > 1 ? `${line.name} ` : "";
-        said.push(element("span", {}, element("i", { class: `swatch line-${number % 8}` }), name, element("b", {}, words(value)), ` (${gained < 0 ? "−" : "+"}${words(Math.abs(gained))})`));
+        parts.push(element("span", {}, element("i", { class: `swatch line-${number % 8}` }), name, element("b", {}, format(value)), ` (${gained < 0 ? "−" : "+"}${format(Math.abs(gained))})`));
       });
       cursor.setAttribute("visibility", "visible");
-      readout.replaceChildren(...said.flatMap((one) => [one, " "]));
+      readout.replaceChildren(...parts.flatMap((part) => [part, " "]));
       area.setAttribute("aria-valuenow", call);
       area.setAttribute("aria-valuetext", readout.textContent);
     }
@@ -42,8 +42,8 @@
 
     area.addEventListener("pointermove", (event) => {
       const box = area.getBoundingClientRect();
-      const wanted = chart.x[0] + ((event.clientX - box.left) / box.width) * (chart.x[1] - chart.x[0]);
-      at = calls.reduce((best, call, number) => (Math.abs(call - wanted) < Math.abs(calls[best] - wanted) ? number : best), 0);
+      const pointed = chart.x[0] + ((event.clientX - box.left) / box.width) * (chart.x[1] - chart.x[0]);
+      index = calls.reduce((best, call, number) => (Math.abs(call - pointed) < Math.abs(calls[best] - pointed) ? number : best), 0);
       show();
     });
     area.addEventListener("pointerleave", () => { if (document.activeElement !== area) leave(); });
@@ -53,7 +53,7 @@
       const steps = { ArrowLeft: -1, ArrowRight: 1, PageUp: 10, PageDown: -10, Home: -calls.length, End: calls.length };
       if (!(event.key in steps)) return;
       event.preventDefault();
-      at = Math.max(0, Math.min(calls.length - 1, at + steps[event.key]));
+      index = Math.max(0, Math.min(calls.length - 1, index + steps[event.key]));
       show();
     });
   }

@@ -1,19 +1,19 @@
-// A button that turns light to dark and back; until it is pressed, the reader's own setting holds.
+// The button that switches between light and dark; until it is pressed, the browser's setting applies.
 (() => {
   const button = document.querySelector(".theme");
   const system = matchMedia("(prefers-color-scheme: dark)");
   const isDark = () => (document.documentElement.style.colorScheme || (system.matches ? "dark" : "light")) === "dark";
-  const say = () => { button.textContent = isDark() ? "☀ light" : "☾ dark"; };
+  const relabel = () => { button.textContent = isDark() ? "☀ light" : "☾ dark"; };
   button.hidden = false;
   button.addEventListener("click", () => {
     document.documentElement.style.colorScheme = isDark() ? "light" : "dark";
-    say();
+    relabel();
   });
-  system.addEventListener("change", say);
-  say();
+  system.addEventListener("change", relabel);
+  relabel();
 
-  // what a link points at may be folded away, and paper cannot be unfolded
-  const unfold = (target) => { for (let at = target; at; at = at.parentElement) if (at.tagName === "DETAILS") at.open = true; };
+  // the target of a link may be folded, and so may a card that is printed
+  const unfold = (target) => { for (let element = target; element; element = element.parentElement) if (element.tagName === "DETAILS") element.open = true; };
   const follow = () => unfold(location.hash.length > 1 ? document.getElementById(location.hash.slice(1)) : null);
   addEventListener("hashchange", follow);
   document.addEventListener("click", (event) => {
@@ -24,7 +24,7 @@
   let opened = [];
   addEventListener("beforeprint", () => {
     opened = [...document.querySelectorAll(".card:not([open])")];
-    for (const one of opened) one.open = true;
+    for (const card of opened) card.open = true;
   });
-  addEventListener("afterprint", () => { for (const one of opened) one.open = false; });
+  addEventListener("afterprint", () => { for (const card of opened) card.open = false; });
 })();
