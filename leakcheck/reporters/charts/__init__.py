@@ -1,1 +1,1 @@
-"""The geometry of charts: axes, lines, bars."""
+"""The geometry of charts: axes, lines, bars. For the HTML report, and as far as they agree for the plots."""

@@ -1,4 +1,4 @@
-"""Lines and their labels in a chart's own units: WIDTH stretches with the page, HEIGHT does not."""
+"""Lines and labels in a chart's own units: WIDTH stretches with the page, HEIGHT does not."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -9,13 +9,14 @@ HEIGHT, WIDTH = 220, 1000
 
 _MOST_POINTS = 400
 _LABEL_HEIGHT = 15.0
-_FAR_OUTSIDE = 9.0
-"""What lies further from the drawing is drawn as far as this, so that no number gets out of hand."""
+_FARTHEST_POSITION = 9.0
+"""Positions farther outside of the chart are clipped to this, so that no coordinate gets out of hand."""
 
 Point = tuple[int, int]
 """Calls, and the meter's value after them, as in the document."""
 
 Position = tuple[float, float]
+"""Calls, and the value to draw there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +25,7 @@ class ChartLine:
 
     name: str
     number: int
-    """Which colour it has."""
+    """The number of its colour."""
     points: tuple[Point, ...]
     base: int
     """The value that is drawn at 0."""
@@ -33,41 +34,41 @@ class ChartLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChartLabel:
-    """What stands at the right end of a line."""
+    """A label at the right end of a line."""
 
     text: str
     style: str
     end: float
-    """Where the line ends, from the top."""
+    """The end of the line, from the top."""
     y: float = 0.0
-    """Where the label stands: it may have had to make room."""
+    """The label itself, from the top: it may have been moved."""
 
 
 def line_of(name: str, number: int, points: tuple[Point, ...], base: int, x: Axis, y: Axis) -> ChartLine:
-    """Return the readings as a line, from `base` upwards."""
+    """Return the readings as a line, relative to `base`."""
     path = path_of([(call, value - base) for call, value in points], x, y)
     return ChartLine(name=name, number=number, points=points, base=base, path=path)
 
 
-def path_of(places: Iterable[Position], x: Axis, y: Axis) -> str:
-    """Return the line through these places, as SVG writes it."""
+def path_of(positions: Iterable[Position], x: Axis, y: Axis) -> str:
+    """Return the line through these positions as the `d` of an SVG path."""
 
-    def near(at: float) -> float:
-        return max(-_FAR_OUTSIDE, min(at, _FAR_OUTSIDE))
+    def clipped(axis: Axis, value: float) -> float:
+        return max(-_FARTHEST_POSITION, min(axis.position(value), _FARTHEST_POSITION))
 
     return "".join(
-        f"{'L' if number else 'M'}{WIDTH * near(x.at(call)):.1f} {HEIGHT * (1 - near(y.at(value))):.1f}"
-        for number, (call, value) in enumerate(places)
+        f"{'L' if number else 'M'}{WIDTH * clipped(x, call):.1f} {HEIGHT * (1 - clipped(y, value)):.1f}"
+        for number, (call, value) in enumerate(positions)
     )
 
 
 def y_of(value: float, y: Axis) -> float:
-    """Return where a value lies from the top; at the edge for what lies outside."""
-    return HEIGHT * (1 - max(0.0, min(y.at(value), 1.0)))
+    """Return the distance of a value from the top; at the edge for a value outside of the chart."""
+    return HEIGHT * (1 - max(0.0, min(y.position(value), 1.0)))
 
 
 def thinned(points: Sequence[Point]) -> Iterator[Point]:
-    """Yield the points, of very many those that show all highs and lows, the first and the last included."""
+    """Yield the points, or of very many those that show all highs and lows, with the first and the last."""
     if len(points) <= _MOST_POINTS:
         yield from points
         return
@@ -80,14 +81,19 @@ def thinned(points: Sequence[Point]) -> Iterator[Point]:
 
 
 def spread_labels(labels: Iterable[ChartLabel]) -> tuple[ChartLabel, ...]:
-    """Return the labels moved so far that none lies on another, and none outside."""
-    ordered = sorted(labels, key=lambda one: one.end)
-    heights: list[float] = []
-    for label in ordered:
-        least = heights[-1] + _LABEL_HEIGHT if heights else _LABEL_HEIGHT / 2
-        heights.append(max(label.end, least))
-    most = HEIGHT - _LABEL_HEIGHT / 2
-    for at in reversed(range(len(heights))):
-        heights[at] = min(heights[at], most)
-        most = heights[at] - _LABEL_HEIGHT
-    return tuple(replace(one, y=y) for one, y in zip(ordered, heights, strict=True))
+    """Return the labels from top to bottom, moved so that none overlaps another or the edge."""
+    ordered = sorted(labels, key=lambda label: label.end)
+    margin = _LABEL_HEIGHT / 2
+    positions = spread([label.end for label in ordered], HEIGHT - margin, low=margin, gap=_LABEL_HEIGHT)
+    return tuple(replace(label, y=y) for label, y in zip(ordered, positions, strict=True))
+
+
+def spread(positions: Sequence[float], high: float, *, low: float = 0.0, gap: float = 1.0) -> list[float]:
+    """Return ascending positions moved to be at least `gap` apart and, unless too many, between `low` and `high`."""
+    moved: list[float] = []
+    for position in positions:
+        moved.append(max(position, moved[-1] + gap if moved else low))
+    for index in range(len(moved) - 1, -1, -1):
+        moved[index] = min(moved[index], high)
+        high = moved[index] - gap
+    return moved

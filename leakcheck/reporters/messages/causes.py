@@ -191,7 +191,7 @@ def _path_share(path: RetentionPath) -> str:
 def frame_location(frame: Frame) -> str:
     """Return a frame's file and line (`scenarios/newsletter/views.py:41`), or its function where it has no file."""
     location = f"{frame.file}:{frame.line}" if frame.line else frame.file
-    return plain(location or frame.function)
+    return plain(location if location else frame.function)
 
 
 def _heaviest(parts: Sequence[_Part]) -> list[_Part]:

@@ -22,6 +22,11 @@ def p50_text(result: Result) -> str:
     return "-" if result.latency_seconds is None else format_duration(result.latency_seconds.p50)
 
 
+def bounds_are_known(low: float, high: float) -> bool:
+    """Return whether bounds are narrow enough to mean something."""
+    return max(abs(low), abs(high)) < UNKNOWN_BYTES
+
+
 def with_margin(value: float, low: float, high: float, text: Callable[[float], str] = format_size) -> str:
     """Return a value with the wider of its bounds ("144 MiB ± 96 KiB"), or "unknown"."""
     margin = max(high - value, value - low)

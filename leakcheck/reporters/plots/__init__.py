@@ -1,7 +1,6 @@
-"""Pictures for a slide or a pull request, drawn with matplotlib, which is loaded when one is asked for.
+"""Plots for a slide or a pull request, drawn with matplotlib, which is imported when one is drawn.
 
-Two renderings of a run are the same byte by byte, so a picture that is committed only changes when
-its figures do.
+Two renderings of a run are the same bytes, so a plot that is committed changes only when its figures do.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,7 +15,7 @@ FORMATS = ("svg", "png")
 
 @plainly
 def draw_run(results: Sequence[Result], formats: Sequence[str] = FORMATS) -> Iterator[tuple[str, bytes]]:
-    """Yield `growth` and `peak` in each format, as far as they were measured. Raises UsageError without matplotlib."""
+    """Yield `growth` and `peak` in each format, as far as they were measured. Raise UsageError without matplotlib."""
     _require_matplotlib()
     from leakcheck.reporters.plots.canvas import render
     from leakcheck.reporters.plots.growth import growth_figure, growth_lines
@@ -30,7 +29,7 @@ def draw_run(results: Sequence[Result], formats: Sequence[str] = FORMATS) -> Ite
 
 @plainly
 def draw_pair(before: Result, after: Result, formats: Sequence[str] = FORMATS) -> Iterator[tuple[str, bytes]]:
-    """Yield `before-after` in each format: two variants, or one before and after a change. Raises UsageError."""
+    """Yield `before-after` in each format: two variants, or one in two runs. Raise UsageError without matplotlib."""
     _require_matplotlib()
     from leakcheck.reporters.plots.canvas import render
     from leakcheck.reporters.plots.pair import pair_figure
@@ -42,7 +41,7 @@ def draw_pair(before: Result, after: Result, formats: Sequence[str] = FORMATS) -
 def draw_history(
     records: Sequence[HistoryEntry], steps: Sequence[Regression], formats: Sequence[str] = FORMATS
 ) -> Iterator[tuple[str, bytes]]:
-    """Yield `history` in each format: one scenario's growth and peak, run by run. Raises UsageError."""
+    """Yield `history` in each format: a scenario's growth and peak by run. Raise UsageError without matplotlib."""
     _require_matplotlib()
     from leakcheck.reporters.plots.canvas import render
     from leakcheck.reporters.plots.history import history_figure

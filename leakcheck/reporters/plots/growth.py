@@ -1,7 +1,7 @@
-"""Live bytes against calls: a line a variant, its fitted slope, and what the budget allows.
+"""Live bytes against calls: a line for each variant, its fitted slope, and its budget.
 
-Each line begins at the end of its warm-up, at nothing: so lines of different heaps and different
-lengths share one origin, and so do the budgets. A run of several scenarios has a panel for each.
+Each line begins at the end of its warm-up, at zero: so lines of different heaps and lengths share one
+origin with the budgets. A run of several scenarios has a panel for each.
 """
 
 from collections.abc import Sequence
@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 
 from leakcheck.model.result import Growth, Meter, Result
-from leakcheck.model.units import CALLS_PER_RATE, format_size
+from leakcheck.model.units import format_size
 from leakcheck.model.verdict import Gate, Verdict
+from leakcheck.reporters.charts.growth import fit_start, points_of, rise
+from leakcheck.reporters.messages.cells import bounds_are_known
 from leakcheck.reporters.plots.canvas import (
     BUDGET,
     COLOURS,
@@ -22,27 +24,26 @@ from leakcheck.reporters.plots.canvas import (
     WITHIN,
     Drawing,
     LineLabel,
+    display_name,
     label_ends,
     new_figure,
     note,
     number_axis,
-    shown,
     unit_for,
 )
 
 _MOST_LINES = 8
 _PANELS_ACROSS, _MOST_PANELS = 3, 9
-_UNKNOWN_BYTES = 1e14
 _LEAST_SPAN_BYTES = 1024.0
-"""An axis shows this much at least: a few bytes of a clean scenario are no mountains."""
+"""The least height of an axis: the few bytes of a clean scenario must not look like growth."""
 
-_KEY = "Dotted: the budget. Thin, with a band: the fitted slope and its bounds."
+_LEGEND = "Dotted: the budget. Thin, with a band: the fitted slope and its bounds."
 _GATE_COLOURS = {Gate.WITHIN: WITHIN, Gate.OVER: OVER, Gate.INCONCLUSIVE: UNKNOWN, Gate.ERROR: OVER}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlotLine:
-    """What is drawn of one result: bytes gained, against the calls since the end of its warm-up."""
+    """The line of one result: bytes gained against calls, both since the end of its warm-up."""
 
     result: Result
     growth: Growth
@@ -55,26 +56,22 @@ class PlotLine:
         return self.calls[-1], self.gained[-1]
 
     def fitted(self, rate: float) -> tuple[float, float]:
-        """Return the heights of the fitted slope at its two ends, `rate` being bytes per 1000 calls.
-
-        It begins where the line with the growth's own slope that lies closest to the readings does.
-        """
-        own = self.growth.bytes_per_1000_calls / CALLS_PER_RATE
-        start = sum(self.gained) / len(self.gained) - own * sum(self.calls) / len(self.calls)
-        return start, start + rate / CALLS_PER_RATE * self.calls[-1]
+        """Return both ends of a line with the slope `rate` (bytes per 1000 calls), from the start of the fitted one."""
+        start = fit_start(list(zip(self.calls, self.gained, strict=True)), self.growth.bytes_per_1000_calls)
+        return start, start + rise(rate, self.calls[-1])
 
 
 def growth_lines(results: Sequence[Result]) -> list[PlotLine]:
-    """Return the lines of all that was read in bytes, those that grow the fastest first."""
+    """Return the lines of the results with readings in bytes, leaks first, then the fastest growing."""
     lines = [line for result in results if (line := _line_of(result)) is not None]
-    return sorted(lines, key=lambda line: (line.result.verdict is not Verdict.LEAK, -_rate(line)))
+    return sorted(lines, key=lambda line: (line.result.verdict is not Verdict.LEAK, -line.growth.bytes_per_1000_calls))
 
 
 def growth_figure(results: Sequence[Result]) -> Drawing:
-    """Return one chart for the variants of one scenario, or a panel for each of several scenarios' results."""
+    """Return one chart for the variants of one scenario, or a panel for each result of several scenarios."""
     lines = growth_lines(results)
-    one = len({line.result.scenario for line in lines}) == 1
-    return _one_chart(lines, results) if one else _panels(lines, results)
+    is_one_scenario = len({line.result.scenario for line in lines}) == 1
+    return _one_chart(lines, results) if is_one_scenario else _panels(lines, results)
 
 
 def _one_chart(lines: Sequence[PlotLine], results: Sequence[Result]) -> Drawing:
@@ -86,14 +83,14 @@ def _one_chart(lines: Sequence[PlotLine], results: Sequence[Result]) -> Drawing:
     for number, line in enumerate(drawn):
         colour = COLOURS[number % len(COLOURS)]
         _draw_line(axes, line, scale, colour, DASHES[number // 4 % len(DASHES)])
-        name = shown(line.result.variant or line.result.scenario, 28)
+        name = display_name(line.result.variant or line.result.scenario, 28)
         x, y = line.end
         axes.plot(x, y / scale, marker="o", markersize=4, color=colour, clip_on=False)
         labels.append(LineLabel(text=f"{name}: {rate_text(line)}", x=x, y=y / scale, colour=colour))
     axes.set_xlabel("calls after the warm-up")
-    axes.set_title(f"{shown(drawn[0].result.scenario)}: what stays alive, call by call", fontsize=12, pad=12)
+    axes.set_title(f"{display_name(drawn[0].result.scenario)}: what stays alive, call by call", fontsize=12, pad=12)
     label_ends(axes, labels)
-    note(figure, f"{_KEY} {_left_out(len(drawn), results, lines)}".strip())
+    note(figure, f"{_LEGEND} {_left_out(len(drawn), results, lines)}".strip())
     return Drawing(figure=figure, description=_description(drawn))
 
 
@@ -102,13 +99,13 @@ def _panels(lines: Sequence[PlotLine], results: Sequence[Result]) -> Drawing:
     across = min(_PANELS_ACROSS, len(drawn))
     down = -(-len(drawn) // across)
     figure = new_figure(3.4 * across, 2.5 * down + 0.6)
-    every = figure.subplots(down, across, squeeze=False).flatten().tolist()
-    for axes, line in zip(every, drawn, strict=False):
+    panels = figure.subplots(down, across, squeeze=False).flatten().tolist()
+    for axes, line in zip(panels, drawn, strict=False):
         colour = _GATE_COLOURS[line.result.gate]
         scale = _axes_of(axes, [line], most_ticks=4)
         list(_budget_rays(axes, [line], scale))
         _draw_line(axes, line, scale, colour, "-")
-        axes.set_title(shown(line.result.id, 34), fontsize=9, pad=16)
+        axes.set_title(display_name(line.result.id, 34), fontsize=9, pad=16)
         axes.annotate(
             rate_text(line),
             xy=(0, 1),
@@ -117,19 +114,18 @@ def _panels(lines: Sequence[PlotLine], results: Sequence[Result]) -> Drawing:
             textcoords="offset points",
             color=QUIET,
         )
-    for axes in every[len(drawn) :]:
+    for axes in panels[len(drawn) :]:
         axes.set_visible(False)
-    for axes in every[max(len(drawn) - across, 0) : len(drawn)]:
+    for axes in panels[max(len(drawn) - across, 0) : len(drawn)]:
         axes.set_xlabel("calls after the warm-up")
     figure.suptitle("What stays alive, call by call", x=0.01, ha="left", fontweight="bold")
-    said = _left_out(len(drawn), results, lines)
-    note(figure, f"{_KEY} Each panel has its own scale. {said}".strip())
+    note(figure, f"{_LEGEND} Each panel has its own scale. {_left_out(len(drawn), results, lines)}".strip())
     return Drawing(figure=figure, description=_description(drawn))
 
 
 def _draw_line(axes: Axes, line: PlotLine, scale: float, colour: str, dashes: str) -> None:
     growth, span = line.growth, (0.0, line.calls[-1])
-    if max(abs(growth.low), abs(growth.high)) < _UNKNOWN_BYTES:
+    if bounds_are_known(growth.low, growth.high):
         low, high = ([y / scale for y in line.fitted(bound)] for bound in (growth.low, growth.high))
         axes.fill_between(span, low, high, color=colour, alpha=0.15, linewidth=0)
         fit = [y / scale for y in line.fitted(growth.bytes_per_1000_calls)]
@@ -138,14 +134,14 @@ def _draw_line(axes: Axes, line: PlotLine, scale: float, colour: str, dashes: st
 
 
 def _budget_rays(axes: Axes, lines: Sequence[PlotLine], scale: float) -> list[LineLabel]:
-    """Draw what each budget allows, and return the labels."""
+    """Draw a line for each budget, and return the labels."""
     last = max(line.calls[-1] for line in lines)
     labels = []
     for budget in sorted({line.result.budget.growth_bytes_per_1000_calls for line in lines}):
-        end = budget * last / CALLS_PER_RATE / scale
+        end = rise(budget, last) / scale
         axes.plot((0, last), (0, end), color=BUDGET, linestyle=":", linewidth=1.2)
         top = axes.get_ylim()[1]
-        # a budget that leaves the picture is labelled where it does
+        # a budget that leaves the plot is labelled where it does
         x = last if end <= top else last * top / end
         text = f"budget: {format_size(budget)} / 1000 calls"
         labels.append(LineLabel(text=text, x=x, y=min(end, top), colour=BUDGET))
@@ -153,12 +149,12 @@ def _budget_rays(axes: Axes, lines: Sequence[PlotLine], scale: float) -> list[Li
 
 
 def _axes_of(axes: Axes, lines: Sequence[PlotLine], most_ticks: int = 6) -> float:
-    """Set up the axes for all that the lines gain, and return how many bytes their unit has."""
+    """Set up the axes for the lines, and return the bytes of their unit."""
     low = float(min(0, *(y for line in lines for y in line.gained)))
     high = max(low + _LEAST_SPAN_BYTES, *(y for line in lines for y in line.gained))
     unit, scale = unit_for(max(abs(low), high))
-    air = 0.04 * (high - low)
-    axes.set_ylim((low - air) / scale, (high + air) / scale)
+    margin = 0.04 * (high - low)
+    axes.set_ylim((low - margin) / scale, (high + margin) / scale)
     axes.set_xlim(0, max(line.calls[-1] for line in lines))
     axes.set_ylabel(f"live bytes gained, {unit}" if unit != "B" else "live bytes gained")
     for which in ("x", "y"):
@@ -167,9 +163,9 @@ def _axes_of(axes: Axes, lines: Sequence[PlotLine], most_ticks: int = 6) -> floa
 
 
 def rate_text(line: PlotLine) -> str:
-    """Return a growth as it stands at a line ("140 MiB / 1000 calls")."""
+    """Return the growth for a line's label ("140 MiB / 1000 calls")."""
     growth = line.growth
-    if max(abs(growth.low), abs(growth.high)) >= _UNKNOWN_BYTES:
+    if not bounds_are_known(growth.low, growth.high):
         return "not known yet"
     pages = {Meter.RSS: ", pages", Meter.CHILDREN: ", child processes"}.get(growth.meter, "")
     bounded = ", bounded" if line.result.verdict is Verdict.BOUNDED else ""
@@ -177,29 +173,17 @@ def rate_text(line: PlotLine) -> str:
 
 
 def _line_of(result: Result) -> PlotLine | None:
-    growth, readings = result.growth, result.readings
+    growth = result.growth
     if growth is None or growth.meter is Meter.BLOCKS:
         return None
-    column = readings.rss_bytes if growth.meter is Meter.RSS else readings.heap_bytes or readings.python_bytes
-    read_at = readings.calls
-    if growth.meter is Meter.CHILDREN and result.children is not None:
-        read_at, column = result.children.calls, result.children.held_bytes
-    since = _counted_from(growth)
-    points = [(call, value) for call, value in zip(read_at, column, strict=False) if call >= since]
+    # a run.json from before from_call existed: the warm-up was the first quarter
+    from_call = growth.calls / 4 if growth.from_call is None else growth.from_call
+    points = [point for point in points_of(result, growth.meter) if point[0] >= from_call]
     if len(points) < 2 or points[0][0] == points[-1][0]:
         return None
-    (first, base), ordered = min(points), sorted(points)
-    calls, gained = zip(*((call - first, value - base) for call, value in ordered), strict=True)
+    first, base = points[0]
+    calls, gained = zip(*((call - first, value - base) for call, value in points), strict=True)
     return PlotLine(result=result, growth=growth, calls=calls, gained=gained)
-
-
-def _counted_from(growth: Growth) -> float:
-    """Return the call at which the warm-up ended; where an old document does not tell, its first quarter did."""
-    return growth.calls / 4 if growth.from_call is None else growth.from_call
-
-
-def _rate(line: PlotLine) -> float:
-    return line.growth.bytes_per_1000_calls
 
 
 def _left_out(drawn: int, results: Sequence[Result], lines: Sequence[PlotLine]) -> str:
@@ -213,5 +197,5 @@ def _left_out(drawn: int, results: Sequence[Result], lines: Sequence[PlotLine]) 
 
 
 def _description(lines: Sequence[PlotLine]) -> str:
-    said = "; ".join(f"{shown(line.result.id)}: {rate_text(line)}" for line in lines)
-    return f"Live bytes gained against calls. {said}."
+    growths = "; ".join(f"{display_name(line.result.id)}: {rate_text(line)}" for line in lines)
+    return f"Live bytes gained against calls. {growths}."

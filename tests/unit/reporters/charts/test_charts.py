@@ -23,7 +23,7 @@ NUMBERS = st.floats(allow_nan=True, allow_infinity=True)
 def test_an_axis_of_any_numbers_has_ticks_in_order_and_within_it(low: float, high: float) -> None:
     for axis in (bytes_axis(low, high), count_axis(low, high), seconds_axis(high)):
         assert axis.low < axis.high
-        places = [tick.at for tick in axis.ticks]
+        places = [tick.position for tick in axis.ticks]
         assert places == sorted(places)
         assert len(places) <= 12
         assert all(-1e-6 <= place <= 1 + 1e-6 for place in places)
@@ -38,7 +38,7 @@ def test_ticks_are_round_numbers_of_one_unit() -> None:
 
 def test_a_place_on_an_axis_is_linear_from_its_low_end_to_its_high_end() -> None:
     axis = bytes_axis(-100, 300)
-    assert [axis.at(value) for value in (-100, 0, 100, 300)] == [0, 0.25, 0.5, 1]
+    assert [axis.position(value) for value in (-100, 0, 100, 300)] == [0, 0.25, 0.5, 1]
 
 
 def ends_of(path: str) -> tuple[float, float]:
@@ -58,7 +58,7 @@ def test_the_fitted_line_lies_on_readings_that_grow_steadily() -> None:
     (line,) = chart.lines
     at_start = next(value for call, value in line.points if call >= 401)
     assert line.base == pytest.approx(at_start, abs=1)
-    zero = HEIGHT * (1 - chart.y.at(0))
+    zero = HEIGHT * (1 - chart.y.position(0))
     assert ends_of(chart.fit) == pytest.approx((zero, ends_of(line.path)[1]), abs=0.2)
     # AND what does not count is shaded
     assert chart.warm_up == pytest.approx(401 / 1581, abs=0.01)
@@ -103,7 +103,7 @@ def test_variants_begin_at_the_same_height_where_they_begin_to_count() -> None:
     chart = chart_of_variants([NAIVE_SHOWN, ITERATOR, RETAINED])
     assert chart is not None
     naive, iterator, retained = chart.lines
-    zero = HEIGHT * (1 - chart.y.at(0))
+    zero = HEIGHT * (1 - chart.y.position(0))
     assert ends_of(naive.path)[1] == ends_of(iterator.path)[1] == pytest.approx(zero, abs=0.1)
     assert ends_of(retained.path)[1] < zero / 2
     assert [line.number for line in chart.lines] == [0, 1, 2]
@@ -154,7 +154,7 @@ def test_a_strip_shows_deciles_of_many_calls_and_each_of_few() -> None:
     assert (len(many.bands), many.dots) == (4, ())
     assert many.bands[0][0] < many.bands[-1][0] < many.median < many.bands[-1][1] < many.bands[0][1]
     assert (few.bands, len(few.dots), few.p95) == ((), 3, None)
-    assert few.words == "1.2 s, 3 calls"
+    assert few.text == "1.2 s, 3 calls"
 
 
 def test_one_slow_call_does_not_push_all_others_to_the_left() -> None:

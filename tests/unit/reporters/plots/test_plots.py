@@ -22,8 +22,9 @@ from leakcheck.model.answers import Readings
 from leakcheck.model.errors import UsageError
 from leakcheck.model.result import Budget, Growth, Latency, Meter, Result
 from leakcheck.model.verdict import Gate, Verdict
+from leakcheck.reporters.charts.svg import spread
 from leakcheck.reporters.plots import draw_history, draw_pair, draw_run
-from leakcheck.reporters.plots.canvas import Drawing, render, shown, spread
+from leakcheck.reporters.plots.canvas import Drawing, display_name, render
 from leakcheck.reporters.plots.growth import growth_figure, growth_lines
 from leakcheck.reporters.plots.pair import pair_figure
 from leakcheck.reporters.plots.peak import peak_figure
@@ -256,9 +257,9 @@ def test_labels_are_a_line_apart_and_inside(wanted: list[float], height: int) ->
 
 @given(st.text(max_size=90), st.integers(2, 40))
 def test_a_name_is_cut_in_its_middle(text: str, longest: int) -> None:
-    assert len(shown(text, longest)) <= longest
-    if len(shown(text, 10_000)) <= longest:
-        assert "…" in text or "…" not in shown(text, longest)
+    assert len(display_name(text, longest)) <= longest
+    if len(display_name(text, 10_000)) <= longest:
+        assert "…" in text or "…" not in display_name(text, longest)
 
 
 huge = st.floats(-1e300, 1e300) | st.floats(-1e5, 1e9)
