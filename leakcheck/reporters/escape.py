@@ -23,12 +23,12 @@ _COMMAND = re.compile(r"(?:^|(?<=\r))(?P<space>[^\S\r\n]*):(?=:)|#(?=#\w*\[)", r
 and Azure's `##vso[` anywhere in it."""
 
 
-def inert(text: str, spelt: str = "\\x{:02x}") -> str:
+def inert(text: str, escaped: str = "\\x{:02x}") -> str:
     """Return the text with each command to a CI runner escaped (`\\x3a:error::`, `\\x23#[group]`).
 
-    `spelt` formats a character by its number: `&#{};` in XML and HTML, `\\u{:04x}` in JSON.
+    `escaped` is the format of a character, given its number: `&#{};` in XML and HTML, `\\u{:04x}` in JSON.
     """
-    return _COMMAND.sub(lambda match: f"{match['space'] or ''}{spelt.format(ord(match[0][-1]))}", text)
+    return _COMMAND.sub(lambda match: f"{match['space'] or ''}{escaped.format(ord(match[0][-1]))}", text)
 
 
 def plainly(reporter: Callable[_Parameters, _Returned]) -> Callable[_Parameters, _Returned]:

@@ -29,16 +29,16 @@ from leakcheck.model.plain_text import plain
         ("\U000e0041tag", "\\U000e0041tag"),
     ],
 )
-def test_what_a_terminal_would_obey_is_written_out(text: str, shown: str) -> None:
+def test_what_a_terminal_would_obey_is_escaped(text: str, shown: str) -> None:
     assert plain(text) == shown
 
 
-def test_lines_are_kept_where_lines_are_meant_and_nothing_else_is() -> None:
+def test_line_ends_are_kept_on_request_and_nothing_else_is() -> None:
     assert plain("a\nb\r\x1b\u2028", keep_lines=True) == "a\nb\\r\\x1b\\u2028"
 
 
 @given(st.text(alphabet=st.characters()))
-def test_no_text_holds_a_control_or_format_character_afterwards(text: str) -> None:
+def test_no_control_or_format_character_remains(text: str) -> None:
     shown = plain(text)
     assert not [letter for letter in shown if unicodedata.category(letter)[0] == "C"]
     assert plain(shown) == shown

@@ -48,11 +48,11 @@ def test_each_gate_has_its_kind_and_the_worst_is_first() -> None:
     ]
 
 
-def test_where_all_is_well_nothing_is_annotated() -> None:
+def test_a_run_within_budget_has_no_annotations() -> None:
     assert commands(run_of(CLEAN, FORGIVEN)) == []
 
 
-def test_what_could_be_tightened_is_a_notice() -> None:
+def test_a_figure_to_tighten_is_a_notice() -> None:
     gone = KnownEntry(match="*OUTBOX*", scenario="newsletter[outbox]", reason="ticket 7")
     notices = [one for one in commands(replace(RUNS["compared"], known_unseen=(gone,))) if one.name == "notice"]
     known, *others = [one.data for one in notices]
@@ -68,7 +68,7 @@ def numbered(result: Result, count: int) -> list[Result]:
 
 
 @pytest.mark.parametrize(("result", "kind"), [(LEAK, "error"), (BROKEN, "error"), (UNSURE, "warning")])
-def test_no_more_of_a_kind_than_github_shows_and_the_last_tells_of_the_rest(result: Result, kind: str) -> None:
+def test_there_are_no_more_of_a_kind_than_github_shows_and_the_last_sums_up_the_rest(result: Result, kind: str) -> None:
     assert len(commands(run_of(*numbered(result, MOST_OF_A_KIND)))) == MOST_OF_A_KIND
     found = commands(run_of(*numbered(result, MOST_OF_A_KIND + 1)))
     assert [one.name for one in found] == [kind] * MOST_OF_A_KIND
@@ -91,14 +91,14 @@ def test_a_message_is_cut_before_the_runner_cuts_it() -> None:
     assert command.data.endswith("…")
 
 
-def test_without_a_file_in_the_workspace_there_is_none_in_the_command() -> None:
+def test_a_file_outside_of_the_workspace_is_not_in_the_command() -> None:
     elsewhere = replace(LEAK, target="/srv/other/bench.py::f")
     [command] = commands(run_of(elsewhere))
     assert set(command.properties) == {"title"}
 
 
 @given(text_of_others)
-def test_whatever_others_wrote_is_one_command_a_line_with_what_was_meant(text: str) -> None:
+def test_foreign_text_stays_within_its_one_command(text: str) -> None:
     run = run_with(text)
     found = commands(run)
     assert [one.name for one in found] == ["error", "error", "error", "warning", "notice", "notice", "notice"]

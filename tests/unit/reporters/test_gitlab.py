@@ -50,7 +50,7 @@ def test_each_gate_has_its_severity_and_check() -> None:
     assert found[-1]["description"].endswith("is known and does not fail: ticket 12 (*SENT*)")
 
 
-def test_an_issue_stands_at_the_line_to_blame_else_at_the_scenario() -> None:
+def test_an_issue_is_at_the_line_to_blame_or_else_at_the_scenario() -> None:
     assert [one["location"] for one in issues(run_of(EXPLAINED, UNSURE, replace(UNSURE, target="shop.cart:pay")))] == [
         {"path": "scenarios/newsletter/views.py", "lines": {"begin": 41}},
         {"path": "scenarios/warming.py", "lines": {"begin": 1}},
@@ -58,7 +58,7 @@ def test_an_issue_stands_at_the_line_to_blame_else_at_the_scenario() -> None:
     ]
 
 
-def test_where_all_is_well_there_is_an_empty_list() -> None:
+def test_a_run_within_budget_has_no_issues() -> None:
     assert json.loads(written(run_of(CLEAN))) == []
 
 
@@ -75,7 +75,7 @@ def test_a_fingerprint_is_the_same_in_another_checkout() -> None:
     )
 
 
-def test_another_culprit_another_scenario_and_another_budget_have_another_fingerprint() -> None:
+def test_the_fingerprint_depends_on_cause_scenario_and_exceeded_budgets() -> None:
     others = [
         EXPLAINED,
         replace(EXPLAINED, retention_paths=(), sites=(replace(SITE, fingerprint="another"),)),
@@ -86,7 +86,7 @@ def test_another_culprit_another_scenario_and_another_budget_have_another_finger
     assert len({fingerprint(one) for one in others}) == len(others)
 
 
-def test_twins_have_fingerprints_of_their_own() -> None:
+def test_equal_results_have_different_fingerprints() -> None:
     found = issues(run_of(LEAK, LEAK, LEAK))
     assert len({one["fingerprint"] for one in found}) == 3
 
@@ -97,7 +97,7 @@ def test_every_run_of_the_gold_files_is_well_formed() -> None:
 
 
 @given(text_of_others)
-def test_whatever_others_wrote_is_read_back_as_it_is_shown(text: str) -> None:
+def test_foreign_text_is_read_back_as_it_is_shown(text: str) -> None:
     document = written(run_with(text))
     found = issues(run_with(text))
     assert [one["description"].partition(" ")[0] for one in found] == ["broken", "leak", "naive", "unsure"]

@@ -36,7 +36,7 @@ FORMATS: dict[str, Callable[[Run], bytes]] = {
 
 @pytest.mark.parametrize("suffix", FORMATS)
 @pytest.mark.parametrize("name", RUNS)
-def test_a_report_looks_as_its_gold_file(name: str, suffix: str) -> None:
+def test_a_report_matches_its_gold_file(name: str, suffix: str) -> None:
     gold = GOLD / f"{name}.{suffix}"
     shown = FORMATS[suffix](RUNS[name])
     if os.environ.get("LEAKCHECK_GOLD") == "write":

@@ -60,15 +60,15 @@ def test_all_scenarios_have_a_row_and_their_last_step() -> None:
         (record(1, growth=MIB, dirty=True), "git log 000000000000..111111111111 and what was not committed"),
     ],
 )
-def test_what_lies_between_two_runs_is_said_as_far_as_it_is_known(after: HistoryEntry, words: str) -> None:
+def test_the_commits_between_two_runs_are_named_as_far_as_they_are_known(after: HistoryEntry, words: str) -> None:
     assert words in one(record(0), after)
 
 
-def test_a_commit_that_is_none_never_stands_in_a_command() -> None:
+def test_an_invalid_commit_is_never_part_of_a_command() -> None:
     assert "git log" not in one(record(0), record(1, growth=MIB, commit="$(reboot)"))
 
 
-def test_names_come_out_as_text() -> None:
+def test_names_are_escaped() -> None:
     text = one(record(0, scenario="[red]x[/red]\x1b[31m\u202e", commit="\x1b[2J"))
     assert "[red]x[/red]\\x1b[31m\\u202e" in text
     assert "\x1b" not in text
@@ -89,7 +89,9 @@ def test_one_run_is_no_trend() -> None:
 @given(
     st.lists(st.none() | st.floats(-1e9, 1e12), max_size=40), st.sampled_from(["utf-8", "latin-1", "cp437", "nonsense"])
 )
-def test_small_bars_fit_the_terminal_and_the_highest_is_the_tallest(values: list[float | None], encoding: str) -> None:
+def test_sparklines_fit_the_encoding_and_the_highest_value_is_the_tallest(
+    values: list[float | None], encoding: str
+) -> None:
     bars = spark(values, encoding)
     assert len(bars) == min(len(values), 24)
     assert [bar == "?" for bar in bars] == [value is None for value in values[-24:]]

@@ -62,14 +62,14 @@ def test_each_gate_has_its_outcome() -> None:
     assert "is known and does not fail: ticket 12" in (cases["newsletter[accepted]"].system_out or "")
 
 
-def test_what_is_inconclusive_is_skipped_where_that_is_allowed() -> None:
+def test_an_inconclusive_result_is_skipped_where_that_is_allowed() -> None:
     [suite] = suites(run_of(UNSURE), allow_inconclusive=True)
     [case] = suite
     assert [type(one) for one in case.result] == [Skipped]
     assert (suite.tests, suite.failures, suite.errors, suite.skipped) == (1, 0, 0, 1)
 
 
-def test_an_error_stays_one_where_inconclusive_is_allowed() -> None:
+def test_an_error_remains_one_where_inconclusive_is_allowed() -> None:
     [suite] = suites(run_of(BROKEN), allow_inconclusive=True)
     assert (suite.errors, suite.skipped) == (1, 0)
 
@@ -104,14 +104,14 @@ def test_a_suite_has_the_figures_of_its_cases() -> None:
     ("run", "kind"),
     [(run_of(CLEAN, finished=False), "interrupted"), (run_of(finished=False), "interrupted"), (run_of(), "nothing")],
 )
-def test_a_run_that_is_not_whole_is_not_green(run: Run, kind: str) -> None:
+def test_an_unfinished_or_empty_run_has_an_error(run: Run, kind: str) -> None:
     last = suites(run)[-1]
     [case] = last
     assert [(type(one), one.type) for one in case.result] == [(Error, kind)]
     assert last.errors == 1
 
 
-def test_an_absolute_target_and_a_module_have_a_class_of_dots() -> None:
+def test_an_absolute_target_and_a_module_have_a_dotted_class_name() -> None:
     targets = {"/srv/app/bench.py::f": "srv.app.bench", "shop.cart:checkout": "shop.cart", "": "leakcheck"}
     for target, name in targets.items():
         [suite] = suites(run_of(replace(CLEAN, target=target)))
@@ -119,7 +119,7 @@ def test_an_absolute_target_and_a_module_have_a_class_of_dots() -> None:
 
 
 @given(text_of_others)
-def test_whatever_others_wrote_is_read_back_as_it_is_shown(text: str) -> None:
+def test_foreign_text_is_read_back_as_it_is_shown(text: str) -> None:
     run = run_with(text)
     document = written(run)
     SCHEMA.validate(document)

@@ -31,11 +31,11 @@ SCENARIO = Location(file="service/scenarios/newsletter/scenario.py")
         ("/usr/lib/x.py", None),
     ],
 )
-def test_a_path_is_told_from_the_workspace(file: str, relative: str | None) -> None:
+def test_a_path_is_relative_to_the_workspace(file: str, relative: str | None) -> None:
     assert WORKSPACE.relative(file) == relative
 
 
-def test_the_workspace_may_be_all_there_is() -> None:
+def test_the_workspace_may_be_the_root_folder() -> None:
     assert Workspace(root="/", here="/srv").relative("x.py") == "srv/x.py"
 
 
@@ -68,12 +68,12 @@ def test_a_result_is_located(result: Result, location: Location | None) -> None:
     assert locate(result, WORKSPACE) == location
 
 
-def test_a_site_without_an_own_line_is_no_place_to_look_at() -> None:
+def test_a_site_without_a_line_of_the_users_is_skipped() -> None:
     library = replace(SITE, frames=tuple(replace(frame, kind=FrameKind.LIBRARY) for frame in SITE.frames))
     assert locate(replace(EXPLAINED, sites=(library,)), WORKSPACE) == SCENARIO
 
 
-def test_a_site_outside_of_the_workspace_gives_way_to_the_next() -> None:
+def test_a_site_outside_of_the_workspace_is_skipped_for_the_next() -> None:
     outside = replace(SITE, frames=(replace(SITE.frame, file="/elsewhere/x.py"),))
     assert locate(replace(EXPLAINED, sites=(outside, SITE)), WORKSPACE) == VIEW
 
@@ -96,7 +96,7 @@ DETAILS = """\
         ('  File "x.py", line 99999999999999999999', Location(file="service/x.py", line=999999999)),
     ],
 )
-def test_an_error_belongs_to_the_innermost_own_line_of_its_traceback(details: str, location: Location) -> None:
+def test_an_error_is_located_at_the_users_innermost_line_of_its_traceback(details: str, location: Location) -> None:
     failed = replace(BROKEN, trouble=Failure(kind="raised", message="E", details=details))
     assert locate(failed, WORKSPACE) == location
 

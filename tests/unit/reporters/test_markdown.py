@@ -110,12 +110,12 @@ def test_a_comparison_has_a_column_of_its_own() -> None:
         (run_of(CLEAN, finished=False), "the scenario is within budget; the run was interrupted"),
     ],
 )
-def test_the_answer_stands_above_in_words(run: Run, words: str) -> None:
+def test_the_headline_is_the_outcome_in_words(run: Run, words: str) -> None:
     assert run_headline(run) == words
     assert written(run).startswith(f"## leakcheck: {words}\n")
 
 
-def test_a_known_leak_is_told_at_the_gate() -> None:
+def test_a_known_leak_is_named_at_the_gate() -> None:
     assert [row[-1] for row in rendered(written(run_of(FORGIVEN))).rows] == ["gate", "within known leak"]
 
 
@@ -124,7 +124,7 @@ def many(count: int) -> Sequence[Result]:
 
 
 @pytest.mark.parametrize("most_bytes", [MOST_BYTES_OF_A_COMMENT, 20_000, 2000, 1300])
-def test_what_does_not_fit_is_cut_between_scenarios_and_told(most_bytes: int) -> None:
+def test_a_long_document_is_truncated_between_scenarios_with_a_note(most_bytes: int) -> None:
     document = written(run_of(*many(400)), most_bytes=most_bytes)
     assert len(document.encode()) <= most_bytes
     page = rendered(document)
@@ -137,13 +137,13 @@ def test_what_does_not_fit_is_cut_between_scenarios_and_told(most_bytes: int) ->
     assert page.rows[-1][-1] == "over growth, peak"
 
 
-def test_what_fits_is_whole() -> None:
+def test_a_document_that_fits_is_complete() -> None:
     document = written(run_of(*many(3)))
     assert written(run_of(*many(3)), most_bytes=len(document.encode()) + 400) == document
     assert "No more fits" not in document
 
 
-def test_without_room_for_the_answer_there_is_no_document() -> None:
+def test_without_room_for_the_headline_there_is_no_document() -> None:
     assert list(markdown(run_of(*many(3)), most_bytes=500)) == []
     assert list(markdown(run_of(*many(3)), most_bytes=-1)) == []
 
@@ -165,7 +165,7 @@ def test_a_name_in_a_cell_is_shown_as_it_is(text: str) -> None:
 
 
 @given(text_of_others)
-def test_nothing_that_others_wrote_stands_outside_of_code(text: str) -> None:
+def test_foreign_text_is_only_in_code(text: str) -> None:
     def prose_of(run: Run) -> str:
         # the budgets' names are the one thing that stands beside code
         return rendered(written(replace(run, results=tuple(map(tame, run.results))))).prose
@@ -180,12 +180,12 @@ def test_nothing_that_others_wrote_stands_outside_of_code(text: str) -> None:
 
 
 @given(text_of_others)
-def test_a_runner_that_reads_the_document_obeys_nothing_of_it(text: str) -> None:
+def test_a_runner_finds_no_command_in_the_document(text: str) -> None:
     assert obeyed(written(run_with(text))) == []
 
 
 @given(text_of_others)
-def test_code_shows_the_plain_form(text: str) -> None:
+def test_a_code_span_shows_the_escaped_text(text: str) -> None:
     page = rendered(f"before {code_span(text)} after")
     assert page.in_code == [shown(text)]
     assert page.prose.strip() == "before  after"
@@ -204,7 +204,7 @@ def test_text_in_html_is_text(text: str) -> None:
     assert page.tags == ["details", "summary", "p"]
 
 
-def test_tame_names_can_be_read_in_the_source_too() -> None:
+def test_ordinary_names_are_readable_in_the_source_too() -> None:
     assert code_span("newsletter[naive]") == "`newsletter[naive]`"
     assert code_span("shop.cart:Cart.__init__") == "`shop.cart:Cart.__init__`"
     assert code_span("a|b") == "<code>a&#124;b</code>"
@@ -213,7 +213,7 @@ def test_tame_names_can_be_read_in_the_source_too() -> None:
     assert code_span("x" * 300) == f"`{'x' * 199}…`"
 
 
-def test_the_examples_would_be_obeyed_if_nobody_escaped_them() -> None:
+def test_the_examples_would_be_obeyed_without_escaping() -> None:
     """The tests above can fail: the renderer and the runner do obey these."""
     assert rendered("| a |\n| - |\n| x|y |").rows[1] == ["x"]
     assert "a" in rendered("https://example.org").tags
@@ -222,6 +222,6 @@ def test_the_examples_would_be_obeyed_if_nobody_escaped_them() -> None:
     assert inert("::error::x") == "\\x3a:error::x"
 
 
-def test_gates_have_words_and_orders_for_all() -> None:
+def test_every_gate_has_its_text() -> None:
     for gate in Gate:
         assert run_headline(run_of(replace(CLEAN, gate=gate))).startswith("the scenario is ")

@@ -10,14 +10,14 @@ SAMPLE = Path(__file__).parents[3] / "reports" / "sample"
 RUN = run_file.load(SAMPLE)
 
 
-def test_the_sample_is_small_whole_and_of_a_clean_commit() -> None:
+def test_the_sample_is_small_finished_and_of_a_clean_commit() -> None:
     assert (SAMPLE / run_file.DOCUMENT).stat().st_size <= 200_000
     assert RUN.finished
     assert RUN.environment is not None
     assert RUN.environment.git_dirty is False
 
 
-def test_the_samples_table_says_what_its_document_says() -> None:
+def test_the_samples_table_has_the_figures_of_its_document() -> None:
     rows = [line for line in (SAMPLE / "table.md").read_text(encoding="utf-8").splitlines() if "newsletter[" in line]
     assert len(rows) == len(RUN.results)
     for result, row in zip(RUN.results, rows, strict=True):
@@ -25,7 +25,7 @@ def test_the_samples_table_says_what_its_document_says() -> None:
         assert all(words in row for words in (result.id, growth_text(result.growth), format_size(result.peak_bytes)))
 
 
-def test_the_samples_pictures_name_its_strategies() -> None:
+def test_the_samples_plots_name_its_variants() -> None:
     for name in ("growth", "peak"):
         assert (SAMPLE / f"{name}.png").read_bytes().startswith(b"\x89PNG")
         text = (SAMPLE / f"{name}.svg").read_text(encoding="utf-8")

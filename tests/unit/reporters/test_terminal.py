@@ -123,7 +123,7 @@ RUNS = {
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_a_run_looks_as_its_gold_file(name: str) -> None:
+def test_a_run_matches_its_gold_file(name: str) -> None:
     gold = GOLD / f"{name}.txt"
     run, folder = RUNS[name]
     shown = page(run, folder)
@@ -158,7 +158,7 @@ def test_a_growth_is_shown_with_the_wider_of_its_bounds(seen: Growth | None, wor
     assert growth_text(seen) == words
 
 
-def test_the_gate_names_the_budgets_that_are_broken() -> None:
+def test_the_gate_names_the_exceeded_budgets() -> None:
     assert gate_text(CLEAN) == "within"
     assert gate_text(NAIVE) == "over  peak"
     assert gate_text(LEAK) == "over  growth, peak"
@@ -201,13 +201,13 @@ SHOWN = "[bold]x[/bold]\\x1b[31m\\u202e"
         "allowed",
     ],
 )
-def test_text_of_others_is_shown_as_text_on_a_terminal_with_colours(run: Run) -> None:
+def test_foreign_text_is_escaped_on_a_terminal_with_colours(run: Run) -> None:
     shown = page(run, width=400, colour=True)
     assert SHOWN in shown
     assert HOSTILE not in shown
 
 
-def test_a_folder_is_shown_as_text_too() -> None:
+def test_a_folder_is_escaped_too() -> None:
     assert SHOWN in page(run_of(CLEAN), Path(HOSTILE.replace("/", "")), width=400).replace(
         "[bold]x[bold]", "[bold]x[/bold]"
     )
@@ -222,7 +222,7 @@ def test_a_long_traceback_is_shown_by_its_end() -> None:
     ]
 
 
-def test_an_allocator_is_named_where_it_is_not_the_usual_one() -> None:
+def test_an_allocator_other_than_pymalloc_is_named() -> None:
     def first_line(environment: Environment) -> str:
         return page(run_of(environment=environment)).splitlines()[0]
 
@@ -232,7 +232,7 @@ def test_an_allocator_is_named_where_it_is_not_the_usual_one() -> None:
     assert "with changes" not in first_line(replace(ENVIRONMENT, git_dirty=False))
 
 
-def test_on_a_narrow_terminal_names_stay_whole_and_the_latency_gives_way() -> None:
+def test_a_narrow_terminal_shows_whole_names_and_no_latency() -> None:
     console = Console(file=io.StringIO(), width=80, highlight=False)
     run = run_of(replace(NAIVE, scenario="newsletter", variant="debug_queries"))
     for part in render_run(run, columns=80):

@@ -36,7 +36,7 @@ def test_ticks_are_round_numbers_of_one_unit() -> None:
     assert [tick.label for tick in count_axis(0, 1600).ticks] == ["0", "500", "1,000", "1,500"]
 
 
-def test_a_place_on_an_axis_is_linear_from_its_low_end_to_its_high_end() -> None:
+def test_a_position_on_an_axis_is_linear_from_low_to_high() -> None:
     axis = bytes_axis(-100, 300)
     assert [axis.position(value) for value in (-100, 0, 100, 300)] == [0, 0.25, 0.5, 1]
 
@@ -78,7 +78,7 @@ def test_the_budget_and_the_bounds_are_drawn_from_where_the_fitted_line_begins()
     assert ends_of(chart.fit)[1] == pytest.approx(middle, abs=0.2)
 
 
-def test_an_old_document_that_does_not_say_what_counts_is_drawn_without_a_fit() -> None:
+def test_an_old_document_without_the_end_of_the_warm_up_is_drawn_without_a_fit() -> None:
     chart = chart_of(replace(RETAINED, growth=replace(growth(5.0), from_call=None)))
     assert chart is not None
     assert (chart.fit, chart.band, chart.warm_up) == ("", "", 0)
@@ -111,7 +111,7 @@ def test_variants_begin_at_the_same_height_where_they_begin_to_count() -> None:
 
 
 @given(st.lists(st.floats(0, HEIGHT), max_size=14))
-def test_labels_stand_apart_in_the_order_of_their_lines(ends: list[float]) -> None:
+def test_labels_are_spread_in_the_order_of_their_lines(ends: list[float]) -> None:
     labels = spread_labels([ChartLabel(text=str(end), style="", end=end) for end in ends])
     assert [label.end for label in labels] == sorted(ends)
     heights = [label.y for label in labels]

@@ -100,14 +100,14 @@ def test_speedscope_gets_a_profile_for_the_peak_and_one_for_what_grows() -> None
     assert growth["endValue"] == 144 * MIB
 
 
-def test_speedscope_sees_each_stack_from_its_outermost_frame() -> None:
+def test_speedscope_gets_each_stack_from_its_outermost_frame() -> None:
     document = opened(EXPLAINED)
     names = [document["shared"]["frames"][at]["name"] for at in document["profiles"][0]["samples"][0]]
     assert names == ["deliver", "from_db"]
     assert {"name": "deliver", "file": "scenarios/newsletter/views.py", "line": 41} in document["shared"]["frames"]
 
 
-def test_a_run_without_stacks_makes_no_file_for_them() -> None:
+def test_a_run_without_stacks_has_no_files_of_stacks() -> None:
     assert list(speedscope(run_of(CLEAN, BROKEN))) == []
     assert list(collapsed(run_of(CLEAN, BROKEN), StackKind.PEAK)) == []
 
@@ -151,7 +151,7 @@ sites = st.builds(
 
 
 @given(st.lists(sites, max_size=3), texts)
-def test_whatever_a_document_says_stacks_come_out_as_they_went_in(grown: list[AllocationSite], name: str) -> None:
+def test_stacks_of_any_document_are_exported_unchanged(grown: list[AllocationSite], name: str) -> None:
     result = replace(LEAK, scenario=name, sites=tuple(grown))
     told = stacks_of(result, StackKind.GROWTH)
     documents = list(collapsed(run_of(result), StackKind.GROWTH))
@@ -194,7 +194,7 @@ def test_every_column_of_figures_says_its_unit() -> None:
 
 
 @pytest.mark.parametrize("text", ["=cmd|' /C calc'!A0", "+1", "-1", "@SUM(A1)", "  =1", "\t=1", "\r=1"])
-def test_no_text_is_taken_for_a_formula(text: str) -> None:
+def test_no_text_is_evaluated_as_a_formula(text: str) -> None:
     [_, row] = csv.reader(io.StringIO(csv_document(["a", "b"], [[text, -1.5]]).decode(), newline=""))
     assert row[0].startswith(("'", "\\"))
     assert row[1] == "-1.5"

@@ -46,7 +46,7 @@ def test_black_on_white_has_the_greatest_contrast_there_is() -> None:
 
 @pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
 @pytest.mark.parametrize(("text", "sheet"), READ_AS_TEXT)
-def test_text_stands_out_from_what_it_is_written_on(text: str, sheet: str, scheme: int) -> None:
+def test_text_has_enough_contrast_on_its_background(text: str, sheet: str, scheme: int) -> None:
     assert contrast(COLOURS[text][scheme], COLOURS[sheet][scheme]) >= 4.5
 
 

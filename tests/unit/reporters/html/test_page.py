@@ -42,7 +42,7 @@ def test_a_page_is_well_formed_and_anchors_lead_somewhere(name: str) -> None:
     assert len([one for one in page.elements if "id" in one.attributes]) == len(anchors)
 
 
-def test_a_strangers_text_stays_text_wherever_it_stands() -> None:
+def test_foreign_text_is_never_markup() -> None:
     # GIVEN one run with a harmless word for each text, and one with what would break out of a page
     harmless, hostile = page_of(with_text(SHOWN, "word")), page_of(with_text(SHOWN, HOSTILE))
     # THEN both pages consist of the same elements with the same attributes
@@ -55,20 +55,20 @@ def test_a_strangers_text_stays_text_wherever_it_stands() -> None:
     assert "49" not in "".join(one.text for one in hostile.all("h3"))
 
 
-def test_data_is_json_without_a_letter_that_could_end_its_element() -> None:
+def test_data_is_json_that_cannot_end_its_script_element() -> None:
     shown = json_data({"text": HOSTILE, HOSTILE: [1.5, None, float("inf")]})
     assert not {*"<>&\u2028\u2029"} & {*shown}
     assert json.loads(shown) == {"text": plain(HOSTILE), plain(HOSTILE): [1.5, None, 0.0]}
 
 
-def test_a_traceback_keeps_its_lines_and_nothing_else() -> None:
+def test_a_traceback_keeps_its_lines_and_is_otherwise_escaped() -> None:
     details = "  line 1\r\nline 2\x1b[2J\n<b>"
     page = page_of(run_of(replace(BROKEN, trouble=Failure(kind="raised", message="E", details=details))))
     [shown] = page.all("pre")
     assert shown.text.splitlines() == ["  line 1", "line 2\\x1b[2J", "<b>"]
 
 
-def test_nothing_is_fetched_and_no_script_runs_but_the_pages_own() -> None:
+def test_nothing_is_loaded_and_only_the_pages_own_script_runs() -> None:
     page = page_of(SHOWN, {"newsletter[naive]": "memray/newsletter%5Bnaive%5D.html"})
     allowed = {"http://www.w3.org/2000/svg"}
     assert {*re.findall(r"""\w+://[^\s"'`<)]*""", page.source)} == allowed
@@ -82,7 +82,7 @@ def test_nothing_is_fetched_and_no_script_runs_but_the_pages_own() -> None:
     assert "@import" not in style
 
 
-def test_the_policy_names_the_pages_own_style_and_script_by_hash_and_lets_nothing_else_in() -> None:
+def test_the_policy_allows_only_the_pages_own_style_and_script_by_hash() -> None:
     page = page_of(SHOWN)
     [policy] = [one.attributes["content"] for one in page.all("meta") if "http-equiv" in one.attributes]
     rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
@@ -161,7 +161,7 @@ def test_each_figure_that_is_shown_is_in_the_run_document() -> None:
     assert "98.7 MiB" not in known | texts, "a figure that is nowhere would be found out"
 
 
-def test_charts_draw_readings_of_the_document_and_flames_its_stacks() -> None:
+def test_charts_show_the_documents_readings_and_flamegraphs_its_stacks() -> None:
     page = page_of(SHOWN)
     for result in (RETAINED, ITERATOR, NAIVE_SHOWN):
         read = [*map(list, zip(result.readings.calls, result.readings.heap_bytes, strict=True))]
@@ -196,7 +196,7 @@ def headline(run: Run) -> str:
     return title.text
 
 
-def test_the_answer_is_said_in_words_on_top() -> None:
+def test_the_headline_counts_what_is_within_budget() -> None:
     assert headline(SHOWN) == "2 of 6 within budget"
     assert headline(run_of(CLEAN)) == "Within budget"
     assert headline(run_of(CLEAN, CLEAN)) == "All 2 within budget"
@@ -204,12 +204,12 @@ def test_the_answer_is_said_in_words_on_top() -> None:
     assert headline(run_of(environment=None)) == "Nothing was measured"
 
 
-def test_what_is_to_be_mended_is_open_and_what_is_within_is_folded() -> None:
+def test_cards_are_unfolded_unless_they_are_within_budget() -> None:
     cards = {one.attributes["id"]: "open" in one.attributes for one in page_of(SHOWN).all("details", "card")}
     assert cards == {"r0-0": True, "r0-1": False, "r0-2": True, "r0-3": False, "r1-0": True, "r2-0": True}
 
 
-def test_library_frames_that_stand_together_are_folded() -> None:
+def test_consecutive_library_frames_are_folded() -> None:
     page = page_of(SHOWN)
     assert any(one.text == "2 frames in django" for one in page.all("summary"))
 
@@ -221,7 +221,7 @@ def test_memrays_page_is_linked_where_there_is_one() -> None:
     ]
 
 
-def test_two_results_are_laid_over_each_other_where_one_of_them_holds_something() -> None:
+def test_two_results_are_compared_where_one_of_them_has_stacks() -> None:
     flames = Flamegraphs()
     peak, growth = add_difference(ITERATOR, RETAINED, flames, "d")
     assert (peak.key, peak.others, peak.beside) == ("d-after-peak", ("d-before-peak",), "d-before-peak")
@@ -248,7 +248,7 @@ def test_two_results_are_laid_over_each_other_where_one_of_them_holds_something(
     ],
     ids=["readings", "huge", "negative", "peak", "latency", "tree", "empty"],
 )
-def test_a_document_with_odd_figures_is_shown_all_the_same(odd: object) -> None:
+def test_a_document_with_odd_figures_is_rendered(odd: object) -> None:
     assert page_of(run_of(msgspec.convert(odd, type(CLEAN), from_attributes=True))).all("h1")
 
 
@@ -262,7 +262,7 @@ def test_rows_that_make_no_tree_are_left_out() -> None:
     assert (flame["parents"], flame["bytes"]) == ([-1], [1.0])
 
 
-def test_a_report_of_four_variants_with_all_that_can_be_kept_is_smaller_than_three_megabytes() -> None:
+def test_the_largest_report_of_four_variants_is_smaller_than_three_megabytes() -> None:
     # GIVEN four variants with as many readings as a pass takes, and trees of 300 stacks of 40 different frames
     wide = StackTree(
         frames=tuple(replace(RETAINED.sites[0].frames[0], line=line, source="x" * 120) for line in range(3000)),
@@ -280,7 +280,7 @@ def test_a_small_run_makes_a_small_page() -> None:
     assert len(page_of(run_of(CLEAN)).source) < 50_000
 
 
-def test_a_tree_is_the_same_page_over() -> None:
+def test_two_trees_share_their_frames() -> None:
     def frames_of(page: Page) -> int:
         return len(page.data["frames"])
 

@@ -27,7 +27,7 @@ FREED = ResidentPart(kind=PageKind.FREE, bytes_per_1000_calls=42.0 * MIB)
 LIVE = ResidentPart(kind=PageKind.LIVE, bytes_per_1000_calls=240.0 * KIB)
 
 
-def test_a_leak_of_pages_tells_what_they_consist_of_and_what_pins_those_that_were_freed() -> None:
+def test_a_leak_of_pages_names_their_parts_and_what_pins_the_freed_ones() -> None:
     pages = replace(LEAK, failures=("growth",), growth=growth(42 * MIB, meter=Meter.RSS), resident=(FREED, LIVE))
     parts = (
         "The resident pages show it: 42.0 MiB of it is freed in malloc's heap and not used again, "
@@ -44,7 +44,7 @@ def test_a_leak_of_pages_tells_what_they_consist_of_and_what_pins_those_that_wer
     assert [sentence.endswith("the heap's growth.") for sentence in unsure] == [False, True]
 
 
-def test_shares_are_said_to_be_of_the_heaps_growth_where_that_is_what_is_explained() -> None:
+def test_shares_are_of_the_heaps_growth_where_that_is_explained() -> None:
     pages = replace(LEAK, sites_meter=TracerName.MEMRAY, explained_fraction=0.9)
     for pinning, whole in ((None, "90% of the growth"), (240.0 * KIB, "90% of the heap's growth")):
         rows = list(causes(replace(pages, pinned_by_bytes_per_1000_calls=pinning)))
@@ -66,7 +66,7 @@ NO_NATIVE = replace(READ, native_bytes=())
         (replace(NO_NATIVE, python_bytes=(), blocks=(0,)), "growth is reckoned from resident pages."),
     ],
 )
-def test_what_could_not_be_read_is_said_once_in_every_report(readings: Readings, words: str | None) -> None:
+def test_a_missing_meter_is_named_once_in_every_report(readings: Readings, words: str | None) -> None:
     result = replace(LEAK, readings=readings)
     told = missing_meter_sentence(result)
     assert (told is None) if words is None else (told is not None and told.endswith(words))
@@ -96,13 +96,13 @@ def _github(run: Run) -> str:
     return "\n".join(annotations(run, Workspace(root="/work", here="/work")))
 
 
-def test_pages_that_creep_over_a_still_heap_are_named_as_what_is_in_doubt() -> None:
+def test_slowly_growing_pages_over_a_constant_heap_are_named_as_the_uncertainty() -> None:
     creeping = replace(growth(0, 47.0 * KIB), rss_bytes_per_1000_calls=46.5 * KIB)
     [sentence] = said(replace(UNSURE, growth=creeping, readings=READ))
     assert "the heap stands still, but the resident pages gain 46.5 KiB per 1000 calls" in sentence
 
 
-def test_a_standstill_that_nobody_can_see_is_told_from_a_memory_that_does_neither() -> None:
+def test_a_plateau_that_no_meter_shows_differs_from_unsteady_memory() -> None:
     blind = replace(UNSURE, growth=growth(0, 64.0 * KIB), readings=NO_NATIVE)
     assert "stands still, but native memory cannot" in said(blind)[0]
     assert "leave room for a growth of 64.0 KiB per 1000 calls" in said(blind)[0]

@@ -22,7 +22,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_template_is_compiled_once_and_again_when_it_was_changed(folder: Path) -> None:
+def test_a_template_is_compiled_once_and_again_after_a_change(folder: Path) -> None:
     assert rendered(folder) == "Dear &lt;Ada&gt;"
     [kept] = (folder / "__pycache__").iterdir()
     written = kept.stat().st_mtime_ns
@@ -32,11 +32,11 @@ def test_a_template_is_compiled_once_and_again_when_it_was_changed(folder: Path)
     assert rendered(folder) == "Hello &lt;Ada&gt;"
 
 
-def test_where_nothing_can_be_kept_pages_are_made_all_the_same(folder: Path) -> None:
+def test_a_page_is_rendered_where_the_cache_cannot_be_written(folder: Path) -> None:
     (folder / "__pycache__").write_text("in the way")
     assert rendered(folder) == "Dear &lt;Ada&gt;"
 
 
-def test_who_keeps_no_compiled_code_keeps_no_templates(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_there_is_no_cache_where_python_writes_no_bytecode(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     assert bytecode_cache(folder) is None

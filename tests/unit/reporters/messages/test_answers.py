@@ -64,31 +64,31 @@ def asked(*answered: StatusCount, **fields: object) -> Result:
         ),
     ],
 )
-def test_a_note_says_where_what_was_measured_is_no_page(answered: tuple[StatusCount, ...], notes: list[str]) -> None:
+def test_a_note_says_that_no_page_was_measured(answered: tuple[StatusCount, ...], notes: list[str]) -> None:
     assert list(response_notes(asked(*answered))) == notes
 
 
-def test_a_redirect_that_was_asked_for_needs_no_remedy() -> None:
+def test_an_expected_redirect_needs_no_remedy() -> None:
     result = replace(asked(MOVED), growth_options={"expect": 302})
 
     assert list(response_notes(result)) == ["GET /a/: answered 302 Found to 300 calls, which leads to /b/."]
 
 
-def test_the_answer_that_the_trouble_is_about_is_said_once() -> None:
+def test_the_status_that_a_failure_reports_is_named_once() -> None:
     trouble = Failure(kind="raised", message="it answered 302 Found", call=301)
     result = asked(PAGE, replace(MOVED, count=1), trouble=trouble, gate=Gate.ERROR)
 
     assert list(response_notes(result)) == ["GET /a/: its calls were answered differently: 200 ×1,600, 302 ×1."]
 
 
-def test_a_report_without_a_column_says_the_one_status_in_a_sentence() -> None:
+def test_a_report_without_a_column_has_the_status_in_a_sentence() -> None:
     assert list(response_sentences(asked(PAGE))) == ["GET /a/: answered 200 OK to 1,600 calls."]
     assert list(response_sentences(asked())) == []
     assert (statuses(asked(PAGE, MOVED)), statuses(asked())) == ("200, 302", "-")
     assert (status_counts(asked(PAGE, MOVED)), status_counts(asked())) == ("200 ×1,600, 302 ×300", "")
 
 
-def test_an_address_of_others_is_cut_and_made_plain() -> None:
+def test_a_foreign_address_is_cut_and_escaped() -> None:
     [note] = response_notes(asked(replace(MOVED, leads_to="/\x1b[31m" + 500 * "b")))
 
     assert "\x1b" not in note
@@ -96,7 +96,7 @@ def test_an_address_of_others_is_cut_and_made_plain() -> None:
     assert len(note) < 400
 
 
-def test_the_statuses_stand_in_every_report() -> None:
+def test_the_statuses_are_in_every_report() -> None:
     whole = run_of(asked(MOVED, replace(PAGE, count=2), gate=Gate.OVER, failures=("growth",)), CLEAN)
     said = "302 ×300, 200 ×2"
     pages = {
@@ -123,7 +123,7 @@ def test_a_run_without_requests_has_no_column_of_statuses() -> None:
     assert 'data-label="status"' not in _text(render_report(whole))
 
 
-def test_the_document_keeps_them_and_an_old_one_loads_without(tmp_path: Path) -> None:
+def test_the_document_has_the_statuses_and_an_old_one_loads_without(tmp_path: Path) -> None:
     document = json.loads(run_file.encode(run_of(asked(MOVED))))
     assert document["results"][0]["answered"] == [{"status": 302, "count": 300, "leads_to": "/b/", "varies": False}]
 
@@ -133,7 +133,7 @@ def test_the_document_keeps_them_and_an_old_one_loads_without(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("told", [None, "rubbish", [{"status": "many"}], [{"count": 1}], 7])
-def test_what_is_no_tally_is_none(told: object) -> None:
+def test_invalid_counts_are_dropped(told: object) -> None:
     assert answered_of(told) == ()
 
 

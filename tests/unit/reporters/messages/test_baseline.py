@@ -32,16 +32,16 @@ def said(result: Result, growth_bytes: int, reason: str = "") -> str:
         (200 * MIB, "28.0 % under the accepted 200 MiB: better by more than +5 % and +16 KiB; its growth is over"),
     ],
 )
-def test_a_growth_is_told_beside_what_was_accepted(before: int, words: str) -> None:
+def test_a_growth_is_compared_with_the_accepted_one(before: int, words: str) -> None:
     assert words in said(LEAK, before)
 
 
-def test_a_reason_stands_where_it_excuses() -> None:
+def test_the_reason_is_given_where_it_excuses_a_figure() -> None:
     assert said(LEAK, 144 * MIB, "ticket 12").endswith("as accepted in the baseline (ticket 12).")
     assert "ticket 12" not in said(LEAK, 12 * MIB, "ticket 12")
 
 
-def test_of_what_is_as_accepted_or_wobbles_nothing_is_said() -> None:
+def test_an_accepted_figure_and_noise_have_no_sentence() -> None:
     assert said(CLEAN, 0) == ""
     within_budget = replace(LEAK, growth=growth(50 * KIB))
     assert said(within_budget, 50 * KIB) == ""
@@ -49,7 +49,7 @@ def test_of_what_is_as_accepted_or_wobbles_nothing_is_said() -> None:
     assert "within" in said(within_budget, 52 * KIB)
 
 
-def test_a_run_that_was_compared_with_nothing_says_nothing_of_a_baseline() -> None:
+def test_a_run_without_a_baseline_has_no_sentences_about_one() -> None:
     assert list(run_sentences(run_of(CLEAN, LEAK))) == []
     assert list(run_sentences(replace(run_of(CLEAN), baseline="b.json"))) == []
 

@@ -23,13 +23,13 @@ def test_a_container_is_one_row_however_long_its_path() -> None:
     assert (row.label, row.where) == ("held by", SENT.name)
 
 
-def test_the_line_of_a_kept_function_stands_below_its_holder() -> None:
+def test_the_line_of_a_retained_callback_is_below_its_container() -> None:
     assert held(kept=RECEIVER)[1:] == [
         CauseRow(label="", where="  keeps shop/signals.py:7", what="def receiver(**kw):")
     ]
 
 
-def test_the_line_that_sets_a_context_variable_stands_below_it() -> None:
+def test_the_line_that_sets_a_context_variable_is_below_it() -> None:
     assert held(set_at=RECEIVER)[1:] == [
         CauseRow(label="", where="  set at shop/signals.py:7", what="def receiver(**kw):")
     ]

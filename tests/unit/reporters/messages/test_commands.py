@@ -24,7 +24,7 @@ from tests.unit.runs import BROKEN, CLEAN, LEAK, UNSURE, run_of
         ([], []),
     ],
 )
-def test_a_remedy_keeps_what_was_said_of_the_replay(said: list[str], kept: list[str]) -> None:
+def test_a_remedy_keeps_the_options_of_the_replay(said: list[str], kept: list[str]) -> None:
     words = shlex.split(update_command(["shop.views:home", "shop.views:home"], ["leakcheck", *said]))
 
     assert words == ["leakcheck", "baseline", "update", "shop.views:home", *kept]
@@ -38,11 +38,11 @@ def test_a_new_scenario_is_accepted_with_the_options_that_it_was_measured_with()
     assert sentence.endswith("leakcheck baseline update 'django:shop.settings GET:/' -o user=bob")
 
 
-def test_a_command_of_others_brings_no_control_characters() -> None:
+def test_a_foreign_command_is_escaped() -> None:
     assert "\x1b" not in update_command(["a"], ["-o", "x=\x1b[31m"])
 
 
-def test_requests_behind_an_application_are_of_its_target() -> None:
+def test_requests_after_an_application_belong_to_its_target() -> None:
     site = Target(module="django", name="shop.settings", requests=("GET:/", "POST:/order/"))
 
     assert parse_targets(["django:shop.settings GET:/ POST:/order/"]) == [site]
@@ -51,7 +51,7 @@ def test_requests_behind_an_application_are_of_its_target() -> None:
 
 
 @pytest.mark.parametrize("texts", [["GET:/"], ["django:shop.settings", "GET:nowhere"]])
-def test_a_request_of_nothing_is_refused(texts: list[str]) -> None:
+def test_a_request_without_an_application_is_refused(texts: list[str]) -> None:
     with pytest.raises(UsageError):
         parse_targets(texts)
 

@@ -33,7 +33,7 @@ FILES = Resource(
 WORSE = BaselineChange(metric="growth", before=KIB, after=3 * KIB, low=3 * KIB, high=3 * KIB, gate=Gate.OVER)
 
 
-def test_the_worst_is_told_first_and_the_furthest_over_budget_among_equals() -> None:
+def test_the_worst_is_first_and_among_equals_the_furthest_over_budget() -> None:
     assert worst_first([CLEAN, UNSURE, NAIVE, LEAK, BROKEN]) == [BROKEN, LEAK, NAIVE, UNSURE, CLEAN]
 
 
@@ -51,31 +51,31 @@ def test_the_worst_is_told_first_and_the_furthest_over_budget_among_equals() -> 
         (replace(LEAK, budget=Budget(growth_bytes_per_1000_calls=0.0)), 144 * MIB),
     ],
 )
-def test_a_budget_is_used_so_many_times(result: Result, times: float) -> None:
+def test_the_ratio_is_that_of_the_worst_exceeded_budget(result: Result, times: float) -> None:
     assert budget_ratio(result) == times
 
 
-def test_a_headline_names_the_broken_budgets() -> None:
+def test_a_headline_names_the_exceeded_budgets() -> None:
     assert headline(LEAK) == "newsletter[retained] is over budget: growth, peak"
     assert headline(CLEAN) == "newsletter[iterator] is within budget"
     assert headline(BROKEN) == "parser is not measured"
 
 
-def test_what_no_sentence_tells_is_told_by_the_headline() -> None:
+def test_a_result_without_a_sentence_has_its_headline() -> None:
     silent = replace(CLEAN, gate=Gate.OVER, failures=("something new",))
     assert main_sentence(silent) == "newsletter[iterator] is over budget: something new."
     assert story(silent) == ["newsletter[iterator] is over budget: something new."]
     assert story(CLEAN) == []
 
 
-def test_a_story_is_sentences_causes_and_the_end_of_a_traceback() -> None:
+def test_the_lines_of_a_result_are_sentences_causes_and_the_end_of_a_traceback() -> None:
     labels = [line.split("  ")[1] for line in story(EXPLAINED) if line.startswith("  ")]
     assert labels[0] == "allocated at"
     assert labels[-1] == "fingerprint"
     assert story(BROKEN)[1:] == ['      File "parser.py", line 3', "    ValueError"]
 
 
-def test_rows_stand_below_each_other_and_a_long_place_pushes_nobody() -> None:
+def test_rows_are_aligned_and_a_long_place_does_not_push_the_others() -> None:
     rows = [
         CauseRow(label="a", where="here", what="x"),
         CauseRow(label="long", where="z" * 90, what="y"),
@@ -95,7 +95,7 @@ def test_a_change_says_whether_it_is_worse_or_better() -> None:
     assert change_text(replace(WORSE, gate=Gate.WITHIN, better=True)) == "growth 1.00 KiB → 3.00 KiB, better"
 
 
-def test_advice_is_told_wherever_a_result_is() -> None:
+def test_advice_is_in_every_report() -> None:
     from leakcheck.model.advice import Advice
     from leakcheck.reporters.html.page import render_report
     from leakcheck.reporters.pytest_text import whole_text

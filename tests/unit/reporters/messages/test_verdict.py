@@ -16,11 +16,11 @@ def said(result: Result) -> list[str]:
     return list(sentences(result))
 
 
-def test_of_a_result_that_is_simply_fine_nothing_is_said() -> None:
+def test_a_clean_result_within_budget_has_no_sentences() -> None:
     assert said(CLEAN) == []
 
 
-def test_a_leak_over_budget_names_the_rate_the_budget_and_how_far_was_looked() -> None:
+def test_a_leak_over_budget_names_the_rate_the_budget_and_the_calls() -> None:
     assert said(LEAK) == [
         "newsletter[retained]: memory grows by 144 MiB per 1000 calls, over the budget of 64.0 KiB. "
         "Looked at 1,600 calls.",
@@ -41,7 +41,7 @@ def test_a_leak_over_budget_names_the_rate_the_budget_and_how_far_was_looked() -
         (None, (), ""),
     ],
 )
-def test_a_leak_says_on_its_first_line_that_most_of_it_is_not_accounted_for(
+def test_the_first_line_of_a_leak_says_that_most_of_it_is_not_accounted_for(
     fraction: float | None, held: tuple[float, ...], words: str
 ) -> None:
     paths = tuple(replace(SENT_PATH, share=share) for share in held)
@@ -49,13 +49,13 @@ def test_a_leak_says_on_its_first_line_that_most_of_it_is_not_accounted_for(
     assert said(explained)[0] == said(LEAK)[0] + words
 
 
-def test_a_leak_within_its_budget_is_still_told() -> None:
+def test_a_leak_within_its_budget_is_still_reported() -> None:
     allowed = replace(LEAK, failures=(), gate=Gate.WITHIN, budget=Budget(growth_bytes_per_1000_calls=200.0 * MIB))
     [sentence] = said(allowed)
     assert "memory grows by 144 MiB per 1000 calls, within the budget of 200 MiB." in sentence
 
 
-def test_sizes_that_rounding_would_make_equal_are_told_in_bytes() -> None:
+def test_sizes_that_rounding_would_make_equal_are_in_bytes() -> None:
     over = replace(NAIVE, peak_bytes=10 * MIB + 1)
     assert said(over) == ["newsletter[naive]: one call peaks at 10,485,761 B; the budget is 10,485,760 B."]
 
@@ -68,17 +68,17 @@ def test_sizes_that_rounding_would_make_equal_are_told_in_bytes() -> None:
         (Meter.HEAP, "Looked at 1,600 calls."),
     ],
 )
-def test_a_leak_tells_the_meter_where_it_was_not_the_heap(meter: Meter, words: str) -> None:
+def test_a_leak_names_the_meter_where_it_was_not_the_heap(meter: Meter, words: str) -> None:
     assert said(replace(LEAK, growth=growth(MIB, calls=1600, meter=meter)))[0].endswith(words)
 
 
-def test_that_nothing_in_python_holds_it_is_said_where_that_is_so() -> None:
+def test_a_leak_in_native_code_is_called_that() -> None:
     native = replace(LEAK, nothing_in_python=True)
     assert "Nothing holds it in Python: native code keeps it, or never freed it." in said(native)[0]
     assert "in Python" not in said(LEAK)[0]
 
 
-def test_what_is_bounded_names_its_holder_and_where_it_ends() -> None:
+def test_a_bounded_result_names_the_container_and_its_limit() -> None:
     assert said(BOUNDED) == [
         "newsletter[debug_queries]: memory grows by 605 KiB per 1000 calls now, but what grows has a limit: "
         "django.db.backends.sqlite3.base.DatabaseWrapper.queries_log, deque(maxlen=9000), holds 2,100 and is full at "
@@ -86,7 +86,7 @@ def test_what_is_bounded_names_its_holder_and_where_it_ends() -> None:
     ]
 
 
-def test_what_stopped_growing_tells_when() -> None:
+def test_a_growth_that_stopped_says_when() -> None:
     stopped = replace(BOUNDED, bounded_by=None, settled_after_calls=1200)
     assert said(stopped) == [
         "newsletter[debug_queries]: memory grew until about call 1,200 and has stood still since. "
@@ -115,7 +115,7 @@ def test_an_inconclusive_result_of_few_calls_says_how_many_it_takes_and_how_long
     assert "the time is up after 300 calls; a verdict takes about 1,500; raise --time to 360, or make" in sentence
 
 
-def test_what_became_full_while_it_was_looked_at_does_not_grow_now() -> None:
+def test_a_container_that_became_full_during_the_run_does_not_grow_now() -> None:
     assert BOUNDED.bounded_by is not None
     full = replace(BOUNDED, bounded_by=replace(BOUNDED.bounded_by, length=9000))
     [sentence] = said(full)
@@ -123,7 +123,7 @@ def test_what_became_full_while_it_was_looked_at_does_not_grow_now() -> None:
     assert "more calls" not in sentence
 
 
-def test_a_clean_result_whose_budget_lies_within_the_doubt_tells_the_bounds() -> None:
+def test_a_clean_result_whose_budget_is_within_the_bounds_names_them() -> None:
     doubtful = replace(CLEAN, gate=Gate.INCONCLUSIVE, growth=growth(0.0, 100.0 * KIB))
     [sentence] = said(doubtful)
     assert "between -100 KiB and 100 KiB per 1000 calls, and the budget of 64.0 KiB lies in between" in sentence
@@ -140,11 +140,11 @@ def test_a_clean_result_whose_budget_lies_within_the_doubt_tells_the_bounds() ->
         (Failure(kind="exited", call=3, message="E"), "parser: on call 3 E"),
     ],
 )
-def test_trouble_says_where_and_what(trouble: Failure, words: str) -> None:
+def test_a_failure_names_the_call_and_the_error(trouble: Failure, words: str) -> None:
     assert said(replace(BROKEN, trouble=trouble)) == [words]
 
 
-def test_trouble_after_a_growth_was_seen_leaves_what_was_seen() -> None:
+def test_a_failure_after_a_growth_was_measured_leaves_the_growth() -> None:
     first, second, _ = said(replace(LEAK, trouble=Failure(kind="raised", call=700, message="E")))
     assert first == "newsletter[retained]: raised on call 700: E"
     assert "memory grows by" in second
@@ -158,14 +158,14 @@ def test_a_peak_pass_that_died_leaves_the_growth_verdict_standing() -> None:
     assert not peak_was_skipped(died)
 
 
-def test_a_peak_that_was_left_out_is_told_once_for_all_and_not_here() -> None:
+def test_a_skipped_peak_is_reported_once_for_the_run_and_not_here() -> None:
     missing = replace(CLEAN, peak_bytes=None, peak_trouble=Failure(kind="missing", message="no memray"))
     assert said(missing) == []
     assert peak_was_skipped(missing)
     assert not peak_was_skipped(CLEAN)
 
 
-def test_text_of_others_is_made_plain_wherever_it_stands() -> None:
+def test_foreign_text_is_escaped_in_every_sentence() -> None:
     hostile = "\x1b[31m\u202e"
     holder = BOUNDED.bounded_by
     assert holder is not None
@@ -180,12 +180,12 @@ def test_text_of_others_is_made_plain_wherever_it_stands() -> None:
         assert "\\x1b[31m" in sentence
 
 
-def test_budgets_are_told_in_the_words_they_are_written_in() -> None:
+def test_budgets_are_shown_as_they_are_written() -> None:
     assert budget_text(CLEAN) == "64.0 KiB / 1000 calls, peak 10.0 MiB"
     assert budget_text(UNSURE) == "4.00 KiB / 1000 calls"
 
 
-def test_every_verdict_has_its_sentence_or_its_silence() -> None:
+def test_every_verdict_has_a_sentence_or_is_meant_to_have_none() -> None:
     """A verdict that is added must be thought of here."""
     spoken = {verdict: bool(said(replace(UNSURE, verdict=verdict, gate=Gate.WITHIN))) for verdict in Verdict}
     assert spoken == {

@@ -99,7 +99,7 @@ def test_two_renderings_are_the_same_bytes_whatever_the_user_set_up(pictures: di
         assert mpl.rcParams["font.size"] == 30, "what the user set up is theirs again"
 
 
-def test_a_picture_says_no_date_fetches_nothing_and_tells_what_it_shows(pictures: dict[str, bytes]) -> None:
+def test_a_plot_has_no_date_loads_nothing_and_has_a_description(pictures: dict[str, bytes]) -> None:
     for name, data in pictures.items():
         if not name.endswith(".svg"):
             continue
@@ -125,7 +125,7 @@ def test_a_name_with_dollars_and_markup_is_drawn_as_it_is() -> None:
     assert any(HOSTILE in text for text in texts_of(svg_of(draw_history(runs, [], SVG_ALONE), "history")))
 
 
-def test_letters_that_the_font_lacks_are_no_reason_to_fail() -> None:
+def test_characters_that_the_font_lacks_are_no_error() -> None:
     names = ["通讯", "\U0001f9ea", "العربية", "\ud800"]
     assert dict(draw_run([grown(MIB, variant=name) for name in names], ("png",)))
 
@@ -168,7 +168,7 @@ FIGURES: dict[str, Callable[[], Figure]] = {
 
 
 @pytest.mark.parametrize("draw", FIGURES.values(), ids=FIGURES)
-def test_no_text_lies_upon_another_and_none_is_cut_off(
+def test_no_text_overlaps_another_and_none_is_cut_off(
     draw: Callable[[], Figure], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, boxes = drawn(draw, monkeypatch)
@@ -184,7 +184,7 @@ def axes_of(figure: Figure) -> Sequence[Axes]:
     return figure.axes
 
 
-def test_bars_begin_at_nothing() -> None:
+def test_bars_begin_at_zero() -> None:
     for figure in (peak_figure(NEWSLETTER).figure, pair_figure(NEWSLETTER[0], NEWSLETTER[1]).figure):
         for axes in axes_of(figure):
             low, high = axes.get_xlim()
@@ -193,7 +193,7 @@ def test_bars_begin_at_nothing() -> None:
             assert all(patch.get_x() == 0 for patch in axes.patches)  # type: ignore[attr-defined]
 
 
-def test_a_bar_is_as_long_as_its_peak_and_says_it() -> None:
+def test_a_bar_is_as_long_as_its_peak_and_labelled_with_it() -> None:
     texts = texts_of(svg_of(draw_run([NAIVE, replace(CLEAN, variant="iterator")], SVG_ALONE), "peak"))
     assert [text for text in texts if text in ("93.1 MiB", "4.70 MiB", "budget 10.0 MiB")] != []
     (axes,) = axes_of(peak_figure([NAIVE, CLEAN]).figure)
@@ -201,7 +201,7 @@ def test_a_bar_is_as_long_as_its_peak_and_says_it() -> None:
     assert widths == [pytest.approx(93.1, abs=0.01), pytest.approx(4.7, abs=0.01)]
 
 
-def test_more_than_fits_is_the_worst_and_a_note() -> None:
+def test_of_more_results_than_fit_the_worst_are_drawn_with_a_note() -> None:
     texts = texts_of(svg_of(draw_run(GALLERY, SVG_ALONE), "growth"))
     assert any("The 9 that grow the fastest of 14." in text for text in texts)
     assert any("scenario_number_13" in text for text in texts)
@@ -222,7 +222,7 @@ def test_a_line_begins_where_the_warm_up_ended() -> None:
     assert list(line.fitted(line.growth.bytes_per_1000_calls)) == pytest.approx([0, 1500 * KIB], abs=1)
 
 
-def test_what_was_not_read_in_bytes_is_left_out_and_counted() -> None:
+def test_results_without_readings_in_bytes_are_left_out_and_counted() -> None:
     blocks = replace(grown(MIB), growth=growth(MIB, meter=Meter.BLOCKS))
     assert growth_lines([blocks, BROKEN]) == []
     texts = texts_of(svg_of(draw_run([grown(MIB), blocks, BROKEN], SVG_ALONE), "growth"))
@@ -230,7 +230,7 @@ def test_what_was_not_read_in_bytes_is_left_out_and_counted() -> None:
     assert list(draw_run([BROKEN])) == []
 
 
-def test_before_and_after_say_the_change_only_where_it_is_known() -> None:
+def test_the_change_is_shown_only_where_it_is_known() -> None:
     texts = texts_of(svg_of(draw_pair(NEWSLETTER[4], NEWSLETTER[1], SVG_ALONE), "before-after"))
     assert "growth: −100 %" in texts
     assert any(text.startswith("peak of one call: −") for text in texts)
@@ -241,14 +241,14 @@ def test_before_and_after_say_the_change_only_where_it_is_known() -> None:
     assert texts.count("not measured") == 3
 
 
-def test_without_matplotlib_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_without_matplotlib_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(UsageError, match=re.escape("pip install 'pytest-leakcheck[plots]'")):
         list(draw_run(NEWSLETTER))
 
 
 @given(st.lists(st.floats(-5, 30), max_size=12), st.integers(12, 40))
-def test_labels_are_a_line_apart_and_inside(wanted: list[float], height: int) -> None:
+def test_labels_are_a_line_apart_and_inside_the_axes(wanted: list[float], height: int) -> None:
     placed = spread(sorted(wanted), height)
     assert len(placed) == len(wanted)
     assert all(after - before >= 1 - 1e-9 for before, after in pairwise(placed))
@@ -299,12 +299,12 @@ results = st.builds(
 
 @settings(max_examples=10)
 @given(st.lists(results, min_size=2, max_size=3))
-def test_whatever_a_document_says_there_is_a_picture_or_none_and_no_crash(found: list[Result]) -> None:
+def test_any_document_is_plotted_without_an_error(found: list[Result]) -> None:
     for _, data in (*draw_run(found, ("svg",)), *draw_pair(found[0], found[1], ("svg",))):
         ElementTree.fromstring(data)
 
 
-def test_what_is_unsure_is_drawn_without_a_slope() -> None:
+def test_an_unknown_growth_is_drawn_without_a_slope() -> None:
     unknown = replace(grown(MIB), verdict=UNSURE.verdict, growth=replace(growth(MIB), low=-1e15, high=1e15))
     texts = texts_of(svg_of(draw_run([unknown], SVG_ALONE), "growth"))
     assert any("naive: not known yet" in text for text in texts)
