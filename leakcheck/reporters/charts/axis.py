@@ -29,18 +29,18 @@ class Axis:
 
     def position(self, value: float) -> float:
         """Return the position of a value: 0 at `low`, 1 at `high`, and outside of both for a value that is."""
-        return (_finite(value) - self.low) / (self.high - self.low)
+        return (finite(value) - self.low) / (self.high - self.low)
 
 
 def bytes_axis(low: float, high: float) -> Axis:
     """Return an axis of sizes, with all ticks in one unit."""
-    name, unit = unit_for(BINARY_UNITS, max(abs(_finite(low)), abs(_finite(high))))
+    name, unit = unit_for(BINARY_UNITS, max(abs(finite(low)), abs(finite(high))))
     return _axis(low, high, unit, lambda value: "0" if not value else f"{value / unit:,.10g} {name}")
 
 
 def seconds_axis(high: float) -> Axis:
     """Return an axis of durations that begins at 0."""
-    name, unit = unit_for(_SECOND_UNITS, _finite(high))
+    name, unit = unit_for(_SECOND_UNITS, finite(high))
     return _axis(0.0, high, unit, lambda value: "0" if not value else f"{value / unit:,.10g} {name}")
 
 
@@ -50,7 +50,7 @@ def count_axis(low: float, high: float) -> Axis:
 
 
 def _axis(low: float, high: float, unit: float, label: Callable[[float], str], least_step: float = 0.0) -> Axis:
-    low, high = _finite(low), _finite(high)
+    low, high = finite(low), finite(high)
     if high - low <= 1e-9 * max(abs(low), abs(high), 1e-9):
         high = low + max(abs(low), unit)
     step = max(_round_step((high - low) / 5 / unit) * unit, least_step)
@@ -70,6 +70,6 @@ def unit_for(units: tuple[tuple[str, float], ...], value: float) -> tuple[str, f
     return next((unit for unit in reversed(units) if value >= unit[1]), units[0])
 
 
-def _finite(value: float) -> float:
+def finite(value: float) -> float:
     """Return a number that can be drawn: a document may contain infinities."""
     return 0.0 if math.isnan(value) else max(-_LARGEST, min(float(value), _LARGEST))

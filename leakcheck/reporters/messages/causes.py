@@ -195,7 +195,11 @@ def frame_location(frame: Frame) -> str:
 
 
 def _heaviest(parts: Sequence[_Part]) -> list[_Part]:
-    return [part for part in parts if part.share is None or part.share >= _LEAST_SHARE][:_MOST_ROWS]
+    return [part for part in parts if _is_heavy(part.share)][:_MOST_ROWS]
+
+
+def _is_heavy(share: float | None) -> bool:
+    return share is None or share >= _LEAST_SHARE
 
 
 def known_leak_fingerprint(result: Result) -> str:

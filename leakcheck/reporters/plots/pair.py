@@ -134,7 +134,7 @@ def _latency(before: Result, after: Result) -> PairPanel:
 
 
 def _p50(result: Result) -> float | None:
-    return None if result.latency_seconds is None else result.latency_seconds.p50
+    return None if result.latency_seconds is None else axis.finite(result.latency_seconds.p50)
 
 
 def _exact(value: float | None, text: Callable[[float], str]) -> PairBar | None:

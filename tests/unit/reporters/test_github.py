@@ -1,4 +1,4 @@
-"""GitHub annotations: at the line to blame, worst first, within the runner's limits, and one command a line."""
+"""GitHub annotations: at the line to blame, worst first, within the runner's limits, one command a line."""
 
 from dataclasses import replace
 
@@ -20,9 +20,9 @@ WORKSPACE = Workspace(root="/work", here="/work")
 
 def commands(run: Run) -> list[Command]:
     lines = list(annotations(run, WORKSPACE))
-    found = obeyed("\n".join(lines))
-    assert len(found) == len(lines)
-    return found
+    annotated = obeyed("\n".join(lines))
+    assert len(annotated) == len(lines)
+    return annotated
 
 
 def test_a_leak_is_an_error_at_the_line_that_allocates_it() -> None:
@@ -40,7 +40,7 @@ def test_a_leak_is_an_error_at_the_line_that_allocates_it() -> None:
 
 def test_each_gate_has_its_kind_and_the_worst_is_first() -> None:
     run = replace(run_of(CLEAN, UNSURE, PEAKS, EXPLAINED, BROKEN, FORGIVEN))
-    assert [(one.name, one.properties["title"].split(" ")[1]) for one in commands(run)] == [
+    assert [(command.name, command.properties["title"].split(" ")[1]) for command in commands(run)] == [
         ("error", "parser"),
         ("error", "newsletter[retained]"),
         ("error", "newsletter[naive]"),
@@ -54,8 +54,9 @@ def test_a_run_within_budget_has_no_annotations() -> None:
 
 def test_a_figure_to_tighten_is_a_notice() -> None:
     gone = KnownEntry(match="*OUTBOX*", scenario="newsletter[outbox]", reason="ticket 7")
-    notices = [one for one in commands(replace(RUNS["compared"], known_unseen=(gone,))) if one.name == "notice"]
-    known, *others = [one.data for one in notices]
+    run = replace(RUNS["compared"], known_unseen=(gone,))
+    notices = [command for command in commands(run) if command.name == "notice"]
+    known, *others = [command.data for command in notices]
     assert (
         known == "The known leak *OUTBOX* no longer occurs in newsletter[outbox]: its entry can be removed (ticket 7)."
     )
@@ -70,16 +71,16 @@ def numbered(result: Result, count: int) -> list[Result]:
 @pytest.mark.parametrize(("result", "kind"), [(LEAK, "error"), (BROKEN, "error"), (UNSURE, "warning")])
 def test_there_are_no_more_of_a_kind_than_github_shows_and_the_last_sums_up_the_rest(result: Result, kind: str) -> None:
     assert len(commands(run_of(*numbered(result, MOST_OF_A_KIND)))) == MOST_OF_A_KIND
-    found = commands(run_of(*numbered(result, MOST_OF_A_KIND + 1)))
-    assert [one.name for one in found] == [kind] * MOST_OF_A_KIND
-    assert found[-1].properties["title"].startswith("leakcheck: 2 more scenarios are ")
-    assert [line.split(" ")[0] for line in found[-1].data.splitlines()] == ["s9", "s10"]
-    assert "file" not in found[-1].properties
+    annotated = commands(run_of(*numbered(result, MOST_OF_A_KIND + 1)))
+    assert [command.name for command in annotated] == [kind] * MOST_OF_A_KIND
+    assert annotated[-1].properties["title"].startswith("leakcheck: 2 more scenarios are ")
+    assert [line.split(" ")[0] for line in annotated[-1].data.splitlines()] == ["s9", "s10"]
+    assert "file" not in annotated[-1].properties
 
 
 def test_errors_and_warnings_have_limits_of_their_own() -> None:
-    found = commands(run_of(*numbered(LEAK, 30), *numbered(UNSURE, 30)))
-    assert [one.name for one in found] == ["error"] * 10 + ["warning"] * 10
+    annotated = commands(run_of(*numbered(LEAK, 30), *numbered(UNSURE, 30)))
+    assert [command.name for command in annotated] == ["error"] * 10 + ["warning"] * 10
 
 
 def test_a_message_is_cut_before_the_runner_cuts_it() -> None:
@@ -100,16 +101,24 @@ def test_a_file_outside_of_the_workspace_is_not_in_the_command() -> None:
 @given(text_of_others)
 def test_foreign_text_stays_within_its_one_command(text: str) -> None:
     run = run_with(text)
-    found = commands(run)
-    assert [one.name for one in found] == ["error", "error", "error", "warning", "notice", "notice", "notice"]
-    assert {frozenset(one.properties) for one in found} <= {
+    annotated = commands(run)
+    assert [command.name for command in annotated] == [
+        "error",
+        "error",
+        "error",
+        "warning",
+        "notice",
+        "notice",
+        "notice",
+    ]
+    assert {frozenset(command.properties) for command in annotated} <= {
         frozenset({"title"}),
         frozenset({"file", "title"}),
         frozenset({"file", "line", "title"}),
     }
-    for one, name in zip(found, ("broken", "leak", "naive", "unsure"), strict=False):
-        assert one.properties["title"].startswith(plain(f"leakcheck: {name} {text}")[:199])
-        assert one.data.startswith(plain(f"{name} {text}")[:3999])
+    for command, name in zip(annotated, ("broken", "leak", "naive", "unsure"), strict=False):
+        assert command.properties["title"].startswith(plain(f"leakcheck: {name} {text}")[:199])
+        assert command.data.startswith(plain(f"{name} {text}")[:3999])
 
 
 @given(text_of_others)

@@ -25,13 +25,13 @@ def written(run: Run, workspace: Workspace = WORKSPACE) -> str:
 
 
 def issues(run: Run, workspace: Workspace = WORKSPACE) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(written(run, workspace))
-    for issue in found:
+    reported: list[dict[str, Any]] = json.loads(written(run, workspace))
+    for issue in reported:
         assert set(issue) == {"description", "check_name", "fingerprint", "severity", "location"}
         assert issue["severity"] in ("info", "minor", "major", "critical", "blocker")
         assert issue["location"]["lines"]["begin"] >= 1
         assert not issue["location"]["path"].startswith("/")
-    return found
+    return reported
 
 
 def fingerprint(result: Result, workspace: Workspace = WORKSPACE) -> str:
@@ -40,18 +40,19 @@ def fingerprint(result: Result, workspace: Workspace = WORKSPACE) -> str:
 
 
 def test_each_gate_has_its_severity_and_check() -> None:
-    found = issues(run_of(CLEAN, UNSURE, EXPLAINED, BROKEN, FORGIVEN))
-    assert [(one["check_name"], one["severity"]) for one in found] == [
+    reported = issues(run_of(CLEAN, UNSURE, EXPLAINED, BROKEN, FORGIVEN))
+    assert [(issue["check_name"], issue["severity"]) for issue in reported] == [
         ("leakcheck/error", "blocker"),
         ("leakcheck/growth", "critical"),
         ("leakcheck/inconclusive", "minor"),
         ("leakcheck/known leak", "info"),
     ]
-    assert found[-1]["description"].endswith("is known and does not fail: ticket 12 (*SENT*)")
+    assert reported[-1]["description"].endswith("is known and does not fail: ticket 12 (*SENT*)")
 
 
 def test_an_issue_is_at_the_line_to_blame_or_else_at_the_scenario() -> None:
-    assert [one["location"] for one in issues(run_of(EXPLAINED, UNSURE, replace(UNSURE, target="shop.cart:pay")))] == [
+    run = run_of(EXPLAINED, UNSURE, replace(UNSURE, target="shop.cart:pay"))
+    assert [issue["location"] for issue in issues(run)] == [
         {"path": "scenarios/newsletter/views.py", "lines": {"begin": 41}},
         {"path": "scenarios/warming.py", "lines": {"begin": 1}},
         {"path": "shop/cart.py", "lines": {"begin": 1}},
@@ -83,12 +84,12 @@ def test_the_fingerprint_depends_on_cause_scenario_and_exceeded_budgets() -> Non
         replace(EXPLAINED, failures=("growth",)),
         replace(EXPLAINED, target="another.py::newsletter"),
     ]
-    assert len({fingerprint(one) for one in others}) == len(others)
+    assert len({fingerprint(result) for result in others}) == len(others)
 
 
 def test_equal_results_have_different_fingerprints() -> None:
-    found = issues(run_of(LEAK, LEAK, LEAK))
-    assert len({one["fingerprint"] for one in found}) == 3
+    reported = issues(run_of(LEAK, LEAK, LEAK))
+    assert len({issue["fingerprint"] for issue in reported}) == 3
 
 
 def test_every_run_of_the_gold_files_is_well_formed() -> None:
@@ -99,7 +100,7 @@ def test_every_run_of_the_gold_files_is_well_formed() -> None:
 @given(text_of_others)
 def test_foreign_text_is_read_back_as_it_is_shown(text: str) -> None:
     document = written(run_with(text))
-    found = issues(run_with(text))
-    assert [one["description"].partition(" ")[0] for one in found] == ["broken", "leak", "naive", "unsure"]
-    assert found[0]["description"].startswith(plain(f"broken {text}"))
+    reported = issues(run_with(text))
+    assert [issue["description"].partition(" ")[0] for issue in reported] == ["broken", "leak", "naive", "unsure"]
+    assert reported[0]["description"].startswith(plain(f"broken {text}"))
     assert obeyed(document) == []

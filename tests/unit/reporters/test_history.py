@@ -23,7 +23,7 @@ def page(parts: Iterable[RenderableType]) -> str:
     return console.file.getvalue()
 
 
-def one(*records: HistoryEntry, encoding: str = "utf-8") -> str:
+def page_of(*records: HistoryEntry, encoding: str = "utf-8") -> str:
     return page(render_one(records, steps_of(records), encoding=encoding))
 
 
@@ -31,7 +31,7 @@ LEAKED = (record(0), record(1), record(2, growth=8 * MIB), record(3, growth=8 * 
 
 
 def test_the_run_that_stepped_is_marked_and_its_commits_are_named() -> None:
-    text = one(*LEAKED)
+    text = page_of(*LEAKED)
     assert "> 2026-11-24T10-00-02" in text
     assert text.count("> ") == 1
     assert "growth rose in 2026-11-24T10-00-02: from 0 B to 8.00 MiB per 1000 calls." in text
@@ -61,29 +61,29 @@ def test_all_scenarios_have_a_row_and_their_last_step() -> None:
     ],
 )
 def test_the_commits_between_two_runs_are_named_as_far_as_they_are_known(after: HistoryEntry, words: str) -> None:
-    assert words in one(record(0), after)
+    assert words in page_of(record(0), after)
 
 
 def test_an_invalid_commit_is_never_part_of_a_command() -> None:
-    assert "git log" not in one(record(0), record(1, growth=MIB, commit="$(reboot)"))
+    assert "git log" not in page_of(record(0), record(1, growth=MIB, commit="$(reboot)"))
 
 
 def test_names_are_escaped() -> None:
-    text = one(record(0, scenario="[red]x[/red]\x1b[31m\u202e", commit="\x1b[2J"))
+    text = page_of(record(0, scenario="[red]x[/red]\x1b[31m\u202e", commit="\x1b[2J"))
     assert "[red]x[/red]\\x1b[31m\\u202e" in text
     assert "\x1b" not in text
 
 
 def test_a_long_history_shows_its_newest_runs_and_says_so() -> None:
-    text = one(*(record(number) for number in range(30)))
+    text = page_of(*(record(number) for number in range(30)))
     assert "2026-11-24T10-00-29" in text
     assert "2026-11-24T10-00-09" not in text
     assert "The table shows the newest 20 of 30 runs." in text
 
 
 def test_one_run_is_no_trend() -> None:
-    assert "There is one run" in one(record(0))
-    assert "No step" in one(record(0), record(1))
+    assert "There is one run" in page_of(record(0))
+    assert "No step" in page_of(record(0), record(1))
 
 
 @given(

@@ -44,7 +44,7 @@ def test_the_schema_refuses_what_is_not_valid() -> None:
 def test_each_gate_has_its_outcome() -> None:
     run = run_of(CLEAN, LEAK, UNSURE, BROKEN, FORGIVEN)
     cases = {case.name: case for suite in suites(run) for case in suite}
-    kinds = {name: [(type(one), one.type) for one in case.result] for name, case in cases.items()}
+    kinds = {name: [(type(outcome), outcome.type) for outcome in case.result] for name, case in cases.items()}
     assert kinds == {
         "newsletter[iterator]": [],
         "newsletter[retained]": [(Failure, "growth, peak")],
@@ -65,7 +65,7 @@ def test_each_gate_has_its_outcome() -> None:
 def test_an_inconclusive_result_is_skipped_where_that_is_allowed() -> None:
     [suite] = suites(run_of(UNSURE), allow_inconclusive=True)
     [case] = suite
-    assert [type(one) for one in case.result] == [Skipped]
+    assert [type(outcome) for outcome in case.result] == [Skipped]
     assert (suite.tests, suite.failures, suite.errors, suite.skipped) == (1, 0, 0, 1)
 
 
@@ -86,7 +86,7 @@ def test_a_suite_counts_its_cases_and_says_when_and_where() -> None:
 
 def test_a_suite_has_the_figures_of_its_cases() -> None:
     properties = ElementTree.fromstring(written(run_of(LEAK))).iter("property")
-    figures = {str(one.get("name")): str(one.get("value")) for one in properties}
+    figures = {str(element.get("name")): str(element.get("value")) for element in properties}
     assert figures["python"] == "3.11.7"
     assert {name.removeprefix("newsletter[retained] "): value for name, value in figures.items() if "[" in name} == {
         "verdict": "leak",
@@ -107,7 +107,7 @@ def test_a_suite_has_the_figures_of_its_cases() -> None:
 def test_an_unfinished_or_empty_run_has_an_error(run: Run, kind: str) -> None:
     last = suites(run)[-1]
     [case] = last
-    assert [(type(one), one.type) for one in case.result] == [(Error, kind)]
+    assert [(type(outcome), outcome.type) for outcome in case.result] == [(Error, kind)]
     assert last.errors == 1
 
 

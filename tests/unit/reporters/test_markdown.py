@@ -171,7 +171,7 @@ def test_foreign_text_is_only_in_code(text: str) -> None:
         return rendered(written(replace(run, results=tuple(map(tame, run.results))))).prose
 
     def tame(result: Result) -> Result:
-        return replace(result, failures=tuple(one for one in result.failures if one in ("growth", "peak")))
+        return replace(result, failures=tuple(failure for failure in result.failures if failure in ("growth", "peak")))
 
     page = rendered(written(run_with(text)))
     assert set(page.tags) <= OURS

@@ -1,4 +1,4 @@
-"""What a person sees of a run: gold files of whole pages, and the words in its cells.
+"""The terminal's output: gold files of whole pages, and the texts of its cells.
 
 Where the page is meant to change, `LEAKCHECK_GOLD=write pytest tests/unit/reporters/test_terminal.py` writes
 it anew, and git shows what became of it.
@@ -143,7 +143,7 @@ def test_no_line_is_wider_than_the_terminal(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seen", "words"),
+    ("measured", "words"),
     [
         (None, "-"),
         (growth(0.0, 96.0), "0 B ± 96 B"),
@@ -154,8 +154,8 @@ def test_no_line_is_wider_than_the_terminal(name: str) -> None:
         (growth(100.0, 10.0, low=79.0), "100 B ± 21 B"),
     ],
 )
-def test_a_growth_is_shown_with_the_wider_of_its_bounds(seen: Growth | None, words: str) -> None:
-    assert growth_text(seen) == words
+def test_a_growth_is_shown_with_the_wider_of_its_bounds(measured: Growth | None, words: str) -> None:
+    assert growth_text(measured) == words
 
 
 def test_the_gate_names_the_exceeded_budgets() -> None:
@@ -183,7 +183,7 @@ SHOWN = "[bold]x[/bold]\\x1b[31m\\u202e"
         replace(run_of(CLEAN), baseline="b", baseline_gone=(HOSTILE,)),
         run_of(accepted(LEAK, 144 * MIB, None, HOSTILE)),
         replace(run_of(replace(CLEAN, is_new=True, target=HOSTILE)), baseline="b"),
-        run_of(replace(LEAK, changes=tuple(replace(one, allowed=HOSTILE) for one in accepted(LEAK, 1, None).changes))),
+        run_of(replace(LEAK, changes=tuple(replace(row, allowed=HOSTILE) for row in accepted(LEAK, 1, None).changes))),
     ],
     ids=[
         "scenario",

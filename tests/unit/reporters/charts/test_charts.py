@@ -122,12 +122,12 @@ def test_labels_are_spread_in_the_order_of_their_lines(ends: list[float]) -> Non
 @given(st.lists(st.integers(-(10**12), 10**12), min_size=1, max_size=3000))
 def test_of_many_readings_highs_lows_and_both_ends_are_kept(values: list[int]) -> None:
     points = list(enumerate(values))
-    kept = list(thinned(points))
-    assert kept == sorted(set(kept))
-    assert {*kept} <= {*points}
-    assert len(kept) <= 410
-    assert (kept[0], kept[-1]) == (points[0], points[-1])
-    assert {min(values), max(values)} <= {value for _, value in kept}
+    drawn = list(thinned(points))
+    assert drawn == sorted(set(drawn))
+    assert {*drawn} <= {*points}
+    assert len(drawn) <= 410
+    assert (drawn[0], drawn[-1]) == (points[0], points[-1])
+    assert {min(values), max(values)} <= {value for _, value in drawn}
 
 
 def test_bars_begin_at_zero_and_are_as_long_as_their_peaks() -> None:

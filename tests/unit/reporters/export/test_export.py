@@ -87,7 +87,7 @@ def opened(*results: Result) -> Any:
     for profile in document["profiles"]:
         assert len(profile["samples"]) == len(profile["weights"])
         assert profile["endValue"] == sum(profile["weights"])
-        assert all(0 <= at < len(frames) for sample in profile["samples"] for at in sample)
+        assert all(0 <= number < len(frames) for sample in profile["samples"] for number in sample)
     return document
 
 
@@ -102,7 +102,7 @@ def test_speedscope_gets_a_profile_for_the_peak_and_one_for_what_grows() -> None
 
 def test_speedscope_gets_each_stack_from_its_outermost_frame() -> None:
     document = opened(EXPLAINED)
-    names = [document["shared"]["frames"][at]["name"] for at in document["profiles"][0]["samples"][0]]
+    names = [document["shared"]["frames"][number]["name"] for number in document["profiles"][0]["samples"][0]]
     assert names == ["deliver", "from_db"]
     assert {"name": "deliver", "file": "scenarios/newsletter/views.py", "line": 41} in document["shared"]["frames"]
 
@@ -153,18 +153,18 @@ sites = st.builds(
 @given(st.lists(sites, max_size=3), texts)
 def test_stacks_of_any_document_are_exported_unchanged(grown: list[AllocationSite], name: str) -> None:
     result = replace(LEAK, scenario=name, sites=tuple(grown))
-    told = stacks_of(result, StackKind.GROWTH)
+    exported = stacks_of(result, StackKind.GROWTH)
     documents = list(collapsed(run_of(result), StackKind.GROWTH))
-    assert bool(documents) == bool(told)
+    assert bool(documents) == bool(exported)
     for _, data in documents:
         lines = parsed(data)
-        assert [size for _, size in lines] == [stack.bytes for stack in told]
-        assert [len(frames) for frames, _ in lines] == [1 + len(stack.frames) for stack in told]
+        assert [size for _, size in lines] == [stack.bytes for stack in exported]
+        assert [len(frames) for frames, _ in lines] == [1 + len(stack.frames) for stack in exported]
         assert not set(data.decode()) & {"\x1b", "\r", "\u202e"}
-    if told:
+    if exported:
         profile = opened(result)["profiles"][-1]
-        assert profile["weights"] == [stack.bytes for stack in told]
-        assert [len(sample) for sample in profile["samples"]] == [len(stack.frames) for stack in told]
+        assert profile["weights"] == [stack.bytes for stack in exported]
+        assert [len(sample) for sample in profile["samples"]] == [len(stack.frames) for stack in exported]
 
 
 def rows_of(*results: Result) -> list[dict[str, str]]:

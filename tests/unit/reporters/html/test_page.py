@@ -1,4 +1,4 @@
-"""The report's page: what a stranger wrote stays text, nothing is fetched, and each figure is in the document."""
+"""The HTML report: foreign text is never markup, nothing is loaded, and each figure is in the document."""
 
 import base64
 import hashlib
@@ -36,10 +36,10 @@ RUNS = {
 @pytest.mark.parametrize("name", RUNS)
 def test_a_page_is_well_formed_and_anchors_lead_somewhere(name: str) -> None:
     page = page_of(RUNS[name])
-    anchors = {one.attributes["id"] for one in page.elements if "id" in one.attributes}
-    links = [one.attributes["href"] for one in page.all("a")]
+    anchors = {element.attributes["id"] for element in page.elements if "id" in element.attributes}
+    links = [element.attributes["href"] for element in page.all("a")]
     assert {link.removeprefix("#") for link in links} <= anchors
-    assert len([one for one in page.elements if "id" in one.attributes]) == len(anchors)
+    assert len([element for element in page.elements if "id" in element.attributes]) == len(anchors)
 
 
 def test_foreign_text_is_never_markup() -> None:
@@ -49,10 +49,10 @@ def test_foreign_text_is_never_markup() -> None:
     assert hostile.skeleton == harmless.skeleton
     # AND the text is shown as it is, but for what a reader would not see
     assert HOSTILE not in hostile.source
-    assert any(plain(HOSTILE) in one.text for one in hostile.elements)
+    assert any(plain(HOSTILE) in element.text for element in hostile.elements)
     assert not re.search("[\u202a-\u202e\u2066-\u2069\u2028\u2029\x00-\x09\x0b-\x1f\x7f-\x9f]", hostile.source)
     # AND nothing of it is taken for a template
-    assert "49" not in "".join(one.text for one in hostile.all("h3"))
+    assert "49" not in "".join(element.text for element in hostile.all("h3"))
 
 
 def test_data_is_json_that_cannot_end_its_script_element() -> None:
@@ -72,22 +72,22 @@ def test_nothing_is_loaded_and_only_the_pages_own_script_runs() -> None:
     page = page_of(SHOWN, {"newsletter[naive]": "memray/newsletter%5Bnaive%5D.html"})
     allowed = {"http://www.w3.org/2000/svg"}
     assert {*re.findall(r"""\w+://[^\s"'`<)]*""", page.source)} == allowed
-    for one in page.elements:
-        assert not {"src", "srcset", "action", "data", "poster", "style"} & one.attributes.keys()
-        assert not [name for name in one.attributes if name.startswith("on")]
-        assert one.tag not in {"link", "iframe", "img", "base", "object", "embed", "form"}
-    assert {one.attributes["href"][:1] for one in page.all("a")} == {"#", "m"}
-    [style] = [one.text for one in page.all("style")]
+    for element in page.elements:
+        assert not {"src", "srcset", "action", "data", "poster", "style"} & element.attributes.keys()
+        assert not [name for name in element.attributes if name.startswith("on")]
+        assert element.tag not in {"link", "iframe", "img", "base", "object", "embed", "form"}
+    assert {element.attributes["href"][:1] for element in page.all("a")} == {"#", "m"}
+    [style] = [element.text for element in page.all("style")]
     assert "url(" not in style
     assert "@import" not in style
 
 
 def test_the_policy_allows_only_the_pages_own_style_and_script_by_hash() -> None:
     page = page_of(SHOWN)
-    [policy] = [one.attributes["content"] for one in page.all("meta") if "http-equiv" in one.attributes]
+    [policy] = [element.attributes["content"] for element in page.all("meta") if "http-equiv" in element.attributes]
     rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
-    [style] = [one.text for one in page.all("style")]
-    [script] = [one.text for one in page.all("script") if not one.attributes]
+    [style] = [element.text for element in page.all("style")]
+    [script] = [element.text for element in page.all("script") if not element.attributes]
 
     def hashed(text: str) -> str:
         return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
@@ -109,26 +109,26 @@ _FIGURE = re.compile(r"(?<!\w)\d+(?:,\d{3})*(?:\.\d+)?(?: (?:B|KiB|MiB|GiB|ns|µ
 
 
 def in_document(value: object) -> Iterator[str]:
-    """Yield each way in which a number of a document is written."""
+    """Yield each way to format each number of a document."""
     if isinstance(value, dict | list):
-        for one in value.values() if isinstance(value, dict) else value:
-            yield from in_document(one)
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from in_document(part)
     elif isinstance(value, int | float) and not isinstance(value, bool):
         yield from (format_size(value), format_size(abs(value)), f"{value:,.0f}", f"{value:.2f}", f"{100 * value:.0f}%")
         yield from (f"{value:g}", format_duration(abs(value)))
 
 
 def texts_in(value: object) -> Iterator[str]:
-    """Yield each text that stands in a document: lines of code have figures too."""
+    """Yield each text in a document: lines of code contain figures too."""
     if isinstance(value, str):
         yield plain(value)
     elif isinstance(value, dict | list):
-        for one in [*value, *value.values()] if isinstance(value, dict) else value:
-            yield from texts_in(one)
+        for part in [*value, *value.values()] if isinstance(value, dict) else value:
+            yield from texts_in(part)
 
 
 def derived(run: Run) -> Iterator[str]:
-    """Yield what is reckoned from figures of the document, each as it is reckoned."""
+    """Yield the figures that are computed from those of the document."""
     gates = [result.gate for result in run.results]
     yield from (f"{gates.count(Gate.WITHIN)}", f"{len(gates)}", "1000")
     for result in run.results:
@@ -151,13 +151,13 @@ def test_each_figure_that_is_shown_is_in_the_run_document() -> None:
     known = {*in_document(document), *derived(SHOWN)}
     texts = {figure for text in texts_in(document) for figure in _FIGURE.findall(text)}
     shown = [
-        (figure.strip(), one)
-        for one in page.elements
-        if one.tag not in {"script", "style", "time"} and "tick" not in one.attributes.get("class", "")
-        for figure in _FIGURE.findall(f"{one.text} {one.attributes.get('aria-label', '')}")
+        (figure.strip(), element)
+        for element in page.elements
+        if element.tag not in {"script", "style", "time"} and "tick" not in element.attributes.get("class", "")
+        for figure in _FIGURE.findall(f"{element.text} {element.attributes.get('aria-label', '')}")
     ]
     assert len(shown) > 150
-    assert [(figure, one.tag, one.text) for figure, one in shown if figure not in known | texts] == []
+    assert [(figure, element.tag, element.text) for figure, element in shown if figure not in known | texts] == []
     assert "98.7 MiB" not in known | texts, "a figure that is nowhere would be found out"
 
 
@@ -183,12 +183,12 @@ def test_charts_show_the_documents_readings_and_flamegraphs_its_stacks() -> None
 
 def test_the_table_has_the_cells_of_the_terminal_and_what_changed() -> None:
     page = page_of(SHOWN)
-    cells = {one.attributes["data-label"]: "" for one in page.all("td")}
+    cells = {element.attributes["data-label"]: "" for element in page.all("td")}
     columns = ["status", "verdict", "growth / 1000 calls", "peak / call", "p50", "gate", "against the baseline"]
     assert [*cells] == columns
-    changes = [" ".join(one.text.split()) for one in page.all("span", "change")]
+    changes = [" ".join(element.text.split()) for element in page.all("span", "change")]
     assert changes == ["growth 96 B → 144 MiB", "peak 95.0 MiB → 93.4 MiB"]
-    assert "against the baseline" not in [one.text for one in page_of(run_of(CLEAN)).all("th")]
+    assert "against the baseline" not in [element.text for element in page_of(run_of(CLEAN)).all("th")]
 
 
 def headline(run: Run) -> str:
@@ -205,18 +205,25 @@ def test_the_headline_counts_what_is_within_budget() -> None:
 
 
 def test_cards_are_unfolded_unless_they_are_within_budget() -> None:
-    cards = {one.attributes["id"]: "open" in one.attributes for one in page_of(SHOWN).all("details", "card")}
-    assert cards == {"r0-0": True, "r0-1": False, "r0-2": True, "r0-3": False, "r1-0": True, "r2-0": True}
+    cards = page_of(SHOWN).all("details", "card")
+    assert {card.attributes["id"]: "open" in card.attributes for card in cards} == {
+        "r0-0": True,
+        "r0-1": False,
+        "r0-2": True,
+        "r0-3": False,
+        "r1-0": True,
+        "r2-0": True,
+    }
 
 
 def test_consecutive_library_frames_are_folded() -> None:
     page = page_of(SHOWN)
-    assert any(one.text == "2 frames in django" for one in page.all("summary"))
+    assert any(element.text == "2 frames in django" for element in page.all("summary"))
 
 
 def test_memrays_page_is_linked_where_there_is_one() -> None:
     page = page_of(SHOWN, {"newsletter[naive]": "memray/newsletter%5Bnaive%5D.html"})
-    assert [one.text for one in page.all("a") if one.attributes["href"].startswith("memray/")] == [
+    assert [element.text for element in page.all("a") if element.attributes["href"].startswith("memray/")] == [
         "memray's own page of the peak"
     ]
 
@@ -226,9 +233,9 @@ def test_two_results_are_compared_where_one_of_them_has_stacks() -> None:
     peak, growth = add_difference(ITERATOR, RETAINED, flames, "d")
     assert (peak.key, peak.others, peak.beside) == ("d-after-peak", ("d-before-peak",), "d-before-peak")
     assert (growth.key, growth.beside) == ("d-after-growth", "d-before-growth")
-    held = {key: round(sum(tree["bytes"]) + tree["other"]) for key, tree in flames.trees.items()}  # type: ignore[call-overload]
-    assert held["d-before-peak"] == ITERATOR.peak_bytes
-    assert held["d-before-growth"] == 0
+    totals = {key: round(sum(tree["bytes"]) + tree["other"]) for key, tree in flames.trees.items()}  # type: ignore[call-overload]
+    assert totals["d-before-peak"] == ITERATOR.peak_bytes
+    assert totals["d-before-growth"] == 0
     assert add_difference(CLEAN, CLEAN, flames, "e") == ()
 
 
@@ -266,8 +273,8 @@ def test_the_largest_report_of_four_variants_is_smaller_than_three_megabytes() -
     # GIVEN four variants with as many readings as a pass takes, and trees of 300 stacks of 40 different frames
     wide = StackTree(
         frames=tuple(replace(RETAINED.sites[0].frames[0], line=line, source="x" * 120) for line in range(3000)),
-        parents=tuple(at - 1 if at % 40 else -1 for at in range(12_000)),
-        frame_numbers=tuple(at % 3000 for at in range(12_000)),
+        parents=tuple(number - 1 if number % 40 else -1 for number in range(12_000)),
+        frame_numbers=tuple(number % 3000 for number in range(12_000)),
         bytes=tuple(accumulate([1000.5] * 12_000)),
     )
     long = replace(RETAINED, readings=readings(144.0, 400_000), peak_stacks=wide, growth_stacks=wide)

@@ -1,4 +1,4 @@
-"""What is said where pages show a growth, and where they stand in for a meter that is blind."""
+"""The sentences for a growth of resident pages, and for a missing meter."""
 
 from dataclasses import replace
 
@@ -19,7 +19,7 @@ from leakcheck.reporters.pytest_text import whole_text
 from tests.unit.runs import BOUNDED, KIB, LEAK, MIB, UNSURE, growth
 
 
-def said(result: Result) -> list[str]:
+def sentences_of(result: Result) -> list[str]:
     return list(sentences(result))
 
 
@@ -33,14 +33,14 @@ def test_a_leak_of_pages_names_their_parts_and_what_pins_the_freed_ones() -> Non
         "The resident pages show it: 42.0 MiB of it is freed in malloc's heap and not used again, "
         "240 KiB of it is live in the heap."
     )
-    assert said(pages)[0].endswith(parts)
+    assert sentences_of(pages)[0].endswith(parts)
     pinned = replace(pages, pinned_by_bytes_per_1000_calls=240.0 * KIB)
-    assert said(pinned)[0].endswith(
+    assert sentences_of(pinned)[0].endswith(
         f"{parts} What lives between it keeps it from being used again: the heap grows by 240 KiB per 1000 calls, and "
         "each byte of that costs 179 bytes of pages. What is explained is the heap's growth."
     )
     # AND a rise that is no verdict yet has a sentence of its own, after the first
-    unsure = said(replace(pinned, verdict=Verdict.INCONCLUSIVE, failures=()))
+    unsure = sentences_of(replace(pinned, verdict=Verdict.INCONCLUSIVE, failures=()))
     assert [sentence.endswith("the heap's growth.") for sentence in unsure] == [False, True]
 
 
@@ -68,10 +68,10 @@ NO_NATIVE = replace(READ, native_bytes=())
 )
 def test_a_missing_meter_is_named_once_in_every_report(readings: Readings, words: str | None) -> None:
     result = replace(LEAK, readings=readings)
-    told = missing_meter_sentence(result)
-    assert (told is None) if words is None else (told is not None and told.endswith(words))
+    sentence = missing_meter_sentence(result)
+    assert (sentence is None) if words is None else (sentence is not None and sentence.endswith(words))
     run = Run(schema=SCHEMA, started="", command=(), environment=None, results=(result, result), finished=True)
-    assert missing_meter_sentences(run) == ([] if told is None else [told])
+    assert missing_meter_sentences(run) == ([] if sentence is None else [sentence])
     for report in (_terminal(run), _markdown(run), _html(run), _junit(run), _github(run)):
         assert ("could not be read here" in " ".join(report.split())) is (words is not None)
 
@@ -98,15 +98,15 @@ def _github(run: Run) -> str:
 
 def test_slowly_growing_pages_over_a_constant_heap_are_named_as_the_uncertainty() -> None:
     creeping = replace(growth(0, 47.0 * KIB), rss_bytes_per_1000_calls=46.5 * KIB)
-    [sentence] = said(replace(UNSURE, growth=creeping, readings=READ))
+    [sentence] = sentences_of(replace(UNSURE, growth=creeping, readings=READ))
     assert "the heap stands still, but the resident pages gain 46.5 KiB per 1000 calls" in sentence
 
 
 def test_a_plateau_that_no_meter_shows_differs_from_unsteady_memory() -> None:
     blind = replace(UNSURE, growth=growth(0, 64.0 * KIB), readings=NO_NATIVE)
-    assert "stands still, but native memory cannot" in said(blind)[0]
-    assert "leave room for a growth of 64.0 KiB per 1000 calls" in said(blind)[0]
+    assert "stands still, but native memory cannot" in sentences_of(blind)[0]
+    assert "leave room for a growth of 64.0 KiB per 1000 calls" in sentences_of(blind)[0]
     filling = replace(blind, growth=growth(500 * KIB), bounded_by=BOUNDED.bounded_by)
-    assert "what can be read here has a limit, but native memory cannot" in said(filling)[0]
-    assert "neither stands still nor grows" in said(replace(blind, readings=READ))[0]
-    assert "neither stands still nor grows" in said(replace(blind, growth=growth(9 * KIB)))[0]
+    assert "what can be read here has a limit, but native memory cannot" in sentences_of(filling)[0]
+    assert "neither stands still nor grows" in sentences_of(replace(blind, readings=READ))[0]
+    assert "neither stands still nor grows" in sentences_of(replace(blind, growth=growth(9 * KIB)))[0]

@@ -24,10 +24,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_template_is_compiled_once_and_again_after_a_change(folder: Path) -> None:
     assert rendered(folder) == "Dear &lt;Ada&gt;"
-    [kept] = (folder / "__pycache__").iterdir()
-    written = kept.stat().st_mtime_ns
+    [file] = (folder / "__pycache__").iterdir()
+    written_at = file.stat().st_mtime_ns
     assert rendered(folder) == "Dear &lt;Ada&gt;"
-    assert kept.stat().st_mtime_ns == written
+    assert file.stat().st_mtime_ns == written_at
     (folder / "page.html").write_text("Hello {{ name }}")
     assert rendered(folder) == "Hello &lt;Ada&gt;"
 

@@ -1,4 +1,4 @@
-"""What requests were answered with stands in every report, and a redirect is told with where it leads."""
+"""The statuses of requests are in every report, and a redirect is reported with its target."""
 
 import json
 from dataclasses import replace
@@ -27,7 +27,7 @@ PAGE = StatusCount(status=200, count=1600)
 MOVED = StatusCount(status=302, count=300, leads_to="/b/")
 
 
-def asked(*answered: StatusCount, **fields: object) -> Result:
+def answered_with(*answered: StatusCount, **fields: object) -> Result:
     result = replace(CLEAN, scenario="GET /a/", variant=None, target="django:shop.settings GET:/a/", answered=answered)
     return replace(result, growth_options={}, **fields)  # type: ignore[arg-type]
 
@@ -65,31 +65,31 @@ def asked(*answered: StatusCount, **fields: object) -> Result:
     ],
 )
 def test_a_note_says_that_no_page_was_measured(answered: tuple[StatusCount, ...], notes: list[str]) -> None:
-    assert list(response_notes(asked(*answered))) == notes
+    assert list(response_notes(answered_with(*answered))) == notes
 
 
 def test_an_expected_redirect_needs_no_remedy() -> None:
-    result = replace(asked(MOVED), growth_options={"expect": 302})
+    result = replace(answered_with(MOVED), growth_options={"expect": 302})
 
     assert list(response_notes(result)) == ["GET /a/: answered 302 Found to 300 calls, which leads to /b/."]
 
 
 def test_the_status_that_a_failure_reports_is_named_once() -> None:
     trouble = Failure(kind="raised", message="it answered 302 Found", call=301)
-    result = asked(PAGE, replace(MOVED, count=1), trouble=trouble, gate=Gate.ERROR)
+    result = answered_with(PAGE, replace(MOVED, count=1), trouble=trouble, gate=Gate.ERROR)
 
     assert list(response_notes(result)) == ["GET /a/: its calls were answered differently: 200 ×1,600, 302 ×1."]
 
 
 def test_a_report_without_a_column_has_the_status_in_a_sentence() -> None:
-    assert list(response_sentences(asked(PAGE))) == ["GET /a/: answered 200 OK to 1,600 calls."]
-    assert list(response_sentences(asked())) == []
-    assert (statuses(asked(PAGE, MOVED)), statuses(asked())) == ("200, 302", "-")
-    assert (status_counts(asked(PAGE, MOVED)), status_counts(asked())) == ("200 ×1,600, 302 ×300", "")
+    assert list(response_sentences(answered_with(PAGE))) == ["GET /a/: answered 200 OK to 1,600 calls."]
+    assert list(response_sentences(answered_with())) == []
+    assert (statuses(answered_with(PAGE, MOVED)), statuses(answered_with())) == ("200, 302", "-")
+    assert (status_counts(answered_with(PAGE, MOVED)), status_counts(answered_with())) == ("200 ×1,600, 302 ×300", "")
 
 
 def test_a_foreign_address_is_cut_and_escaped() -> None:
-    [note] = response_notes(asked(replace(MOVED, leads_to="/\x1b[31m" + 500 * "b")))
+    [note] = response_notes(answered_with(replace(MOVED, leads_to="/\x1b[31m" + 500 * "b")))
 
     assert "\x1b" not in note
     assert "\\x1b[31m" in note
@@ -97,34 +97,34 @@ def test_a_foreign_address_is_cut_and_escaped() -> None:
 
 
 def test_the_statuses_are_in_every_report() -> None:
-    whole = run_of(asked(MOVED, replace(PAGE, count=2), gate=Gate.OVER, failures=("growth",)), CLEAN)
-    said = "302 ×300, 200 ×2"
+    run = run_of(answered_with(MOVED, replace(PAGE, count=2), gate=Gate.OVER, failures=("growth",)), CLEAN)
+    counts = "302 ×300, 200 ×2"
     pages = {
-        "terminal": shown(whole),
-        "markdown": _text(markdown(whole)),
-        "junit": _text(junit(whole, hostname="here")),
-        "csv": _text(run_sheet(whole)),
-        "html": _text(render_report(whole)),
-        "gitlab": _text(gitlab(whole, Workspace(root="/", here="/"))),
-        "github": "\n".join(annotations(whole, Workspace(root="/", here="/"))),
+        "terminal": shown(run),
+        "markdown": _text(markdown(run)),
+        "junit": _text(junit(run, hostname="here")),
+        "csv": _text(run_sheet(run)),
+        "html": _text(render_report(run)),
+        "gitlab": _text(gitlab(run, Workspace(root="/", here="/"))),
+        "github": "\n".join(annotations(run, Workspace(root="/", here="/"))),
     }
 
-    assert [name for name, page in pages.items() if said not in page] == []
+    assert [name for name, page in pages.items() if counts not in page] == []
     assert "302, 200" in pages["terminal"]
     assert "| 302, 200 |" in pages["markdown"]
     assert '<td data-label="status">302, 200</td>' in pages["html"]
 
 
 def test_a_run_without_requests_has_no_column_of_statuses() -> None:
-    whole = run_of(CLEAN)
+    run = run_of(CLEAN)
 
-    assert "status" not in shown(whole)
-    assert "status" not in _text(markdown(whole))
-    assert 'data-label="status"' not in _text(render_report(whole))
+    assert "status" not in shown(run)
+    assert "status" not in _text(markdown(run))
+    assert 'data-label="status"' not in _text(render_report(run))
 
 
 def test_the_document_has_the_statuses_and_an_old_one_loads_without(tmp_path: Path) -> None:
-    document = json.loads(run_file.encode(run_of(asked(MOVED))))
+    document = json.loads(run_file.encode(run_of(answered_with(MOVED))))
     assert document["results"][0]["answered"] == [{"status": 302, "count": 300, "leads_to": "/b/", "varies": False}]
 
     del document["results"][0]["answered"]
@@ -132,22 +132,23 @@ def test_the_document_has_the_statuses_and_an_old_one_loads_without(tmp_path: Pa
     assert run_file.load(tmp_path / "run.json").results[0].answered == ()
 
 
-@pytest.mark.parametrize("told", [None, "rubbish", [{"status": "many"}], [{"count": 1}], 7])
-def test_invalid_counts_are_dropped(told: object) -> None:
-    assert answered_of(told) == ()
+@pytest.mark.parametrize("value", [None, "rubbish", [{"status": "many"}], [{"count": 1}], 7])
+def test_invalid_counts_are_dropped(value: object) -> None:
+    assert answered_of(value) == ()
 
 
 def test_the_password_of_an_address_is_not_kept() -> None:
-    [one] = answered_of([{"status": 302, "count": 1, "leads_to": "https://ada:secret@example.com/", "varies": False}])
+    answer = {"status": 302, "count": 1, "leads_to": "https://ada:secret@example.com/", "varies": False}
+    [status] = answered_of([answer])
 
-    assert one.leads_to == "https://ada:***@example.com/"
+    assert status.leads_to == "https://ada:***@example.com/"
 
 
-def shown(whole: Run) -> str:
+def shown(run: Run) -> str:
     """Return what a terminal shows."""
     console = Console(width=120, color_system=None)
     with console.capture() as captured:
-        for part in render_run(whole):
+        for part in render_run(run):
             console.print(part)
     return captured.get()
 

@@ -13,7 +13,7 @@ from tests.unit.runs import CLEAN, KIB, LEAK, MIB, growth, run_of
 ALLOWED = Tolerance(share=0.05, bytes=16 * KIB)
 
 
-def said(result: Result, growth_bytes: int, reason: str = "") -> str:
+def sentence_of(result: Result, growth_bytes: int, reason: str = "") -> str:
     entry = BaselineEntry(verdict=result.verdict, target="x", growth_bytes_per_1000_calls=growth_bytes, reason=reason)
     return " ".join(change_sentences(compared(result, entry, ALLOWED)))
 
@@ -33,20 +33,20 @@ def said(result: Result, growth_bytes: int, reason: str = "") -> str:
     ],
 )
 def test_a_growth_is_compared_with_the_accepted_one(before: int, words: str) -> None:
-    assert words in said(LEAK, before)
+    assert words in sentence_of(LEAK, before)
 
 
 def test_the_reason_is_given_where_it_excuses_a_figure() -> None:
-    assert said(LEAK, 144 * MIB, "ticket 12").endswith("as accepted in the baseline (ticket 12).")
-    assert "ticket 12" not in said(LEAK, 12 * MIB, "ticket 12")
+    assert sentence_of(LEAK, 144 * MIB, "ticket 12").endswith("as accepted in the baseline (ticket 12).")
+    assert "ticket 12" not in sentence_of(LEAK, 12 * MIB, "ticket 12")
 
 
 def test_an_accepted_figure_and_noise_have_no_sentence() -> None:
-    assert said(CLEAN, 0) == ""
+    assert sentence_of(CLEAN, 0) == ""
     within_budget = replace(LEAK, growth=growth(50 * KIB))
-    assert said(within_budget, 50 * KIB) == ""
-    assert said(within_budget, 51 * KIB) == ""
-    assert "within" in said(within_budget, 52 * KIB)
+    assert sentence_of(within_budget, 50 * KIB) == ""
+    assert sentence_of(within_budget, 51 * KIB) == ""
+    assert "within" in sentence_of(within_budget, 52 * KIB)
 
 
 def test_a_run_without_a_baseline_has_no_sentences_about_one() -> None:

@@ -11,7 +11,7 @@ from tests.unit.runs import LEAK
 RECEIVER = Frame(function="receiver", file="shop/signals.py", line=7, kind=FrameKind.OWN, source="def receiver(**kw):")
 
 
-def held(**changes: object) -> list[CauseRow]:
+def retention_rows(**changes: object) -> list[CauseRow]:
     path = replace(SENT_PATH, **changes)  # type: ignore[arg-type]
     rows = list(causes(replace(LEAK, failures=("growth",), containers=(SENT,), retention_paths=(path,))))
     return [row for row in rows if row.label != "fingerprint"]
@@ -19,17 +19,17 @@ def held(**changes: object) -> list[CauseRow]:
 
 def test_a_container_is_one_row_however_long_its_path() -> None:
     long = tuple(Link(step="..." if number == 6 else f".step{number}", type="dict") for number in range(12))
-    (row,) = held(links=long)
+    (row,) = retention_rows(links=long)
     assert (row.label, row.where) == ("held by", SENT.name)
 
 
 def test_the_line_of_a_retained_callback_is_below_its_container() -> None:
-    assert held(kept=RECEIVER)[1:] == [
+    assert retention_rows(kept=RECEIVER)[1:] == [
         CauseRow(label="", where="  keeps shop/signals.py:7", what="def receiver(**kw):")
     ]
 
 
 def test_the_line_that_sets_a_context_variable_is_below_it() -> None:
-    assert held(set_at=RECEIVER)[1:] == [
+    assert retention_rows(set_at=RECEIVER)[1:] == [
         CauseRow(label="", where="  set at shop/signals.py:7", what="def receiver(**kw):")
     ]

@@ -1,4 +1,4 @@
-"""A remedy is a command that replays as the user's own did, and a target may be written in several words."""
+"""A remedy is a command with the options of the user's own, and a target may be several words."""
 
 import shlex
 from dataclasses import replace
@@ -14,7 +14,7 @@ from tests.unit.runs import BROKEN, CLEAN, LEAK, UNSURE, run_of
 
 
 @pytest.mark.parametrize(
-    ("said", "kept"),
+    ("command", "options"),
     [
         (["check", "x", "-o", "user=bob", "--time", "8"], ["-o", "user=bob"]),
         (["check", "-ouser=bob", '--data={"a": 1}'], ["-ouser=bob", '--data={"a": 1}']),
@@ -24,10 +24,10 @@ from tests.unit.runs import BROKEN, CLEAN, LEAK, UNSURE, run_of
         ([], []),
     ],
 )
-def test_a_remedy_keeps_the_options_of_the_replay(said: list[str], kept: list[str]) -> None:
-    words = shlex.split(update_command(["shop.views:home", "shop.views:home"], ["leakcheck", *said]))
+def test_a_remedy_keeps_the_options_of_the_replay(command: list[str], options: list[str]) -> None:
+    words = shlex.split(update_command(["shop.views:home", "shop.views:home"], ["leakcheck", *command]))
 
-    assert words == ["leakcheck", "baseline", "update", "shop.views:home", *kept]
+    assert words == ["leakcheck", "baseline", "update", "shop.views:home", *options]
 
 
 def test_a_new_scenario_is_accepted_with_the_options_that_it_was_measured_with() -> None:
@@ -57,16 +57,31 @@ def test_a_request_without_an_application_is_refused(texts: list[str]) -> None:
 
 
 def test_a_first_look_ends_with_the_command_that_looks_closer() -> None:
-    def at(result: Result, request: str) -> Result:
+    def with_request(result: Result, request: str) -> Result:
         return replace(result, target=f"django:shop.settings {request}")
 
-    said = ["leakcheck", "django", "--all", "--quick", "--settings", "shop.settings", "--user=bob", "--time", "5"]
-    results = [at(LEAK, "GET:/a/?b=1&c=2"), at(CLEAN, "GET:/fine/"), at(BROKEN, "GET:/broken/"), at(UNSURE, "GET:/d/")]
+    user_command = [
+        "leakcheck",
+        "django",
+        "--all",
+        "--quick",
+        "--settings",
+        "shop.settings",
+        "--user=bob",
+        "--time",
+        "5",
+    ]
+    results = [
+        with_request(LEAK, "GET:/a/?b=1&c=2"),
+        with_request(CLEAN, "GET:/fine/"),
+        with_request(BROKEN, "GET:/broken/"),
+        with_request(UNSURE, "GET:/d/"),
+    ]
 
     command = "Look closer: leakcheck django 'GET:/a/?b=1&c=2' GET:/d/ --settings shop.settings --user=bob"
-    assert closer_look(results, said) == command
-    assert closer_look([at(CLEAN, "GET:/")], said) is None
-    many = closer_look([at(LEAK, f"GET:/{number}/") for number in range(12)], [])
+    assert closer_look(results, user_command) == command
+    assert closer_look([with_request(CLEAN, "GET:/")], user_command) is None
+    many = closer_look([with_request(LEAK, f"GET:/{number}/") for number in range(12)], [])
     assert many is not None
     assert many.startswith("Look closer (2 more are not within budget): leakcheck django GET:/0/ ")
     assert "GET:/10/" not in many

@@ -102,8 +102,8 @@ def test_advice_is_in_every_report() -> None:
     from tests.unit.runs import LEAK, run_of
 
     advised = replace(LEAK, advice=(Advice(trap="mail outbox", remedy="empty it", evidence="mail.outbox"),))
-    told = "Advice: mail outbox: empty it (mail.outbox)."
-    assert told in story(advised)
+    sentence = "Advice: mail outbox: empty it (mail.outbox)."
+    assert sentence in story(advised)
     assert "mail outbox: empty it (mail.outbox)" in whole_text(advised)
     [(_, page)] = render_report(run_of(advised))
-    assert told in page.decode()
+    assert sentence in page.decode()

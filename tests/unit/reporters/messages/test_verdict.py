@@ -1,4 +1,4 @@
-"""One plain sentence for each thing that a reader has to know or to mend."""
+"""One sentence for each thing that a reader has to know or to fix."""
 
 from dataclasses import replace
 
@@ -12,16 +12,16 @@ from tests.unit.causes import SENT_PATH
 from tests.unit.runs import BOUNDED, BROKEN, CLEAN, KIB, LEAK, MIB, NAIVE, UNSURE, growth
 
 
-def said(result: Result) -> list[str]:
+def sentences_of(result: Result) -> list[str]:
     return list(sentences(result))
 
 
 def test_a_clean_result_within_budget_has_no_sentences() -> None:
-    assert said(CLEAN) == []
+    assert sentences_of(CLEAN) == []
 
 
 def test_a_leak_over_budget_names_the_rate_the_budget_and_the_calls() -> None:
-    assert said(LEAK) == [
+    assert sentences_of(LEAK) == [
         "newsletter[retained]: memory grows by 144 MiB per 1000 calls, over the budget of 64.0 KiB. "
         "Looked at 1,600 calls.",
         "newsletter[retained]: one call peaks at 93.4 MiB; the budget is 10.0 MiB.",
@@ -46,18 +46,18 @@ def test_the_first_line_of_a_leak_says_that_most_of_it_is_not_accounted_for(
 ) -> None:
     paths = tuple(replace(SENT_PATH, share=share) for share in held)
     explained = replace(LEAK, explained_fraction=fraction, retention_paths=paths)
-    assert said(explained)[0] == said(LEAK)[0] + words
+    assert sentences_of(explained)[0] == sentences_of(LEAK)[0] + words
 
 
 def test_a_leak_within_its_budget_is_still_reported() -> None:
     allowed = replace(LEAK, failures=(), gate=Gate.WITHIN, budget=Budget(growth_bytes_per_1000_calls=200.0 * MIB))
-    [sentence] = said(allowed)
+    [sentence] = sentences_of(allowed)
     assert "memory grows by 144 MiB per 1000 calls, within the budget of 200 MiB." in sentence
 
 
 def test_sizes_that_rounding_would_make_equal_are_in_bytes() -> None:
     over = replace(NAIVE, peak_bytes=10 * MIB + 1)
-    assert said(over) == ["newsletter[naive]: one call peaks at 10,485,761 B; the budget is 10,485,760 B."]
+    assert sentences_of(over) == ["newsletter[naive]: one call peaks at 10,485,761 B; the budget is 10,485,760 B."]
 
 
 @pytest.mark.parametrize(
@@ -69,17 +69,17 @@ def test_sizes_that_rounding_would_make_equal_are_in_bytes() -> None:
     ],
 )
 def test_a_leak_names_the_meter_where_it_was_not_the_heap(meter: Meter, words: str) -> None:
-    assert said(replace(LEAK, growth=growth(MIB, calls=1600, meter=meter)))[0].endswith(words)
+    assert sentences_of(replace(LEAK, growth=growth(MIB, calls=1600, meter=meter)))[0].endswith(words)
 
 
 def test_a_leak_in_native_code_is_called_that() -> None:
     native = replace(LEAK, nothing_in_python=True)
-    assert "Nothing holds it in Python: native code keeps it, or never freed it." in said(native)[0]
-    assert "in Python" not in said(LEAK)[0]
+    assert "Nothing holds it in Python: native code keeps it, or never freed it." in sentences_of(native)[0]
+    assert "in Python" not in sentences_of(LEAK)[0]
 
 
 def test_a_bounded_result_names_the_container_and_its_limit() -> None:
-    assert said(BOUNDED) == [
+    assert sentences_of(BOUNDED) == [
         "newsletter[debug_queries]: memory grows by 605 KiB per 1000 calls now, but what grows has a limit: "
         "django.db.backends.sqlite3.base.DatabaseWrapper.queries_log, deque(maxlen=9000), holds 2,100 and is full at "
         "9,000, after about 6,900 more calls, with 5.32 MiB."
@@ -88,11 +88,11 @@ def test_a_bounded_result_names_the_container_and_its_limit() -> None:
 
 def test_a_growth_that_stopped_says_when() -> None:
     stopped = replace(BOUNDED, bounded_by=None, settled_after_calls=1200)
-    assert said(stopped) == [
+    assert sentences_of(stopped) == [
         "newsletter[debug_queries]: memory grew until about call 1,200 and has stood still since. "
         "Looked at 2,000 calls."
     ]
-    assert "memory grew and has stood still" in said(replace(stopped, settled_after_calls=None))[0]
+    assert "memory grew and has stood still" in sentences_of(replace(stopped, settled_after_calls=None))[0]
 
 
 @pytest.mark.parametrize(
@@ -104,28 +104,28 @@ def test_a_growth_that_stopped_says_when() -> None:
     ],
 )
 def test_an_inconclusive_result_says_what_would_make_it_sure(stopped_by: str | None, remedy: str) -> None:
-    [sentence] = said(replace(UNSURE, stopped_by=stopped_by))
+    [sentence] = sentences_of(replace(UNSURE, stopped_by=stopped_by))
     assert sentence == (f"warming: memory neither stands still nor grows steadily, so nothing is claimed: {remedy}")
 
 
 def test_an_inconclusive_result_of_few_calls_says_how_many_it_takes_and_how_long() -> None:
     """GIVEN 300 calls in 60 seconds, where a verdict takes 1500 THEN 300 seconds and a fifth more are asked for."""
-    dear = replace(UNSURE, stopped_by="time", calls_needed=1500, replay_seconds=60.0, watch_seconds=0.0)
-    [sentence] = said(dear)
+    slow = replace(UNSURE, stopped_by="time", calls_needed=1500, replay_seconds=60.0, watch_seconds=0.0)
+    [sentence] = sentences_of(slow)
     assert "the time is up after 300 calls; a verdict takes about 1,500; raise --time to 360, or make" in sentence
 
 
 def test_a_container_that_became_full_during_the_run_does_not_grow_now() -> None:
     assert BOUNDED.bounded_by is not None
     full = replace(BOUNDED, bounded_by=replace(BOUNDED.bounded_by, length=9000))
-    [sentence] = said(full)
+    [sentence] = sentences_of(full)
     assert "what grew is full now" in sentence
     assert "more calls" not in sentence
 
 
 def test_a_clean_result_whose_budget_is_within_the_bounds_names_them() -> None:
-    doubtful = replace(CLEAN, gate=Gate.INCONCLUSIVE, growth=growth(0.0, 100.0 * KIB))
-    [sentence] = said(doubtful)
+    uncertain = replace(CLEAN, gate=Gate.INCONCLUSIVE, growth=growth(0.0, 100.0 * KIB))
+    [sentence] = sentences_of(uncertain)
     assert "between -100 KiB and 100 KiB per 1000 calls, and the budget of 64.0 KiB lies in between" in sentence
 
 
@@ -141,18 +141,18 @@ def test_a_clean_result_whose_budget_is_within_the_bounds_names_them() -> None:
     ],
 )
 def test_a_failure_names_the_call_and_the_error(trouble: Failure, words: str) -> None:
-    assert said(replace(BROKEN, trouble=trouble)) == [words]
+    assert sentences_of(replace(BROKEN, trouble=trouble)) == [words]
 
 
 def test_a_failure_after_a_growth_was_measured_leaves_the_growth() -> None:
-    first, second, _ = said(replace(LEAK, trouble=Failure(kind="raised", call=700, message="E")))
+    first, second, _ = sentences_of(replace(LEAK, trouble=Failure(kind="raised", call=700, message="E")))
     assert first == "newsletter[retained]: raised on call 700: E"
     assert "memory grows by" in second
 
 
 def test_a_peak_pass_that_died_leaves_the_growth_verdict_standing() -> None:
     died = replace(CLEAN, peak_bytes=None, peak_trouble=Failure(kind="died", message="killed by SIGSEGV"))
-    assert said(died) == [
+    assert sentences_of(died) == [
         "newsletter[iterator]: the peak pass failed, and the growth verdict stands: killed by SIGSEGV"
     ]
     assert not peak_was_skipped(died)
@@ -160,7 +160,7 @@ def test_a_peak_pass_that_died_leaves_the_growth_verdict_standing() -> None:
 
 def test_a_skipped_peak_is_reported_once_for_the_run_and_not_here() -> None:
     missing = replace(CLEAN, peak_bytes=None, peak_trouble=Failure(kind="missing", message="no memray"))
-    assert said(missing) == []
+    assert sentences_of(missing) == []
     assert peak_was_skipped(missing)
     assert not peak_was_skipped(CLEAN)
 
@@ -174,7 +174,7 @@ def test_foreign_text_is_escaped_in_every_sentence() -> None:
         replace(BOUNDED, scenario=hostile, bounded_by=replace(holder, name=hostile, kind=hostile)),
         replace(LEAK, variant=hostile, peak_trouble=Failure(kind="died", message=hostile)),
     ]
-    for sentence in (sentence for result in results for sentence in said(result)):
+    for sentence in (sentence for result in results for sentence in sentences_of(result)):
         assert "\x1b" not in sentence
         assert "\u202e" not in sentence
         assert "\\x1b[31m" in sentence
@@ -187,8 +187,8 @@ def test_budgets_are_shown_as_they_are_written() -> None:
 
 def test_every_verdict_has_a_sentence_or_is_meant_to_have_none() -> None:
     """A verdict that is added must be thought of here."""
-    spoken = {verdict: bool(said(replace(UNSURE, verdict=verdict, gate=Gate.WITHIN))) for verdict in Verdict}
-    assert spoken == {
+    results = {verdict: replace(UNSURE, verdict=verdict, gate=Gate.WITHIN) for verdict in Verdict}
+    assert {verdict: bool(sentences_of(result)) for verdict, result in results.items()} == {
         Verdict.CLEAN: False,
         Verdict.LEAK: True,
         Verdict.BOUNDED: True,

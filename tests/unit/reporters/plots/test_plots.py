@@ -1,4 +1,4 @@
-"""Pictures: the same bytes every time, honest bars, names as they are, and labels that can be read."""
+"""Plots: the same bytes every time, bars from zero, escaped names, and labels that do not overlap."""
 
 import re
 import sys
@@ -36,15 +36,15 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 def grown(rate: float, *, variant: str | None = "naive", scenario: str = "newsletter", calls: int = 1500) -> Result:
     """Return a result whose readings rise by `rate` bytes per 1000 calls after a steep warm-up."""
-    at = tuple(range(20, calls + 1, 20))
-    heap = tuple(10 * MIB + round(rate * call / 1000) + min(call, calls // 4) * 100 for call in at)
+    read_at = tuple(range(20, calls + 1, 20))
+    heap = tuple(10 * MIB + round(rate * call / 1000) + min(call, calls // 4) * 100 for call in read_at)
     return replace(
         LEAK if rate else CLEAN,
         scenario=scenario,
         variant=variant,
         growth=growth(rate, 500, calls=calls),
         peak_bytes=int(5 * MIB + rate / 10),
-        readings=Readings(calls=at, python_bytes=heap, native_bytes=(0,) * len(at)),
+        readings=Readings(calls=read_at, python_bytes=heap, native_bytes=(0,) * len(read_at)),
     )
 
 
@@ -161,7 +161,9 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "all alike": lambda: growth_figure([grown(0, variant=name) for name in STRATEGIES]).figure,
     "the gallery": lambda: growth_figure(GALLERY).figure,
     "peaks": lambda: peak_figure(NEWSLETTER).figure,
-    "many peaks": lambda: peak_figure([replace(one, peak_bytes=10**at) for at, one in enumerate(GALLERY)]).figure,
+    "many peaks": lambda: (
+        peak_figure([replace(result, peak_bytes=10**number) for number, result in enumerate(GALLERY)]).figure
+    ),
     "before and after": lambda: pair_figure(NEWSLETTER[4], NEWSLETTER[1]).figure,
     "unlike each other": lambda: pair_figure(GALLERY[3], replace(BROKEN, scenario="x" * 80)).figure,
 }
@@ -173,11 +175,11 @@ def test_no_text_overlaps_another_and_none_is_cut_off(
 ) -> None:
     whole, boxes = drawn(draw, monkeypatch)
     assert boxes
-    for at, (text, box) in enumerate(boxes):
+    for number, (text, box) in enumerate(boxes):
         assert whole.x0 <= box.x0 <= box.x1 <= whole.x1, text
         assert whole.y0 <= box.y0 <= box.y1 <= whole.y1, text
-        upon = [other for other, room in boxes[at + 1 :] if box.padded(-1).overlaps(room.padded(-1))]
-        assert upon == [], f"{text!r} lies upon {upon}"
+        overlapping = [other for other, room in boxes[number + 1 :] if box.padded(-1).overlaps(room.padded(-1))]
+        assert overlapping == [], f"{text!r} overlaps {overlapping}"
 
 
 def axes_of(figure: Figure) -> Sequence[Axes]:
@@ -206,7 +208,7 @@ def test_of_more_results_than_fit_the_worst_are_drawn_with_a_note() -> None:
     assert any("The 9 that grow the fastest of 14." in text for text in texts)
     assert any("scenario_number_13" in text for text in texts)
     assert not any("scenario_number_3" in text for text in texts)
-    many = [replace(one, scenario=f"s{at}", peak_bytes=at + 1) for at, one in enumerate(GALLERY * 2)]
+    many = [replace(result, scenario=f"s{number}", peak_bytes=number + 1) for number, result in enumerate(GALLERY * 2)]
     texts = texts_of(svg_of(draw_run(many, SVG_ALONE), "peak"))
     assert any("The 20 dearest of 28." in text for text in texts)
     assert "s27" in texts
@@ -248,11 +250,11 @@ def test_the_error_without_matplotlib_names_the_extra(monkeypatch: pytest.Monkey
 
 
 @given(st.lists(st.floats(-5, 30), max_size=12), st.integers(12, 40))
-def test_labels_are_a_line_apart_and_inside_the_axes(wanted: list[float], height: int) -> None:
-    placed = spread(sorted(wanted), height)
-    assert len(placed) == len(wanted)
-    assert all(after - before >= 1 - 1e-9 for before, after in pairwise(placed))
-    assert all(-1e-9 <= at <= height for at in placed)
+def test_labels_are_a_line_apart_and_inside_the_axes(ends: list[float], height: int) -> None:
+    positions = spread(sorted(ends), height)
+    assert len(positions) == len(ends)
+    assert all(after - before >= 1 - 1e-9 for before, after in pairwise(positions))
+    assert all(-1e-9 <= position <= height for position in positions)
 
 
 @given(st.text(max_size=90), st.integers(2, 40))
@@ -299,8 +301,8 @@ results = st.builds(
 
 @settings(max_examples=10)
 @given(st.lists(results, min_size=2, max_size=3))
-def test_any_document_is_plotted_without_an_error(found: list[Result]) -> None:
-    for _, data in (*draw_run(found, ("svg",)), *draw_pair(found[0], found[1], ("svg",))):
+def test_any_document_is_plotted_without_an_error(drawn_results: list[Result]) -> None:
+    for _, data in (*draw_run(drawn_results, ("svg",)), *draw_pair(drawn_results[0], drawn_results[1], ("svg",))):
         ElementTree.fromstring(data)
 
 
