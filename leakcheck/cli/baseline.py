@@ -14,7 +14,7 @@ from leakcheck.cli.options import BaselineFile, BaselineOptions, Targets
 if TYPE_CHECKING:
     from leakcheck.config.settings import Settings
     from leakcheck.model.baseline import BaselineEntry
-    from leakcheck.model.result import Run
+    from leakcheck.model.run import Run
     from leakcheck.runner.session import RunRequest
 
 app = typer.Typer(help="The accepted figures: update, diff, show.", no_args_is_help=True, rich_markup_mode="rich")

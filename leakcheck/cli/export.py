@@ -14,7 +14,8 @@ from leakcheck.cli.plot import matching
 from leakcheck.model.errors import NothingMeasured, StoreError, UsageError
 
 if TYPE_CHECKING:
-    from leakcheck.model.result import Result, Run
+    from leakcheck.model.result import Result
+    from leakcheck.model.run import Run
 
 
 class ExportFormat(StrEnum):

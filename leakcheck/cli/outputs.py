@@ -14,7 +14,7 @@ import typer
 from leakcheck.model.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
-    from leakcheck.model.result import Run
+    from leakcheck.model.run import Run
     from leakcheck.reporters.locations import Workspace
 
 _STANDARD_OUTPUT = "-"

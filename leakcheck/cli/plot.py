@@ -10,7 +10,8 @@ from leakcheck.cli.options import Expression
 from leakcheck.model.errors import NothingMeasured, UsageError
 
 if TYPE_CHECKING:
-    from leakcheck.model.result import Result, Run
+    from leakcheck.model.result import Result
+    from leakcheck.model.run import Run
 
 
 def plot(

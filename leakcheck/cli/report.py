@@ -9,7 +9,7 @@ from urllib.parse import quote
 import typer
 
 if TYPE_CHECKING:
-    from leakcheck.model.result import Run
+    from leakcheck.model.run import Run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

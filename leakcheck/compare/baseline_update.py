@@ -9,7 +9,8 @@ from leakcheck.config.expressions import Matches
 from leakcheck.config.settings import Settings
 from leakcheck.model.baseline import SCHEMA, Baseline, BaselineEntry, BaselineStep
 from leakcheck.model.errors import ExitCode, NothingMeasured, UsageError, worst
-from leakcheck.model.result import Result, Run
+from leakcheck.model.result import Result
+from leakcheck.model.run import Run
 from leakcheck.model.verdict import Gate
 from leakcheck.runner.baseline import covers, refuse_same_ids, spelled
 from leakcheck.runner.session import exit_code

@@ -13,7 +13,8 @@ from threading import Event
 from leakcheck.compare.sides import SideSource, Watch, document_name, in_turn, sides_beside
 from leakcheck.model.comparison import Comparison
 from leakcheck.model.errors import NothingMeasured
-from leakcheck.model.result import SCHEMA, Environment, Result, Run
+from leakcheck.model.result import Result
+from leakcheck.model.run import SCHEMA, Environment, Run
 from leakcheck.runner.collect import Collection, find
 from leakcheck.runner.executors.dask.client import connected
 from leakcheck.runner.executors.dask.environment_check import place_here

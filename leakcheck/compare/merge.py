@@ -9,7 +9,8 @@ from pathlib import Path
 
 from leakcheck.analysis.compare.merge import SavedShard, joined, problems
 from leakcheck.model.errors import LeakcheckError, StoreError
-from leakcheck.model.result import Result, Run
+from leakcheck.model.result import Result
+from leakcheck.model.run import Run
 from leakcheck.storage import run_file
 from leakcheck.storage.captures import copy_capture, open_capture
 

@@ -16,7 +16,8 @@ from leakcheck.analysis.compare.runs import contrast
 from leakcheck.config.values import LOCAL
 from leakcheck.model.comparison import CONTRAST_SCHEMA, Comparison, Side
 from leakcheck.model.errors import NothingMeasured, StoreError, UsageError
-from leakcheck.model.result import Result, Run
+from leakcheck.model.result import Result
+from leakcheck.model.run import Run
 from leakcheck.storage import run_file
 
 Watch = Callable[[str], None]

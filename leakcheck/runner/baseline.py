@@ -14,7 +14,8 @@ from leakcheck.config.settings import Settings
 from leakcheck.model.baseline import Baseline, BaselineEntry
 from leakcheck.model.errors import BaselineMissing, UsageError
 from leakcheck.model.explanation import Explanation
-from leakcheck.model.result import Environment, Result, Run
+from leakcheck.model.result import Result
+from leakcheck.model.run import Environment, Run
 from leakcheck.reporters.messages.commands import update_command
 from leakcheck.runner.collect import Collection
 from leakcheck.scenario import Target

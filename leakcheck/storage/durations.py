@@ -11,7 +11,7 @@ from leakcheck.model.document_text import made_plain
 from leakcheck.model.errors import StoreError
 from leakcheck.model.files import read_file
 from leakcheck.model.plain_text import cut
-from leakcheck.model.result import Run
+from leakcheck.model.run import Run
 from leakcheck.storage import run_file
 
 SCHEMA = "leakcheck.durations/1"

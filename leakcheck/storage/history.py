@@ -20,7 +20,8 @@ from leakcheck.model.errors import StoreError
 from leakcheck.model.files import refuse_link
 from leakcheck.model.history import HistoryEntry
 from leakcheck.model.protocol import OptionValue
-from leakcheck.model.result import Result, Run
+from leakcheck.model.result import Result
+from leakcheck.model.run import Run
 from leakcheck.model.verdict import Gate, Verdict
 
 _VERSION = 1

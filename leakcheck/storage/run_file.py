@@ -23,7 +23,8 @@ from leakcheck.model.document_text import UnfitDocument, conforming, made_plain,
 from leakcheck.model.errors import NothingMeasured, StoreError
 from leakcheck.model.files import read_file, refuse_link
 from leakcheck.model.plain_text import cut
-from leakcheck.model.result import SCHEMA, Result, Run
+from leakcheck.model.result import Result
+from leakcheck.model.run import SCHEMA, Run
 
 DOCUMENT = "run.json"
 LARGEST_DOCUMENT_BYTES = 256 * 1024 * 1024

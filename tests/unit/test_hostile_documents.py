@@ -21,7 +21,7 @@ from leakcheck.doctor.model import DoctorReport
 from leakcheck.model.baseline import Baseline
 from leakcheck.model.document_text import FREE, Fingerprint, TextFormat, conforming, made_plain
 from leakcheck.model.errors import StoreError
-from leakcheck.model.result import Run
+from leakcheck.model.run import Run
 from leakcheck.runner.task import file_name
 from leakcheck.storage import run_file
 from tests.unit.broken import mutated

@@ -9,7 +9,8 @@ import pytest
 
 from leakcheck.compare.merge import NotMergeable, merge
 from leakcheck.model.errors import StoreError
-from leakcheck.model.result import Result, Run
+from leakcheck.model.result import Result
+from leakcheck.model.run import Run
 from leakcheck.storage import run_file
 from leakcheck.storage.captures import copy_capture, open_capture
 from tests.unit.runs import CLEAN, run_of

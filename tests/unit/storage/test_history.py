@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from leakcheck.model.plain_text import plain
-from leakcheck.model.result import Run
+from leakcheck.model.run import Run
 from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.storage import run_file
 from leakcheck.storage.history import History, find_documents, gather

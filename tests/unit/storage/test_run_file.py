@@ -19,7 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leakcheck.model.errors import StoreError
-from leakcheck.model.result import SCHEMA, Result, Run
+from leakcheck.model.result import Result
+from leakcheck.model.run import SCHEMA, Run
 from leakcheck.storage.run_file import (
     DOCUMENT,
     RunFile,

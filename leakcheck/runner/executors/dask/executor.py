@@ -11,7 +11,8 @@ from typing import Any
 from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.model.answers import Failure
 from leakcheck.model.errors import StoreError, UsageError
-from leakcheck.model.result import Environment, Host, Result
+from leakcheck.model.result import Host, Result
+from leakcheck.model.run import Environment
 from leakcheck.runner.executors.dask import client as clusters
 from leakcheck.runner.executors.dask.client import ClusterWorker, DaskClient
 from leakcheck.runner.executors.dask.environment_check import place_here
