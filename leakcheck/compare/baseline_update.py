@@ -15,7 +15,7 @@ from leakcheck.model.verdict import Gate
 from leakcheck.runner.baseline import covers, refuse_same_ids, spelled
 from leakcheck.runner.session import exit_code
 from leakcheck.scenario import Target
-from leakcheck.storage import git, run_file
+from leakcheck.storage import baseline_file, git
 
 _MOST_NAMED = 5
 
@@ -109,4 +109,4 @@ def picked(run: Run, settings: Settings, targets: Sequence[Target], matches: Mat
 def write(update: BaselineUpdate, settings: Settings) -> None:
     """Write the baseline, where something changed. Raises StoreError, and leaves what was there."""
     if update.changes_anything:
-        run_file.save_baseline(update.baseline, settings.baseline)
+        baseline_file.save_baseline(update.baseline, settings.baseline)

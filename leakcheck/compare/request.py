@@ -23,7 +23,7 @@ from leakcheck.model.explanation import Explain
 from leakcheck.runner.collect import find, scenario_files
 from leakcheck.runner.session import RunRequest
 from leakcheck.scenario import parse_target
-from leakcheck.storage import run_file
+from leakcheck.storage import atomic, run_file
 
 Watch = Callable[[str], None]
 _GRAMMAR = "write two runs, `RUN --variants A B`, `TARGET --variants A B`, or `A..B TARGET`"
@@ -196,5 +196,5 @@ def _measured(
             watch=watch,
             by_variant=by_variant,
         )
-    run_file.write_atomically(folder / "compare.json", run_file.encode_comparison(comparison))
+    atomic.write_atomically(folder / "compare.json", run_file.encode_comparison(comparison))
     return comparison

@@ -32,7 +32,7 @@ from leakcheck.runner.answer_decoding import part
 from leakcheck.runner.task import lent_packages
 from leakcheck.runner.worker_limits import WorkerLimits
 from leakcheck.runner.worker_process import WorkerProcess
-from leakcheck.storage import git, run_file
+from leakcheck.storage import baseline_file, git
 
 _SERVERS: Mapping[str, tuple[str, ...]] = {
     "postgres": ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin"),
@@ -114,7 +114,7 @@ def _here(terminal: str) -> ProjectFacts:
         return replace(here, settings_error=str(error))
     here = replace(here, has_table=read_pyproject(pyproject) != PyprojectFile(), baseline=settings.baseline.name)
     try:
-        baseline = run_file.load_baseline(settings.baseline)
+        baseline = baseline_file.load_baseline(settings.baseline)
     except LeakcheckError as error:
         return replace(here, baseline_error=str(error))
     if baseline is None:

@@ -13,6 +13,8 @@ from leakcheck.model.files import read_file
 from leakcheck.model.plain_text import cut
 from leakcheck.model.run import Run
 from leakcheck.storage import run_file
+from leakcheck.storage.atomic import write_atomically
+from leakcheck.storage.document import refuse_repeated
 
 SCHEMA = "leakcheck.durations/1"
 _FAMILY = SCHEMA.partition("/")[0] + "/"
@@ -41,7 +43,7 @@ def write_durations(path: Path, run: Run) -> None:
     """Write how long the scenarios of a run took, a line each. Raises StoreError."""
     seconds = {name: round(took, 2) for name, took in sorted(made_plain(durations_of(run)).items())}
     text = json.dumps({"schema": SCHEMA, "seconds": seconds}, indent=2, ensure_ascii=False)
-    run_file.write_atomically(path, text.encode() + b"\n")
+    write_atomically(path, text.encode() + b"\n")
 
 
 def read_durations(path: Path) -> Mapping[str, float]:
@@ -62,7 +64,7 @@ def read_durations(path: Path) -> Mapping[str, float]:
         return durations_of(run_file.load(path))
     if document.schema != SCHEMA:
         raise StoreError(f"{path}: has the schema {cut(document.schema, 200)!r}; this leakcheck reads {SCHEMA}")
-    run_file.refuse_repeated(path, data)
+    refuse_repeated(path, data)
     seconds = made_plain(document.seconds or {})
     for name, took in seconds.items():
         if not 0 <= took < _MOST_SECONDS:

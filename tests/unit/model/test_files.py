@@ -16,7 +16,7 @@ from leakcheck.config.sources import SettingsLayer, find_pyproject, read_pyproje
 from leakcheck.model.baseline import SCHEMA, Baseline
 from leakcheck.model.errors import ConfigError, LeakcheckError, StoreError
 from leakcheck.runner.collect import scenario_files
-from leakcheck.storage import run_file
+from leakcheck.storage import atomic, baseline_file, run_file
 from leakcheck.storage.captures import open_capture
 from leakcheck.storage.durations import read_durations
 from leakcheck.storage.history import find_documents, gather
@@ -66,7 +66,7 @@ NO_FILES: tuple[Callable[[Path], None], ...] = (
 )
 READERS: dict[str, Callable[[Path], object]] = {
     "run": run_file.load,
-    "baseline": run_file.load_baseline,
+    "baseline": baseline_file.load_baseline,
     "durations": read_durations,
     "settings": read_pyproject,
     "capture": lambda path: open_capture(path.parent, path.name),
@@ -113,7 +113,7 @@ def test_a_run_in_a_folder_that_is_a_link_is_read_and_found_once(tmp_path: Path)
 def test_a_baseline_is_written_through_no_link_and_into_no_pipe(tmp_path: Path, make: Callable[[Path], None]) -> None:
     make(tmp_path / "baseline.json")
     with pytest.raises(StoreError, match="cannot be read"):
-        run_file.save_baseline(Baseline(schema=SCHEMA), tmp_path / "baseline.json")
+        baseline_file.save_baseline(Baseline(schema=SCHEMA), tmp_path / "baseline.json")
     assert not (tmp_path / "elsewhere").exists() or (tmp_path / "elsewhere").read_text() == SECRET
 
 
@@ -122,7 +122,7 @@ def test_what_is_written_into_a_strangers_folder_takes_the_place_of_a_link(
     tmp_path: Path, make: Callable[[Path], None]
 ) -> None:
     make(tmp_path / "report.html")
-    run_file.replace_file(tmp_path / "report.html", b"ours")
+    atomic.replace_file(tmp_path / "report.html", b"ours")
     assert (tmp_path / "report.html").read_bytes() == b"ours"
     assert not (tmp_path / "report.html").is_symlink()
     assert not (tmp_path / "elsewhere").exists() or (tmp_path / "elsewhere").read_text() == SECRET

@@ -14,7 +14,8 @@ from leakcheck.model.baseline import SCHEMA, Baseline, BaselineEntry
 from leakcheck.model.document_text import made_plain
 from leakcheck.model.errors import NothingMeasured, StoreError
 from leakcheck.model.verdict import Verdict
-from leakcheck.storage.run_file import encode_baseline, load_baseline, newest_run, save_baseline
+from leakcheck.storage.baseline_file import encode_baseline, load_baseline, save_baseline
+from leakcheck.storage.run_file import newest_run
 from tests.unit.hostile import text_of_others
 from tests.unit.runs import ENVIRONMENT
 

@@ -21,17 +21,8 @@ from hypothesis import strategies as st
 from leakcheck.model.errors import StoreError
 from leakcheck.model.result import Result
 from leakcheck.model.run import SCHEMA, Run
-from leakcheck.storage.run_file import (
-    DOCUMENT,
-    RunFile,
-    beside,
-    encode,
-    load,
-    make_run_folder,
-    run_schema,
-    save,
-    write_atomically,
-)
+from leakcheck.storage.atomic import write_atomically
+from leakcheck.storage.run_file import DOCUMENT, RunFile, beside, encode, load, make_run_folder, run_schema, save
 from tests.unit.runs import BOUNDED, BROKEN, CLEAN, LEAK, UNSURE, run_of
 
 RUN = run_of(CLEAN, LEAK, BOUNDED, UNSURE, BROKEN)
