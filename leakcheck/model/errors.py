@@ -55,8 +55,12 @@ def worst(codes: Iterable[ExitCode]) -> ExitCode:
     return min(codes, key=_WORST_FIRST.index, default=ExitCode.WITHIN)
 
 
-class LeakcheckError(Exception):
-    """Something a user can mend. The message says where, what and the remedy."""
+class LeakcheckException(Exception):
+    """Base class of every exception that leakcheck defines."""
+
+
+class LeakcheckError(LeakcheckException):
+    """An error that the user can fix. The message says where, what and the remedy."""
 
     exit_code = ExitCode.USAGE
 

@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from leakcheck.model.answers import Failure
+from leakcheck.model.errors import LeakcheckException
 
 _MOST_CHARACTERS = 80
 
 
-class MeasurementStopped(Exception):
+class MeasurementStopped(LeakcheckException):
     """The measurement was told to stop; nothing is wrong with the scenario."""
 
 
-class WorkerFailed(Exception):
+class WorkerFailed(LeakcheckException):
     """The measured process gave no answer, or answered that the user's code failed."""
 
     def __init__(self, trouble: Failure, block: Mapping[str, Any] | None = None, answered: object = ()) -> None:
