@@ -9,13 +9,13 @@ from leakcheck.model.explanation import KnownEntry
 from leakcheck.model.result import Result
 
 SCHEMA = "leakcheck.run/1"
-"""The run document's schema. A field may be added under the same number; one that is taken away
-or changes its meaning makes 2, and this comment then says what 1 looked like."""
+"""Schema of the run document. A new field keeps the number. A field that is removed or changes its meaning makes it 2,
+and this comment must then say what 1 looked like."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """Where a run was measured. Runs of different environments cannot be compared."""
+    """Where a run was measured. Figures of different environments do not compare."""
 
     python: Release
     implementation: Release
@@ -30,14 +30,14 @@ class Environment:
 
     @property
     def key(self) -> str:
-        """What a baseline's figures belong to: `cpython-3.11-linux-x86_64-pymalloc`."""
+        """The name under which a baseline keeps its figures: `cpython-3.11-linux-x86_64-pymalloc`."""
         version = ".".join(self.python.split(".")[:2])
         return f"{self.implementation}-{version}-{self.platform}-{self.allocator}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shard:
-    """Which part of a whole was measured."""
+    """The part of all scenarios that this run measured."""
 
     number: int
     """From 1 to `count`."""
@@ -48,7 +48,7 @@ class Shard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """The run document: the file that every reporter reads and every later run is compared with."""
+    """The run document: what every reporter reads, and what later runs are compared with."""
 
     schema: Name
     started: Moment
@@ -57,15 +57,15 @@ class Run:
     environment: Environment | None
     results: tuple[Result, ...] = ()
     baseline: Name | None = None
-    """The baseline it was compared with; None where it was held to its budgets alone."""
+    """The baseline that it was compared with; None if only budgets applied."""
     baseline_gone: tuple[Name, ...] = ()
-    """The ids of scenarios that the baseline has, and the targets no longer hold."""
+    """Ids of scenarios that are in the baseline and no longer in the targets."""
     shard: Shard | None = None
-    """None where the whole was measured."""
+    """None if the run was not sharded."""
     left_out: tuple[SkippedRequest, ...] = ()
-    """What `leakcheck django --all` found and did not replay."""
+    """Requests that `leakcheck django --all` found and did not replay."""
     known_unseen: tuple[KnownEntry, ...] = ()
-    """The entries of the list of known leaks that were looked for and did not occur."""
+    """Entries of the list of known leaks that matched no leak of this run."""
     finished: bool = False
-    """False in a document that an interrupt or a crash left behind."""
+    """False if the run was interrupted or crashed."""
     duration_seconds: float = 0.0
