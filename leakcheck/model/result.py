@@ -155,7 +155,7 @@ class Result:
     explain_notes: tuple[str, ...] = ()
     """Sentences on what could not be explained, and why."""
     peak_sites: tuple[PeakSite, ...] = ()
-    """The lines that held most at the high-water mark of one call."""
+    """The lines that held the most at the high-water mark of one call."""
     peak_stacks: StackTree = field(default_factory=StackTree)
     """Everything held at that moment, by stack; the total is the peak."""
     growth_stacks: StackTree = field(default_factory=StackTree)
