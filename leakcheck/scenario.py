@@ -133,7 +133,7 @@ def replaced(text: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What to measure: a folder, a file, a scenario in a file, a callable in a module, or requests to an application."""
+    """What to measure: a folder, a file, a scenario in a file, a callable in a module, or requests to a site."""
 
     path: Path | None = None
     module: str | None = None

@@ -209,7 +209,7 @@ def _of_numbers(value: Any, leaf: Leaf) -> Any:
 
 
 def _of_union(hints: list[Any]) -> _Walk | None:
-    walks = [walk for hint in hints if (walk := _walk_of(hint)) is not None]
+    walks = [inner for hint in hints if (inner := _walk_of(hint)) is not None]
     text = next((_walk_of(hint) for hint in hints if hint is str or get_origin(hint) is Annotated), None)
 
     def walk(value: Any, leaf: Leaf) -> Any:
