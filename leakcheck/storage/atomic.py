@@ -1,4 +1,4 @@
-"""Replace a file as a whole or not at all, so that a run that is killed keeps what it had."""
+"""Write files atomically: a process that is killed meanwhile leaves the old content."""
 
 import os
 import tempfile
@@ -8,20 +8,20 @@ from leakcheck.model.errors import StoreError
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Put `data` in the place of `path`, all of it or none. Raises StoreError."""
+    """Replace the content of `path` by `data`, completely or not at all. Raises StoreError."""
     try:
         if path.exists() and not path.is_file():
-            path.write_bytes(data)  # a pipe or a device cannot be replaced
+            path.write_bytes(data)  # a pipe or a device (/dev/stdout) must not be replaced by a file
             return
     except OSError as error:
-        raise _unwritten(path, error) from error
+        raise _write_error(path, error) from error
     replace_file(path, data)
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Put a file in the place of whatever lies there, a link or a pipe too: nothing is written through it.
+    """Replace whatever is at `path`, even a link or a pipe, by a file; nothing is written through it.
 
-    For names that are ours, in folders that may be a stranger's. Raises StoreError.
+    For file names of leakcheck in a folder that may come from a stranger. Raises StoreError.
     """
     try:
         descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -30,16 +30,16 @@ def replace_file(path: Path, data: bytes) -> None:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            Path(temporary).chmod(0o666 & ~_umask())  # mkstemp's own mode is for secrets
+            Path(temporary).chmod(0o666 & ~_umask())  # mkstemp creates files for the owner alone
             Path(temporary).replace(path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise _unwritten(path, error) from error
+        raise _write_error(path, error) from error
 
 
-def _unwritten(path: Path, error: OSError) -> StoreError:
+def _write_error(path: Path, error: OSError) -> StoreError:
     return StoreError(f"{path}: cannot be written ({error.strerror}); free some room, or choose another place")
 
 

@@ -1,4 +1,4 @@
-"""The baseline's file: committed, and read in a diff."""
+"""Read and write the baseline file."""
 
 import json
 import os
@@ -18,7 +18,7 @@ _MERGE_MARK = b"\n<<<<<<< "
 
 
 def load_baseline(path: Path) -> Baseline | None:
-    """Return the baseline in a file; None where there is no such file. Raises StoreError for anything else."""
+    """Return the baseline in a file, None if the file does not exist. Raises StoreError if it is no baseline."""
     if not os.path.lexists(path):
         return None
     data = read_file(path, most_bytes=_LARGEST_FILE_BYTES, what="baseline we write")
@@ -34,15 +34,15 @@ def load_baseline(path: Path) -> Baseline | None:
 
 
 def save_baseline(baseline: Baseline, path: Path) -> None:
-    """Write the baseline atomically. Raises StoreError, and leaves what was there, where that fails."""
+    """Write the baseline atomically. Raises StoreError, and then leaves the old file as it was."""
     data = encode_baseline(baseline)
-    decode_document(path, data, Baseline, SCHEMA, "a baseline")  # what could not be read again is never written
+    decode_document(path, data, Baseline, SCHEMA, "a baseline")  # never write what could not be loaded again
     refuse_link(path)
     replace_file(path, data)
 
 
 def encode_baseline(baseline: Baseline) -> bytes:
-    """Return the file: sorted, a value a line, so that a diff reads; what is not said is left out."""
+    """Return the content of the file: sorted and one value per line for readable diffs; empty fields are left out."""
     document = msgspec.to_builtins(conforming(baseline))
     document["environments"] = {
         environment: {

@@ -1,4 +1,4 @@
-"""Saved runs: their folders, and the run document in each."""
+"""Save and load runs: their folders, and the run document in each."""
 
 import os
 import re
@@ -24,7 +24,7 @@ _RUN_FOLDER = re.compile(r"(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d)(?:-(\d{1,9}))?")
 
 
 def make_run_folder(parent: Path, started: datetime) -> Path:
-    """Make and return a folder of this run's own, also where another run begins in the same second."""
+    """Create and return a new folder for a run. Runs that start in the same second are numbered. Raises StoreError."""
     name = started.strftime("%Y-%m-%dT%H-%M-%S")
     number = 1
     while True:
@@ -41,7 +41,7 @@ def make_run_folder(parent: Path, started: datetime) -> Path:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder, if it is not there. Raises StoreError."""
+    """Create a folder unless it exists. Raises StoreError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -49,80 +49,78 @@ def make_folder(folder: Path) -> None:
 
 
 def beside(folder: Path, name: str) -> Path:
-    """Return a file that a run's document names, below the run's folder. Raises StoreError where it is not there.
+    """Return the path of a file that a run document names, which must lie in the run's folder.
 
-    A document may come from a stranger: what it names is not followed out of its folder.
+    Raises StoreError if it does not exist, or if its name leads through a link or out of the folder: the document may
+    come from a stranger.
     """
     try:
         path = (folder / name).resolve()
-    except (OSError, ValueError, RuntimeError) as error:  # a null byte, a circle of links
+    except (OSError, ValueError, RuntimeError) as error:  # a null byte, a loop of links
         raise StoreError(f"{folder}: its document names a file that cannot be ({error})") from error
-    # a link in it would lead to another path than its letters do
-    if not path.is_relative_to(folder.resolve()) or not path.is_file() or path != _by_letters(folder, name):
+    # if a part of the name were a link, the resolved path would differ from the normalized one
+    is_link = path != Path(os.path.normpath(folder.resolve() / name))
+    if not path.is_relative_to(folder.resolve()) or not path.is_file() or is_link:
         raise StoreError(f"{folder / name}: is not there; captures lie beside the run document, in its folder")
     return path
 
 
-def _by_letters(folder: Path, name: str) -> Path:
-    return Path(os.path.normpath(folder.resolve() / name))
-
-
 def save(run: Run, path: Path) -> None:
-    """Write the document atomically. Raises StoreError, and leaves what was there, where that fails."""
+    """Write the document atomically. Raises StoreError, and then leaves the old document as it was."""
     write_atomically(path, encode(run))
 
 
 def encode(run: Run) -> bytes:
-    """Return the run document."""
+    """Return the run document as JSON."""
     return msgspec.json.encode(conforming(run)) + b"\n"
 
 
 class RunFile:
-    """A run document that is saved again and again while results come: each of them is encoded once.
+    """A run document that is saved after each result; every result is encoded once.
 
-    Saving the hundredth result would else take a hundred times as long as saving the first.
+    Otherwise saving the hundredth result would take a hundred times as long as saving the first.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        # by identity, which holds because the result is kept beside what came of it
+        # by id(), which stays unique because the entry keeps the result alive
         self._encoded: dict[int, tuple[Result, msgspec.Raw]] = {}
 
     def save(self, run: Run) -> None:
-        """Write the document as `save` does, the same bytes."""
-        bare = conforming(replace(run, results=()))
-        whole = {one.name: getattr(bare, one.name) for one in fields(run)}
-        whole["results"] = [self._once(result) for result in run.results]
-        write_atomically(self.path, msgspec.json.encode(whole) + b"\n")
+        """Write the same bytes as `save(run, path)`."""
+        without_results = conforming(replace(run, results=()))
+        document = {field.name: getattr(without_results, field.name) for field in fields(run)}
+        document["results"] = [self._encoded_once(result) for result in run.results]
+        write_atomically(self.path, msgspec.json.encode(document) + b"\n")
 
-    def _once(self, result: Result) -> msgspec.Raw:
+    def _encoded_once(self, result: Result) -> msgspec.Raw:
         if id(result) not in self._encoded:
             self._encoded[id(result)] = result, msgspec.Raw(msgspec.json.encode(conforming(result)))
         return self._encoded[id(result)][1]
 
 
 def encode_comparison(comparison: Comparison) -> bytes:
-    """Return the document of a comparison."""
+    """Return a comparison as JSON."""
     return msgspec.json.format(msgspec.json.encode(conforming(comparison)), indent=1) + b"\n"
 
 
 def load(path: Path) -> Run:
-    """Return the run in a document, or in the folder that holds one. Raises StoreError."""
+    """Return the run in a document, or in a folder with one. Raises StoreError."""
     document = path / DOCUMENT if path.is_dir() else path
     data = read_file(document, most_bytes=LARGEST_DOCUMENT_BYTES, what="run we write")
     return decode_document(document, data, Run, SCHEMA, "a run document")
 
 
 def newest_run(parent: Path) -> Path:
-    """Return the folder of the run that began last. Raises NothingMeasured where there is none."""
-    found = [
+    """Return the folder of the run that started last. Raises NothingMeasured if there is none."""
+    folders = [
         (match[1], int(match[2] or 1), document.parent)
         for document in parent.glob(f"*/{DOCUMENT}")
         if (match := _RUN_FOLDER.fullmatch(document.parent.name)) and not document.parent.is_symlink()
     ]
-    if not found:
+    if not folders:
         raise NothingMeasured(f"{parent}: there is no run in it; measure with leakcheck run, or name a run's folder")
-    return max(found)[2]
+    return max(folders)[2]
 
 
 def run_schema() -> dict[str, Any]:
