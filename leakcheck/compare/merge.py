@@ -1,4 +1,4 @@
-"""Merge saved runs of shards into one run. The documents may come from a stranger's pull request."""
+"""Merge saved runs of shards into one run. The documents are untrusted: they may come with a pull request."""
 
 import os
 import shutil

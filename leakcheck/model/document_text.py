@@ -97,17 +97,17 @@ Moment = Annotated[
 class UnfitDocument(ValueError):
     """A field of a document holds an invalid value. The message says which field, and what it holds."""
 
-    def __init__(self, says: str, where: str = "") -> None:
-        super().__init__(says)
-        self.says = says
-        self.where = where
+    def __init__(self, problem: str, location: str = "") -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.location = location
 
     def within(self, step: str) -> "UnfitDocument":
         """Return the same error with `step` put in front of its location."""
-        return UnfitDocument(self.says, step + self.where)
+        return UnfitDocument(self.problem, step + self.location)
 
     def __str__(self) -> str:
-        return f"{self.where.lstrip('.')} {self.says}".strip()
+        return f"{self.location.lstrip('.')} {self.problem}".strip()
 
 
 def made_plain(facts: _Facts) -> _Facts:

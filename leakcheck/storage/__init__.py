@@ -1,1 +1,1 @@
-"""Files: run document, baseline, captures, history, durations, git. What is read may come from a stranger."""
+"""Files: run document, baseline, captures, history, durations, git. Everything that is read is untrusted."""

@@ -21,7 +21,7 @@ def write_atomically(path: Path, data: bytes) -> None:
 def replace_file(path: Path, data: bytes) -> None:
     """Replace whatever is at `path`, even a link or a pipe, by a file; nothing is written through it.
 
-    For file names of leakcheck in a folder that may come from a stranger. Raises StoreError.
+    For file names of leakcheck in an untrusted folder. Raises StoreError.
     """
     try:
         descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)

@@ -1,4 +1,4 @@
-"""Open and copy memray's captures in a run's folder, under names that a stranger's document may contain."""
+"""Open and copy memray's captures in a run's folder; their names come from an untrusted document."""
 
 import errno
 import os

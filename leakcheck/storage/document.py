@@ -1,4 +1,4 @@
-"""Decode JSON documents that may come from a stranger: each field is validated, and its text escaped.
+"""Decode untrusted JSON documents: each field is validated, and its text escaped.
 
 Nothing is ever unpickled.
 """

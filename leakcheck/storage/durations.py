@@ -49,7 +49,7 @@ def write_durations(path: Path, run: Run) -> None:
 def read_durations(path: Path) -> Mapping[str, float]:
     """Return seconds by id from a durations file, a run document, or the folder of a run. Raises StoreError.
 
-    The file may come from a stranger's pull request, so every entry is validated.
+    The file is untrusted, as it may come with a pull request: every entry is validated.
     """
     if path.is_dir():
         return durations_of(run_file.load(path))

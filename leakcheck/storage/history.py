@@ -101,7 +101,7 @@ def _prepare(index: Path) -> None:
     if index.parent.is_symlink():
         refuse_link(index.parent)
     refuse_link(index)
-    # ours has no journal on disk: one there is from an older version or a stranger, and a journal may name any file
+    # ours has no journal on disk: one there is from an older version or from outside, and a journal may name any file
     if any(os.path.lexists(path) for path in _journals(index)):
         _discard(index)
 

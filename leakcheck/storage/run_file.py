@@ -52,7 +52,7 @@ def beside(folder: Path, name: str) -> Path:
     """Return the path of a file that a run document names, which must lie in the run's folder.
 
     Raises StoreError if it does not exist, or if its name leads through a link or out of the folder: the document may
-    come from a stranger.
+    be untrusted.
     """
     try:
         path = (folder / name).resolve()
