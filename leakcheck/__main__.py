@@ -1,9 +1,13 @@
 """`python -m leakcheck`, and the `leakcheck` command."""
 
+import gc
 import os
 import signal
 import sys
 from types import FrameType
+
+_OBJECTS_PER_COLLECTION = 100_000
+"""With Python's default of 700, loading the modules of a command triggers about a hundred useless collections."""
 
 
 def main() -> None:
@@ -29,6 +33,7 @@ def _run() -> int:
 
         print(f"leakcheck {__version__}")
         return 0
+    gc.set_threshold(_OBJECTS_PER_COLLECTION)
     try:
         from leakcheck.cli.main import main as run_cli
     except Exception as error:  # a missing or broken dependency

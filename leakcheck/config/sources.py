@@ -1,7 +1,6 @@
 """The layers of settings: pyproject.toml, the environment, and the flags, all with the same fields."""
 
 import math
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from difflib import get_close_matches
@@ -92,6 +91,8 @@ def read_pyproject(path: Path | None) -> PyprojectFile:
     """Return the table [tool.leakcheck], empty if `path` is None. Raises ConfigError for an invalid file or setting."""
     if path is None:
         return PyprojectFile()
+    import tomllib
+
     try:
         data = read_file(path, most_bytes=_LARGEST_FILE_BYTES, what="file of settings may be")
         tools = tomllib.loads(data.decode("utf-8")).get("tool", {})

@@ -1,6 +1,5 @@
 """Ask git about the measured tree. Every function returns None if there is no git or no repository."""
 
-import hashlib
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,7 +30,11 @@ def changed_files(besides: Sequence[Path] = ()) -> tuple[str, ...] | None:
 def changes() -> str | None:
     """Return a digest of the uncommitted changes to tracked Python files."""
     diff = _git("diff", "--no-ext-diff", "--no-color", "HEAD", "--", ":(top)*.py")
-    return None if diff is None else hashlib.sha256(diff.encode(errors="surrogateescape")).hexdigest()
+    if diff is None:
+        return None
+    import hashlib
+
+    return hashlib.sha256(diff.encode(errors="surrogateescape")).hexdigest()
 
 
 def _is_excluded(path: Path, excluded: Sequence[Path]) -> bool:

@@ -5,11 +5,10 @@ import re
 from dataclasses import fields, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from leakcheck.model.comparison import Comparison
 from leakcheck.model.document_text import conforming
 from leakcheck.model.errors import NothingMeasured, StoreError
 from leakcheck.model.files import read_file
@@ -17,6 +16,9 @@ from leakcheck.model.result import Result
 from leakcheck.model.run import SCHEMA, Run
 from leakcheck.storage.atomic import write_atomically
 from leakcheck.storage.document import decode_document
+
+if TYPE_CHECKING:
+    from leakcheck.model.comparison import Comparison
 
 DOCUMENT = "run.json"
 LARGEST_DOCUMENT_BYTES = 256 * 1024 * 1024
@@ -99,7 +101,7 @@ class RunFile:
         return self._encoded[id(result)][1]
 
 
-def encode_comparison(comparison: Comparison) -> bytes:
+def encode_comparison(comparison: "Comparison") -> bytes:
     """Return a comparison as JSON."""
     return msgspec.json.format(msgspec.json.encode(conforming(comparison)), indent=1) + b"\n"
 

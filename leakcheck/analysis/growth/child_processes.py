@@ -123,7 +123,7 @@ def _stands_still(tail: Series) -> bool:
 
 def _hardly_moves(late: Series) -> bool:
     """Tell whether so few pages were added that a server may need them that settles slowly."""
-    return len(late) >= 2 * CHUNKS and float(late.values.max() - late.values.min()) < _MOST_SETTLING_BYTES
+    return len(late) >= 2 * CHUNKS and late.spread < _MOST_SETTLING_BYTES
 
 
 def _flat_calls(cost: float) -> float:

@@ -52,7 +52,7 @@ def estimate_growth(progress: ReplayProgress, shape: Shape) -> Growth:
 
     All are estimated over the same calls: those that the verdict rests on.
     """
-    readings, since = progress.readings, float(shape.tail.calls[0]) if len(shape.tail) else 0.0
+    readings, since = progress.readings, shape.tail.calls[0] if len(shape.tail) else 0.0
     per_call = rate_of(shape)
     blocks = _rate(readings, readings.blocks, since)
     return Growth(
@@ -80,11 +80,11 @@ def settled_after(progress: ReplayProgress, shape: Shape) -> int | None:
     # pages and blocks are no bytes of a cache: their tail is compared with nothing
     if not shape.flat or shape.meter is not Meter.HEAP or len(grown) < 2:
         return None
-    floor = shape.tail.values.min()
+    floor = min(shape.tail.values)
     if floor - grown.values[0] < _SETTLED_RISE_BYTES:
         return None
     nearly = grown.values[0] + _NEARLY * (floor - grown.values[0])
-    settled = grown.calls[(grown.values >= nearly).argmax()]
+    settled = next(call for call, held in zip(grown.calls, grown.values, strict=True) if held >= nearly)
     # what rises by less than counts as standing still has not stopped rising
     return int(settled) if floor - grown.values[0] >= SMALLEST_RATE * settled else None
 

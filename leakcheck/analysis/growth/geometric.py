@@ -6,11 +6,9 @@ none before the next step is overdue; and steps that keep up with the calls are 
 
 import math
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
-import numpy as np
-
-from leakcheck.analysis.growth.series import Series
+from leakcheck.analysis.growth.series import Numbers, Series, steps_of
 from leakcheck.analysis.growth.trend import Slope
 
 _LARGEST_FACTOR = 4.0
@@ -57,31 +55,35 @@ def expansions_of(series: Series) -> list[CapacityStep]:
     if len(series) < 2:
         return []
     # what no later reading falls below is retained: teeth vanish
-    retained = np.minimum.accumulate(series.values[::-1])[::-1]
+    retained = [*accumulate(reversed(series.values), min)][::-1]
     calls = series.calls
-    sudden = np.flatnonzero(np.diff(retained) >= np.maximum(_SMALLEST_STEP_BYTES, _SMALLEST_STEP_PER_CALL * calls[1:]))
+    sudden = [
+        at
+        for at, (rise, call) in enumerate(zip(steps_of(retained), calls[1:], strict=True))
+        if rise >= _SMALLEST_STEP_BYTES and rise >= _SMALLEST_STEP_PER_CALL * call
+    ]
     # what came before the very first reading nobody saw rise
     unseen = calls[0] if calls[0] <= 2 * (calls[1] - calls[0]) else 0.0
     found: list[CapacityStep] = []
     since = 0
-    for climb in _climbs(sudden.tolist(), calls.tolist()):
+    for climb in _climbs(sudden, calls):
         first, last = climb[0], climb[-1] + 1
         rise, end = retained[last] - retained[first], calls[last]
         stood = calls[first] - calls[since] + (unseen if since == 0 else 0.0)
         is_sudden = calls[last] - calls[first] <= max(_CLIMB_SHARE * end, calls[first + 1] - calls[first])
-        teeth = series.values[since : first + 1].max() - retained[first]
+        teeth = max(series.values[since : first + 1]) - retained[first]
         if (
             is_sudden
             and teeth <= rise
             and stood >= _PLATEAU_SHARE * end
             and retained[first] - retained[since] <= _PLATEAU_RISE * rise
         ):
-            found.append(CapacityStep(call=float(end), before=float(retained[first]), after=float(retained[last])))
+            found.append(CapacityStep(call=end, before=retained[first], after=retained[last]))
         since = last
     return found
 
 
-def _climbs(sudden: list[int], calls: list[float]) -> list[list[int]]:
+def _climbs(sudden: list[int], calls: Numbers) -> list[list[int]]:
     """Return rises that follow upon each other as one."""
     climbs: list[list[int]] = []
     for place in sudden:

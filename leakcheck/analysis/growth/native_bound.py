@@ -7,10 +7,8 @@ before is used again first, and a slab of an allocator is taken whole.
 import math
 from collections.abc import Sequence
 
-import numpy as np
-
 from leakcheck.analysis.growth.progress import ReplayProgress
-from leakcheck.analysis.growth.series import Series
+from leakcheck.analysis.growth.series import Series, steps_of
 from leakcheck.analysis.growth.trend import CHUNKS, STEADY_SHARE, is_rising, rate_without_bounds
 from leakcheck.model.answers import Readings
 from leakcheck.model.result import Budget
@@ -63,13 +61,13 @@ def steady_pages(resident: Series) -> float:
 def _creeps(resident: Series) -> bool:
     """Tell whether pages never fall and rise in both halves alike, as far as that can be said of a few of them."""
     parts = resident.chunks(2) if len(resident) > 2 and resident.span else []
-    if len(parts) < 2 or (np.diff(resident.values) < 0).any():
+    if len(parts) < 2 or min(steps_of(resident.values)) < 0:
         return False
     early, late = parts[0].values, parts[1].values
     first, second = early[-1] - early[0], late[-1] - early[-1]
     steady = second >= STEADY_SHARE * first - _PAGE
     enough = min(first, second) >= _FEWEST_PAGES * _PAGE
-    return bool(steady and enough and first + second >= WIDEST_CLEAN_BYTES_PER_CALL * resident.span)
+    return steady and enough and first + second >= WIDEST_CLEAN_BYTES_PER_CALL * resident.span
 
 
 def can_be_told(
@@ -106,7 +104,7 @@ def _over(calls: Sequence[int], columns: Sequence[Sequence[int]], since: float, 
 def _moved(series: Series) -> float:
     floors = series.floors(CHUNKS)
     # the last floor lies before the end, and the first at the beginning
-    return float(floors.values.max() - floors.values.min()) * series.span / max(floors.span, 1.0)
+    return floors.spread * series.span / max(floors.span, 1.0)
 
 
 def _without(whole: Sequence[int], part: Sequence[int]) -> tuple[int, ...]:
