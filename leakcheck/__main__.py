@@ -7,11 +7,11 @@ import sys
 from types import FrameType
 
 _OBJECTS_PER_COLLECTION = 100_000
-"""Python's own 700 has a command look a hundred times for garbage among modules that are just being loaded."""
+"""With Python's default of 700, loading the modules of a command triggers about a hundred useless collections."""
 
 
 def main() -> None:
-    """Run the command line; the version is answered before anything dear is imported."""
+    """Run the command line and exit; `--version` is answered without slow imports."""
     from leakcheck.cli.standard_streams import standing_streams
 
     with standing_streams() as standing:
@@ -23,7 +23,7 @@ def main() -> None:
         print(f"leakcheck: standard output: cannot be written ({standing.failure}); {remedy}", file=sys.stderr)
         code = worst([ExitCode(code), ExitCode.USAGE])
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, _leave)  # all is told: nobody is to hear how Python ends
+        signal.signal(signal.SIGINT, _leave)  # output is complete: Ctrl-C from here on must not print a traceback
     sys.exit(code)
 
 
@@ -36,7 +36,7 @@ def _run() -> int:
     gc.set_threshold(_OBJECTS_PER_COLLECTION)
     try:
         from leakcheck.cli.main import main as run_cli
-    except Exception as error:  # a dependency that is missing, or broken
+    except Exception as error:  # a missing or broken dependency
         from leakcheck.model.errors import ExitCode
         from leakcheck.model.failure import internal_error
 

@@ -14,7 +14,7 @@ from leakcheck.cli.options import BaselineFile, BaselineOptions, Targets
 if TYPE_CHECKING:
     from leakcheck.config.settings import Settings
     from leakcheck.model.baseline import BaselineEntry
-    from leakcheck.model.result import Run
+    from leakcheck.model.run import Run
     from leakcheck.runner.session import RunRequest
 
 app = typer.Typer(help="The accepted figures: update, diff, show.", no_args_is_help=True, rich_markup_mode="rich")
@@ -57,10 +57,11 @@ def update(
     """
     from leakcheck.compare.baseline_update import refuse_dirty_run, refuse_dirty_tree
     from leakcheck.model.errors import UsageError
-    from leakcheck.storage import run_file
+    from leakcheck.storage import baseline_file, run_file
 
     request = measuring.request(against)
-    run_file.load_baseline(request.settings.baseline)  # one that is broken is better said before anything is measured
+    # one that is broken is better said before anything is measured
+    baseline_file.load_baseline(request.settings.baseline)
     if from_run is not None:
         saved = run_file.load(from_run)
         if not allow_dirty:
@@ -85,7 +86,7 @@ def _accept_measured(request: "RunRequest", reason: str | None) -> None:
     from leakcheck.model.errors import ExitCode
     from leakcheck.runner import session
     from leakcheck.runner.baseline import gone
-    from leakcheck.storage import run_file
+    from leakcheck.storage import baseline_file
 
     with watching() as observer:
         outcome = session.run(request, observer)
@@ -95,7 +96,7 @@ def _accept_measured(request: "RunRequest", reason: str | None) -> None:
     if outcome.lost is not None:
         raise outcome.lost
     removed: Sequence[str] = ()
-    baseline = run_file.load_baseline(request.settings.baseline)
+    baseline = baseline_file.load_baseline(request.settings.baseline)
     if baseline is not None and outcome.found is not None and outcome.run.environment is not None:
         entries = baseline.environments.get(outcome.run.environment.key, {})
         folder = request.settings.baseline.parent
@@ -111,10 +112,10 @@ def _accept(settings: "Settings", run: "Run", reason: str | None, removed: Seque
     from leakcheck.compare.baseline_update import updated, write
     from leakcheck.model.plain_text import plain
     from leakcheck.reporters.baseline import acceptance_sentences, render_steps
-    from leakcheck.storage import run_file
+    from leakcheck.storage import baseline_file
 
     # read again: while this measured, another update may have written
-    update = updated(run_file.load_baseline(settings.baseline), run, settings, gone=removed, reason=reason)
+    update = updated(baseline_file.load_baseline(settings.baseline), run, settings, gone=removed, reason=reason)
     write(update, settings)
     console, measured = make_console(), {result.id: result for result in run.results}
     for part in render_steps(update.steps):

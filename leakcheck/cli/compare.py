@@ -81,18 +81,18 @@ def compare(
     console = make_console()
     for part in forms.render_comparison(comparison):
         console.print(part)
-    from leakcheck.storage import run_file
+    from leakcheck.storage import atomic, run_file
 
     for place, form in ((markdown, forms.markdown), (csv, forms.table)):
         for _, document in form(comparison) if place is not None else ():
-            run_file.write_atomically(Path(str(place)), document)
+            atomic.write_atomically(Path(str(place)), document)
     if html is not None:
         from leakcheck.reporters.html.page import render_comparison
 
         for _, page in render_comparison(comparison):
-            run_file.write_atomically(Path(html), page)
+            atomic.write_atomically(Path(html), page)
     if json is not None:
-        run_file.write_atomically(Path(json), run_file.encode_comparison(comparison))
+        atomic.write_atomically(Path(json), run_file.encode_comparison(comparison))
     exact = (Metric.GROWTH, Metric.PEAK)
     rows = [row for contrast in comparison.contrasts for row in contrast.rows]
     if fail_on_worse and any(row.answer is ChangeVerdict.WORSE and row.metric in exact for row in rows):

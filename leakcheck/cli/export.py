@@ -14,7 +14,8 @@ from leakcheck.cli.plot import matching
 from leakcheck.model.errors import NothingMeasured, StoreError, UsageError
 
 if TYPE_CHECKING:
-    from leakcheck.model.result import Result, Run
+    from leakcheck.model.result import Result
+    from leakcheck.model.run import Run
 
 
 class ExportFormat(StrEnum):
@@ -62,7 +63,7 @@ def export(
     """
     from leakcheck.model.plain_text import plain
     from leakcheck.reporters.escape import inert
-    from leakcheck.storage import run_file
+    from leakcheck.storage import atomic, run_file
 
     saved = run_file.load(run)
     chosen = replace(saved, results=tuple(matching(saved, expression)))
@@ -78,7 +79,7 @@ def export(
             sys.stdout.buffer.write(inert(data.decode()).encode())
             continue
         place = output / name if output.is_dir() else output
-        run_file.write_atomically(place, data)
+        atomic.write_atomically(place, data)
         typer.echo(plain(str(place)))
 
 
@@ -105,7 +106,7 @@ def _nothing(run: Path, format: ExportFormat, stacks: StackChoice) -> str:
 
 def _copy_captures(folder: Path, results: "tuple[Result, ...]", output: Path | None) -> None:
     from leakcheck.model.plain_text import plain
-    from leakcheck.storage import run_file
+    from leakcheck.storage import atomic, run_file
     from leakcheck.storage.captures import open_capture
 
     if output is None:
@@ -120,7 +121,7 @@ def _copy_captures(folder: Path, results: "tuple[Result, ...]", output: Path | N
             raise StoreError(f"{capture}: the capture is not there any more")
         with source:
             try:
-                run_file.replace_file(output / capture.name, source.read())
+                atomic.replace_file(output / capture.name, source.read())
             except OSError as error:
                 raise StoreError(f"{capture}: the capture cannot be read ({error.strerror})") from error
         typer.echo(plain(str(output / capture.name)))

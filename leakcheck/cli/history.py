@@ -47,7 +47,7 @@ def history(
     from leakcheck.config.sources import SettingsLayer
     from leakcheck.model.plain_text import plain
     from leakcheck.reporters.history import render_all, render_one
-    from leakcheck.storage import run_file
+    from leakcheck.storage import atomic, run_file
     from leakcheck.storage.history import find_documents, gather
 
     if picture is not None and picture.suffix.lower() not in (".svg", ".png"):
@@ -77,7 +77,7 @@ def history(
         from leakcheck.reporters.plots import draw_history
 
         for _, data in draw_history(*told[0], (picture.suffix.lower()[1:],)):
-            run_file.write_atomically(picture, data)
+            atomic.write_atomically(picture, data)
 
 
 def _newest_series(records: "Sequence[HistoryEntry]", name: str | None) -> "tuple[list[list[HistoryEntry]], str]":

@@ -14,7 +14,7 @@ import typer
 from leakcheck.model.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
-    from leakcheck.model.result import Run
+    from leakcheck.model.run import Run
     from leakcheck.reporters.locations import Workspace
 
 _STANDARD_OUTPUT = "-"
@@ -139,11 +139,11 @@ def _joined(documents: Iterable[tuple[str, bytes]]) -> bytes:
 def _write(name: str, place: str, run: "Run", allow_inconclusive: bool) -> None:
     """Write one document where it is wanted. Raises StoreError."""
     from leakcheck.reporters.escape import inert
-    from leakcheck.storage import run_file
+    from leakcheck.storage import atomic
 
     data = _DOCUMENTS[name](run, allow_inconclusive)
     if place != _STANDARD_OUTPUT:
-        run_file.write_atomically(Path(place), data)
+        atomic.write_atomically(Path(place), data)
         return
     if name == "json":  # the others never hold a command
         data = inert(data.decode(), "\\u{:04x}").encode()

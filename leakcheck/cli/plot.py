@@ -10,7 +10,8 @@ from leakcheck.cli.options import Expression
 from leakcheck.model.errors import NothingMeasured, UsageError
 
 if TYPE_CHECKING:
-    from leakcheck.model.result import Result, Run
+    from leakcheck.model.result import Result
+    from leakcheck.model.run import Run
 
 
 def plot(
@@ -39,7 +40,7 @@ def plot(
     """
     from leakcheck.model.plain_text import plain
     from leakcheck.reporters.plots import draw_pair, draw_run
-    from leakcheck.storage import run_file
+    from leakcheck.storage import atomic, run_file
 
     wanted = parse_formats(formats)
     if (before is None) != (after is None):
@@ -55,7 +56,7 @@ def plot(
     folder = output if output is not None else (run if run.is_dir() else run.parent) / "plots"
     run_file.make_folder(folder)
     for name, picture in documents:
-        run_file.replace_file(folder / name, picture)
+        atomic.replace_file(folder / name, picture)
         typer.echo(plain(str(folder / name)))
 
 

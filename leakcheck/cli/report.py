@@ -9,7 +9,7 @@ from urllib.parse import quote
 import typer
 
 if TYPE_CHECKING:
-    from leakcheck.model.result import Run
+    from leakcheck.model.run import Run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,13 +28,13 @@ class ReportOption:
         if not self.report or not run.results:
             return None
         from leakcheck.model.plain_text import plain
-        from leakcheck.storage import run_file
+        from leakcheck.storage import atomic
 
         try:
             from leakcheck.reporters.html.page import REPORT, render_report
 
             for name, page in render_report(run):
-                run_file.replace_file(folder / name, page)
+                atomic.replace_file(folder / name, page)
             return folder / REPORT
         except Exception as error:
             print(
@@ -62,7 +62,7 @@ def report(
     """
     from leakcheck.model.plain_text import plain
     from leakcheck.reporters.html.page import render_report
-    from leakcheck.storage import run_file
+    from leakcheck.storage import atomic, run_file
 
     saved = run_file.load(run)
     home = run if run.is_dir() else run.parent
@@ -70,14 +70,14 @@ def report(
     run_file.make_folder(folder)
     pages = _memray_pages(saved, home, folder) if memray_pages else {}
     for name, page in render_report(saved, pages):
-        run_file.replace_file(folder / name, page)
+        atomic.replace_file(folder / name, page)
         typer.echo(plain(str(folder / name)))
 
 
 def _memray_pages(run: "Run", home: Path, folder: Path) -> dict[str, str]:
     """Write memray's page of each capture, and return their links by the result's id."""
     from leakcheck.reporters.export.memray_html import PAGES, memray_page
-    from leakcheck.storage import run_file
+    from leakcheck.storage import atomic, run_file
     from leakcheck.storage.captures import open_capture
 
     links = {}
@@ -89,6 +89,6 @@ def _memray_pages(run: "Run", home: Path, folder: Path) -> dict[str, str]:
         if (opened := open_capture(home, result.capture)) is not None:  # refuses what is no capture of ours
             opened.close()
         name = f"{PAGES}/{capture.stem}.html"
-        run_file.replace_file(folder / name, memray_page(capture))
+        atomic.replace_file(folder / name, memray_page(capture))
         links[result.id] = quote(name)
     return links

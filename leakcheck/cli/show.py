@@ -30,7 +30,7 @@ def show(
     """
     from leakcheck.config.settings import resolve
     from leakcheck.config.sources import SettingsLayer
-    from leakcheck.storage import run_file
+    from leakcheck.storage import atomic, run_file
 
     saved = run_file.load(run)
     if svg is None:
@@ -39,4 +39,4 @@ def show(
     from leakcheck.reporters.terminal import draw
 
     for _, picture in draw(saved):
-        run_file.write_atomically(svg, picture)
+        atomic.write_atomically(svg, picture)

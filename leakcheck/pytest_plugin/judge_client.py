@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from leakcheck.model.errors import LeakcheckException
 from leakcheck.pytest_plugin.cleanup import no_timeout, quiet
 from leakcheck.pytest_plugin.isolated_command import StartupEnvironment, child_command
 from leakcheck.pytest_plugin.marker import MarkerArgs
@@ -40,7 +41,7 @@ _LATER = ("replay", "result_json")
 _END_SECONDS = 10.0
 
 
-class JudgeFailed(Exception):
+class JudgeFailed(LeakcheckException):
     """No verdict: the settings cannot be used, or the judge has a bug."""
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from leakcheck.model.errors import LeakcheckException
 from leakcheck.model.units import format_duration
 from leakcheck.probe.meters.memory import Meters
 from leakcheck.probe.meters.resource_names import make_room_for_files
@@ -33,7 +34,7 @@ Whoever calls `gc.freeze()` under pytest freezes all of it: 30,000 objects befor
 _ALL_METERS = ("python", "native", "rss")
 
 
-class _Hung(Exception):
+class _Hung(LeakcheckException):
     """A replay takes longer than anybody waits."""
 
 

@@ -14,7 +14,7 @@ import msgspec
 from leakcheck.model.answers import COLUMNS, Block, Failure, Readings, ScenarioInfo, StatusCount
 from leakcheck.model.errors import LeakcheckError
 from leakcheck.model.failure import misunderstood
-from leakcheck.model.result import Environment
+from leakcheck.model.run import Environment
 from leakcheck.scenario import parse_target, without_password
 
 _Fact = TypeVar("_Fact")

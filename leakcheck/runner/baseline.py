@@ -14,11 +14,12 @@ from leakcheck.config.settings import Settings
 from leakcheck.model.baseline import Baseline, BaselineEntry
 from leakcheck.model.errors import BaselineMissing, UsageError
 from leakcheck.model.explanation import Explanation
-from leakcheck.model.result import Environment, Result, Run
+from leakcheck.model.result import Result
+from leakcheck.model.run import Environment, Run
 from leakcheck.reporters.messages.commands import update_command
 from leakcheck.runner.collect import Collection
 from leakcheck.scenario import Target
-from leakcheck.storage import run_file
+from leakcheck.storage import baseline_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +51,7 @@ def load_against(settings: Settings, targets: Sequence[str] = (), command: Seque
 
     Raises BaselineMissing where there is none, and StoreError where it is broken.
     """
-    baseline = run_file.load_baseline(settings.baseline)
+    baseline = baseline_file.load_baseline(settings.baseline)
     if baseline is None:
         remedy = update_command(targets, command)
         raise BaselineMissing(f"{settings.baseline}: there is no baseline yet; accept what is here: {remedy}")

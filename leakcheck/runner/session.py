@@ -23,7 +23,8 @@ from leakcheck.model.baseline import BaselineEntry
 from leakcheck.model.errors import ExecutorLost, ExitCode, StoreError, worst
 from leakcheck.model.memory_limit import LimitRequest
 from leakcheck.model.protocol import OptionValue
-from leakcheck.model.result import SCHEMA, Environment, Result, Run
+from leakcheck.model.result import Result
+from leakcheck.model.run import SCHEMA, Environment, Run
 from leakcheck.model.verdict import Gate
 from leakcheck.runner.baseline import BaselineRef, gone, refuse_same_ids
 from leakcheck.runner.collect import Collection, find

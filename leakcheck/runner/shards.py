@@ -10,7 +10,7 @@ from dataclasses import replace
 from statistics import median
 
 from leakcheck.config.settings import Settings
-from leakcheck.model.result import Shard
+from leakcheck.model.run import Shard
 from leakcheck.runner.collect import Collection
 from leakcheck.storage.durations import read_durations
 

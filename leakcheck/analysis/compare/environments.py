@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from leakcheck.model.result import Environment, Run
+from leakcheck.model.run import Environment, Run
 
 _MOST_PACKAGES = 5
 

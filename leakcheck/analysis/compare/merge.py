@@ -10,7 +10,8 @@ from itertools import islice
 
 from leakcheck.analysis.compare.environments import differences
 from leakcheck.analysis.gate.known_leaks import unseen_entries, without_ambiguous
-from leakcheck.model.result import Result, Run, Shard
+from leakcheck.model.result import Result
+from leakcheck.model.run import Run, Shard
 
 _MOST_NAMED = 5
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from leakcheck.model.child_processes import ChildrenReading
+from leakcheck.model.errors import LeakcheckException
 from leakcheck.model.failure import WorkerFailed, interfered, misunderstood
 from leakcheck.runner.answer_decoding import trouble_in
 from leakcheck.runner.message_reader import MessageReader
@@ -18,7 +19,7 @@ _LOOK_SECONDS = 0.5
 _CHUNK_BYTES = 1 << 20
 
 
-class TestProcessGone(Exception):
+class TestProcessGone(LeakcheckException):
     """The test process has ended."""
 
 

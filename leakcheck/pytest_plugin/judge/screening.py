@@ -7,6 +7,7 @@ from dataclasses import replace
 from leakcheck.analysis.growth.resources import may_rise
 from leakcheck.analysis.growth.stopping import StopPolicy
 from leakcheck.analysis.growth.trend import SMALLEST_RATE, is_rising
+from leakcheck.model.errors import LeakcheckException
 from leakcheck.model.failure import WorkerFailed
 from leakcheck.model.result import Result
 from leakcheck.model.verdict import Gate, Verdict
@@ -50,7 +51,7 @@ def screen(task: Task, process: ReplayingProcess) -> Result | None:
     return replace(judged(task, seen, peak, peak_trouble), duration_seconds=time.monotonic() - began)
 
 
-class _NeedsOwnProcess(Exception):
+class _NeedsOwnProcess(LeakcheckException):
     """Something seems to rise: what is lost here is lost to all that this process does afterwards."""
 
 

@@ -13,7 +13,8 @@ from leakcheck.analysis.gate.known_leaks import unseen_entries, without_ambiguou
 from leakcheck.config.settings import Settings, resolve
 from leakcheck.config.sources import SettingsLayer
 from leakcheck.model.answers import Failure, ScenarioInfo
-from leakcheck.model.result import SCHEMA, Environment, Result, Run
+from leakcheck.model.result import Result
+from leakcheck.model.run import SCHEMA, Environment, Run
 from leakcheck.model.setup_stages import UNREACHED, SetupStages, is_shared
 from leakcheck.model.verdict import Gate
 from leakcheck.pytest_plugin.judge.connection import JudgeConnection

@@ -7,7 +7,8 @@ from enum import StrEnum
 from typing import Any
 
 from leakcheck.model.explanation import ResourceKind
-from leakcheck.model.result import Result, Run
+from leakcheck.model.result import Result
+from leakcheck.model.run import Run
 from leakcheck.reporters.escape import as_cell, plainly
 from leakcheck.reporters.messages.answers import counted
 from leakcheck.reporters.messages.causes import path_words, place

@@ -19,7 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from leakcheck.model.plain_text import plain
-from leakcheck.model.result import Run
+from leakcheck.model.run import Run
 from leakcheck.model.units import format_duration, format_size
 from leakcheck.reporters.escape import plainly
 from leakcheck.reporters.html.flamegraph import Flamegraphs

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from leakcheck.model.baseline import BaselineChange
-from leakcheck.model.result import Result, Run
+from leakcheck.model.result import Result
+from leakcheck.model.run import Run
 from leakcheck.model.stacks import Frame, FrameKind
 from leakcheck.model.units import format_size
 from leakcheck.model.verdict import Gate

@@ -9,7 +9,8 @@ from typing import Protocol
 
 from leakcheck.config.settings import Settings
 from leakcheck.model.protocol import Pass
-from leakcheck.model.result import Environment, Result
+from leakcheck.model.result import Result
+from leakcheck.model.run import Environment
 from leakcheck.runner.measure import measure
 from leakcheck.runner.scheduler import Job, room_for, side_by_side
 from leakcheck.runner.task import Task, Watch

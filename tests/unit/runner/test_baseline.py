@@ -15,7 +15,8 @@ from leakcheck.model.answers import Failure, SkippedRequest
 from leakcheck.model.baseline import SCHEMA, Baseline, BaselineEntry, BaselineStep
 from leakcheck.model.errors import BaselineMissing, ExitCode, NothingMeasured, UsageError
 from leakcheck.model.explanation import KnownEntry
-from leakcheck.model.result import Budget, Result, Run
+from leakcheck.model.result import Budget, Result
+from leakcheck.model.run import Run
 from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.runner.baseline import BaselineRef, compared_run, covers, gone, load_against, refuse_same_ids, spelled
 from leakcheck.runner.collect import Collection

@@ -15,7 +15,7 @@ from leakcheck.config.sources import SettingsLayer
 from leakcheck.config.values import ShardSpec, parse_jobs, parse_part
 from leakcheck.model.answers import ScenarioInfo
 from leakcheck.model.errors import StoreError, UsageError
-from leakcheck.model.result import Shard
+from leakcheck.model.run import Shard
 from leakcheck.runner.collect import Collection
 from leakcheck.runner.shards import Named, share_of, split
 from leakcheck.storage.durations import SCHEMA, durations_of, read_durations, write_durations

@@ -10,7 +10,7 @@ from queue import SimpleQueue
 from typing import Any
 from uuid import uuid4
 
-from leakcheck.model.errors import ExecutorLost, UsageError
+from leakcheck.model.errors import ExecutorLost, LeakcheckException, UsageError
 from leakcheck.model.units import format_size
 from leakcheck.runner.executors.dask import worker_side
 
@@ -44,7 +44,7 @@ class ClusterWorker:
         return f"cores={self.has['cores']:g} and {format_size(self.has['memory'])}"
 
 
-class WorkersLost(Exception):
+class WorkersLost(LeakcheckException):
     """As many workers as the scheduler allows were lost with an errand; it does not try another."""
 
 

@@ -21,7 +21,7 @@ from leakcheck.model.answers import ScenarioInfo
 from leakcheck.model.errors import UsageError
 from leakcheck.model.failure import WorkerFailed
 from leakcheck.model.protocol import Pass, PassRequest
-from leakcheck.model.result import Environment
+from leakcheck.model.run import Environment
 from leakcheck.runner.collect import surroundings_of
 from leakcheck.runner.worker_process import WorkerProcess
 from leakcheck.scenario import DJANGO, parse_target

@@ -11,7 +11,8 @@ from typing import Any
 from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.model.answers import Failure
 from leakcheck.model.errors import StoreError, UsageError
-from leakcheck.model.result import Environment, Host, Result
+from leakcheck.model.result import Host, Result
+from leakcheck.model.run import Environment
 from leakcheck.runner.executors.dask import client as clusters
 from leakcheck.runner.executors.dask.client import ClusterWorker, DaskClient
 from leakcheck.runner.executors.dask.environment_check import place_here
@@ -27,7 +28,7 @@ from leakcheck.runner.executors.dask.submission import (
 from leakcheck.runner.growth_pass import GrowthPass
 from leakcheck.runner.measure import judged
 from leakcheck.runner.task import Task, Watch
-from leakcheck.storage import run_file
+from leakcheck.storage import atomic, run_file
 from leakcheck.storage.captures import FOLDER, free_name
 
 _POLL_SECONDS = 0.2
@@ -139,7 +140,7 @@ def keep_capture(folder: Path, name: str, compressed: bytes) -> str:
     end = PurePosixPath(name.replace("\0", "")).name
     target = free_name(folder / FOLDER / (end if end not in ("", "..") else "capture.bin"))
     run_file.make_folder(target.parent)
-    run_file.write_atomically(target, zlib.decompressobj().decompress(compressed, MOST_CAPTURE_BYTES))
+    atomic.write_atomically(target, zlib.decompressobj().decompress(compressed, MOST_CAPTURE_BYTES))
     return str(target.relative_to(folder))
 
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from leakcheck.model.errors import LeakcheckException
 from leakcheck.runner.executors.dask.job_process import ANSWER, DOING
 
 _POLL_SECONDS = 0.25
@@ -32,11 +33,11 @@ _under_way: list[str] = []
 Say = Callable[[bytes], None]
 
 
-class JobUnwanted(Exception):
+class JobUnwanted(LeakcheckException):
     """Nobody waits for this errand any more."""
 
 
-class JobProcessFailed(Exception):
+class JobProcessFailed(LeakcheckException):
     """The office ended without an answer; the message is the end of what it wrote."""
 
 

@@ -12,7 +12,8 @@ from leakcheck.analysis.compare.merge import SavedShard, joined, problems
 from leakcheck.model.answers import Failure
 from leakcheck.model.errors import ExitCode
 from leakcheck.model.explanation import KnownEntry, KnownLeak
-from leakcheck.model.result import Result, Run, Shard
+from leakcheck.model.result import Result
+from leakcheck.model.run import Run, Shard
 from leakcheck.model.verdict import Gate
 from leakcheck.runner.session import exit_code
 from tests.unit.runs import BROKEN, CLEAN, ENVIRONMENT, LEAK, run_of
