@@ -1,4 +1,4 @@
-"""Latency from the calls that were timed one by one."""
+"""Latency percentiles of the calls that were timed one by one."""
 
 import math
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ _DECILES = range(0, 101, 10)
 
 
 def summarize_latency(latencies_ns: Sequence[int]) -> Latency | None:
-    """Return median and 95th percentile in seconds (linear interpolation), with bounds; None without a sample."""
+    """Return the median and the 95th percentile in seconds, interpolated linearly, with bounds; None without samples."""
     if not latencies_ns:
         return None
     seconds = np.sort(np.asarray(latencies_ns, dtype=np.float64)) / 1e9
@@ -41,10 +41,10 @@ def _percentiles(ordered: NDArray[np.float64], percents: Sequence[int]) -> NDArr
 
 
 def _bounds(ordered: NDArray[np.float64], share: float) -> tuple[float, float]:
-    """Return the samples between which a percentile lies with 95 %, or the outermost where that takes more samples.
+    """Return the samples that enclose a percentile with 95 % confidence, or the outermost if there are too few.
 
-    How many samples lie below it is binomial, whatever their distribution (Conover, Practical
-    Nonparametric Statistics, 3.2).
+    The number of samples below a percentile is binomial, whatever their distribution (Conover, Practical Nonparametric
+    Statistics, 3.2).
     """
     last = len(ordered) - 1
     low, high = (int(place) for place in _quantiles(len(ordered), share, (0.025, 0.975)))

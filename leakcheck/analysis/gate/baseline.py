@@ -108,7 +108,7 @@ def is_acceptable(result: Result) -> bool:
 def accept(
     result: Result, target: str, old: BaselineEntry | None, *, allowance: Tolerance, reason: str | None = None
 ) -> BaselineEntry:
-    """Return the new baseline entry; unchanged figures keep their old value, and without a `reason` the old one stays."""
+    """Return the new baseline entry; unchanged figures keep their old value, and so does the reason."""
     growth, peak, budget = growth_figure(result), peak_figure(result), result.budget
     same_verdict = old is not None and old.verdict is result.verdict
     old_growth = old.growth_bytes_per_1000_calls if old is not None and same_verdict else None

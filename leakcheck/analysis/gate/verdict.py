@@ -32,7 +32,7 @@ def holder_with_limit(growth: Growth, limited: Sequence[BoundedContainer]) -> Bo
     """Return the bounded container whose filling explains the growth; None if the rest could be a leak.
 
     Of several that fill at once and explain the growth together, return the one that fills last. `limited` are
-    containers that gained entries in the calls of the limit pass: one that is full explains no growth.
+    the bounded containers that gained entries while they were checked: one that is full explains no growth.
     """
     filling = [bounded for bounded in limited if bounded.bytes_per_1000_calls > 0 and _will_fill(bounded, growth.calls)]
     explained = sum(container.bytes_per_1000_calls for container in filling)
