@@ -13,7 +13,7 @@ _DECILES = range(0, 101, 10)
 
 
 def summarize_latency(latencies_ns: Sequence[int]) -> Latency | None:
-    """Return the median and the 95th percentile in seconds, interpolated linearly, with bounds; None without samples."""
+    """Return the median and the 95th percentile in seconds, interpolated linearly, with bounds; None if empty."""
     if not latencies_ns:
         return None
     seconds = np.sort(np.asarray(latencies_ns, dtype=np.float64)) / 1e9

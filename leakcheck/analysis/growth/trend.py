@@ -1,9 +1,9 @@
-"""What a series of readings does: does it stand still, does it rise steadily, or neither yet?
+"""The growth rule: whether a series of readings is flat, rises steadily, or neither yet, and at which rate.
 
-The readings are exact, so the question is not noise but shape: steps of a table that doubles, the
-teeth of a cache that is pruned, a cache that fills. All three are answered on *floors*: the
-series is cut into chunks of equal length and each chunk's lowest reading is what was surely
-retained there. Teeth that are shorter than a chunk vanish; a leak under them does not.
+The readings are exact, so the question is not noise but shape: the steps of a table that doubles, the sawtooth of a
+cache that is pruned, the bend of a cache that fills. All are judged on *floors*, the lower envelope: the series is cut
+into chunks of equal length, and the lowest reading of each chunk is what was certainly retained there. A sawtooth with
+a period below the length of a chunk disappears; a leak under it does not.
 """
 
 import math
@@ -16,26 +16,26 @@ from leakcheck.analysis.growth.series import Numbers, Series
 from leakcheck.analysis.numeric import special_functions
 
 CHUNKS = 8
-"""Floors that a rise is judged on. Eight rises in a row happen by chance once in 40 000."""
+"""The number of floors that a rise is judged on. Eight in ascending order occur by chance once in 40 000."""
 
 SMALLEST_RATE = 4.0
-"""Bytes per call below which a series counts as standing still: half of a list's slot, the
-smallest thing that Python code can leak with every call."""
+"""Bytes per call below which a series counts as flat: half a slot of a list, the smallest thing that Python code can
+leak with every call."""
 
 STEADY_SHARE = 0.75
-"""The later half of a leak rises at this share of the earlier half at least. A cache that fills
-with random keys slows down; a list that grows for ever does not."""
+"""The later half of a leak rises by at least this share of the earlier half. A cache that fills with random keys slows
+down; a list that grows without bound does not."""
 
 _LAST_STRETCHES = (1 / 4, 1 / 8, 1 / 16)
-"""Of the calls: stretches at the end that are held against all before of the same share. A cache that has just become
-full stands still for less than a floor, and a rise that has ended is none."""
+"""Shares of the calls: stretches at the end, compared with all earlier stretches of the same share. A cache that has
+just become full is flat for less than a chunk, and a rise that has ended is not a leak."""
 
 RESOLUTION_BYTES = 48.0
-"""What can hide in all the calls that were seen: one small object with its slot."""
+"""What may stay unseen over all calls of a series: one small object with its slot."""
 
 _MIN_PER_HALF = 6
 _SURELY, _FEWEST_IN_A_STRETCH = 3, 4
-"""Standard errors by which the rate of a last stretch must be lower, to be its own, and readings that it needs."""
+"""By how many standard errors the rate of a last stretch must be lower to count, and how many readings it needs."""
 
 _OUTLIER_DEVIATIONS = 6.0
 _SMALLEST_TOOTH_BYTES = 64 * 1024
@@ -50,14 +50,14 @@ class Slope:
     low: float
     high: float
     doubt: float
-    """Half the width of the interval, without the outliers that the bounds were widened by."""
+    """Half the width of the interval, without the widening of the bounds by outliers."""
 
 
 def is_flat(series: Series, *, smallest_rate: float = SMALLEST_RATE) -> bool:
-    """Tell whether two halves have the same level and the same ceiling.
+    """Return whether both halves have the same level and the same maximum.
 
-    The ceiling matters: right after a big tooth has fallen, the floor alone looks flat or falling
-    while the next tooth rises.
+    The maximum matters: right after a high sawtooth has fallen, the floors look flat or falling while the next tooth
+    rises.
     """
     if len(series) < 2 * _MIN_PER_HALF:
         return False
@@ -74,18 +74,18 @@ def is_flat(series: Series, *, smallest_rate: float = SMALLEST_RATE) -> bool:
 
 
 def _level_change(early: Numbers, late: Numbers) -> float:
-    """Return how far the level moved, by the floors or the medians, whichever moved less.
+    """Return the change of level, by the minima or the medians, whichever changed less.
 
-    A rare dip takes the floor with it where it is caught, and not where it is missed.
+    A rare dip lowers the minimum of the half in which it is read, and not of the other.
     """
     return float(min(late.min() - early.min(), _median(late) - _median(early), key=abs))
 
 
 def _floor_jitter(series: Series) -> float:
-    """Return how far two floors differ by chance when readings meet teeth at random.
+    """Return how far two minima differ by chance when a sawtooth is sampled at random.
 
-    The lowest of n readings spread evenly over a tooth lies 1/(n + 1) of its height above the
-    floor in the mean (order statistics of the uniform distribution); two such minima are compared.
+    The lowest of n readings spread evenly over a tooth is on average 1/(n + 1) of its height above the minimum (order
+    statistics of the uniform distribution), and two such minima are compared.
     """
     if not has_teeth(series):
         return 0.0
@@ -94,7 +94,7 @@ def _floor_jitter(series: Series) -> float:
 
 
 def is_rising(series: Series, *, smallest_rate: float = SMALLEST_RATE, chunks: int = CHUNKS) -> bool:
-    """Tell whether every floor lies above the one before, and neither the later half nor the end slows down."""
+    """Return whether every floor is above the one before, and neither the later half nor the end slows down."""
     if len(series) < 2 * chunks:
         return False
     floors = series.floors(chunks)
@@ -111,10 +111,10 @@ def is_rising(series: Series, *, smallest_rate: float = SMALLEST_RATE, chunks: i
 
 
 def least_rate(series: Series, share: float) -> float:
-    """Return the rate of the poorest stretch of such a share of the calls until its end; 0 where there is none.
+    """Return the lowest rate of any stretch that is `share` of the calls until its end; 0 if there is none.
 
-    What rises by rare steps or under teeth has stretches that gain nothing, so this tells what is unusual of it. The
-    steps of what is enlarged by a factor come as much further apart as there were calls, and so do the stretches.
+    A rise by rare steps or under a sawtooth has stretches that gain nothing, so this is the lowest rate that is usual
+    for a series. Stretches lengthen with the calls because the steps of a capacity that grows by a factor do.
     """
     rates = _rates_by_share(series, share)
     return float(rates.min()) if len(rates) else 0.0
@@ -129,7 +129,7 @@ def _rates_by_share(series: Series, share: float) -> Numbers:
 
 
 def _slows_at_the_end(series: Series, *, smallest_rate: float) -> bool:
-    """Tell whether a last stretch gained clearly less than any like it before: then the rise may have ended."""
+    """Return whether a stretch at the end gained clearly less than any such stretch before: the rise may have ended."""
     for stretch in _LAST_STRETCHES:
         share = stretch * series.span / series.last_call
         first = int(np.searchsorted(series.calls, series.last_call * (1 - share), side="right")) - 1
@@ -142,14 +142,14 @@ def _slows_at_the_end(series: Series, *, smallest_rate: float) -> bool:
 
 
 def slope(series: Series, *, chunks: int = CHUNKS, resolution: float = RESOLUTION_BYTES) -> Slope:
-    """Return the rate at which the floors rise, with bounds; infinite ones where nothing can be said.
+    """Return the rate at which the floors rise, with bounds, which are infinite for fewer than two readings.
 
-    The rate is the least-squares slope through the floors, after single jumps between floors were
-    put back to the median rise (those further from it than six median absolute deviations and a step of
-    the stair; Hampel 1974): a table that doubled once is no rate. Under teeth a jump cannot be told from a tooth, so
-    there the line goes through all readings as they are, which finds it closest. The bounds are
-    Student's 95 % interval of that slope, widened by `resolution` over the calls seen, by the
-    jumps that were left out, and by what the last calls gained where that was less.
+    The rate is the least-squares slope through the floors, after single jumps between floors were replaced by the
+    median rise: those further from it than six median absolute deviations and a step of the stair (Hampel 1974). A
+    table that doubled once is no rate. Under a sawtooth a jump cannot be distinguished from a tooth; there the line
+    through all readings as they are is the closest estimate. The bounds are Student's 95 % interval of the slope,
+    widened by `resolution` over the calls, by the jumps that were replaced, and by the rate of the last calls where
+    that is lower.
     """
     floors = _floors(series, chunks)
     if floors is None:
@@ -166,7 +166,7 @@ def slope(series: Series, *, chunks: int = CHUNKS, resolution: float = RESOLUTIO
 
 
 def rate_without_bounds(series: Series, *, chunks: int = CHUNKS) -> float:
-    """Return the rate that `slope` gives, for a figure that stands beside another: its bounds are what is dear."""
+    """Return the rate of `slope`, without the bounds, which are expensive."""
     floors = _floors(series, chunks)
     if floors is None:
         return 0.0
@@ -175,14 +175,14 @@ def rate_without_bounds(series: Series, *, chunks: int = CHUNKS) -> float:
 
 
 def latest_rate(series: Series) -> float:
-    """Return the rate of the later half, or of a last stretch where that is lower; its bounds are for others to say."""
+    """Return the rate of the later half, or of a stretch at the end where that is lower."""
     half = rate_without_bounds(series.after(series.last_call - series.span / 2))
     return min([half, *(rate for rate, _ in _rates_at_the_end(series))])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _FittedLine:
-    """The line through the floors: its slope, the error and the freedoms of that, and the slope with all jumps."""
+    """The line through the floors: its slope, standard error and degrees of freedom, and the slope with all jumps."""
 
     rate: float
     error: float
@@ -199,7 +199,7 @@ def _rate_of_few(series: Series) -> float:
 
 
 def _line(series: Series, floors: Series) -> _FittedLine | None:
-    """Return the line that `slope` describes; None where there are too few floors for one."""
+    """Return the line that `slope` describes; None if there are too few floors."""
     if len(floors) < 4:
         return None
     steps = np.diff(floors.calls)
@@ -219,7 +219,7 @@ def _line(series: Series, floors: Series) -> _FittedLine | None:
 
 
 def _rates_at_the_end(series: Series) -> list[tuple[float, float]]:
-    """Return the rates of the last stretches with their standard errors; none under teeth and of rare steps."""
+    """Return the rates of the last stretches with their standard errors; none under a sawtooth or for rare steps."""
     if falls_back(series) or _stair_step(series):
         return []
     ends = (series.after(series.last_call - share * series.span) for share in _LAST_STRETCHES)
@@ -227,13 +227,13 @@ def _rates_at_the_end(series: Series) -> list[tuple[float, float]]:
 
 
 def _stair_step(series: Series) -> float:
-    """Return the usual step of a series that stands still between most of its readings; 0 of a smooth one."""
+    """Return the usual step of a series that is flat between most of its readings; 0 for a smooth one."""
     steps = np.diff(series.values)
     return _median(steps[steps > 0]) if (steps > 0).any() and _median(steps) <= 0 else 0.0
 
 
 def falls_back(series: Series) -> bool:
-    """Tell whether a good part of what is gained is given back, in teeth of whatever height."""
+    """Return whether a good part of what is gained is given back, whatever the height of the sawtooth."""
     steps = np.diff(series.values)
     return bool(-steps[steps < 0].sum() >= _SHARE_GIVEN_BACK * steps[steps > 0].sum() > 0)
 
@@ -249,8 +249,8 @@ def _least_squares(points: Series) -> tuple[float, float]:
 def standstill(series: Series, *, resolution: float = RESOLUTION_BYTES) -> Slope:
     """Return the rate of a series that `is_flat`: the change of level between its halves.
 
-    The bounds are as wide as that rate itself, the chance in catching teeth, and `resolution`, over
-    the calls seen: teeth of up to half the series leave nothing else to say.
+    The bounds are as wide as the rate itself, the jitter of the floors and `resolution` over the calls: a sawtooth with
+    a period of up to half the series leaves no better estimate.
     """
     early, late = (half.values for half in series.chunks(2))
     rate = 2 * _level_change(early, late) / series.span
@@ -258,7 +258,7 @@ def standstill(series: Series, *, resolution: float = RESOLUTION_BYTES) -> Slope
 
 
 def has_teeth(series: Series) -> bool:
-    """Tell whether the series falls back by much of what it rose, again and again or just once."""
+    """Return whether the series falls back by a quarter of its spread, repeatedly or once."""
     if len(series) < 2 * _MIN_PER_HALF:
         return False
     spread = float(series.values.max() - series.values.min())
