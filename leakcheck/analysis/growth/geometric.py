@@ -18,10 +18,10 @@ _LARGEST_FACTOR = 4.0
 
 _OVERDUE = 1.25
 _SMALLEST_STEP_BYTES, _SMALLEST_STEP_PER_CALL = 512.0, 1.0
-"""The latter times the calls so far: a vector that takes one byte per call is doubled in steps of that size."""
+"""The latter times the calls so far: a vector that takes a byte per call doubles in steps of that size."""
 
 _LARGEST_ROOM_BYTES, _SMALLEST_ENTRY_BYTES = 16 * 1024, 8
-"""Of a first step: what was doubled has room for as much as the step, and at least a pointer per call fills it. A larger
+"""Of a first step: what doubled has room for as much as the step, and at least a pointer per call fills it. A larger
 step is mostly not a capacity, but a module that is imported late."""
 
 _PLATEAU_SHARE, _CLIMB_SHARE = 1 / 16, 1 / 64

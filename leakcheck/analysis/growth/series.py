@@ -25,7 +25,7 @@ class Series:
 
     @property
     def last_call(self) -> float:
-        """Return the number of calls at the last reading; 0 if there is none."""
+        """Return the number of the last call that was read."""
         return float(self.calls[-1]) if len(self) else 0.0
 
     def after(self, call: float) -> "Series":
@@ -39,14 +39,14 @@ class Series:
         return Series(self.calls[kept], self.values[kept])
 
     def chunks(self, count: int) -> "list[Series]":
-        """Return `count` stretches of equally many calls, without those that have no reading."""
+        """Return `count` stretches of equally many calls, fewer where one would be empty."""
         edges = np.linspace(self.calls[0], self.calls[-1], count + 1)[1:-1]
         cuts = np.searchsorted(self.calls, edges)
         parts = zip(np.split(self.calls, cuts), np.split(self.values, cuts), strict=True)
         return [Series(calls, values) for calls, values in parts if len(calls)]
 
     def floors(self, count: int) -> "Series":
-        """Return the lowest reading of each chunk, at the call of that reading."""
+        """Return the lowest reading of each chunk, at the call where it was read."""
         lowest = [(part.calls[at], part.values[at]) for part in self.chunks(count) for at in [part.values.argmin()]]
         calls, values = zip(*lowest, strict=True)
         return Series(calls, values)
