@@ -1,4 +1,4 @@
-"""Under a memory limit: shares with their intervals, forecasts, and what an answer counts as."""
+"""Under a memory limit: shares with their intervals, forecasts, and the kinds of failures."""
 
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def test_an_error_rate_has_wilsons_interval(errors: int, requests: int, low: flo
     assert share.high == pytest.approx(high, abs=1e-4)
 
 
-def test_where_nothing_was_asked_nothing_is_known() -> None:
+def test_without_requests_nothing_is_known() -> None:
     assert wilson(0, 0) == Share(value=0.0, low=0.0, high=1.0)
     assert successes_of([]) is None
 
@@ -50,14 +50,14 @@ def test_where_nothing_was_asked_nothing_is_known() -> None:
     held=st.integers(10_000_000, 100_000_000),
     calls=st.integers(1, 10_000),
 )
-def test_memory_ends_where_the_growth_has_used_up_what_is_left(rate: float, held: int, calls: int) -> None:
+def test_memory_runs_out_when_the_growth_has_used_up_the_rest(rate: float, held: int, calls: int) -> None:
     forecast = foretell(growing(rate, rate / 100), 200_000_000, calls, held)
     assert forecast is not None
     assert held + (forecast.calls - calls) * rate / 1000 == pytest.approx(200_000_000)
     assert calls <= forecast.low <= forecast.calls <= forecast.high
 
 
-def test_nothing_is_foretold_of_what_may_not_grow_or_is_over_already() -> None:
+def test_there_is_no_forecast_without_a_certain_growth_or_with_too_little_memory() -> None:
     assert foretell(growing(100, 200), 10**9, 10, 10**6) is None
     assert foretell(growing(1e6), 10**5, 10, 10**6) is None
     readings = Readings(calls=(1, 2), rss_bytes=(10, 10))
@@ -72,7 +72,7 @@ def test_failures_are_counted_by_their_kind_the_most_frequent_first() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "told", "kind"),
+    ("status", "header", "kind"),
     [
         (500, "MemoryError", "MemoryError"),
         (500, "ValueError: order 17", "ValueError"),
@@ -80,8 +80,8 @@ def test_failures_are_counted_by_their_kind_the_most_frequent_first() -> None:
         (503, "", "status 503"),
     ],
 )
-def test_a_failure_is_known_by_its_class_and_a_drivers_by_its_words(status: int, told: str, kind: str) -> None:
-    headers = {"X-Leakcheck-Failure": told} if told else {}
+def test_a_failure_is_named_by_its_class_and_a_drivers_by_its_message(status: int, header: str, kind: str) -> None:
+    headers = {"X-Leakcheck-Failure": header} if header else {}
     assert _kind(httpx.Response(status, headers=headers)) == kind
 
 
@@ -98,7 +98,7 @@ class Hostile(Exception):
         (KeyError(), "KeyError"),
     ],
 )
-def test_an_exception_becomes_a_header_that_nobody_can_break_out_of(error: Exception, kind: str) -> None:
+def test_an_exception_becomes_a_header_without_injected_lines(error: Exception, kind: str) -> None:
     assert kind_of(error) == kind
 
 
@@ -111,15 +111,15 @@ def test_a_cgroup_is_used_only_where_the_memory_controller_is_delegated(tmp_path
     (folder / "cgroup.subtree_control").write_text("")
     assert delegated_cgroup(str(tmp_path)) is None
     (folder / "cgroup.controllers").write_text("cpu memory\n")
-    found = delegated_cgroup(str(tmp_path))
-    assert found is not None
-    assert Path(found).samefile(folder)
-    made = Path(make_cgroup(found, 1000))
-    assert (made / "memory.max").read_text() == "1000"
-    assert (made / "memory.swap.max").read_text() == "0"
+    cgroup = delegated_cgroup(str(tmp_path))
+    assert cgroup is not None
+    assert Path(cgroup).samefile(folder)
+    created = Path(make_cgroup(cgroup, 1000))
+    assert (created / "memory.max").read_text() == "1000"
+    assert (created / "memory.swap.max").read_text() == "0"
 
 
-def test_a_limit_without_failures_names_none() -> None:
+def test_a_limit_run_without_failures_mentions_none() -> None:
     from leakcheck.model.result import Budget, Result
     from leakcheck.model.verdict import Gate
     from leakcheck.reporters.messages.memory_limit import served_sentences
@@ -151,7 +151,7 @@ def test_a_limit_without_failures_names_none() -> None:
         budget=Budget(growth_bytes_per_1000_calls=1),
         limit=limit,
     )
-    said = list(served_sentences(result))
-    assert "none of 200 requests failed (less than 1.9%); no worker crashed; peak 44.0 MiB." in said[0]
-    assert "with 256 MiB memory ends after about" in said[2]
-    assert not any("\n" in sentence for sentence in said)
+    sentences = list(served_sentences(result))
+    assert "none of 200 requests failed (less than 1.9%); no worker crashed; peak 44.0 MiB." in sentences[0]
+    assert "with 256 MiB memory ends after about" in sentences[2]
+    assert not any("\n" in sentence for sentence in sentences)
