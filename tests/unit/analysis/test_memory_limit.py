@@ -10,24 +10,11 @@ from hypothesis import strategies as st
 from leakcheck.analysis.memory_limit import failures_of, foretell, foretold_by, successes_of, wilson
 from leakcheck.model.answers import Readings
 from leakcheck.model.memory_limit import FailureCount, LimitResult, Share
-from leakcheck.model.result import Growth, Meter
 from leakcheck.model.verdict import Verdict
 from leakcheck.runner.load_generator import _kind
 from leakcheck.worker.server.app import kind_of
 from leakcheck.worker.server.memory_limit import delegated_cgroup, make_cgroup
-
-
-def growing(rate: float, doubt: float = 0.0) -> Growth:
-    return Growth(
-        bytes_per_1000_calls=rate,
-        low=rate - doubt,
-        high=rate + doubt,
-        meter=Meter.HEAP,
-        heap_bytes_per_1000_calls=rate,
-        rss_bytes_per_1000_calls=rate,
-        blocks_per_1000_calls=0.0,
-        calls=1000,
-    )
+from tests.unit.runs import growth
 
 
 @pytest.mark.parametrize(
@@ -51,20 +38,20 @@ def test_without_requests_nothing_is_known() -> None:
     calls=st.integers(1, 10_000),
 )
 def test_memory_runs_out_when_the_growth_has_used_up_the_rest(rate: float, held: int, calls: int) -> None:
-    forecast = foretell(growing(rate, rate / 100), 200_000_000, calls, held)
+    forecast = foretell(growth(rate, rate / 100), 200_000_000, calls, held)
     assert forecast is not None
     assert held + (forecast.calls - calls) * rate / 1000 == pytest.approx(200_000_000)
     assert calls <= forecast.low <= forecast.calls <= forecast.high
 
 
 def test_there_is_no_forecast_without_a_certain_growth_or_with_too_little_memory() -> None:
-    assert foretell(growing(100, 200), 10**9, 10, 10**6) is None
-    assert foretell(growing(1e6), 10**5, 10, 10**6) is None
+    assert foretell(growth(100, 200), 10**9, 10, 10**6) is None
+    assert foretell(growth(1e6, 0), 10**5, 10, 10**6) is None
     readings = Readings(calls=(1, 2), rss_bytes=(10, 10))
-    assert foretold_by(Verdict.CLEAN, growing(1e6), readings, 10**9) is None
+    assert foretold_by(Verdict.CLEAN, growth(1e6, 0), readings, 10**9) is None
     assert foretold_by(Verdict.LEAK, None, readings, 10**9) is None
-    assert foretold_by(Verdict.LEAK, growing(1e6), Readings(), 10**9) is None
-    assert foretold_by(Verdict.LEAK, growing(1e6), readings, 10**6) is not None
+    assert foretold_by(Verdict.LEAK, growth(1e6, 0), Readings(), 10**9) is None
+    assert foretold_by(Verdict.LEAK, growth(1e6, 0), readings, 10**6) is not None
 
 
 def test_failures_are_counted_by_their_kind_the_most_frequent_first() -> None:
@@ -139,7 +126,7 @@ def test_a_limit_run_without_failures_mentions_none() -> None:
         other_requests=50,
         other_errors=0,
         concurrency=2,
-        foretold=foretell(growing(1e6), 2**28, 100, 2**26),
+        foretold=foretell(growth(1e6, 0), 2**28, 100, 2**26),
     )
     result = Result(
         scenario="send\n::error::",

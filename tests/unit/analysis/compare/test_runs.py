@@ -20,11 +20,12 @@ from leakcheck.model.comparison import (
     Side,
     Unit,
 )
-from leakcheck.model.result import Budget, Growth, Latency, Meter, Result
+from leakcheck.model.result import Budget, Latency, Result
 from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.reporters.comparison import change_words, figure_words, markdown, render_comparison, table
 from tests.unit.ci_runner import obeyed
 from tests.unit.rendered import rendered
+from tests.unit.runs import growth as growth_of
 from tests.unit.runs import limit_of
 
 
@@ -47,20 +48,6 @@ def result(
         p95_low=milliseconds / 505,
         p95_high=milliseconds / 495,
     )
-    grown = (
-        None
-        if growth is None
-        else Growth(
-            bytes_per_1000_calls=growth,
-            low=growth - doubt,
-            high=growth + doubt,
-            meter=Meter.HEAP,
-            heap_bytes_per_1000_calls=growth,
-            rss_bytes_per_1000_calls=None,
-            blocks_per_1000_calls=0.0,
-            calls=1000,
-        )
-    )
     return Result(
         scenario=name,
         variant=None,
@@ -69,7 +56,7 @@ def result(
         gate=Gate.WITHIN,
         failures=(),
         budget=Budget(growth_bytes_per_1000_calls=4096),
-        growth=grown,
+        growth=None if growth is None else growth_of(growth, doubt),
         peak_bytes=peak,
         latency_seconds=latency,
         trouble=trouble,

@@ -120,10 +120,10 @@ def test_a_list_that_each_window_reports_as_a_whole_is_counted_once() -> None:
 
 def test_a_leak_under_a_sawtooth_of_the_same_line_is_that_of_its_steady_stacks() -> None:
     # GIVEN a line whose calls fill and clear something large, and also leak 100 bytes each
-    teeth = (900_000, 100_000, 700_000)
+    sawtooth = (900_000, 100_000, 700_000)
     rows = [
         (calls, [stack(library(1), own(1), size=100.0 * calls), stack(library(2), own(1), size=tooth, blocks=9)])
-        for calls, tooth in zip((100, 200, 300), teeth, strict=True)
+        for calls, tooth in zip((100, 200, 300), sawtooth, strict=True)
     ]
     # WHEN it is explained THEN the steady stack is reported, at its rate
     [site] = sites_of(windows(*rows), 100_000)
@@ -133,10 +133,10 @@ def test_a_leak_under_a_sawtooth_of_the_same_line_is_that_of_its_steady_stacks()
 
 
 def test_a_sawtooth_of_another_line_does_not_change_the_explained_fraction() -> None:
-    teeth = (900_000, 100_000, 700_000)
+    sawtooth = (900_000, 100_000, 700_000)
     rows = [
         (calls, [stack(own(1), size=100.0 * calls), stack(own(2), size=tooth, blocks=9)])
-        for calls, tooth in zip((100, 200, 300), teeth, strict=True)
+        for calls, tooth in zip((100, 200, 300), sawtooth, strict=True)
     ]
     assert [site.frame.line for site in sites_of(windows(*rows), 100_000)] == [1]
     assert explained_fraction(windows(*rows), 100_000) == pytest.approx(1.0)
@@ -396,14 +396,14 @@ def test_under_a_sawtooth_a_table_counts_by_its_doublings() -> None:
         return float(16 * 2 ** math.ceil(math.log2(max(calls, 1))))
 
     calls_so_far = {300: 320, 500: 820, 800: 1620}
-    teeth = {300: 5_000.0, 500: 40_000.0, 800: 22_000.0}
+    sawtooth = {300: 5_000.0, 500: 40_000.0, 800: 22_000.0}
     traced = windows(
         *(
             (
                 n,
                 [
                     stack(own(1), size=64.0 * n, blocks=n),
-                    stack(own(1), own(2, function="prune"), size=teeth[n], blocks=9),
+                    stack(own(1), own(2, function="prune"), size=sawtooth[n], blocks=9),
                     stack(own(1), own(2, function="resize"), size=table(calls_so_far[n]), blocks=1),
                 ],
             )

@@ -28,7 +28,7 @@ def noise(most_bytes: float) -> Column:
     return recorded(np.random.default_rng(1).uniform(0, most_bytes, MOST_CALLS + 1))
 
 
-def teeth(period: int, height: float) -> Column:
+def sawtooth(period: int, height: float) -> Column:
     return pages(lambda calls: (calls % period) * (height / period))
 
 
@@ -106,7 +106,7 @@ def test_children_that_come_and_go_and_gain_nothing_are_clean() -> None:
 
 
 def test_children_that_are_replaced_now_and_then_are_clean() -> None:
-    result = simulate(Script(children=teeth(period=50, height=500_000)))
+    result = simulate(Script(children=sawtooth(period=50, height=500_000)))
     assert (result.verdict, result.gate) == (Verdict.CLEAN, Gate.WITHIN)
 
 

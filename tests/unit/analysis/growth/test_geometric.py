@@ -38,8 +38,8 @@ def test_a_steady_rise_has_no_capacity_steps_even_if_its_table_doubles() -> None
 
 
 def test_a_rise_that_falls_back_is_no_capacity_step() -> None:
-    teeth = Series(CALLS, 500_000.0 * (CALLS % 700 > 300).astype(np.float64))
-    assert [step for step in expansions_of(teeth) if step.call < 3500] == []
+    sawtooth = Series(CALLS, 500_000.0 * (CALLS % 700 > 300).astype(np.float64))
+    assert [step for step in expansions_of(sawtooth) if step.call < 3500] == []
 
 
 @pytest.mark.parametrize("calls_per_reading", [7, 23, 38, 57, 95])

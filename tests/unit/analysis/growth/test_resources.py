@@ -92,7 +92,17 @@ def test_a_leak_under_fluctuating_counts_is_found() -> None:
         np.where(ALL_CALLS > 1590, 50, 0),
         np.where(ALL_CALLS > 800, 50, 0),
     ],
-    ids=["nothing", "a pool", "a slow pool", "a huge pool", "teeth", "big teeth", "falls", "late burst", "one step"],
+    ids=[
+        "nothing",
+        "a pool",
+        "a slow pool",
+        "a huge pool",
+        "sawtooth",
+        "high sawtooth",
+        "falls",
+        "late burst",
+        "one step",
+    ],
 )
 def test_a_pool_a_sawtooth_or_a_burst_is_not_listed(count: Counts) -> None:
     assert judged(count) is None

@@ -125,9 +125,9 @@ def test_a_straight_line_is_followed_for_nearly_two_seconds_between_1500_and_200
 
 def test_at_the_end_the_calls_that_fitted_suffice() -> None:
     for expected, rate in (("rising", 5000.0), ("flat", 0.0)):
-        dear = progress(30, heap=rate, every=1, seconds_per_call=2.0)
-        assert state_of(shape_of(dear)) == "neither"
-        assert state_of(shape_of(dear, final=True)) == expected
+        expensive = progress(30, heap=rate, every=1, seconds_per_call=2.0)
+        assert state_of(shape_of(expensive)) == "neither"
+        assert state_of(shape_of(expensive, final=True)) == expected
 
 
 @pytest.mark.parametrize("calls", [0, 1, 2, 5])

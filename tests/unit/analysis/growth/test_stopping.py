@@ -85,8 +85,8 @@ def test_there_is_no_next_block_when_the_time_is_up() -> None:
 
 
 def test_an_expensive_call_is_a_window_and_a_block_of_its_own() -> None:
-    dear = ReplayProgress(calls=1, replay_seconds=3.0, seconds_per_call=3.0)
-    assert block_after(dear) == NextBlock(windows=1, calls_per_window=1, timed_per_window=1)
+    expensive = ReplayProgress(calls=1, replay_seconds=3.0, seconds_per_call=3.0)
+    assert block_after(expensive) == NextBlock(windows=1, calls_per_window=1, timed_per_window=1)
     assert calls_judged(3.0) == list(range(2, 21))
 
 
@@ -136,22 +136,24 @@ def test_cheap_calls_are_read_rarely_and_expensive_ones_after_every_call() -> No
     cheap = block_after(
         ReplayProgress(calls=5000, replay_seconds=1.0, seconds_per_call=1e-5, seconds_per_reading=0.3e-3)
     )
-    dear = block_after(ReplayProgress(calls=300, replay_seconds=30.0, seconds_per_call=0.1, seconds_per_reading=0.3e-3))
+    expensive = block_after(
+        ReplayProgress(calls=300, replay_seconds=30.0, seconds_per_call=0.1, seconds_per_reading=0.3e-3)
+    )
     assert cheap.calls_per_window >= 20
-    assert dear.calls_per_window == 1
+    assert expensive.calls_per_window == 1
 
 
 def test_windows_are_short_under_a_sawtooth() -> None:
     at = tuple(range(100, 20_001, 100))
     tooth = 1536 * 1024
-    toothed = Readings(
+    sawtooth = Readings(
         calls=at, python_bytes=tuple(tooth * (call % 1000) // 1000 for call in at), native_bytes=(0,) * 200
     )
-    smooth = replace(toothed, python_bytes=(0,) * 200)
+    smooth = replace(sawtooth, python_bytes=(0,) * 200)
     progress = ReplayProgress(
         readings=smooth, calls=20_000, replay_seconds=1.0, seconds_per_call=1e-5, seconds_per_reading=0.3e-3
     )
-    assert block_after(replace(progress, readings=toothed)).calls_per_window < block_after(progress).calls_per_window
+    assert block_after(replace(progress, readings=sawtooth)).calls_per_window < block_after(progress).calls_per_window
 
 
 def rate(per_call: float, doubt: float) -> Slope:

@@ -70,10 +70,10 @@ def test_a_single_step_is_neither_a_plateau_nor_a_steady_rise() -> None:
 
 
 def test_a_regular_sawtooth_is_flat() -> None:
-    teeth = Series(CALLS, TOOTH * (CALLS % 100) / 100)
-    assert has_teeth(teeth)
-    assert is_flat(teeth)
-    assert not is_rising(teeth)
+    sawtooth = Series(CALLS, TOOTH * (CALLS % 100) / 100)
+    assert has_teeth(sawtooth)
+    assert is_flat(sawtooth)
+    assert not is_rising(sawtooth)
 
 
 def test_a_single_rising_tooth_is_not_flat_although_its_floors_are() -> None:
@@ -257,20 +257,20 @@ def test_the_rate_of_a_plateau_is_the_change_of_level_between_its_halves() -> No
 
 
 def test_the_bounds_of_a_plateau_are_wider_under_a_sawtooth() -> None:
-    teeth = standstill(Series(CALLS, TOOTH * (CALLS % 100) / 100))
-    assert teeth.low < 0 < teeth.high
-    assert teeth.high > 50 * standstill(steady(0.0)).high
+    sawtooth = standstill(Series(CALLS, TOOTH * (CALLS % 100) / 100))
+    assert sawtooth.low < 0 < sawtooth.high
+    assert sawtooth.high > 50 * standstill(steady(0.0)).high
 
 
-@pytest.mark.parametrize(("height", "teeth"), [(64 * 1024 - 1, False), (64 * 1024, True)])
-def test_a_tooth_is_at_least_64_kib_high(height: float, teeth: bool) -> None:
+@pytest.mark.parametrize(("height", "is_sawtooth"), [(64 * 1024 - 1, False), (64 * 1024, True)])
+def test_a_tooth_is_at_least_64_kib_high(height: float, is_sawtooth: bool) -> None:
     series = np.zeros(20)
     series[10:13] = [height / 2, height, 0]
-    assert has_teeth(Series(range(20), series)) is teeth
+    assert has_teeth(Series(range(20), series)) is is_sawtooth
 
 
-@pytest.mark.parametrize(("fall", "teeth"), [(0.24, False), (0.25, True)])
-def test_a_tooth_falls_back_by_a_quarter_of_the_rise(fall: float, teeth: bool) -> None:
+@pytest.mark.parametrize(("fall", "is_sawtooth"), [(0.24, False), (0.25, True)])
+def test_a_tooth_falls_back_by_a_quarter_of_the_rise(fall: float, is_sawtooth: bool) -> None:
     series = np.linspace(0, TOOTH, 20)
     series[10] = series[9] - fall * TOOTH
-    assert has_teeth(Series(range(20), series)) is teeth
+    assert has_teeth(Series(range(20), series)) is is_sawtooth
