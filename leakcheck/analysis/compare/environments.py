@@ -7,7 +7,7 @@ from leakcheck.model.result import Environment, Run
 _MOST_PACKAGES = 5
 
 
-def differences(before: Run, after: Run) -> Iterator[str]:
+def run_differences(before: Run, after: Run) -> Iterator[str]:
     """Yield one line per difference between the environments of two runs, as `what: before, after`.
 
     Compared are the implementation, the minor version of Python, the platform, the allocator, the libc, the version
@@ -22,7 +22,7 @@ def differences(before: Run, after: Run) -> Iterator[str]:
 
 
 def between_environments(before: Environment, after: Environment) -> Iterator[str]:
-    """Yield one line per difference between two environments, as `differences` does."""
+    """Yield one line per difference between two environments, as `run_differences` does."""
     yield from _between(_facts(before), _facts(after))
     packages = list(_between(_packages(before), _packages(after)))
     yield from packages[:_MOST_PACKAGES]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from leakcheck.analysis.compare.environments import differences
+from leakcheck.analysis.compare.environments import run_differences
 from leakcheck.analysis.gate.known_leaks import unseen_entries, without_ambiguous
 from leakcheck.model.result import Result, Run, Shard
 
@@ -27,7 +27,7 @@ def problems(pieces: Sequence[SavedShard]) -> Iterator[str]:
         return
     first, *others = pieces
     for piece in others:
-        for what in differences(first.run, piece.run):
+        for what in run_differences(first.run, piece.run):
             yield f"{first.where} and {piece.where} cannot be compared: {what}"
     yield from _measured_twice(pieces)
     shards = [(piece, piece.run.shard) for piece in pieces if piece.run.shard is not None]

@@ -14,7 +14,7 @@ from leakcheck.model.result import Result
 from leakcheck.model.units import format_size
 from leakcheck.model.verdict import Verdict
 
-DEAR_BYTES = 8 * 1024**2
+LARGE_PEAK_BYTES = 8 * 1024**2
 """A smaller peak needs no advice, unless it is over its budget."""
 
 _MOSTLY = 0.5
@@ -201,7 +201,7 @@ def _main_peak_site(result: Result, matches: Callable[[PeakSite], bool]) -> Iter
     site = next(iter(result.peak_sites), None)
     if site is None or site.share < _MOSTLY or not matches(site):
         return
-    if "peak" in result.failures or site.bytes >= DEAR_BYTES:
+    if "peak" in result.failures or site.bytes >= LARGE_PEAK_BYTES:
         yield site
 
 

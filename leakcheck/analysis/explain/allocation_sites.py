@@ -84,7 +84,7 @@ def sites_of(
             frames=line.frames,
             stacks=line.stacks,
             native=line.native_share > 0.5,
-            fingerprint=fingerprint(line.frames),
+            fingerprint=site_fingerprint(line.frames),
         )
         for line in grown_lines(windows, under_teeth=under_teeth).values()
         for rate in [CALLS_PER_RATE * line.bytes.rate]
@@ -162,7 +162,7 @@ def function_name(frame: Frame) -> str:
     return f"{frame.file} {frame.function}"
 
 
-def fingerprint(frames: Sequence[Frame]) -> str:
+def site_fingerprint(frames: Sequence[Frame]) -> str:
     """Return a fingerprint of a site that survives moved lines and another project directory.
 
     Where an extension allocated, its name and its function are included, because one line may call several.

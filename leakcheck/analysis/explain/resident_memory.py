@@ -29,7 +29,7 @@ _HEAP_ALIGNMENT = 64 * 1024**2
 _LARGEST_GUARD = 64 * 1024
 _MAPPING = re.compile(r"([0-9a-f]+)-([0-9a-f]+) (\S{4}) \S+ \S+ \d+ *(.*)")
 
-Look = tuple[int, str]
+SmapsReading = tuple[int, str]
 """The number of calls replayed, and the mappings as listed in /proc/PID/smaps."""
 
 
@@ -45,7 +45,7 @@ class MappedBytes:
 
 
 def resident_parts(
-    verdict: Verdict, growth: Growth | None, readings: Readings, looks: tuple[Look, Look] | None
+    verdict: Verdict, growth: Growth | None, readings: Readings, looks: tuple[SmapsReading, SmapsReading] | None
 ) -> tuple[ResidentPart, ...]:
     """Return the parts of the growth of resident memory, the largest first; () unless RSS decided a growth.
 
@@ -88,7 +88,7 @@ def pinning_bytes_per_1000_calls(growth: Growth | None, parts: Sequence[Resident
     return heap
 
 
-def mapped_of(smaps: str) -> MappedBytes:
+def parse_smaps(smaps: str) -> MappedBytes:
     """Return the resident bytes by kind of mapping, from the text of /proc/PID/smaps."""
     sums = {"heap": 0, "stack": 0, "file": 0, "other": 0}
     kind, previous = "other", (0, 0, "")
@@ -113,10 +113,10 @@ def _kind(start: int, permissions: str, name: str, previous: tuple[int, int, str
     return "stack" if not name and is_guarded and permissions.startswith("rw") else "other"
 
 
-def _gained_per_1000_calls(looks: tuple[Look, Look] | None) -> MappedBytes | None:
+def _gained_per_1000_calls(looks: tuple[SmapsReading, SmapsReading] | None) -> MappedBytes | None:
     if looks is None:
         return None
-    (first, early), (last, late) = ((calls, mapped_of(text)) for calls, text in looks)
+    (first, early), (last, late) = ((calls, parse_smaps(text)) for calls, text in looks)
     per_1000 = CALLS_PER_RATE / max(last - first, 1)
     return MappedBytes(
         heap_bytes=(late.heap_bytes - early.heap_bytes) * per_1000,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
-from leakcheck.analysis.gate.known_leaks import account, main_fingerprint
+from leakcheck.analysis.gate.known_leaks import known_share, main_fingerprint
 from leakcheck.model.answers import BoundedContainer
 from leakcheck.model.explanation import Explain, Explanation, GrowingContainer, KnownEntry
 from leakcheck.model.result import Meter, Result
@@ -55,7 +55,7 @@ def with_known(result: Result, explanation: Explanation, entries: Sequence[Known
 
     The rest is allowed if it is within the budget, and not worse than the baseline.
     """
-    share = account(explanation, entries, result.id, today)
+    share = known_share(explanation, entries, result.id, today)
     result = replace(result, known=share.known)
     if "growth" in result.failures and share.is_forgiven(_allowed_growth(result)):
         failures = tuple(name for name in result.failures if name != "growth")

@@ -26,7 +26,7 @@ class Culprit:
     fingerprint: str
     bytes_per_1000_calls: float
     share: float
-    also: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
     """Fingerprints of the same leak in the other view (paths or sites)."""
     is_vague: bool = False
     """Held by unidentified native code: elsewhere the same fingerprint may be that of another leak."""
@@ -39,31 +39,37 @@ class KnownShare:
     known: tuple[KnownLeak, ...] = ()
     rest_bytes_per_1000_calls: float = 0.0
     """The growth of the culprits that are not on the list."""
-    whole: bool = False
+    is_complete: bool = False
     """Whether the culprits account for the growth; otherwise the rest is unknown."""
 
     def is_forgiven(self, budget_bytes_per_1000_calls: float) -> bool:
         """Return whether the rest of the growth is within the budget."""
         valid = any(leak.expired is None for leak in self.known)
-        return valid and self.whole and self.rest_bytes_per_1000_calls <= budget_bytes_per_1000_calls
+        return valid and self.is_complete and self.rest_bytes_per_1000_calls <= budget_bytes_per_1000_calls
 
 
-def account(explanation: Explanation, entries: Sequence[KnownEntry], scenario: str, today: date) -> KnownShare:
+def known_share(explanation: Explanation, entries: Sequence[KnownEntry], scenario: str, today: date) -> KnownShare:
     """Return which part of an explained growth is known.
 
     Retention paths and allocation sites are two views of the same growth. The paths count if they account for it,
     otherwise the sites do. An expired entry is listed, and forgives nothing.
     """
-    applicable = [entry for entry in entries if is_for(entry, scenario)]
+    applicable = [entry for entry in entries if applies_to(entry, scenario)]
     if not applicable:
         return KnownShare()
     views = [_paths(explanation), _sites(explanation)]
-    whole = [view for view in views if _is_whole(view)]
+    complete = [view for view in views if _is_complete(view)]
     # an entry may name its leak in either view: the pattern of a site finds its leak even if the paths count
-    matched = [(entry, part) for view in whole or views for part in view for entry in applicable if names(entry, part)]
+    matched = [
+        (entry, part)
+        for view in complete or views
+        for part in view
+        for entry in applicable
+        if matches_entry(entry, part)
+    ]
     if not matched:
-        return KnownShare(whole=bool(whole))
-    view = next(view for view in (whole or views) if any(part is match for part in view for _, match in matched))
+        return KnownShare(is_complete=bool(complete))
+    view = next(view for view in (complete or views) if any(part is match for part in view for _, match in matched))
     known: list[KnownLeak] = []
     rest = 0.0
     for part in view:
@@ -73,10 +79,10 @@ def account(explanation: Explanation, entries: Sequence[KnownEntry], scenario: s
             known.append(leak)
         if leak is None or leak.expired is not None:
             rest += part.bytes_per_1000_calls
-    return KnownShare(known=tuple(known), rest_bytes_per_1000_calls=rest, whole=bool(whole))
+    return KnownShare(known=tuple(known), rest_bytes_per_1000_calls=rest, is_complete=bool(complete))
 
 
-def is_for(entry: KnownEntry, scenario: str) -> bool:
+def applies_to(entry: KnownEntry, scenario: str) -> bool:
     """Return whether an entry applies to a scenario, by its id or by its name without the variant."""
     # the brackets of an id such as newsletter[naive] are not a character class
     pattern = entry.scenario.replace("[", "[[]")
@@ -88,10 +94,10 @@ def entry_name(entry: KnownEntry) -> str:
     return entry.fingerprint or entry.match
 
 
-def names(entry: KnownEntry, part: Culprit) -> bool:
+def matches_entry(entry: KnownEntry, part: Culprit) -> bool:
     """Return whether an entry matches a culprit."""
     if entry.fingerprint:
-        return entry.fingerprint in (part.fingerprint, *part.also)
+        return entry.fingerprint in (part.fingerprint, *part.aliases)
     pattern = entry.match.replace("[", "[[]")
     return any(fnmatchcase(name, pattern) for name in part.names)
 
@@ -101,14 +107,14 @@ def _causes(
 ) -> tuple[str, ...]:
     """Return the fingerprints of a culprit's leak: its own, and the other view's if the entry matches it alone."""
     own = f"{part.fingerprint} {scenario}" if part.is_vague else part.fingerprint
-    if sum(names(entry, other) for other in view) > 1:
+    if sum(matches_entry(entry, other) for other in view) > 1:
         return (own,)
     others = (
         other.fingerprint
         for other_view in views
         if other_view is not view
         for other in other_view
-        if names(entry, other)
+        if matches_entry(entry, other)
     )
     return (own, *others)
 
@@ -129,11 +135,11 @@ def _known(entry: KnownEntry, part: Culprit, today: date, causes: tuple[str, ...
 def main_fingerprint(explanation: Explanation) -> str:
     """Return the fingerprint to put on the list: of the heaviest part in the view that counts, or ""."""
     paths, sites = _paths(explanation), _sites(explanation)
-    counting = next((view for view in (paths, sites) if _is_whole(view)), [])
+    counting = next((view for view in (paths, sites) if _is_complete(view)), [])
     return next((part.fingerprint for part in (*counting, *_paths(explanation, weighed=False), *sites)), "")
 
 
-def _is_whole(view: Sequence[Culprit]) -> bool:
+def _is_complete(view: Sequence[Culprit]) -> bool:
     return sum(part.share for part in view) >= _EXPLAINED
 
 
@@ -145,7 +151,7 @@ def _paths(explanation: Explanation, *, weighed: bool = True) -> list[Culprit]:
             fingerprint=path.fingerprint,
             bytes_per_1000_calls=path.bytes_per_1000_calls or 0.0,
             share=path.share or 0.0,
-            also=tuple(site.fingerprint for site in explanation.sites if _is_same(path, site)),
+            aliases=tuple(site.fingerprint for site in explanation.sites if _is_same(path, site)),
             is_vague=path.held_by_native and path.line is None,
         )
         for path in explanation.retention_paths
@@ -178,7 +184,7 @@ def _sites(explanation: Explanation) -> list[Culprit]:
             fingerprint=site.fingerprint,
             bytes_per_1000_calls=site.bytes_per_1000_calls,
             share=site.share,
-            also=tuple(path.fingerprint for path in explanation.retention_paths if _is_same(path, site)),
+            aliases=tuple(path.fingerprint for path in explanation.retention_paths if _is_same(path, site)),
         )
         for site in explanation.sites
     ]
@@ -218,8 +224,8 @@ def unseen_entries(entries: Sequence[KnownEntry], results: Sequence[Result]) -> 
         entry
         for entry in entries
         if entry_name(entry) not in seen
-        and any(is_for(entry, result.id) for result in conclusive)
-        and not any(names(entry, part) for part in culprits)
+        and any(applies_to(entry, result.id) for result in conclusive)
+        and not any(matches_entry(entry, part) for part in culprits)
     )
 
 

@@ -81,7 +81,7 @@ def gate(
     verdict: Verdict, growth: Growth | None, peak_bytes: int | None, budget: Budget, *, has_limit: bool = False
 ) -> tuple[Gate, tuple[str, ...]]:
     """Return the worst gate of the budgets, and the names of the broken ones."""
-    return together(gates(verdict, growth, peak_bytes, budget, has_limit=has_limit))
+    return combine_gates(gates(verdict, growth, peak_bytes, budget, has_limit=has_limit))
 
 
 def gates(
@@ -100,7 +100,7 @@ def gates(
     return by_name
 
 
-def together(by_name: Mapping[str, Gate]) -> tuple[Gate, tuple[str, ...]]:
+def combine_gates(by_name: Mapping[str, Gate]) -> tuple[Gate, tuple[str, ...]]:
     """Return the worst of several gates, and the names of those that are over."""
     failures = tuple(name for name, gate in by_name.items() if gate is Gate.OVER)
     if failures:
@@ -138,7 +138,7 @@ def gated(result: Result, by_name: Mapping[str, Gate]) -> Result:
 
     A failed peak pass is an error if the peak is gated and no budget is broken anyway.
     """
-    gate, failures = together(by_name)
+    gate, failures = combine_gates(by_name)
     died = result.peak_trouble is not None and result.peak_trouble.kind != "missing" and "peak" in by_name
     if result.trouble is not None or (died and gate is not Gate.OVER):
         gate = Gate.ERROR

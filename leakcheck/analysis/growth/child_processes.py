@@ -11,7 +11,7 @@ from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.analysis.growth.series import Series
 from leakcheck.analysis.growth.shape import MOST_RISING_CALLS, RISING_SECONDS, flat_calls, rising_calls
 from leakcheck.analysis.growth.stopping import NextBlock
-from leakcheck.analysis.growth.trend import CHUNKS, Slope, falls_back, is_flat, is_rising, slope, standstill
+from leakcheck.analysis.growth.trend import CHUNKS, Slope, falls_back, is_flat, is_rising, plateau_rate, slope
 from leakcheck.model.child_processes import Children, ChildrenReading
 from leakcheck.model.result import Growth, Meter
 from leakcheck.model.units import CALLS_PER_RATE
@@ -105,14 +105,14 @@ def _judged(held: Series, gained: Series, progress: ReplayProgress, *, final: bo
     for series in (held, gained):
         tail = series.after(since)
         if _is_plateau(tail) or _has_settled(series.after(calls / 4)):
-            return Verdict.CLEAN, standstill(tail, resolution=_RESOLUTION_BYTES)
+            return Verdict.CLEAN, plateau_rate(tail, resolution=_RESOLUTION_BYTES)
     return Verdict.INCONCLUSIVE, None
 
 
 def _is_plateau(tail: Series) -> bool:
     """Return whether the level is constant, with bounds that a sawtooth does not widen too far."""
     is_constant = is_flat(tail, smallest_rate=_SMALLEST_RATE)
-    return is_constant and standstill(tail, resolution=0).doubt <= _WIDEST_CLEAN_BYTES_PER_CALL
+    return is_constant and plateau_rate(tail, resolution=0).doubt <= _WIDEST_CLEAN_BYTES_PER_CALL
 
 
 def _has_settled(late: Series) -> bool:

@@ -11,9 +11,9 @@ from leakcheck.analysis.growth.trend import (
     RESOLUTION_BYTES,
     SMALLEST_RATE,
     Slope,
+    plateau_rate,
     rate_without_bounds,
     slope,
-    standstill,
 )
 from leakcheck.model.answers import Readings
 from leakcheck.model.result import Growth, Meter
@@ -41,7 +41,7 @@ def _visible_rate(shape: Shape) -> Slope:
         return shape.table_rate
     if shape.expansions:
         return capacity_rate(list(shape.expansions))
-    estimate = standstill if shape.flat else slope
+    estimate = plateau_rate if shape.flat else slope
     if shape.meter is Meter.BLOCKS:
         return _from_blocks(estimate(shape.tail, resolution=1.0))
     return estimate(shape.tail, resolution=_RESOLUTION[shape.meter])

@@ -50,7 +50,7 @@ class CapacityStep:
     after: float
 
 
-def expansions_of(series: Series) -> list[CapacityStep]:
+def find_capacity_steps(series: Series) -> list[CapacityStep]:
     """Return the capacity steps of a series, in order; [] for a smooth rise or a sawtooth.
 
     Under a sawtooth that is higher than a step, the step is an accident of where the sawtooth was read.
@@ -93,7 +93,7 @@ def _climbs(sudden: list[int], calls: list[float]) -> list[list[int]]:
     return climbs
 
 
-def next_expansion_by(steps: list[CapacityStep]) -> float:
+def next_step_due(steps: list[CapacityStep]) -> float:
     """Return the call by which the next capacity step is overdue; 0 if there was no step.
 
     A capacity that grew from the first call on grows again after a similar factor. After a single step the factor is
@@ -109,7 +109,7 @@ def next_expansion_by(steps: list[CapacityStep]) -> float:
     return max(by, _OVERDUE * (last.call + _size(last) / _SMALLEST_ENTRY_BYTES))
 
 
-def keeping_up(steps: list[CapacityStep]) -> list[CapacityStep]:
+def sustained_steps(steps: list[CapacityStep]) -> list[CapacityStep]:
     """Return the latest steps if they keep up with the calls; [] if not, or if they are too few to tell.
 
     Each step comes at no more than five times the calls of the one before, together they span a factor of eight, they

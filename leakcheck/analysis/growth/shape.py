@@ -7,7 +7,7 @@ allocators.
 from bisect import bisect_left
 from dataclasses import dataclass, replace
 
-from leakcheck.analysis.growth.geometric import CapacityStep, expansions_of, keeping_up, next_expansion_by
+from leakcheck.analysis.growth.geometric import CapacityStep, find_capacity_steps, next_step_due, sustained_steps
 from leakcheck.analysis.growth.native_bound import hidden_bytes_per_call, is_native_unseen, steady_pages
 from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.analysis.growth.series import Series
@@ -112,8 +112,8 @@ def _shape_of(progress: ReplayProgress, *, final: bool) -> Shape:
     late = exact.after(calls / 4)
     resident = Series(readings.calls, readings.rss_bytes or (0,) * len(readings.calls)).after(calls / 4)
     old_enough = final or calls >= rising_calls(progress.seconds_per_call)
-    steps = expansions_of(exact) if meter is Meter.HEAP else []
-    sustained = keeping_up(steps) if calls < next_expansion_by(steps) else []
+    steps = find_capacity_steps(exact) if meter is Meter.HEAP else []
+    sustained = sustained_steps(steps) if calls < next_step_due(steps) else []
     is_step_due = bool(sustained) or (not final and _is_worth_waiting(steps, progress))
     if not (final or is_step_due) and (since := _perfectly_flat_since(progress)) is not None:
         return Shape(flat=True, meter=meter, tail=exact.after(since))
@@ -147,7 +147,7 @@ def _shape_of(progress: ReplayProgress, *, final: bool) -> Shape:
 def _is_worth_waiting(steps: list[CapacityStep], progress: ReplayProgress) -> bool:
     """Return whether the next capacity step is due at a call that is worth waiting for."""
     is_worth_it = len(steps) > 1 or progress.seconds < _ONE_STEP_SECONDS
-    return is_worth_it and progress.calls < next_expansion_by(steps)
+    return is_worth_it and progress.calls < next_step_due(steps)
 
 
 def _perfectly_flat_since(progress: ReplayProgress) -> float | None:

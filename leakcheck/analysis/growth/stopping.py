@@ -24,7 +24,7 @@ from leakcheck.analysis.growth.trend import Slope, has_teeth
 from leakcheck.model.result import Budget
 from leakcheck.model.units import CALLS_PER_RATE
 
-NEXT_LOOK = 1.35
+CALLS_FACTOR = 1.35
 """The factor between the calls at which the readings are judged."""
 
 PRECISION = 0.05
@@ -113,7 +113,7 @@ def next_step(progress: ReplayProgress, policy: StopPolicy) -> NextBlock | None:
     elif calls < FLAT_CALLS:
         size = _EARLY_CALLS
     else:
-        size = ceil(calls * (NEXT_LOOK - 1))
+        size = ceil(calls * (CALLS_FACTOR - 1))
     # end a block where a quiet scenario may be settled, and where a rise is first accepted
     for milestone in (ceil(still_calls(cost)), QUIET_CALLS, ceil(rising_calls(cost))):
         if calls < milestone:

@@ -246,7 +246,7 @@ def _least_squares(points: Series) -> tuple[float, float]:
     return float(rate), math.sqrt(float(left @ left) / (len(points) - 2) / float(calls @ calls))
 
 
-def standstill(series: Series, *, resolution: float = RESOLUTION_BYTES) -> Slope:
+def plateau_rate(series: Series, *, resolution: float = RESOLUTION_BYTES) -> Slope:
     """Return the rate of a series that `is_flat`: the change of level between its halves.
 
     The bounds are as wide as the rate itself, the jitter of the floors and `resolution` over the calls: a sawtooth with

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from leakcheck.analysis.explain.advice import DEAR_BYTES, advise
+from leakcheck.analysis.explain.advice import LARGE_PEAK_BYTES, advise
 from leakcheck.model.advice import DatabaseFacts, DjangoFacts
 from leakcheck.model.explanation import PeakSite
 from leakcheck.model.result import Result
@@ -83,7 +83,7 @@ def test_the_evidence_is_what_was_measured() -> None:
 def test_a_peak_that_is_small_and_within_its_budget_needs_no_advice() -> None:
     naive = replace(RESULTS["newsletter[naive]"], failures=())
     [site, *others] = naive.peak_sites
-    small = replace(naive, peak_sites=(replace(site, bytes=DEAR_BYTES - 1), *others))
+    small = replace(naive, peak_sites=(replace(site, bytes=LARGE_PEAK_BYTES - 1), *others))
 
     assert advise(naive) != ()
     assert advise(small) == ()

@@ -11,10 +11,10 @@ from leakcheck.analysis.explain.allocation_sites import (
     FEWEST_CALLS,
     MOST_CALLS,
     explained_fraction,
-    fingerprint,
     most_possible,
     next_window,
     peak_sites,
+    site_fingerprint,
     sites_of,
 )
 from leakcheck.analysis.explain.fingerprint import fingerprint_of
@@ -219,11 +219,11 @@ def test_a_stack_is_named_by_its_innermost_own_line_then_python_then_native(fram
 
 def test_a_fingerprint_stays_when_lines_move_and_changes_with_the_code() -> None:
     line = own(41, "SENT.append(one)")
-    assert fingerprint([own(77, "SENT.append(one)", "/ci/build/shop/views.py")]) == fingerprint([line])
-    assert fingerprint([own(41, "SENT.append(two)")]) != fingerprint([line])
-    assert fingerprint([own(41, "SENT.append(one)", "/home/me/shop/urls.py")]) != fingerprint([line])
-    assert fingerprint([own(41, "SENT.append(one)", function="other")]) != fingerprint([line])
-    assert len(fingerprint([line])) == 12
+    assert site_fingerprint([own(77, "SENT.append(one)", "/ci/build/shop/views.py")]) == site_fingerprint([line])
+    assert site_fingerprint([own(41, "SENT.append(two)")]) != site_fingerprint([line])
+    assert site_fingerprint([own(41, "SENT.append(one)", "/home/me/shop/urls.py")]) != site_fingerprint([line])
+    assert site_fingerprint([own(41, "SENT.append(one)", function="other")]) != site_fingerprint([line])
+    assert len(site_fingerprint([line])) == 12
 
 
 @given(st.lists(st.text()), st.lists(st.text()))
@@ -291,7 +291,7 @@ def test_a_dropped_line_does_not_affect_the_others() -> None:
 
 @pytest.mark.parametrize("other", [native("encode"), native(""), library(1)])
 def test_a_line_that_calls_two_extensions_has_two_fingerprints(other: Frame) -> None:
-    assert fingerprint([other, own(1)]) != fingerprint([native("decode"), own(1)])
+    assert site_fingerprint([other, own(1)]) != site_fingerprint([native("decode"), own(1)])
 
 
 def test_each_meter_has_its_tracer() -> None:

@@ -5,7 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from leakcheck.analysis.explain.resident_memory import Look, mapped_of, pinning_bytes_per_1000_calls, resident_parts
+from leakcheck.analysis.explain.resident_memory import (
+    SmapsReading,
+    parse_smaps,
+    pinning_bytes_per_1000_calls,
+    resident_parts,
+)
 from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.analysis.growth.series import Series
 from leakcheck.analysis.growth.shape import Shape
@@ -59,7 +64,7 @@ def mapping(start: int, size: int, rights: str = "rw-p", name: str = "", residen
 HEAP, LIBRARY, OTHER = 0x5600_0000_0000, 0x7F10_0000_1000, 0x7F20_0000_3000
 
 
-def snapshot(calls: int, *, heap: int = 0, stacks: int = 0, files: int = 0, other: int = 0) -> Look:
+def snapshot(calls: int, *, heap: int = 0, stacks: int = 0, files: int = 0, other: int = 0) -> SmapsReading:
     """Return mappings with these KiB resident, of which the arena of a thread has a tenth of the heap."""
     arena, stack = 64 * MIB * 0x1FC00, 0x7F30_0000_0000 + 5 * 64 * KIB
     return calls, "".join(
@@ -82,12 +87,12 @@ def by_kind(parts: Sequence[ResidentPart]) -> dict[PageKind, int]:
 
 
 def test_mappings_are_distinguished_by_their_entries_in_smaps() -> None:
-    mapped = mapped_of(snapshot(1, heap=1000, stacks=30, files=40, other=50)[1])
+    mapped = parse_smaps(snapshot(1, heap=1000, stacks=30, files=40, other=50)[1])
     assert (mapped.heap_bytes, mapped.stack_bytes, mapped.file_bytes) == (1000 * KIB, 30 * KIB, 40 * KIB)
 
 
 def test_a_text_that_is_not_smaps_has_no_mappings() -> None:
-    assert mapped_of("Rss: 12 kB\nnonsense\n\x1b[31m-1 rw-p") == mapped_of("")
+    assert parse_smaps("Rss: 12 kB\nnonsense\n\x1b[31m-1 rw-p") == parse_smaps("")
 
 
 def test_freed_memory_pinned_by_a_small_leak_is_distinguished_from_mappings() -> None:

@@ -16,8 +16,8 @@ from leakcheck.analysis.growth.trend import (
     is_flat,
     is_rising,
     least_rate,
+    plateau_rate,
     slope,
-    standstill,
 )
 
 CALLS = np.arange(0.0, 801.0, 10.0)
@@ -248,18 +248,18 @@ def test_two_or_three_readings_leave_an_uncertainty_as_large_as_the_rate(reading
 
 
 def test_the_rate_of_a_plateau_is_the_change_of_level_between_its_halves() -> None:
-    still = standstill(steady(0.0))
+    still = plateau_rate(steady(0.0))
     assert still.per_call == 0.0
     assert -still.low == still.high == pytest.approx(48 / 800)
-    rising = standstill(steady(2.0))
+    rising = plateau_rate(steady(2.0))
     assert rising.per_call == pytest.approx(2.0, rel=0.05)
     assert rising.low <= 0
 
 
 def test_the_bounds_of_a_plateau_are_wider_under_a_sawtooth() -> None:
-    sawtooth = standstill(Series(CALLS, TOOTH * (CALLS % 100) / 100))
+    sawtooth = plateau_rate(Series(CALLS, TOOTH * (CALLS % 100) / 100))
     assert sawtooth.low < 0 < sawtooth.high
-    assert sawtooth.high > 50 * standstill(steady(0.0)).high
+    assert sawtooth.high > 50 * plateau_rate(steady(0.0)).high
 
 
 @pytest.mark.parametrize(("height", "is_sawtooth"), [(64 * 1024 - 1, False), (64 * 1024, True)])
