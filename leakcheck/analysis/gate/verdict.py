@@ -77,13 +77,6 @@ def calls_for_a_verdict(shape: Shape, growth: Growth, seconds_per_call: float) -
     return ceil(max(FEWEST_CALLS, growth.calls * min(width, _MOST_TIMES_AS_MANY)))
 
 
-def gate(
-    verdict: Verdict, growth: Growth | None, peak_bytes: int | None, budget: Budget, *, has_limit: bool = False
-) -> tuple[Gate, tuple[str, ...]]:
-    """Return the worst gate of the budgets, and the names of the broken ones."""
-    return combine_gates(gates(verdict, growth, peak_bytes, budget, has_limit=has_limit))
-
-
 def gates(
     verdict: Verdict, growth: Growth | None, peak_bytes: int | None, budget: Budget, *, has_limit: bool = False
 ) -> dict[str, Gate]:

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leakcheck.analysis.gate.verdict import gate, holder_with_limit, judge
+from leakcheck.analysis.gate.verdict import combine_gates, gates, holder_with_limit, judge
 from leakcheck.analysis.growth.series import Series
 from leakcheck.analysis.growth.shape import Shape
 from leakcheck.model.answers import BoundedContainer
-from leakcheck.model.result import Budget, Meter
+from leakcheck.model.result import Budget, Growth, Meter
 from leakcheck.model.verdict import Gate, Verdict
 from tests.unit.runs import growth
 
@@ -19,6 +19,12 @@ NO_READINGS = Series([], [])
 FLAT = Shape(flat=True, meter=Meter.HEAP, tail=NO_READINGS)
 RISING = Shape(rising=True, meter=Meter.HEAP, tail=NO_READINGS)
 NEITHER = Shape(meter=Meter.HEAP, tail=NO_READINGS)
+
+
+def gate(
+    verdict: Verdict, growth: Growth | None, peak_bytes: int | None, budget: Budget, *, has_limit: bool = False
+) -> tuple[Gate, tuple[str, ...]]:
+    return combine_gates(gates(verdict, growth, peak_bytes, budget, has_limit=has_limit))
 
 
 @pytest.mark.parametrize(
