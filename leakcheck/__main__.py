@@ -1,9 +1,13 @@
 """`python -m leakcheck`, and the `leakcheck` command."""
 
+import gc
 import os
 import signal
 import sys
 from types import FrameType
+
+_OBJECTS_PER_COLLECTION = 100_000
+"""Python's own 700 has a command look a hundred times for garbage among modules that are just being loaded."""
 
 
 def main() -> None:
@@ -29,6 +33,7 @@ def _run() -> int:
 
         print(f"leakcheck {__version__}")
         return 0
+    gc.set_threshold(_OBJECTS_PER_COLLECTION)
     try:
         from leakcheck.cli.main import main as run_cli
     except Exception as error:  # a dependency that is missing, or broken

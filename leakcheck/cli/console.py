@@ -18,7 +18,8 @@ _LOG_COLUMNS = 120
 
 def make_console(*, stderr: bool = False) -> Console:
     """Return a console; in a pipe or a file it is wide enough for the table, unless COLUMNS says otherwise."""
-    console = Console(stderr=stderr, highlight=False, soft_wrap=False)
+    # a file called :bug: is called that, and a table of all pictures is not loaded to find out
+    console = Console(stderr=stderr, highlight=False, soft_wrap=False, emoji=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = _LOG_COLUMNS
     console.push_render_hook(_PlainText())

@@ -96,9 +96,6 @@ class MeasureOptions:
         Raises UsageError or ConfigError for what cannot be understood.
         """
         # heavy imports wait until there is something to measure, so that help and mistakes are answered at once
-        from leakcheck.analysis.numeric import load_numpy
-
-        load_numpy()
         from leakcheck.config.expressions import parse_expression
         from leakcheck.config.settings import resolve
         from leakcheck.config.sources import SettingsLayer

@@ -4,8 +4,8 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from leakcheck.analysis.growth.progress import ReplayProgress
@@ -16,6 +16,9 @@ from leakcheck.model.result import Result
 from leakcheck.model.units import format_duration
 from leakcheck.runner.session import Observer
 
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
 
 @contextmanager
 def watching() -> Iterator[Observer]:
@@ -24,6 +27,8 @@ def watching() -> Iterator[Observer]:
     if not console.is_terminal:
         yield _ProgressLines()
         return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
@@ -66,7 +71,7 @@ class _ProgressLines:
 class _LiveLine:
     """One line that moves: which scenario, which pass, how many calls."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: "Progress") -> None:
         self._progress = progress
         self._task = progress.add_task("looking for scenarios", total=None)
 

@@ -1,7 +1,6 @@
 """What the layers of settings say: pyproject.toml, the environment, and the flags in the same words."""
 
 import math
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from difflib import get_close_matches
@@ -92,6 +91,8 @@ def read_pyproject(path: Path | None) -> PyprojectFile:
     """Return what [tool.leakcheck] says. Raises ConfigError for what cannot be used, and names what was meant."""
     if path is None:
         return PyprojectFile()
+    import tomllib
+
     try:
         data = read_file(path, most_bytes=_LARGEST_FILE_BYTES, what="file of settings may be")
         tools = tomllib.loads(data.decode("utf-8")).get("tool", {})

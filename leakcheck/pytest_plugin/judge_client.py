@@ -32,7 +32,6 @@ _START = (
     "import os, select, sys; sys.path.append(sys.argv.pop(1)); socket, parent = map(int, sys.argv[1:3])\n"
     # nothing is loaded before somebody calls: whoever runs eight processes may measure in one
     "while os.getppid() == parent and not select.select([socket], [], [], 1)[0]: pass\n"
-    "from leakcheck.analysis.numeric import load_numpy; load_numpy()\n"
     "from leakcheck.pytest_plugin.judge.main import serve; serve(socket, parent)"
 )
 _LATER = ("replay", "result_json")

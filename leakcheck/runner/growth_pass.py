@@ -13,7 +13,7 @@ from leakcheck.analysis.growth.estimate import rate_of
 from leakcheck.analysis.growth.native_bound import can_be_told, is_native_unseen
 from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.analysis.growth.resources import are_settled, is_enough
-from leakcheck.analysis.growth.shape import QUIET_CALLS, Shape, rising_calls, shape_of
+from leakcheck.analysis.growth.shape import Shape, rising_calls, shape_of
 from leakcheck.analysis.growth.stopping import (
     MOST_LOOKED_AT,
     NextBlock,
@@ -25,7 +25,6 @@ from leakcheck.analysis.growth.stopping import (
     next_step,
 )
 from leakcheck.analysis.growth.trend import has_teeth, latest_rate, rate_without_bounds
-from leakcheck.analysis.numeric import prepare_special_functions
 from leakcheck.model.advice import DjangoFacts
 from leakcheck.model.answers import BoundedContainer, Failure, StatusCount
 from leakcheck.model.explanation import NamedCount
@@ -110,8 +109,6 @@ def follow(
         if seen.shape.rising:
             still = None
         if still is None and not _is_clear(seen, patience, budget, allowed):
-            if seen.progress.calls >= QUIET_CALLS:
-                prepare_special_functions()
             if _gained(seen, final=False):
                 return
             if seen.gains is None and seen.progress.calls >= rising_calls(seen.progress.seconds_per_call):

@@ -28,11 +28,9 @@ from leakcheck.model.stacks import StackTree
 from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.runner.answer_decoding import answered_of, whole
 from leakcheck.runner.bounded_check import follow_and_weigh, growth_of
-from leakcheck.runner.explain import explain
 from leakcheck.runner.explain_request import case_of
 from leakcheck.runner.growth_pass import GrowthPass, take, take_trouble
 from leakcheck.runner.machine import current_folder
-from leakcheck.runner.memory_limit import serve_under_limit
 from leakcheck.runner.task import Task, Watch
 from leakcheck.runner.unmeasured import bare_result, guarded
 from leakcheck.runner.worker_process import WorkerProcess
@@ -62,6 +60,8 @@ def _stages(task: Task, watch: Watch, described: WorkerProcess | None) -> Iterat
     result = replace(judged(task, growth_pass, peak, peak_trouble), capture=capture)
     yield result
     if result.growth is not None and is_to_be_explained(result, task.settings.explain):
+        from leakcheck.runner.explain import explain  # what is clean needs none of it
+
         case = case_of(result, growth_pass.progress, growth_pass.shape)
         explanation = explain(task, case, lambda doing: watch(task.scenario, doing, growth_pass.progress))
         result = explained(result, explanation, task.settings.known, date.today())
@@ -71,6 +71,8 @@ def _stages(task: Task, watch: Watch, described: WorkerProcess | None) -> Iterat
         forecast = foretold_by(result.verdict, result.growth, result.readings, limit, children=result.children)
         result = replace(result, forecast=forecast)
     if task.serving is not None and result.trouble is None:
+        from leakcheck.runner.memory_limit import serve_under_limit
+
         result = _served(result, serve_under_limit(task, task.serving, result.growth, watch))
         yield result
     yield replace(result, advice=advise(result))

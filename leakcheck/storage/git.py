@@ -1,6 +1,5 @@
 """What git says of the tree that is measured; nothing where there is no git, or no repository."""
 
-import hashlib
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,7 +30,11 @@ def changed_files(besides: Sequence[Path] = ()) -> tuple[str, ...] | None:
 def changes() -> str | None:
     """Return a digest of what the Python files of the repository have that the commit has not; None outside of one."""
     differs = _git("diff", "--no-ext-diff", "--no-color", "HEAD", "--", ":(top)*.py")
-    return None if differs is None else hashlib.sha256(differs.encode(errors="surrogateescape")).hexdigest()
+    if differs is None:
+        return None
+    import hashlib
+
+    return hashlib.sha256(differs.encode(errors="surrogateescape")).hexdigest()
 
 
 def _is_left_out(path: Path, left_out: Sequence[Path]) -> bool:

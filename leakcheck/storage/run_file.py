@@ -12,18 +12,20 @@ import tempfile
 from dataclasses import fields, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from leakcheck.model.baseline import SCHEMA as BASELINE_SCHEMA
 from leakcheck.model.baseline import Baseline
-from leakcheck.model.comparison import Comparison
 from leakcheck.model.document_text import UnfitDocument, conforming, made_plain, refuse_unfit
 from leakcheck.model.errors import NothingMeasured, StoreError
 from leakcheck.model.files import read_file, refuse_link
 from leakcheck.model.plain_text import cut
 from leakcheck.model.result import SCHEMA, Result, Run
+
+if TYPE_CHECKING:
+    from leakcheck.model.comparison import Comparison
 
 DOCUMENT = "run.json"
 LARGEST_DOCUMENT_BYTES = 256 * 1024 * 1024
@@ -112,7 +114,7 @@ class RunFile:
         return self._encoded[id(result)][1]
 
 
-def encode_comparison(comparison: Comparison) -> bytes:
+def encode_comparison(comparison: "Comparison") -> bytes:
     """Return the document of a comparison."""
     return msgspec.json.format(msgspec.json.encode(conforming(comparison)), indent=1) + b"\n"
 

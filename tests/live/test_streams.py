@@ -168,7 +168,7 @@ sys.meta_path.insert(0, Stop())
         "typer",
         "leakcheck.cli.run",
         "leakcheck.runner.session",
-        "numpy",
+        "psutil",
         "msgspec",
     ],
 )

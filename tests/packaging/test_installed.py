@@ -49,6 +49,10 @@ def test_the_command_and_the_module_say_the_version(installed: Installed, tmp_pa
     assert str(installed.packages) in ran([installed.python, "-c", where], tmp_path)
 
 
+def test_no_library_of_a_hundred_megabytes_comes_along(installed: Installed) -> None:
+    assert not {path.name for path in installed.packages.iterdir()} & {"numpy", "scipy", "pandas", "matplotlib"}
+
+
 def test_a_first_file_is_measured_and_reported(installed: Installed, tmp_path: Path) -> None:
     (tmp_path / "scenarios.py").write_text(SCENARIOS)
     told = ran([installed.leakcheck, "run", "scenarios.py"], tmp_path, code=1)

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Sequence
 from statistics import fmean, stdev
 
-from leakcheck.analysis.numeric import special_functions
+from leakcheck.analysis.quantiles import poisson_mean, student
 from leakcheck.model.comparison import ChangeVerdict, Figure, Metric, MetricComparison, ScenarioComparison
 from leakcheck.model.result import Result
 from leakcheck.model.units import CALLS_PER_RATE
@@ -81,10 +81,9 @@ def _crashes(result: Result) -> Figure | None:
     """Return the number of crashes with the exact interval of a Poisson count (Garwood, Biometrika 28, 1936)."""
     if result.limit is None:
         return None
-    gammaincinv = special_functions().gammaincinv
     count = result.limit.crashes
-    low = float(gammaincinv(count, 0.025)) if count else 0.0
-    return Figure(value=count, low=low, high=float(gammaincinv(count + 1, 0.975)))
+    low = poisson_mean(count, 0.025) if count else 0.0
+    return Figure(value=count, low=low, high=poisson_mean(count + 1, 0.975))
 
 
 _READ: dict[Metric, ReadFigure] = {
@@ -154,7 +153,7 @@ def _ratio(before: Figure, after: Figure, rounds: Sequence[tuple[float, float]])
     """
     logs = [math.log(new / old) for old, new in rounds]
     middle, count = fmean(logs), len(logs)
-    doubt = float(special_functions().stdtrit(count - 1, 0.975)) * stdev(logs) / math.sqrt(count)
+    doubt = student(count - 1, 0.975) * stdev(logs) / math.sqrt(count)
     return Figure(
         value=math.exp(middle),
         low=min(after.low / before.high, math.exp(middle - doubt)),

@@ -117,7 +117,7 @@ def _is_plateau(tail: Series) -> bool:
 
 def _has_settled(late: Series) -> bool:
     """Return whether no more pages were added than a slowly settling server needs."""
-    return len(late) >= 2 * CHUNKS and float(late.values.max() - late.values.min()) < _MOST_SETTLING_BYTES
+    return len(late) >= 2 * CHUNKS and late.spread < _MOST_SETTLING_BYTES
 
 
 def _plateau_calls(cost: float) -> float:

@@ -8,9 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-
-from leakcheck.analysis.growth.series import Series
+from leakcheck.analysis.growth.series import Series, differences
 from leakcheck.analysis.growth.trend import Slope, is_rising, slope
 
 SMALLEST_GAIN = 0.5
@@ -130,14 +128,15 @@ class ContainerGains:
         return lengths[-1] * span >= _ALL_ALONG * (lengths[-1] - lengths[0]) * self.calls[-1]
 
     def _weighed(self, weights: Sequence[float]) -> Series:
-        values = np.zeros(len(self.calls))
-        for at in self._steady():
-            if self._has_gained_all_along(self.lengths[at]):
-                values += weights[at] * np.asarray(self.lengths[at], dtype=np.float64)
+        values = [0.0] * len(self.calls)
+        for index in self._steady():
+            lengths = self.lengths[index]
+            if self._has_gained_all_along(lengths):
+                values = [total + weights[index] * length for total, length in zip(values, lengths, strict=True)]
         return Series(self.calls, values)
 
 
 def _never_fell(lengths: Sequence[int]) -> bool:
-    steps = np.diff(np.asarray(lengths, dtype=np.float64))
-    risen = float(steps[steps > 0].sum())
-    return -float(steps[steps < 0].sum()) <= _MOST_FALLEN * risen
+    steps = differences(lengths)
+    risen = sum(step for step in steps if step > 0)
+    return -sum(step for step in steps if step < 0) <= _MOST_FALLEN * risen

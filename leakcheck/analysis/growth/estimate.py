@@ -52,7 +52,7 @@ def estimate_growth(progress: ReplayProgress, shape: Shape) -> Growth:
 
     All are estimated over the calls that the verdict is based on.
     """
-    readings, since = progress.readings, float(shape.tail.calls[0]) if len(shape.tail) else 0.0
+    readings, since = progress.readings, shape.tail.calls[0] if len(shape.tail) else 0.0
     per_call = rate_of(shape)
     blocks = _rate(readings, readings.blocks, since)
     return Growth(
@@ -80,11 +80,11 @@ def settled_after(progress: ReplayProgress, shape: Shape) -> int | None:
     # whole is in bytes of the heap, with which a tail of pages or blocks cannot be compared
     if not shape.flat or shape.meter is not Meter.HEAP or len(grown) < 2:
         return None
-    floor = shape.tail.values.min()
+    floor = min(shape.tail.values)
     if floor - grown.values[0] < _SETTLED_RISE_BYTES:
         return None
     nearly = grown.values[0] + _SETTLED_SHARE * (floor - grown.values[0])
-    settled = grown.calls[(grown.values >= nearly).argmax()]
+    settled = next(call for call, size in zip(grown.calls, grown.values, strict=True) if size >= nearly)
     # a rise slower than SMALLEST_RATE counts as flat all along, and has not stopped
     return int(settled) if floor - grown.values[0] >= SMALLEST_RATE * settled else None
 

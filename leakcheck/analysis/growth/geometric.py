@@ -6,11 +6,9 @@ before the next step is overdue, and steps that keep up with the calls are a lea
 
 import math
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
-import numpy as np
-
-from leakcheck.analysis.growth.series import Series
+from leakcheck.analysis.growth.series import Numbers, Series, differences
 from leakcheck.analysis.growth.trend import Slope
 
 _LARGEST_FACTOR = 4.0
@@ -58,38 +56,42 @@ def find_capacity_steps(series: Series) -> list[CapacityStep]:
     if len(series) < 2:
         return []
     # retained is what no later reading falls below: a sawtooth disappears
-    retained = np.minimum.accumulate(series.values[::-1])[::-1]
+    retained = [*accumulate(reversed(series.values), min)][::-1]
     calls = series.calls
-    sudden = np.flatnonzero(np.diff(retained) >= np.maximum(_SMALLEST_STEP_BYTES, _SMALLEST_STEP_PER_CALL * calls[1:]))
+    sudden = [
+        index
+        for index, (rise, call) in enumerate(zip(differences(retained), calls[1:], strict=True))
+        if rise >= _SMALLEST_STEP_BYTES and rise >= _SMALLEST_STEP_PER_CALL * call
+    ]
     # nothing is known of a rise before the first reading
     unseen = calls[0] if calls[0] <= 2 * (calls[1] - calls[0]) else 0.0
-    found: list[CapacityStep] = []
+    steps: list[CapacityStep] = []
     since = 0
-    for climb in _climbs(sudden.tolist(), calls.tolist()):
+    for climb in _climbs(sudden, calls):
         first, last = climb[0], climb[-1] + 1
         rise, end = retained[last] - retained[first], calls[last]
         stood = calls[first] - calls[since] + (unseen if since == 0 else 0.0)
         is_sudden = calls[last] - calls[first] <= max(_CLIMB_SHARE * end, calls[first + 1] - calls[first])
-        teeth = series.values[since : first + 1].max() - retained[first]
+        tooth = max(series.values[since : first + 1]) - retained[first]
         if (
             is_sudden
-            and teeth <= rise
+            and tooth <= rise
             and stood >= _PLATEAU_SHARE * end
             and retained[first] - retained[since] <= _PLATEAU_RISE * rise
         ):
-            found.append(CapacityStep(call=float(end), before=float(retained[first]), after=float(retained[last])))
+            steps.append(CapacityStep(call=end, before=retained[first], after=retained[last]))
         since = last
-    return found
+    return steps
 
 
-def _climbs(sudden: list[int], calls: list[float]) -> list[list[int]]:
+def _climbs(sudden: list[int], calls: Numbers) -> list[list[int]]:
     """Group the indexes of rises that follow closely upon each other."""
     climbs: list[list[int]] = []
-    for place in sudden:
-        if climbs and calls[place] - calls[climbs[-1][-1] + 1] <= _CLIMB_SHARE * calls[place]:
-            climbs[-1].append(place)
+    for index in sudden:
+        if climbs and calls[index] - calls[climbs[-1][-1] + 1] <= _CLIMB_SHARE * calls[index]:
+            climbs[-1].append(index)
         else:
-            climbs.append([place])
+            climbs.append([index])
     return climbs
 
 

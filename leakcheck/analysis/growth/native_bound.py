@@ -7,10 +7,8 @@ first, and an allocator takes whole slabs.
 import math
 from collections.abc import Sequence
 
-import numpy as np
-
 from leakcheck.analysis.growth.progress import ReplayProgress
-from leakcheck.analysis.growth.series import Series
+from leakcheck.analysis.growth.series import Series, differences
 from leakcheck.analysis.growth.trend import CHUNKS, STEADY_SHARE, is_rising, rate_without_bounds
 from leakcheck.model.answers import Readings
 from leakcheck.model.result import Budget
@@ -63,13 +61,13 @@ def steady_pages(resident: Series) -> float:
 def _creeps(resident: Series) -> bool:
     """Return whether pages never fall and rise about equally in both halves, as far as a few pages can show that."""
     parts = resident.chunks(2) if len(resident) > 2 and resident.span else []
-    if len(parts) < 2 or (np.diff(resident.values) < 0).any():
+    if len(parts) < 2 or min(differences(resident.values)) < 0:
         return False
     early, late = parts[0].values, parts[1].values
     first, second = early[-1] - early[0], late[-1] - early[-1]
     steady = second >= STEADY_SHARE * first - _PAGE
     enough = min(first, second) >= _FEWEST_PAGES * _PAGE
-    return bool(steady and enough and first + second >= WIDEST_CLEAN_BYTES_PER_CALL * resident.span)
+    return steady and enough and first + second >= WIDEST_CLEAN_BYTES_PER_CALL * resident.span
 
 
 def can_be_told(
@@ -107,7 +105,7 @@ def _most_per_call(calls: Sequence[int], columns: Sequence[Sequence[int]], since
 def _moved(series: Series) -> float:
     floors = series.floors(CHUNKS)
     # the last minimum is read before the end of the series, the first at its beginning
-    return float(floors.values.max() - floors.values.min()) * series.span / max(floors.span, 1.0)
+    return floors.spread * series.span / max(floors.span, 1.0)
 
 
 def _difference(whole: Sequence[int], part: Sequence[int]) -> tuple[int, ...]:

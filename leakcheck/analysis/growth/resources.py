@@ -8,11 +8,8 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-import numpy as np
-from numpy.typing import NDArray
-
 from leakcheck.analysis.growth.progress import ReplayProgress
-from leakcheck.analysis.growth.series import Series
+from leakcheck.analysis.growth.series import Numbers, Series, differences
 from leakcheck.analysis.growth.shape import RISING_SECONDS, rising_calls
 from leakcheck.analysis.growth.trend import CHUNKS, STEADY_SHARE
 from leakcheck.model.answers import Readings
@@ -106,27 +103,27 @@ def _watched(readings: Readings, budgets: Mapping[str, float]) -> Iterator[tuple
 
 
 def _rise(series: Series) -> float:
-    return float(series.values[-1] - series.values[0])
+    return series.values[-1] - series.values[0]
 
 
 def _may_rise(series: Series) -> bool:
     """Return whether the floors never fall, and rise in the later half."""
     floors = series.floors(CHUNKS).values
-    return bool((np.diff(floors) >= 0).all() and floors[-1] > floors[len(floors) // 2])
+    return min(differences(floors), default=0.0) >= 0 and floors[-1] > floors[len(floors) // 2]
 
 
 def _judged(kind: ResourceKind, series: Series, budget: float) -> Resource | None:
     floors = series.floors(CHUNKS)
     if not _may_rise(series) or len(floors) < CHUNKS:
         return None
-    rises = np.diff(floors.values)
-    total = float(rises.sum())
+    rises = differences(floors.values)
+    total = sum(rises)
     if total < _FEWEST or not _goes_on(rises):
         return None
     # how far the floors deviate from a straight line: not at all for one per call, somewhat for a random leak
-    line = floors.values[0] + total * (floors.calls - floors.calls[0]) / floors.span
-    strayed = float(np.abs(floors.values - line).max())
-    rate, doubt = total / floors.span, (1 + 2 * strayed) / floors.span
+    line = [floors.values[0] + total * (call - floors.calls[0]) / floors.span for call in floors.calls]
+    deviation = max(abs(value - expected) for value, expected in zip(floors.values, line, strict=True))
+    rate, doubt = total / floors.span, (1 + 2 * deviation) / floors.span
     # that something stays is certain by now, however irregularly
     low, high = max(rate - doubt, 1 / floors.span), rate + doubt
     allowed = budget / CALLS_PER_RATE
@@ -142,10 +139,10 @@ def _judged(kind: ResourceKind, series: Series, budget: float) -> Resource | Non
     )
 
 
-def _goes_on(rises: NDArray[np.float64]) -> bool:
+def _goes_on(rises: Numbers) -> bool:
     """Return whether the later half rises as much as the earlier one, within chance, and up to the end."""
     middle = len(rises) // 2
-    early, late = float(rises[:middle].sum()), float(rises[-middle:].sum())
+    early, late = sum(rises[:middle]), sum(rises[-middle:])
     expected = STEADY_SHARE * early
     least = max(expected - _SCATTER * math.sqrt(expected), _LEAST_LATE_SHARE * early, _FEWEST_LATE)
-    return late >= least and bool(rises[-2:].any())
+    return late >= least and any(rises[-2:])

@@ -129,13 +129,17 @@ def _shape_of(progress: ReplayProgress, *, final: bool) -> Shape:
     long_enough = final or calls >= least_calls(progress.seconds_per_call)
     may_be_flat = long_enough and not is_step_due and calls > needed_calls
     if may_be_flat and is_flat(tail, smallest_rate=smallest * strictness):
-        left_behind = _rise(resident) < _PAGES_LEFT_BEHIND * _spread(late)
+        left_behind = _rise(resident) < _PAGES_LEFT_BEHIND * late.spread
         if not resident_rises or left_behind:
             hidden = 0.0 if left_behind else steady_pages(resident)
             return Shape(flat=True, meter=meter, tail=tail, hidden_bytes_per_call=hidden)
         return Shape(rising=old_enough, meter=Meter.RSS, tail=resident)
     if old_enough and is_rising(late, smallest_rate=smallest):
-        live = Series(late.calls, _MOST_BLOCK_BYTES * late.values) if meter is Meter.BLOCKS else late
+        live = (
+            Series(late.calls, [_MOST_BLOCK_BYTES * blocks for blocks in late.values])
+            if meter is Meter.BLOCKS
+            else late
+        )
         if resident_rises and _dwarfs(resident, live):
             return Shape(rising=True, meter=Meter.RSS, tail=resident)
         return Shape(rising=True, meter=meter, tail=late)
@@ -166,18 +170,14 @@ def _perfectly_flat_since(progress: ReplayProgress) -> float | None:
 
 
 def _rise(series: Series) -> float:
-    return float(series.values[-1] - series.values[0])
-
-
-def _spread(series: Series) -> float:
-    return float(series.values.max() - series.values.min())
+    return series.values[-1] - series.values[0]
 
 
 def _dwarfs(resident: Series, heap: Series) -> bool:
     """Return whether pages rise more than twice as fast as the heap: memory was mapped past the allocators."""
     pages = resident.floors(CHUNKS).values
     live = heap.floors(CHUNKS).values
-    return bool(pages[-1] - pages[0] > 2 * max(live[-1] - live[0], 1))
+    return pages[-1] - pages[0] > 2 * max(live[-1] - live[0], 1)
 
 
 def still_calls(cost: float) -> float:

@@ -7,13 +7,15 @@ a period below the length of a chunk disappears; a leak under it does not.
 """
 
 import math
-import statistics
+from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate, chain
+from operator import mul
+from statistics import fmean, median
 
-import numpy as np
-
-from leakcheck.analysis.growth.series import Numbers, Series
-from leakcheck.analysis.numeric import special_functions
+from leakcheck.analysis.growth.series import Numbers, Series, differences
+from leakcheck.analysis.quantiles import student
 
 CHUNKS = 8
 """The number of floors that a rise is judged on. Eight in ascending order occur by chance once in 40 000."""
@@ -66,11 +68,9 @@ def is_flat(series: Series, *, smallest_rate: float = SMALLEST_RATE) -> bool:
         return False
     early, late = (half.values for half in halves)
     tolerance = smallest_rate * series.span / 2
-    spread = float(series.values.max() - series.values.min())
-    return bool(
-        abs(_level_change(early, late)) <= tolerance + _floor_jitter(series)
-        and abs(late.max() - early.max()) <= max(tolerance, 0.1 * spread)
-    )
+    if abs(_level_change(early, late)) > tolerance + _floor_jitter(series):
+        return False
+    return abs(max(late) - max(early)) <= max(tolerance, 0.1 * series.spread)
 
 
 def _level_change(early: Numbers, late: Numbers) -> float:
@@ -78,7 +78,7 @@ def _level_change(early: Numbers, late: Numbers) -> float:
 
     A rare dip lowers the minimum of the half in which it is read, and not of the other.
     """
-    return float(min(late.min() - early.min(), _median(late) - _median(early), key=abs))
+    return min(min(late) - min(early), median(late) - median(early), key=abs)
 
 
 def _floor_jitter(series: Series) -> float:
@@ -89,8 +89,7 @@ def _floor_jitter(series: Series) -> float:
     """
     if not has_teeth(series):
         return 0.0
-    spread = float(series.values.max() - series.values.min())
-    return 2 * spread / (len(series) / 2 + 1)
+    return 2 * series.spread / (len(series) / 2 + 1)
 
 
 def is_rising(series: Series, *, smallest_rate: float = SMALLEST_RATE, chunks: int = CHUNKS) -> bool:
@@ -100,14 +99,14 @@ def is_rising(series: Series, *, smallest_rate: float = SMALLEST_RATE, chunks: i
     floors = series.floors(chunks)
     if len(floors) < chunks:
         return False
-    rises = np.diff(floors.values)
-    if not (rises > 0).all() or _median(rises) * chunks < smallest_rate * series.span:
+    rises = differences(floors.values)
+    if min(rises) <= 0 or median(rises) * chunks < smallest_rate * series.span:
         return False
     middle = len(rises) // 2
     early, late = rises[:middle], rises[-middle:]
     # by the mean for rare big leaks, by the median for tables that double now and then
-    goes_on = late.mean() >= STEADY_SHARE * early.mean() or _median(late) >= STEADY_SHARE * _median(early)
-    return bool(goes_on) and not _slows_at_the_end(series, smallest_rate=smallest_rate)
+    goes_on = fmean(late) >= STEADY_SHARE * fmean(early) or median(late) >= STEADY_SHARE * median(early)
+    return goes_on and not _slows_at_the_end(series, smallest_rate=smallest_rate)
 
 
 def least_rate(series: Series, share: float) -> float:
@@ -116,27 +115,29 @@ def least_rate(series: Series, share: float) -> float:
     A rise by rare steps or under a sawtooth has stretches that gain nothing, so this is the lowest rate that is usual
     for a series. Stretches lengthen with the calls because the steps of a capacity that grows by a factor do.
     """
-    rates = _rates_by_share(series, share)
-    return float(rates.min()) if len(rates) else 0.0
+    return min(_rates_by_share(series, share, len(series)), default=0.0)
 
 
-def _rates_by_share(series: Series, share: float) -> Numbers:
-    """Return the rate of the stretch that ends at each reading and has such a share of the calls until then."""
-    starts = np.searchsorted(series.calls, series.calls * (1 - share), side="right") - 1
-    ends = np.flatnonzero((starts >= 0) & (starts < np.arange(len(series))))
-    starts = starts[ends]
-    return (series.values[ends] - series.values[starts]) / (series.calls[ends] - series.calls[starts])
+def _rates_by_share(series: Series, share: float, readings: int) -> Iterator[float]:
+    """Yield the rate of the stretch that ends at each of the first readings and is `share` of the calls until then."""
+    calls, values = series.calls, series.values
+    for end in range(readings):
+        start = bisect_right(calls, calls[end] * (1 - share)) - 1
+        if 0 <= start < end:
+            yield (values[end] - values[start]) / (calls[end] - calls[start])
 
 
 def _slows_at_the_end(series: Series, *, smallest_rate: float) -> bool:
     """Return whether a stretch at the end gained clearly less than any such stretch before: the rise may have ended."""
     for stretch in _LAST_STRETCHES:
         share = stretch * series.span / series.last_call
-        first = int(np.searchsorted(series.calls, series.last_call * (1 - share), side="right")) - 1
-        span = float(series.calls[-1] - series.calls[first])
-        rate = float(series.values[-1] - series.values[first]) / span
+        first = bisect_right(series.calls, series.last_call * (1 - share)) - 1
+        span = series.calls[-1] - series.calls[first]
+        rate = (series.values[-1] - series.values[first]) / span
         tolerance = smallest_rate * series.span / CHUNKS / span
-        if rate < STEADY_SHARE * least_rate(series.before(series.calls[first]), share) - tolerance:
+        earlier = _rates_by_share(series, share, bisect_right(series.calls, series.calls[first]))
+        # this is `least_rate`, but stops at the first slow stretch, which most series have early
+        if all(rate < STEADY_SHARE * other - tolerance for other in chain([next(earlier, 0.0)], earlier)):
             return True
     return False
 
@@ -158,7 +159,7 @@ def slope(series: Series, *, chunks: int = CHUNKS, resolution: float = RESOLUTIO
     if line is None:
         rate = _rate_of_few(series)
         return _between(rate, abs(rate) + resolution / series.span)
-    doubt = float(special_functions().stdtrit(line.freedom, 0.975)) * line.error + resolution / series.span
+    doubt = student(line.freedom, 0.975) * line.error + resolution / series.span
     rate, whole = line.rate, line.whole
     low = min(rate - doubt, whole)
     low = min([low, *(end for end, error in _rates_at_the_end(series) if end + _SURELY * error < low)])
@@ -195,26 +196,30 @@ def _floors(series: Series, chunks: int) -> Series | None:
 
 
 def _rate_of_few(series: Series) -> float:
-    return float(series.values[-1] - series.values[0]) / series.span
+    return (series.values[-1] - series.values[0]) / series.span
 
 
 def _line(series: Series, floors: Series) -> _FittedLine | None:
     """Return the line that `slope` describes; None if there are too few floors."""
     if len(floors) < 4:
         return None
-    steps = np.diff(floors.calls)
-    rates = np.diff(floors.values) / steps
-    distance = np.abs(rates - _median(rates))
-    # two floors of a stair differ by a step more or less, by where they fall: that is no jump of it
-    one_step = _stair_step(series) / steps
-    jumps = distance > _OUTLIER_DEVIATIONS * _median(distance) + one_step + 1e-9
-    smooth = np.concatenate([[0.0], np.cumsum(np.where(jumps, _median(rates), rates) * steps)])
-    toothed = falls_back(series)
-    points = series if toothed else Series(floors.calls, smooth)
-    rate, error = _least_squares(points)
-    # each jump that was put back took one of the floors' freedoms with it
-    freedom = max(1, len(points) - 2 - (0 if toothed else int(jumps.sum())))
-    whole = float((floors.values[-1] - floors.values[0]) / floors.span) if jumps.any() and not toothed else rate
+    if falls_back(series):
+        rate, error = _least_squares(series)
+        return _FittedLine(rate=rate, error=error, freedom=len(series) - 2, whole=rate)
+    steps = differences(floors.calls)
+    rates = [gained / calls for gained, calls in zip(differences(floors.values), steps, strict=True)]
+    usual = median(rates)
+    distances = [abs(rate - usual) for rate in rates]
+    # two floors of a stair may differ by one step more or less by chance: that is not a jump
+    near, one_step = _OUTLIER_DEVIATIONS * median(distances) + 1e-9, _stair_step(series)
+    jumps = [distance > near + one_step / calls for distance, calls in zip(distances, steps, strict=True)]
+    smooth = accumulate(
+        ((usual if jump else rate) * calls for jump, rate, calls in zip(jumps, rates, steps, strict=True)), initial=0.0
+    )
+    rate, error = _least_squares(Series(floors.calls, smooth))
+    # each jump that was replaced costs a degree of freedom
+    freedom = max(1, len(floors) - 2 - sum(jumps))
+    whole = (floors.values[-1] - floors.values[0]) / floors.span if any(jumps) else rate
     return _FittedLine(rate=rate, error=error, freedom=freedom, whole=whole)
 
 
@@ -228,22 +233,35 @@ def _rates_at_the_end(series: Series) -> list[tuple[float, float]]:
 
 def _stair_step(series: Series) -> float:
     """Return the usual step of a series that is flat between most of its readings; 0 for a smooth one."""
-    steps = np.diff(series.values)
-    return _median(steps[steps > 0]) if (steps > 0).any() and _median(steps) <= 0 else 0.0
+    steps = differences(series.values)
+    rises = [step for step in steps if step > 0]
+    return median(rises) if rises and median(steps) <= 0 else 0.0
 
 
 def falls_back(series: Series) -> bool:
     """Return whether a good part of what is gained is given back, whatever the height of the sawtooth."""
-    steps = np.diff(series.values)
-    return bool(-steps[steps < 0].sum() >= _SHARE_GIVEN_BACK * steps[steps > 0].sum() > 0)
+    steps = differences(series.values)
+    risen = sum(step for step in steps if step > 0)
+    fallen = -sum(step for step in steps if step < 0)
+    return fallen >= _SHARE_GIVEN_BACK * risen > 0
 
 
 def _least_squares(points: Series) -> tuple[float, float]:
     """Return the slope of the line through at least three points, and its standard error."""
-    calls, values = points.calls - points.calls.mean(), points.values - points.values.mean()
-    rate = (calls @ values) / (calls @ calls)
-    left = values - rate * calls
-    return float(rate), math.sqrt(float(left @ left) / (len(points) - 2) / float(calls @ calls))
+    calls, values = _centred(points.calls), _centred(points.values)
+    width = _product(calls, calls)
+    rate = _product(calls, values) / width
+    left = [value - rate * call for call, value in zip(calls, values, strict=True)]
+    return rate, math.sqrt(_product(left, left) / (len(points) - 2) / width)
+
+
+def _centred(numbers: Numbers) -> list[float]:
+    middle = fmean(numbers)
+    return [number - middle for number in numbers]
+
+
+def _product(first: Numbers, second: Numbers) -> float:
+    return math.fsum(map(mul, first, second))
 
 
 def plateau_rate(series: Series, *, resolution: float = RESOLUTION_BYTES) -> Slope:
@@ -261,15 +279,9 @@ def has_teeth(series: Series) -> bool:
     """Return whether the series falls back by a quarter of its spread, repeatedly or once."""
     if len(series) < 2 * _MIN_PER_HALF:
         return False
-    spread = float(series.values.max() - series.values.min())
-    return spread >= _SMALLEST_TOOTH_BYTES and bool(np.diff(series.values).min() <= -spread / 4)
+    spread = series.spread
+    return spread >= _SMALLEST_TOOTH_BYTES and min(differences(series.values)) <= -spread / 4
 
 
 def _between(rate: float, doubt: float) -> Slope:
     return Slope(per_call=rate, low=rate - doubt, high=rate + doubt, doubt=doubt)
-
-
-def _median(values: Numbers) -> float:
-    """Return the median; NumPy's own imports all of its masked arrays for it."""
-    middle: float = statistics.median(values.tolist())
-    return middle

@@ -13,15 +13,14 @@ import math
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from leakcheck.model.comparison import Comparison
 from leakcheck.model.plain_text import plain
 from leakcheck.model.result import Run
 from leakcheck.model.units import format_duration, format_size
-from leakcheck.reporters import comparison as contrast
 from leakcheck.reporters.escape import plainly
 from leakcheck.reporters.html.flamegraph import Flamegraphs
 from leakcheck.reporters.html.sections import answer_of, change_words, folded, remarks, sections_of
@@ -30,6 +29,9 @@ from leakcheck.reporters.messages.answers import statuses
 from leakcheck.reporters.messages.causes import container_words, explained_words, native_words, path_words, place
 from leakcheck.reporters.messages.verdict import budget_words
 from leakcheck.reporters.terminal import environment_words, gate_words, growth_words
+
+if TYPE_CHECKING:
+    from leakcheck.model.comparison import Comparison
 
 REPORT, COMPARISON = "report.html", "compare.html"
 _HERE = Path(__file__).parent
@@ -66,11 +68,11 @@ def render_report(run: Run, memray_pages: Mapping[str, str] | None = None) -> It
 
 
 @plainly
-def render_comparison(comparison: Comparison) -> Iterator[tuple[str, bytes]]:
+def render_comparison(comparison: "Comparison") -> Iterator[tuple[str, bytes]]:
     """Yield a before/after table as one file."""
     style, script = _asset("report.css"), _asset("theme.js")
     page = (
-        _environment()
+        _environment_of_comparisons()
         .get_template("compare.html")
         .render(comparison=comparison, style=Markup(style), script=Markup(script), policy=policy(style, script))
     )
@@ -127,12 +129,7 @@ def _environment() -> Environment:
         finalize=lambda value: plain(value) if type(value) is str else value,
     )
     environment.filters |= {
-        "answered": contrast.answer_words,
         "statuses": statuses,
-        "arm": contrast.arm_words,
-        "changed": contrast.change_words,
-        "figure": contrast.figure_words,
-        "pair": contrast.pair_words,
         "budget": budget_words,
         "change": change_words,
         "container": container_words,
@@ -146,5 +143,20 @@ def _environment() -> Environment:
         "place": place,
         "size": format_size,
         "where": environment_words,
+    }
+    return environment
+
+
+@lru_cache
+def _environment_of_comparisons() -> Environment:
+    from leakcheck.reporters import comparison as contrast  # with CSV and Markdown, which no report of a run needs
+
+    environment = _environment()
+    environment.filters |= {
+        "answered": contrast.answer_words,
+        "arm": contrast.arm_words,
+        "changed": contrast.change_words,
+        "figure": contrast.figure_words,
+        "pair": contrast.pair_words,
     }
     return environment

@@ -33,5 +33,10 @@ def test_nothing_that_is_printed_is_obeyed_but_our_own_colours(
     assert ("\x1b[1;31m" in printed) == is_terminal
 
 
+def test_a_name_between_colons_is_no_picture(capsys: pytest.CaptureFixture[str]) -> None:
+    make_console().print("a file called :bug:")
+    assert capsys.readouterr().out == "a file called :bug:\n"
+
+
 def test_the_message_of_an_error_is_plain_wherever_it_is_printed() -> None:
     assert str(StoreError(f"{HOSTILE}\n: cannot be read")) == f"{SHOWN}\\x07a\n: cannot be read"

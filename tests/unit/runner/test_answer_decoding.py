@@ -256,7 +256,7 @@ def test_an_exception_while_it_is_explained_costs_no_verdict() -> None:
     with (
         mock.patch("leakcheck.runner.measure.WorkerProcess", return_value=ScriptedWorker(Script(heap=leak(5000)))),
         mock.patch("leakcheck.runner.measure.is_to_be_explained", return_value=True),
-        mock.patch("leakcheck.runner.measure.explain", side_effect=ZeroDivisionError),
+        mock.patch("leakcheck.runner.explain.explain", side_effect=ZeroDivisionError),
     ):
         result = measure(task, unwatched)
     # THEN the verdict stands, and the run does not pass for a good one

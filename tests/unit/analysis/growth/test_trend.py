@@ -42,12 +42,12 @@ def test_a_chunk_without_readings_is_left_out() -> None:
 
 def test_a_floor_is_the_lowest_reading_of_its_chunk_where_it_was_read() -> None:
     floors = Series(range(8), [5, 3, 9, 7, 2, 8, 6, 6]).floors(2)
-    assert floors.calls.tolist() == [1, 4]
-    assert floors.values.tolist() == [3, 2]
+    assert floors.calls == (1, 4)
+    assert floors.values == (3, 2)
 
 
 def test_a_series_after_a_call_starts_with_that_call() -> None:
-    assert steady(1.0).after(780).calls.tolist() == [780, 790, 800]
+    assert steady(1.0).after(780).calls == (780, 790, 800)
     assert len(steady(1.0).after(801)) == 0
 
 
@@ -213,6 +213,23 @@ def test_the_bounds_contain_the_true_rate_at_least_nine_times_in_ten(readings: i
         estimate = slope(Series(calls, 200 * calls + np.random.default_rng(seed).uniform(0, 1000, readings)))
         held += estimate.low <= 200 <= estimate.high
     assert held >= 0.88 * 300
+
+
+@pytest.mark.parametrize(
+    ("readings", "rate", "error", "t"),
+    [
+        (81, 2095.9063414634147, 219.0291442602714, 1.9904502102301285),
+        (801, 2001.0099694583769, 6.937311043099774, 1.9629374611056076),
+    ],
+)
+def test_under_a_sawtooth_the_line_goes_through_all_readings(
+    readings: int, rate: float, error: float, t: float
+) -> None:
+    """THEN it is the line that `scipy.stats.linregress` of SciPy 1.17.1 finds, with its standard error."""
+    calls = 10.0 * np.arange(readings)
+    estimate = slope(Series(calls, TOOTH * (calls % 150) / 150 + 2000 * calls), resolution=0)
+    assert estimate.per_call == pytest.approx(rate, rel=1e-12)
+    assert estimate.doubt == pytest.approx(t * error, rel=1e-12)
 
 
 def test_a_single_doubling_of_a_table_widens_the_bounds_and_not_the_rate() -> None:

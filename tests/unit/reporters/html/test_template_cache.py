@@ -1,8 +1,10 @@
 """Compiled templates are kept beside Python's own compiled code, and are never missed where they cannot be."""
 
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
+import jinja2
 import pytest
 from jinja2 import Environment, FileSystemLoader
 
@@ -42,3 +44,15 @@ def test_where_nothing_can_be_kept_pages_are_made_all_the_same(folder: Path) -> 
 def test_who_keeps_no_compiled_code_keeps_no_templates(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     assert compiled_templates(folder) is None
+
+
+@pytest.mark.parametrize("beside", [["Jinja2-2.0.dist-info"], [], ["jinja2-2.0.dist-info", "jinja2-3.0.dist-info"]])
+def test_jinjas_version_is_in_the_name_whatever_lies_beside_it(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beside: list[str]
+) -> None:
+    monkeypatch.setattr(jinja2, "__file__", str(tmp_path / "jinja2" / "__init__.py"))
+    for name in beside:
+        (tmp_path / name).mkdir()
+    rendered(folder)
+    [kept] = (folder / "__pycache__").iterdir()
+    assert kept.name.endswith(f"-jinja-{'2.0' if len(beside) == 1 else version('jinja2')}.cache")
