@@ -1,4 +1,4 @@
-"""Latency from the calls that were timed one by one."""
+"""Latency percentiles of the calls that were timed one by one."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -9,11 +9,11 @@ from leakcheck.model.result import Latency
 FEWEST_FOR_P95 = 100
 _DECILES = range(0, 101, 10)
 _NEGLIGIBLE = 1e-18
-"""Of the likeliest number's chance."""
+"""Relative to the likeliest number: less probable numbers are not computed."""
 
 
 def summarize_latency(latencies_ns: Sequence[int]) -> Latency | None:
-    """Return median and 95th percentile in seconds (linear interpolation), with bounds; None without a sample."""
+    """Return the median and the 95th percentile in seconds, interpolated linearly, with bounds; None if empty."""
     if not latencies_ns:
         return None
     ordered = sorted(latencies_ns)
@@ -30,22 +30,22 @@ def summarize_latency(latencies_ns: Sequence[int]) -> Latency | None:
         p95_high=p95_high,
         spread=tuple(_percentile(ordered, percent) for percent in _DECILES)
         if len(ordered) >= len(_DECILES)
-        else tuple(one / 1e9 for one in ordered),
+        else tuple(duration / 1e9 for duration in ordered),
     )
 
 
 def _percentile(ordered: Sequence[int], percent: int) -> float:
     """Return a percentile in seconds by linear interpolation."""
-    place, rest = divmod(percent * (len(ordered) - 1), 100)
-    low, high = (one / 1e9 for one in (ordered[place], ordered[min(place + 1, len(ordered) - 1)]))
+    index, rest = divmod(percent * (len(ordered) - 1), 100)
+    low, high = ordered[index] / 1e9, ordered[min(index + 1, len(ordered) - 1)] / 1e9
     return low + (high - low) * rest / 100
 
 
 def _bounds(ordered: Sequence[int], share: float) -> tuple[float, float]:
-    """Return the samples between which a percentile lies with 95 %, or the outermost where that takes more samples.
+    """Return the samples that enclose a percentile with 95 % confidence, or the outermost if there are too few.
 
-    How many samples lie below it is binomial, whatever their distribution (Conover, Practical
-    Nonparametric Statistics, 3.2).
+    The number of samples below a percentile is binomial, whatever their distribution (Conover, Practical Nonparametric
+    Statistics, 3.2).
     """
     last = len(ordered) - 1
     low, high = _quantiles(len(ordered), share, (0.025, 0.975))
@@ -53,22 +53,22 @@ def _bounds(ordered: Sequence[int], share: float) -> tuple[float, float]:
 
 
 def _quantiles(count: int, share: float, chances: Sequence[float]) -> list[int]:
-    """Return the least numbers that so many binomial trials do not exceed, with these chances.
+    """Return the quantiles of a binomial distribution, for `count` trials with the probability `share`.
 
-    By weights to that of about the likeliest number, each of which follows from its neighbour's: no factorial
-    overflows, and of many trials only those numbers are reckoned with that happen.
+    Weights are relative to that of about the likeliest number, and each follows from its neighbour's. So no factorial
+    overflows, and numbers with a negligible probability are not computed.
     """
     odds, first = share / (1 - share), int(count * share)
-    fewer, at, weight = [], first, 1.0
+    fewer, number, weight = [], first, 1.0
     while weight > _NEGLIGIBLE:
-        weight *= at / (count - at + 1) / odds
+        weight *= number / (count - number + 1) / odds
         fewer.append(weight)
-        at -= 1
-    least = at
-    more, at, weight = [], first, 1.0
+        number -= 1
+    least = number
+    more, number, weight = [], first, 1.0
     while weight > _NEGLIGIBLE:
         more.append(weight)
-        weight *= (count - at) / (at + 1) * odds
-        at += 1
+        weight *= (count - number) / (number + 1) * odds
+        number += 1
     below = list(accumulate((*reversed(fewer), *more)))
     return [least + bisect_left(below, chance * below[-1]) for chance in chances]

@@ -1,4 +1,4 @@
-"""What bounds of 95 % are made of: quantiles of Student's t and of a Poisson count's mean, to twelve digits."""
+"""Quantiles for confidence intervals: of Student's t, and of the mean of a Poisson count, to twelve digits."""
 
 import math
 from collections.abc import Callable
@@ -6,27 +6,27 @@ from functools import cache
 from statistics import NormalDist
 
 _MANY = 400
-"""Degrees of freedom beyond which a series in their inverse is as good: its first term that is left out is 1e-13."""
+"""Degrees of freedom beyond which a series in their inverse is as exact: its first omitted term is 1e-13."""
 
 _NEGLIGIBLE = 1e-18
-"""Of a sum: a term that changes none of its digits."""
+"""Relative to a sum: a term that does not change any of its digits."""
 
 
 @cache
 def student(freedom: int, chance: float) -> float:
-    """Return what Student's t does not exceed with that chance, which is at least a half.
+    """Return the quantile of Student's t at `chance`, which is at least a half.
 
-    Where its integral, a finite sum for whole degrees of freedom (Abramowitz and Stegun, Handbook of Mathematical
-    Functions, 26.7.3 and 26.7.4), is that chance; for many of them by the quantile of the normal distribution (26.7.5).
+    The integral is a finite sum for whole degrees of freedom (Abramowitz and Stegun, Handbook of Mathematical
+    Functions, 26.7.3 and 26.7.4). For many of them the quantile follows from that of the normal distribution (26.7.5).
     """
     if freedom > _MANY:
         return _student_of_many(freedom, NormalDist().inv_cdf(chance))
-    # no t spreads wider than that of one degree of freedom, which is Cauchy's
+    # no t is wider than that of one degree of freedom, the Cauchy distribution
     return _crossing(lambda t: _within(t, freedom), 2 * chance - 1, math.tan(math.pi * (chance - 0.5)))
 
 
 def _within(t: float, freedom: int) -> float:
-    """Return the chance that Student's t lies between -t and t."""
+    """Return the probability that Student's t is between -t and t."""
     power = freedom % 2
     square, sine = freedom / (freedom + t * t), t / math.sqrt(freedom + t * t)
     term, total = math.sqrt(square) if power else 1.0, 0.0
@@ -51,27 +51,27 @@ def _student_of_many(freedom: int, z: float) -> float:
 
 
 def poisson_mean(count: int, chance: float) -> float:
-    """Return the mean at which a Poisson count is `count`, one at least, or more with that chance."""
+    """Return the mean at which a Poisson count is at least `count`, which is positive, with probability `chance`."""
     return _crossing(lambda mean: _at_least(count, mean), chance, count + 10 * math.sqrt(count) + 10)
 
 
 def _at_least(count: int, mean: float) -> float:
-    """Return the chance of `count` or more, by weights to that of `count`: no factorial overflows."""
-    more, at, weight = 0.0, count, 1.0
+    """Return the probability of `count` or more, from weights relative to that of `count`, without overflow."""
+    more, number, weight = 0.0, count, 1.0
     while weight > _NEGLIGIBLE * more:
         more += weight
-        at += 1
-        weight *= mean / at
-    fewer, at, weight = 0.0, count, count / mean
+        number += 1
+        weight *= mean / number
+    fewer, number, weight = 0.0, count, count / mean
     while weight > _NEGLIGIBLE * fewer:
         fewer += weight
-        at -= 1
-        weight *= at / mean
+        number -= 1
+        weight *= number / mean
     return more / (more + fewer)
 
 
 def _crossing(rising: Callable[[float], float], level: float, high: float) -> float:
-    """Return where a function that rises from 0 on reaches a level, which it does by `high`, to the last digit."""
+    """Return where a rising function on [0, high] reaches `level`, by bisection to the last digit."""
     low = 0.0
     while low < (middle := (low + high) / 2) < high:
         if rising(middle) < level:

@@ -1,10 +1,9 @@
-"""One meter's readings against the calls replayed, and the stretches and floors that are judged.
+"""The series of one meter's readings, with its chunks and floors.
 
-Lists of some hundred numbers, a few thousand at the most: an array's library takes longer to be imported than all that
-is reckoned with them.
+A series has some hundred readings, and at most a few thousand: importing NumPy would take longer than all computations.
 """
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from operator import sub
@@ -13,7 +12,7 @@ Numbers = Sequence[float]
 
 
 class Series:
-    """One meter's readings against the calls replayed, which ascend."""
+    """The readings of one meter against the calls replayed, in ascending order of calls."""
 
     __slots__ = ("calls", "values")
 
@@ -31,44 +30,40 @@ class Series:
 
     @property
     def spread(self) -> float:
-        """Return how far the lowest reading and the highest lie apart."""
+        """Return the difference between the highest and the lowest reading."""
         return max(self.values) - min(self.values)
 
     @property
     def last_call(self) -> float:
-        """Return the number of the last call that was read."""
+        """Return the number of calls at the last reading; 0 if there is none."""
         return self.calls[-1] if len(self) else 0.0
 
     def after(self, call: float) -> "Series":
         """Return the readings taken at `call` or later."""
         return self._part(bisect_left(self.calls, call), len(self))
 
-    def before(self, call: float) -> "Series":
-        """Return the readings taken until `call`."""
-        return self._part(0, bisect_right(self.calls, call))
-
     def chunks(self, count: int) -> "list[Series]":
-        """Return `count` stretches of equally many calls, fewer where one would be empty."""
+        """Return `count` stretches of equally many calls, without those that have no reading."""
         return [self._part(first, end) for first, end in self._stretches(count)]
 
     def floors(self, count: int) -> "Series":
-        """Return the lowest reading of each chunk, at the call where it was read."""
+        """Return the lowest reading of each chunk, at the call of that reading."""
         values = self.values
         lowest = [values.index(min(values[first:end]), first, end) for first, end in self._stretches(count)]
-        return Series([self.calls[at] for at in lowest], [values[at] for at in lowest])
+        return Series([self.calls[index] for index in lowest], [values[index] for index in lowest])
 
     def _stretches(self, count: int) -> list[tuple[int, int]]:
-        """Return the first place of each chunk, and the one after its last."""
-        begin, width = self.calls[0], self.span / count
-        cuts = [bisect_left(self.calls, at * width + begin) for at in range(1, count)]
+        """Return the first index of each chunk, and the index after its last."""
+        start, width = self.calls[0], self.span / count
+        cuts = [bisect_left(self.calls, number * width + start) for number in range(1, count)]
         return [(first, end) for first, end in pairwise([0, *cuts, len(self)]) if first < end]
 
     def _part(self, first: int, end: int) -> "Series":
-        part = Series((), ())  # what is copied are numbers already
+        part = Series((), ())  # without converting the numbers again
         part.calls, part.values = self.calls[first:end], self.values[first:end]
         return part
 
 
-def steps_of(values: Numbers) -> list[float]:
-    """Return how far each value lies above the one before it."""
+def differences(values: Numbers) -> list[float]:
+    """Return the difference of each value from the one before it."""
     return list(map(sub, values[1:], values))

@@ -1,4 +1,4 @@
-"""Latency: seconds for people, and no percentile that would be a guess."""
+"""Latency percentiles in seconds, only with enough samples."""
 
 from statistics import quantiles
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from leakcheck.analysis.latency import summarize_latency
 
 
-def test_without_a_sample_there_is_no_latency() -> None:
+def test_without_samples_there_is_no_latency() -> None:
     assert summarize_latency(()) is None
 
 
@@ -22,7 +22,7 @@ def test_a_p95_needs_a_hundred_samples(samples: int, has_p95: bool) -> None:
     assert latency.samples == samples
 
 
-def test_percentiles_of_a_known_series_are_its_own() -> None:
+def test_percentiles_of_a_known_series_are_exact() -> None:
     """GIVEN calls of 1, 2 … 101 ms THEN the median is 51 ms and the 95th percentile 96 ms, in any order."""
     latency = summarize_latency([milliseconds * 1_000_000 for milliseconds in range(101, 0, -1)])
     assert latency is not None

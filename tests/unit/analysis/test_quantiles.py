@@ -1,4 +1,4 @@
-"""Quantiles that bounds are made of, beside those that SciPy 1.17.1 says."""
+"""Quantiles for confidence intervals, compared with those of SciPy 1.17.1."""
 
 import math
 
@@ -25,7 +25,7 @@ STUDENT_97_5 = (
     (10_000, 1.960201239890626),
     (100_000, 1.9599877075346095),
 )
-"""`scipy.special.stdtrit(freedom, 0.975)`: the numbers of floors, and of readings under teeth."""
+"""`scipy.special.stdtrit(freedom, 0.975)`: for numbers of floors, and of readings under a sawtooth."""
 
 POISSON_MEANS = (
     (1, 0.025, 0.025317807984289876),
@@ -45,20 +45,20 @@ POISSON_MEANS = (
 
 
 @pytest.mark.parametrize(("freedom", "t"), STUDENT_97_5)
-def test_students_t_is_known_to_twelve_digits(freedom: int, t: float) -> None:
+def test_students_t_is_exact_to_twelve_digits(freedom: int, t: float) -> None:
     assert student(freedom, 0.975) == pytest.approx(t, rel=2e-13, abs=0)
 
 
 @pytest.mark.parametrize(("freedom", "t"), [(1, math.tan(0.4 * math.pi)), (2, 0.8 / math.sqrt(2 * 0.9 * 0.1))])
-def test_of_one_and_two_degrees_of_freedom_it_is_what_a_formula_says(freedom: int, t: float) -> None:
+def test_students_t_of_one_and_two_degrees_of_freedom_is_that_of_the_formula(freedom: int, t: float) -> None:
     assert student(freedom, 0.9) == pytest.approx(t, rel=1e-14)
 
 
-def test_the_more_degrees_of_freedom_the_smaller_it_is() -> None:
+def test_students_t_falls_with_the_degrees_of_freedom() -> None:
     quantiles = [student(freedom, 0.975) for freedom in range(1, 600)]
     assert quantiles == sorted(quantiles, reverse=True)
 
 
 @pytest.mark.parametrize(("count", "chance", "mean"), POISSON_MEANS)
-def test_the_mean_of_a_poisson_count_is_known_to_twelve_digits(count: int, chance: float, mean: float) -> None:
+def test_the_mean_of_a_poisson_count_is_exact_to_twelve_digits(count: int, chance: float, mean: float) -> None:
     assert poisson_mean(count, chance) == pytest.approx(mean, rel=2e-13, abs=0)
