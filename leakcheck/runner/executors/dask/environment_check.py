@@ -22,7 +22,7 @@ from leakcheck.model.errors import UsageError
 from leakcheck.model.failure import WorkerFailed
 from leakcheck.model.protocol import Pass, PassRequest
 from leakcheck.model.result import Environment
-from leakcheck.runner.collect import surroundings_of
+from leakcheck.runner.collect import worker_limits_of
 from leakcheck.runner.worker_process import WorkerProcess
 from leakcheck.scenario import DJANGO, parse_target
 from leakcheck.storage import git
@@ -107,7 +107,7 @@ def differences(place: ExecutionEnvironment, target: str, settings: Settings) ->
 def _environment_of_interpreter(target: str, settings: Settings) -> Environment:
     """Return what the interpreter that will measure reports; it is ended before it imports the user's code."""
     request = PassRequest(work=Pass.DESCRIBE, target=target)
-    with WorkerProcess(request, surroundings_of(settings)) as worker:
+    with WorkerProcess(request, worker_limits_of(settings)) as worker:
         return Environment(**worker.start()["environment"], leakcheck=__version__)
 
 

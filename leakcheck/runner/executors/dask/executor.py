@@ -44,7 +44,7 @@ def connected(address: str) -> Iterator["DaskExecutor"]:
 class DaskExecutor:
     """An Executor that measures on the workers of a Dask cluster."""
 
-    waiting = None
+    warm_worker = None
 
     def __init__(self, cluster: DaskClient) -> None:
         self._cluster = cluster
