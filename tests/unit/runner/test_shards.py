@@ -222,8 +222,8 @@ def test_a_shard_is_parsed(text: str) -> None:
 
 
 @given(st.integers(1, 1000), st.integers(1, 1000))
-def test_every_shard_is_parsed_from_its_own_text(one: int, other: int) -> None:
-    part = ShardSpec(number=min(one, other), count=max(one, other))
+def test_every_shard_is_parsed_from_its_own_text(first: int, second: int) -> None:
+    part = ShardSpec(number=min(first, second), count=max(first, second))
     assert parse_part(str(part)) == part
 
 
