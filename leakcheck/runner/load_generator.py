@@ -37,7 +37,7 @@ class LoadResult:
 
     answers: list[TimedResponse] = field(default_factory=list)
     others: int = 0
-    """How many other requests were made, to a view that needs no memory."""
+    """How many requests were made beside the counted ones, to work that has nothing to do with the scenario."""
     other_failures: int = 0
     peaks: dict[int, int] = field(default_factory=dict)
     """The peak of each worker's resident memory in bytes (VmHWM), by its pid."""

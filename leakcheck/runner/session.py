@@ -38,16 +38,16 @@ Matches = Callable[[str], bool]
 
 
 class Observer(Protocol):
-    """Is notified of a run's progress: by implementing it, a terminal or a report shows it."""
+    """Notified of the progress of a run, for example to show it in a terminal."""
 
     def found(self, scenarios: Sequence[ScenarioInfo]) -> None:
-        """The scenarios are collected, and `measured` was called for what failed to be; measuring begins."""
+        """Called before measuring begins, after `measured` was called for each file that could not be collected."""
 
     def measuring(self, scenario: ScenarioInfo, doing: str, progress: ReplayProgress) -> None:
-        """A block of calls is done, or a pass begins."""
+        """Called after each block of calls, and when a pass begins."""
 
     def measured(self, result: Result) -> None:
-        """A scenario is done and saved."""
+        """Called when a scenario is done and saved."""
 
 
 class NullObserver:
