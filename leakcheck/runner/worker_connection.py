@@ -8,18 +8,25 @@ import subprocess
 import time
 from collections import deque
 from collections.abc import Mapping
+from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
 from leakcheck.model.failure import interfered, misunderstood
 from leakcheck.runner.message_reader import MessageReader
-from leakcheck.runner.post_mortem import output_tail
 from leakcheck.runner.temporary_folders import TemporaryFolder
 
 _LONGEST_SECONDS = 2.0
 """How long the rest is received: a child that outlives its parent may write to the same pipe without end."""
 
 _TAIL_BYTES = 32_000
+_MOST_CHARACTERS = 4000
+_MOST_FRAMES = 8
+_PACKAGE = Path(__file__).resolve().parents[1]
+_OWN_FRAMES = (
+    *(f'  File "{_PACKAGE / room}' for room in ("probe", "worker")),
+    '  File "<frozen importlib',
+)
 _CHUNK_BYTES = 1 << 20
 
 
@@ -31,8 +38,7 @@ class WorkerConnection:
         self._reader = MessageReader(self._listener.token)
         self._connection: socket.socket | None = None
         self._pipes: list[Any] = []
-        self.tail = bytearray()
-        """The end of the process's output."""
+        self._tail = bytearray()
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listener.socket, selectors.EVENT_READ, self._accept)
 
@@ -93,8 +99,18 @@ class WorkerConnection:
             raise misunderstood(self._reader.broken)
 
     def output_tail(self) -> str:
-        """Return the end of the process's output as text."""
-        return output_tail(self.tail)
+        """Return the end of the process's output, with the newest of faulthandler's frames, and without leakcheck's.
+
+        faulthandler writes the newest frame first, so the end alone would show where every process begins, instead of
+        where this one was.
+        """
+        lines: list[str] = []
+        frames = 0
+        for line in self._tail.decode(errors="replace").splitlines():
+            frames = frames + 1 if line.startswith("  File ") else 0
+            if frames <= _MOST_FRAMES and not line.startswith(_OWN_FRAMES):
+                lines.append(line)
+        return "\n".join(lines).strip()[-_MOST_CHARACTERS:]
 
     @property
     def is_closed(self) -> bool:
@@ -143,7 +159,7 @@ class WorkerConnection:
         data = pipe.read1(_CHUNK_BYTES) or b""
         if not data:
             self._selector.unregister(pipe)
-        self.tail = (self.tail + data)[-_TAIL_BYTES:]
+        self._tail = (self._tail + data)[-_TAIL_BYTES:]
 
     def _close(self, connection: socket.socket) -> None:
         try:

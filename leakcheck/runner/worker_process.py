@@ -27,7 +27,6 @@ from leakcheck.model.units import format_duration, format_size
 from leakcheck.probe.meters.thread_caches import without_thread_caches
 from leakcheck.runner.answer_decoding import part, trouble_in, whole
 from leakcheck.runner.machine import free_bytes
-from leakcheck.runner.post_mortem import death
 from leakcheck.runner.process_tree import MARK, ProcessTree
 from leakcheck.runner.setup_wait import first_answer
 from leakcheck.runner.worker_connection import WorkerConnection
@@ -171,7 +170,7 @@ class WorkerProcess:
         """Return the messages that have come so far, without waiting. Raises WorkerFailed where it has ended."""
         self._connection.receive_rest()
         if self._process.poll() is not None and not self._connection.messages:
-            raise WorkerFailed(death(self._process.returncode, "serving", self._connection.tail))
+            raise WorkerFailed(self._death("serving"))
         answers = [self._checked(answer) for answer in self._connection.messages]
         self._connection.messages.clear()
         return answers
@@ -209,7 +208,7 @@ class WorkerProcess:
         if self._process.poll() is not None:
             self._connection.receive_rest()
             if not self._connection.messages:
-                raise WorkerFailed(death(self._process.returncode, during, self._connection.tail))
+                raise WorkerFailed(self._death(during))
         elif time.monotonic() > deadline:
             raise WorkerFailed(self._hang(during))
         self._check_memory(during)
@@ -224,6 +223,13 @@ class WorkerProcess:
         remedy = f"raise {self._memory_limit_from} if that is meant"
         message = f"{during} took more than {limit} of memory{excess} and was ended; {remedy}"
         raise WorkerFailed(Failure(kind="memory", message=message))
+
+    def _death(self, during: str) -> Failure:
+        """Return the failure of a process that ended by itself, from its return code and its output."""
+        status = self._process.returncode
+        how = _killed_by(-status) if status < 0 else f"exit status {status}, without a word to us"
+        message = f"the process ended during {during}: {how}"
+        return Failure(kind="died", message=message, details=self._connection.output_tail())
 
     def _hang(self, during: str) -> Failure:
         limit = format_duration(self._timeout_seconds)
@@ -253,3 +259,10 @@ class WorkerProcess:
             tree.forget()
         if (connection := getattr(self, "_connection", None)) is not None:
             connection.close()
+
+
+def _killed_by(number: int) -> str:
+    try:
+        return f"killed by {signal.Signals(number).name}"
+    except ValueError:
+        return f"killed by signal {number}"
