@@ -42,7 +42,7 @@ class _Ready:
 
 
 def serve_under_limit(task: Task, serving: LimitRequest, growth: Growth | None, watch: Watch) -> LimitResult | Failure:
-    """Return how the scenario did, or why it could not be server_run. Raises MeasurementStopped alone."""
+    """Return how the scenario did, or why it could not be served. Raises MeasurementStopped alone."""
     try:
         server_run = _serve(task, serving, watch)
     except WorkerFailed as failed:
