@@ -8,13 +8,14 @@ import ast
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 from typing import Any
 
+from leakcheck.config.expressions import Matches
 from leakcheck.config.settings import Settings
 from leakcheck.model.answers import Failure, ScenarioInfo, SkippedRequest
 from leakcheck.model.errors import LeakcheckError, NothingMeasured, StoreError, UsageError
@@ -61,7 +62,7 @@ def find(
     targets: Sequence[Target],
     settings: Settings,
     *,
-    matches: Callable[[str], bool] = lambda name: True,
+    matches: Matches = lambda name: True,
     options: Mapping[str, OptionValue] | None = None,
     shared_folder: Path | None = None,
     warm_worker: WarmWorker | None = None,

@@ -5,7 +5,7 @@ whatever went wrong with the user's code. Nothing is printed here; an Observer i
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from leakcheck import __version__
 from leakcheck.analysis.gate.known_leaks import unseen_entries, without_ambiguous
 from leakcheck.analysis.gate.verdict import ranked
 from leakcheck.analysis.growth.progress import ReplayProgress
+from leakcheck.config.expressions import Matches
 from leakcheck.config.settings import Settings
 from leakcheck.model import failure
 from leakcheck.model.answers import ScenarioInfo
@@ -33,8 +34,6 @@ from leakcheck.runner.task import Task
 from leakcheck.runner.temporary_folders import own_folder, remove_leftovers
 from leakcheck.scenario import Target, replaced
 from leakcheck.storage import git, run_file
-
-Matches = Callable[[str], bool]
 
 
 class Observer(Protocol):
