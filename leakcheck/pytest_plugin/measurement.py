@@ -130,7 +130,7 @@ def find_isolated(config: pytest.Config) -> "IsolatedSession | None":
     """Return the plugin that serves a body, in the process that is there for it; nothing is loaded to look for it."""
     module = sys.modules.get(f"{__package__}.isolated_session")
     plugins = config.pluginmanager.get_plugins() if module is not None else ()
-    return next((plugin for plugin in plugins if isinstance(plugin, module.Isolated)), None)  # type: ignore[union-attr]
+    return next((plugin for plugin in plugins if isinstance(plugin, module.IsolatedSession)), None)  # type: ignore[union-attr]
 
 
 def remember(item: pytest.Item, answer: Mapping[str, Any]) -> None:
