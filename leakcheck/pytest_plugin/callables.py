@@ -13,7 +13,7 @@ import pytest
 from _pytest.unittest import TestCaseFunction
 
 from leakcheck.model.errors import UsageError
-from leakcheck.pytest_plugin.cleanup import tidied
+from leakcheck.pytest_plugin.cleanup import with_cleanup
 from leakcheck.pytest_plugin.mocks import MockCalls
 
 if TYPE_CHECKING:
@@ -37,17 +37,17 @@ class TestCallable:
         found: list[Call] = []
         self._doubles = doubles = MockCalls()
         try:
-            tidied(lambda: found.append(self._first(call)), self._item, None)()
+            with_cleanup(lambda: found.append(self._first(call)), self._item, None)()
         except BaseException:
-            doubles.take_back()  # the test runs once more, and is to fail as it always does
+            doubles.restore()  # the test runs once more, and is to fail as it always does
             raise
-        doubles.first_is_over()
-        return tidied(found[0], self._item, doubles.take_back if doubles else None)
+        doubles.first_replay_ended()
+        return with_cleanup(found[0], self._item, doubles.restore if doubles else None)
 
-    def was_the_run(self) -> None:
+    def count_as_run(self) -> None:
         """Have the test's doubles know the calls of the first replay: no other run is to come."""
         if self._doubles is not None:
-            self._doubles.put_back()
+            self._doubles.restore_first_replay()
 
     def close(self) -> None:
         """Close the event loop, where one was needed."""
@@ -85,7 +85,7 @@ async def _await(result: Any) -> object:
     return await result
 
 
-def function_body(item: pytest.Function) -> TestCallable:
+def function_callable(item: pytest.Function) -> TestCallable:
     """Return the body of a function test, with its fixtures' values, as it is just about to be called."""
     function = item.obj
     arguments = {name: item.funcargs[name] for name in item._fixtureinfo.argnames}

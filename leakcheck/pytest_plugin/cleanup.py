@@ -16,14 +16,14 @@ from typing import Any
 
 import pytest
 
-from leakcheck.pytest_plugin.cleanup_django import Around, Step, mails, same_receivers, transactions
+from leakcheck.pytest_plugin.cleanup_django import BeforeAfter, Step, mails, same_receivers, transactions
 
 Call = Callable[[], object]
 
 
-def tidied(call: Call, item: pytest.Item, at_last: Step | None) -> Call:
+def with_cleanup(call: Call, item: pytest.Item, at_last: Step | None) -> Call:
     """Return a call that leaves nothing with the tools of a test; the same one where there is nothing to do."""
-    arounds: list[Around] = [] if at_last is None else [(None, at_last)]
+    arounds: list[BeforeAfter] = [] if at_last is None else [(None, at_last)]
     arounds += [around for find in _FINDERS for around in find(item)]
     before = tuple(step for step, _ in arounds if step is not None)
     # what was opened last is closed first
@@ -41,14 +41,14 @@ def tidied(call: Call, item: pytest.Item, at_last: Step | None) -> Call:
     return one if arounds else call
 
 
-def _log_records(item: pytest.Item) -> Iterator[Around]:
+def _log_records(item: pytest.Item) -> Iterator[BeforeAfter]:
     for handler in logging.getLogger().handlers:
         records, clear = getattr(handler, "records", None), getattr(handler, "clear", None)
         if isinstance(records, list) and clear is not None:
             yield None, lambda handler=handler, clear=clear: clear() if handler.records else None  # type: ignore[misc]
 
 
-def _captured_text(item: pytest.Item) -> Iterator[Around]:
+def _captured_text(item: pytest.Item) -> Iterator[BeforeAfter]:
     for stream in (sys.stdout, sys.stderr):
         buffer = getattr(stream, "buffer", None)
         if isinstance(buffer, io.BytesIO):  # capsys, or --capture=sys; descriptors are captured into a file
@@ -66,7 +66,7 @@ def _cut_back(buffer: io.BytesIO) -> Step:
     return cut
 
 
-def _warnings(item: pytest.Item) -> Iterator[Around]:
+def _warnings(item: pytest.Item) -> Iterator[BeforeAfter]:
     recorder = _fixture(item, "recwarn")
     if recorder is not None:
         yield _warn_again, recorder.clear
@@ -78,7 +78,7 @@ def _warn_again() -> None:
         pass
 
 
-def _patches(item: pytest.Item) -> Iterator[Around]:
+def _patches(item: pytest.Item) -> Iterator[BeforeAfter]:
     for value in _fixtures(item):
         if isinstance(value, pytest.MonkeyPatch):
             yield None, _undo_patches(value)
@@ -107,7 +107,7 @@ def _undo_patches(patch: Any) -> Step:
     return undo
 
 
-def _mocks(item: pytest.Item) -> Iterator[Around]:
+def _mocks(item: pytest.Item) -> Iterator[BeforeAfter]:
     cache = getattr(getattr(_fixture(item, "mocker"), "_mock_cache", None), "cache", None)
     if isinstance(cache, list):
         yield None, _stop_mocks(cache, len(cache))
@@ -123,7 +123,7 @@ def _stop_mocks(cache: list[Any], before: int) -> Step:
     return stop
 
 
-def _properties(item: pytest.Item) -> Iterator[Around]:
+def _properties(item: pytest.Item) -> Iterator[BeforeAfter]:
     properties, before = item.user_properties, len(item.user_properties)
     if "record_property" in getattr(item, "fixturenames", ()):
 
@@ -133,7 +133,7 @@ def _properties(item: pytest.Item) -> Iterator[Around]:
         yield None, forget
 
 
-_FINDERS: tuple[Callable[[pytest.Item], Iterator[Around]], ...] = (
+_FINDERS: tuple[Callable[[pytest.Item], Iterator[BeforeAfter]], ...] = (
     *(_log_records, _captured_text, _warnings, _properties, mails, transactions),
     # last, so that they are undone first: what they have replaced may be what the others need
     *(_patches, _mocks),
@@ -149,7 +149,7 @@ def _fixture(item: pytest.Item, name: str) -> Any:
 
 
 @contextmanager
-def quiet(item: pytest.Item) -> Iterator[None]:
+def silenced(item: pytest.Item) -> Iterator[None]:
     """Keep a thousand replays from being seen: what they print, log and warn of is dropped."""
     with ExitStack() as stack:
         stack.enter_context(warnings.catch_warnings())

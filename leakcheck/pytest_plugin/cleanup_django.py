@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 Step = Callable[[], None]
-Around = tuple[Step | None, Step | None]
+BeforeAfter = tuple[Step | None, Step | None]
 """What is done before each replay, and after it."""
 
 
-def mails(item: pytest.Item) -> Iterator[Around]:
+def mails(item: pytest.Item) -> Iterator[BeforeAfter]:
     """Take mails out of the outbox again."""
     mail = sys.modules.get("django.core.mail")
     if hasattr(mail, "outbox"):
@@ -24,7 +24,7 @@ def mails(item: pytest.Item) -> Iterator[Around]:
         yield None, forget
 
 
-def transactions(item: pytest.Item) -> Iterator[Around]:
+def transactions(item: pytest.Item) -> Iterator[BeforeAfter]:
     """Open a savepoint for each replay, where the test has a transaction that is rolled back in the end."""
     database = sys.modules.get("django.db")
     for connection in database.connections.all(initialized_only=True) if database is not None else ():
@@ -32,7 +32,7 @@ def transactions(item: pytest.Item) -> Iterator[Around]:
             yield _savepoint(connection)
 
 
-def _savepoint(connection: Any) -> Around:
+def _savepoint(connection: Any) -> BeforeAfter:
     atomic = sys.modules["django.db.transaction"].Atomic
     open_ones: list[Any] = []
     queries = len(connection.queries_log)
@@ -53,7 +53,7 @@ def _savepoint(connection: Any) -> Around:
     return begin, roll_back
 
 
-class _Strong:
+class _StrongSignal:
     """A signal that keeps what is connected to it: a weak receiver leaves a finalizer behind each time."""
 
     def __init__(self, signal: Any) -> None:
@@ -72,7 +72,7 @@ def same_receivers() -> Iterator[None]:
     if signal is None:
         yield
         return
-    tools.request_started = _Strong(signal)  # type: ignore[union-attr]
+    tools.request_started = _StrongSignal(signal)  # type: ignore[union-attr]
     try:
         yield
     finally:

@@ -9,8 +9,16 @@ import pytest
 from leakcheck.model.errors import UsageError
 from leakcheck.pytest_plugin.callables import TestCallable
 from leakcheck.pytest_plugin.judge_client import JudgeFailed
-from leakcheck.pytest_plugin.marker import MarkerArgs, read_terms
-from leakcheck.pytest_plugin.measurement import DESK, ISOLATED, TERMS, LeakcheckFailed, message_of, name_of, remember
+from leakcheck.pytest_plugin.marker import MarkerArgs, parse_marker_args
+from leakcheck.pytest_plugin.measurement import (
+    ISOLATED_SESSION,
+    JUDGE_CLIENT,
+    MARKER_ARGS,
+    LeakcheckFailed,
+    failure_message,
+    split_node_id,
+    store_answer,
+)
 
 if TYPE_CHECKING:
     from leakcheck.model.result import Result
@@ -43,12 +51,12 @@ class Leakcheck:
         """
         __tracebackhide__ = True
         try:
-            said = read_terms(growth=growth, peak=peak, calls=calls, time=time)
+            said = parse_marker_args(growth=growth, peak=peak, calls=calls, time=time)
         except UsageError as error:
             raise pytest.UsageError(f"leakcheck(...): {error}") from None
-        terms = said.over(self._item.stash.get(TERMS, None) or MarkerArgs())
+        terms = said.overriding(self._item.stash.get(MARKER_ARGS, None) or MarkerArgs())
         body = TestCallable(function, self._item)
-        desk, isolated = self._item.config.stash[DESK], self._item.config.stash[ISOLATED]
+        desk, isolated = self._item.config.stash[JUDGE_CLIENT], self._item.config.stash[ISOLATED_SESSION]
         if isolated is not None:
             if len(self._answered) < len(isolated.earlier):
                 # not measured again: what a test does next may depend on it
@@ -59,13 +67,13 @@ class Leakcheck:
         result = desk.read_result(answer["result"])
         is_held = replace(said, calls=None, time=None) != MarkerArgs()
         if answer["fails"] and (is_held or result.trouble is not None):
-            raise LeakcheckFailed(message_of(answer))
+            raise LeakcheckFailed(failure_message(answer))
         return result
 
     def _measure(self, terms: MarkerArgs, body: TestCallable) -> dict[str, Any]:
         __tracebackhide__ = True
-        desk = self._item.config.stash[DESK]
-        name, variant = name_of(self._item)
+        desk = self._item.config.stash[JUDGE_CLIENT]
+        name, variant = split_node_id(self._item)
         number = len(self._answered) + 1
         if number > 1:
             name, variant = f"{self._item.nodeid} #{number}", None
@@ -86,5 +94,5 @@ class Leakcheck:
         if error is not None:
             raise error
         self._answered.append(answer["result"])
-        remember(self._item, answer)
+        store_answer(self._item, answer)
         return answer

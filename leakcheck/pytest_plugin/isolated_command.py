@@ -33,7 +33,7 @@ class StartupEnvironment:
     """What the collector leaves alone already: 3.12 begins with 375 of its own."""
 
 
-def surroundings_now() -> StartupEnvironment:
+def startup_environment() -> StartupEnvironment:
     """Return what is found now; to be asked when the plugin is loaded."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(_TRACERS)}
     flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
@@ -45,7 +45,7 @@ def surroundings_now() -> StartupEnvironment:
     )
 
 
-def child_command(
+def build_command(
     config: pytest.Config, surroundings: StartupEnvironment, item: pytest.Item, folder: str, **where: Any
 ) -> list[str]:
     """Return the command; the socket's path is to follow.

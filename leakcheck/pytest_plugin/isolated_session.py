@@ -17,13 +17,13 @@ from _pytest.outcomes import Skipped
 from leakcheck.model.protocol import PassRequest
 from leakcheck.model.setup_stages import BODY, START, UNREACHED, not_replayable_here, stage_words
 from leakcheck.probe.meters.thread_caches import restore_environment
-from leakcheck.pytest_plugin.cleanup import no_timeout, quiet
+from leakcheck.pytest_plugin.cleanup import no_timeout, silenced
 from leakcheck.pytest_plugin.setup_times import stage_of_fixture
-from leakcheck.pytest_plugin.unpatched import hold_on
+from leakcheck.pytest_plugin.unpatched import keep_originals
 from leakcheck.worker.channel import Channel
 from leakcheck.worker.failure import one_line
 from leakcheck.worker.load import Replayable
-from leakcheck.worker.main import die_with_parent, find_work, leave, receive_plan, work
+from leakcheck.worker.main import die_with_parent, end_process, find_pass, receive_request, run_pass
 
 _MOST_CHARACTERS = 4000
 _OPTIONS: Mapping[str, Any] = {
@@ -51,14 +51,14 @@ def main(said: Mapping[str, Any], socket_path: str) -> None:
     faulthandler.enable()
     # as if by xdist: settings that are named by a worker's id are then this process's own
     os.environ["PYTEST_XDIST_WORKER"] = said["worker"]
-    hold_on()
+    keep_originals()
     channel = Channel(socket_path)
-    plan = receive_plan(channel)
+    plan = receive_request(channel)
     if plan is None:
         return
     sys.argv[:] = ["pytest", *said["arguments"]]
-    isolated = IsolatedSession(said, plan, channel, find_work(plan))
-    hold_on()  # to what that has loaded
+    isolated = IsolatedSession(said, plan, channel, find_pass(plan))
+    keep_originals()  # to what that has loaded
     pytest.main([*said["arguments"], *said["without"]], plugins=[isolated])
     isolated.end()  # only where it never came to the test
 
@@ -91,8 +91,8 @@ class IsolatedSession:
     def serve(self, item: pytest.Item, body: Replayable) -> None:
         """Let the engine have the body replayed. Raises Served afterwards."""
         self._is_served = True
-        with no_timeout(item), quiet(item):
-            work(self._plan, self._channel, lambda plan: body, self._do)
+        with no_timeout(item), silenced(item):
+            run_pass(self._plan, self._channel, lambda plan: body, self._do)
         raise BodyServed("measured by leakcheck")
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -161,7 +161,7 @@ class IsolatedSession:
             trouble = {"kind": UNREACHED, "message": not_replayable_here(self._why), "details": details}
             self._channel.send("stage", stage=self._failed_stage or self._stages[-1])
             self._channel.send("trouble", trouble=trouble)
-        leave(self._channel)
+        end_process(self._channel)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Remember why it did not come to the body."""

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from leakcheck.pytest_plugin.cleanup import no_timeout, quiet
-from leakcheck.pytest_plugin.isolated_command import StartupEnvironment, child_command
+from leakcheck.pytest_plugin.cleanup import no_timeout, silenced
+from leakcheck.pytest_plugin.isolated_command import StartupEnvironment, build_command
 from leakcheck.pytest_plugin.marker import MarkerArgs
 from leakcheck.pytest_plugin.options import PluginOptions
 from leakcheck.pytest_plugin.setup_times import SetupTimes
-from leakcheck.pytest_plugin.unpatched import hold_on
+from leakcheck.pytest_plugin.unpatched import keep_originals
 
 if TYPE_CHECKING:
     from leakcheck.model.result import Result
@@ -66,7 +66,7 @@ class JudgeClient:
     def load(self) -> None:
         """Load what measures, and hold on to it, while nothing is patched yet."""
         self._loaded.update({name: importlib.import_module(f"{__package__}.{name}") for name in _LATER})
-        hold_on()
+        keep_originals()
 
     def read_result(self, said: Mapping[str, Any]) -> "Result":
         """Return the result that an answer of the judge has."""
@@ -133,12 +133,12 @@ class JudgeClient:
             try:
                 channel = self._line()
                 assert self._folder is not None
-                command = child_command(self._config, self._surroundings, item, f"{self._folder}/basetemp", **where)
+                command = build_command(self._config, self._surroundings, item, f"{self._folder}/basetemp", **where)
                 channel.send("measure", command=command, **said)
                 if body is None:
                     answer, error = channel.receive(), None
                 else:
-                    with quiet(item):
+                    with silenced(item):
                         frozen = self._surroundings.frozen_objects
                         answer, error = self._loaded["replay"].replay_for_judge(channel, body, frozen)
             except BaseException:

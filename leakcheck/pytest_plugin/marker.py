@@ -10,7 +10,7 @@ import pytest
 from leakcheck.model.errors import UsageError
 from leakcheck.model.units import parse_growth, parse_size
 
-MARK = "leakcheck"
+MARKER_NAME = "leakcheck"
 DESCRIPTION = (
     "leakcheck(growth=None, peak=None, calls=None, time=None): replay the test's body, its fixtures set up once, and "
     'fail where memory grows by more than growth="64 KiB / 1000 calls" or one call peaks above peak="20 MiB".'
@@ -26,37 +26,37 @@ class MarkerArgs:
     calls: int | None = None
     time: float | None = None
 
-    def over(self, other: "MarkerArgs") -> "MarkerArgs":
+    def overriding(self, other: "MarkerArgs") -> "MarkerArgs":
         """Return what these say, and the other ones where these say nothing."""
         said = {name: value for name in self.__slots__ if (value := getattr(self, name)) is not None}
         return replace(other, **said)
 
 
-def terms_of(item: pytest.Item) -> MarkerArgs | None:
+def item_marker_args(item: pytest.Item) -> MarkerArgs | None:
     """Return what the marks of a test, its class and its module say, the nearest first; None without any.
 
     Raises pytest.UsageError, which names the test, for what no mark can say.
     """
     found: MarkerArgs | None = None
-    for mark in item.iter_markers(MARK):
+    for mark in item.iter_markers(MARKER_NAME):
         try:
-            terms = read_terms(*mark.args, **mark.kwargs)
+            terms = parse_marker_args(*mark.args, **mark.kwargs)
         except UsageError as error:
             raise pytest.UsageError(f"{item.nodeid}: @pytest.mark.leakcheck: {error}") from error
-        found = terms if found is None else found.over(terms)
+        found = terms if found is None else found.overriding(terms)
     return found
 
 
-def read_terms(*words: object, **said: Any) -> MarkerArgs:
+def parse_marker_args(*words: object, **said: Any) -> MarkerArgs:
     """Return what was said, in numbers. Raises UsageError."""
     if words:
         raise UsageError(f"takes names only, as in growth={words[0]!r}")
     for name in said:
-        if name not in _READ:
-            near = get_close_matches(name, _READ, 1)
-            remedy = f"did you mean {near[0]}?" if near else f"it takes {', '.join(_READ)}"
+        if name not in _PARSERS:
+            near = get_close_matches(name, _PARSERS, 1)
+            remedy = f"did you mean {near[0]}?" if near else f"it takes {', '.join(_PARSERS)}"
             raise UsageError(f"there is no {name!r}; {remedy}")
-    read = {name: _READ[name](name, value) for name, value in said.items() if value is not None}
+    read = {name: _PARSERS[name](name, value) for name, value in said.items() if value is not None}
     return MarkerArgs(
         growth_bytes_per_1000_calls=read.get("growth"),
         peak_bytes=read.get("peak"),
@@ -91,4 +91,4 @@ def _time(name: str, value: object) -> float:
     return float(value)
 
 
-_READ: dict[str, Callable[[str, object], Any]] = {"growth": _growth, "peak": _peak, "calls": _calls, "time": _time}
+_PARSERS: dict[str, Callable[[str, object], Any]] = {"growth": _growth, "peak": _peak, "calls": _calls, "time": _time}

@@ -16,9 +16,9 @@ from leakcheck.pytest_plugin.marker import MarkerArgs
 if TYPE_CHECKING:
     from leakcheck.pytest_plugin.isolated_session import IsolatedSession
 
-DESK = pytest.StashKey[JudgeClient]()
-ISOLATED = pytest.StashKey["IsolatedSession | None"]()
-TERMS = pytest.StashKey[MarkerArgs]()
+JUDGE_CLIENT = pytest.StashKey[JudgeClient]()
+ISOLATED_SESSION = pytest.StashKey["IsolatedSession | None"]()
+MARKER_ARGS = pytest.StashKey[MarkerArgs]()
 """What is asked of a test; a test without is not measured."""
 
 IS_MARKED = pytest.StashKey[bool]()
@@ -53,40 +53,40 @@ class Measurement:
         where there is a mark that wants it replayed all the same.
         """
         self.was_asked = True
-        isolated = self.item.config.stash[ISOLATED]
+        isolated = self.item.config.stash[ISOLATED_SESSION]
         if isolated is not None:
             if not isolated.is_for_fixture:
                 isolated.serve(self.item, body)
             return True
-        desk = self.item.config.stash[DESK]
+        desk = self.item.config.stash[JUDGE_CLIENT]
         if not desk.options.isolate:
             self._ask(desk, body)
         if self.answer is None or not cannot_be_replayed(self.answer):
             return True
         if self.answer["result"]["trouble"]["call"] == 1:
             return True  # as it would without us
-        body.was_the_run()
+        body.count_as_run()
         if self.item.stash[IS_MARKED]:
             self.after()
         return False
 
     def after(self) -> None:
         """Hold the measurement against a test whose body has passed. Raises LeakcheckFailed."""
-        desk = self.item.config.stash[DESK]
-        if self.item.config.stash[ISOLATED] is not None:
+        desk = self.item.config.stash[JUDGE_CLIENT]
+        if self.item.config.stash[ISOLATED_SESSION] is not None:
             return
         if not self.was_asked:
             raise LeakcheckFailed(f"{self.item.nodeid}: {_NO_METHOD}")
         if desk.options.isolate:
             self._ask(desk, None)
         assert self.answer is not None
-        remember(self.item, self.answer)
+        store_answer(self.item, self.answer)
         if self.answer["fails"] and (self.item.stash[IS_MARKED] or not cannot_be_replayed(self.answer)):
-            raise LeakcheckFailed(message_of(self.answer))
+            raise LeakcheckFailed(failure_message(self.answer))
 
     def _ask(self, desk: JudgeClient, body: TestCallable | None) -> None:
         try:
-            self.answer, _ = desk.measure(self.item, name_of(self.item), self.terms, body)
+            self.answer, _ = desk.measure(self.item, split_node_id(self.item), self.terms, body)
         except JudgeFailed as error:
             raise LeakcheckFailed(str(error)) from None
         finally:
@@ -94,10 +94,10 @@ class Measurement:
                 body.close()
 
 
-def work_of(item: pytest.Item) -> Measurement | None:
+def measurement_of(item: pytest.Item) -> Measurement | None:
     """Return the measurement that a test is to have; None for one that is not to be measured as a whole."""
-    terms = item.stash.get(TERMS, None)
-    if terms is None or uses_fixture(item) or item.config.stash.get(DESK, None) is None:
+    terms = item.stash.get(MARKER_ARGS, None)
+    if terms is None or uses_fixture(item) or item.config.stash.get(JUDGE_CLIENT, None) is None:
         return None
     return Measurement(item, terms)
 
@@ -110,10 +110,10 @@ def uses_fixture(item: pytest.Item) -> bool:
 
 def is_measured(item: pytest.Item) -> bool:
     """Tell whether something of a test is to be measured, as far as can be told before it runs."""
-    return TERMS in item.stash or uses_fixture(item)
+    return MARKER_ARGS in item.stash or uses_fixture(item)
 
 
-def name_of(item: pytest.Item) -> tuple[str, str | None]:
+def split_node_id(item: pytest.Item) -> tuple[str, str | None]:
     """Return a test's node id, without its parameters, and these."""
     parameters = getattr(getattr(item, "callspec", None), "id", None)
     if parameters and item.nodeid.endswith(f"[{parameters}]"):
@@ -121,19 +121,19 @@ def name_of(item: pytest.Item) -> tuple[str, str | None]:
     return item.nodeid, None
 
 
-def message_of(answer: Mapping[str, Any]) -> str:
+def failure_message(answer: Mapping[str, Any]) -> str:
     """Return what a failing test says; its name stands above it already."""
     return "\n".join(sentence.removeprefix(f"{answer['row'][0]}: ") for sentence in answer["sentences"])
 
 
-def find_isolated(config: pytest.Config) -> "IsolatedSession | None":
+def find_isolated_session(config: pytest.Config) -> "IsolatedSession | None":
     """Return the plugin that serves a body, in the process that is there for it; nothing is loaded to look for it."""
     module = sys.modules.get(f"{__package__}.isolated_session")
     plugins = config.pluginmanager.get_plugins() if module is not None else ()
     return next((plugin for plugin in plugins if isinstance(plugin, module.IsolatedSession)), None)  # type: ignore[union-attr]
 
 
-def remember(item: pytest.Item, answer: Mapping[str, Any]) -> None:
+def store_answer(item: pytest.Item, answer: Mapping[str, Any]) -> None:
     """Keep an answer for the report of its test."""
     item.stash.setdefault(ANSWERS, []).append(dict(answer))
 

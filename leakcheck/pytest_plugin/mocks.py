@@ -17,13 +17,13 @@ _MODULES = ("unittest.mock", "mock.mock")
 # a mock has them under `_mock_…`, the function that stands for one with a signature has them as they are
 _VALUES = {"called": False, "call_count": 0, "call_args": None, "await_count": 0, "await_args": None}
 _LISTS = ("call_args_list", "mock_calls", "method_calls", "await_args_list")
-_OF_SPIES = {"spy_return": None, "spy_return_iter": None, "spy_exception": None}
+_SPY_VALUES = {"spy_return": None, "spy_return_iter": None, "spy_exception": None}
 """What pytest-mock's `mocker.spy` notes beside."""
 
-_BLANK: dict[str, object] = {**_VALUES, **{f"_mock_{name}": value for name, value in _VALUES.items()}, **_OF_SPIES}
-_NOTED = (*_LISTS, *(f"_mock_{name}" for name in _LISTS), "spy_return_list")
+_BLANK: dict[str, object] = {**_VALUES, **{f"_mock_{name}": value for name, value in _VALUES.items()}, **_SPY_VALUES}
+_RECORD_LISTS = (*_LISTS, *(f"_mock_{name}" for name in _LISTS), "spy_return_list")
 
-_MOST_MADE = 100
+_MOST_CHILDREN = 100
 """Attributes that later replays have one mock make are kept, but no more than these: it may have ever new ones."""
 
 _State = tuple[dict[str, object], dict[str, list[object]]]
@@ -37,7 +37,7 @@ class _MockRecord:
     ) -> None:
         self._names = names
         self._lists: dict[str, list[object]] = {
-            name: names[name] for name in _NOTED if isinstance(names.get(name), list)
+            name: names[name] for name in _RECORD_LISTS if isinstance(names.get(name), list)
         }
         now = self.state()
         self._start: _State = now
@@ -68,7 +68,7 @@ class _MockRecord:
             self._names[name] = found  # `reset_mock` has put a new list there
             found[:] = entries.get(name, ())
 
-    def take_back(self) -> None:
+    def restore(self) -> None:
         """Have it noted what was noted at the start."""
         names, (values, entries) = self._names, self._start
         for name, value in values.items():
@@ -82,9 +82,9 @@ class _MockRecord:
 
         self._look_for_new_ones()
         for record in (*self._made, *self._answers):
-            record.take_back()
+            record.restore()
 
-    def know_all(self) -> None:
+    def mark_all_known(self) -> None:
         """Take it that what it has made so far has records already."""
         self._seen, self._answer = len(self._children), self._names.get("_mock_return_value")
 
@@ -95,7 +95,7 @@ class _MockRecord:
             self._answer, self._answers = answer, self._new_records(answer)
         if len(self._children) == self._seen:
             return
-        if len(self._made) < _MOST_MADE:
+        if len(self._made) < _MOST_CHILDREN:
             for child in list(self._children.values())[self._seen :]:
                 self._made += self._new_records(child)
             self._seen = len(self._children)
@@ -105,7 +105,7 @@ class _MockRecord:
     def _new_records(self, double: object) -> "list[_MockRecord]":
         return [
             _MockRecord(names, self._known, is_new=True, above=self._above)
-            for names in _names_of(double, _bases())
+            for names in _record_dicts(double, _bases())
             if id(names) not in self._known and id(names) not in self._above
         ]
 
@@ -117,27 +117,27 @@ class MockCalls:
         self._records: list[_MockRecord] = []
         self._known: set[int] = set()
         self._after_first: list[tuple[_MockRecord, _State]] = []
-        if _are_there_any():
+        if _any_mock_exists():
             gc.collect()  # those of earlier tests
-            self._add(_living(), is_new=False)
+            self._add(_living_records(), is_new=False)
 
-    def first_is_over(self) -> None:
+    def first_replay_ended(self) -> None:
         """Take in those that the first replay made, and take back what it left with all of them."""
-        if not _are_there_any():
+        if not _any_mock_exists():
             return
         gc.collect()
-        self._add(_living(), is_new=True)
+        self._add(_living_records(), is_new=True)
         for record in self._records:
-            record.know_all()
+            record.mark_all_known()
         self._after_first = [(record, record.state()) for record in self._records]
-        self.take_back()
+        self.restore()
 
-    def take_back(self) -> None:
+    def restore(self) -> None:
         """Have all of them know what they knew before the first replay."""
         for record in self._records:
-            record.take_back()
+            record.restore()
 
-    def put_back(self) -> None:
+    def restore_first_replay(self) -> None:
         """Have all of them know what the first replay left, where that was the test's run."""
         for record, state in self._after_first:
             record.put(state)
@@ -157,7 +157,7 @@ def _bases() -> tuple[type, ...]:
     return tuple(base for base in found if isinstance(base, type))
 
 
-def _are_there_any() -> bool:
+def _any_mock_exists() -> bool:
     """Tell whether any mock lives: each has a class of its own."""
     classes = list(_bases())
     while classes:
@@ -168,13 +168,13 @@ def _are_there_any() -> bool:
     return False
 
 
-def _living() -> Iterator[dict[str, Any]]:
+def _living_records() -> Iterator[dict[str, Any]]:
     bases = _bases()
     for one in gc.get_objects():
-        yield from _names_of(one, bases)
+        yield from _record_dicts(one, bases)
 
 
-def _names_of(one: object, bases: tuple[type, ...]) -> Iterator[dict[str, Any]]:
+def _record_dicts(one: object, bases: tuple[type, ...]) -> Iterator[dict[str, Any]]:
     """Yield the dictionaries that a double notes its calls in; none for what is no double. None of its code is run."""
     if not issubclass(type(one), bases):
         return

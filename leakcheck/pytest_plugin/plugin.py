@@ -12,27 +12,27 @@ from _pytest.unittest import TestCaseFunction
 
 from leakcheck.pytest_plugin import callables
 from leakcheck.pytest_plugin.fixture import Leakcheck
-from leakcheck.pytest_plugin.isolated_command import surroundings_now
+from leakcheck.pytest_plugin.isolated_command import startup_environment
 from leakcheck.pytest_plugin.judge_client import JudgeClient
-from leakcheck.pytest_plugin.marker import DESCRIPTION, MarkerArgs, terms_of
+from leakcheck.pytest_plugin.marker import DESCRIPTION, MarkerArgs, item_marker_args
 from leakcheck.pytest_plugin.measurement import (
-    DESK,
     IS_MARKED,
-    ISOLATED,
-    TERMS,
+    ISOLATED_SESSION,
+    JUDGE_CLIENT,
+    MARKER_ARGS,
     LeakcheckFailed,
-    find_isolated,
+    find_isolated_session,
     is_measured,
-    work_of,
+    measurement_of,
 )
 from leakcheck.pytest_plugin.options import add_options, read_options
-from leakcheck.pytest_plugin.terminal_summary import TerminalSummary, attach
+from leakcheck.pytest_plugin.terminal_summary import TerminalSummary, attach_to_report
 
 __all__ = ["Leakcheck", "LeakcheckFailed"]
 
-_SURROUNDINGS = surroundings_now()
-_MISTAKE = pytest.StashKey[str]()
-_MEMRAYS_MARKS = ("limit_memory", "limit_leaks", "limit_leaked_objects")
+_STARTUP_ENVIRONMENT = startup_environment()
+_MARKER_ERROR = pytest.StashKey[str]()
+_MEMRAY_MARKERS = ("limit_memory", "limit_leaks", "limit_leaked_objects")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -43,10 +43,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Read the options; nothing is started before a test is to be measured."""
     config.addinivalue_line("markers", DESCRIPTION)
-    desk = JudgeClient(config, read_options(config), _SURROUNDINGS)
-    config.stash[DESK] = desk
-    config.stash[ISOLATED] = find_isolated(config)
-    if config.stash[ISOLATED] is not None:
+    desk = JudgeClient(config, read_options(config), _STARTUP_ENVIRONMENT)
+    config.stash[JUDGE_CLIENT] = desk
+    config.stash[ISOLATED_SESSION] = find_isolated_session(config)
+    if config.stash[ISOLATED_SESSION] is not None:
         desk.load()
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(TerminalSummary(desk), "leakcheck-summary")
@@ -54,31 +54,35 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """End the judge."""
-    desk = config.stash.get(DESK, None)
+    desk = config.stash.get(JUDGE_CLIENT, None)
     if desk is not None:
         desk.close()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Read the marks, so that a mistake in one is told before any test runs."""
-    everything = config.stash[DESK].options.everything
+    everything = config.stash[JUDGE_CLIENT].options.everything
     for item in items:
         try:
-            terms = terms_of(item)
+            terms = item_marker_args(item)
         except pytest.UsageError as error:
             if not hasattr(config, "workerinput"):
                 raise
-            item.stash[_MISTAKE], terms = str(error), None  # xdist would take it for a crash
+            item.stash[_MARKER_ERROR], terms = str(error), None  # xdist would take it for a crash
         item.stash[IS_MARKED] = terms is not None
         if terms is not None or everything:
-            item.stash[TERMS] = terms or MarkerArgs()
+            item.stash[MARKER_ARGS] = terms or MarkerArgs()
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Make ready to measure before any fixture is set up: one may patch what that takes, for the whole session."""
-    config, desk = session.config, session.config.stash[DESK]
-    if config.stash[ISOLATED] is not None or config.option.collectonly or not any(map(is_measured, session.items)):
+    config, desk = session.config, session.config.stash[JUDGE_CLIENT]
+    if (
+        config.stash[ISOLATED_SESSION] is not None
+        or config.option.collectonly
+        or not any(map(is_measured, session.items))
+    ):
         return
     desk.setups.start_is_over()
     config.pluginmanager.register(desk.setups, "leakcheck-setups")
@@ -91,11 +95,11 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Call the judge; tell a mistake in a mark where it could not be told before."""
-    desk = item.config.stash[DESK]
+    desk = item.config.stash[JUDGE_CLIENT]
     desk.setups.test_begins()
-    if is_measured(item) and item.config.stash[ISOLATED] is None:
+    if is_measured(item) and item.config.stash[ISOLATED_SESSION] is None:
         desk.call()
-    mistake = item.stash.get(_MISTAKE, None)
+    mistake = item.stash.get(_MARKER_ERROR, None)
     if mistake is not None:
         raise LeakcheckFailed(mistake)
 
@@ -110,11 +114,11 @@ def leakcheck(request: pytest.FixtureRequest) -> Leakcheck:
 @pytest.hookimpl(specname="pytest_pyfunc_call", wrapper=True, tryfirst=True)
 def pytest_pyfunc_call_measured(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
     """Measure a function test, inside of what its async plugin sets up and outside of what traces it."""
-    work = work_of(pyfuncitem)
+    work = measurement_of(pyfuncitem)
     if work is None:
         return (yield)
     body = pyfuncitem.obj
-    if not work.before(callables.function_body(pyfuncitem)):
+    if not work.before(callables.function_callable(pyfuncitem)):
         pyfuncitem.obj = callables.do_nothing
     try:
         result = yield
@@ -140,7 +144,7 @@ def pytest_pyfunc_call_async(pyfuncitem: pytest.Function) -> object:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
     """Measure a method of a TestCase, in the place where unittest calls it."""
-    work = work_of(item) if isinstance(item, TestCaseFunction) else None
+    work = measurement_of(item) if isinstance(item, TestCaseFunction) else None
     if work is None:
         yield
         return
@@ -157,7 +161,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Put the measurement on the report; let pytest-memray's marks have their say on the same test."""
     ours = call.excinfo.value if call.when == "call" and call.excinfo is not None else None
-    shared = isinstance(ours, LeakcheckFailed) and _is_memrays_too(item)
+    shared = isinstance(ours, LeakcheckFailed) and _has_memray_marker(item)
     if shared:
         call.excinfo = None  # it looks at what has passed only
     report = yield
@@ -166,14 +170,14 @@ def pytest_runtest_makereport(
     if shared:
         found = "" if report.passed else f"\n\n{report.longrepr}"
         report.outcome, report.longrepr = "failed", f"{ours}{found}"
-    attach(report, item, whole=item.config.stash[DESK].options.json is not None)
+    attach_to_report(report, item, whole=item.config.stash[JUDGE_CLIENT].options.json is not None)
     return report
 
 
-def _is_memrays_too(item: pytest.Item) -> bool:
+def _has_memray_marker(item: pytest.Item) -> bool:
     marks = {mark.name for mark in item.iter_markers()}
     return (
         item.config.pluginmanager.hasplugin("memray_manager")
-        and bool(marks.intersection(_MEMRAYS_MARKS))
+        and bool(marks.intersection(_MEMRAY_MARKERS))
         and ("xfail" not in marks)
     )

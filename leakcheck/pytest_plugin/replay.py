@@ -16,7 +16,7 @@ from leakcheck.probe.meters.memory import Meters
 from leakcheck.probe.meters.resource_names import make_room_for_files
 from leakcheck.pytest_plugin.callables import do_nothing
 from leakcheck.worker.channel import Channel
-from leakcheck.worker.failure import describe_trouble
+from leakcheck.worker.failure import describe_failure
 from leakcheck.worker.growth import SECONDS, GrowthReplay
 from leakcheck.worker.load import Replayable
 
@@ -49,30 +49,30 @@ def replay_for_judge(
     meters = Meters(_ALL_METERS)
     replay: GrowthReplay | None = None
     first_error: BaseException | None = None
-    with _as_it_was(), _thawed_again(frozen_at_start) as may_set_aside:
+    with _file_limit_restored(), _thawed_afterwards(frozen_at_start) as may_set_aside:
         while True:
             request = channel.receive()
             if request is None or request["kind"] == "done":
                 return request or {"broken": "the judge's process ended"}, first_error
             kind, seconds = request.pop("kind"), request.pop("seconds")
             try:
-                with _alarm(seconds):
+                with _time_limit(seconds):
                     if kind == "first":
                         began = perf_counter()
                         replay = GrowthReplay(body.first_call(), meters, sets_aside=may_set_aside)
-                        replay.first(channel, perf_counter() - began)
+                        replay.send_first_call(channel, perf_counter() - began)
                         continue
                     assert replay is not None
                     if kind == "look":
-                        replay.look(channel, request["calls"])
+                        replay.compare_lengths(channel, request["calls"])
                     else:
-                        replay.block(channel, **request)
+                        replay.replay_block(channel, **request)
             except (KeyboardInterrupt, pytest.exit.Exception):
                 raise
             except BaseException as error:  # the test may raise anything, SystemExit included
                 call = replay.calls + 1 if replay is not None else 1
                 first_error = error if replay is None else None
-                trouble = describe_trouble(error, "raised", call=call)
+                trouble = describe_failure(error, "raised", call=call)
                 if isinstance(error, _Hung):
                     limit = format_duration(seconds)
                     trouble.update(
@@ -81,11 +81,11 @@ def replay_for_judge(
                 if replay is None:
                     channel.send("trouble", trouble=trouble)
                 else:
-                    replay.send(channel, "trouble", dict.fromkeys(SECONDS, 0.0), trouble=trouble)
+                    replay.send_block(channel, "trouble", dict.fromkeys(SECONDS, 0.0), trouble=trouble)
 
 
 @contextmanager
-def _as_it_was() -> Iterator[None]:
+def _file_limit_restored() -> Iterator[None]:
     give_back = _soft_limit_of_files()
     make_room_for_files()
     try:
@@ -95,7 +95,7 @@ def _as_it_was() -> Iterator[None]:
 
 
 @contextmanager
-def _thawed_again(frozen_at_start: int) -> Iterator[bool]:
+def _thawed_afterwards(frozen_at_start: int) -> Iterator[bool]:
     """Leave nothing frozen; yield whether anything may be.
 
     Whoever forks cheaply has frozen what was there. It cannot be told apart again from what we would freeze: then
@@ -118,11 +118,11 @@ def _soft_limit_of_files() -> Callable[[], None]:
 
 
 @contextmanager
-def _alarm(seconds: float) -> Iterator[None]:
+def _time_limit(seconds: float) -> Iterator[None]:
     """End what hangs, where no alarm of the user's is set: nobody can end this process for it."""
     try:
         is_free = signal.getsignal(signal.SIGALRM) is signal.SIG_DFL and not signal.getitimer(signal.ITIMER_REAL)[0]
-        before = signal.signal(signal.SIGALRM, _ring) if is_free else None
+        before = signal.signal(signal.SIGALRM, _raise_hung) if is_free else None
     except ValueError:
         is_free = False  # not the main thread
     if not is_free:
@@ -136,5 +136,5 @@ def _alarm(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def _ring(number: int, frame: FrameType | None) -> None:
+def _raise_hung(number: int, frame: FrameType | None) -> None:
     raise _Hung

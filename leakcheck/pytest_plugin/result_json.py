@@ -18,7 +18,7 @@ def read_result(said: Mapping[str, Any]) -> Result:
 def _read(kind: Any, said: Any) -> Any:
     origin = get_origin(kind)
     if origin in (Union, UnionType):
-        return None if said is None else _read(_but_none(kind), said)
+        return None if said is None else _read(_without_none(kind), said)
     if origin is tuple:
         return tuple(_read(get_args(kind)[0], one) for one in said)
     if isinstance(kind, type) and is_dataclass(kind):
@@ -29,7 +29,7 @@ def _read(kind: Any, said: Any) -> Any:
     return said
 
 
-def _but_none(kind: Any) -> Any:
+def _without_none(kind: Any) -> Any:
     """Return what may stand there beside None; a choice of plain values is taken as it is."""
     others = [one for one in get_args(kind) if one is not type(None)]
     return others[0] if len(others) == 1 else object

@@ -10,10 +10,10 @@ import pytest
 from leakcheck.pytest_plugin.judge_client import JudgeClient, JudgeFailed
 from leakcheck.pytest_plugin.measurement import ANSWERS, cannot_be_replayed, is_unreached
 
-_HEAD = ("test", "verdict", "growth / 1000 calls", "peak / call", "gate")
+_HEADINGS = ("test", "verdict", "growth / 1000 calls", "peak / call", "gate")
 
 
-def attach(report: pytest.TestReport, item: pytest.Item, *, whole: bool) -> None:
+def attach_to_report(report: pytest.TestReport, item: pytest.Item, *, whole: bool) -> None:
     """Put a test's measurements on its report, as plain JSON, so that it can travel; whole for the document alone."""
     answers = item.stash.get(ANSWERS, [])
     if not answers:
@@ -104,8 +104,8 @@ def _counts(tests: int, measured: Sequence[dict[str, Any]]) -> list[str]:
 def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
     if not rows:
         return []
-    whole = [_HEAD, *rows]
-    widths = [max(len(row[at]) for row in whole) for at in range(len(_HEAD))]
+    whole = [_HEADINGS, *rows]
+    widths = [max(len(row[at]) for row in whole) for at in range(len(_HEADINGS))]
     return [
         "  ".join(
             cell.rjust(width) if at in (2, 3) else cell.ljust(width)

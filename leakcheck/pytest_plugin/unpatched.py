@@ -30,7 +30,7 @@ _LIVE = frozenset({"sys", "warnings", "logging"})
 _OF_THE_SYSTEM = frozenset({"time", "gc", "sys", os.name})
 """The modules of functions that are imported by name."""
 
-_MARK = "__is_held__"
+_IS_DONE = "__is_held__"
 
 
 def _copy(module: ModuleType, **others: object) -> Any:
@@ -58,18 +58,18 @@ _copies: dict[str, Any] = {
 _BUILTINS = {name: value for name, value in vars(builtins).items() if not name.startswith("_")}
 
 
-def hold_on() -> None:
+def keep_originals() -> None:
     """Have our modules that are loaded go on with what they have now, whatever is patched later.
 
     Imports within functions are not covered: `__import__` may be replaced too.
     """
     for name, module in list(sys.modules.items()):
         if name.startswith(_OURS) and isinstance(module, ModuleType):
-            _hold(vars(module))
+            _keep_originals_in(vars(module))
 
 
-def _hold(names: dict[str, Any]) -> None:
-    if _MARK in names:
+def _keep_originals_in(names: dict[str, Any]) -> None:
+    if _IS_DONE in names:
         return
     for name, value in list(names.items()):
         if isinstance(value, ModuleType) and _is_to_be_copied(value):
@@ -79,7 +79,7 @@ def _hold(names: dict[str, Any]) -> None:
     # a module's own names are looked up before the builtins
     for name, value in _BUILTINS.items():
         names.setdefault(name, value)
-    names[_MARK] = True
+    names[_IS_DONE] = True
 
 
 def _is_to_be_copied(module: ModuleType) -> bool:

@@ -1,4 +1,4 @@
-"""Say what this interpreter is, and what is installed in it."""
+"""Describe this interpreter and the packages that are installed in it."""
 
 import platform
 import sys
@@ -11,11 +11,11 @@ from leakcheck.probe.originals import BUILTINS, os
 __builtins__ = BUILTINS
 
 _HEADER = 1000
-"""Characters of a package's metadata among which its name and version are: they come second and third."""
+"""How many characters of the metadata to search for the name and version, usually its second and third line."""
 
 
 def environment() -> dict[str, Any]:
-    """Return what an `Environment` says of this interpreter."""
+    """Return the fields of an `Environment` that describe this interpreter."""
     packages = map(name_and_version, metadata.distributions())
     return {
         "python": platform.python_version(),
@@ -29,19 +29,18 @@ def environment() -> dict[str, Any]:
 
 
 def name_and_version(package: metadata.Distribution) -> tuple[str | None, str | None]:
-    """Return what a package is called, and which one it is.
+    """Return the name and the version of a package; None for both if its metadata is broken.
 
-    By its first lines: `package.metadata` parses the whole description too, a millisecond for each of what may be
-    hundreds. Where they do not tell, it is asked all the same. Of a package that is broken nothing is known: that is
-    no reason to measure nothing.
+    They are read from its first lines. `package.metadata` also parses the whole description, which takes a millisecond
+    for each of what may be hundreds of packages, so it is used only where the first lines do not have both.
     """
     try:
-        return _told_by(package)
+        return _from_metadata(package)
     except Exception:  # whatever its files hold
         return None, None
 
 
-def _told_by(package: metadata.Distribution) -> tuple[str | None, str | None]:
+def _from_metadata(package: metadata.Distribution) -> tuple[str | None, str | None]:
     text = package.read_text("METADATA") or package.read_text("PKG-INFO") or ""
     header = text[:_HEADER].partition("\n\n")[0]
     # the last line may be cut off in the middle
@@ -56,13 +55,13 @@ def _field(header: list[str], field: str) -> str | None:
     return next((line.removeprefix(field).strip() for line in header if line.startswith(field)), None)
 
 
-def _allocator(said: str) -> str:
-    """Return what hands out this interpreter's memory: under different ones the same object has different sizes."""
-    built = "mimalloc" if sysconfig.get_config_var("Py_GIL_DISABLED") else "pymalloc"
+def _allocator(configured: str) -> str:
+    """Return the name of this interpreter's allocator: the size of an object depends on it."""
+    default = "mimalloc" if sysconfig.get_config_var("Py_GIL_DISABLED") else "pymalloc"
     if not sysconfig.get_config_var("WITH_PYMALLOC"):
-        built = "malloc"
-    debug = f"{built}_debug"
-    if said in ("", "default"):
-        is_debug = hasattr(sys, "gettotalrefcount") or (not said and sys.flags.dev_mode)
-        return debug if is_debug else built
-    return debug if said == "debug" else said
+        default = "malloc"
+    debug = f"{default}_debug"
+    if configured in ("", "default"):
+        is_debug = hasattr(sys, "gettotalrefcount") or (not configured and sys.flags.dev_mode)
+        return debug if is_debug else default
+    return debug if configured == "debug" else configured

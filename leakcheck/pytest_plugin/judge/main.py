@@ -35,7 +35,7 @@ def serve(descriptor: int, parent: int) -> None:
                 office, answer = JudgeService(message), {}
             else:
                 assert office is not None
-                answer = _DO[kind](office, message, line)
+                answer = _HANDLERS[kind](office, message, line)
         except TestProcessGone:
             return
         except LeakcheckError as error:
@@ -55,7 +55,7 @@ def _save(office: JudgeService, message: dict[str, Any], line: JudgeConnection) 
     return {}
 
 
-_DO = {"measure": _measure, "save": _save}
+_HANDLERS = {"measure": _measure, "save": _save}
 
 
 def _end(number: int, frame: FrameType | None) -> None:

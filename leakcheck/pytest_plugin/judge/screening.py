@@ -35,7 +35,7 @@ def screen(task: Task, process: ReplayingProcess) -> Result | None:
     try:
         take(seen, process.ask({"kind": "first"}, during="call 1"))
         budget = task.settings.budget(task.scenario)
-        follow(seen, process, patience, budget, allowed, lambda: _hand_over_what_rises(seen, allowed))
+        follow(seen, process, patience, budget, allowed, lambda: _raise_if_rising(seen, allowed))
     except _NeedsOwnProcess:
         return None
     except WorkerFailed as failed:
@@ -54,7 +54,7 @@ class _NeedsOwnProcess(Exception):
     """Something seems to rise: what is lost here is lost to all that this process does afterwards."""
 
 
-def _hand_over_what_rises(seen: GrowthPass, allowed: Mapping[str, float]) -> None:
+def _raise_if_rising(seen: GrowthPass, allowed: Mapping[str, float]) -> None:
     assert seen.shape is not None
     if seen.progress.calls < _FEWEST_CALLS:
         return

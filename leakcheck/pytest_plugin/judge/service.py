@@ -100,8 +100,10 @@ class JudgeService:
         scenario = replace(
             bare,
             target=bare.id,
-            growth_bytes_per_1000_calls=_first(wanted.growth_bytes_per_1000_calls, layers.growth_bytes_per_1000_calls),
-            peak_bytes=_first(wanted.peak_bytes, layers.peak_bytes),
+            growth_bytes_per_1000_calls=_first_set(
+                wanted.growth_bytes_per_1000_calls, layers.growth_bytes_per_1000_calls
+            ),
+            peak_bytes=_first_set(wanted.peak_bytes, layers.peak_bytes),
         )
         return Task(
             scenario=scenario,
@@ -120,8 +122,8 @@ class JudgeService:
         """Return the settings without their layers of budgets: what the test's mark says comes last here."""
         return replace(
             self._settings,
-            calls=_first(wanted.calls, self._settings.calls),
-            time_seconds=_first(wanted.time, self._settings.time_seconds),
+            calls=_first_set(wanted.calls, self._settings.calls),
+            time_seconds=_first_set(wanted.time, self._settings.time_seconds),
             project=SettingsLayer(),
             overrides=(),
             said=SettingsLayer(),
@@ -149,5 +151,5 @@ class JudgeService:
         run_file.save(run, Path(path))
 
 
-def _first(*said: Any) -> Any:
+def _first_set(*said: Any) -> Any:
     return next((one for one in said if one is not None), None)

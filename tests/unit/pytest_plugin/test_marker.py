@@ -13,7 +13,7 @@ from leakcheck.model.answers import Failure
 from leakcheck.model.errors import UsageError
 from leakcheck.model.explanation import KnownLeak
 from leakcheck.model.result import Growth, Meter, Result
-from leakcheck.pytest_plugin.marker import MarkerArgs, read_terms
+from leakcheck.pytest_plugin.marker import MarkerArgs, parse_marker_args
 from leakcheck.pytest_plugin.result_json import read_result
 from leakcheck.reporters.pytest_text import in_pytest, is_fine, main_sentences, row, whole_text
 from tests.unit.causes import SENT, SENT_PATH, SITE
@@ -73,15 +73,15 @@ def test_a_budget_without_a_unit_is_refused() -> None:
 
 
 def test_terms_are_read_in_numbers() -> None:
-    assert read_terms(growth="64 KiB / 1000 calls", peak="20 MiB", calls=50, time=2) == MarkerArgs(
+    assert parse_marker_args(growth="64 KiB / 1000 calls", peak="20 MiB", calls=50, time=2) == MarkerArgs(
         growth_bytes_per_1000_calls=64 * 1024, peak_bytes=20 * 1024**2, calls=50, time=2.0
     )
-    assert read_terms() == read_terms(growth=None) == MarkerArgs()
+    assert parse_marker_args() == parse_marker_args(growth=None) == MarkerArgs()
 
 
 def test_the_nearer_terms_win_where_they_say_something() -> None:
-    near, far = read_terms(calls=50), read_terms(calls=100, time=3)
-    assert near.over(far) == read_terms(calls=50, time=3)
+    near, far = parse_marker_args(calls=50), parse_marker_args(calls=100, time=3)
+    assert near.overriding(far) == parse_marker_args(calls=50, time=3)
 
 
 # --- results over the line ------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from leakcheck.probe.meters.memory import Meters
-from leakcheck.pytest_plugin.replay import _MOST_IMMORTAL, _thawed_again
+from leakcheck.pytest_plugin.replay import _MOST_IMMORTAL, _thawed_afterwards
 from leakcheck.worker.channel import Channel
 from leakcheck.worker.growth import GrowthReplay
 
@@ -58,7 +58,7 @@ def test_a_call_that_waits_for_something_of_set_up_to_be_collected_is_replayed_w
     listener = Listener()
     replay = GrowthReplay(call, Meters(()))
     # WHEN they are replayed
-    replay.block(cast(Channel, listener), windows=2, calls_per_window=3, timed_per_window=0)
+    replay.replay_block(cast(Channel, listener), windows=2, calls_per_window=3, timed_per_window=0)
     # THEN the first one failed, all were replayed after it, and nothing is set aside any more
     assert failed == [1]
     assert listener.kinds == ["block"]
@@ -75,7 +75,7 @@ def test_a_call_that_fails_either_way_fails() -> None:
         raise AssertionError("always")
 
     with pytest.raises(AssertionError, match="always"):
-        GrowthReplay(call, Meters(())).block(
+        GrowthReplay(call, Meters(())).replay_block(
             cast(Channel, Listener()), windows=1, calls_per_window=1, timed_per_window=0
         )
     assert len(calls) == 2
@@ -84,7 +84,7 @@ def test_a_call_that_fails_either_way_fails() -> None:
 @pytest.mark.usefixtures("thawed")
 def test_what_we_freeze_is_thawed_and_what_the_project_froze_stays() -> None:
     at_start = gc.get_freeze_count()
-    with _thawed_again(at_start) as may_freeze:
+    with _thawed_afterwards(at_start) as may_freeze:
         assert may_freeze
         gc.freeze()
     assert gc.get_freeze_count() == 0
@@ -92,8 +92,8 @@ def test_what_we_freeze_is_thawed_and_what_the_project_froze_stays() -> None:
     gc.freeze()
     frozen = gc.get_freeze_count()
     assert frozen > 5 * _MOST_IMMORTAL
-    with _thawed_again(frozen - 5001) as may_freeze:
+    with _thawed_afterwards(frozen - 5001) as may_freeze:
         assert not may_freeze
     assert gc.get_freeze_count() >= frozen
-    with _thawed_again(frozen - 4999) as may_freeze:
+    with _thawed_afterwards(frozen - 4999) as may_freeze:
         assert may_freeze

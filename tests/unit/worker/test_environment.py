@@ -23,7 +23,7 @@ def test_what_fails_in_the_fork_is_told(monkeypatch: pytest.MonkeyPatch) -> None
         raise OSError("no such libc")
 
     monkeypatch.setattr(environment, "environment", fail)
-    kind, fields = collect._environment()
+    kind, fields = collect._environment_from_fork()
     assert kind == "trouble"
     assert fields["trouble"]["message"] == "OSError: no such libc"
 

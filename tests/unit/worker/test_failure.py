@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from leakcheck.scenario import scenario
 from leakcheck.worker import failure
-from leakcheck.worker.failure import describe_trouble
+from leakcheck.worker.failure import describe_failure
 
 
 def trouble_of(function: object) -> dict[str, object]:
@@ -18,7 +18,7 @@ def trouble_of(function: object) -> dict[str, object]:
         called["call"](function)  # type: ignore[operator]
     except BaseException as error:
         # the frame of this test stands outside of what the worker would have
-        return describe_trouble(error.with_traceback(error.__traceback__ and error.__traceback__.tb_next), "raised")
+        return describe_failure(error.with_traceback(error.__traceback__ and error.__traceback__.tb_next), "raised")
     raise AssertionError("it did not fail")
 
 

@@ -15,16 +15,16 @@ from leakcheck.reporters.messages.run import left_out_lines
 from leakcheck.scenario import Target, parse_request, parse_target
 from leakcheck.worker.django import databases
 from leakcheck.worker.django.discover import project_folder, settings_in_manage
-from leakcheck.worker.web.options import DjangoRequestSettings, RequestSettings, manner_of
+from leakcheck.worker.web.options import DjangoRequestSettings, RequestSettings, read_request_settings
 from leakcheck.worker.web.request import (
     Request,
     Response,
-    check,
-    environ_of,
-    exchange_of,
+    asgi_scope,
+    build_request,
+    check_status,
     next_hop,
-    scope_of,
-    status_words,
+    status_text,
+    wsgi_environ,
 )
 
 
@@ -65,7 +65,7 @@ def test_a_callable_with_something_behind_it_is_no_target() -> None:
 
 
 def test_options_become_what_they_say_of_a_request() -> None:
-    manner = manner_of({"user": "ada", "data": 1, "expect": 404, "migrate": False}, DjangoRequestSettings)
+    manner = read_request_settings({"user": "ada", "data": 1, "expect": 404, "migrate": False}, DjangoRequestSettings)
 
     assert manner == DjangoRequestSettings(user="ada", data="1", expect=404, migrate=False)
 
@@ -76,7 +76,7 @@ def test_options_become_what_they_say_of_a_request() -> None:
 )
 def test_an_option_that_is_none_is_refused(options: dict[str, str], said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        manner_of(options, DjangoRequestSettings)
+        read_request_settings(options, DjangoRequestSettings)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_an_option_that_is_none_is_refused(options: dict[str, str], said: str) -
     ],
 )
 def test_a_body_is_json_where_it_reads_as_json_and_else_a_form(data: str, content_type: str) -> None:
-    environ = environ_of(exchange_of("POST:/send/", RequestSettings(data=data)))
+    environ = wsgi_environ(build_request("POST:/send/", RequestSettings(data=data)))
 
     assert environ["CONTENT_TYPE"] == content_type
     assert environ["CONTENT_LENGTH"] == str(len(data))
@@ -98,7 +98,7 @@ def test_a_body_is_json_where_it_reads_as_json_and_else_a_form(data: str, conten
 
 def test_a_header_that_is_said_wins_whatever_its_case() -> None:
     manner = RequestSettings(data="<a/>", header="content-type: text/xml\nhost: shop.example.com\nX-Token: a: b")
-    environ = environ_of(exchange_of("POST:/send/", manner, cookies="sessionid=1"))
+    environ = wsgi_environ(build_request("POST:/send/", manner, cookies="sessionid=1"))
 
     assert environ["CONTENT_TYPE"] == "text/xml"
     assert environ["HTTP_HOST"] == "shop.example.com"
@@ -108,16 +108,16 @@ def test_a_header_that_is_said_wins_whatever_its_case() -> None:
 
 def test_a_header_that_is_none_and_a_file_that_is_not_there_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="write 'Name: value'"):
-        exchange_of("GET:/", RequestSettings(header="nothing"))
+        build_request("GET:/", RequestSettings(header="nothing"))
     with pytest.raises(UsageError, match="cannot be read"):
-        exchange_of("POST:/", RequestSettings(data=f"@{tmp_path / 'nowhere'}"))
+        build_request("POST:/", RequestSettings(data=f"@{tmp_path / 'nowhere'}"))
 
 
 def test_a_request_without_a_body_takes_none() -> None:
-    exchange = exchange_of("GET:/", RequestSettings(data="a=1"))
+    exchange = build_request("GET:/", RequestSettings(data="a=1"))
 
     assert exchange.body == b""
-    assert environ_of(exchange)["CONTENT_LENGTH"] == ""
+    assert wsgi_environ(exchange)["CONTENT_LENGTH"] == ""
 
 
 def test_the_environ_is_one_that_the_standard_librarys_validator_passes() -> None:
@@ -128,7 +128,7 @@ def test_the_environ_is_one_that_the_standard_librarys_validator_passes() -> Non
         start_response("200 OK", [("Content-Type", "text/plain")])
         return [environ["wsgi.input"].read(3)]
 
-    environ = environ_of(exchange_of("POST:/caf%C3%A9/?page=2", RequestSettings(data="a=1")))
+    environ = wsgi_environ(build_request("POST:/caf%C3%A9/?page=2", RequestSettings(data="a=1")))
     # the validator writes into its errors, and wants no header that is empty
     environ = {**environ, "wsgi.input": BytesIO(b"a=1"), "wsgi.errors": _Errors()}
     chunks = validator(application)(environ, lambda status, headers, exc_info=None: lambda data: None)
@@ -145,7 +145,7 @@ class _Errors:
 
 
 def test_a_scope_has_the_path_both_ways() -> None:
-    scope = scope_of(exchange_of("GET:/caf%C3%A9/?page=2", RequestSettings(header="X-Tea: green")), {"tea": 1})
+    scope = asgi_scope(build_request("GET:/caf%C3%A9/?page=2", RequestSettings(header="X-Tea: green")), {"tea": 1})
 
     assert scope["path"] == "/café/"
     assert scope["raw_path"] == b"/caf%C3%A9/"
@@ -159,7 +159,7 @@ def test_a_scope_has_the_path_both_ways() -> None:
     [(302, "POST", "GET"), (303, "POST", "GET"), (307, "POST", "POST"), (308, "PUT", "PUT"), (301, "HEAD", "HEAD")],
 )
 def test_a_redirect_keeps_the_method_where_http_says_so(status: int, method: str, then: str) -> None:
-    exchange = exchange_of(f"{method}:/a/b", RequestSettings(data="x=1"))
+    exchange = build_request(f"{method}:/a/b", RequestSettings(data="x=1"))
     hop = next_hop(exchange, Response(status=status, headers=[("Location", "../c?d=1")]))
 
     assert hop is not None
@@ -177,7 +177,7 @@ def test_a_redirect_keeps_the_method_where_http_says_so(status: int, method: str
     ],
 )
 def test_what_leads_nowhere_in_the_site_is_not_followed(answer: Response) -> None:
-    assert next_hop(exchange_of("GET:/", RequestSettings()), answer) is None
+    assert next_hop(build_request("GET:/", RequestSettings()), answer) is None
 
 
 def exchange(expect: int = 0) -> Request:
@@ -186,13 +186,13 @@ def exchange(expect: int = 0) -> Request:
 
 @pytest.mark.parametrize(("status", "expect"), [(200, 0), (302, 0), (399, 0), (404, 404), (500, 500)])
 def test_an_answer_as_expected_is_fine(status: int, expect: int) -> None:
-    check(exchange(expect), Response(status=status))
+    check_status(exchange(expect), Response(status=status))
 
 
 @pytest.mark.parametrize(("status", "expect"), [(400, 0), (500, 0), (200, 404), (404, 200)])
 def test_another_answer_is_a_failure(status: int, expect: int) -> None:
     with pytest.raises(ScenarioFailed, match=f"answered {status}"):
-        check(exchange(expect), Response(status=status))
+        check_status(exchange(expect), Response(status=status))
 
 
 @pytest.mark.parametrize(
@@ -208,11 +208,11 @@ def test_another_answer_is_a_failure(status: int, expect: int) -> None:
     ],
 )
 def test_what_an_error_says_of_itself_is_repeated(body: bytes, words: str) -> None:
-    assert status_words(Response(status=404, beginning=body)) == words
+    assert status_text(Response(status=404, body_start=body)) == words
 
 
 def test_a_status_that_nobody_knows_is_told_as_it_is() -> None:
-    assert status_words(Response(status=799)) == "799"
+    assert status_text(Response(status=799)) == "799"
 
 
 def test_the_requests_that_are_left_out_are_told_by_their_reason() -> None:
@@ -259,7 +259,7 @@ def test_pyproject_may_name_the_settings(tmp_path: Path) -> None:
 
 
 def test_only_what_an_ended_process_of_this_machine_left_is_abandoned() -> None:
-    mine = databases.mark()
+    mine = databases.name_suffix()
     machine = mine.rpartition("_")[0]
     ended = f"test_shop_{machine}_4194999"
     names = ["shop", "test_shop", f"test_shop_{mine}", ended, f"test_shop_leakcheck_00000000_{os.getpid()}"]
