@@ -1,4 +1,4 @@
-"""What a test leaves with Django's test tools, taken back after each replay. Django is never imported for it."""
+"""Undo after each replay what a test leaves with Django's test tools. Django itself is never imported here."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -9,11 +9,11 @@ import pytest
 
 Step = Callable[[], None]
 BeforeAfter = tuple[Step | None, Step | None]
-"""What is done before each replay, and after it."""
+"""What to do before each replay, and what to do after it."""
 
 
 def mails(item: pytest.Item) -> Iterator[BeforeAfter]:
-    """Take mails out of the outbox again."""
+    """Remove the mails of a replay from the outbox."""
     mail = sys.modules.get("django.core.mail")
     if hasattr(mail, "outbox"):
         before = len(mail.outbox)  # type: ignore[union-attr]
@@ -25,7 +25,7 @@ def mails(item: pytest.Item) -> Iterator[BeforeAfter]:
 
 
 def transactions(item: pytest.Item) -> Iterator[BeforeAfter]:
-    """Open a savepoint for each replay, where the test has a transaction that is rolled back in the end."""
+    """Open a savepoint for each replay, and roll back to it, if the test runs in a transaction."""
     database = sys.modules.get("django.db")
     for connection in database.connections.all(initialized_only=True) if database is not None else ():
         if connection.in_atomic_block:
@@ -34,19 +34,19 @@ def transactions(item: pytest.Item) -> Iterator[BeforeAfter]:
 
 def _savepoint(connection: Any) -> BeforeAfter:
     atomic = sys.modules["django.db.transaction"].Atomic
-    open_ones: list[Any] = []
+    blocks: list[Any] = []
     queries = len(connection.queries_log)
 
     def begin() -> None:
         block = atomic(connection.alias, True, False)
-        block._from_testcase = True  # a durable block may stand in it, as in Django's own
+        block._from_testcase = True  # so that it may contain a durable block, as Django's own may
         block.__enter__()
-        open_ones.append(block)
+        blocks.append(block)
 
     def roll_back() -> None:
         if connection.in_atomic_block:
             connection.needs_rollback = True
-        open_ones.pop().__exit__(None, None, None)
+        blocks.pop().__exit__(None, None, None)
         while len(connection.queries_log) > queries:
             connection.queries_log.pop()
 
@@ -54,7 +54,7 @@ def _savepoint(connection: Any) -> BeforeAfter:
 
 
 class _StrongSignal:
-    """A signal that keeps what is connected to it: a weak receiver leaves a finalizer behind each time."""
+    """A signal that connects receivers strongly: each weak receiver leaves a finalizer behind."""
 
     def __init__(self, signal: Any) -> None:
         self._signal = signal
@@ -66,7 +66,7 @@ class _StrongSignal:
 
 @contextmanager
 def same_receivers() -> Iterator[None]:
-    """Have `assertNumQueries` leave nothing: it connects a receiver anew each time that it ends."""
+    """Keep `assertNumQueries` from leaving something behind: it connects a receiver again each time that it ends."""
     tools = sys.modules.get("django.test.utils")
     signal = getattr(tools, "request_started", None)
     if signal is None:

@@ -1,4 +1,4 @@
-"""The fixture `leakcheck`: measure a callable inside a test."""
+"""The fixture `leakcheck`, which measures a callable inside a test."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 
 class Leakcheck:
-    """Measures callables. `leakcheck(func)` returns a `Result`: its `growth` compares with budgets.
+    """Measures callables. `leakcheck(func)` returns a `Result`, whose `growth` can be compared with a budget.
 
-    With a budget the test fails where the callable is not within it; without one it is up to the test.
+    With a budget, the test fails if the callable exceeds it; without one, the test has to check the result.
     """
 
     def __init__(self, item: pytest.Item) -> None:
@@ -51,44 +51,44 @@ class Leakcheck:
         """
         __tracebackhide__ = True
         try:
-            said = parse_marker_args(growth=growth, peak=peak, calls=calls, time=time)
+            own_args = parse_marker_args(growth=growth, peak=peak, calls=calls, time=time)
         except UsageError as error:
             raise pytest.UsageError(f"leakcheck(...): {error}") from None
-        terms = said.overriding(self._item.stash.get(MARKER_ARGS, None) or MarkerArgs())
-        body = TestCallable(function, self._item)
-        desk, isolated = self._item.config.stash[JUDGE_CLIENT], self._item.config.stash[ISOLATED_SESSION]
-        if isolated is not None:
-            if len(self._answered) < len(isolated.earlier):
-                # not measured again: what a test does next may depend on it
-                self._answered.append(isolated.earlier[len(self._answered)])
-                return desk.read_result(self._answered[-1])
-            isolated.serve(self._item, body)
-        answer = self._measure(terms, body)
-        result = desk.read_result(answer["result"])
-        is_held = replace(said, calls=None, time=None) != MarkerArgs()
-        if answer["fails"] and (is_held or result.trouble is not None):
+        marker_args = own_args.overriding(self._item.stash.get(MARKER_ARGS, None) or MarkerArgs())
+        test_callable = TestCallable(function, self._item)
+        judge_client, isolated_session = (
+            self._item.config.stash[JUDGE_CLIENT],
+            self._item.config.stash[ISOLATED_SESSION],
+        )
+        if isolated_session is not None:
+            if len(self._answered) < len(isolated_session.earlier):
+                # return the earlier result, on which the test's next steps may depend, without measuring again
+                self._answered.append(isolated_session.earlier[len(self._answered)])
+                return judge_client.read_result(self._answered[-1])
+            isolated_session.serve(self._item, test_callable)
+        answer = self._measure(marker_args, test_callable)
+        result = judge_client.read_result(answer["result"])
+        has_budget = replace(own_args, calls=None, time=None) != MarkerArgs()
+        if answer["fails"] and (has_budget or result.trouble is not None):
             raise LeakcheckFailed(failure_message(answer))
         return result
 
-    def _measure(self, terms: MarkerArgs, body: TestCallable) -> dict[str, Any]:
+    def _measure(self, marker_args: MarkerArgs, test_callable: TestCallable) -> dict[str, Any]:
         __tracebackhide__ = True
-        desk = self._item.config.stash[JUDGE_CLIENT]
+        judge_client = self._item.config.stash[JUDGE_CLIENT]
         name, variant = split_node_id(self._item)
         number = len(self._answered) + 1
         if number > 1:
             name, variant = f"{self._item.nodeid} #{number}", None
         try:
-            answer, error = desk.measure(
-                self._item,
-                (name, variant),
-                terms,
-                None if desk.options.isolate else body,
-                earlier=self._answered,
+            replayed = None if judge_client.options.isolate else test_callable
+            answer, error = judge_client.measure(
+                self._item, (name, variant), marker_args, replayed, earlier=self._answered
             )
         except JudgeFailed as failed:
             raise LeakcheckFailed(str(failed)) from None
         finally:
-            body.close()
+            test_callable.close()
         if isinstance(error, UsageError):
             raise pytest.UsageError(f"leakcheck(...): {error}") from None
         if error is not None:
