@@ -43,10 +43,10 @@ class Leakcheck:
         calls: int | None = None,
         time: float | None = None,
     ) -> "Result":
-        """Replay a callable without arguments, `async def` or not, and return what was found.
+        """Replay a callable without arguments, `async def` or not, and return the result.
 
-        Replayed in this process first; what does not stand still here is measured in fresh processes, which
-        run this test up to this call. `result.peak_bytes` is None unless a peak was asked for. Raises
+        It is replayed in this process first. If memory is not level here, it is measured in fresh processes,
+        which run this test up to this call. `result.peak_bytes` is None unless a peak budget is given. Raises
         what the first call raises.
         """
         __tracebackhide__ = True

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 _START = (
-    "import json, sys; said = json.loads(sys.argv[1]); sys.path[:] = said['path']; "
-    "from leakcheck.pytest_plugin.isolated_session import main; main(said, sys.argv[2])"
+    "import json, sys; details = json.loads(sys.argv[1]); sys.path[:] = details['path']; "
+    "from leakcheck.pytest_plugin.isolated_session import main; main(details, sys.argv[2])"
 )
 # removed from the environment, because tracing would be measured
 _TRACERS = ("COV_CORE_", "COVERAGE_PROCESS_")

@@ -1,4 +1,4 @@
-"""A redirect to a login page is told from all others, and what was answered is counted and said."""
+"""Redirects to a login page are recognized, and responses are counted."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ from leakcheck.worker.web.request import Request, Response, build_request
 LOGIN = LoginPage(remedy="log in with --user NAME")
 
 
-def asked(path: str = "/account/", *, expect: int = 0) -> Request:
+def request_for(path: str = "/account/", *, expect: int = 0) -> Request:
     return build_request(f"GET:{path}", RequestSettings(expect=expect))
 
 
@@ -61,8 +61,8 @@ def _nothing_counted() -> Iterator[None]:
     ],
 )
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_to_a_login_page_is_none_of_the_page_that_was_asked_for(location: str, status: int) -> None:
-    assert LOGIN.is_target_of(asked(), redirect(location, status))
+def test_a_redirect_to_a_login_page_is_recognized(location: str, status: int) -> None:
+    assert LOGIN.is_target_of(request_for(), redirect(location, status))
 
 
 @pytest.mark.parametrize(
@@ -85,22 +85,22 @@ def test_a_redirect_to_a_login_page_is_none_of_the_page_that_was_asked_for(locat
         "",
     ],
 )
-def test_another_redirect_is_none_to_a_login_page(location: str) -> None:
-    assert not LOGIN.is_target_of(asked(), redirect(location))
+def test_another_redirect_is_not_taken_for_one_to_a_login_page(location: str) -> None:
+    assert not LOGIN.is_target_of(request_for(), redirect(location))
 
 
-@pytest.mark.parametrize("answer", [Response(status=200, headers=[("Location", "/login/")]), Response(status=302)])
-def test_what_leads_nowhere_leads_to_no_login_page(answer: Response) -> None:
-    assert not LOGIN.is_target_of(asked(), answer)
+@pytest.mark.parametrize("response", [Response(status=200, headers=[("Location", "/login/")]), Response(status=302)])
+def test_a_response_without_a_redirect_target_is_no_redirect_to_a_login_page(response: Response) -> None:
+    assert not LOGIN.is_target_of(request_for(), response)
 
 
 @pytest.mark.parametrize(("path", "location"), [("/login", "/login/"), ("/login/", "/en/login/?next=/login/")])
-def test_who_asks_for_a_login_page_is_sent_to_it(path: str, location: str) -> None:
-    assert not LOGIN.is_target_of(asked(path), redirect(location))
+def test_a_request_for_a_login_page_may_be_redirected_to_a_login_page(path: str, location: str) -> None:
+    assert not LOGIN.is_target_of(request_for(path), redirect(location))
 
 
 @pytest.mark.parametrize(
-    ("named", "location", "is_login"),
+    ("login_url", "location", "is_login"),
     [
         ("/enter/", "/enter/", True),
         ("/enter/", "/enter?why=not", True),
@@ -113,50 +113,52 @@ def test_who_asks_for_a_login_page_is_sent_to_it(path: str, location: str) -> No
         ("/enter/", "/other/", False),
     ],
 )
-def test_the_page_that_a_site_names_is_its_login_page(named: str, location: str, is_login: bool) -> None:
-    login = LoginPage(remedy="", page_for=lambda path: named)
+def test_a_redirect_to_the_login_page_that_the_site_names_is_recognized(
+    login_url: str, location: str, is_login: bool
+) -> None:
+    login = LoginPage(remedy="", page_for=lambda path: login_url)
 
-    assert login.is_target_of(asked(), redirect(location)) is is_login
+    assert login.is_target_of(request_for(), redirect(location)) is is_login
 
 
-def test_a_login_page_fails_the_call_with_the_flag_that_logs_in() -> None:
-    judge = ResponseChecker(asked(), LOGIN)
+def test_a_redirect_to_a_login_page_fails_the_call_and_names_the_flag_that_logs_in() -> None:
+    judge = ResponseChecker(request_for(), LOGIN)
 
-    with pytest.raises(WrongAnswer) as failed:
-        judge.check_final(redirect("/login/?next=/account/"), asked())
+    with pytest.raises(WrongAnswer) as error:
+        judge.check_final(redirect("/login/?next=/account/"), request_for())
 
-    assert str(failed.value) == (
+    assert str(error.value) == (
         "it answered 302 Found, which leads to a login page (/login/?next=/account/), so the page itself was not "
         "measured; log in with --user NAME; if the redirect is meant, say --expect 302"
     )
-    assert failed.value.status == 302
+    assert error.value.status == 302
 
 
-def test_a_login_page_on_the_way_fails_too_and_one_that_was_asked_for_does_not() -> None:
+def test_a_followed_redirect_to_a_login_page_fails_and_an_expected_one_does_not() -> None:
     with pytest.raises(WrongAnswer, match="say --expect 302 and leave out --follow"):
-        ResponseChecker(asked(), LOGIN).check_redirect(asked(), redirect("/login/"))
+        ResponseChecker(request_for(), LOGIN).check_redirect(request_for(), redirect("/login/"))
 
-    ResponseChecker(asked(expect=302), LOGIN).check_final(redirect("/login/"), asked(expect=302))
+    ResponseChecker(request_for(expect=302), LOGIN).check_final(redirect("/login/"), request_for(expect=302))
     with pytest.raises(WrongAnswer, match="leads to a login page"):
-        ResponseChecker(asked(expect=200), LOGIN).check_final(redirect("/login/"), asked(expect=200))
+        ResponseChecker(request_for(expect=200), LOGIN).check_final(redirect("/login/"), request_for(expect=200))
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_an_answer_that_wants_somebody_else_names_the_flag_too(status: int) -> None:
+def test_a_response_of_401_or_403_names_the_flag_that_logs_in(status: int) -> None:
     with pytest.raises(WrongAnswer, match=f"log in with --user NAME; if that is meant, say --expect {status}"):
-        ResponseChecker(asked(), LOGIN).check_final(Response(status=status), asked())
+        ResponseChecker(request_for(), LOGIN).check_final(Response(status=status), request_for())
     with pytest.raises(WrongAnswer, match="and 200 was expected; log in with --user NAME"):
-        ResponseChecker(asked(expect=200), LOGIN).check_final(Response(status=status), asked(expect=200))
+        ResponseChecker(request_for(expect=200), LOGIN).check_final(Response(status=status), request_for(expect=200))
 
 
-def test_every_answer_is_counted_and_the_first_address_is_kept() -> None:
-    request = asked("/a")
+def test_every_response_is_counted_and_the_first_redirect_target_is_kept() -> None:
+    request = request_for("/a")
     judge = ResponseChecker(request, LOGIN)
     for _ in range(300):
         judge.check_final(Response(status=200), request)
     for number in range(3):
         judge.check_final(redirect(f"/orders/{number}/"), request)
-    judge.check_final(Response(status=204), asked("/behind?x=1"))
+    judge.check_final(Response(status=204), request_for("/behind?x=1"))
     with pytest.raises(WrongAnswer):
         judge.check_final(Response(status=7000), request)
 
@@ -168,6 +170,6 @@ def test_every_answer_is_counted_and_the_first_address_is_kept() -> None:
     ]
 
 
-def test_what_is_sent_already_is_not_advised() -> None:
+def test_a_header_that_is_already_sent_is_not_advised() -> None:
     assert "log in with --header" in generic_login_page(RequestSettings()).remedy
     assert "logs nobody in" in generic_login_page(RequestSettings(header="X-A: b\ncookie: a=b")).remedy
