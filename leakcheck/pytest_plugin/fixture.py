@@ -56,16 +56,13 @@ class Leakcheck:
             raise pytest.UsageError(f"leakcheck(...): {error}") from None
         marker_args = own_args.overriding(self._item.stash.get(MARKER_ARGS, None) or MarkerArgs())
         test_callable = TestCallable(function, self._item)
-        judge_client, isolated_session = (
-            self._item.config.stash[JUDGE_CLIENT],
-            self._item.config.stash[ISOLATED_SESSION],
-        )
-        if isolated_session is not None:
-            if len(self._answered) < len(isolated_session.earlier):
+        judge_client, isolated = self._item.config.stash[JUDGE_CLIENT], self._item.config.stash[ISOLATED_SESSION]
+        if isolated is not None:
+            if len(self._answered) < len(isolated.earlier):
                 # return the earlier result, on which the test's next steps may depend, without measuring again
-                self._answered.append(isolated_session.earlier[len(self._answered)])
+                self._answered.append(isolated.earlier[len(self._answered)])
                 return judge_client.read_result(self._answered[-1])
-            isolated_session.serve(self._item, test_callable)
+            isolated.serve(self._item, test_callable)
         answer = self._measure(marker_args, test_callable)
         result = judge_client.read_result(answer["result"])
         has_budget = replace(own_args, calls=None, time=None) != MarkerArgs()

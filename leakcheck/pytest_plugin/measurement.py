@@ -44,7 +44,7 @@ class Measurement:
     item: pytest.Item
     marker_args: MarkerArgs
     answer: Mapping[str, Any] | None = None
-    was_asked: bool = False
+    was_reached: bool = False
 
     def before(self, test_callable: TestCallable) -> bool:
         """Replay the body right before it runs; return whether it is still to run.
@@ -52,7 +52,7 @@ class Measurement:
         It is not if it ran once and cannot run twice: then the first replay was its run. Raises LeakcheckFailed in that
         case if the test has a marker, and if the judge fails.
         """
-        self.was_asked = True
+        self.was_reached = True
         isolated = self.item.config.stash[ISOLATED_SESSION]
         if isolated is not None:
             if not isolated.is_for_fixture:
@@ -75,7 +75,7 @@ class Measurement:
         judge_client = self.item.config.stash[JUDGE_CLIENT]
         if self.item.config.stash[ISOLATED_SESSION] is not None:
             return
-        if not self.was_asked:
+        if not self.was_reached:
             raise LeakcheckFailed(f"{self.item.nodeid}: {_NO_METHOD}")
         if judge_client.options.isolate:
             self._ask(judge_client, None)

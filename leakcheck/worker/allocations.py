@@ -17,16 +17,10 @@ from leakcheck.worker.load import Call, Load, LoadedScenario
 __builtins__ = BUILTINS
 
 
-def _memray(pass_request: PassRequest) -> Tracer:
+def _memray(pass_request: PassRequest, *, native: bool = False) -> Tracer:
     from leakcheck.probe.allocations.memray_tracer import MemrayTracer
 
-    return MemrayTracer(pass_request.lent_packages, native=False)
-
-
-def _memray_native(pass_request: PassRequest) -> Tracer:
-    from leakcheck.probe.allocations.memray_tracer import MemrayTracer
-
-    return MemrayTracer(pass_request.lent_packages, native=True)
+    return MemrayTracer(pass_request.lent_packages, native=native)
 
 
 def _tracemalloc(pass_request: PassRequest) -> Tracer:
@@ -43,7 +37,7 @@ def _lines(pass_request: PassRequest) -> Tracer:
 
 TRACERS: dict[str, Callable[[PassRequest], Tracer]] = {
     "memray": _memray,
-    "memray with native frames": _memray_native,
+    "memray with native frames": lambda pass_request: _memray(pass_request, native=True),
     "tracemalloc": _tracemalloc,
     "malloc's live bytes, line by line": _lines,
 }

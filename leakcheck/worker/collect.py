@@ -1,7 +1,6 @@
 """Collect the scenarios of a target, in the interpreter that will measure them."""
 
 import importlib
-import inspect
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,7 +11,7 @@ from leakcheck.probe.originals import BUILTINS, os
 from leakcheck.scenario import ScenarioMark, Target, mark_of, parse_target
 from leakcheck.worker.channel import Channel
 from leakcheck.worker.failure import describe_failure
-from leakcheck.worker.load import find_dotted, load_file, make_current_folder_importable, marked_in
+from leakcheck.worker.load import find_dotted, load_file, make_current_folder_importable, marked_in, signature_of
 
 __builtins__ = BUILTINS
 
@@ -120,10 +119,7 @@ def _variants(target: str, mark: ScenarioMark, function: Any) -> list[dict[str, 
 
 def _option_names(function: Any) -> list[str] | None:
     """Return the parameter names of a function; None if it takes any, or has no signature."""
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
+    signature = signature_of(function)
+    if signature is None or any(parameter.kind is parameter.VAR_KEYWORD for parameter in signature.parameters.values()):
         return None
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        return None
-    return [parameter.name for parameter in parameters if parameter.name != "variant"]
+    return [name for name in signature.parameters if name != "variant"]

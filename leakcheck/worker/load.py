@@ -88,6 +88,14 @@ def marked_in(module: ModuleType) -> dict[str, tuple[ScenarioMark, Any]]:
     return scenarios
 
 
+def signature_of(function: Any) -> inspect.Signature | None:
+    """Return the signature of a callable; None if it has none, like some that are written in C."""
+    try:
+        return inspect.signature(function)
+    except (TypeError, ValueError):
+        return None
+
+
 Loaded = tuple[Callable[..., Any], Mapping[str, OptionValue | None]]
 """The function that a target names, and the arguments it is called with."""
 

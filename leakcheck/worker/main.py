@@ -31,11 +31,11 @@ _PASSES = {
 _CANNOT_ANSWER = 70
 
 
-def die_with_parent() -> None:
-    """Ask Linux to kill this process when the runner ends, so that a killed run leaves no process behind."""
+def die_with_parent(signal_number: int = signal.SIGKILL) -> None:
+    """Ask Linux to send this process a signal when its parent ends, so that a killed run leaves no process behind."""
     if sys.platform == "linux":
         set_parent_death_signal = 1
-        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal_number)
 
 
 def serve(socket_path: str) -> int:

@@ -1,6 +1,5 @@
 """Run a judge until its test process ends."""
 
-import ctypes
 import os
 import signal
 import socket
@@ -16,11 +15,14 @@ from leakcheck.pytest_plugin.judge.connection import JudgeConnection, TestProces
 from leakcheck.pytest_plugin.judge.service import JudgeService, MeasureRequest
 from leakcheck.runner.temporary_folders import remove_leftovers
 from leakcheck.runner.worker_limits import own_this_process
+from leakcheck.worker.main import die_with_parent
 
 
 def serve(descriptor: int, parent: int) -> None:
     """Answer the requests of the test process until it ends; `descriptor` is that of a listening socket."""
-    _die_with_parent(parent)
+    die_with_parent(signal.SIGTERM)
+    if os.getppid() != parent:
+        sys.exit(0)  # the test process ended before the prctl call
     own_this_process()
     remove_leftovers()
     signal.signal(signal.SIGTERM, _end)
@@ -60,12 +62,3 @@ _HANDLERS = {"measure": _measure, "save": _save}
 
 def _end(number: int, frame: FrameType | None) -> None:
     sys.exit(0)  # an exception, so that the running measured processes are ended too
-
-
-def _die_with_parent(parent: int) -> None:
-    """Ask Linux to end this process with its parent, even if that is killed."""
-    if sys.platform == "linux":
-        set_parent_death_signal = 1
-        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM)
-    if os.getppid() != parent:
-        sys.exit(0)

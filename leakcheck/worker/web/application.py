@@ -5,7 +5,7 @@ import inspect
 from typing import Any
 
 from leakcheck.model.errors import UsageError
-from leakcheck.worker.load import find_dotted
+from leakcheck.worker.load import find_dotted, signature_of
 from leakcheck.worker.web.options import ASGI, WSGI
 
 _ARGUMENT_COUNTS = {WSGI: 2, ASGI: 3}
@@ -46,9 +46,8 @@ def find_application(module: str, name: str, protocol: str) -> tuple[Any, str]:
 
 def _can_take(function: Any, arguments: int) -> bool | None:
     """Return whether a callable takes this many arguments; None if it has no signature."""
-    try:
-        signature = inspect.signature(function)
-    except (TypeError, ValueError):
+    signature = signature_of(function)
+    if signature is None:
         return None
     try:
         signature.bind(*range(arguments))
@@ -71,10 +70,10 @@ def _protocol_of(application: Any) -> str | None:
 
 def _required_positional(function: Any) -> int | None:
     """Return the number of required positional parameters; None if there is no signature or a `*args`."""
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
+    signature = signature_of(function)
+    if signature is None:
         return None
+    parameters = signature.parameters.values()
     if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters):
         return None
     return sum(
