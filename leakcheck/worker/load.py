@@ -126,7 +126,7 @@ def _from_request(target: Target, pass_request: PassRequest) -> Loaded:
 def _arguments(mark: ScenarioMark | None, pass_request: PassRequest) -> Mapping[str, OptionValue | None]:
     if mark is None or not mark.variants:
         return pass_request.options
-    # the request has the variant's name with unprintable characters replaced
+    # the request has the variant's name with lone surrogates replaced
     variant = next((name for name in mark.variants if replaced(name) == pass_request.variant), pass_request.variant)
     return {"variant": variant, **pass_request.options}
 
