@@ -1,4 +1,4 @@
-"""What a run notes of the packages that are installed: names and versions, of whatever their metadata looks like."""
+"""The names and versions of installed packages are read from metadata of any form."""
 
 import sys
 from importlib.metadata import PathDistribution, distributions
@@ -10,7 +10,7 @@ from leakcheck.worker import collect, environment
 from leakcheck.worker.environment import name_and_version, packages_in_folders
 
 
-def test_of_a_broken_package_nothing_is_known(tmp_path: Path) -> None:
+def test_a_broken_package_has_no_name_or_version(tmp_path: Path) -> None:
     folder = tmp_path / "shop-1.2.dist-info"
     folder.mkdir()
     assert name_and_version(PathDistribution(folder)) == (None, None)
@@ -19,12 +19,12 @@ def test_of_a_broken_package_nothing_is_known(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_what_fails_in_the_fork_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_in_the_forked_child_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail() -> None:
         raise OSError("no such libc")
 
     monkeypatch.setattr(environment, "environment", fail)
-    kind, fields = collect._environment()
+    kind, fields = collect._environment_from_fork()
     assert kind == "trouble"
     assert fields["trouble"]["message"] == "OSError: no such libc"
 
@@ -40,7 +40,7 @@ def test_what_fails_in_the_fork_is_told(monkeypatch: pytest.MonkeyPatch) -> None
     ],
     ids=["as all are", "in lower case", "after long words", "the version after long words", "cut off in the version"],
 )
-def test_a_package_is_told_by_its_metadata(tmp_path: Path, metadata: str) -> None:
+def test_the_name_and_version_of_a_package_are_read_from_its_metadata(tmp_path: Path, metadata: str) -> None:
     folder = tmp_path / "shop-1.2.dist-info"
     folder.mkdir()
     (folder / "METADATA").write_text(metadata)
