@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from leakcheck.cli.dataclass_options import flat
+from leakcheck.cli.dataclass_options import flatten_options
 from leakcheck.cli.measure_options import TargetOptions
 from leakcheck.cli.options import AllowInconclusive, BaselineFile, BaselineOptions, Targets
 
@@ -28,7 +28,7 @@ class UpdateOptions(TargetOptions):
 
 
 @app.command("update")
-@flat
+@flatten_options
 def update(
     *,
     from_run: Annotated[
@@ -80,13 +80,13 @@ def update(
 
 def _accept_measured(request: "RunRequest", reason: str | None) -> NoReturn:
     from leakcheck.cli.outputs import OutputOptions
-    from leakcheck.cli.progress import watching
+    from leakcheck.cli.progress import progress_observer
     from leakcheck.model.errors import ExitCode
     from leakcheck.runner import session
     from leakcheck.runner.baseline import gone
     from leakcheck.storage import run_file
 
-    with watching() as observer:
+    with progress_observer() as observer:
         outcome = session.run(request, observer)
     OutputOptions().write(outcome.run, outcome.folder)
     if outcome.interrupted:
@@ -132,7 +132,7 @@ def _accept(settings: "Settings", run: "Run", reason: str | None, removed: Seque
 
 
 @app.command("diff")
-@flat
+@flatten_options
 def diff(
     baseline_options: BaselineOptions,
     run: Annotated[

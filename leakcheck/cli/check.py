@@ -1,6 +1,6 @@
 """`leakcheck check`: measure, compare with the baseline, and exit with the code."""
 
-from leakcheck.cli.dataclass_options import flat
+from leakcheck.cli.dataclass_options import flatten_options
 from leakcheck.cli.measure_options import TargetOptions
 from leakcheck.cli.measured_run import against_baseline, measure_and_exit
 from leakcheck.cli.options import BaselineOptions
@@ -8,7 +8,7 @@ from leakcheck.cli.outputs import OutputOptions
 from leakcheck.cli.report import ReportOption
 
 
-@flat
+@flatten_options
 def check(
     measuring: TargetOptions, baseline_options: BaselineOptions, outputs: OutputOptions, reporting: ReportOption
 ) -> None:

@@ -9,7 +9,7 @@ from typing import Any, get_type_hints
 Command = Callable[..., None]
 
 
-def flat(command: Command) -> Command:
+def flatten_options(command: Command) -> Command:
     """Return the command with each parameter whose type is a dataclass replaced by the fields of that class.
 
     Typer reads a function's signature: the returned function has the fields in it, and builds the dataclasses when

@@ -92,19 +92,19 @@ def databases() -> Iterator[None]:
 
 def surprises(results: Sequence[Result]) -> list[str]:
     """Return a sentence for each result that is not as expected."""
-    found = []
+    lines = []
     for result in results:
         expected = EXPECTED.get(result.variant or "")
         if result.trouble is not None:
-            found.append(f"{result.id} failed: {result.trouble.message}")
+            lines.append(f"{result.id} failed: {result.trouble.message}")
         elif expected is None:
-            found.append(f"{result.id} is not part of the demo")
+            lines.append(f"{result.id} is not part of the demo")
         elif (result.verdict, set(result.failures)) != (expected.verdict, set(expected.over)):
-            found.append(
+            lines.append(
                 f"{result.id}: expected {_words(expected.verdict, expected.over)}; got "
                 f"{_words(result.verdict, result.failures)}"
             )
-    return found
+    return lines
 
 
 def _words(verdict: Verdict, over: Sequence[str]) -> str:

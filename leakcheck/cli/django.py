@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from leakcheck.cli.dataclass_options import flat
+from leakcheck.cli.dataclass_options import flatten_options
 from leakcheck.cli.measure_options import MeasureOptions
 from leakcheck.cli.measured_run import against_baseline, measure_and_exit
 from leakcheck.cli.options import OptionalBaselineOptions
@@ -24,7 +24,7 @@ _QUICK_SECONDS = 5.0
 """Enough for most pages that take a few milliseconds; the others are reported as inconclusive."""
 
 
-@flat
+@flatten_options
 def django(
     requests: Annotated[
         list[str] | None,

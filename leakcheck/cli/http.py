@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from leakcheck.cli.dataclass_options import flat
+from leakcheck.cli.dataclass_options import flatten_options
 from leakcheck.cli.measure_options import MeasureOptions
 from leakcheck.cli.measured_run import against_baseline, measure_and_exit
 from leakcheck.cli.options import OptionalBaselineOptions
@@ -14,7 +14,7 @@ from leakcheck.cli.report import ReportOption
 from leakcheck.cli.request_options import RequestOptions
 
 
-@flat
+@flatten_options
 def http(
     application: Annotated[
         str,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from leakcheck.cli.dataclass_options import flat
+from leakcheck.cli.dataclass_options import flatten_options
 from leakcheck.cli.measure_options import TargetOptions
 from leakcheck.cli.measured_run import measure_and_exit
 from leakcheck.cli.outputs import OutputOptions
@@ -13,7 +13,7 @@ from leakcheck.cli.report import ReportOption
 from leakcheck.model.memory_limit import Limiter, Server
 
 
-@flat
+@flatten_options
 def limit(
     *,
     requests: Annotated[int, typer.Option(metavar="N", min=1, help="Number of requests to each scenario.")] = 200,

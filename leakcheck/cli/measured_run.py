@@ -40,10 +40,10 @@ def against_baseline(request: "RunRequest") -> "RunRequest":
 
 def measure(request: "RunRequest", outputs: "OutputOptions", reporting: "ReportOption") -> "RunOutcome":
     """Measure, write the report and all outputs, and return the outcome. Raises LeakcheckError."""
-    from leakcheck.cli.progress import watching
+    from leakcheck.cli.progress import progress_observer
     from leakcheck.runner import session
 
-    with watching() as observer:
+    with progress_observer() as observer:
         outcome = session.run(request, observer)
     page, report_error = None, None
     try:

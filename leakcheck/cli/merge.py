@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from leakcheck.cli.dataclass_options import flat
+from leakcheck.cli.dataclass_options import flatten_options
 from leakcheck.cli.options import AllowInconclusive, output_option
 from leakcheck.cli.outputs import OutputOptions
 from leakcheck.cli.report import ReportOption
 
 
-@flat
+@flatten_options
 def merge(
     runs: Annotated[
         list[Path], typer.Argument(metavar="DIR", help="Folder of a saved run, or a folder that contains such folders.")

@@ -84,12 +84,14 @@ def select_results(run: "Run", expression: str | None) -> "Sequence[Result]":
 
 def _find_result(results: "Sequence[Result]", name: str) -> "Result":
     """Return the result with that id, or the only one of that variant. Raises UsageError."""
-    found = [result for result in results if result.id == name] or [
+    matches = [result for result in results if result.id == name] or [
         result for result in results if result.variant == name
     ]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise UsageError(f"{name!r} is a variant of {len(found)} scenarios; pass the id of one, as in {found[0].id!r}")
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise UsageError(
+            f"{name!r} is a variant of {len(matches)} scenarios; pass the id of one, as in {matches[0].id!r}"
+        )
     available = ", ".join(result.id for result in results)
     raise UsageError(f"there is no variant {name!r} in the run; available: {available}")

@@ -24,7 +24,7 @@ _QUICK_SECONDS = 2.0
 
 
 @contextmanager
-def watching() -> Iterator[Observer]:
+def progress_observer() -> Iterator[Observer]:
     """Yield the observer for this terminal or log; a live line is erased at the end."""
     console = make_console(stderr=True)
     if not console.is_terminal:

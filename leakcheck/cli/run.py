@@ -1,13 +1,13 @@
 """`leakcheck run`: measure, judge against the budgets, print, and exit with the code."""
 
-from leakcheck.cli.dataclass_options import flat
+from leakcheck.cli.dataclass_options import flatten_options
 from leakcheck.cli.measure_options import TargetOptions
 from leakcheck.cli.measured_run import measure_and_exit
 from leakcheck.cli.outputs import OutputOptions
 from leakcheck.cli.report import ReportOption
 
 
-@flat
+@flatten_options
 def run(measuring: TargetOptions, outputs: OutputOptions, reporting: ReportOption) -> None:
     """Measure scenarios, and fail when growth or peak is over budget.
 

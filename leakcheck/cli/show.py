@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from leakcheck.cli.dataclass_options import flat
+from leakcheck.cli.dataclass_options import flatten_options
 from leakcheck.cli.options import SavedRun
 from leakcheck.cli.outputs import OutputOptions
 
 
-@flat
+@flatten_options
 def show(
     run: SavedRun,
     outputs: OutputOptions,

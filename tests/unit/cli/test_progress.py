@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from leakcheck.cli.progress import watching
+from leakcheck.cli.progress import progress_observer
 from leakcheck.model.answers import ScenarioInfo
 from leakcheck.model.result import Result
 from leakcheck.model.verdict import Gate
@@ -29,7 +29,7 @@ PEAK_ONLY = replace(CLEAN, gate=Gate.OVER, failures=("peak",), peak_bytes=LEAK.p
 def test_a_line_has_the_gate_and_the_verdict_where_they_differ(
     result: Result, outcome: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with watching() as observer:
+    with progress_observer() as observer:
         observer.found([ScenarioInfo(target="shop.py::cart", name="cart")] * 2)
         observer.measured(replace(result, duration_seconds=1.5))
     assert capsys.readouterr().err == f"[1/2] {result.id}: {outcome}, 1.5 s\n"
