@@ -1,8 +1,7 @@
 """Move each tuned number of `analysis` and `probe` by half, and tell which move no unit test notices.
 
-A number that decides a verdict or a culprit is guarded by a test that fails when it is moved. The tests of a module are
-found
-by its path: those of the module first, then those of its room.
+A number that decides a verdict or a culprit is guarded by a test that fails when it is moved. The tests of a module
+are found by its path: those of the module first, then those of its room.
 
     python benchmarks/mutants.py                       # all of both rooms: half an hour
     python benchmarks/mutants.py analysis/growth/trend # one module, or one folder
@@ -57,7 +56,7 @@ def mutants_of(path: Path) -> Iterator[Mutant]:
         if not names or not names[0].isupper():
             continue
         for node in ast.walk(value):
-            if isinstance(node, ast.Constant) and type(node.value) in (int, float) and node.value not in (0, 1, 2):
+            if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and node.value not in (0, 1, 2):
                 for factor in FACTORS:
                     moved = node.value * factor
                     after = repr(round(moved)) if isinstance(node.value, int) else repr(moved)

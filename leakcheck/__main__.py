@@ -12,15 +12,15 @@ _OBJECTS_PER_COLLECTION = 100_000
 
 def main() -> None:
     """Run the command line and exit; `--version` is answered without slow imports."""
-    from leakcheck.cli.standard_streams import standing_streams
+    from leakcheck.cli.standard_streams import robust_streams
 
-    with standing_streams() as standing:
+    with robust_streams() as status:
         code = _run()
-    if standing.failure:
+    if status.failure:
         from leakcheck.model.errors import ExitCode, worst
 
         remedy = "free some room, or send it elsewhere"
-        print(f"leakcheck: standard output: cannot be written ({standing.failure}); {remedy}", file=sys.stderr)
+        print(f"leakcheck: standard output: cannot be written ({status.failure}); {remedy}", file=sys.stderr)
         code = worst([ExitCode(code), ExitCode.USAGE])
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, _leave)  # output is complete: Ctrl-C from here on must not print a traceback
