@@ -111,6 +111,7 @@ def _accept(settings: "Settings", run: "Run", reason: str | None, removed: Seque
     from leakcheck.model.plain_text import plain
     from leakcheck.model.verdict import Gate
     from leakcheck.reporters.baseline import acceptance_sentences, render_steps
+    from leakcheck.storage import baseline_file
 
     # read again: another update may have written it during the measurement
     update = updated(baseline_file.load_baseline(settings.baseline), run, settings, gone=removed, reason=reason)

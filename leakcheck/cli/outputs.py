@@ -138,6 +138,7 @@ def _joined(documents: Iterable[tuple[str, bytes]]) -> bytes:
 
 def _write(name: str, path: str, run: "Run", allow_inconclusive: bool) -> None:
     from leakcheck.reporters.escape import inert
+    from leakcheck.storage import atomic
 
     data = _DOCUMENTS[name](run, allow_inconclusive)
     if path != _STANDARD_OUTPUT:
