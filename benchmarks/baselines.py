@@ -14,7 +14,7 @@ from pathlib import Path
 
 from leakcheck.model.baseline import BaselineEntry
 from leakcheck.model.units import format_size
-from leakcheck.storage import run_file
+from leakcheck.storage import baseline_file
 
 
 def main() -> int:
@@ -51,7 +51,7 @@ def _update(file: Path, folder: str, for_update: list[str]) -> bytes:
 
 
 def _entries(file: Path) -> list[dict[str, BaselineEntry]]:
-    baseline = run_file.load_baseline(file)
+    baseline = baseline_file.load_baseline(file)
     return [] if baseline is None else [dict(entries) for entries in baseline.environments.values()]
 
 

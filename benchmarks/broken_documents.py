@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from leakcheck.doctor.model import DoctorReport
 from leakcheck.model.errors import StoreError
-from leakcheck.storage import run_file
+from leakcheck.storage import baseline_file, run_file
 from leakcheck.storage.durations import read_durations
 from leakcheck.storage.history import gather
 from tests.unit.broken import mutated
@@ -40,7 +40,7 @@ def main() -> int:
     arguments = parser.parse_args()
     whole = run_file.encode(run_of_all(fitting("x"), many=2))
     data = whole if arguments.document is None else arguments.document.read_bytes()
-    baseline = run_file.encode_baseline(baseline_of_all(fitting("x")))
+    baseline = baseline_file.encode_baseline(baseline_of_all(fitting("x")))
     reporters = {**REPORTERS, **(PICTURES if arguments.pictures else {})}
     counts = Counter[str]()
     with tempfile.TemporaryDirectory() as folder:
@@ -61,7 +61,7 @@ def _tried(folder: Path, data: bytes, baseline: bytes, chance: random.Random, re
     (folder / "run.json").write_bytes(mutated(data, chance))
     accepted = baseline_of_all(fitting("x"))
     try:
-        accepted = run_file.load_baseline(folder / "baseline.json") or accepted
+        accepted = baseline_file.load_baseline(folder / "baseline.json") or accepted
     except StoreError:
         pass
     try:

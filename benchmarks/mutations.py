@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from leakcheck.model.errors import ExitCode, StoreError
-from leakcheck.model.result import Run
+from leakcheck.model.run import Run
 from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.storage import run_file
 

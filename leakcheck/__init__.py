@@ -1,9 +1,11 @@
-"""leakcheck: replay a piece of code and learn whether memory grows with every call.
+"""leakcheck: replay a piece of code and find out whether memory grows with every call.
 
-This package is imported inside the process that is measured, so importing it brings in the
-standard library alone. Everything dearer is loaded when it is first asked for.
+The public API is what `__all__` names; every other module is private.
 
-To pytest, which would rewrite the assertions of whatever has a plugin of its: PYTEST_DONT_REWRITE
+The measured process imports this package, so it imports nothing outside of the standard library. Whatever is slow to
+import is loaded on first use.
+
+PYTEST_DONT_REWRITE: pytest would otherwise rewrite the assertions of every package that has a plugin.
 """
 
 import _signal  # type: ignore[import-not-found] # `signal` is slower to load
@@ -12,15 +14,15 @@ import sys
 
 
 def _is_the_command() -> bool:
-    """Tell whether this process is the `leakcheck` command, or `python -m leakcheck`."""
-    called = getattr(sys, "argv", [""])[:1]
-    if called == ["-m"]:
-        called = sys.orig_argv[sys.orig_argv.index("-m") + 1 :][:1] if "-m" in sys.orig_argv else []
-    return [os.path.basename(name) for name in called] == ["leakcheck"]  # noqa: PTH119 - pathlib is dear
+    """Return whether this process is the `leakcheck` command, or `python -m leakcheck`."""
+    program = getattr(sys, "argv", [""])[:1]
+    if program == ["-m"]:
+        program = sys.orig_argv[sys.orig_argv.index("-m") + 1 :][:1] if "-m" in sys.orig_argv else []
+    return [os.path.basename(name) for name in program] == ["leakcheck"]  # noqa: PTH119 - pathlib is slow to import
 
 
 if _is_the_command() and _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
-    # what follows takes a moment, and a Ctrl-C in the middle of an import would be a traceback
+    # the imports below take a moment, and Ctrl-C in the middle of one would print a traceback
     _signal.signal(_signal.SIGINT, lambda number, frame: os._exit(130))
 
 from leakcheck._version import __version__  # noqa: E402

@@ -1,25 +1,29 @@
 """`python -m leakcheck`, and the `leakcheck` command."""
 
+import gc
 import os
 import signal
 import sys
 from types import FrameType
 
+_OBJECTS_PER_COLLECTION = 100_000
+"""With Python's default of 700, loading the modules of a command triggers about a hundred useless collections."""
+
 
 def main() -> None:
-    """Run the command line; the version is answered before anything dear is imported."""
-    from leakcheck.cli.standard_streams import standing_streams
+    """Run the command line and exit; `--version` is answered without slow imports."""
+    from leakcheck.cli.standard_streams import robust_streams
 
-    with standing_streams() as standing:
+    with robust_streams() as status:
         code = _run()
-    if standing.failure:
+    if status.failure:
         from leakcheck.model.errors import ExitCode, worst
 
         remedy = "free some room, or send it elsewhere"
-        print(f"leakcheck: standard output: cannot be written ({standing.failure}); {remedy}", file=sys.stderr)
+        print(f"leakcheck: standard output: cannot be written ({status.failure}); {remedy}", file=sys.stderr)
         code = worst([ExitCode(code), ExitCode.USAGE])
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, _leave)  # all is told: nobody is to hear how Python ends
+        signal.signal(signal.SIGINT, _leave)  # output is complete: Ctrl-C from here on must not print a traceback
     sys.exit(code)
 
 
@@ -29,9 +33,10 @@ def _run() -> int:
 
         print(f"leakcheck {__version__}")
         return 0
+    gc.set_threshold(_OBJECTS_PER_COLLECTION)
     try:
         from leakcheck.cli.main import main as run_cli
-    except Exception as error:  # a dependency that is missing, or broken
+    except Exception as error:  # a missing or broken dependency
         from leakcheck.model.errors import ExitCode
         from leakcheck.model.failure import internal_error
 

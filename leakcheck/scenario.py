@@ -1,8 +1,7 @@
-"""What is replayed: the `@scenario` mark, its variants, and the targets that name it.
+"""The public API, `@scenario` and `limited()`, and the targets of the command line.
 
-A scenario is a function whose body is one call, or a generator that sets up once and yields the
-callable; both may be `async def`. The mark only adds an attribute: a marked function stays what it
-was, and tests and scripts can go on calling it.
+A scenario is a function whose body is one call, or a generator that sets up once and yields the callable; both may be
+`async def`. The decorator only adds an attribute: tests and scripts can go on calling the function.
 """
 
 import re
@@ -23,18 +22,18 @@ _PASSWORD = re.compile(r"(://[^\s/:@]*):[^\s/]*@")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScenarioMark:
-    """What `@scenario(...)` said. None and empty mean "not said here"."""
+    """The arguments of `@scenario(...)`. None or empty means that the argument was not given."""
 
     name: str
     variants: Mapping[str, str] = field(default_factory=dict)
-    """Each variant's name and the sentence that says what to learn from it ("" if none)."""
+    """Name of each variant, and a sentence on what to learn from it ("" if there is none)."""
     growth_bytes_per_1000_calls: float | None = None
     peak_bytes: float | None = None
     growth_options: Mapping[str, OptionValue] = field(default_factory=dict)
     peak_options: Mapping[str, OptionValue] = field(default_factory=dict)
     timeout_seconds: float | None = None
     memory_bytes: float | None = None
-    """What its process takes at most."""
+    """Maximum memory of its process."""
 
 
 @overload
@@ -67,18 +66,18 @@ def scenario(
     """Mark a function as a scenario and return it unchanged.
 
     `growth` is a budget like "64 KiB / 1000 calls" and `peak` one like "10 MiB". `variants` are
-    names, or names with a sentence each; the function takes the name as its argument `variant`.
-    Its other parameters are options: `growth_options` and `peak_options` give them a value in one
-    pass, `-o NAME=VALUE` on the command line. `memory` declares what its process takes at most, like
-    "500 MiB": by this `--jobs` knows what fits side by side, and a process that takes more is ended.
-    Raises UsageError for a budget or a size that is none, and for variants that are no names.
+    names, or a mapping of names to a sentence each; the function gets the name as its argument
+    `variant`. Its other parameters are options: `growth_options` and `peak_options` set them for one
+    pass, `-o NAME=VALUE` on the command line for both. `timeout_seconds` limits each call. `memory`
+    declares the maximum memory of its process, like "500 MiB": `--jobs` uses it to decide what fits side
+    by side, and a process that exceeds it is killed. Raises UsageError for an invalid budget, size or variant.
     """
 
     def mark(marked: _Function) -> _Function:
-        called = name or str(getattr(marked, "__name__", type(marked).__name__))
-        said = ScenarioMark(
-            name=called,
-            variants=_named(called, variants),
+        scenario_name = name or str(getattr(marked, "__name__", type(marked).__name__))
+        attribute = ScenarioMark(
+            name=scenario_name,
+            variants=_parse_variants(scenario_name, variants),
             growth_bytes_per_1000_calls=None if growth is None else parse_growth(growth),
             peak_bytes=None if peak is None else parse_size(peak),
             growth_options=dict(growth_options or {}),
@@ -86,68 +85,67 @@ def scenario(
             timeout_seconds=timeout_seconds,
             memory_bytes=None if memory is None else parse_size(memory),
         )
-        setattr(marked, _MARK, said)
+        setattr(marked, _MARK, attribute)
         return marked
 
     return mark if function is None else mark(function)
 
 
-def _named(scenario_name: str, variants: Iterable[str] | Mapping[str, str]) -> dict[str, str]:
-    """Return each variant with its sentence. Raises UsageError where one is no name."""
+def _parse_variants(scenario_name: str, variants: Iterable[str] | Mapping[str, str]) -> dict[str, str]:
     if isinstance(variants, str):
         raise UsageError(f'{scenario_name}: variants are a list of names; write variants=["{variants}"]')
     sentences = dict(variants) if isinstance(variants, Mapping) else dict.fromkeys(variants, "")
-    wrong = next((one for pair in sentences.items() for one in pair if not isinstance(one, str)), None)
+    wrong = next((text for pair in sentences.items() for text in pair if not isinstance(text, str)), None)
     if wrong is not None:
         raise UsageError(f'{scenario_name}: a variant is a name, and {wrong!r} is none; write it in quotes: "{wrong}"')
     return sentences
 
 
 def without_password(text: str) -> str:
-    """Return a text that is to be kept or shown, with the password of a URL in it, if there is one, as `***`."""
+    """Return the text with the password of any URL in it replaced by `***`."""
     return _PASSWORD.sub(r"\1:***@", text)
 
 
 def to_be_kept(options: Mapping[str, OptionValue]) -> dict[str, OptionValue]:
-    """Return options as they may be written down."""
-    return {name: without_password(one) if isinstance(one, str) else one for name, one in options.items()}
+    """Return options as they may be stored in a document: without passwords."""
+    return {name: without_password(value) if isinstance(value, str) else value for name, value in options.items()}
 
 
 def mark_of(candidate: object) -> ScenarioMark | None:
-    """Return what `@scenario` said of an object, or None where it was never marked."""
-    # the object's own dictionary only: a proxy's __getattr__ answers yes to anything
-    found = _own_attributes(candidate).get(_MARK)
-    return found if isinstance(found, ScenarioMark) else None
+    """Return the mark that `@scenario` left on an object, or None if it has none."""
+    # only the object's own __dict__: the __getattr__ of a proxy or mock has every attribute
+    mark = _own_attributes(candidate).get(_MARK)
+    return mark if isinstance(mark, ScenarioMark) else None
 
 
 def _own_attributes(candidate: object) -> Mapping[str, object]:
     try:
         own = vars(candidate)
-    except Exception:  # a proxy outside its context (flask.request) raises what it likes
+    except Exception:  # a proxy outside its context (flask.request) may raise anything
         return {}
     return own if type(own) in (dict, MappingProxyType) else {}
 
 
 def replaced(text: str) -> str:
-    """Return the text with a question mark for each half of a letter, as names of files that are no UTF-8 have them."""
+    """Return the text with lone surrogates, as in file names that are not UTF-8, replaced by question marks."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What the user named: a folder, a file, a scenario in a file, a callable in a module, or requests of a site."""
+    """What to measure: a folder, a file, a scenario in a file, a callable in a module, or requests to a site."""
 
     path: Path | None = None
     module: str | None = None
     name: str | None = None
-    """The scenario's name in `path`, or the dotted callable in `module`."""
+    """The name of the scenario in `path`, or of the callable in `module`, with dots."""
     variant: str | None = None
     requests: tuple[str, ...] = ()
-    """What the web application in `module` is asked: `GET:/news/`, or `GET:*` for every URL without an argument."""
+    """Requests to the web application in `module`: `GET:/news/`, or `GET:*` for every URL without an argument."""
 
     @property
     def kind(self) -> str:
-        """What is to be loaded: a `site`, a `callable` or a `file`."""
+        """What has to be loaded: a `site`, a `callable` or a `file`."""
         return "site" if self.requests else "file" if self.module is None else "callable"
 
     def __str__(self) -> str:
@@ -162,13 +160,13 @@ _METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 _REQUEST = re.compile(rf"(?:{'|'.join(_METHODS)}):(?:/\S*|\*)")
 _STARTS_REQUEST = re.compile(rf"(?:{'|'.join(_METHODS)}):", re.IGNORECASE)
 DJANGO = "django"
-"""In the place of an application's module: the project with the settings that are named after it."""
+"""Stands in the place of a module (`django:mysite.settings`): the Django project with these settings."""
 
 
 def parse_request(text: str) -> str:
-    """Return the one spelling of a request: `GET:/news/?page=2` for that, for `get:/news/…` and for `/news/…`.
+    """Return a request in its normal form: `GET:/news/` for `GET:/news/`, `get:/news/` and `/news/`.
 
-    Raises UsageError for what is no request.
+    Raises UsageError for anything else.
     """
     method, _, rest = ("GET", "", text) if text.startswith("/") else text.partition(":")
     request = f"{method.upper()}:{rest}"
@@ -181,7 +179,7 @@ def parse_request(text: str) -> str:
 
 
 def parse_targets(texts: Iterable[str]) -> list[Target]:
-    """Return the targets that words name: `django:mysite.settings GET:/news/` is one, in one word or in several.
+    """Return the targets of the command line: `django:mysite.settings GET:/news/` is one, in one argument or several.
 
     Raises UsageError as `parse_target` and `parse_request` do.
     """
@@ -198,7 +196,7 @@ def parse_targets(texts: Iterable[str]) -> list[Target]:
 def parse_target(text: str) -> Target:
     """Return the target that `text` names.
 
-    Raises UsageError where the file or folder is not there, or the text has none of the forms.
+    Raises UsageError if the file or folder does not exist, or the text has none of the forms.
     """
     application, *requests = text.split(" ")
     if requests and (match := _IN_MODULE.fullmatch(application)) and all(map(_REQUEST.fullmatch, requests)):
@@ -211,7 +209,7 @@ def parse_target(text: str) -> Target:
     if match := _IN_MODULE.fullmatch(text):
         return Target(module=match["module"], name=match["name"])
     path = Path(text)
-    if text and path.is_dir():  # an empty variable in a script is not the current folder
+    if text and path.is_dir():  # "" would be the current folder: an empty variable in a script is a mistake
         return Target(path=path)
     raise UsageError(
         f"{text!r}: there is no such folder, and it is no target; write FOLDER, FILE.py, FILE.py::NAME, "
@@ -221,15 +219,15 @@ def parse_target(text: str) -> Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownLimit:
-    """What `limited(...)` said of the instances of one class."""
+    """The limit that `limited(...)` declares for the instances of a class."""
 
     entries: tuple[str, ...]
-    """Attributes that hold the entries; the first one's length is the container's."""
+    """Attributes that hold the entries; the length of the first is that of the container."""
     limit: str | int | Callable[[Any], int]
     length: str | Callable[[Any], int] | None = None
 
 
-_TAUGHT: dict[str, KnownLimit] = {}
+_KNOWN_LIMITS: dict[str, KnownLimit] = {}
 
 
 def limited(
@@ -240,13 +238,13 @@ def limited(
     limit: str | int | Callable[[Any], int],
     length: str | Callable[[Any], int] | None = None,
 ) -> None:
-    """Say that instances of a class, and of its subclasses, hold at most so many entries.
+    """Declare that instances of a class and of its subclasses hold a limited number of entries.
 
-    `what` is the class, or its dotted name where importing it would be dear. `entries` names the
-    attributes that hold the entries: dicts, lists, sets or deques, emptied at the end of a
-    measurement to see what they held. `limit` is a number, the attribute that holds it, or a function
-    of the instance; `length` likewise, and without it the length of the first of `entries` counts.
-    Raises UsageError for what cannot be looked up. A limit that is said and not kept hides a leak.
+    `what` is the class, or its dotted name if importing it is slow. `entries` names the attributes
+    that hold the entries: dicts, lists, sets or deques, which are emptied at the end of a measurement
+    to weigh them. `limit` is a number, the name of an attribute, or a function of the instance.
+    `length` is the name of an attribute or a function; by default it is the length of the first of `entries`.
+    Raises UsageError for arguments of another form. leakcheck does not verify the limit: a wrong one hides a leak.
     """
     name = what if isinstance(what, str) else f"{what.__module__}.{what.__qualname__}"
     if not all(part.isidentifier() for part in name.replace("<locals>", "locals").split(".")) or "." not in name:
@@ -256,9 +254,9 @@ def limited(
         raise UsageError(f"limited({name!r}): entries: name at least one attribute that holds the entries")
     if isinstance(limit, bool) or not (isinstance(limit, str | int) or callable(limit)):
         raise UsageError(f"limited({name!r}): limit is a number, an attribute's name, or a function of the instance")
-    _TAUGHT[name] = KnownLimit(entries=attributes, limit=limit, length=length)
+    _KNOWN_LIMITS[name] = KnownLimit(entries=attributes, limit=limit, length=length)
 
 
 def taught() -> Mapping[str, KnownLimit]:
-    """Return what was said so far, by the dotted name of the class."""
-    return _TAUGHT
+    """Return the declared limits by the dotted name of the class."""
+    return _KNOWN_LIMITS

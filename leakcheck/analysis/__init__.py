@@ -1,1 +1,1 @@
-"""The thinking: pure functions over facts. Nothing here reads a file, starts a process or prints."""
+"""The analysis of measured data: pure functions that read no files, start no processes and print nothing."""

@@ -1,4 +1,4 @@
-"""What became of the requests to a served scenario, and when the memory of a leak ends."""
+"""A scenario under a memory limit: failures and latencies of requests, and a forecast of when memory runs out."""
 
 import math
 from collections import Counter
@@ -17,7 +17,7 @@ _NORMAL_97_5 = NormalDist().inv_cdf(0.975)
 
 
 def wilson(errors: int, requests: int) -> Share:
-    """Return the share with its 95 % interval (Wilson, JASA 22, 1927); from 0 to 1 where nothing was asked."""
+    """Return the share of failed requests with its 95 % interval (Wilson, JASA 22, 1927); 0 to 1 without requests."""
     if not requests:
         return Share(value=0.0, low=0.0, high=1.0)
     rate = errors / requests
@@ -28,25 +28,24 @@ def wilson(errors: int, requests: int) -> Share:
 
 
 def failures_of(kinds: Sequence[str]) -> tuple[FailureCount, ...]:
-    """Return each way of failing with its count, the most frequent first; "" is none."""
+    """Return each kind of failure with its count, the most frequent first; "" is a success."""
     return tuple(FailureCount(kind=kind, count=count) for kind, count in Counter(filter(None, kinds)).most_common())
 
 
 def successes_of(seconds: Sequence[float]) -> SuccessLatency | None:
-    """Return the latency of the requests that succeeded; None where none did."""
-    found = summarize_latency([int(one * 1e9) for one in seconds])
-    if found is None or found.p50_low is None or found.p50_high is None:
+    """Return the latency of successful requests; None if there were none."""
+    latency = summarize_latency([int(duration * 1e9) for duration in seconds])
+    if latency is None or latency.p50_low is None or latency.p50_high is None:
         return None
     return SuccessLatency(
-        p50=found.p50, p50_low=found.p50_low, p50_high=found.p50_high, p95=found.p95, samples=found.samples
+        p50=latency.p50, p50_low=latency.p50_low, p50_high=latency.p50_high, p95=latency.p95, samples=latency.samples
     )
 
 
 def foretell(growth: Growth, memory_bytes: int, calls: int, held_bytes: int) -> Forecast | None:
-    """Return the call at which memory ends, where `held_bytes` were taken after so many calls.
+    """Return the call at which memory runs out, given `held_bytes` after `calls` calls; None without a certain growth.
 
-    (limit - held) / growth, the slope of the calls that were seen, carried on or back; None where it does
-    not surely rise.
+    The growth is extrapolated linearly: (limit - held) / growth.
     """
     left = memory_bytes - held_bytes
     if growth.low <= 0:
@@ -54,7 +53,7 @@ def foretell(growth: Growth, memory_bytes: int, calls: int, held_bytes: int) -> 
     ends = (calls + CALLS_PER_RATE * left / rate for rate in (growth.bytes_per_1000_calls, growth.high, growth.low))
     middle, *bounds = ends
     if middle <= 0:
-        return None  # so little memory that it does not even start
+        return None  # too little memory to even start
     return Forecast(memory_bytes=memory_bytes, calls=middle, low=min(bounds), high=max(bounds))
 
 
@@ -66,7 +65,7 @@ def foretold_by(
     *,
     children: Children | None = None,
 ) -> Forecast | None:
-    """Return when the memory of the process that was measured would have ended; None for what does not leak."""
+    """Return the forecast for the process that was measured; None unless it leaks."""
     if verdict is not Verdict.LEAK or growth is None or not readings.rss_bytes:
         return None
     held = readings.rss_bytes[-1] + (children.held_bytes[-1] if children is not None and children.held_bytes else 0)

@@ -1,19 +1,22 @@
-"""`leakcheck check`: measure, compare with the baseline, and answer with the exit code."""
+"""`leakcheck check`: measure, compare with the baseline, and exit with the code."""
 
-from leakcheck.cli.dataclass_options import flat
+from leakcheck.cli.dataclass_options import flatten_options
 from leakcheck.cli.measure_options import TargetOptions
-from leakcheck.cli.measured_run import against_baseline, measure_and_tell
+from leakcheck.cli.measured_run import against_baseline, measure_and_exit
 from leakcheck.cli.options import BaselineOptions
 from leakcheck.cli.outputs import OutputOptions
 from leakcheck.cli.report import ReportOption
 
 
-@flat
-def check(measuring: TargetOptions, against: BaselineOptions, outputs: OutputOptions, reporting: ReportOption) -> None:
-    """Replay scenarios, and fail when one is worse than what was accepted, or over its budget.
+@flatten_options
+def check(
+    measuring: TargetOptions, baseline_options: BaselineOptions, outputs: OutputOptions, reporting: ReportOption
+) -> None:
+    """Measure, and fail when worse than the baseline or over budget.
 
-    What was accepted stands in leakcheck-baseline.json, which is committed: leakcheck baseline update writes it.
-    A scenario that is not in it is NEW, and held to its budget alone. Without a baseline nothing is green.
+    The baseline is a committed file, leakcheck-baseline.json, which leakcheck
+    baseline update writes. A scenario that is not in it is NEW, and is checked
+    against its budget alone. Without a baseline the exit code is 4.
 
     [bold]Examples[/bold]
 
@@ -23,4 +26,4 @@ def check(measuring: TargetOptions, against: BaselineOptions, outputs: OutputOpt
 
       leakcheck check django:mysite.settings GET:/newsletter/ --user editor
     """
-    measure_and_tell(against_baseline(measuring.request(against)), outputs, reporting)
+    measure_and_exit(against_baseline(measuring.request(baseline_options)), outputs, reporting)

@@ -1,4 +1,4 @@
-"""`leakcheck compare`: two runs, two variants or two revisions, in one before/after table."""
+"""`leakcheck compare`: two runs, two variants or two revisions, before and after in one table."""
 
 import sys
 from datetime import datetime
@@ -7,44 +7,59 @@ from typing import Annotated
 
 import typer
 
-from leakcheck.cli.options import Executor, Expression, Options, Python
-
-Rounds = Annotated[
-    int, typer.Option("--rounds", metavar="N", min=1, help="Measure both arms N times, in turn.", show_default=True)
-]
+from leakcheck.cli.options import Executor, Expression, Options, Python, Setup, output_option
 
 
 def compare(
-    things: Annotated[
+    arguments: Annotated[
         list[str],
-        typer.Argument(metavar="A B | A..B TARGET | RUN | TARGET", help="Runs, revisions, or what to measure."),
+        typer.Argument(
+            metavar="A B | A..B TARGET | RUN | TARGET",
+            help="Two saved runs; a revision range and a target; or, with --variants, a run or a target.",
+        ),
     ],
     variants: Annotated[
-        tuple[str, str] | None, typer.Option("--variants", metavar="BEFORE AFTER", help="Compare two variants.")
+        tuple[str, str] | None, typer.Option("--variants", metavar="BEFORE AFTER", help="Compare these two variants.")
     ] = None,
     expression: Expression = None,
     option: Options = None,
-    rounds: Rounds = 3,
-    setup: Annotated[
-        str | None, typer.Option(metavar="MODULE:CALLABLE", help="Run this once before the target is set up.")
-    ] = None,
+    rounds: Annotated[
+        int, typer.Option("--rounds", metavar="N", min=1, help="Measure both sides N times, alternating.")
+    ] = 3,
+    setup: Setup = None,
     python: Python = None,
-    python_before: Annotated[str | None, typer.Option(metavar="PATH", help="The older revision's interpreter.")] = None,
-    python_after: Annotated[str | None, typer.Option(metavar="PATH", help="The newer revision's interpreter.")] = None,
-    executor: Executor = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Measure again what was measured before.")] = False,
-    output: Annotated[
-        str | None, typer.Option(metavar="DIR", help="Where the comparison's folder is made. \\[default: reports]")
+    python_before: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Interpreter for the older revision.")
     ] = None,
-    markdown: Annotated[str | None, typer.Option("--markdown", metavar="FILE", help="Write it as Markdown.")] = None,
-    csv: Annotated[str | None, typer.Option("--csv", metavar="FILE", help="Write it as CSV.")] = None,
-    json: Annotated[str | None, typer.Option("--json", metavar="FILE", help="Write it as JSON.")] = None,
-    html: Annotated[str | None, typer.Option("--html", metavar="FILE", help="Write it as one HTML file.")] = None,
-    fail_on_worse: Annotated[
-        bool, typer.Option("--fail-on-worse", help="End with 1 where growth or peak is worse.")
+    python_after: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Interpreter for the newer revision.")
+    ] = None,
+    executor: Executor = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Measure again instead of reusing saved measurements of a revision.")
     ] = False,
+    fail_on_worse: Annotated[
+        bool, typer.Option("--fail-on-worse", help="Exit 1 when growth or peak is worse.")
+    ] = False,
+    output: Annotated[
+        str | None, output_option(metavar="DIR", help="Folder for the saved comparison. \\[default: reports]")
+    ] = None,
+    markdown: Annotated[
+        str | None, output_option("--markdown", metavar="FILE", help="Also write the comparison as Markdown to FILE.")
+    ] = None,
+    csv: Annotated[
+        str | None, output_option("--csv", metavar="FILE", help="Also write the comparison as CSV to FILE.")
+    ] = None,
+    json: Annotated[
+        str | None, output_option("--json", metavar="FILE", help="Also write the comparison as JSON to FILE.")
+    ] = None,
+    html: Annotated[
+        str | None, output_option("--html", metavar="FILE", help="Also write the comparison as an HTML page to FILE.")
+    ] = None,
 ) -> None:
-    """Put before and after beside each other; `~` where nothing can be said of a change.
+    """Compare two runs, revisions or variants.
+
+    In the table, ~ means that there is no significant difference.
 
     [bold]Examples[/bold]
 
@@ -63,8 +78,8 @@ def compare(
     from leakcheck.model.plain_text import plain
     from leakcheck.reporters import comparison as forms
 
-    wanted = CompareRequest(
-        things=tuple(things),
+    request = CompareRequest(
+        things=tuple(arguments),
         variants=variants,
         expression=expression,
         options=tuple(option or ()),
@@ -77,23 +92,23 @@ def compare(
         output=output,
         began=datetime.now().astimezone(),
     )
-    comparison = compared(wanted, lambda doing: print(plain(doing), file=sys.stderr, flush=True))
+    comparison = compared(request, lambda step: print(plain(step), file=sys.stderr, flush=True))
     console = make_console()
     for part in forms.render_comparison(comparison):
         console.print(part)
-    from leakcheck.storage import run_file
+    from leakcheck.storage import atomic, run_file
 
-    for place, form in ((markdown, forms.markdown), (csv, forms.table)):
-        for _, document in form(comparison) if place is not None else ():
-            run_file.write_atomically(Path(str(place)), document)
+    for path, form in ((markdown, forms.markdown), (csv, forms.table)):
+        for _, document in form(comparison) if path is not None else ():
+            atomic.write_atomically(Path(str(path)), document)
     if html is not None:
         from leakcheck.reporters.html.page import render_comparison
 
         for _, page in render_comparison(comparison):
-            run_file.write_atomically(Path(html), page)
+            atomic.write_atomically(Path(html), page)
     if json is not None:
-        run_file.write_atomically(Path(json), run_file.encode_comparison(comparison))
-    exact = (Metric.GROWTH, Metric.PEAK)
+        atomic.write_atomically(Path(json), run_file.encode_comparison(comparison))
+    gated = (Metric.GROWTH, Metric.PEAK)  # latencies differ from run to run
     rows = [row for contrast in comparison.contrasts for row in contrast.rows]
-    if fail_on_worse and any(row.answer is ChangeVerdict.WORSE and row.metric in exact for row in rows):
+    if fail_on_worse and any(row.answer is ChangeVerdict.WORSE and row.metric in gated for row in rows):
         raise typer.Exit(ExitCode.OVER_BUDGET)

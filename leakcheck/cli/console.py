@@ -1,4 +1,4 @@
-"""The one way to a terminal: colour only there, NO_COLOR heeded, and room for a table in a log."""
+"""Consoles and streams for terminals and logs; nothing that they print is obeyed by a terminal or a CI runner."""
 
 import io
 import os
@@ -17,8 +17,9 @@ _LOG_COLUMNS = 120
 
 
 def make_console(*, stderr: bool = False) -> Console:
-    """Return a console; in a pipe or a file it is wide enough for the table, unless COLUMNS says otherwise."""
-    console = Console(stderr=stderr, highlight=False, soft_wrap=False)
+    """Return a console. In a pipe or a file it is wide enough for the table, unless COLUMNS is set."""
+    # emoji=False: a file may be called :bug:, and a table of all emoji is not loaded to find out
+    console = Console(stderr=stderr, highlight=False, soft_wrap=False, emoji=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = _LOG_COLUMNS
     console.push_render_hook(_PlainText())
@@ -26,15 +27,13 @@ def make_console(*, stderr: bool = False) -> Console:
 
 
 class _PlainText(RenderHook):
-    """Makes all text plain once more on its way out, for the one that somebody forgot: colours are no text."""
+    """Escapes control characters in all text that is printed, in case a reporter forgot to; colours are kept."""
 
     def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
-        return [_PlainRenderable(one) for one in renderables]
+        return [_PlainRenderable(renderable) for renderable in renderables]
 
 
 class _PlainRenderable:
-    """Something to print, without a control character in its text."""
-
     def __init__(self, inner: ConsoleRenderable) -> None:
         self._inner = inner
 
@@ -44,77 +43,77 @@ class _PlainRenderable:
 
 
 class CiSafeStream(io.TextIOBase):
-    """A text stream that passes whole lines on, with the commands in them written out."""
+    """A text stream that passes on whole lines, with the commands of CI runners in them escaped."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._begun = ""
+        self._partial = ""
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
-        """The encoding of what is below."""
+        """The encoding of the stream below."""
         return self._stream.encoding
 
     @property
     def errors(self) -> str | None:  # type: ignore[override]
-        """How what cannot be encoded is treated below; without it click would write past us."""
+        """The error handler of the stream below; without this attribute click would write to that stream itself."""
         return self._stream.errors
 
     @property
     def buffer(self) -> BinaryIO:
-        """What is below, for bytes; all that was written before has been passed on to it."""
+        """The stream below, for bytes; all text that was written before has been passed on to it."""
         self.release()
         return self._stream.buffer
 
     def write(self, text: str) -> int:
-        """Pass on what is whole, and keep the line that has only begun. Raises TypeError for bytes."""
+        """Pass on the whole lines and keep the last, partial one. Raises TypeError for bytes."""
         if not isinstance(text, str):
-            # click tries a stream with bytes, and takes one that has no objection for binary
+            # click writes bytes to find out whether a stream is binary
             raise TypeError(f"a text stream takes str, not {type(text).__name__}")
-        whole, end, begun = f"{self._begun}{text}".rpartition("\n")
-        self._begun = begun
+        whole, end, partial = f"{self._partial}{text}".rpartition("\n")
+        self._partial = partial
         if end:
             self._stream.write(inert(whole + end))
         return len(text)
 
     def flush(self) -> None:
-        """Flush what is whole: half a line is not known to be harmless."""
+        """Flush the whole lines: the rest of a partial line may make a command of it."""
         self._stream.flush()
 
     def release(self) -> None:
-        """Pass on the last line, which has no end."""
-        if self._begun:
-            self._stream.write(inert(self._begun))
-            self._begun = ""
+        """Pass on the last line, which is not ended."""
+        if self._partial:
+            self._stream.write(inert(self._partial))
+            self._partial = ""
         self._stream.flush()
 
     def isatty(self) -> bool:
-        """Tell that nobody watches: in front of a person no runner reads along."""
+        """Return False: on a terminal no CI runner reads along, so there is no such stream."""
         return False
 
     def fileno(self) -> int:
-        """Return the descriptor below."""
+        """Return the descriptor of the stream below."""
         return self._stream.fileno()
 
     def writable(self) -> bool:
-        """Tell that it can be written to."""
+        """Return True."""
         return True
 
 
 @contextmanager
-def inert_streams() -> Iterator[None]:
-    """Make what is printed meanwhile inert, but on a terminal, where a line may be half written for long."""
+def ci_safe_streams() -> Iterator[None]:
+    """Escape the commands of CI runners in all output; not on a terminal, where a partial line may stay for long."""
     out, err = sys.stdout, sys.stderr
-    made = [stream if stream.isatty() else CiSafeStream(stream) for stream in (out, err)]
-    sys.stdout, sys.stderr = made
+    streams = [stream if stream.isatty() else CiSafeStream(stream) for stream in (out, err)]
+    sys.stdout, sys.stderr = streams
     try:
         yield
     finally:
-        # a reader that went away has been put up with already, by a stand-in that is to stay
-        if sys.stdout is made[0]:
+        # click has replaced stdout if its reader went away; that stream must stay
+        if sys.stdout is streams[0]:
             sys.stdout = out
         sys.stderr = err
-        for stream in made:
+        for stream in streams:
             if isinstance(stream, CiSafeStream):
                 with suppress(BrokenPipeError):
                     stream.release()

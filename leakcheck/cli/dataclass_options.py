@@ -1,4 +1,4 @@
-"""Options that belong together, spelt once: a verb takes a dataclass, and the command line its fields."""
+"""Commands whose options are the fields of dataclasses, so that options which belong together are spelt once."""
 
 import inspect
 from collections.abc import Callable
@@ -6,41 +6,41 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import wraps
 from typing import Any, get_type_hints
 
-Verb = Callable[..., None]
+Command = Callable[..., None]
 
 
-def flat(verb: Verb) -> Verb:
-    """Return the verb with each dataclass among its parameters replaced by that class's fields.
+def flatten_options(command: Command) -> Command:
+    """Return the command with each parameter whose type is a dataclass replaced by the fields of that class.
 
-    Typer reads a function's signature; so the returned function has the fields in it, and puts the
-    dataclasses together again when it is called.
+    Typer reads a function's signature: the returned function has the fields in it, and builds the dataclasses when
+    it is called.
     """
-    hints = get_type_hints(verb, include_extras=True)
+    hints = get_type_hints(command, include_extras=True)
     groups = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
     parameters: list[inspect.Parameter] = []
-    for name, parameter in inspect.signature(verb).parameters.items():
+    for name, parameter in inspect.signature(command).parameters.items():
         if name in groups:
             parameters += _fields_of(groups[name])
         else:
             kind = inspect.Parameter.KEYWORD_ONLY
             parameters.append(parameter.replace(annotation=hints[name], kind=kind))
 
-    @wraps(verb)
-    def flattened(**said: Any) -> None:
-        put_together = {
-            name: group(**{one.name: said.pop(one.name) for one in fields(group)})  # type: ignore[operator]
+    @wraps(command)
+    def flattened(**options: Any) -> None:
+        built = {
+            name: group(**{field.name: options.pop(field.name) for field in fields(group)})  # type: ignore[operator]
             for name, group in groups.items()
         }
-        verb(**put_together, **said)
+        command(**built, **options)
 
     flattened.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    flattened.__annotations__ = {one.name: one.annotation for one in parameters}
+    flattened.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return flattened
 
 
 def _fields_of(group: Any) -> list[inspect.Parameter]:
     hints = get_type_hints(group, include_extras=True)
-    return [_parameter(one, hints[one.name]) for one in fields(group)]
+    return [_parameter(field, hints[field.name]) for field in fields(group)]
 
 
 def _parameter(field: "Field[Any]", hint: Any) -> inspect.Parameter:

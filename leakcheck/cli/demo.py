@@ -1,7 +1,7 @@
-"""The newsletter that is shipped with us: where it lies, what it needs, and what a run of it is to show.
+"""`leakcheck demo`: measure the newsletter example, and check that it comes out as expected.
 
-In a checkout it is `scenarios/newsletter`; a wheel has what the replay needs of it below `leakcheck/_demo`,
-a folder of data and no package: the newsletter is imported as `scenarios.newsletter` in either place.
+In a checkout the newsletter is `scenarios/newsletter`. A wheel contains what the replay needs of it below
+`leakcheck/_demo`, as data, not as a package: in both places it is imported as `scenarios.newsletter`.
 """
 
 import os
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from leakcheck.cli.options import Expression
+from leakcheck.cli.options import Expression, RunsFolder
 from leakcheck.model.errors import UsageError
 from leakcheck.model.protocol import OptionValue
 from leakcheck.model.result import Result
@@ -26,29 +26,29 @@ if TYPE_CHECKING:
     from leakcheck.runner.session import RunOutcome, RunRequest
 
 
-USUAL: Mapping[str, OptionValue] = MappingProxyType({"peak.rows": 50_000})
-"""Half of the rows that the newsletter itself has for a peak: the demo is to take about a minute."""
+_OPTIONS: Mapping[str, OptionValue] = MappingProxyType({"peak.rows": 50_000})
+"""Half of the newsletter's own rows for a peak, so that the demo takes about a minute."""
 
-QUICK: Mapping[str, OptionValue] = MappingProxyType({"growth.rows": 50, "peak.rows": 25_000})
-"""Enough rows for the story to come out, and a quarter of the time."""
+_QUICK_OPTIONS: Mapping[str, OptionValue] = MappingProxyType({"growth.rows": 50, "peak.rows": 25_000})
+"""Enough rows for the same outcome, in a quarter of the time."""
 
 _PACKAGE = Path(__file__).resolve().parents[1]
-_SHIPPED = _PACKAGE / "_demo" / "scenarios" / "newsletter"
+_INSTALLED = _PACKAGE / "_demo" / "scenarios" / "newsletter"
 _CHECKOUT = _PACKAGE.parent / "scenarios" / "newsletter"
-_NEEDED = ("django", "aiosmtpd")
+_REQUIRED = ("django", "aiosmtpd")
 _CACHE = "NEWSLETTER_CACHE"
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectedOutcome:
-    """What is to come out for one variant."""
+    """What a variant should come out as."""
 
     verdict: Verdict
     over: tuple[str, ...] = ()
-    """What it is held over budget for, on purpose."""
+    """The budgets that it exceeds on purpose."""
 
 
-STORY: Mapping[str, ExpectedOutcome] = MappingProxyType(
+EXPECTED: Mapping[str, ExpectedOutcome] = MappingProxyType(
     {
         "naive": ExpectedOutcome(Verdict.CLEAN, ("peak",)),
         "iterator": ExpectedOutcome(Verdict.CLEAN),
@@ -63,14 +63,14 @@ STORY: Mapping[str, ExpectedOutcome] = MappingProxyType(
 
 
 def newsletter() -> Path:
-    """Return the newsletter's folder. Raises UsageError where it, or what it needs, is not installed."""
-    folder = next((place for place in (_SHIPPED, _CHECKOUT) if place.is_dir()), None)
+    """Return the newsletter's folder. Raises UsageError if it, or a package that it requires, is not installed."""
+    folder = next((path for path in (_INSTALLED, _CHECKOUT) if path.is_dir()), None)
     if folder is None:
-        raise UsageError("demo: the newsletter was not installed with leakcheck; install the wheel, or use a checkout")
-    missing = [name for name in _NEEDED if find_spec(name) is None]
+        raise UsageError("demo: the newsletter example is not installed; install leakcheck's wheel, or use a checkout")
+    missing = [name for name in _REQUIRED if find_spec(name) is None]
     if missing:
         raise UsageError(
-            f"demo: the newsletter is a Django project, and there is no {' and no '.join(missing)} here; "
+            f"demo: the newsletter is a Django project, and requires {' and '.join(missing)}; "
             'pip install "pytest-leakcheck[django]"'
         )
     return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
@@ -78,8 +78,8 @@ def newsletter() -> Path:
 
 @contextmanager
 def databases() -> Iterator[None]:
-    """Give the seeded databases a place: a checkout has one; an installed package may not be written to."""
-    if os.environ.get(_CACHE) or not _SHIPPED.is_dir():
+    """Give the seeded databases a folder: a checkout has one, an installed package must not be written to."""
+    if os.environ.get(_CACHE) or not _INSTALLED.is_dir():
         yield
         return
     with own_folder() as folder:
@@ -91,40 +91,41 @@ def databases() -> Iterator[None]:
 
 
 def surprises(results: Sequence[Result]) -> list[str]:
-    """Return a sentence for each result that is not what the story says; none where all are."""
-    found = []
+    """Return a sentence for each result that is not as expected."""
+    lines = []
     for result in results:
-        expected = STORY.get(result.variant or "")
+        expected = EXPECTED.get(result.variant or "")
         if result.trouble is not None:
-            found.append(f"{result.id} failed: {result.trouble.message}")
+            lines.append(f"{result.id} failed: {result.trouble.message}")
         elif expected is None:
-            found.append(f"{result.id} has no part in the story")
+            lines.append(f"{result.id} is not part of the demo")
         elif (result.verdict, set(result.failures)) != (expected.verdict, set(expected.over)):
-            found.append(
-                f"{result.id} should be {_words(expected.verdict, expected.over)}; it is "
+            lines.append(
+                f"{result.id}: expected {_words(expected.verdict, expected.over)}; got "
                 f"{_words(result.verdict, result.failures)}"
             )
-    return found
+    return lines
 
 
 def _words(verdict: Verdict, over: Sequence[str]) -> str:
-    return f"{verdict}, over its budget of {' and '.join(sorted(over))}" if over else f"{verdict}, within its budgets"
+    return f"{verdict}, {' and '.join(sorted(over))} over budget" if over else f"{verdict}, within budget"
 
 
-_BEFORE = """\
-The newsletter: a Django view sends a mail to every subscriber, from a seeded SQLite database over SMTP.
-It is replayed in eight ways, each in fresh interpreters, and held to two budgets: growth of 64 KiB per
-1000 calls, and a peak of 10 MiB. Four ways are over budget on purpose: naive, retained, outbox and signal.
+_INTRODUCTION = """\
+The newsletter example: a Django view sends a mail over SMTP to every subscriber in a seeded SQLite database.
+It is implemented in eight variants. Each is measured in fresh interpreters, against two budgets: growth of
+64 KiB per 1000 calls, and a peak of 10 MiB. Four variants are over budget on purpose: naive, retained, outbox
+and signal.
 """
-_AFTER = """
-That is the story as it should be: {over} of {all} over budget. `leakcheck run` would end with {code} here; \
-in CI that build {fails}.
+_CONCLUSION = """
+All as expected: {over} of {all} over budget. `leakcheck run` would exit with {code} here, and the CI job \
+would {outcome}.
 
 Next:
   open the report                 {report}
   print the run again             leakcheck show {folder}
-  see what memory can do here     leakcheck doctor
-  measure something of your own   put this into scenarios.py, then: leakcheck run scenarios.py
+  check what can be measured      leakcheck doctor
+  measure your own code           save this as scenarios.py, then: leakcheck run scenarios.py
 
       from leakcheck import scenario
 
@@ -139,18 +140,17 @@ Next:
 def demo(
     expression: Expression = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Read 25,000 rows for a peak and not 50,000: the same story, sooner.")
+        bool, typer.Option("--quick", help="Read 25,000 rows for a peak instead of 50,000: faster, same outcome.")
     ] = False,
     jobs: Annotated[
-        str, typer.Option("--jobs", "-j", metavar="N|auto", help="Measure N side by side. \\[default: auto]")
+        str, typer.Option("--jobs", "-j", metavar="N|auto", help="Measure N variants in parallel.")
     ] = "auto",
-    output: Annotated[
-        str | None, typer.Option(metavar="DIR", help="Where the run's folder is made. \\[default: reports]")
-    ] = None,
+    output: RunsFolder = None,
 ) -> None:
-    """Show what leakcheck does: the newsletter that comes with it, sent in eight ways, four of them over budget.
+    """Measure the bundled newsletter example in eight variants.
 
-    It ends with 0 when everything comes out as it should, so what is over budget on purpose is no failure.
+    Four of them are over budget on purpose: the exit code is 0 when every
+    variant comes out as expected.
 
     [bold]Examples[/bold]
 
@@ -158,33 +158,35 @@ def demo(
 
       leakcheck demo --quick -k "naive or iterator"
     """
-    from leakcheck.cli.measured_run import told
+    from leakcheck.cli.measured_run import measure
     from leakcheck.cli.outputs import OutputOptions
     from leakcheck.cli.report import ReportOption
 
     request = _request(expression, jobs, output, is_quick=quick)
-    typer.echo(_BEFORE)
+    typer.echo(_INTRODUCTION)
     with databases():
-        outcome = told(request, OutputOptions(), ReportOption())
-    raise typer.Exit(_concluded(outcome))
+        outcome = measure(request, OutputOptions(), ReportOption())
+    raise typer.Exit(_conclude(outcome))
 
 
 def _request(expression: str | None, jobs: str, output: str | None, *, is_quick: bool) -> "RunRequest":
-    """Return what is to be measured: by the newsletter's own budgets, whatever the folder we are in says of others."""
+    """Return the request, with the newsletter's own budgets and not those of the pyproject.toml in this folder."""
     from dataclasses import replace
 
     from leakcheck.cli.measure_options import MeasureOptions
     from leakcheck.config.sources import SettingsLayer
     from leakcheck.scenario import Target
 
-    asked = MeasureOptions(expression=expression, jobs=jobs, output=output)
-    request = asked.request_for([Target(path=newsletter())])
+    options = MeasureOptions(expression=expression, jobs=jobs, output=output)
+    request = options.request_for([Target(path=newsletter())])
     settings = replace(request.settings, python=None, overrides=(), known=(), said=SettingsLayer())
-    return replace(request, settings=settings, options={**request.options, **(QUICK if is_quick else USUAL)})
+    return replace(
+        request, settings=settings, options={**request.options, **(_QUICK_OPTIONS if is_quick else _OPTIONS)}
+    )
 
 
-def _concluded(outcome: "RunOutcome") -> int:
-    """Say what it means and what to do next; return the exit code."""
+def _conclude(outcome: "RunOutcome") -> int:
+    """Print what the outcome means and what to do next; return the exit code."""
     from leakcheck.model.errors import ExitCode
     from leakcheck.model.plain_text import plain
     from leakcheck.model.verdict import Gate
@@ -193,17 +195,20 @@ def _concluded(outcome: "RunOutcome") -> int:
     if outcome.interrupted:
         return code
     if sentences := surprises(outcome.run.results):
-        typer.echo("\nThis is not the story as it should be:")
+        typer.echo("\nNot as expected:")
         for sentence in sentences:
             typer.echo(f"  {plain(sentence)}")
-        typer.echo("Is the machine busy? Try again with --jobs 1; else please report it, with `leakcheck doctor`.")
+        typer.echo(
+            "If the machine is busy, try again with --jobs 1. Otherwise please report this, with the output of "
+            "`leakcheck doctor --markdown`."
+        )
         return code or ExitCode.OVER_BUDGET
     typer.echo(
-        _AFTER.format(
+        _CONCLUSION.format(
             over=sum(result.gate is Gate.OVER for result in outcome.run.results),
             all=len(outcome.run.results),
             code=int(code),
-            fails="would have failed" if code else "would have passed",
+            outcome="fail" if code else "pass",
             report=plain(str(outcome.folder / "report.html")),
             folder=plain(str(outcome.folder)),
         )

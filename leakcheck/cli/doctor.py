@@ -1,4 +1,4 @@
-"""`leakcheck doctor`: what can be measured here, and why not more."""
+"""`leakcheck doctor`: what this machine can measure, and how to fix the rest."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,14 +12,15 @@ if TYPE_CHECKING:
 
 def doctor(
     python: Python = None,
-    json: Annotated[bool, typer.Option("--json", help="As JSON, for tools.")] = False,
-    markdown: Annotated[bool, typer.Option("--markdown", help="As text to be put into an issue.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown, to paste into an issue.")] = False,
 ) -> None:
-    """Say what can be measured here, exactly or not, and what to do where more could be.
+    """Check what this machine can measure, and how to fix the rest.
 
-    A process of the Python that measures keeps known bytes and looks whether its meters see them; nothing of
-    yours is imported. No path and no name of a user or host is printed. Ends with 0, and with 2 where nothing
-    can be measured: a Python that does not start, settings that cannot be used.
+    A process of the measured interpreter allocates a known number of bytes and
+    checks that each meter sees them. None of your code is imported, and no path,
+    user name or host name is printed. The exit code is 0, or 2 if nothing can be
+    measured: the interpreter does not start, or a setting is invalid.
 
     [bold]Examples[/bold]
 
@@ -36,17 +37,17 @@ def doctor(
     from leakcheck.model.errors import ExitCode, UsageError
 
     if json and markdown:
-        raise UsageError("--json and --markdown: say one of them")
+        raise UsageError("--json and --markdown: pass only one of them")
     console = make_console()
-    found = examine(python, _terminal(console))
+    report = examine(python, _terminal(console))
     if json or markdown:
-        data = encode(found) if json else b"".join(document for _, document in reporter.markdown(found))
+        data = encode(report) if json else b"".join(document for _, document in reporter.markdown(report))
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     else:
-        for part in reporter.render_examination(found):
+        for part in reporter.render_examination(report):
             console.print(part)
-    raise typer.Exit(ExitCode.USAGE if found.of(CheckState.BROKEN) else ExitCode.WITHIN)
+    raise typer.Exit(ExitCode.USAGE if report.of(CheckState.BROKEN) else ExitCode.WITHIN)
 
 
 def _terminal(console: "Console") -> str:

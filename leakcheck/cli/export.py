@@ -1,4 +1,4 @@
-"""`leakcheck export`: a saved run for other tools."""
+"""`leakcheck export`: a saved run in the formats of other tools."""
 
 import sys
 from collections.abc import Iterator
@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from leakcheck.cli.options import Expression
-from leakcheck.cli.plot import matching
+from leakcheck.cli.options import Expression, SavedRun
+from leakcheck.cli.plot import select_results
 from leakcheck.model.errors import NothingMeasured, StoreError, UsageError
 
 if TYPE_CHECKING:
-    from leakcheck.model.result import Result, Run
+    from leakcheck.model.result import Result
+    from leakcheck.model.run import Run
 
 
 class ExportFormat(StrEnum):
-    """What other tools read."""
+    """The formats that other tools read."""
 
     SPEEDSCOPE = "speedscope"
     COLLAPSED = "collapsed"
@@ -27,30 +28,30 @@ class ExportFormat(StrEnum):
 
 
 class StackChoice(StrEnum):
-    """Which stacks, where a file has room for one kind."""
+    """Which stacks to write, in a format that holds one kind only."""
 
     PEAK = "peak"
     GROWTH = "growth"
 
 
 def export(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, or its run.json.")],
-    format: Annotated[ExportFormat, typer.Option("--format", help="What to write.")],
+    run: SavedRun,
+    format: Annotated[ExportFormat, typer.Option("--format", help="The format to write.")],
     expression: Expression = None,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output", metavar="FILE", help="Where it goes; a folder for memray. \\[default: standard output]"
-        ),
+        typer.Option("--output", metavar="FILE", help="File to write; a folder for memray. \\[default: stdout]"),
     ] = None,
     stacks: Annotated[
-        StackChoice, typer.Option("--stacks", help="Of which: what a peak holds, or what grows. For collapsed stacks.")
+        StackChoice, typer.Option("--stacks", help="Which stacks: at the peak, or growing. Only for collapsed.")
     ] = StackChoice.PEAK,
 ) -> None:
-    """Write a saved run in the format of another tool.
+    """Export a saved run in the format of another tool.
 
-    speedscope: stacks of the peaks and of what grows, for speedscope.app. collapsed: a line a stack, for
-    flamegraph.pl and the like. csv: a row a scenario. memray: memray's own captures, for its reporters.
+    speedscope: the stacks of peaks and of growth, for speedscope.app.
+    collapsed: one line per stack, for flamegraph.pl and similar tools.
+    csv: one row per scenario.
+    memray: memray's captures, for its reporters.
 
     [bold]Examples[/bold]
 
@@ -62,24 +63,26 @@ def export(
     """
     from leakcheck.model.plain_text import plain
     from leakcheck.reporters.escape import inert
-    from leakcheck.storage import run_file
+    from leakcheck.storage import atomic, run_file
 
     saved = run_file.load(run)
-    chosen = replace(saved, results=tuple(matching(saved, expression)))
+    selected = replace(saved, results=tuple(select_results(saved, expression)))
     if format is ExportFormat.MEMRAY:
-        _copy_captures(run if run.is_dir() else run.parent, chosen.results, output)
+        _copy_captures(run if run.is_dir() else run.parent, selected.results, output)
         return
-    documents = list(_documents(chosen, format, stacks))
+    documents = list(_documents(selected, format, stacks))
     if not documents:
-        raise NothingMeasured(_nothing(run, format, stacks))
+        if format is ExportFormat.COLLAPSED and stacks is StackChoice.GROWTH:
+            raise NothingMeasured(f"{run}: has no growing stacks; measure with --explain always, or use --stacks peak")
+        raise NothingMeasured(f"{run}: has no stacks; measure again without --no-peak")
     for name, data in documents:
         if output is None:
-            # a scenario's name in a log of CI is no command to its runner
+            # a scenario's name must not be taken for a command by a CI runner that reads the log
             sys.stdout.buffer.write(inert(data.decode()).encode())
             continue
-        place = output / name if output.is_dir() else output
-        run_file.write_atomically(place, data)
-        typer.echo(plain(str(place)))
+        path = output / name if output.is_dir() else output
+        atomic.write_atomically(path, data)
+        typer.echo(plain(str(path)))
 
 
 def _documents(run: "Run", format: ExportFormat, stacks: StackChoice) -> Iterator[tuple[str, bytes]]:
@@ -97,30 +100,24 @@ def _documents(run: "Run", format: ExportFormat, stacks: StackChoice) -> Iterato
     return run_sheet(run)
 
 
-def _nothing(run: Path, format: ExportFormat, stacks: StackChoice) -> str:
-    if format is ExportFormat.COLLAPSED and stacks is StackChoice.GROWTH:
-        return f"{run}: knows of no stack that grows; measure with --explain always, or take --stacks peak"
-    return f"{run}: knows of no stacks; measure it again without --no-peak"
-
-
 def _copy_captures(folder: Path, results: "tuple[Result, ...]", output: Path | None) -> None:
     from leakcheck.model.plain_text import plain
-    from leakcheck.storage import run_file
+    from leakcheck.storage import atomic, run_file
     from leakcheck.storage.captures import open_capture
 
     if output is None:
-        raise UsageError("--format memray copies files: say where to with --output DIR")
+        raise UsageError("--format memray copies files: pass a folder for them with --output DIR")
     captures = {result.capture: run_file.beside(folder, result.capture) for result in results if result.capture}
     if not captures:
-        raise NothingMeasured(f"{folder}: holds no capture; measure it again without --no-peak")
+        raise NothingMeasured(f"{folder}: has no captures; measure again without --no-peak")
     run_file.make_folder(output)
     for name, capture in captures.items():
         source = open_capture(folder, name)
         if source is None:
-            raise StoreError(f"{capture}: the capture is not there any more")
+            raise StoreError(f"{capture}: the capture no longer exists")
         with source:
             try:
-                run_file.replace_file(output / capture.name, source.read())
+                atomic.replace_file(output / capture.name, source.read())
             except OSError as error:
                 raise StoreError(f"{capture}: the capture cannot be read ({error.strerror})") from error
         typer.echo(plain(str(output / capture.name)))

@@ -1,5 +1,6 @@
-"""`leakcheck history`: how scenarios did from run to run, and where they stepped."""
+"""`leakcheck history`: trends of scenarios across runs, and where they changed."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,21 +18,23 @@ _INDEX = Path(".leakcheck") / "history.sqlite"
 
 def history(
     scenario: Annotated[
-        str | None, typer.Argument(metavar="SCENARIO", help="One id, or a part of some. All without it.")
+        str | None, typer.Argument(metavar="SCENARIO", help="Id of a scenario, or part of one. \\[default: all]")
     ] = None,
     runs: Annotated[
-        Path | None, typer.Option("--runs", metavar="DIR", help="Where the runs are. \\[default: reports]")
+        Path | None, typer.Option("--runs", metavar="DIR", help="Folder of saved runs. \\[default: reports]")
     ] = None,
     rebuild: Annotated[
-        bool, typer.Option("--rebuild", help="Make the index anew from the documents (.leakcheck/history.sqlite).")
+        bool, typer.Option("--rebuild", help="Rebuild the history index (.leakcheck/history.sqlite).")
     ] = False,
-    picture: Annotated[
-        Path | None, typer.Option("--plot", metavar="FILE", help="Draw one scenario's trend too: FILE.svg or FILE.png.")
+    chart: Annotated[
+        Path | None,
+        typer.Option("--plot", metavar="FILE", help="Also draw the trend of one scenario to FILE.svg or FILE.png."),
     ] = None,
 ) -> None:
-    """Show how scenarios did from run to run, and name the run, and the commits, where one stepped.
+    """Show trends across runs; find the commit where a scenario changed.
 
-    Only runs of the same kind of environment, and with the same options, are compared: those of the newest run.
+    The newest run of a scenario is compared with those in the same kind of
+    environment and with the same options.
 
     [bold]Examples[/bold]
 
@@ -47,46 +50,43 @@ def history(
     from leakcheck.config.sources import SettingsLayer
     from leakcheck.model.plain_text import plain
     from leakcheck.reporters.history import render_all, render_one
-    from leakcheck.storage import run_file
+    from leakcheck.storage import atomic, run_file
     from leakcheck.storage.history import find_documents, gather
 
-    if picture is not None and picture.suffix.lower() not in (".svg", ".png"):
-        raise UsageError(f"--plot {picture}: name a file that ends with .svg or .png")
+    if chart is not None and chart.suffix.lower() not in (".svg", ".png"):
+        raise UsageError(f"--plot {chart}: the file name must end with .svg or .png")
     folder = runs if runs is not None else resolve(SettingsLayer()).output
     documents = find_documents(folder, run_file.DOCUMENT)
     past = gather(_INDEX, documents, run_file.load, rebuild=rebuild)
     console, errors = make_console(), make_console(stderr=True)
-    for sentence in (*past.notices, *(f"{skipped}; it is left out" for skipped in past.skipped)):
-        errors.print(Text(plain(sentence)), soft_wrap=True)
+    for line in (*past.notices, *(f"{reason}; skipped" for reason in past.skipped)):
+        errors.print(Text(plain(line)), soft_wrap=True)
     if not past.records:
-        raise NothingMeasured(
-            f"{folder}: there is no run in it; measure with leakcheck run, or name another with --runs"
-        )
-    series, elsewhere = _newest_series(past.records, scenario)
-    told = [(records, steps_of(records)) for records in series]
-    if picture is not None and len(told) > 1:
+        raise NothingMeasured(f"{folder}: contains no runs; measure with leakcheck run, or pass another --runs DIR")
+    series, skipped = _newest_series(past.records, scenario)
+    with_steps = [(records, steps_of(records)) for records in series]
+    if chart is not None and len(series) > 1:
         names = ", ".join(records[-1].scenario for records in series)
-        raise UsageError(f"--plot draws one scenario; name one of: {names}")
-    encoding = console.encoding
-    parts = render_one(*told[0], encoding=encoding) if len(told) == 1 else render_all(told, encoding=encoding)
-    for part in parts:
+        raise UsageError(f"--plot draws one scenario; pass one of: {names}")
+    render = partial(render_one, *with_steps[0]) if len(series) == 1 else partial(render_all, with_steps)
+    for part in render(encoding=console.encoding):
         console.print(part)
-    if elsewhere:
-        console.print(Text(f"\n{elsewhere} of other environments or options are left out."))
-    if picture is not None:
+    if skipped:
+        results = f"{skipped} result{'' if skipped == 1 else 's'}"
+        console.print(Text(f"\n{results} from other environments or with other options not shown."))
+    if chart is not None:
         from leakcheck.reporters.plots import draw_history
 
-        for _, data in draw_history(*told[0], (picture.suffix.lower()[1:],)):
-            run_file.write_atomically(picture, data)
+        for _, data in draw_history(*with_steps[0], (chart.suffix.lower()[1:],)):
+            atomic.write_atomically(chart, data)
 
 
-def _newest_series(records: "Sequence[HistoryEntry]", name: str | None) -> "tuple[list[list[HistoryEntry]], str]":
-    """Return the series that the newest record of each chosen scenario is in, and how many records are in others."""
+def _newest_series(records: "Sequence[HistoryEntry]", name: str | None) -> "tuple[list[list[HistoryEntry]], int]":
+    """Return the series of the newest record of each selected scenario, and the number of their other records."""
     ids = dict.fromkeys(record.scenario for record in records)
-    chosen = [one for one in ids if name is None or one == name] or [one for one in ids if name and name in one]
-    if not chosen:
-        raise UsageError(f"there is no run of {name!r}; there are runs of: {', '.join(ids)}")
+    selected = [id for id in ids if name is None or id == name] or [id for id in ids if name and name in id]
+    if not selected:
+        raise UsageError(f"there is no run of {name!r}; available: {', '.join(ids)}")
     newest = {record.scenario: record.series for record in records}
-    series = [[record for record in records if record.series == newest[one]] for one in chosen]
-    left = sum(record.scenario in chosen for record in records) - sum(map(len, series))
-    return series, f"{left} result{'' if left == 1 else 's'}" if left else ""
+    series = [[record for record in records if record.series == newest[id]] for id in selected]
+    return series, sum(record.scenario in selected for record in records) - sum(map(len, series))

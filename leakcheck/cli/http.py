@@ -1,33 +1,37 @@
-"""`leakcheck http`: replay requests of any WSGI or ASGI application."""
+"""`leakcheck http`: replay requests to any WSGI or ASGI application."""
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
-from leakcheck.cli.dataclass_options import flat
+from leakcheck.cli.dataclass_options import flatten_options
 from leakcheck.cli.measure_options import MeasureOptions
+from leakcheck.cli.measured_run import against_baseline, measure_and_exit
 from leakcheck.cli.options import OptionalBaselineOptions
 from leakcheck.cli.outputs import OutputOptions
 from leakcheck.cli.report import ReportOption
 from leakcheck.cli.request_options import RequestOptions
 
 
-@flat
+@flatten_options
 def http(
     application: Annotated[
         str,
         typer.Argument(
-            metavar="MODULE:APPLICATION", help="What a server is given; a function without parameters makes it."
+            metavar="MODULE:APPLICATION", help="The application, or a function without parameters that returns it."
         ),
     ],
-    requests: Annotated[list[str], typer.Argument(metavar="METHOD:/PATH", help="GET:/news/?page=2, POST:/send …")],
+    requests: Annotated[
+        list[str], typer.Argument(metavar="METHOD:/PATH", help="Requests to replay: GET:/news/?page=2, POST:/send …")
+    ],
+    measuring: MeasureOptions,
+    baseline_options: OptionalBaselineOptions,
     asking: RequestOptions,
-    conditions: MeasureOptions,
-    beside: OptionalBaselineOptions,
     outputs: OutputOptions,
     reporting: ReportOption,
 ) -> None:
-    """Replay requests of a WSGI or ASGI application, without a server and without a scenario.
+    """Measure requests to a WSGI or ASGI application, without a server.
 
     [bold]Examples[/bold]
 
@@ -35,16 +39,15 @@ def http(
 
       leakcheck http shop.asgi:application POST:/orders --data '{"tea": 2}' --expect 201
     """
-    from dataclasses import replace
-
-    from leakcheck.cli.measured_run import compared_with, measure_and_tell
     from leakcheck.model.errors import UsageError
     from leakcheck.scenario import Target, parse_request, parse_target
 
-    where = parse_target(application) if ":" in application else Target()
-    if where.kind != "callable":
-        raise UsageError(f"{application!r}: write package.module:application, and then the requests")
-    asked = tuple(map(parse_request, requests))
-    request = conditions.request_for([replace(where, requests=asked)], beside.against)
-    request = replace(request, options={**asking.options(asked), **request.options})
-    measure_and_tell(compared_with(request, beside), outputs, reporting)
+    target = parse_target(application) if ":" in application else Target()
+    if target.kind != "callable":
+        raise UsageError(f"{application!r}: write package.module:application, followed by the requests")
+    parsed = tuple(map(parse_request, requests))
+    request = measuring.request_for([replace(target, requests=parsed)], baseline_options.always)
+    request = replace(request, options={**asking.options(parsed), **request.options})
+    if baseline_options.baseline is not None:
+        request = against_baseline(request)
+    measure_and_exit(request, outputs, reporting)

@@ -1,36 +1,39 @@
-"""`leakcheck limit`: serve a scenario under a memory limit, and count what fails."""
+"""`leakcheck limit`: serve scenarios under a memory limit, and count the requests that fail."""
 
 from dataclasses import replace
 from typing import Annotated
 
 import typer
 
-from leakcheck.cli.dataclass_options import flat
+from leakcheck.cli.dataclass_options import flatten_options
 from leakcheck.cli.measure_options import TargetOptions
-from leakcheck.cli.measured_run import measure_and_tell
+from leakcheck.cli.measured_run import measure_and_exit
 from leakcheck.cli.outputs import OutputOptions
 from leakcheck.cli.report import ReportOption
 from leakcheck.model.memory_limit import Limiter, Server
 
 
-@flat
+@flatten_options
 def limit(
+    *,
+    requests: Annotated[int, typer.Option(metavar="N", min=1, help="Number of requests to each scenario.")] = 200,
+    concurrency: Annotated[int, typer.Option(metavar="N", min=1, help="Number of concurrent requests.")] = 2,
+    server: Annotated[
+        Server, typer.Option(help="gunicorn with threads, or uvicorn's event loop for async scenarios.")
+    ] = Server.GUNICORN,
+    limiter: Annotated[
+        Limiter,
+        typer.Option(help="Limit the process's data (rlimit), or a delegated cgroup v2 (cgroup)."),
+    ] = Limiter.RLIMIT,
     measuring: TargetOptions,
     outputs: OutputOptions,
     reporting: ReportOption,
-    requests: Annotated[int, typer.Option(metavar="N", min=1, help="Requests to each scenario.")] = 200,
-    concurrency: Annotated[int, typer.Option(metavar="N", min=1, help="Requests at a time.")] = 2,
-    server: Annotated[
-        Server, typer.Option(help="gunicorn's threads, or uvicorn's event loop for `async def` scenarios.")
-    ] = Server.GUNICORN,
-    limiter: Annotated[
-        Limiter, typer.Option(help="The kernel's limit on a process's data, or a cgroup v2 where one is delegated.")
-    ] = Limiter.RLIMIT,
 ) -> None:
-    """Serve scenarios with gunicorn under a memory limit, and count errors, latencies and crashes.
+    """Serve scenarios under a memory limit; count errors and crashes.
 
-    Other requests go to the same worker all the while, so that what a crash does to its neighbours is
-    counted too. The growth is measured first, and says at which call memory should end.
+    Latencies are measured too. Other requests are sent to the same worker
+    meanwhile, to count what a crash does to its neighbours. Growth is measured
+    first: it predicts the call at which memory runs out.
 
     [bold]Examples[/bold]
 
@@ -45,12 +48,12 @@ def limit(
     from leakcheck.model.memory_limit import LimitRequest
 
     if find_spec("httpx") is None:
-        raise UsageError('limit: what asks the server needs httpx; pip install "pytest-leakcheck[limit]"')
+        raise UsageError('limit: the load generator needs httpx; pip install "pytest-leakcheck[limit]"')
     request = measuring.request()
     settings = request.settings
     memory_bytes = settings.memory_bytes
     if memory_bytes is None:
-        raise UsageError("--memory SIZE is missing: the limit under which it is served, for example --memory 256MiB")
+        raise UsageError("--memory SIZE is missing: pass the memory limit to serve under, for example --memory 256MiB")
     if measuring.explain is None:
         settings = replace(settings, explain=Explain.NEVER)
     serving = LimitRequest(
@@ -62,4 +65,4 @@ def limit(
         timeout_seconds=max(1, int(settings.timeout_seconds)),
     )
     request = replace(request, settings=settings, serving=serving, measure_peak=False)
-    measure_and_tell(request, outputs, reporting)
+    measure_and_exit(request, outputs, reporting)

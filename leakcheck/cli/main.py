@@ -1,4 +1,4 @@
-"""The command line: a file for each verb, and the one place where an error is printed."""
+"""The command line: its commands, a file for each, and the one place where errors are printed."""
 
 import os
 import signal
@@ -12,36 +12,26 @@ from types import FrameType
 
 import typer
 
-from leakcheck.cli.console import inert_streams
+from leakcheck.cli.console import ci_safe_streams
 from leakcheck.model.errors import ExitCode, LeakcheckError
 from leakcheck.runner.worker_limits import own_this_process
 
-_VERBS: Mapping[str, str] = {
-    "run": "run",
-    "check": "check",
-    "baseline": "app",
-    "django": "django",
-    "http": "http",
-    "list": "list_scenarios",
-    "merge": "merge",
-    "show": "show",
-    "compare": "compare",
-    "limit": "limit",
-    "report": "report",
-    "plot": "plot",
-    "export": "export",
-    "history": "history",
-    "schema": "schema",
-    "demo": "demo",
-    "doctor": "doctor",
+_HELP = "Replay code, and measure whether memory grows with every call."
+_PANELS: Mapping[str, Sequence[str]] = {
+    "Get started": ("demo", "doctor"),
+    "Measure": ("list", "run", "check", "django", "http", "limit", "compare", "baseline"),
+    "Saved runs": ("show", "report", "plot", "export", "history", "merge", "schema"),
 }
-"""Each verb, which is also its file's name, and what that calls it; in the order of --help, where groups come last."""
+"""The commands in the order of --help, by panel. Each is a module of this package."""
+_COMMANDS = {name: panel for panel, names in _PANELS.items() for name in names}
+_FUNCTIONS = {"list": "list_scenarios", "baseline": "app"}
+"""What a module calls its command, where that is not the command's name."""
 
-_SOON_SECONDS = 0.02
 _MEASURING = ("run", "check", "django", "http", "compare", "limit", "demo", "baseline")
-_NO_FOLDER = "the current folder does not exist any more; change into another"
-_COMPLETION = "_LEAKCHECK_COMPLETE"
+_NO_FOLDER = "the current folder no longer exists; change to another"
 _EXIT_CODES = f"Exit codes: {' · '.join(f'{code:d} {code.meaning}' for code in ExitCode)}."
+_COMPLETION = "_LEAKCHECK_COMPLETE"
+_INTERRUPT_DELAY_SECONDS = 0.02
 
 
 def _version(value: bool) -> None:
@@ -52,94 +42,93 @@ def _version(value: bool) -> None:
         raise typer.Exit
 
 
-def command_line(verbs: Iterable[str] = _VERBS) -> typer.Typer:
-    """Return the command line with these verbs."""
-    made = typer.Typer(
+def command_line(names: Iterable[str] = _COMMANDS) -> typer.Typer:
+    """Return the command line with the commands of these names."""
+    app = typer.Typer(
         name="leakcheck",
-        help="Replay a piece of code, and learn whether memory grows with every call.",
+        help=_HELP,
         epilog=_EXIT_CODES,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         rich_markup_mode="rich",
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    made.callback()(_root)
-    for verb in verbs:
-        found = getattr(import_module(f"leakcheck.cli.{verb}"), _VERBS[verb])
-        if isinstance(found, typer.Typer):
-            made.add_typer(found, name=verb)
+    app.callback()(_root)
+    for name in names:
+        command = getattr(import_module(f"leakcheck.cli.{name}"), _FUNCTIONS.get(name, name))
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name, rich_help_panel=_COMMANDS[name])
         else:
-            made.command(verb)(found)
-    return made
+            app.command(name, rich_help_panel=_COMMANDS[name])(command)
+    return app
 
 
-def _verbs_of(arguments: Sequence[str]) -> Iterable[str]:
-    """Return the verb that is asked for, where one is: the others take longer to load than a small scenario."""
-    if arguments and arguments[0] in _VERBS and _COMPLETION not in os.environ:
+def _needed_commands(arguments: Sequence[str]) -> Iterable[str]:
+    """Return the command that is called, if one is: importing all others takes longer than a small scenario."""
+    if arguments and arguments[0] in _COMMANDS and _COMPLETION not in os.environ:
         return arguments[:1]
-    return _VERBS
+    return _COMMANDS
 
 
 def _root(
     version: bool = typer.Option(
-        False, "--version", "-V", callback=_version, is_eager=True, help="Say which version this is."
+        False, "--version", "-V", callback=_version, is_eager=True, help="Print the version and exit."
     ),
 ) -> None:
-    """Replay a piece of code, and learn whether memory grows with every call."""
+    pass
 
 
 def main() -> int:
-    """Run the command line and return the exit code; every error ends here, told once and in a sentence."""
+    """Run the command line and return the exit code. Every error ends here, and is printed once, in a sentence."""
     own_this_process()
-    with inert_streams():
+    with ci_safe_streams():
         return _run()
 
 
 def _run() -> int:
     try:
-        made = command_line(_verbs_of(sys.argv[1:]))
-        _hear_interrupts()
-        made()
+        app = command_line(_needed_commands(sys.argv[1:]))
+        _handle_interrupts()
+        app()
     except LeakcheckError as error:
-        return _told(_NO_FOLDER if _is_nowhere() else str(error), error.exit_code)
+        return _print_error(_NO_FOLDER if _folder_is_gone() else str(error), error.exit_code)
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
-    except SystemExit as done:
-        return _code_of(done)
+    except SystemExit as error:
+        return _code_of(error)
     except Exception as error:
-        return _unforeseen(error)
+        return _unexpected(error)
     return ExitCode.WITHIN
 
 
-def _code_of(done: SystemExit) -> int:
-    """Return the code that a command ended with. Whatever else ends with 1 is not over budget."""
-    by_typer = done.__context__
-    if isinstance(by_typer, typer.Abort):
+def _code_of(error: SystemExit) -> int:
+    """Return the code that a command exited with. Only typer.Exit means over budget with a code of 1."""
+    cause = error.__context__
+    if isinstance(cause, typer.Abort):
         return ExitCode.INTERRUPTED
-    if done.code == ExitCode.OVER_BUDGET and not isinstance(by_typer, typer.Exit):
-        return _unforeseen(by_typer or done)
-    if isinstance(done.code, str):
-        return _unforeseen(done)
-    return done.code or ExitCode.WITHIN
+    if error.code == ExitCode.OVER_BUDGET and not isinstance(cause, typer.Exit):
+        return _unexpected(cause or error)
+    if isinstance(error.code, str):
+        return _unexpected(error)
+    return error.code or ExitCode.WITHIN
 
 
-def _unforeseen(error: BaseException) -> int:
-    """Say that this is a bug of ours, unless it came of an interrupt, or of a folder that is gone."""
-    behind: BaseException | None = error
-    while behind is not None:
-        if isinstance(behind, KeyboardInterrupt):
+def _unexpected(error: BaseException) -> int:
+    """Print an internal error, unless the error came of an interrupt or of a deleted folder; return the exit code."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, KeyboardInterrupt):
             return ExitCode.INTERRUPTED
-        behind = behind.__cause__ or behind.__context__
-    if _is_nowhere():
-        return _told(_NO_FOLDER, ExitCode.USAGE)
+        cause = cause.__cause__ or cause.__context__
+    if _folder_is_gone():
+        return _print_error(_NO_FOLDER, ExitCode.USAGE)
     from leakcheck.model.failure import internal_error
 
     saved = "what was measured is saved" if sys.argv[1:2] and sys.argv[1] in _MEASURING else ""
-    return _told(internal_error(error, saved), ExitCode.INTERNAL)
+    return _print_error(internal_error(error, saved), ExitCode.INTERNAL)
 
 
-def _is_nowhere() -> bool:
-    """Tell whether the folder that we were called in was deleted."""
+def _folder_is_gone() -> bool:
     try:
         Path.cwd()
     except OSError:
@@ -147,27 +136,27 @@ def _is_nowhere() -> bool:
     return False
 
 
-def _told(sentence: str, code: int) -> int:
+def _print_error(message: str, code: int) -> int:
     from leakcheck.model.plain_text import plain
 
-    print(f"leakcheck: {plain(sentence)}", file=sys.stderr)
+    print(f"leakcheck: {plain(message)}", file=sys.stderr)
     return code
 
 
-def _hear_interrupts() -> None:
-    """Let Ctrl-C and SIGTERM interrupt what is measured, wherever Python happens to be."""
-    unraisable = sys.unraisablehook
+def _handle_interrupts() -> None:
+    """Let Ctrl-C, SIGTERM and SIGHUP interrupt the measurement, wherever Python happens to be."""
+    previous_hook = sys.unraisablehook
 
-    def again(ignored: "sys.UnraisableHookArgs") -> None:
-        # it came while an object was let go of, where exceptions get lost
-        if isinstance(ignored.exc_value, KeyboardInterrupt):
+    def interrupt_again(unraisable: "sys.UnraisableHookArgs") -> None:
+        # an exception is lost if it is raised while an object is finalized
+        if isinstance(unraisable.exc_value, KeyboardInterrupt):
             start_new_thread(_interrupt_soon, ())
         else:
-            unraisable(ignored)
+            previous_hook(unraisable)
 
-    sys.unraisablehook = again
+    sys.unraisablehook = interrupt_again
     signal.signal(signal.SIGTERM, _interrupt)
-    # of a terminal that is closed; `nohup` has it ignored, and that is to stay
+    # a closed terminal sends SIGHUP; `nohup` has it ignored, and so it must stay
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         signal.signal(signal.SIGHUP, _interrupt)
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
@@ -175,10 +164,10 @@ def _hear_interrupts() -> None:
 
 
 def _interrupt_soon() -> None:
-    time.sleep(_SOON_SECONDS)  # until the main thread has left what an exception cannot come out of
+    time.sleep(_INTERRUPT_DELAY_SECONDS)  # until the main thread has left the code that exceptions cannot leave
     interrupt_main()
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    # a job that CI cancels keeps what it had, as one that a person interrupts
+    # SIGTERM too: a job that CI cancels keeps what it has measured, as after Ctrl-C
     raise KeyboardInterrupt

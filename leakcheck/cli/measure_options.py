@@ -1,4 +1,4 @@
-"""What every verb that measures can be told, and the request that it makes of it."""
+"""The options of every command that measures, and the request that is made of them."""
 
 import sys
 from dataclasses import dataclass, replace
@@ -6,7 +6,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from leakcheck.cli.options import BaselineOptions, Executor, Expression, Options, Python, Targets
+from leakcheck.cli.options import (
+    AllowInconclusive,
+    BaselineOptions,
+    Executor,
+    Expression,
+    Options,
+    Python,
+    Setup,
+    Targets,
+    budget_option,
+    id_filter,
+    measurement_option,
+    output_option,
+    shard_option,
+)
 from leakcheck.cli.request_options import DjangoRequestOptions
 from leakcheck.config.values import parse_options
 from leakcheck.model.explanation import Explain
@@ -21,85 +35,98 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasureOptions:
-    """The options of every verb that measures, whatever it calls its targets."""
+    """The options of every command that measures, whatever its targets are."""
 
     expression: Expression = None
     option: Options = None
     database: Annotated[
         str | None,
-        typer.Option(metavar="DATABASE", help="Short for -o database=…, for scenarios that run on several databases."),
-    ] = None
-    growth: Annotated[
-        str | None, typer.Option(metavar="GROWTH", help="Growth budget for all, like '64 KiB / 1000 calls'.")
-    ] = None
-    peak: Annotated[str | None, typer.Option(metavar="SIZE", help="Peak budget for all, like '10 MiB'.")] = None
-    calls: Annotated[int | None, typer.Option(metavar="N", help="Replay no more than N calls of each variant.")] = None
-    time: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="Follow each variant no longer than this. \\[default: 60]")
-    ] = None
-    timeout: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="A call that takes longer hangs. \\[default: 60]")
-    ] = None
-    max_memory: Annotated[
-        str | None,
-        typer.Option(metavar="SIZE", help="End a process that takes more. \\[default: 80 % of what is free]"),
-    ] = None
-    memory: Annotated[
-        str | None,
-        typer.Option(metavar="SIZE", help="What it has where it is deployed: say when a leak uses that up."),
-    ] = None
-    jobs: Annotated[
-        str | None,
         typer.Option(
-            "--jobs",
-            "-j",
-            metavar="N|auto",
-            help="Measure N side by side, as cores and memory allow; latencies then share the machine. \\[default: 1]",
-        ),
-    ] = None
-    executor: Executor = None
-    shard: Annotated[
-        str | None,
-        typer.Option(metavar="I/N", help="Measure the I-th of N parts that take about as long; see leakcheck merge."),
-    ] = None
-    durations: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE",
-            help="How long each takes, to split by; or a saved run. \\[default: leakcheck-durations.json, if there]",
+            metavar="DATABASE", help="Short for -o database=DATABASE, for scenarios that support several databases."
         ),
     ] = None
     python: Python = None
-    setup: Annotated[
-        str | None, typer.Option(metavar="MODULE:CALLABLE", help="Run this once before the target is set up.")
+    setup: Setup = None
+    executor: Executor = None
+    growth: Annotated[
+        str | None,
+        budget_option(metavar="GROWTH", help="Growth budget of all scenarios, e.g. '64 KiB / 1000 calls'."),
+    ] = None
+    peak: Annotated[
+        str | None,
+        budget_option(metavar="SIZE", help="Peak budget of all scenarios, e.g. '10 MiB'."),
+    ] = None
+    memory: Annotated[
+        str | None,
+        budget_option(
+            metavar="SIZE", help="Production memory limit; estimate after how many calls a leak exhausts it."
+        ),
+    ] = None
+    allow_inconclusive: AllowInconclusive = None
+    calls: Annotated[
+        int | None,
+        measurement_option(metavar="N", help="Maximum number of calls per variant."),
+    ] = None
+    time: Annotated[
+        float | None,
+        measurement_option(metavar="SECONDS", help="Maximum measuring time per variant, in seconds. \\[default: 60]"),
+    ] = None
+    timeout: Annotated[
+        float | None,
+        measurement_option(
+            metavar="SECONDS", help="Abort a call that runs longer than this (seconds). \\[default: 60]"
+        ),
+    ] = None
+    max_memory: Annotated[
+        str | None,
+        measurement_option(
+            metavar="SIZE", help="Kill a measured process that exceeds this. \\[default: 80 % of free memory]"
+        ),
+    ] = None
+    jobs: Annotated[
+        str | None,
+        measurement_option(
+            "--jobs",
+            "-j",
+            metavar="N|auto",
+            help="Measure N variants in parallel, as far as cores and memory allow; latencies are then less reliable. "
+            "\\[default: 1]",
+        ),
     ] = None
     measure_peak: Annotated[
-        bool, typer.Option("--peak-pass/--no-peak", help="Trace one call for its peak; --no-peak leaves it out.")
+        bool,
+        measurement_option("--peak-pass/--no-peak", help="Trace one call for its peak memory."),
     ] = True
     explain: Annotated[
         Explain | None,
-        typer.Option(
-            "--explain",
-            help="Say why it grows: where memory grew or went over budget, always, never. \\[default: auto]",
+        measurement_option(
+            metavar="WHEN",
+            help="Explain why memory grows: auto (when it grew or is over budget), always or never. \\[default: auto]",
+        ),
+    ] = None
+    shard: Annotated[
+        str | None,
+        shard_option(metavar="I/N", help="Measure shard I of N, balanced by duration; see leakcheck merge."),
+    ] = None
+    durations: Annotated[
+        str | None,
+        shard_option(
+            metavar="FILE",
+            help="Durations file (or a saved run) used to balance shards. "
+            "\\[default: leakcheck-durations.json, if present]",
         ),
     ] = None
     output: Annotated[
-        str | None, typer.Option(metavar="DIR", help="Where the runs' folders are made. \\[default: reports]")
-    ] = None
-    allow_inconclusive: Annotated[
-        bool | None, typer.Option("--allow-inconclusive", help="End with 0 where nothing can be said.")
+        str | None,
+        output_option(metavar="DIR", help="Folder for saved runs. \\[default: reports]"),
     ] = None
 
-    def request_for(self, targets: "Sequence[Target]", against: BaselineOptions | None = None) -> "RunRequest":
-        """Return what is to be measured, and what the baseline's options say.
+    def request_for(self, targets: "Sequence[Target]", baseline_options: BaselineOptions | None = None) -> "RunRequest":
+        """Return the request to measure the targets with these options and those of the baseline.
 
-        Raises UsageError or ConfigError for what cannot be understood.
+        Raises UsageError or ConfigError for an option or setting that cannot be used.
         """
-        # heavy imports wait until there is something to measure, so that help and mistakes are answered at once
-        from leakcheck.analysis.numeric import load_numpy
-
-        load_numpy()
-        from leakcheck.config.expressions import parse_expression
+        # heavy imports wait until something is measured: --help and usage errors need none of them
         from leakcheck.config.settings import resolve
         from leakcheck.config.sources import SettingsLayer
         from leakcheck.runner import session
@@ -122,16 +149,15 @@ class MeasureOptions:
                 output=self.output,
                 explain=self.explain,
                 allow_inconclusive=self.allow_inconclusive,
-                baseline=None if against is None else against.baseline,
-                change=None if against is None else against.change,
+                baseline=None if baseline_options is None else baseline_options.baseline,
+                change=None if baseline_options is None else baseline_options.change,
             )
         )
-        samples = _samples(targets)
         return session.RunRequest(
             targets=targets,
             settings=settings,
-            matches=parse_expression(self.expression) if self.expression is not None else lambda name: True,
-            options=samples
+            matches=id_filter(self.expression),
+            options=_sample_arguments(targets)
             | parse_options(self.option)
             | ({} if self.database is None else {"database": self.database}),
             setup=self.setup,
@@ -140,41 +166,41 @@ class MeasureOptions:
         )
 
 
-def _samples(targets: "Sequence[Target]") -> "dict[str, OptionValue]":
-    """Return the samples of arguments, as an option of requests, where all URLs of a Django project are asked for."""
+def _sample_arguments(targets: "Sequence[Target]") -> "dict[str, OptionValue]":
+    """Return the sample arguments as an option of requests, if all URLs of a Django project are requested."""
     import json
 
     from leakcheck.config.settings import sample_arguments
     from leakcheck.scenario import DJANGO
 
-    if not any(one.module == DJANGO and request.endswith(":*") for one in targets for request in one.requests):
+    if not any(target.module == DJANGO and request.endswith(":*") for target in targets for request in target.requests):
         return {}
     samples = sample_arguments()
     return {"arguments": json.dumps(samples)} if samples else {}
 
 
 _FLAGS = {"fixtures": "--fixture", "protocol": "--asgi", "migrate": "--no-migrate"}
-"""The flags that are not called as the option is."""
+"""The flags that have another name than their option."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class TargetOptions(MeasureOptions, DjangoRequestOptions):
+class TargetOptions(DjangoRequestOptions, MeasureOptions):
     """The options of `run`, `check`, `limit` and `baseline update`."""
 
     targets: Targets
 
-    def request(self, against: BaselineOptions | None = None) -> "RunRequest":
-        """Return what is to be measured, as `request_for` does."""
+    def request(self, baseline_options: BaselineOptions | None = None) -> "RunRequest":
+        """Return the request to measure the targets, as `request_for` does."""
         from leakcheck.model.errors import UsageError
         from leakcheck.scenario import parse_targets
 
         targets = parse_targets(self.targets)
-        request = self.request_for(targets, against)
-        requests = [one for target in targets for one in target.requests]
-        said = self.options(requests) if requests or self.data is None else {"data": self.data}
-        if said and targets and not requests:
+        request = self.request_for(targets, baseline_options)
+        requests = [request for target in targets for request in target.requests]
+        options = self.options(requests) if requests or self.data is None else {"data": self.data}
+        if options and targets and not requests:
             raise UsageError(
-                f"{', '.join(_FLAGS.get(name, f'--{name}') for name in said)}: for requests alone, and none is named; "
-                "write django:mysite.settings GET:/news/, or package.module:application GET:/"
+                f"{', '.join(_FLAGS.get(name, f'--{name}') for name in options)}: only for requests, and no target is "
+                "one; write django:mysite.settings GET:/news/, or package.module:application GET:/"
             )
-        return replace(request, options={**said, **request.options})
+        return replace(request, options={**options, **request.options})

@@ -1,4 +1,4 @@
-"""`leakcheck merge`: the runs of all shards as one run, with the exit code that it would have had."""
+"""`leakcheck merge`: merge the runs of shards into one, and exit with the code of the whole."""
 
 import sys
 from pathlib import Path
@@ -6,32 +6,32 @@ from typing import Annotated
 
 import typer
 
-from leakcheck.cli.dataclass_options import flat
+from leakcheck.cli.dataclass_options import flatten_options
+from leakcheck.cli.options import AllowInconclusive, output_option
 from leakcheck.cli.outputs import OutputOptions
 from leakcheck.cli.report import ReportOption
 
 
-@flat
+@flatten_options
 def merge(
     runs: Annotated[
-        list[Path], typer.Argument(metavar="DIR", help="A run's folder, or a folder that holds the folders of runs.")
+        list[Path], typer.Argument(metavar="DIR", help="Folder of a saved run, or a folder that contains such folders.")
     ],
     outputs: OutputOptions,
     reporting: ReportOption,
     output: Annotated[
-        str | None, typer.Option(metavar="DIR", help="Where the joined run's folder is made. \\[default: reports]")
+        str | None, output_option(metavar="DIR", help="Folder for the merged run. \\[default: reports]")
     ] = None,
     durations: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write down how long each scenario took, for --shard to split by."),
+        typer.Option(metavar="FILE", help="Write the duration of each scenario to FILE, for --shard to balance by."),
     ] = None,
-    allow_inconclusive: Annotated[
-        bool | None, typer.Option("--allow-inconclusive", help="End with 0 where nothing can be said.")
-    ] = None,
+    allow_inconclusive: AllowInconclusive = None,
 ) -> None:
-    """Join the runs of shards into one, and fail where one is missing, there twice, or not comparable.
+    """Merge the runs of shards into one.
 
-    Runs that were no shards can be joined as well, where they hold different scenarios.
+    Fails on missing, duplicate or incompatible shards. Runs that are not shards
+    can be merged too, if their scenarios differ.
 
     [bold]Examples[/bold]
 
@@ -52,5 +52,5 @@ def merge(
     if durations is not None:
         write_durations(durations, merged.run)
     page = reporting.write(merged.run, merged.folder)
-    outputs.tell(merged.run, merged.folder, page, allow_inconclusive=settings.allow_inconclusive)
+    outputs.write(merged.run, merged.folder, page, allow_inconclusive=settings.allow_inconclusive)
     raise typer.Exit(session.exit_code(merged.run.results, allow_inconclusive=settings.allow_inconclusive))

@@ -1,65 +1,105 @@
-"""The options that several verbs share: each is spelt once."""
+"""Options and arguments that several commands share, and the panels of --help that they stand in."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+# --help lays out each panel by itself: in one for all options the longest flag would leave no room for the texts
+budget_option = partial(typer.Option, rich_help_panel="Budgets")
+measurement_option = partial(typer.Option, rich_help_panel="Measurement")
+shard_option = partial(typer.Option, rich_help_panel="Shards")
+output_option = partial(typer.Option, rich_help_panel="Output")
+
 Targets = Annotated[
     list[str],
     typer.Argument(
-        metavar="TARGET", help="FOLDER, FILE.py, FILE.py::NAME, FILE.py::NAME\\[VARIANT] or package.module:callable."
+        metavar="TARGET",
+        help="What to measure: FOLDER, FILE.py, FILE.py::NAME, FILE.py::NAME\\[VARIANT] or package.module:callable.",
     ),
 ]
+SavedRun = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a saved run, or its run.json.")]
 Expression = Annotated[
-    str | None, typer.Option("-k", metavar="EXPR", help="Only what matches: words of the id with and, or, not.")
-]
-Python = Annotated[
-    str | None, typer.Option(metavar="PATH", help="Measure in that interpreter; it needs nothing of ours.")
-]
-Executor = Annotated[
     str | None,
     typer.Option(
-        "--executor",
-        metavar="EXECUTOR",
-        help="Who measures: this machine, or a cluster as in dask:tcp://HOST:8786. \\[default: local]",
+        "-k", metavar="EXPR", help='Select scenarios by expression, e.g. "naive and not slow" (as pytest -k).'
     ),
 ]
 Options = Annotated[
     list[str] | None,
-    typer.Option("-o", metavar="NAME=VALUE", help="An option of the scenario; peak.NAME=VALUE for one pass."),
+    typer.Option(
+        "-o",
+        metavar="NAME=VALUE",
+        help="Set a scenario option; repeatable. peak.NAME=VALUE sets it for that pass only.",
+    ),
 ]
+Python = Annotated[
+    str | None,
+    typer.Option(metavar="PATH", help="Measure with this interpreter. leakcheck need not be installed in it."),
+]
+Setup = Annotated[
+    str | None, typer.Option(metavar="MODULE:CALLABLE", help="Call this once before the target is set up.")
+]
+Executor = Annotated[
+    str | None,
+    typer.Option(
+        metavar="EXECUTOR",
+        help="Where to run: local, or a Dask scheduler (dask:tcp://HOST:8786). \\[default: local]",
+    ),
+]
+RunsFolder = Annotated[str | None, typer.Option(metavar="DIR", help="Folder for saved runs. \\[default: reports]")]
 BaselineFile = Annotated[
     str | None,
-    typer.Option(metavar="FILE", help="The accepted figures. \\[default: leakcheck-baseline.json beside pyproject]"),
+    budget_option(
+        metavar="FILE", help="The baseline file. \\[default: leakcheck-baseline.json, beside pyproject.toml]"
+    ),
+]
+AllowInconclusive = Annotated[
+    bool | None,
+    budget_option("--allow-inconclusive", help="Exit 0 when a result is inconclusive."),
 ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaselineOptions:
-    """The options of every verb that compares with the baseline."""
+    """The options of a command that always compares with the baseline."""
 
     baseline: BaselineFile = None
     change: Annotated[
         str | None,
-        typer.Option(metavar="CHANGE", help="What may change: both parts count. \\[default: +5 % and +16 KiB]"),
+        budget_option(metavar="CHANGE", help="Tolerance; both parts must be exceeded. \\[default: +5 % and +16 KiB]"),
     ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptionalBaselineOptions:
-    """The options of verbs that compare with the baseline where they are told one."""
+    """The options of a command that compares with a baseline only when one is given."""
 
     baseline: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Compare with the accepted figures in it, as leakcheck check does."),
+        budget_option(metavar="FILE", help="Also compare with this baseline, as leakcheck check does."),
     ] = None
     change: Annotated[
         str | None,
-        typer.Option(metavar="CHANGE", help="With --baseline: what may change. \\[default: +5 % and +16 KiB]"),
+        budget_option(
+            metavar="CHANGE",
+            help="With --baseline: tolerance; both parts must be exceeded. \\[default: +5 % and +16 KiB]",
+        ),
     ] = None
 
     @property
-    def against(self) -> BaselineOptions:
-        """Return the same as options of a verb that always compares."""
+    def always(self) -> BaselineOptions:
+        """Return the same values as the options of a command that always compares."""
         return BaselineOptions(baseline=self.baseline, change=self.change)
+
+
+def id_filter(expression: str | None) -> Callable[[str], bool]:
+    """Return the function that -k selects scenarios with; without an expression it selects all. Raises UsageError."""
+    if expression is None:
+        return lambda name: True
+    from leakcheck.config.expressions import parse_expression
+
+    return parse_expression(expression)

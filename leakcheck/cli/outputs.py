@@ -1,4 +1,4 @@
-"""Where a run is told: the terminal always, and the files and logs that CI reads where they are wanted."""
+"""Where a run is written: always to the terminal, and on request to the files and logs that CI reads."""
 
 import os
 import sys
@@ -7,69 +7,66 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
+from leakcheck.cli.options import output_option
 from leakcheck.model.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
-    from leakcheck.model.result import Run
+    from leakcheck.model.run import Run
     from leakcheck.reporters.locations import Workspace
 
 _STANDARD_OUTPUT = "-"
-_MOST_BYTES_OF_A_SUMMARY = 1024 * 1024 - 1024
-"""The runner drops a step's whole summary at 1 MiB, and already a few bytes before."""
+_MAX_SUMMARY_BYTES = 1024 * 1024 - 1024
+"""GitHub's runner drops the whole summary of a step at 1 MiB, and already a few bytes below it."""
 
 
 class GitHubMode(StrEnum):
-    """When GitHub's log is annotated and its step summary added to."""
+    """When to annotate the log of GitHub Actions and to add to its step summary."""
 
     AUTO = "auto"
     ALWAYS = "always"
     NEVER = "never"
 
 
-def _file(flag: str, what: str) -> typer.models.OptionInfo:
-    option: typer.models.OptionInfo = typer.Option(
-        flag, metavar="FILE", help=f"Write {what} there too; - for standard output."
-    )
-    return option
+def _file(flag: str, what: str) -> Any:
+    return output_option(flag, metavar="FILE", help=f"Also write {what} to FILE (- for stdout).")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputOptions:
-    """The options that say who else is told."""
+    """The options that name what else is written."""
 
     json: Annotated[str | None, _file("--json", "the run document")] = None
     junit: Annotated[str | None, _file("--junit", "JUnit XML")] = None
-    gitlab: Annotated[str | None, _file("--gitlab", "GitLab's code-quality report")] = None
-    markdown: Annotated[str | None, _file("--markdown", "a summary for a pull request's comment")] = None
+    gitlab: Annotated[str | None, _file("--gitlab", "a GitLab code quality report")] = None
+    markdown: Annotated[str | None, _file("--markdown", "a Markdown summary, for a pull request comment,")] = None
     github: Annotated[
         GitHubMode,
-        typer.Option(
-            "--github", help="Annotate the log of GitHub Actions and add to its summary: auto is where it runs there."
+        output_option(
+            "--github",
+            metavar="WHEN",
+            help="Annotate the log of GitHub Actions and add to its summary: auto (when run there), always or never.",
         ),
     ] = GitHubMode.AUTO
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be told, before anything is measured."""
-        taken = [f"--{name} -" for name in _DOCUMENTS if getattr(self, name) == _STANDARD_OUTPUT]
-        if len(taken) > 1:
-            raise UsageError(f"{' and '.join(taken)}: only one can have standard output; write the other to a file")
+        """Refuse two documents on standard output, before anything is measured."""
+        flags = [f"--{name} -" for name in self._on_stdout()]
+        if len(flags) > 1:
+            raise UsageError(f"{' and '.join(flags)}: only one can be written to stdout; name a file for the other")
 
-    def tell(
+    def write(
         self, run: "Run", folder: Path | None = None, page: Path | None = None, *, allow_inconclusive: bool = False
     ) -> None:
-        """Print the run, its report's place last, and write it wherever it is wanted.
+        """Print the run, with the report's path last, and write each document that was asked for.
 
-        Where one place cannot be written to the others still are. Raises StoreError for the first of those.
+        A document that cannot be written does not keep the others from being written. Raises StoreError for the first.
         """
-        stdout_is_taken = any(getattr(self, name) == _STANDARD_OUTPUT for name in _DOCUMENTS)
-        self._print(run, folder, page, to_stderr=stdout_is_taken)
-        failed: list[StoreError] = []
-        wanted = {name: place for name in _DOCUMENTS if (place := getattr(self, name)) is not None}
-        writers = [partial(_write, name, place, run, allow_inconclusive) for name, place in wanted.items()]
+        self._print(run, folder, page, to_stderr=bool(self._on_stdout()))
+        errors: list[StoreError] = []
+        paths = {name: path for name in _DOCUMENTS if (path := getattr(self, name)) is not None}
+        writers = [partial(_write, name, path, run, allow_inconclusive) for name, path in paths.items()]
         summary = os.environ.get("GITHUB_STEP_SUMMARY", "")
         if summary and self.github is not GitHubMode.NEVER:
             writers.append(partial(_add_to_summary, Path(summary), run))
@@ -77,9 +74,12 @@ class OutputOptions:
             try:
                 write()
             except StoreError as error:
-                failed.append(error)
-        if failed:
-            raise failed[0]
+                errors.append(error)
+        if errors:
+            raise errors[0]
+
+    def _on_stdout(self) -> list[str]:
+        return [name for name in _DOCUMENTS if getattr(self, name) == _STANDARD_OUTPUT]
 
     def _print(self, run: "Run", folder: Path | None, page: Path | None, *, to_stderr: bool) -> None:
         from leakcheck.cli.console import make_console
@@ -129,23 +129,22 @@ _DOCUMENTS: Mapping[str, Callable[["Run", bool], bytes]] = {
     "gitlab": _gitlab,
     "markdown": _markdown,
 }
-"""What makes each document, by the name of its option; reporters are imported where they are wanted."""
+"""The writer of each document by the name of its option. Each imports its reporter only when it is used."""
 
 
 def _joined(documents: Iterable[tuple[str, bytes]]) -> bytes:
     return b"".join(data for _, data in documents)
 
 
-def _write(name: str, place: str, run: "Run", allow_inconclusive: bool) -> None:
-    """Write one document where it is wanted. Raises StoreError."""
+def _write(name: str, path: str, run: "Run", allow_inconclusive: bool) -> None:
     from leakcheck.reporters.escape import inert
-    from leakcheck.storage import run_file
+    from leakcheck.storage import atomic
 
     data = _DOCUMENTS[name](run, allow_inconclusive)
-    if place != _STANDARD_OUTPUT:
-        run_file.write_atomically(Path(place), data)
+    if path != _STANDARD_OUTPUT:
+        atomic.write_atomically(Path(path), data)
         return
-    if name == "json":  # the others never hold a command
+    if name == "json":  # the other reporters write no text that a CI runner takes for a command
         data = inert(data.decode(), "\\u{:04x}").encode()
     _print_bytes(data)
 
@@ -158,14 +157,14 @@ def _print_bytes(data: bytes, *, to_stderr: bool = False) -> None:
 
 
 def _add_to_summary(path: Path, run: "Run") -> None:
-    """Append a summary as long as there is room for. Raises StoreError."""
+    """Append a summary, cut to the room that is left in the file. Raises StoreError."""
     from leakcheck.reporters.markdown import markdown
 
     try:
-        there = path.stat().st_size if path.exists() else 0
+        size = path.stat().st_size if path.exists() else 0
         with path.open("ab") as file:
-            for _, data in markdown(run, most_bytes=_MOST_BYTES_OF_A_SUMMARY - there):
-                file.write(b"\n" + data if there else data)
+            for _, data in markdown(run, most_bytes=_MAX_SUMMARY_BYTES - size):
+                file.write(b"\n" + data if size else data)
     except OSError as error:
         raise StoreError(f"{path}: the step summary cannot be written ({error.strerror})") from error
 
@@ -173,6 +172,6 @@ def _add_to_summary(path: Path, run: "Run") -> None:
 def _workspace() -> "Workspace":
     from leakcheck.reporters.locations import Workspace
 
-    here = str(Path.cwd())
+    folder = str(Path.cwd())
     root = os.environ.get("GITHUB_WORKSPACE") or os.environ.get("CI_PROJECT_DIR")
-    return Workspace(root=os.path.realpath(root) if root else here, here=here)
+    return Workspace(root=os.path.realpath(root) if root else folder, here=folder)

@@ -1,4 +1,4 @@
-"""`leakcheck plot`: pictures of a saved run."""
+"""`leakcheck plot`: charts of a saved run."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,30 +6,33 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from leakcheck.cli.options import Expression
+from leakcheck.cli.options import Expression, SavedRun, id_filter
 from leakcheck.model.errors import NothingMeasured, UsageError
 
 if TYPE_CHECKING:
-    from leakcheck.model.result import Result, Run
+    from leakcheck.model.result import Result
+    from leakcheck.model.run import Run
 
 
 def plot(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, or its run.json.")],
+    run: SavedRun,
     output: Annotated[
         Path | None,
-        typer.Option("--output", metavar="DIR", help="Where the pictures go. \\[default: plots, beside the document]"),
+        typer.Option("--output", metavar="DIR", help="Folder for the charts. \\[default: plots, beside run.json]"),
     ] = None,
     formats: Annotated[
-        str, typer.Option("--format", metavar="svg,png", help="One format, or several with commas.")
+        str, typer.Option("--format", metavar="FORMATS", help="Formats of the charts: svg, png or svg,png.")
     ] = "svg,png",
     expression: Expression = None,
     before: Annotated[
         str | None,
-        typer.Option("--before", metavar="VARIANT", help="Draw bars of this variant, or id, and of --after."),
+        typer.Option("--before", metavar="VARIANT", help="Compare this variant (or id) with --after in a bar chart."),
     ] = None,
-    after: Annotated[str | None, typer.Option("--after", metavar="VARIANT", help="The other one.")] = None,
+    after: Annotated[
+        str | None, typer.Option("--after", metavar="VARIANT", help="The variant (or id) to compare --before with.")
+    ] = None,
 ) -> None:
-    """Draw a saved run with matplotlib: growth call by call, and the peaks of the strategies.
+    """Draw growth and peak charts of a saved run, with matplotlib.
 
     [bold]Examples[/bold]
 
@@ -39,54 +42,57 @@ def plot(
     """
     from leakcheck.model.plain_text import plain
     from leakcheck.reporters.plots import draw_pair, draw_run
-    from leakcheck.storage import run_file
+    from leakcheck.storage import atomic, run_file
 
-    wanted = parse_formats(formats)
+    suffixes = _parse_formats(formats)
     if (before is None) != (after is None):
-        raise UsageError("--before and --after belong together: name two variants of the run")
+        raise UsageError("--before and --after belong together: pass both, each with a variant of the run")
     saved = run_file.load(run)
-    results = matching(saved, expression)
+    results = select_results(saved, expression)
     if before is not None and after is not None:
-        documents = list(draw_pair(_one(results, before), _one(results, after), wanted))
+        documents = list(draw_pair(_find_result(results, before), _find_result(results, after), suffixes))
     else:
-        documents = list(draw_run(results, wanted))
+        documents = list(draw_run(results, suffixes))
     if not documents:
-        raise NothingMeasured(f"{run}: there is nothing to draw: no growth was read in it, and no peak")
+        raise NothingMeasured(f"{run}: there is nothing to draw: the run has neither growth readings nor peaks")
     folder = output if output is not None else (run if run.is_dir() else run.parent) / "plots"
     run_file.make_folder(folder)
     for name, picture in documents:
-        run_file.replace_file(folder / name, picture)
+        atomic.replace_file(folder / name, picture)
         typer.echo(plain(str(folder / name)))
 
 
-def parse_formats(text: str) -> tuple[str, ...]:
-    """Return the formats in a list with commas. Raises UsageError for one that we do not draw."""
+def _parse_formats(text: str) -> tuple[str, ...]:
     from leakcheck.reporters.plots import FORMATS
 
-    wanted = tuple(dict.fromkeys(part.strip().lower() for part in text.split(",") if part.strip()))
-    if not wanted or not {*wanted} <= {*FORMATS}:
+    formats = tuple(dict.fromkeys(part.strip().lower() for part in text.split(",") if part.strip()))
+    if not formats or not {*formats} <= {*FORMATS}:
         raise UsageError(f"--format {text!r}: write svg, png or svg,png")
-    return wanted
+    return formats
 
 
-def matching(run: "Run", expression: str | None) -> "Sequence[Result]":
-    """Return the results whose id matches. Raises NothingMeasured where none does."""
-    from leakcheck.config.expressions import parse_expression
-
-    matches = parse_expression(expression) if expression is not None else lambda name: True
+def select_results(run: "Run", expression: str | None) -> "Sequence[Result]":
+    """Return the results whose id matches. Raises NothingMeasured if none does."""
+    matches = id_filter(expression)
     results = [result for result in run.results if matches(result.id)]
     if not results:
-        there = ", ".join(result.id for result in run.results) or "none"
-        raise NothingMeasured(f"-k {expression!r} matches nothing; the run's scenarios are: {there}")
+        if expression is None:
+            raise NothingMeasured("the run has no scenarios")
+        names, count = ", ".join(result.id for result in run.results) or "none", len(run.results)
+        raise NothingMeasured(f"-k {expression!r} matched none of {count} scenario{'s'[: count != 1]} ({names})")
     return results
 
 
-def _one(results: "Sequence[Result]", name: str) -> "Result":
+def _find_result(results: "Sequence[Result]", name: str) -> "Result":
     """Return the result with that id, or the only one of that variant. Raises UsageError."""
-    found = [result for result in results if result.id == name] or [one for one in results if one.variant == name]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise UsageError(f"{name!r} is a variant of {len(found)} scenarios; name one by its id, as in {found[0].id!r}")
-    there = ", ".join(result.id for result in results)
-    raise UsageError(f"there is no variant {name!r} in the run; there are: {there}")
+    matches = [result for result in results if result.id == name] or [
+        result for result in results if result.variant == name
+    ]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise UsageError(
+            f"{name!r} is a variant of {len(matches)} scenarios; pass the id of one, as in {matches[0].id!r}"
+        )
+    available = ", ".join(result.id for result in results)
+    raise UsageError(f"there is no variant {name!r} in the run; available: {available}")

@@ -1,11 +1,11 @@
-"""What a waiting person sees: a live line on a terminal, a line for each result elsewhere."""
+"""Progress while a run is measured: a live line on a terminal, one line per result in a log."""
 
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from leakcheck.analysis.growth.progress import ReplayProgress
@@ -13,17 +13,25 @@ from leakcheck.cli.console import make_console
 from leakcheck.model.answers import ScenarioInfo
 from leakcheck.model.plain_text import plain
 from leakcheck.model.result import Result
-from leakcheck.model.units import format_duration
+from leakcheck.model.units import format_duration, format_size_beside
+from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.runner.session import Observer
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+_QUICK_SECONDS = 2.0
 
 
 @contextmanager
-def watching() -> Iterator[Observer]:
-    """Yield the observer that fits the terminal; nothing of it stays on the screen afterwards."""
+def progress_observer() -> Iterator[Observer]:
+    """Yield the observer for this terminal or log; a live line is erased at the end."""
     console = make_console(stderr=True)
     if not console.is_terminal:
         yield _ProgressLines()
         return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
@@ -36,7 +44,7 @@ def watching() -> Iterator[Observer]:
 
 
 class _ProgressLines:
-    """A line for each result, for logs; only where somebody would wonder whether it still runs."""
+    """One line per result, for logs; without the last if the run took less than 2 s, as the results follow at once."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -47,28 +55,26 @@ class _ProgressLines:
         self._count = self._done + len(scenarios)
 
     def measuring(self, scenario: ScenarioInfo, doing: str, progress: ReplayProgress) -> None:
-        """Say nothing: a log wants no spinner."""
+        """Print nothing: a log needs no spinner."""
 
     def measured(self, result: Result) -> None:
         self._done += 1
-        if time.monotonic() - self._began < 2 and self._done == self._count:
+        if time.monotonic() - self._began < _QUICK_SECONDS and self._done == self._count:
             return
         if result.growth is None and not result.duration_seconds:
-            return  # not measured at all: its sentence says why
-        took = format_duration(result.duration_seconds)
-        print(
-            f"[{self._done}/{self._count}] {plain(result.id)}: {_came_to(result)} ({took})",
-            file=sys.stderr,
-            flush=True,
+            return  # not measured at all; the results say why
+        line = (
+            f"[{self._done}/{self._count}] {result.id}: {_outcome(result)}, {format_duration(result.duration_seconds)}"
         )
+        print(plain(line), file=sys.stderr, flush=True)
 
 
 class _LiveLine:
-    """One line that moves: which scenario, which pass, how many calls."""
+    """One line that is redrawn: the scenario, the pass, and the number of calls."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: "Progress") -> None:
         self._progress = progress
-        self._task = progress.add_task("looking for scenarios", total=None)
+        self._task = progress.add_task("collecting scenarios", total=None)
 
     def found(self, scenarios: Sequence[ScenarioInfo]) -> None:
         self._progress.update(self._task, total=self._progress.tasks[0].completed + len(scenarios))
@@ -79,11 +85,30 @@ class _LiveLine:
 
     def measured(self, result: Result) -> None:
         self._progress.advance(self._task)
-        self._progress.console.print(Text(f"{plain(result.id)}: {_came_to(result)}", style="dim"))
+        self._progress.console.print(Text(plain(f"{result.id}: {_outcome(result)}"), style="dim"))
 
 
-def _came_to(result: Result) -> str:
-    """Return what came of a result: requests that failed, the verdict, and the gate's word where that is another."""
-    served = [] if result.limit is None else [f"{result.limit.errors:,} of {result.limit.requests:,} failed"]
-    verdict = [] if result.growth is None else [result.verdict]
-    return ", ".join(dict.fromkeys([*served, *verdict, result.gate]))
+def _outcome(result: Result) -> str:
+    """Return the gate with the verdict: `pass`, or `FAIL peak 76.3 MiB > 10.0 MiB (no leak)`."""
+    if result.gate is Gate.OVER:
+        gate = f"FAIL {', '.join(_failure(result, name) for name in result.failures)}".rstrip()
+    else:
+        gate = "pass" if result.gate is Gate.WITHIN else result.gate.value
+    verdict = "" if result.growth is None or result.verdict.value == result.gate.value else result.verdict.value
+    if result.verdict is Verdict.CLEAN:
+        verdict = "no leak" if result.gate is Gate.OVER else ""
+    limit = result.limit
+    requests = "" if limit is None else f"{limit.errors:,} of {limit.requests:,} requests failed, "
+    return f"{requests}{gate}{f' ({verdict})' if verdict else ''}"
+
+
+def _failure(result: Result, name: str) -> str:
+    """Return what failed, with its figure and the budget if that is exceeded; else a baseline was."""
+    budget = result.budget
+    if name == "growth" and result.growth is not None and result.growth.low > budget.growth_bytes_per_1000_calls:
+        rate, limit, unit = result.growth.bytes_per_1000_calls, budget.growth_bytes_per_1000_calls, " per 1000 calls"
+    elif name == "peak" and budget.peak_bytes is not None and (result.peak_bytes or 0) > budget.peak_bytes:
+        rate, limit, unit = result.peak_bytes or 0, budget.peak_bytes, ""
+    else:
+        return name
+    return f"{name} {format_size_beside(rate, limit)} > {format_size_beside(limit, rate)}{unit}"

@@ -1,4 +1,4 @@
-"""`leakcheck report`: one HTML file that shows a run to whoever opens it."""
+"""`leakcheck report`: a saved run as one HTML file; and the option to write it after measuring."""
 
 import sys
 from dataclasses import dataclass
@@ -8,51 +8,57 @@ from urllib.parse import quote
 
 import typer
 
+from leakcheck.cli.options import SavedRun, output_option
+
 if TYPE_CHECKING:
-    from leakcheck.model.result import Run
+    from leakcheck.model.run import Run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportOption:
-    """The option of a verb that measures: whether its run gets a report at once."""
+    """The option of a command that measures: whether to write the report of its run."""
 
-    report: Annotated[bool, typer.Option("--report/--no-report", help="Write report.html beside the run document.")] = (
-        True
-    )
+    report: Annotated[
+        bool, output_option("--report/--no-report", help="Write report.html to the folder of the run.")
+    ] = True
 
     def write(self, run: "Run", folder: Path) -> Path | None:
-        """Write the report and return where it is; None where it is not wanted or cannot be written.
+        """Write the report and return its path; None if it was not requested or could not be written.
 
-        Whatever goes wrong is told on standard error and costs the run nothing: it is measured and saved.
+        Any error is printed on standard error and not raised: the run is measured and saved already.
         """
         if not self.report or not run.results:
             return None
         from leakcheck.model.plain_text import plain
-        from leakcheck.storage import run_file
+        from leakcheck.storage import atomic
 
         try:
             from leakcheck.reporters.html.page import REPORT, render_report
 
             for name, page in render_report(run):
-                run_file.replace_file(folder / name, page)
+                atomic.replace_file(folder / name, page)
             return folder / REPORT
         except Exception as error:
             print(
-                f"leakcheck: the report could not be written, and the run stands: {plain(str(error))}", file=sys.stderr
+                f"leakcheck: the run is saved, but its report could not be written: {plain(str(error))}",
+                file=sys.stderr,
             )
         return None
 
 
 def report(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, or its run.json.")],
+    run: SavedRun,
     output: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where report.html is written. \\[default: the run's folder]")
+        Path | None, typer.Option(metavar="DIR", help="Folder for report.html. \\[default: the folder of the run]")
     ] = None,
     memray_pages: Annotated[
-        bool, typer.Option("--memray-pages", help="Also write memray's own flamegraph page of each peak; 4 MB each.")
+        bool, typer.Option("--memray-pages", help="Also write memray's flamegraph of each peak, about 4 MB each.")
     ] = False,
 ) -> None:
-    """Write a saved run as one HTML file: charts, explanation and flamegraphs, without a network.
+    """Write the HTML report of a saved run.
+
+    The report is one file, with charts, explanations and flamegraphs. It needs
+    no network.
 
     [bold]Examples[/bold]
 
@@ -62,22 +68,22 @@ def report(
     """
     from leakcheck.model.plain_text import plain
     from leakcheck.reporters.html.page import render_report
-    from leakcheck.storage import run_file
+    from leakcheck.storage import atomic, run_file
 
     saved = run_file.load(run)
-    home = run if run.is_dir() else run.parent
-    folder = output or home
+    source = run if run.is_dir() else run.parent
+    folder = output or source
     run_file.make_folder(folder)
-    pages = _memray_pages(saved, home, folder) if memray_pages else {}
+    pages = _memray_pages(saved, source, folder) if memray_pages else {}
     for name, page in render_report(saved, pages):
-        run_file.replace_file(folder / name, page)
+        atomic.replace_file(folder / name, page)
         typer.echo(plain(str(folder / name)))
 
 
-def _memray_pages(run: "Run", home: Path, folder: Path) -> dict[str, str]:
-    """Write memray's page of each capture, and return their links by the result's id."""
+def _memray_pages(run: "Run", source: Path, folder: Path) -> dict[str, str]:
+    """Write memray's page of each capture, and return the links to them by result id."""
     from leakcheck.reporters.export.memray_html import PAGES, memray_page
-    from leakcheck.storage import run_file
+    from leakcheck.storage import atomic, run_file
     from leakcheck.storage.captures import open_capture
 
     links = {}
@@ -85,10 +91,10 @@ def _memray_pages(run: "Run", home: Path, folder: Path) -> dict[str, str]:
     for result in run.results:
         if result.capture is None:
             continue
-        capture = run_file.beside(home, result.capture)
-        if (opened := open_capture(home, result.capture)) is not None:  # refuses what is no capture of ours
+        capture = run_file.beside(source, result.capture)
+        if (opened := open_capture(source, result.capture)) is not None:  # refuses a name that leads out of the folder
             opened.close()
         name = f"{PAGES}/{capture.stem}.html"
-        run_file.replace_file(folder / name, memray_page(capture))
+        atomic.replace_file(folder / name, memray_page(capture))
         links[result.id] = quote(name)
     return links

@@ -1,7 +1,8 @@
-"""What every verb that replays requests can be told of them."""
+"""The options of every command that replays requests."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -10,57 +11,49 @@ from leakcheck.model.errors import UsageError
 from leakcheck.model.protocol import OptionValue
 
 _WITHOUT_BODY = ("GET:", "HEAD:", "OPTIONS:")
-_REQUESTS = "Requests"
-_PROJECT = "Requests of a Django project"
+_request_option = partial(typer.Option, rich_help_panel="Requests")
+_django_option = partial(typer.Option, rich_help_panel="Requests to a Django project")
 
 
-# without slots, so that another group of options can stand beside it in one verb's
+# without slots, so that a command's options can inherit from this and from another group
 @dataclass(frozen=True, kw_only=True)
 class RequestOptions:
-    """The options of all requests: what is sent, and what is expected to come back."""
+    """The options of all requests: what is sent, and which response is expected."""
 
     data: Annotated[
         str | None,
-        typer.Option(
+        _request_option(
             metavar="TEXT|@FILE",
-            help="The body of POST, PUT, PATCH and DELETE: JSON, or a=1&b=2 for a form; file=@FILE sends a file.",
-            rich_help_panel=_REQUESTS,
+            help="Body of POST, PUT, PATCH and DELETE: JSON, or form fields a=1&b=2; file=@FILE uploads a file.",
         ),
     ] = None
     header: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="'NAME: VALUE'", help="Send this header too; may be said again.", rich_help_panel=_REQUESTS
-        ),
+        _request_option(metavar="'NAME: VALUE'", help="Send this header; repeatable."),
     ] = None
     expect: Annotated[
         int | None,
-        typer.Option(
+        _request_option(
             metavar="STATUS",
-            help="The status to expect. \\[default: any below 400, and no redirect to a login page]",
-            rich_help_panel=_REQUESTS,
+            help="Expected response status. \\[default: any below 400, except a redirect to a login page]",
         ),
     ] = None
-    follow: Annotated[
-        bool,
-        typer.Option("--follow", help="Follow redirects, within the same call.", rich_help_panel=_REQUESTS),
-    ] = False
+    follow: Annotated[bool, _request_option("--follow", help="Follow redirects within the same call.")] = False
     asgi: Annotated[
         bool | None,
-        typer.Option(
+        _request_option(
             "--asgi/--wsgi",
-            help="How the application is called. \\[default: found out; --wsgi for a Django project]",
-            rich_help_panel=_REQUESTS,
+            help="Interface of the application. \\[default: detected; --wsgi for a Django project]",
         ),
     ] = None
 
     def options(self, requests: Sequence[str]) -> dict[str, OptionValue]:
-        """Return what was said, as options of the scenarios. Raises UsageError for a body that nothing takes."""
+        """Return the options that were given, as options of scenarios. Raises UsageError for a body without use."""
         if self.data is not None and all(request.startswith(_WITHOUT_BODY) for request in requests):
             raise UsageError("--data: none of the requests has a body; write POST:/path, PUT:, PATCH: or DELETE:")
-        return {name: value for name, value in self._said().items() if value is not None}
+        return {name: value for name, value in self._values().items() if value is not None}
 
-    def _said(self) -> dict[str, OptionValue | None]:
+    def _values(self) -> dict[str, OptionValue | None]:
         return {
             "data": self.data,
             "header": "\n".join(self.header) if self.header else None,
@@ -72,56 +65,35 @@ class RequestOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class DjangoRequestOptions(RequestOptions):
-    """The options of requests to a Django project as well: who asks, and of which database."""
+    """The options of requests to a Django project as well: the user, and the test database."""
 
     user: Annotated[
         str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Log this user in; made, where no fixture has one of that name.",
-            rich_help_panel=_PROJECT,
-        ),
+        _django_option(metavar="NAME", help="Log in as this user; created if no fixture contains it."),
     ] = None
-    superuser: Annotated[
-        bool, typer.Option("--superuser", help="Log in somebody who may do anything.", rich_help_panel=_PROJECT)
-    ] = False
+    superuser: Annotated[bool, _django_option("--superuser", help="Log in as a superuser.")] = False
     fixture: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="FILE", help="Load this into the test database; may be said again.", rich_help_panel=_PROJECT
-        ),
+        _django_option(metavar="FILE", help="Load this fixture into the test database; repeatable."),
     ] = None
     migrate: Annotated[
         bool,
-        typer.Option(
-            "--migrate/--no-migrate",
-            help="Make the tables by migrations, or straight from the models.",
-            rich_help_panel=_PROJECT,
+        _django_option(
+            "--migrate/--no-migrate", help="Create tables with migrations, or directly from models (faster)."
         ),
     ] = True
-    atomic: Annotated[
-        bool,
-        typer.Option("--atomic", help="Roll back what each call did to the databases.", rich_help_panel=_PROJECT),
-    ] = False
+    atomic: Annotated[bool, _django_option("--atomic", help="Roll back the database changes of each call.")] = False
     mail: Annotated[
-        bool,
-        typer.Option(
-            "--mail", help="Send mail as the project does; without this it is dropped.", rich_help_panel=_PROJECT
-        ),
+        bool, _django_option("--mail", help="Send mail with the project's backend instead of discarding it.")
     ] = False
-
     hashers: Annotated[
         bool,
-        typer.Option(
-            "--hashers",
-            help="Hash passwords as the project does; without this fast, as in tests.",
-            rich_help_panel=_PROJECT,
-        ),
+        _django_option("--hashers", help="Use the project's password hashers instead of a fast one."),
     ] = False
 
-    def _said(self) -> dict[str, OptionValue | None]:
+    def _values(self) -> dict[str, OptionValue | None]:
         return {
-            **super()._said(),
+            **super()._values(),
             "user": self.user,
             "superuser": self.superuser or None,
             "fixtures": "\n".join(self.fixture) if self.fixture else None,

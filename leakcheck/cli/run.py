@@ -1,15 +1,15 @@
-"""`leakcheck run`: measure, judge, print, and answer with the exit code."""
+"""`leakcheck run`: measure, judge against the budgets, print, and exit with the code."""
 
-from leakcheck.cli.dataclass_options import flat
+from leakcheck.cli.dataclass_options import flatten_options
 from leakcheck.cli.measure_options import TargetOptions
-from leakcheck.cli.measured_run import measure_and_tell
+from leakcheck.cli.measured_run import measure_and_exit
 from leakcheck.cli.outputs import OutputOptions
 from leakcheck.cli.report import ReportOption
 
 
-@flat
+@flatten_options
 def run(measuring: TargetOptions, outputs: OutputOptions, reporting: ReportOption) -> None:
-    """Replay scenarios and fail when memory grows, or peaks, over budget.
+    """Measure scenarios, and fail when growth or peak is over budget.
 
     [bold]Examples[/bold]
 
@@ -21,4 +21,4 @@ def run(measuring: TargetOptions, outputs: OutputOptions, reporting: ReportOptio
 
       leakcheck run bench.py::parse --python ../service/.venv/bin/python
     """
-    measure_and_tell(measuring.request(), outputs, reporting)
+    measure_and_exit(measuring.request(), outputs, reporting)

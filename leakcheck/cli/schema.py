@@ -2,7 +2,7 @@
 
 
 def schema() -> None:
-    """Print the JSON Schema of run.json, for whoever reads it with other tools.
+    """Print the JSON Schema of run.json.
 
     [bold]Example[/bold]
 

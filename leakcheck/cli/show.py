@@ -1,24 +1,27 @@
-"""`leakcheck show`: print a saved run again."""
+"""`leakcheck show`: print a saved run again, or write it in another format."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from leakcheck.cli.dataclass_options import flat
+from leakcheck.cli.dataclass_options import flatten_options
+from leakcheck.cli.options import SavedRun
 from leakcheck.cli.outputs import OutputOptions
 
 
-@flat
+@flatten_options
 def show(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, or its run.json.")],
+    run: SavedRun,
     outputs: OutputOptions,
     svg: Annotated[
         Path | None,
-        typer.Option("--svg", metavar="FILE", help="Draw it as a picture instead, for a README or a slide."),
+        typer.Option(
+            "--svg", metavar="FILE", help="Write the table as an SVG image to FILE instead, e.g. for a README."
+        ),
     ] = None,
 ) -> None:
-    """Print a saved run as it was printed when it was measured, or write it in another form.
+    """Print a saved run again, or write it in another format.
 
     [bold]Examples[/bold]
 
@@ -30,13 +33,13 @@ def show(
     """
     from leakcheck.config.settings import resolve
     from leakcheck.config.sources import SettingsLayer
-    from leakcheck.storage import run_file
+    from leakcheck.storage import atomic, run_file
 
     saved = run_file.load(run)
     if svg is None:
-        outputs.tell(saved, allow_inconclusive=resolve(SettingsLayer()).allow_inconclusive)
+        outputs.write(saved, allow_inconclusive=resolve(SettingsLayer()).allow_inconclusive)
         return
     from leakcheck.reporters.terminal import draw
 
     for _, picture in draw(saved):
-        run_file.write_atomically(svg, picture)
+        atomic.write_atomically(svg, picture)

@@ -1,7 +1,7 @@
-"""Standard output and error that never fail: closed, full, read by nobody any more, or without a word for a letter.
+"""Standard output and error that never fail, even if closed, full, no longer read, or in a narrow encoding.
 
-What a run is worth does not hang on who reads along. A reader that went away is put up with; what else is wrong with
-standard output is remembered, and told in the end.
+A run must not be lost because its output cannot be printed. A reader that went away is ignored; any other error of
+standard output is remembered, and reported at the end.
 """
 
 import codecs
@@ -14,74 +14,74 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
-_ERRORS = "leakcheck.replace"
+_ERROR_HANDLER = "leakcheck.replace"
 _GONE = (errno.EPIPE, errno.ECONNRESET, errno.EIO)
-"""The reader ended, or the terminal was closed."""
+"""The reader went away, or the terminal was closed."""
 _ASCII = {"±": "+-", "·": "-", "…": "...", "×": "x", "→": "->", "–": "-", "µ": "u", "≥": ">=", "≤": "<="}
 
 
 class _Descriptor(io.RawIOBase):
-    """A descriptor whose failure is remembered instead of raised; after the first nothing is written any more."""
+    """A descriptor that remembers an error instead of raising it; after the first one it writes nothing more."""
 
     def __init__(self, number: int) -> None:
         self._number = number
-        self.failed: OSError | None = None
+        self.error: OSError | None = None
 
     def write(self, data: Any) -> int:
-        """Return how much was written, or that all was where nothing can be."""
+        """Return the number of bytes written; after an error, of all bytes."""
         size = memoryview(data).nbytes
-        while self.failed is None:
+        while self.error is None:
             try:
                 return os.write(self._number, data)
             except BlockingIOError:
-                select.select((), (self._number,), ())  # whoever shares it wants it so
+                select.select((), (self._number,), ())  # a process that shares it set it to non-blocking
             except OSError as error:
-                self.failed = error
+                self.error = error
         return size
 
     def fileno(self) -> int:
-        """Return the descriptor."""
+        """Return the number of the descriptor."""
         return self._number
 
     def isatty(self) -> bool:
-        """Tell whether it is a terminal."""
+        """Return whether it is a terminal."""
         return os.isatty(self._number)
 
     def writable(self) -> bool:
-        """Tell that it may be written to."""
+        """Return True."""
         return True
 
 
 class StreamStatus:
-    """What became of standard output."""
+    """Whether standard output could be written."""
 
     def __init__(self) -> None:
         self.descriptors: list[_Descriptor] = []
 
     @property
     def failure(self) -> str:
-        """Return why standard output could not be written; "" where it could, or where its reader ended."""
-        failed = next((one.failed for one in self.descriptors if one.fileno() == 1), None)
-        return "" if failed is None or failed.errno in _GONE else os.strerror(failed.errno or 0)
+        """Return why standard output could not be written; "" if it could, or if only its reader went away."""
+        error = next((descriptor.error for descriptor in self.descriptors if descriptor.fileno() == 1), None)
+        return "" if error is None or error.errno in _GONE else os.strerror(error.errno or 0)
 
 
 @contextmanager
-def standing_streams() -> Iterator[StreamStatus]:
-    """Put streams that never fail into the place of standard output and error, for the rest of the process."""
-    _open_what_is_closed()
-    codecs.register_error(_ERRORS, _replace)
-    standing = StreamStatus()
-    sys.stdout = _standing(sys.stdout, standing)
-    sys.stderr = _standing(sys.stderr, standing)
+def robust_streams() -> Iterator[StreamStatus]:
+    """Replace standard output and error by streams that never fail, for the rest of the process."""
+    _open_closed_descriptors()
+    codecs.register_error(_ERROR_HANDLER, _replace)
+    status = StreamStatus()
+    sys.stdout = _robust(sys.stdout, status)
+    sys.stderr = _robust(sys.stderr, status)
     try:
-        yield standing
+        yield status
     finally:
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
 
 
-def _open_what_is_closed() -> None:
-    """Open the null device in the place of each that was closed: the next file would else get its number."""
+def _open_closed_descriptors() -> None:
+    """Open the null device for each that is closed: the next file to be opened would otherwise get its number."""
     for number in range(3):
         try:
             os.fstat(number)
@@ -89,27 +89,27 @@ def _open_what_is_closed() -> None:
             os.open(os.devnull, os.O_RDWR)
 
 
-def _standing(stream: TextIO | None, standing: StreamStatus) -> TextIO:
+def _robust(stream: TextIO | None, status: StreamStatus) -> TextIO:
     if stream is None:
         return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123 - for as long as the process lives
     try:
         number = stream.fileno()
         stream.flush()
-    except (OSError, ValueError):  # no descriptor, as a test tool has it
+    except (OSError, ValueError):  # a stream without a descriptor, as test tools use
         return stream
     descriptor = _Descriptor(number)
-    standing.descriptors.append(descriptor)
+    status.descriptors.append(descriptor)
     return io.TextIOWrapper(
         io.BufferedWriter(descriptor),
         encoding=stream.encoding,
-        errors=_ERRORS,
+        errors=_ERROR_HANDLER,
         line_buffering=descriptor.isatty() or number == 2,
     )
 
 
 def _replace(error: UnicodeError) -> tuple[str, int]:
-    """Spell what an encoding has no letter for with those that every encoding has."""
+    """Replace characters that an encoding lacks by ASCII ones. An error handler for `codecs`."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    letters = error.object[error.start : error.end]
-    return "".join(_ASCII.get(letter, "?") for letter in letters), error.end
+    characters = error.object[error.start : error.end]
+    return "".join(_ASCII.get(character, "?") for character in characters), error.end

@@ -1,1 +1,1 @@
-"""Before and after: variants, revisions, runs; updates of the baseline; merging of shards."""
+"""Compare sides (variants, revisions, runs), update the baseline, merge shards."""

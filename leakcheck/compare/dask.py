@@ -1,6 +1,6 @@
-"""Both arms of a comparison on a cluster: all measurements of one scenario are one errand, and so of one machine.
+"""Compare two sides on a Dask cluster: all measurements of one scenario are one job, so one machine does them in turn.
 
-They are made there in turn, as on this machine. If the worker dies, all of them are made again on another.
+If the worker dies, all measurements of that scenario are repeated on another one.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,10 +10,11 @@ from datetime import datetime
 from pathlib import Path
 from threading import Event
 
-from leakcheck.compare.sides import SideSource, Watch, document_name, in_turn, sides_beside
+from leakcheck.compare.sides import SideSource, Watch, alternate, compare_rounds, document_name
 from leakcheck.model.comparison import Comparison
 from leakcheck.model.errors import NothingMeasured
-from leakcheck.model.result import SCHEMA, Environment, Result, Run
+from leakcheck.model.result import Result
+from leakcheck.model.run import SCHEMA, Environment, Run
 from leakcheck.runner.collect import Collection, find
 from leakcheck.runner.executors.dask.client import connected
 from leakcheck.runner.executors.dask.environment_check import place_here
@@ -24,12 +25,15 @@ from leakcheck.runner.session import RunRequest, environment_of
 from leakcheck.runner.task import Task
 from leakcheck.storage import run_file
 
+_ResultKey = tuple[int, str, str | None]
+"""Index of the run, target and variant."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _CollectedSide:
-    """What an arm holds, ready to travel."""
+    """The scenarios of one side, ready to be sent to workers."""
 
-    found: Collection
+    collection: Collection
     environment: Environment | None
     measurements: tuple[JobTask, ...]
 
@@ -45,97 +49,98 @@ def compare_on_cluster(
     watch: Watch,
     by_variant: bool = False,
 ) -> Comparison:
-    """Measure both sides on a cluster, `rounds` times, and return them beside each other.
+    """Measure both sides on a cluster, `rounds` times each, and return their comparison.
 
-    `request_for` is called in the side's folder: settings and targets are those that it has. Nothing that was
-    measured before is used again, for another machine measured it. The documents are saved after each scenario, and
-    keep what they have where it is broken off. Raises NothingMeasured, UsageError, StoreError, and ExecutorLost.
+    `request_for` is called in the side's folder, so that settings and targets are those of the side. Earlier
+    measurements are not reused: another machine made them. The documents are saved after each scenario, so an
+    interrupted comparison keeps what it has. Raises NothingMeasured, UsageError, StoreError and ExecutorLost.
     """
     sides = (before, after)
-    found = tuple(_found(side, request_for) for side in sides)
-    rounds_in_turn = list(in_turn(before, after, rounds))
-    turns = [sides.index(side) for _, side in rounds_in_turn]
+    collected = tuple(_collect(side, request_for) for side in sides)
+    schedule = list(alternate(before, after, rounds))
+    side_of_run = [sides.index(side) for _, side in schedule]
 
     def name_of(measurement: JobTask) -> str:
         return measurement.scenario.name if by_variant else measurement.scenario.id
 
-    errands = list(_errands(found, turns, name_of))
-    if not errands:
+    jobs = list(_jobs(collected, side_of_run, name_of))
+    if not jobs:
         raise NothingMeasured(f"{before.label} and {after.label} hold nothing that can be measured")
-    begun = [_begun(found[arm]) for arm in turns]
-    places = [output / document_name(number, is_before=side is before) for number, side in rounds_in_turn]
-    results: dict[tuple[int, str, str | None], Result] = {}
+    empty_runs = [_empty_run(collected[index]) for index in side_of_run]
+    documents = [output / document_name(number, is_before=side is before) for number, side in schedule]
+    results: dict[_ResultKey, Result] = {}
 
-    def saved(*, finished: bool) -> list[Run]:
+    def save_runs(*, finished: bool) -> list[Run]:
         runs = [
-            _with_results(begun[turn], found[arm], turn, results, finished=finished) for turn, arm in enumerate(turns)
+            _with_results(run, collected[side], index, results, finished=finished)
+            for index, (run, side) in enumerate(zip(empty_runs, side_of_run, strict=True))
         ]
-        for run, place in zip(runs, places, strict=True):
-            run_file.save(run, place)
+        for run, document in zip(runs, documents, strict=True):
+            run_file.save(run, document)
         return runs
 
-    for number, came in _measured([errand for errand, _ in errands], cluster, watch):
-        errand, turns_of_it = errands[number]
-        for turn, result in zip(turns_of_it, _results(errand, came), strict=True):
-            results[turn, result.target, result.variant] = result
-        saved(finished=False)
-    by_arm: tuple[list[Run], list[Run]] = ([], [])
-    for arm, run in zip(turns, saved(finished=True), strict=True):
-        by_arm[arm].append(run)
-    return sides_beside(before, after, *by_arm, by_variant=by_variant)
+    for number, outcome in _measure([job for job, _ in jobs], cluster, watch):
+        job, run_indexes = jobs[number]
+        for index, result in zip(run_indexes, _results(job, outcome), strict=True):
+            results[index, result.target, result.variant] = result
+        save_runs(finished=False)
+    rounds_of_side: tuple[list[Run], list[Run]] = ([], [])
+    for index, run in zip(side_of_run, save_runs(finished=True), strict=True):
+        rounds_of_side[index].append(run)
+    return compare_rounds(before, after, *rounds_of_side, by_variant=by_variant)
 
 
-def _measured(errands: Sequence[DaskJob], cluster: str, watch: Watch) -> Iterator[tuple[int, JobOutcome]]:
-    """Yield the number of each errand, and what came of it."""
+def _measure(jobs: Sequence[DaskJob], cluster: str, watch: Watch) -> Iterator[tuple[int, JobOutcome]]:
+    """Yield the index and the outcome of each job as it ends."""
 
-    def told(number: int, name: str, doing: str) -> None:
+    def report(number: int, name: str, doing: str) -> None:
         if doing.startswith(BEGUN):
             watch(f"measuring {name}, {doing}")
 
     with connected(cluster) as connection:
-        check(connection, errands)
-        yield from sent(connection, errands, told)
+        check(connection, jobs)
+        yield from sent(connection, jobs, report)
 
 
-def _begun(found: _CollectedSide) -> Run:
-    """Return a round of a side of which nothing is measured yet."""
+def _empty_run(side: _CollectedSide) -> Run:
     return Run(
         schema=SCHEMA,
         started=datetime.now().astimezone().isoformat(timespec="seconds"),
         command=(),
-        environment=found.environment,
-        results=found.found.failed,
+        environment=side.environment,
+        results=side.collection.failed,
     )
 
 
 def _with_results(
-    run: Run, found: _CollectedSide, turn: int, results: Mapping[tuple[int, str, str | None], Result], *, finished: bool
+    run: Run, side: _CollectedSide, index: int, results: Mapping[_ResultKey, Result], *, finished: bool
 ) -> Run:
-    """Return a round with what has come of it so far, in the order of its side."""
-    of_it = [results.get((turn, one.scenario.target, one.scenario.variant)) for one in found.measurements]
-    measured = tuple(one for one in of_it if one is not None)
+    """Return the run with index `index` with its results so far, in the order of its side's scenarios."""
+    scenarios = [measurement.scenario for measurement in side.measurements]
+    keys = [(index, scenario.target, scenario.variant) for scenario in scenarios]
+    measured = tuple(results[key] for key in keys if key in results)
     return replace(
         run,
         results=(*run.results, *measured),
         finished=finished,
-        duration_seconds=sum(one.duration_seconds for one in measured),
+        duration_seconds=sum(result.duration_seconds for result in measured),
     )
 
 
-def _found(side: SideSource, request_for: Callable[[SideSource], RunRequest]) -> _CollectedSide:
+def _collect(side: SideSource, request_for: Callable[[SideSource], RunRequest]) -> _CollectedSide:
     with chdir(side.folder):
         request = request_for(side)
-        found = find(request.targets, request.settings, matches=request.matches, options=request.options)
-        environment = environment_of(found, request.settings)
+        collection = find(request.targets, request.settings, matches=request.matches, options=request.options)
+        environment = environment_of(collection, request.settings)
         return _CollectedSide(
-            found=found,
+            collection=collection,
             environment=environment,
-            measurements=() if environment is None else tuple(_measurements(found, request, environment)),
+            measurements=() if environment is None else tuple(_measurements(collection, request, environment)),
         )
 
 
-def _measurements(found: Collection, request: RunRequest, environment: Environment) -> Iterator[JobTask]:
-    for scenario in found.scenarios:
+def _measurements(collection: Collection, request: RunRequest, environment: Environment) -> Iterator[JobTask]:
+    for scenario in collection.scenarios:
         task = Task(
             scenario=scenario,
             settings=request.settings,
@@ -148,30 +153,33 @@ def _measurements(found: Collection, request: RunRequest, environment: Environme
         yield measurement_of(task, place_here(scenario, request.settings, environment))
 
 
-def _errands(
-    found: Sequence[_CollectedSide], turns: Sequence[int], name_of: Callable[[JobTask], str]
+def _jobs(
+    sides: Sequence[_CollectedSide], side_of_run: Sequence[int], name_of: Callable[[JobTask], str]
 ) -> Iterator[tuple[DaskJob, list[int]]]:
-    """Yield an errand for each name, and which turn each of its measurements is for."""
+    """Yield a job for each scenario name, with the index of the run that each of its turns belongs to."""
     by_name: dict[str, list[tuple[int, JobTask]]] = {}
-    for arm, one in enumerate(found):
-        for measurement in one.measurements:
-            by_name.setdefault(name_of(measurement), []).append((arm, measurement))
+    for side, collected in enumerate(sides):
+        for measurement in collected.measurements:
+            by_name.setdefault(name_of(measurement), []).append((side, measurement))
     for name, members in by_name.items():
-        in_turn = [
-            (number, turn) for turn, arm in enumerate(turns) for number, (of, _) in enumerate(members) if of == arm
+        turns = [
+            (number, run)
+            for run, side_measured in enumerate(side_of_run)
+            for number, (side, _) in enumerate(members)
+            if side == side_measured
         ]
-        errand = DaskJob(
+        job = DaskJob(
             name=name,
             measurements=tuple(measurement for _, measurement in members),
-            turns=tuple(number for number, _ in in_turn),
+            turns=tuple(number for number, _ in turns),
             keeps_captures=False,
         )
-        yield errand, [turn for _, turn in in_turn]
+        yield job, [run for _, run in turns]
 
 
-def _results(errand: DaskJob, came: JobOutcome) -> list[Result]:
-    """Return the results of an errand in its turns."""
-    if came.answer is not None and came.elsewhere is not None:
-        return [result_of(done, came.elsewhere, Path()) for done in came.answer.done]
-    assert came.trouble is not None
-    return [not_measured(errand.measurements[number], came.trouble) for number in errand.turns]
+def _results(job: DaskJob, outcome: JobOutcome) -> list[Result]:
+    """Return the results of a job, one for each of its turns."""
+    if outcome.answer is not None and outcome.elsewhere is not None:
+        return [result_of(item, outcome.elsewhere, Path()) for item in outcome.answer.done]
+    assert outcome.trouble is not None
+    return [not_measured(job.measurements[number], outcome.trouble) for number in job.turns]

@@ -1,6 +1,6 @@
-"""Two git revisions as folders: a checkout of each, with the newer one's scenarios in both.
+"""Check out two git revisions, with the scenarios of the newer one in both.
 
-Nothing of the user's own checkout is touched: the folders are git worktrees below `.leakcheck`.
+The checkouts are git worktrees below `.leakcheck`; the user's own working tree is not touched.
 """
 
 import os
@@ -18,38 +18,38 @@ _GIT_SECONDS = 300
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revision:
-    """A commit by the name that the user gave it."""
+    """A commit, and the name by which the user referred to it."""
 
     name: str
     commit: str
     repository: Path
     below: Path
-    """Where the current folder lies in the repository."""
+    """The current folder, relative to the top of the repository."""
 
     @property
     def place(self) -> Path:
-        """Return the folder of the repository that is ours."""
+        """The folder `.leakcheck` of the repository."""
         return self.repository / ".leakcheck"
 
     @property
     def checkout(self) -> Path:
-        """Return the folder that its worktree has for a while."""
+        """The temporary folder of its worktree."""
         return self.place / "revisions" / f"{self.commit[:12]}-{os.getpid()}"
 
     @property
     def folder(self) -> Path:
-        """Return the current folder's twin in the worktree."""
+        """The folder in the worktree that corresponds to the current one."""
         return self.checkout / self.below
 
 
 def is_range(text: str) -> bool:
-    """Tell whether a text names two revisions (`main..HEAD`)."""
+    """Return whether the text names two revisions (`main..HEAD`) and no existing path."""
     before, dots, after = text.partition("..")
     return bool(dots and before and after) and not after.startswith(".") and not Path(text).exists()
 
 
 def two_revisions(text: str) -> tuple[Revision, Revision]:
-    """Return both revisions of `A..B`. Raises UsageError where this is no repository, or there are not two of them."""
+    """Return both revisions of `A..B`. Raises UsageError if there is no repository, or no two different revisions."""
     before, _, after = text.partition("..")
     repository = Path(_git("rev-parse", "--show-toplevel", remedy="run it inside a git repository"))
     below = Path.cwd().resolve().relative_to(repository.resolve())
@@ -62,17 +62,17 @@ def two_revisions(text: str) -> tuple[Revision, Revision]:
 
 
 def _revision(name: str, repository: Path, below: Path) -> Revision:
-    # --end-of-options: a name that begins with a dash is a name
-    asked = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
-    commit = _git(*asked, remedy=f"there is no revision {name!r}; `git fetch` it, or name another")
+    # --end-of-options: the name may start with a dash
+    arguments = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+    commit = _git(*arguments, remedy=f"there is no revision {name!r}; `git fetch` it, or name another")
     return Revision(name=name, commit=commit, repository=repository, below=below)
 
 
 @contextmanager
 def checked_out(revision: Revision) -> Iterator[Path]:
-    """Make a worktree of the revision, give the current folder's twin in it, and remove it again.
+    """Create a worktree of the revision, yield the folder that corresponds to the current one, and remove the worktree.
 
-    Raises UsageError where that cannot be done.
+    Raises UsageError if git fails, or the revision has no such folder.
     """
     folder = revision.checkout
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -92,28 +92,28 @@ def checked_out(revision: Revision) -> Iterator[Path]:
         _git("worktree", "prune", remedy=f"remove {folder}")
 
 
-def lend_scenarios(files: Sequence[Path], newer: Path, older: Path) -> list[Path]:
-    """Copy the newer revision's scenario files over the older one's, and return what was copied, relative.
+def copy_scenarios(files: Sequence[Path], newer: Path, older: Path) -> list[Path]:
+    """Copy scenario files of the newer revision over those of the older one, and return their relative paths.
 
-    What is compared is the code; what measures it must be the same. Of what stands beside the scenarios
-    only what the older revision lacks is copied.
+    The comparison is about the code, so both revisions must be measured with the same scenarios. Other files in the
+    scenarios' folders are only copied if the older revision lacks them.
     """
-    lent = [path.relative_to(newer) for file in files for path in _with_siblings(file, newer, older)]
-    for path in lent:
-        place = older / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(newer / path, place)
-    return lent
+    copied = [path.relative_to(newer) for file in files for path in _with_siblings(file, newer, older)]
+    for path in copied:
+        target = older / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(newer / path, target)
+    return copied
 
 
 def _with_siblings(file: Path, newer: Path, older: Path) -> list[Path]:
-    beside = [one for one in sorted(file.parent.rglob("*")) if one.is_file() and one.parent != newer]
-    return [file, *(one for one in beside if one != file and not (older / one.relative_to(newer)).exists())]
+    siblings = [path for path in sorted(file.parent.rglob("*")) if path.is_file() and path.parent != newer]
+    return [file, *(path for path in siblings if path != file and not (older / path.relative_to(newer)).exists())]
 
 
 def _git(*arguments: str, remedy: str) -> str:
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             ["git", *arguments],
             capture_output=True,
             text=True,
@@ -124,7 +124,7 @@ def _git(*arguments: str, remedy: str) -> str:
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise UsageError(f"git {arguments[0]}: {error}; {remedy}") from error
-    if done.returncode:
-        said = (done.stderr.strip().splitlines() or [""])[-1]
-        raise UsageError(f"git {arguments[0]} failed{f' ({said})' if said else ''}: {remedy}")
-    return done.stdout.strip()
+    if process.returncode:
+        error_line = (process.stderr.strip().splitlines() or [""])[-1]
+        raise UsageError(f"git {arguments[0]} failed{f' ({error_line})' if error_line else ''}: {remedy}")
+    return process.stdout.strip()

@@ -1,7 +1,7 @@
-"""Compare two arms: two runs, two variants, or two revisions that are measured in turn.
+"""Compare two sides: two runs, two variants, or two revisions that are measured in turn.
 
-An arm is measured by this very command in a process of its own, from the arm's folder, so both are
-measured alike and neither sees the other.
+Each side is measured by the `leakcheck run` command in a separate process, started in the side's folder, so that both
+are measured in the same way and do not affect each other.
 """
 
 import hashlib
@@ -16,18 +16,19 @@ from leakcheck.analysis.compare.runs import contrast
 from leakcheck.config.values import LOCAL
 from leakcheck.model.comparison import CONTRAST_SCHEMA, Comparison, Side
 from leakcheck.model.errors import NothingMeasured, StoreError, UsageError
-from leakcheck.model.result import Result, Run
+from leakcheck.model.result import Result
+from leakcheck.model.run import Run
 from leakcheck.storage import run_file
 
 Watch = Callable[[str], None]
-"""Told what is being done."""
+"""Called with a progress message."""
 
-_MOST_CHARACTERS = 500
+_MAX_OUTPUT_CHARACTERS = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SideSource:
-    """What one arm is, and how to measure it."""
+    """One side of a comparison, and how to measure it."""
 
     label: str
     folder: Path
@@ -35,23 +36,23 @@ class SideSource:
     python: str | None = None
     commit: str | None = None
     content: str = ""
-    """Stands for all that the arm's figures depend on; empty where that is not known, and nothing is kept."""
+    """Identifies everything that the side's figures depend on; empty if that is unknown, and then nothing is cached."""
 
 
 def compare_runs(before: Run, after: Run, labels: tuple[str, str]) -> Comparison:
-    """Return two saved runs beside each other. Raises NothingMeasured where they have no scenario in common."""
-    return _compared(
-        _arm(labels[0], before), _arm(labels[1], after), [before.results], [after.results], side_by_side=False
+    """Compare two saved runs. Raises NothingMeasured if they have no scenario in common."""
+    return _compare(
+        _side(labels[0], before), _side(labels[1], after), [before.results], [after.results], side_by_side=False
     )
 
 
 def compare_variants(run: Run, before: str, after: str) -> Comparison:
-    """Return two variants of each scenario of a run. Raises UsageError where no scenario has both."""
-    return _compared(
-        _arm(before, run),
-        _arm(after, run),
-        [[one for one in run.results if one.variant == before]],
-        [[one for one in run.results if one.variant == after]],
+    """Compare two variants of each scenario of a run. Raises NothingMeasured if no scenario has both."""
+    return _compare(
+        _side(before, run),
+        _side(after, run),
+        [[result for result in run.results if result.variant == before]],
+        [[result for result in run.results if result.variant == after]],
         side_by_side=True,
         by_variant=True,
     )
@@ -63,42 +64,42 @@ def compare_sides(
     *,
     rounds: int,
     arguments: Sequence[str],
-    kept: Path | None,
+    cache: Path | None,
     output: Path,
     watch: Watch,
     by_variant: bool = False,
 ) -> Comparison:
-    """Measure both sides in turn, `rounds` times, and return them beside each other.
+    """Measure both sides in turn, `rounds` times each, and return their comparison.
 
-    The first of each round is the second of the next, so that what drifts meets both alike. Each
-    document goes to `output` as it comes; one that the folder `kept` already has from the same contents is not
-    measured again. Raises NothingMeasured, UsageError and StoreError.
+    The order alternates from round to round, so that drift of the machine affects both sides alike. Each document is
+    saved to `output` at once; one of the same contents that the folder `cache` already has is not measured again.
+    Raises NothingMeasured, UsageError and StoreError.
     """
-    found: dict[str, list[Run]] = {before.label: [], after.label: []}
+    runs: dict[str, list[Run]] = {before.label: [], after.label: []}
     contents = hashlib.sha256(repr((before.content, after.content, arguments, __version__)).encode()).hexdigest()[:20]
-    memory = kept / contents if kept is not None and before.content and after.content else None
-    for number, side in in_turn(before, after, rounds):
+    cache = cache / contents if cache is not None and before.content and after.content else None
+    for number, side in alternate(before, after, rounds):
         name = document_name(number, is_before=side is before)
-        document = None if memory is None else _remembered(memory / name)
-        if document is None:
+        run = None if cache is None else _load_cached(cache / name)
+        if run is None:
             watch(f"measuring {side.label}, round {number} of {rounds}")
-            # the peak pass in each round: where it takes other options, the latencies are its own
-            document = _measured(side, arguments, output / name)
-            if memory is not None and document.finished:
-                memory.mkdir(parents=True, exist_ok=True)
-                run_file.save(document, memory / name)
-        run_file.save(document, output / name)
-        found[side.label].append(document)
-    return sides_beside(before, after, found[before.label], found[after.label], by_variant=by_variant)
+            # the peak pass is run in every round: with options of its own, it gives the latencies
+            run = _measure(side, arguments, output / name)
+            if cache is not None and run.finished:
+                cache.mkdir(parents=True, exist_ok=True)
+                run_file.save(run, cache / name)
+        run_file.save(run, output / name)
+        runs[side.label].append(run)
+    return compare_rounds(before, after, runs[before.label], runs[after.label], by_variant=by_variant)
 
 
-def sides_beside(
+def compare_rounds(
     before: SideSource, after: SideSource, old: Sequence[Run], new: Sequence[Run], *, by_variant: bool = False
 ) -> Comparison:
-    """Return two sides beside each other, each with the runs of its rounds. Raises as `compare_runs` does."""
-    return _compared(
-        _arm(before.label, old[0], before.commit, len(old), "before"),
-        _arm(after.label, new[0], after.commit, len(new), "after"),
+    """Compare two sides, each with the runs of its rounds. Raises NothingMeasured as `compare_runs` does."""
+    return _compare(
+        _side(before.label, old[0], before.commit, len(old), "before"),
+        _side(after.label, new[0], after.commit, len(new), "after"),
         [run.results for run in old],
         [run.results for run in new],
         side_by_side=True,
@@ -106,42 +107,42 @@ def sides_beside(
     )
 
 
-def in_turn(before: SideSource, after: SideSource, rounds: int) -> Iterator[tuple[int, SideSource]]:
-    """Yield the rounds' numbers and sides in the order in which they are measured."""
+def alternate(before: SideSource, after: SideSource, rounds: int) -> Iterator[tuple[int, SideSource]]:
+    """Yield the round's number and the side in the order of measurement; every other round starts with `after`."""
     for number in range(1, rounds + 1):
         for side in (before, after) if number % 2 else (after, before):
             yield number, side
 
 
 def document_name(number: int, *, is_before: bool) -> str:
-    """Return the name of the document of a side's round."""
+    """Return the file name of a side's run document."""
     return f"{'before' if is_before else 'after'}-{number}.json"
 
 
-def _remembered(path: Path) -> Run | None:
+def _load_cached(path: Path) -> Run | None:
     try:
         return run_file.load(path) if path.exists() else None
     except StoreError:
-        return None  # written by another version, or damaged: measured again
+        return None  # of another version, or damaged: measure again
 
 
-def _measured(side: SideSource, arguments: Sequence[str], document: Path) -> Run:
-    """Return the run of one side. Raises UsageError where the command measured nothing at all."""
-    # -P: the folder that is measured may hold a leakcheck of its own
+def _measure(side: SideSource, arguments: Sequence[str], document: Path) -> Run:
+    """Return the run of one side. Raises UsageError if the command wrote no document."""
+    # -P: the side's folder may contain another leakcheck, which must not be imported
     command = [sys.executable, "-P", "-m", "leakcheck", "run", *side.targets, *arguments, "--explain", "never"]
-    place = document.resolve()
+    path = document.resolve()
     if side.python is not None:
         command += ["--python", side.python]
-    # whatever the project or the environment says: arms are sent to a cluster together, or not at all
-    command += ["--executor", LOCAL, "--json", str(place), "--output", str(place.parent / "runs")]
-    done = subprocess.run(command, cwd=side.folder, capture_output=True, text=True, errors="replace", check=False)
+    # overrides project and environment: only both sides together may go to a cluster (`compare.dask`)
+    command += ["--executor", LOCAL, "--json", str(path), "--output", str(path.parent / "runs")]
+    process = subprocess.run(command, cwd=side.folder, capture_output=True, text=True, errors="replace", check=False)
     if not document.is_file():
-        said = (done.stderr.strip() or done.stdout.strip())[-_MOST_CHARACTERS:]
-        raise UsageError(f"{side.label}: nothing was measured (exit code {done.returncode}): {said}")
+        output = (process.stderr.strip() or process.stdout.strip())[-_MAX_OUTPUT_CHARACTERS:]
+        raise UsageError(f"{side.label}: nothing was measured (exit code {process.returncode}): {output}")
     return run_file.load(document)
 
 
-def _arm(label: str, run: Run, commit: str | None = None, rounds: int = 0, name: str = "") -> Side:
+def _side(label: str, run: Run, commit: str | None = None, rounds: int = 0, name: str = "") -> Side:
     environment = run.environment
     return Side(
         label=label,
@@ -151,7 +152,7 @@ def _arm(label: str, run: Run, commit: str | None = None, rounds: int = 0, name:
     )
 
 
-def _compared(
+def _compare(
     before: Side,
     after: Side,
     old: Sequence[Sequence[Result]],
@@ -160,21 +161,21 @@ def _compared(
     side_by_side: bool,
     by_variant: bool = False,
 ) -> Comparison:
-    """Return the comparison of what both arms hold; each arm is given as the results of its rounds."""
-    olds, news = _by_name(old, by_variant), _by_name(new, by_variant)
-    common = [name for name in news if name in olds]
+    """Return the comparison of the scenarios on both sides; `old` and `new` hold the results of each round."""
+    old_by_name, new_by_name = _by_name(old, by_variant), _by_name(new, by_variant)
+    common = [name for name in new_by_name if name in old_by_name]
     if not common:
         raise NothingMeasured(
             f"{before.label} and {after.label} have no scenario in common; the first has "
-            f"{', '.join(olds) or 'none'}, the second {', '.join(news) or 'none'}"
+            f"{', '.join(old_by_name) or 'none'}, the second {', '.join(new_by_name) or 'none'}"
         )
-    notes = [f"{name} is in {before.label} alone" for name in olds if name not in news]
-    notes += [f"{name} is in {after.label} alone" for name in news if name not in olds]
+    notes = [f"{name} is in {before.label} alone" for name in old_by_name if name not in new_by_name]
+    notes += [f"{name} is in {after.label} alone" for name in new_by_name if name not in old_by_name]
     if before.python != after.python:
         notes.append(
             f"{before.label} ran on {before.python}, {after.label} on {after.python}: that is part of the change"
         )
-    machines = {name: _machines([*olds[name], *news[name]]) for name in common}
+    machines = {name: _machines([*old_by_name[name], *new_by_name[name]]) for name in common}
     notes += [
         f"{name} was measured on {' and on '.join(hosts)}: timings of different machines are not compared"
         for name, hosts in machines.items()
@@ -185,7 +186,7 @@ def _compared(
         before=before,
         after=after,
         contrasts=tuple(
-            contrast(name, olds[name], news[name], side_by_side=side_by_side and len(machines[name]) == 1)
+            contrast(name, old_by_name[name], new_by_name[name], side_by_side=side_by_side and len(machines[name]) == 1)
             for name in common
         ),
         notes=tuple(notes),
@@ -193,14 +194,14 @@ def _compared(
 
 
 def _by_name(rounds: Sequence[Sequence[Result]], by_variant: bool) -> Mapping[str, list[Result]]:
-    found: dict[str, list[Result]] = {}
+    by_name: dict[str, list[Result]] = {}
     for results in rounds:
         for result in results:
-            found.setdefault(result.scenario if by_variant else result.id, []).append(result)
-    return found
+            by_name.setdefault(result.scenario if by_variant else result.id, []).append(result)
+    return by_name
 
 
 def _machines(results: Iterable[Result]) -> list[str]:
-    """Return the hosts that measured these, each once."""
-    hosts = ("this machine" if one.elsewhere is None else one.elsewhere.host for one in results)
+    """Return the hosts that measured the results, without repetition."""
+    hosts = ("this machine" if result.elsewhere is None else result.elsewhere.host for result in results)
     return list(dict.fromkeys(hosts))

@@ -1,1 +1,1 @@
-"""Settings: flags before the environment before pyproject.toml, and the small grammars of their values."""
+"""Settings from pyproject.toml, the environment and flags, and the grammars of their values."""

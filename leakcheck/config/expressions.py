@@ -1,6 +1,6 @@
-"""Pick scenarios by an expression: `-k "newsletter and not (naive or values)"`.
+"""Select scenarios by an expression: `-k "newsletter and not (naive or values)"`.
 
-A word matches where it is part of a scenario's id, whatever the case, as in pytest.
+As in pytest, a word matches if it is part of the id, ignoring case.
 """
 
 import re
@@ -13,7 +13,7 @@ _TOKEN = re.compile(r"\s*(\(|\)|[^\s()]+)")
 
 
 def parse_expression(text: str) -> Matches:
-    """Return a function that tells whether an id matches. Raises UsageError for a broken expression."""
+    """Return a function that returns whether an id matches. Raises UsageError for an invalid expression."""
     parser = _Parser(text)
     matches = parser.disjunction()
     if parser.peek() is not None:
@@ -30,24 +30,24 @@ class _Parser:
         return self._tokens[0] if self._tokens else None
 
     def error(self) -> UsageError:
-        at = f"near {self.peek()!r}" if self._tokens else "at its end"
-        return UsageError(f"-k {self._text!r} breaks off {at}; write words joined by and, or, not and brackets")
+        location = f"near {self.peek()!r}" if self._tokens else "at its end"
+        return UsageError(f"-k {self._text!r} breaks off {location}; write words joined by and, or, not and brackets")
 
     def disjunction(self) -> Matches:
-        first = self._conjunction()
+        left = self._conjunction()
         if self.peek() != "or":
-            return first
+            return left
         self._tokens.pop(0)
-        second = self.disjunction()
-        return lambda name: first(name) or second(name)
+        right = self.disjunction()
+        return lambda name: left(name) or right(name)
 
     def _conjunction(self) -> Matches:
-        first = self._negation()
+        left = self._negation()
         if self.peek() != "and":
-            return first
+            return left
         self._tokens.pop(0)
-        second = self._conjunction()
-        return lambda name: first(name) and second(name)
+        right = self._conjunction()
+        return lambda name: left(name) and right(name)
 
     def _negation(self) -> Matches:
         if self.peek() == "not":

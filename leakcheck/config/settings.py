@@ -1,8 +1,7 @@
-"""The settings, in one order: defaults < pyproject.toml < environment < flags.
+"""Resolve the settings. Later layers win: defaults < pyproject.toml < pytest's own file < environment < flags.
 
-None means "not said here". Budgets have two more layers: a plain `growth` in pyproject.toml is
-the project's default, which a scenario's own mark overrides; an override by pattern is meant for
-that scenario, and beats its mark.
+Budgets have two more layers. A scenario's mark overrides a plain `growth` in pyproject.toml, the project's default; an
+override by pattern in turn overrides the mark, because it is meant for that scenario.
 """
 
 import os
@@ -30,13 +29,12 @@ from leakcheck.model.result import Budget
 from leakcheck.model.units import parse_change, parse_growth, parse_size
 
 DEFAULT_GROWTH_BUDGET = "4 KiB / 1000 calls"
-"""A clean Django view reads 0 B; one `object()` kept per call, the smallest there is, 16 kB."""
+"""A clean Django view grows by 0 B per 1000 calls; one retained `object()` per call, the smallest leak, by 16 kB."""
 
 DEFAULT_CHANGE = "+5 % and +16 KiB"
-"""Fresh processes differ by less than a thousandth; a growth of 16 KiB per 1000 calls is one small object a call."""
+"""Two fresh processes differ by less than 0.1 %; 16 KiB per 1000 calls is one small object per call."""
 
-
-_NOTHING = SettingsLayer()
+_EMPTY = SettingsLayer()
 DURATIONS = "leakcheck-durations.json"
 DEFAULTS = SettingsLayer(
     time=60.0,
@@ -52,47 +50,49 @@ DEFAULTS = SettingsLayer(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The resolved settings, and the budget layers that depend on the scenario."""
+    """The resolved settings, and the layers from which the budgets of a scenario follow."""
 
     calls: int | None
     time_seconds: float
     timeout_seconds: float
     memory_limit_bytes: float | None
     memory_bytes: float | None
-    """What the program has where it is deployed: told is when a leak uses it up."""
+    """Memory limit in production: when a leak exhausts it is estimated."""
     jobs: int | None
-    """Measurements side by side, if there are cores and memory for them; None: as many as there are cores."""
+    """Maximum number of parallel measurements; None for as many as there are cores."""
     python: str | None
     output: Path
     explain: Explain
     allow_inconclusive: bool
     baseline: Path
-    """The file of accepted figures; whether there is one is seen by who needs it."""
+    """The baseline file, which need not exist."""
     change: Tolerance
-    """What a figure may change by and is still the same."""
+    """The change of a figure that is ignored."""
     known: tuple[KnownEntry, ...] = ()
-    """Leaks that are accepted."""
+    """Accepted leaks."""
     resource_budgets: Mapping[str, float] = field(default_factory=dict)
-    """How many open files, threads and the like may stay of 1000 calls; what is not here is not looked at."""
+    """Allowed increase of each kind of resource per 1000 calls; a kind that is missing is not checked."""
     project: SettingsLayer = field(default_factory=SettingsLayer)
+    """The layers of files."""
     overrides: tuple[Override, ...] = ()
     said: SettingsLayer = field(default_factory=SettingsLayer)
+    """The layers of environment and flags."""
     part: ShardSpec | None = None
-    """The shard to measure; None where the whole is."""
+    """The shard to measure; None for all scenarios."""
     cluster: str | None = None
-    """The address of the Dask scheduler whose workers measure; None: measured here."""
+    """Address of the Dask scheduler; None to measure on this machine."""
     durations: Path | None = None
-    """Where it stands how long each scenario takes; None where nobody wrote that down."""
+    """File with the duration of each scenario; None if there is none."""
 
     def budget(self, scenario: ScenarioInfo) -> Budget:
-        """Return the budgets a scenario is held to; the growth always, the peak only where one is set."""
+        """Return the budgets of a scenario: growth always has one, the peak only if one is set."""
         growth = parse_growth(self.project.growth or DEFAULT_GROWTH_BUDGET)
         peak = None if self.project.peak is None else parse_size(self.project.peak)
         if scenario.growth_bytes_per_1000_calls is not None:
             growth = scenario.growth_bytes_per_1000_calls
         if scenario.peak_bytes is not None:
             peak = scenario.peak_bytes
-        matching = [one for one in self.overrides if _matches(one.match, scenario)]
+        matching = [override for override in self.overrides if _matches(override.match, scenario)]
         layers: list[SettingsLayer | Override] = [*matching, self.said]
         for layer in layers:
             growth = growth if layer.growth is None else parse_growth(layer.growth)
@@ -100,13 +100,13 @@ class Settings:
         return Budget(growth_bytes_per_1000_calls=growth, peak_bytes=peak)
 
     def declared_memory(self, scenario: ScenarioInfo) -> float | None:
-        """Return the bytes that a scenario's process says it takes at most; None where nobody said so."""
-        said = [one.memory for one in self.overrides if one.memory is not None and _matches(one.match, scenario)]
-        return parse_size(said[-1]) if said else scenario.memory_bytes
+        """Return the declared maximum memory of a scenario's process in bytes; None if none is declared."""
+        sizes = [item.memory for item in self.overrides if item.memory is not None and _matches(item.match, scenario)]
+        return parse_size(sizes[-1]) if sizes else scenario.memory_bytes
 
 
 def _matches(pattern: str, scenario: ScenarioInfo) -> bool:
-    # an id's brackets are no character class
+    # the brackets of an id (`newsletter[naive]`) are not a character class
     literal = pattern.replace("[", "[[]")
     return fnmatchcase(scenario.id, literal) or fnmatchcase(scenario.name, literal)
 
@@ -116,20 +116,20 @@ def resolve(
     *,
     environment: Mapping[str, str] = os.environ,
     folder: Path | None = None,
-    beside: SettingsLayer = _NOTHING,
+    beside: SettingsLayer = _EMPTY,
 ) -> Settings:
-    """Return the settings of all layers. Raises ConfigError for a setting that cannot be used.
+    """Return the settings of all layers. Raises ConfigError or UsageError for an invalid setting.
 
-    `beside` is what another file of the project says, pytest's own; it comes after pyproject.toml.
+    `beside` is the layer of pytest's configuration file, which overrides pyproject.toml.
     """
     path = find_pyproject(folder or Path.cwd())
     file = read_pyproject(path)
-    said = _merge(read_environment(environment), flags)
-    merged = _merge(DEFAULTS, file, beside, said)
+    explicit = _merge(read_environment(environment), flags)
+    merged = _merge(DEFAULTS, file, beside, explicit)
     in_file: list[SettingsLayer | Override] = [file, *file.overrides]
     for layer in in_file:
         _check_sizes(layer, f"{path}: [tool.leakcheck]: ")
-    _check_sizes(said, "")
+    _check_sizes(explicit, "")
     if merged.calls is not None and merged.calls < 1:
         raise UsageError("--calls must be 1 or more")
     assert merged.time is not None
@@ -139,8 +139,9 @@ def resolve(
     assert merged.executor is not None
     assert merged.explain is not None
     assert merged.change is not None
-    if not (merged.time > 0 and merged.timeout > 0):  # so that nan is refused too
+    if not (merged.time > 0 and merged.timeout > 0):  # not `<=`: nan must be refused too
         raise UsageError("--time and --timeout are seconds, more than 0")
+    share, size_bytes = parse_change(merged.change)
     return Settings(
         calls=merged.calls,
         time_seconds=merged.time,
@@ -153,70 +154,58 @@ def resolve(
         output=Path(merged.output),
         explain=merged.explain,
         allow_inconclusive=bool(merged.allow_inconclusive),
-        baseline=_baseline(said, file, path),
-        change=_allowance(merged.change),
+        baseline=_baseline(explicit, file, path),
+        change=Tolerance(share=share, bytes=size_bytes),
         known=file.known,
         resource_budgets={
-            kind.value: float(allowed)
+            kind.value: float(budget)
             for name, kind in RESOURCES.items()
-            if (allowed := file.resources.get(name, 0)) != OFF
+            if (budget := file.resources.get(name, 0)) != OFF
         },
         project=_merge(file, beside),
         overrides=file.overrides,
-        said=said,
-        part=None if said.shard is None else parse_part(said.shard),
-        durations=_durations(path, file.durations, said.durations),
+        said=explicit,
+        part=None if explicit.shard is None else parse_part(explicit.shard),
+        durations=_durations(path, file.durations, explicit.durations),
     )
 
 
-def _durations(pyproject: Path | None, in_file: str | None, said: str | None) -> Path | None:
-    """Return the file of durations: where a layer says, else beside pyproject.toml, if there is one."""
-    if said is not None or pyproject is None:
-        return None if said is None else Path(said)
-    beside = pyproject.parent / (in_file or DURATIONS)
-    return beside if in_file is not None or os.path.lexists(beside) else None
+def _durations(pyproject: Path | None, in_file: str | None, explicit: str | None) -> Path | None:
+    """Return the durations file that a layer names, else the default one next to pyproject.toml if it exists."""
+    if explicit is not None or pyproject is None:
+        return None if explicit is None else Path(explicit)
+    path = pyproject.parent / (in_file or DURATIONS)
+    return path if in_file is not None or os.path.lexists(path) else None
 
 
 def project_settings(folder: Path | None = None) -> str | None:
-    """Return the Django settings that pyproject.toml names (`[tool.leakcheck.django] settings`), or None."""
+    """Return the Django settings module of pyproject.toml (`[tool.leakcheck.django] settings`), or None."""
     return read_pyproject(find_pyproject(folder or Path.cwd())).django.settings
 
 
 def sample_arguments(folder: Path | None = None) -> Mapping[str, Any]:
-    """Return the samples of URLs' arguments that pyproject.toml names (`[tool.leakcheck.django.arguments]`)."""
+    """Return the sample arguments of URLs in pyproject.toml (`[tool.leakcheck.django.arguments]`)."""
     return read_pyproject(find_pyproject(folder or Path.cwd())).django.arguments
 
 
 def _merge(*layers: SettingsLayer) -> SettingsLayer:
-    """Return the last value said for each setting."""
+    """Return the last value of each setting that is not None."""
+    names = [item.name for item in fields(SettingsLayer)]
     merged: dict[str, Any] = {}
     for layer in layers:
-        merged.update(
-            {
-                one.name: getattr(layer, one.name)
-                for one in fields(SettingsLayer)
-                if getattr(layer, one.name) is not None
-            }
-        )
+        merged.update({name: value for name in names if (value := getattr(layer, name)) is not None})
     return SettingsLayer(**merged)
 
 
-def _baseline(said: SettingsLayer, file: SettingsLayer, path: Path | None) -> Path:
-    """Return the baseline's place: the file's word is meant from its own folder, all others from here."""
-    if said.baseline is not None:
-        return Path(said.baseline)
-    named = file.baseline or FILE_NAME
-    return Path(named) if path is None else _from_here(path.parent / named)
-
-
-def _allowance(text: str) -> Tolerance:
-    share, size_bytes = parse_change(text)
-    return Tolerance(share=share, bytes=size_bytes)
-
-
-def _from_here(path: Path) -> Path:
-    """Return a path as a person here would write it."""
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+def _baseline(explicit: SettingsLayer, file: SettingsLayer, pyproject: Path | None) -> Path:
+    """Return the baseline's path: one in pyproject.toml is relative to its folder, any other to the current folder."""
+    if explicit.baseline is not None:
+        return Path(explicit.baseline)
+    name = file.baseline or FILE_NAME
+    if pyproject is None:
+        return Path(name)
+    path, current = pyproject.parent / name, Path.cwd()
+    return path.relative_to(current) if path.is_relative_to(current) else path
 
 
 def _check_sizes(layer: SettingsLayer | Override, where: str) -> None:

@@ -11,13 +11,13 @@ from leakcheck.model.protocol import OptionValue
 MOST_PARTS = 1000
 AUTO = "auto"
 LOCAL = "local"
-_CLUSTER = re.compile(r"dask:((?:tcp|tls)://(?:[\w.-]+|\[[0-9a-fA-F:]+\]):\d{1,5})", re.ASCII)
-_PART = re.compile(r"\s*(\d{1,9})\s*/\s*(\d{1,9})\s*", re.ASCII)
+_DASK_ADDRESS = re.compile(r"dask:((?:tcp|tls)://(?:[\w.-]+|\[[0-9a-fA-F:]+\]):\d{1,5})", re.ASCII)
+_SHARD = re.compile(r"\s*(\d{1,9})\s*/\s*(\d{1,9})\s*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShardSpec:
-    """One of so many parts, counted from 1."""
+    """Which of how many shards to measure; numbers start at 1."""
 
     number: int
     count: int
@@ -27,8 +27,8 @@ class ShardSpec:
 
 
 def parse_part(text: str) -> ShardSpec:
-    """Return the part that `text` ("2/3") stands for. Raises UsageError for anything else."""
-    match = _PART.fullmatch(text)
+    """Return the shard that `text` ("2/3") names. Raises UsageError for anything else."""
+    match = _SHARD.fullmatch(text)
     if match is None:
         raise UsageError(f"--shard {text!r}: write I/N, for example 2/3 for the second of three shards")
     number, count = int(match[1]), int(match[2])
@@ -39,20 +39,20 @@ def parse_part(text: str) -> ShardSpec:
     return ShardSpec(number=number, count=count)
 
 
-def parse_jobs(said: int | str) -> int | None:
-    """Return how many are to be measured side by side, None for "auto". Raises UsageError for what is no number."""
-    if said == AUTO:
+def parse_jobs(value: int | str) -> int | None:
+    """Return the number of parallel measurements, None for "auto". Raises UsageError for anything else."""
+    if value == AUTO:
         return None
-    if not (str(said).isascii() and str(said).isdigit() and int(said) >= 1):
-        raise UsageError(f"--jobs {said}: write how many, 1 or more, or {AUTO} for as many as there are cores")
-    return int(said)
+    if not (str(value).isascii() and str(value).isdigit() and int(value) >= 1):
+        raise UsageError(f"--jobs {value}: write how many, 1 or more, or {AUTO} for as many as there are cores")
+    return int(value)
 
 
 def parse_executor(text: str) -> str | None:
-    """Return the address of the Dask scheduler that `text` names, None for "local". Raises UsageError for neither."""
+    """Return the address of a Dask scheduler, None for "local". Raises UsageError for anything else."""
     if text == LOCAL:
         return None
-    match = _CLUSTER.fullmatch(text)
+    match = _DASK_ADDRESS.fullmatch(text)
     if match is None:
         raise UsageError(
             f"--executor {text!r}: write {LOCAL} to measure here, or dask:tcp://HOST:PORT for a Dask cluster, for "
@@ -62,11 +62,11 @@ def parse_executor(text: str) -> str | None:
 
 
 def parse_options(texts: Sequence[str] | None) -> dict[str, OptionValue]:
-    """Return scenario options by name; a value that reads as a JSON number or boolean is one."""
+    """Return scenario options by name; a JSON number, boolean or string is parsed, any other value is text."""
     parsed: dict[str, OptionValue] = {}
     for text in texts or ():
-        name, found, value = text.partition("=")
-        if not found or not name:
+        name, separator, value = text.partition("=")
+        if not separator or not name:
             raise UsageError(f"-o {text!r}: write NAME=VALUE, for example -o rows=500000")
         parsed[name] = _value(value)
     return parsed

@@ -1,1 +1,1 @@
-"""What can be measured here: checks, findings, their report."""
+"""`leakcheck doctor`: check what can be measured, and report it."""

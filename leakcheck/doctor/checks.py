@@ -1,6 +1,6 @@
-"""What can be measured here, and why not more: asked of the Python that measures, of the machine, of this folder.
+"""Collect facts about the measured Python, the machine and the project, and run all checks.
 
-The answer goes into public issues: no path, no user's name and no host's is in it, whatever an error says.
+The report is meant for public issues: it must not contain paths or names of users and hosts, even in error messages.
 """
 
 import os
@@ -20,8 +20,8 @@ import msgspec
 from leakcheck import __version__
 from leakcheck.config.settings import resolve
 from leakcheck.config.sources import PyprojectFile, SettingsLayer, find_pyproject, read_pyproject
-from leakcheck.doctor.interpreter import MEASURED_PYTHON, of_interpreter, summary
-from leakcheck.doctor.machine import of_folder, of_machine, of_parts
+from leakcheck.doctor.interpreter import MEASURED_PYTHON, check_interpreter, summary
+from leakcheck.doctor.machine import check_machine, check_packages, check_project
 from leakcheck.doctor.model import Check, CheckState, DoctorReport, InterpreterFacts, MachineFacts, ProjectFacts
 from leakcheck.model.document_text import conforming
 from leakcheck.model.errors import LeakcheckError
@@ -32,58 +32,63 @@ from leakcheck.runner.answer_decoding import part
 from leakcheck.runner.task import lent_packages
 from leakcheck.runner.worker_limits import WorkerLimits
 from leakcheck.runner.worker_process import WorkerProcess
-from leakcheck.storage import git, run_file
+from leakcheck.storage import baseline_file, git
 
 _SERVERS: Mapping[str, tuple[str, ...]] = {
     "postgres": ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin"),
     "mariadbd": ("/usr/sbin", "/usr/libexec"),
 }
-"""Database servers, and where systems put them beside PATH."""
+"""Database servers, and where distributions install them outside of PATH."""
 
 _PATH = re.compile(r"(?<![\w/.…~])/(?!proc\b|sys\b)(?:[^\s/'\",:;)]+/)*(?P<last>[^\s/'\",:;)]+)/?")
 
 
 def examine(python: str | None, terminal: str) -> DoctorReport:
-    """Return what was found; `python` is the interpreter to be examined, ours where it is None.
+    """Return the report on an interpreter: `python`, or the configured one, or leakcheck's own.
 
-    Raises UsageError where that cannot be started at all.
+    `terminal` describes the terminal. Raises UsageError if the interpreter cannot be started at all.
     """
-    here = _here(terminal)
+    project = _project(terminal)
     python = python or _configured_python() or sys.executable
-    found: InterpreterFacts | None = None
-    findings: list[Check] = []
+    interpreter: InterpreterFacts | None = None
+    checks: list[Check] = []
     try:
-        found = _interpreter(python)
-        findings += of_interpreter(found)
+        interpreter = _interpreter(python)
+        checks += check_interpreter(interpreter)
     except WorkerFailed as failed:
         remedy = "name another interpreter with --python; leakcheck measures CPython 3.11 and later"
         says = " ".join(filter(None, (failed.trouble.message, *(failed.trouble.details or "").splitlines()[-1:])))
-        findings.append(Check(part=MEASURED_PYTHON, name="Python", state=CheckState.BROKEN, says=says, remedy=remedy))
-    findings += of_machine(_computer(), "" if found is None else found.limiter)
-    findings += of_parts(here, found)
-    findings += of_folder(here)
-    said = "nothing can be measured" if found is None else summary(found)
-    return DoctorReport(leakcheck=__version__, summary=said, findings=tuple(map(_public, findings)))
+        checks.append(Check(part=MEASURED_PYTHON, name="Python", state=CheckState.BROKEN, says=says, remedy=remedy))
+    checks += check_machine(_machine(), "" if interpreter is None else interpreter.limiter)
+    checks += check_packages(project, interpreter)
+    checks += check_project(project)
+    return DoctorReport(
+        leakcheck=__version__,
+        summary="nothing can be measured" if interpreter is None else summary(interpreter),
+        findings=tuple(
+            replace(check, says=without_paths(check.says), remedy=without_paths(check.remedy)) for check in checks
+        ),
+    )
 
 
 def _interpreter(python: str) -> InterpreterFacts:
-    """Return what an interpreter says of itself. Raises WorkerFailed where it does not."""
-    plan = PassRequest(work=Pass.EXAMINE, target="", lent_packages=lent_packages())
-    with WorkerProcess(plan, WorkerLimits(python=python)) as worker:
+    """Return the facts that a worker in this interpreter reports. Raises WorkerFailed if it fails."""
+    request = PassRequest(work=Pass.EXAMINE, target="", lent_packages=lent_packages())
+    with WorkerProcess(request, WorkerLimits(python=python)) as worker:
         worker.start()
         return part(worker.listen(during="examining"), "interpreter", InterpreterFacts)
 
 
 def _configured_python() -> str | None:
-    """Return the interpreter that this folder's settings name; None where they cannot be used, which is told."""
+    """Return the interpreter that the settings name; None also for invalid settings, which another check reports."""
     try:
         return resolve(SettingsLayer()).python
     except LeakcheckError:
         return None
 
 
-def _computer() -> MachineFacts:
-    release = re.match(r"[\d.]*\d", platform.release())  # what follows may be a company's own name
+def _machine() -> MachineFacts:
+    release = re.match(r"[\d.]*\d", platform.release())  # its suffix may name a company
     return MachineFacts(
         system=f"{platform.system()} {release[0] if release else ''}".strip() + f", {platform.machine()}",
         cores=machine.cores(),
@@ -94,13 +99,13 @@ def _computer() -> MachineFacts:
     )
 
 
-def _here(terminal: str) -> ProjectFacts:
+def _project(terminal: str) -> ProjectFacts:
     folder = Path.cwd()
     pyproject = find_pyproject(folder)
-    here = ProjectFacts(
+    project = ProjectFacts(
         python=platform.python_version(),
-        packages={name.lower(): one.version for one in metadata.distributions() if (name := one.metadata["Name"])},
-        programs={name: _is_there(name, patterns) for name, patterns in _SERVERS.items()},
+        packages={name.lower(): item.version for item in metadata.distributions() if (name := item.metadata["Name"])},
+        programs={name: _is_installed(name, patterns) for name, patterns in _SERVERS.items()},
         git=_git_version(),
         is_repository=git.changed_files() is not None,
         pyproject="" if pyproject is None else "pyproject.toml" + (" above" if pyproject.parent != folder else ""),
@@ -111,43 +116,39 @@ def _here(terminal: str) -> ProjectFacts:
     try:
         settings = resolve(SettingsLayer())
     except LeakcheckError as error:
-        return replace(here, settings_error=str(error))
-    here = replace(here, has_table=read_pyproject(pyproject) != PyprojectFile(), baseline=settings.baseline.name)
+        return replace(project, settings_error=str(error))
+    project = replace(project, has_table=read_pyproject(pyproject) != PyprojectFile(), baseline=settings.baseline.name)
     try:
-        baseline = run_file.load_baseline(settings.baseline)
+        baseline = baseline_file.load_baseline(settings.baseline)
     except LeakcheckError as error:
-        return replace(here, baseline_error=str(error))
+        return replace(project, baseline_error=str(error))
     if baseline is None:
-        return here
-    return replace(here, baseline_entries=sum(map(len, baseline.environments.values())))
+        return project
+    return replace(project, baseline_entries=sum(map(len, baseline.environments.values())))
 
 
-def _is_there(program: str, patterns: tuple[str, ...]) -> bool:
-    folders = [str(found) for pattern in patterns for found in Path("/").glob(pattern.lstrip("/"))]
+def _is_installed(program: str, patterns: tuple[str, ...]) -> bool:
+    folders = [str(folder) for pattern in patterns for folder in Path("/").glob(pattern.lstrip("/"))]
     return any(shutil.which(program, path=folder) for folder in (None, *folders))
 
 
 def _git_version() -> str | None:
     try:
-        done = subprocess.run(["git", "--version"], capture_output=True, text=True, timeout=10, check=True)
+        process = subprocess.run(["git", "--version"], capture_output=True, text=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip()
-
-
-def _public(finding: Check) -> Check:
-    return replace(finding, says=without_paths(finding.says), remedy=without_paths(finding.remedy))
+    return process.stdout.strip()
 
 
 def without_paths(text: str) -> str:
-    """Return a text in which of every absolute path the last name is left: the others tell who and where."""
-    for place, short in _places():
-        text = text.replace(place, short)
-    return _PATH.sub(lambda found: f"…/{found['last']}", text)
+    """Return the text with every absolute path shortened to its last name."""
+    for path, replacement in _known_paths():
+        text = text.replace(path, replacement)
+    return _PATH.sub(lambda match: f"…/{match['last']}", text)
 
 
-def _places() -> Iterator[tuple[str, str]]:
-    """Yield the folders that we know of, the longest first: their names may hold blanks."""
+def _known_paths() -> Iterator[tuple[str, str]]:
+    """Yield known folders with their replacements, longest first; `_PATH` would miss those with spaces."""
     known = {
         str(Path.cwd()): ".",
         sys.prefix: "…",
@@ -155,11 +156,9 @@ def _places() -> Iterator[tuple[str, str]]:
         tempfile.gettempdir(): "…",
         str(Path.home()): "~",
     }
-    yield from sorted(
-        ((place, short) for place, short in known.items() if len(place) > 1), key=lambda one: -len(one[0])
-    )
+    yield from sorted((item for item in known.items() if len(item[0]) > 1), key=lambda item: -len(item[0]))
 
 
-def encode(found: DoctorReport) -> bytes:
-    """Return an examination as a JSON document."""
-    return msgspec.json.format(msgspec.json.encode(conforming(found)), indent=2) + b"\n"
+def encode(report: DoctorReport) -> bytes:
+    """Return a report as JSON."""
+    return msgspec.json.format(msgspec.json.encode(conforming(report)), indent=2) + b"\n"

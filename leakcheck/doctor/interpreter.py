@@ -1,4 +1,4 @@
-"""What a Python can be measured with, and why not with more: each rule makes a sentence of facts, with its remedy."""
+"""Checks of the measured Python: its allocator, meters and tracers."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,36 +9,36 @@ MEASURED_PYTHON, METERS, TRACERS = "the measured Python", "read between windows"
 _TESTED = ("3.11", "3.12", "3.13")
 _IMPLEMENTATIONS = {"cpython": "CPython", "pypy": "PyPy", "graalpy": "GraalPy"}
 _EXACT_SHARE = 0.99
-"""A meter is exact where it sees all that is kept; a few bytes may be given back meanwhile."""
+"""A meter is exact if it sees all retained bytes; a few others may be freed meanwhile."""
 
 
-def sees_all(seen: MeterReading | None) -> bool:
-    """Tell whether a meter is there, and not blind."""
-    return seen is not None and seen.seen_bytes >= _EXACT_SHARE * seen.kept_bytes
+def _sees_all(reading: MeterReading | None) -> bool:
+    """Return whether the meter exists and sees what is retained."""
+    return reading is not None and reading.seen_bytes >= _EXACT_SHARE * reading.kept_bytes
 
 
-def of_interpreter(found: InterpreterFacts) -> Iterator[Check]:
-    """Yield what there is to say of the Python that measures."""
-    yield _python(found)
-    yield _allocator(found)
-    yield _library(found)
-    where = "a virtual environment" if found.is_virtual else "not a virtual environment"
+def check_interpreter(facts: InterpreterFacts) -> Iterator[Check]:
+    """Yield the checks of the measured Python."""
+    yield _python(facts)
+    yield _allocator(facts)
+    yield _library(facts)
+    where = "a virtual environment" if facts.is_virtual else "not a virtual environment"
     yield Check(part=MEASURED_PYTHON, name="environment", state=CheckState.GOOD, says=where)
-    yield _python_meter(found)
-    yield _native_meter(found)
-    yield _pages(found)
-    yield _counts(found)
-    yield from _memray(found)
-    says = "there" if found.tracemalloc else "this Python has none"
+    yield _python_meter(facts)
+    yield _native_meter(facts)
+    yield _pages(facts)
+    yield _counts(facts)
+    yield from _memray(facts)
+    says = "there" if facts.tracemalloc else "this Python has none"
     yield Check(
-        part=TRACERS, name="tracemalloc", state=CheckState.GOOD if found.tracemalloc else CheckState.LESS, says=says
+        part=TRACERS, name="tracemalloc", state=CheckState.GOOD if facts.tracemalloc else CheckState.LESS, says=says
     )
 
 
-def summary(found: InterpreterFacts) -> str:
-    """Return in a sentence how growth and peak are measured there."""
-    python = sees_all(found.python_meter) or _malloc_has_all(found)
-    native = sees_all(found.native_meter)
+def summary(facts: InterpreterFacts) -> str:
+    """Return in one sentence how growth and peak are measured."""
+    python = _sees_all(facts.python_meter) or _malloc_has_all(facts)
+    native = _sees_all(facts.native_meter)
     if python and native:
         growth = "growth is exact, to the byte, Python's and native"
     elif python:
@@ -47,97 +47,97 @@ def summary(found: InterpreterFacts) -> str:
         growth = "growth is exact for native memory, and estimated from the number of blocks for Python's heap"
     else:
         growth = "growth is estimated, from Python's blocks and resident pages"
-    peak = "the peak is traced by memray" if found.memray.sees_python else "no peak can be measured"
+    peak = "the peak is traced by memray" if facts.memray.sees_python else "no peak can be measured"
     return f"{growth}; {peak}"
 
 
-def _malloc_has_all(found: InterpreterFacts) -> bool:
-    """Tell whether Python takes all of its memory from malloc, so that malloc's meter is enough."""
-    return found.allocator.startswith("malloc") and sees_all(found.native_meter)
+def _malloc_has_all(facts: InterpreterFacts) -> bool:
+    """Return whether Python allocates everything with malloc, so that the meter of malloc is sufficient."""
+    return facts.allocator.startswith("malloc") and _sees_all(facts.native_meter)
 
 
-def _python(found: InterpreterFacts) -> Check:
-    name = _IMPLEMENTATIONS.get(found.implementation, found.implementation)
-    kind = f"{found.bits} bit{', debug build' if found.is_debug else ''}{'' if found.has_gil else ', without the GIL'}"
+def _python(facts: InterpreterFacts) -> Check:
+    name = _IMPLEMENTATIONS.get(facts.implementation, facts.implementation)
+    kind = f"{facts.bits} bit{', debug build' if facts.is_debug else ''}{'' if facts.has_gil else ', without the GIL'}"
     state, remedy = CheckState.GOOD, ""
-    if found.implementation != "cpython":
+    if facts.implementation != "cpython":
         state, remedy = CheckState.LESS, "measure in CPython, with --python"
-    elif not found.has_gil:
+    elif not facts.has_gil:
         state, remedy = (
             CheckState.LESS,
             "measure in a build with the GIL: without it Python's live bytes cannot be read",
         )
-    elif ".".join(found.python.split(".")[:2]) not in _TESTED:
+    elif ".".join(facts.python.split(".")[:2]) not in _TESTED:
         state, remedy = CheckState.NOTE, f"leakcheck is tested on CPython {_TESTED[0]} to {_TESTED[-1]}"
-    elif found.is_debug:
+    elif facts.is_debug:
         state, remedy = CheckState.NOTE, "a debug build's objects are larger: keep its baseline apart"
-    return Check(part=MEASURED_PYTHON, name="Python", state=state, says=f"{name} {found.python}, {kind}", remedy=remedy)
+    return Check(part=MEASURED_PYTHON, name="Python", state=state, says=f"{name} {facts.python}, {kind}", remedy=remedy)
 
 
-def _allocator(found: InterpreterFacts) -> Check:
-    says, state, remedy = found.allocator, CheckState.GOOD, ""
-    if found.preloaded:
-        says, state = f"{says}; LD_PRELOAD brings {_listed(found.preloaded)}", CheckState.NOTE
+def _allocator(facts: InterpreterFacts) -> Check:
+    says, state, remedy = facts.allocator, CheckState.GOOD, ""
+    if facts.preloaded:
+        says, state = f"{says}; LD_PRELOAD brings {_listed(facts.preloaded)}", CheckState.NOTE
         remedy = "what is preloaded may replace malloc, and then its meter is blind; see below"
-    elif found.allocator != "pymalloc":
+    elif facts.allocator != "pymalloc":
         state, remedy = CheckState.NOTE, "sizes are this allocator's: a baseline of another one does not compare"
     return Check(part=MEASURED_PYTHON, name="allocator", state=state, says=says, remedy=remedy)
 
 
-def _library(found: InterpreterFacts) -> Check:
-    if found.libc.startswith("glibc"):
-        return Check(part=MEASURED_PYTHON, name="C library", state=CheckState.GOOD, says=found.libc)
-    says = found.libc or f"not glibc, on {found.platform}"
+def _library(facts: InterpreterFacts) -> Check:
+    if facts.libc.startswith("glibc"):
+        return Check(part=MEASURED_PYTHON, name="C library", state=CheckState.GOOD, says=facts.libc)
+    says = facts.libc or f"not glibc, on {facts.platform}"
     remedy = "only Linux with glibc is tested; in a container take an image that is not Alpine's"
     return Check(part=MEASURED_PYTHON, name="C library", state=CheckState.NOTE, says=says, remedy=remedy)
 
 
-def _python_meter(found: InterpreterFacts) -> Check:
+def _python_meter(facts: InterpreterFacts) -> Check:
     says, state, remedy = "exact", CheckState.GOOD, ""
-    if _malloc_has_all(found):
+    if _malloc_has_all(facts):
         says = "exact: PYTHONMALLOC hands all to malloc, whose meter has them"
-    elif found.python_meter is None:
+    elif facts.python_meter is None:
         says, state = "cannot be read: the number of blocks stands in, with bounds that say so", CheckState.LESS
         remedy = "measure in CPython with the GIL, on Linux or macOS"
-    elif not sees_all(found.python_meter):
+    elif not _sees_all(facts.python_meter):
         says, state = (
-            f"{_blind(found.python_meter)}: PYTHONMALLOC hands them to a malloc without a meter",
+            f"{_blind(facts.python_meter)}: PYTHONMALLOC hands them to a malloc without a meter",
             CheckState.LESS,
         )
         remedy = "unset PYTHONMALLOC"
     return Check(part=METERS, name="Python's live bytes", state=state, says=says, remedy=remedy)
 
 
-def _native_meter(found: InterpreterFacts) -> Check:
+def _native_meter(facts: InterpreterFacts) -> Check:
     says, state, remedy = "exact, by mallinfo2", CheckState.GOOD, ""
-    if not sees_all(found.native_meter):
+    if not _sees_all(facts.native_meter):
         says, state = "cannot be read: resident pages stand in for native memory", CheckState.LESS
         remedy = "measure on Linux with glibc 2.33 or later"
-        if found.libc.startswith("glibc") and found.preloaded:
-            remedy = f"measure without LD_PRELOAD={_listed(found.preloaded)}, which replaces glibc's malloc"
-        elif found.libc.startswith("glibc"):
+        if facts.libc.startswith("glibc") and facts.preloaded:
+            remedy = f"measure without LD_PRELOAD={_listed(facts.preloaded)}, which replaces glibc's malloc"
+        elif facts.libc.startswith("glibc"):
             remedy += ", and with its own malloc: none that is preloaded or linked into the interpreter"
     return Check(part=METERS, name="native live bytes", state=state, says=says, remedy=remedy)
 
 
-def _pages(found: InterpreterFacts) -> Check:
-    if "rss_bytes" in found.readings:
+def _pages(facts: InterpreterFacts) -> Check:
+    if "rss_bytes" in facts.readings:
         return Check(part=METERS, name="resident pages", state=CheckState.GOOD, says="from /proc/self/statm")
     remedy = "mount /proc, or measure on Linux"
     return Check(part=METERS, name="resident pages", state=CheckState.LESS, says="there is no /proc", remedy=remedy)
 
 
-def _counts(found: InterpreterFacts) -> Check:
-    there = [kind.value for kind, column in COLUMNS.items() if column in found.readings]
-    missing = [kind.value for kind, column in COLUMNS.items() if column not in found.readings]
-    says = _listed(there) + (f"; not {_listed(missing)}" if missing else "")
+def _counts(facts: InterpreterFacts) -> Check:
+    counted = [kind.value for kind, column in COLUMNS.items() if column in facts.readings]
+    missing = [kind.value for kind, column in COLUMNS.items() if column not in facts.readings]
+    says = _listed(counted) + (f"; not {_listed(missing)}" if missing else "")
     remedy = "these are read from /proc: mount it, or measure on Linux" if missing else ""
     state = CheckState.LESS if missing else CheckState.GOOD
     return Check(part=METERS, name="counted", state=state, says=says, remedy=remedy)
 
 
-def _memray(found: InterpreterFacts) -> Iterator[Check]:
-    memray = found.memray
+def _memray(facts: InterpreterFacts) -> Iterator[Check]:
+    memray = facts.memray
     own = "leakcheck's own, lent to it" if memray.is_lent else "its own"
     if memray.version is None or (memray.error and not memray.sees_python):
         says = f"memray {memray.version}: {memray.error}" if memray.version else "none: no peak, no flamegraphs"
@@ -153,14 +153,14 @@ def _memray(found: InterpreterFacts) -> Iterator[Check]:
     if not memray.sees_native:
         says, state = memray.error or "not seen", CheckState.LESS
         remedy = "take memray's wheel from the index: it is built with libunwind"
-    elif not (memray.names_native and found.has_maps):
+    elif not (memray.names_native and facts.has_maps):
         says, state = "seen, but not named", CheckState.NOTE
-        remedy = "install debug symbols of your extensions" if found.has_maps else "mount /proc: it names the libraries"
+        remedy = "install debug symbols of your extensions" if facts.has_maps else "mount /proc: it names the libraries"
     yield Check(part=TRACERS, name="native frames", state=state, says=says, remedy=remedy)
 
 
-def _blind(seen: MeterReading) -> str:
-    return f"the meter saw {max(seen.seen_bytes, 0):,} of {seen.kept_bytes:,} bytes that were kept"
+def _blind(reading: MeterReading) -> str:
+    return f"the meter saw {max(reading.seen_bytes, 0):,} of {reading.kept_bytes:,} bytes that were kept"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""What `leakcheck doctor` finds: facts about where it runs, and what follows of them, sentence by sentence."""
+"""Facts about interpreter, machine and project, and the checks of `leakcheck doctor` that follow from them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,20 +10,20 @@ SCHEMA = "leakcheck.doctor/1"
 
 
 class CheckState(StrEnum):
-    """How well one thing is."""
+    """The outcome of a check."""
 
     GOOD = "good"
     NOTE = "note"
-    """Worth knowing, or an optional part that is not installed; what is there is measured exactly."""
+    """Worth knowing, or an optional package that is not installed; measurements are exact all the same."""
     LESS = "less"
     """Something is measured less exactly, or not at all."""
     BROKEN = "broken"
-    """Nothing can be measured before this is mended."""
+    """Nothing can be measured until this is fixed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One thing that was looked at. `remedy` says what to do where it is not good."""
+    """One check and its outcome. `remedy` says what to do if it is not good."""
 
     part: str
     name: str
@@ -34,22 +34,22 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoctorReport:
-    """All findings, in the order in which they are told; no path, user or host is named in any."""
+    """All checks in the order of the report. No text in it names a path, user or host."""
 
     schema: str = SCHEMA
     leakcheck: str
     summary: str
-    """How growth and peak are measured here, in a sentence."""
+    """How growth and peak are measured, in one sentence."""
     findings: tuple[Check, ...]
 
     def of(self, state: CheckState) -> tuple[Check, ...]:
-        """Return the findings of one state."""
-        return tuple(one for one in self.findings if one.state is state)
+        """Return the checks with this state."""
+        return tuple(check for check in self.findings if check.state is state)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeterReading:
-    """What a meter of live bytes read while a known number of bytes was kept."""
+    """How many bytes a meter of live bytes saw while a known number was retained."""
 
     kept_bytes: int
     seen_bytes: int
@@ -57,11 +57,11 @@ class MeterReading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TracerStatus:
-    """Whether memray can trace in the measured Python. `error` says why not."""
+    """Whether memray can trace in the measured Python; if not, `error` says why."""
 
     version: str | None = None
     is_lent: bool = False
-    """It is leakcheck's own, lent to a Python that has none."""
+    """It is leakcheck's own memray; the measured Python has none."""
     sees_python: bool = False
     sees_native: bool = False
     names_native: bool = False
@@ -70,7 +70,7 @@ class TracerStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InterpreterFacts:
-    """What the Python that measures says of itself, told by a process of it."""
+    """The measured Python, as a worker process reports it."""
 
     python: str
     implementation: str
@@ -83,21 +83,21 @@ class InterpreterFacts:
     has_gil: bool
     is_virtual: bool
     preloaded: tuple[str, ...] = ()
-    """The names of the libraries in LD_PRELOAD, which may replace malloc."""
+    """Names of the libraries in LD_PRELOAD, which may replace malloc."""
     python_meter: MeterReading | None = None
     native_meter: MeterReading | None = None
     readings: tuple[str, ...] = ()
-    """What else can be read between windows: `rss_bytes`, `open_files` and so on."""
+    """Other meters that can be read between windows: `rss_bytes`, `open_files` and so on."""
     has_maps: bool = False
     limiter: str = ""
-    """By what a memory limit is set for `leakcheck limit`."""
+    """The means by which `leakcheck limit` limits memory."""
     memray: TracerStatus = field(default_factory=TracerStatus)
     tracemalloc: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineFacts:
-    """What leakcheck's own process sees of the machine."""
+    """The machine, as leakcheck's own process sees it."""
 
     system: str
     cores: int
@@ -109,25 +109,25 @@ class MachineFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectFacts:
-    """The folder that the command was given in, and leakcheck's own Python."""
+    """The current folder, and leakcheck's own Python."""
 
     python: str
     packages: Mapping[str, str]
-    """By their names in lower case."""
+    """Installed versions by name in lower case."""
     programs: Mapping[str, bool]
-    """Database servers that could be started."""
+    """Database servers, and whether they are installed."""
     git: str | None = None
     is_repository: bool = False
     pyproject: str = ""
-    """Where pyproject.toml lies, seen from here; empty where there is none."""
+    """`pyproject.toml`, or `pyproject.toml above` for one in a parent folder; empty if there is none."""
     has_table: bool = False
     settings_error: str = ""
     baseline: str = ""
     baseline_entries: int | None = None
     baseline_error: str = ""
     variables: tuple[str, ...] = ()
-    """The names of the LEAKCHECK_ variables that are set; what they say is nobody's business."""
+    """Names of the LEAKCHECK_ variables that are set; their values are private."""
     is_autoload_off: bool = False
-    """pytest was told to load no plugin by itself."""
+    """PYTEST_DISABLE_PLUGIN_AUTOLOAD is set, so that pytest does not load installed plugins."""
     terminal: str = ""
-    """How many columns, which colours, which encoding."""
+    """Columns, colours and encoding."""

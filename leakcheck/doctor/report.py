@@ -1,4 +1,4 @@
-"""What `leakcheck doctor` found: as lines for a terminal, and as text that can be put into an issue."""
+"""Render the report of `leakcheck doctor`, for a terminal and as text for an issue."""
 
 from collections.abc import Iterator
 from itertools import groupby
@@ -22,47 +22,48 @@ _FENCE = "~~~~~~~~"
 
 
 @plainly
-def render_examination(found: DoctorReport) -> Iterator[RenderableType]:
-    """Yield what a terminal shows: a table for each part, the remedy below what is not as it could be, the answer."""
-    for part, findings in _by_part(found):
+def render_examination(report: DoctorReport) -> Iterator[RenderableType]:
+    """Yield a table for each part, with the remedy below a check that has one, and the answer at the end."""
+    for part, checks in _by_part(report):
         yield Text(part, style="bold")
         table = Table.grid(padding=(0, 2, 0, 0))
         for overflow in ("fold", "fold", "fold"):
             table.add_column(overflow=overflow)
-        for one in findings:
-            mark, style = _MARKS[one.state]
-            table.add_row(Text(f"  {mark}", style=style), Text(plain(one.name)), Text(plain(one.says)))
-            if one.remedy:
-                table.add_row("", "", Text(f"→ {plain(one.remedy)}", style="dim"))
+        for check in checks:
+            mark, style = _MARKS[check.state]
+            table.add_row(Text(f"  {mark}", style=style), Text(plain(check.name)), Text(plain(check.says)))
+            if check.remedy:
+                table.add_row("", "", Text(f"→ {plain(check.remedy)}", style="dim"))
         yield table
         yield Text()
-    yield Text(answer(found), style="bold")
+    yield Text(answer(report), style="bold")
 
 
-def answer(found: DoctorReport) -> str:
-    """Return the whole in a sentence or two."""
-    if broken := found.of(CheckState.BROKEN):
-        return f"Nothing can be measured here before this is mended: {', '.join(plain(one.name) for one in broken)}."
-    said = f"Here {plain(found.summary)}."
-    less = ", ".join(plain(one.name) for one in found.of(CheckState.LESS))
-    return f"{said} Less than could be: {less}." if less else said
+def answer(report: DoctorReport) -> str:
+    """Return the report in a sentence or two."""
+    if broken := report.of(CheckState.BROKEN):
+        names = ", ".join(plain(check.name) for check in broken)
+        return f"Nothing can be measured here before this is mended: {names}."
+    text = f"Here {plain(report.summary)}."
+    less = ", ".join(plain(check.name) for check in report.of(CheckState.LESS))
+    return f"{text} Less than could be: {less}." if less else text
 
 
 @plainly
-def markdown(found: DoctorReport) -> Iterator[tuple[str, bytes]]:
-    """Yield one document: a block of text, which shows as it is wherever Markdown is read."""
-    lines = [f"leakcheck {found.leakcheck}", answer(found)]
-    for part, findings in _by_part(found):
-        width = max(len(one.name) for one in findings)
+def markdown(report: DoctorReport) -> Iterator[tuple[str, bytes]]:
+    """Yield one document: a fenced block, so that Markdown shows its text as it is."""
+    lines = [f"leakcheck {report.leakcheck}", answer(report)]
+    for part, checks in _by_part(report):
+        width = max(len(check.name) for check in checks)
         lines += ["", plain(part)]
-        for one in findings:
-            lines.append(f"  {_WORDS[one.state]:<6}  {plain(one.name):<{width}}  {plain(one.says)}")
-            if one.remedy:
-                lines.append(f"{'':<{width + 10}}  -> {plain(one.remedy)}")
+        for check in checks:
+            lines.append(f"  {_WORDS[check.state]:<6}  {plain(check.name):<{width}}  {plain(check.says)}")
+            if check.remedy:
+                lines.append(f"{'':<{width + 10}}  -> {plain(check.remedy)}")
     text = inert("\n".join(lines)).replace(_FENCE, "~ " * 4)
     yield "doctor.md", f"{_FENCE}text\n{text}\n{_FENCE}\n".encode("utf-8", "backslashreplace")
 
 
-def _by_part(found: DoctorReport) -> Iterator[tuple[str, list[Check]]]:
-    for part, findings in groupby(found.findings, key=lambda one: one.part):
-        yield part, list(findings)
+def _by_part(report: DoctorReport) -> Iterator[tuple[str, list[Check]]]:
+    for part, checks in groupby(report.findings, key=lambda check: check.part):
+        yield part, list(checks)

@@ -1,1 +1,1 @@
-"""The data that travels or is kept: run document, protocol, errors, units. The standard library alone."""
+"""Data that is stored or sent between processes: run document, protocol, errors, units. Standard library only."""

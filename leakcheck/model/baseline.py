@@ -1,7 +1,7 @@
-"""What a team has accepted, and how a run compares with it.
+"""The baseline: accepted figures, and how a run compares with them.
 
-The file is committed and read in a diff, so it holds what is the same from one run to the next: the
-verdict, the growth that the exact meter saw, and the peak. Never resident pages, and never a time.
+The file is committed and reviewed as a diff, so it only holds what is the same from run to run: the verdict, the growth
+by an exact meter, and the peak; never resident pages or times.
 """
 
 from collections.abc import Mapping
@@ -12,30 +12,31 @@ from leakcheck.model.units import format_change
 from leakcheck.model.verdict import Gate, Verdict
 
 SCHEMA = "leakcheck.baseline/1"
-"""The file's schema. A field may be added under the same number; one that is taken away or changes
-its meaning makes 2, and this comment then says what 1 looked like."""
+"""Schema of the file. A new field keeps the number. A field that is removed or changes its meaning makes it 2,
+and this comment must then say what 1 looked like."""
 
 FILE_NAME = "leakcheck-baseline.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaselineEntry:
-    """What is accepted of one scenario in one environment."""
+    """The accepted figures of one scenario in one environment."""
 
     verdict: Verdict
     target: Name = ""
-    """Where it is: `scenarios/shop.py::cart`, from the baseline's folder, or `package.module:callable`."""
+    """`scenarios/shop.py::cart`, relative to the baseline's folder, or `package.module:callable`."""
     growth_bytes_per_1000_calls: int | None = None
-    """0 for what stands still or has a limit; None where no exact meter told it."""
+    """0 if memory does not grow or has a limit; None if no exact meter measured it."""
     peak_bytes: int | None = None
     reason: str = ""
+    """Why it was accepted."""
     note: str = ""
-    """What is not kept here, and why."""
+    """Which figure is missing, and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
-    """The accepted figures: by environment (`cpython-3.11-linux-x86_64-pymalloc`), then by the scenario's id."""
+    """All entries: by environment (`cpython-3.11-linux-x86_64-pymalloc`), then by scenario id."""
 
     schema: str
     environments: Mapping[Name, Mapping[Name, BaselineEntry]] = field(default_factory=dict)
@@ -43,18 +44,18 @@ class Baseline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tolerance:
-    """The change that counts for nothing: a figure is worse, or better, by more than both parts of it."""
+    """The change that is ignored: a figure is worse, or better, only if it exceeds both parts."""
 
     share: float
     bytes: float
-    """For a growth, per 1000 calls."""
+    """For growth: bytes per 1000 calls."""
 
     def most(self, before: float) -> float:
-        """Return the largest figure that is not worse."""
+        """Return the largest figure that is not worse than `before`."""
         return max(before * (1 + self.share), before + self.bytes)
 
     def least(self, before: float) -> float:
-        """Return the smallest figure that is not better."""
+        """Return the smallest figure that is not better than `before`."""
         return min(before * (1 - self.share), before - self.bytes)
 
     def __str__(self) -> str:
@@ -63,7 +64,7 @@ class Tolerance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaselineChange:
-    """One metric beside what the baseline accepts. OVER is worse by more than is allowed."""
+    """One metric compared with the baseline. The gate is OVER if it is worse by more than the tolerance."""
 
     metric: Word
     """growth (bytes per 1000 calls) or peak (bytes)."""
@@ -71,23 +72,23 @@ class BaselineChange:
     after: float
     low: float
     high: float
-    """The bounds of `after`; both are `after` for a peak, which is exact."""
+    """Bounds of `after`; both equal `after` for a peak, which is exact."""
     gate: Gate
     better: bool = False
-    """Better by more than the change that is allowed: the baseline can be tightened."""
+    """Better by more than the tolerance: the baseline can be tightened."""
     excused: bool = False
-    """What was accepted is over the budget, so that the budget does not count."""
+    """The accepted figure is over the budget, so the budget does not apply."""
     allowed: str = ""
-    """The change that was allowed (`+5 % and +16 KiB`)."""
+    """The tolerance (`+5 % and +16 KiB`)."""
     most: float | None = None
-    """The largest figure that would not have been worse."""
+    """The largest figure within the tolerance."""
     reason: str = ""
     """Why `before` was accepted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaselineStep:
-    """What an update makes of one scenario: accepted anew, changed, kept, or removed."""
+    """Effect of an update on one scenario: added, changed, unchanged or removed."""
 
     scenario: Name
     before: BaselineEntry | None

@@ -1,4 +1,4 @@
-"""Two arms beside each other: what was measured before, what after, and what can be said of the change."""
+"""A comparison of two sides: what was measured before, what after, and how much it changed."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,7 +9,7 @@ CONTRAST_SCHEMA = "leakcheck.compare/1"
 
 
 class Metric(StrEnum):
-    """The rows of a before/after table, in its order."""
+    """Rows of a before/after table, in their order."""
 
     ERROR_RATE = "error rate"
     P50 = "latency p50"
@@ -20,7 +20,7 @@ class Metric(StrEnum):
 
 
 class Unit(StrEnum):
-    """What a metric is counted in."""
+    """The unit of a metric."""
 
     BYTES = "bytes"
     SECONDS = "seconds"
@@ -39,18 +39,18 @@ UNITS = {
 
 
 class ChangeVerdict(StrEnum):
-    """What can be said of a change. All these metrics are better when they are less."""
+    """Verdict on a change. Every metric here is better when it is smaller."""
 
     BETTER = "better"
     WORSE = "worse"
     SAME = "~"
-    """No difference can be told from chance, or it is too small to matter."""
+    """No significant difference, or one too small to matter."""
     UNKNOWN = "not measured"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """A value with the bounds between which the truth lies."""
+    """A value with its confidence bounds."""
 
     value: float
     low: float
@@ -59,54 +59,54 @@ class Figure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricComparison:
-    """One metric in both arms."""
+    """One metric on both sides."""
 
     metric: Metric
     before: Figure | None
     after: Figure | None
     change: Figure | None
-    """After minus before, in the metric's unit; of latencies the ratio after / before, for those are timings."""
+    """After minus before, in the metric's unit; for latencies the ratio after / before."""
     answer: ChangeVerdict
     note: str = ""
-    """Why nothing can be said."""
+    """Why there is no verdict."""
 
     @property
     def unit(self) -> Unit:
-        """Return what the figures are counted in."""
+        """The unit of the figures."""
         return UNITS[self.metric]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScenarioComparison:
-    """One scenario in both arms."""
+    """One scenario on both sides."""
 
     scenario: Name
     before: Name
-    """The arm's own name for it: a result's id."""
+    """The id of its results on that side; likewise `after`."""
     after: Name
     rows: tuple[MetricComparison, ...]
     rounds: int
-    """How often both arms were measured, in turn."""
+    """How often both sides were measured, in turn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """One side: what it is, and where it was measured."""
+    """One side of a comparison, and where it was measured."""
 
     label: Name
     commit: Commit | None = None
     python: str | None = None
     documents: tuple[str, ...] = ()
-    """The run documents that its figures come from."""
+    """Run documents with its measurements."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """The document of a comparison."""
+    """The document that `leakcheck compare` writes."""
 
     schema: str
     before: Side
     after: Side
     contrasts: tuple[ScenarioComparison, ...]
     notes: tuple[str, ...] = ()
-    """What is in one arm alone, or cannot be compared."""
+    """Sentences on what is on one side only, or cannot be compared."""

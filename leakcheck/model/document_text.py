@@ -1,8 +1,8 @@
-"""What the texts of a document may be, and the one walk that goes through all of them.
+"""Text formats of a document's fields, and the one walk that checks or cleans all of them.
 
-A field that is annotated as `str` is free text: it has a length, and is made plain. What is no
-text but a word, a date or a digest says so (`fingerprint: Fingerprint`). A field that is added is covered by
-its annotation, and by no list that somebody has to remember.
+A field annotated as `str` is free text: its length is bounded and control characters are escaped. A name, a date or a
+digest has an annotation of its own (`fingerprint: Fingerprint`). A new field is covered by its annotation alone; there
+is no list to keep up to date.
 """
 
 import re
@@ -17,29 +17,29 @@ from leakcheck.model.plain_text import cut, plain
 
 _Facts = TypeVar("_Facts")
 _LONGEST_NAME = 2000
-_MOST_SHOWN = 60
+_MAX_QUOTED_CHARACTERS = 60
 _NUMBERS = (int, float)
 _LARGEST_INTEGER = 2**64 - 1
 _LARGEST_NUMBER = 1e30
-"""Sizes beyond this are none, and would become infinite where they are reckoned with."""
+"""No real size is larger, and calculations with larger ones would overflow to infinity."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextFormat:
-    """What a text has to be."""
+    """The format of a text field."""
 
     what: str
-    """What it is called in an error: `12 hexadecimal digits`."""
+    """The format in an error message: `12 hexadecimal digits`."""
     most_characters: int
     is_one: Callable[[str], object] | None = None
-    """What answers with something for a text that is one; it may raise ValueError. None for free text."""
+    """Return something true for a text of this format; may raise ValueError. None for free text."""
     keeps_lines: bool = False
-    """It may hold line feeds, as a traceback does."""
+    """Line feeds are kept, as in a traceback."""
     otherwise: str | None = ""
-    """What is written in the place of a text that has not this format."""
+    """Written in place of a text that does not fit."""
 
     def fits(self, text: str) -> bool:
-        """Tell whether the text has this format."""
+        """Return whether the text has this format."""
         try:
             return len(text) <= self.most_characters and (self.is_one is None or bool(self.is_one(text)))
         except (ValueError, OverflowError, OSError):
@@ -51,14 +51,14 @@ def _like(pattern: str) -> Callable[[str], object]:
 
 
 def _is_moment(text: str) -> bool:
-    # a time zone, or a year, may make a moment of it that no clock has
+    # an extreme year or time zone parses, but has no timestamp
     return datetime.fromisoformat(text).timestamp() < _LARGEST_INTEGER
 
 
 FREE = TextFormat(what="a text of at most 10,000 characters", most_characters=10_000)
 
 Lines = Annotated[str, replace(FREE, keeps_lines=True)]
-"""A text of several lines."""
+"""Text of several lines."""
 
 Name = Annotated[str, TextFormat(what=f"a name of at most {_LONGEST_NAME:,} characters", most_characters=_LONGEST_NAME)]
 """A name, an id or a path."""
@@ -66,13 +66,13 @@ Name = Annotated[str, TextFormat(what=f"a name of at most {_LONGEST_NAME:,} char
 Word = Annotated[
     str, TextFormat(what="a word", most_characters=64, is_one=_like(r"[A-Za-z][A-Za-z0-9 _+-]*"), otherwise="other")
 ]
-"""One of our own words. Which ones there are may grow from version to version, so no list of them is kept."""
+"""A word of leakcheck's own vocabulary. It is open: later versions add words, so there is no list to check against."""
 
 Release = Annotated[
     str,
     TextFormat(what="a name or a version", most_characters=200, is_one=_like(r"[\w.+~:/ ()-]*"), otherwise="unknown"),
 ]
-"""What an interpreter or a library calls itself: `3.13.0rc1`, `glibc 2.36`."""
+"""Name or version of an interpreter or a library: `3.13.0rc1`, `glibc 2.36`."""
 
 Fingerprint = Annotated[
     str,
@@ -80,7 +80,7 @@ Fingerprint = Annotated[
         what="a fingerprint, which is 12 hexadecimal digits", most_characters=12, is_one=_like("([0-9a-f]{12})?")
     ),
 ]
-"""A finding's short name; "" where it has none."""
+"""The digest that names a finding; "" if it has none."""
 
 Commit = Annotated[
     str, TextFormat(what="a commit of git", most_characters=64, is_one=_like("[0-9a-f]{7,64}"), otherwise=None)
@@ -95,40 +95,40 @@ Moment = Annotated[
 
 
 class UnfitDocument(ValueError):
-    """A document holds what its field cannot be. The message says where, and what is there."""
+    """A field of a document holds an invalid value. The message says which field, and what it holds."""
 
-    def __init__(self, says: str, where: str = "") -> None:
-        super().__init__(says)
-        self.says = says
-        self.where = where
+    def __init__(self, problem: str, location: str = "") -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.location = location
 
     def within(self, step: str) -> "UnfitDocument":
-        """Return the same, seen from one step further out."""
-        return UnfitDocument(self.says, step + self.where)
+        """Return the same error with `step` put in front of its location."""
+        return UnfitDocument(self.problem, step + self.location)
 
     def __str__(self) -> str:
-        return f"{self.where.lstrip('.')} {self.says}".strip()
+        return f"{self.location.lstrip('.')} {self.problem}".strip()
 
 
 def made_plain(facts: _Facts) -> _Facts:
-    """Return the same facts with all their text plain, and none longer than it may be; themselves if it was so."""
-    plain_ones: _Facts = _walked(facts, _plain)
-    return plain_ones
+    """Return the facts with control characters escaped and long texts cut; the same object if nothing changes."""
+    result: _Facts = _walked(facts, _plain)
+    return result
 
 
 def conforming(facts: _Facts) -> _Facts:
-    """Return the same facts with what has not its format replaced, so that they can be read again."""
-    conforming_ones: _Facts = _walked(facts, _conform)
-    return conforming_ones
+    """Return the facts with every text that does not fit its format replaced, so that they can be loaded again."""
+    result: _Facts = _walked(facts, _conform)
+    return result
 
 
 def refuse_unfit(facts: object) -> None:
-    """Raise Unfit for a text that has not its format, and for a number that nobody can reckon with."""
+    """Raise UnfitDocument for a text that does not fit its format, or a number too large to calculate with."""
     _walked(facts, _refuse)
 
 
 Leaf = Callable[[Any, TextFormat | None], Any]
-"""What is done with a text, which has a format, or with numbers, which have none."""
+"""Called for each text with its format, and for each number, or tuple of numbers, with None; returns the new value."""
 _Walk = Callable[[Any, Leaf], Any]
 
 
@@ -148,7 +148,7 @@ def _conform(value: Any, format: TextFormat | None) -> Any:
 def _refuse(value: Any, format: TextFormat | None) -> Any:
     if format is not None:
         if not format.fits(value):
-            raise UnfitDocument(f"is {plain(repr(cut(value, _MOST_SHOWN)))}, and should be {format.what}")
+            raise UnfitDocument(f"is {plain(repr(cut(value, _MAX_QUOTED_CHARACTERS)))}, and should be {format.what}")
         return value
     for number in value if isinstance(value, tuple | list) else (value,):
         if isinstance(number, int | float) and abs(number) > (
@@ -159,44 +159,44 @@ def _refuse(value: Any, format: TextFormat | None) -> Any:
 
 
 def _walked(facts: Any, leaf: Leaf) -> Any:
-    """Walk through facts of whatever kind: those of a dataclass by its annotations, others by what they are."""
+    """Apply `leaf` throughout the facts: a dataclass by its annotations, anything else by its type."""
     if is_dataclass(facts) and not isinstance(facts, type):
         return _walk_of(type(facts))(facts, leaf)  # type: ignore[misc]
     if type(facts) is str:
         return leaf(facts, FREE)
     if isinstance(facts, tuple | list):
-        return _if_new(facts, type(facts)(_walked(one, leaf) for one in facts))
+        return _if_new(facts, type(facts)(_walked(item, leaf) for item in facts))
     if type(facts) is dict:
-        return _if_new(facts, {_walked(name, leaf): _walked(one, leaf) for name, one in facts.items()})
+        return _if_new(facts, {_walked(key, leaf): _walked(value, leaf) for key, value in facts.items()})
     return facts
 
 
 def _if_new(old: Any, new: Any) -> Any:
-    """Return what was there, where nothing of it has changed: whoever keeps things by identity relies on that."""
+    """Return the old collection if nothing changed: callers cache by identity (`RunFile`)."""
     pairs = zip(old.values(), new.values(), strict=False) if isinstance(old, dict) else zip(old, new, strict=True)
-    same = all(one is other for one, other in pairs)
+    same = all(before is after for before, after in pairs)
     return old if same and (not isinstance(old, dict) or list(old) == list(new)) else new
 
 
 @cache
 def _walk_of(hint: Any) -> _Walk | None:
-    """Return how to walk through values of a type; None where they hold neither text nor numbers."""
+    """Return the walk for values of a type; None if they hold neither text nor numbers."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Annotated:
-        formats = [one for one in arguments[1:] if isinstance(one, TextFormat)]
+        formats = [item for item in arguments[1:] if isinstance(item, TextFormat)]
         return _of_text(formats[0]) if formats else _walk_of(arguments[0])
     if hint is str:
         return _of_text(FREE)
     if hint in _NUMBERS:
         return _of_numbers
     if origin in (Union, types.UnionType):
-        return _of_union([one for one in arguments if one is not type(None)])
+        return _of_union([member for member in arguments if member is not type(None)])
     if origin is tuple:
         inner = _walk_of(arguments[0])
-        # columns of thousands of numbers are looked at in one go
+        # a column of thousands of numbers is one leaf: a call for each would be slow
         return inner if inner is None or arguments[0] in _NUMBERS else _of_tuple(inner)
     if origin is not None and issubclass(origin, Mapping):
-        return _of_mapping(*(_walk_of(one) for one in arguments))
+        return _of_mapping(*(_walk_of(argument) for argument in arguments))
     return _of_class(hint) if is_dataclass(hint) else None
 
 
@@ -209,8 +209,8 @@ def _of_numbers(value: Any, leaf: Leaf) -> Any:
 
 
 def _of_union(hints: list[Any]) -> _Walk | None:
-    walks = [step for one in hints if (step := _walk_of(one)) is not None]
-    text = next((_walk_of(one) for one in hints if one is str or get_origin(one) is Annotated), None)
+    walks = [inner for hint in hints if (inner := _walk_of(hint)) is not None]
+    text = next((_walk_of(hint) for hint in hints if hint is str or get_origin(hint) is Annotated), None)
 
     def walk(value: Any, leaf: Leaf) -> Any:
         if value is None or isinstance(value, bool):
@@ -219,7 +219,7 @@ def _of_union(hints: list[Any]) -> _Walk | None:
             return value if text is None else text(value, leaf)
         if isinstance(value, int | float):
             return leaf(value, None)
-        return next(one for one in walks if one is not text)(value, leaf)
+        return next(inner for inner in walks if inner is not text)(value, leaf)
 
     return walk if walks else None
 
@@ -227,11 +227,11 @@ def _of_union(hints: list[Any]) -> _Walk | None:
 def _of_tuple(inner: _Walk) -> _Walk:
     def walk(values: Any, leaf: Leaf) -> Any:
         new = []
-        for number, value in enumerate(values):
+        for index, value in enumerate(values):
             try:
                 new.append(inner(value, leaf))
             except UnfitDocument as unfit:
-                raise unfit.within(f"[{number}]") from None
+                raise unfit.within(f"[{index}]") from None
         return _if_new(values, type(values)(new))
 
     return walk
@@ -244,7 +244,7 @@ def _of_mapping(key: _Walk | None, inner: _Walk | None) -> _Walk:
             try:
                 new[name if key is None else key(name, leaf)] = value if inner is None else inner(value, leaf)
             except UnfitDocument as unfit:
-                raise unfit.within(f"[{plain(cut(str(name), _MOST_SHOWN))}]") from None
+                raise unfit.within(f"[{plain(cut(str(name), _MAX_QUOTED_CHARACTERS))}]") from None
         return _if_new(values, new)
 
     return walk
@@ -254,9 +254,9 @@ def _of_class(kind: Any) -> _Walk:
     walks: dict[str, _Walk] = {}
 
     def walk(facts: Any, leaf: Leaf) -> Any:
-        if not walks:  # not before: a class may hold others of its own kind
+        if not walks:  # only now: a class may contain its own type
             hints = get_type_hints(kind, include_extras=True)
-            walks.update({one.name: step for one in fields(kind) if (step := _walk_of(hints[one.name])) is not None})
+            walks.update({item.name: step for item in fields(kind) if (step := _walk_of(hints[item.name])) is not None})
         changed = {}
         for name, step in walks.items():
             old = getattr(facts, name)

@@ -1,4 +1,4 @@
-"""What can go wrong, and the exit code that each kind of trouble ends with."""
+"""Exceptions, and the exit code that each ends the process with."""
 
 from collections.abc import Iterable
 from enum import IntEnum
@@ -7,7 +7,7 @@ from leakcheck.model.plain_text import plain
 
 
 class ExitCode(IntEnum):
-    """The process's answer to CI. The numbers are a promise; see `worst` for their order."""
+    """Exit codes of the command. The numbers are stable; `worst` says which one wins."""
 
     WITHIN = 0
     OVER_BUDGET = 1
@@ -21,7 +21,7 @@ class ExitCode(IntEnum):
 
     @property
     def meaning(self) -> str:
-        """Return what it says, in the words that --help and the guide use."""
+        """The description that --help and the guide print."""
         return _MEANINGS[self]
 
 
@@ -51,58 +51,62 @@ _WORST_FIRST = (
 
 
 def worst(codes: Iterable[ExitCode]) -> ExitCode:
-    """Return the code that wins when several things happened; WITHIN only when nothing did."""
+    """Return the most severe of several codes; WITHIN only if there is none, or no other."""
     return min(codes, key=_WORST_FIRST.index, default=ExitCode.WITHIN)
 
 
-class LeakcheckError(Exception):
-    """Something a user can mend. The message says where, what and the remedy."""
+class LeakcheckException(Exception):
+    """Base class of every exception that leakcheck defines."""
+
+
+class LeakcheckError(LeakcheckException):
+    """An error that the user can fix. The message says where, what and the remedy."""
 
     exit_code = ExitCode.USAGE
 
     def __str__(self) -> str:
-        """Return the message, plain: it names files and quotes documents, which may hold anything."""
+        """Return the message with control characters escaped: it quotes file names and documents."""
         return plain(super().__str__(), keep_lines=True)
 
 
 class UsageError(LeakcheckError):
-    """A flag, a target or a unit that cannot be understood."""
+    """A flag, a target or a unit that cannot be parsed."""
 
 
 class ConfigError(UsageError):
-    """A setting in a file or in the environment that cannot be used."""
+    """An invalid setting in a file or in the environment."""
 
 
 class StoreError(LeakcheckError):
-    """A document could not be written, or what was read is not one of ours."""
+    """A document that cannot be read or written, or that is not a document of leakcheck."""
 
 
 class BaselineMissing(LeakcheckError):
-    """There is nothing to compare with, or only what was measured elsewhere."""
+    """There is no baseline, or none of this environment."""
 
     exit_code = ExitCode.NO_BASELINE
 
 
 class NothingMeasured(LeakcheckError):
-    """Nothing matched, so there is nothing to be green about."""
+    """No scenario matched, so nothing was measured; that must not pass in CI."""
 
     exit_code = ExitCode.NOTHING_MEASURED
 
 
 class ExecutorLost(LeakcheckError):
-    """Who measured cannot be reached any more. What was measured until then is kept."""
+    """The executor cannot be reached any more. Results measured until then are kept."""
 
     exit_code = ExitCode.SCENARIO_FAILED
 
 
 class ScenarioFailed(LeakcheckError):
-    """The user's code raised, exited, hung or died while it was loaded or replayed."""
+    """The user's code raised, exited, hung or crashed while it was loaded or replayed."""
 
     exit_code = ExitCode.SCENARIO_FAILED
 
 
 class WrongAnswer(ScenarioFailed):
-    """A request was answered with another status than the one that is expected, or leads to a login page."""
+    """A response with another status than the expected one, or a redirect to a login page."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)

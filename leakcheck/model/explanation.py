@@ -1,7 +1,6 @@
-"""The facts of an explanation: what allocates, what grows, what holds it, and what else rises.
+"""Why a scenario grows: growing containers, retention paths, allocation sites, resources.
 
-Frozen like all facts, with units in the names. A share is a part of the measured growth, 1.0 for
-all of it; it may lie a little above, because each part is measured by itself.
+A share is a fraction of the measured growth. It may slightly exceed 1.0, because each part is measured by itself.
 """
 
 from dataclasses import dataclass, field
@@ -14,45 +13,45 @@ from leakcheck.model.verdict import Gate, Verdict
 
 
 class Explain(StrEnum):
-    """When a growth is explained."""
+    """When growth is explained."""
 
     AUTO = "auto"
-    """Where memory grew, or grew over budget."""
+    """If memory grew, or grew over budget."""
     ALWAYS = "always"
     NEVER = "never"
 
 
 class TracerName(StrEnum):
-    """What told the sites."""
+    """The tracer that found the allocation sites."""
 
     MEMRAY = "memray"
     MEMRAY_NATIVE = "memray with native frames"
     TRACEMALLOC = "tracemalloc"
     LINES = "malloc's live bytes, line by line"
-    """The exact meters, read at every line: for memory that neither of the others sees."""
+    """Live bytes read at every line, for memory that the other tracers do not see."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AllocationSite:
-    """A line whose live bytes grow: the user's own, or a library's where no own line led there."""
+    """A line whose live bytes grow: in the user's code, or in a library if no line of the user leads there."""
 
     bytes_per_1000_calls: float
     low: float
     high: float
-    """The least and the most that any two windows said."""
+    """The smallest and the largest growth between any two windows."""
     blocks_per_1000_calls: float
     share: float
     frames: tuple[Frame, ...]
     """Its heaviest stack, innermost first."""
     stacks: int
-    """How many stacks lead through this line to an allocation that grows."""
+    """How many growing stacks lead through this line."""
     native: bool = False
-    """Allocated by native code that went past Python's allocators."""
+    """Allocated by native code, not through Python's allocators."""
     fingerprint: Fingerprint = ""
 
     @property
     def frame(self) -> Frame:
-        """The line to name first: the innermost of the user's own, else the innermost of Python."""
+        """The frame to name first; see `frame_to_name`."""
         return frame_to_name(self.frames)
 
 
@@ -66,28 +65,28 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrowingContainer:
-    """Something with a length that rises with the calls."""
+    """A container whose length increases with the calls."""
 
     name: Name
-    """What a person would call it: `newsletter.views.SENT`, `render (lru_cache)`."""
+    """Readable name: `newsletter.views.SENT`, `render (lru_cache)`."""
     kind: str
-    """Its type, with its limit: `list`, `deque(maxlen=2000)`."""
+    """The type, with its limit: `list`, `deque(maxlen=2000)`."""
     where: str = ""
-    """How it is reached, where that is no module's attribute: `class attribute`, `thread-local`."""
+    """How it is reached, unless as an attribute of a module: `class attribute`, `thread-local`."""
     length: int
     length_per_call: float
     limit: int | None = None
-    """The length at which it stops; None where none is known."""
+    """The maximum length; None if none is known."""
     stopped: bool = False
-    """It grew, and stood still before the search ended: its limit is the length it has."""
+    """It grew and stopped before the search ended; its present length is the limit."""
     bytes_per_1000_calls: float | None = None
-    """What its new entries hold alone, measured by taking them out; None where that failed."""
+    """Memory that only its new entries hold, measured by removing them; None if that failed."""
     share: float | None = None
     fingerprint: Fingerprint = ""
 
     @property
     def calls_until_full(self) -> float | None:
-        """Further calls until it is full; None where no limit is known or it does not grow."""
+        """Further calls until it is full; None if no limit is known or it does not grow."""
         if self.limit is None or self.length_per_call <= 0:
             return None
         return max(0.0, (self.limit - self.length) / self.length_per_call)
@@ -95,31 +94,31 @@ class GrowingContainer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionPath:
-    """How what stays is held: from a root to it, through at most a dozen links."""
+    """Path of references from a root to a retained object, at most a dozen links long."""
 
     links: tuple[Link, ...]
     kept: Frame | None = None
-    """Where a function of the user's was defined that it keeps: a receiver, a callback, a suspended coroutine."""
+    """Definition of the user's function that is retained: a receiver, a callback, a suspended coroutine."""
     set_at: Frame | None = None
-    """The user's line that sets the context variable that it is."""
+    """The user's line that sets the context variable, if the path leads through one."""
     bytes_per_1000_calls: float | None = None
     share: float | None = None
     objects_per_call: float = 0.0
-    """Objects a call that this path alone leads to, as far as the collector knows them."""
+    """Objects per call that only this path leads to; only objects tracked by the garbage collector are counted."""
     held_by_native: bool = False
-    """The first object has a reference that no Python object owns."""
+    """The first object has a reference that no Python object accounts for."""
     first_objects_per_call: float = 0.0
-    """Of what native code holds: how many objects a call it refers to itself."""
+    """If native code holds it: how many objects per call it refers to directly."""
     native: Frame | None = None
-    """The function of an extension that allocated for it, as far as a tracer told."""
+    """The extension's function that allocated it; None if no tracer saw it."""
     line: Frame | None = None
-    """Of what native code holds: the line that allocated it, as far as a tracer told."""
+    """If native code holds it: the line that allocated it; None if no tracer saw it."""
     fingerprint: Fingerprint = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedCount:
-    """One kind of what rises, and how many of it there are (`/var/log/app.log`, 212)."""
+    """A named resource and its count (`/var/log/app.log`, 212)."""
 
     what: Name
     count: int
@@ -127,60 +126,57 @@ class NamedCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """What was found out about why a scenario grows; as far as the search came."""
+    """Everything found about why a scenario grows; incomplete if a pass failed or ran out of time."""
 
     containers: tuple[GrowingContainer, ...] = ()
     retention_paths: tuple[RetentionPath, ...] = ()
     nothing_in_python: bool = False
-    """The search came to its end, the growth is native, and no Python object explains it."""
+    """The retention pass was complete, the growth is native, and no Python object explains it."""
     sites: tuple[AllocationSite, ...] = ()
     sites_meter: TracerName | None = None
     explained_fraction: float | None = None
-    """The sites' growth together, as a share of what was measured; None where no site was looked for."""
+    """Growth of all sites as a share of the measured growth; None if there was no allocation pass."""
     growth_stacks: StackTree = field(default_factory=StackTree)
-    """The stacks that grow, in bytes per 1000 calls."""
+    """The growing stacks, in bytes per 1000 calls."""
     notes: tuple[str, ...] = ()
-    """What could not be found out, and why: sentences."""
+    """Sentences on what could not be explained, and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownEntry:
-    """An entry of the list of known leaks, as it stands in pyproject.toml."""
+    """An entry of the list of known leaks in pyproject.toml."""
 
     reason: str
     """Why it is accepted."""
     fingerprint: Fingerprint = ""
-    """The fingerprint that is printed with the leak; this, or `match`."""
+    """The fingerprint that is printed with the leak. Either this or `match` is needed."""
     match: Name = ""
-    """A pattern over the names of containers, the steps of paths and the lines of sites (`*SENT*`)."""
+    """Pattern for names of containers, steps of retention paths and lines of allocation sites (`*SENT*`)."""
     scenario: Name = "*"
-    """A pattern over the ids of scenarios that it is for."""
+    """Pattern for the ids of the scenarios that it applies to."""
     expires: date | None = None
-    """The last day on which it holds."""
+    """The last day on which it applies."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownLeak:
-    """An accepted leak that this result has: it is measured, listed apart, and does not fail."""
+    """A known leak found in a result: it is measured and listed separately, and does not fail the run."""
 
     entry: Name
-    """The fingerprint or the pattern of the entry."""
+    """Fingerprint or pattern of the entry."""
     reason: str
     bytes_per_1000_calls: float
     share: float
     expired: Day | None = None
-    """The date on which the entry ran out; then it fails after all."""
+    """Date on which the entry expired; then the leak does fail the run."""
     scenario: str = "*"
-    """The entry's pattern over the ids of scenarios."""
+    """The entry's pattern for scenario ids."""
     causes: tuple[str, ...] = ()
-    """The fingerprints of the leak that the entry was found to name: what holds it, and what allocates it."""
-
-
-# --- what resident pages consist of ---------------------------------------------------------------
+    """Fingerprints that the entry covers: of what holds the leak, and of what allocates it."""
 
 
 class PageKind(StrEnum):
-    """What resident pages are of."""
+    """What resident pages contain."""
 
     LIVE = "live in the heap"
     FREE = "freed in malloc's heap and not used again"
@@ -193,18 +189,15 @@ class PageKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResidentPart:
-    """A part of what the resident pages grow by."""
+    """A part of the growth of resident pages."""
 
     kind: PageKind
     bytes_per_1000_calls: float
 
 
-# --- what a tracer saw ----------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackBytes:
-    """What one stack took and still holds, in bytes of the allocator's blocks."""
+    """What one stack allocated and still holds, as bytes of the allocator's blocks."""
 
     frames: tuple[Frame, ...]
     """Innermost first."""
@@ -212,49 +205,46 @@ class StackBytes:
     blocks: float
     native: bool = False
     realloc: bool = False
-    """Its blocks were resized, as a list's table is."""
+    """Its blocks were resized, as the table of a list is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """What was taken in a window of calls and still held at its end, by stack."""
+    """What was allocated in a window of calls and still held at its end, by stack."""
 
     calls: int
     stacks: tuple[StackBytes, ...]
     other_bytes: float = 0.0
-    """Held by stacks too light to be told."""
+    """Bytes of stacks below the display threshold."""
     before: int = 0
-    """Calls replayed in that process before the window."""
+    """Calls replayed in the process before this window."""
     seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeakSite:
-    """A line that held much when one call held the most."""
+    """A line that held much at the high-water mark of one call."""
 
     bytes: float
     share: float
-    """Of the high-water mark."""
+    """Fraction of the peak."""
     frames: tuple[Frame, ...]
     """Its heaviest stack, innermost first."""
     stacks: int
     beside: tuple[str, ...] = ()
-    """Functions that much of it came through, and its heaviest stack did not: `django/db/models/query.py get`."""
+    """Functions on much of the allocation, but not on the heaviest stack: `django/db/models/query.py get`."""
 
     @property
     def frame(self) -> Frame:
-        """The line to name first, as of a Site."""
+        """The frame to name first; see `frame_to_name`."""
         return frame_to_name(self.frames)
 
 
-# --- what else rises ------------------------------------------------------------------------------
-
-
 class ResourceKind(StrEnum):
-    """What is counted beside memory."""
+    """Resources that are counted besides memory."""
 
     OPEN_FILES = "open files"
-    """Sockets and pipes included."""
+    """Including sockets and pipes."""
     THREADS = "threads"
     CHILD_PROCESSES = "child processes"
     ASYNCIO_TASKS = "asyncio tasks"
@@ -263,7 +253,7 @@ class ResourceKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
-    """Something that is counted, and rises with the calls. Counts are exact; the bounds tell how regularly it rises."""
+    """A resource that increases with the calls. Counts are exact; the bounds show how regular the increase is."""
 
     kind: ResourceKind
     per_1000_calls: float
@@ -273,6 +263,6 @@ class Resource:
     verdict: Verdict
     gate: Gate
     count: int = 0
-    """How many there were at the last reading."""
+    """Count at the last reading."""
     named: tuple[NamedCount, ...] = ()
-    """What they are, the most frequent first."""
+    """The individual resources, most frequent first."""

@@ -1,7 +1,7 @@
-"""Read what somebody else may have put there: a regular file, to a bound, and not through a link.
+"""Read files that may come from someone else: regular files only, up to a size, never through a symbolic link.
 
-A pull request can commit a link (`leakcheck-baseline.json` to /dev/zero), and whoever unpacks an artifact gets
-what is in it: a pipe would be waited for, a device read for ever, and a file of the machine's own be told of.
+A pull request can commit a link (`leakcheck-baseline.json` to /dev/zero), and an artifact can hold anything: reading a
+pipe would block, reading a device would never end, and a link could expose a file of this machine.
 """
 
 import os
@@ -22,25 +22,26 @@ _CHUNK_BYTES = 1024 * 1024
 
 
 def read_file(path: Path, *, most_bytes: int, what: str, follows_links: bool = False) -> bytes:
-    """Return all of a regular file. Raises StoreError for anything else, and for one that is larger than any `what`.
+    """Return the content of a regular file. Raises StoreError for anything else, and for a larger file.
 
-    With `follows_links` the file may lie behind a link: for what is run anyway.
+    `what` completes the message "is larger than any …". With `follows_links` the path may be a link: for files of a
+    tree whose code is run anyway.
     """
     try:
-        # looked at before it is opened: opening alone winds a tape back, or wakes whoever holds a pipe's other end
-        _refuse_no_file(path, (os.stat if follows_links else os.lstat)(path).st_mode)
+        # check before opening: opening alone rewinds a tape, or wakes the process at the other end of a pipe
+        _refuse_special_file(path, (os.stat if follows_links else os.lstat)(path).st_mode)
         flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follows_links else os.O_NOFOLLOW)
         descriptor = os.open(path, flags)
         with os.fdopen(descriptor, "rb") as file:
             state = os.fstat(descriptor)
-            _refuse_no_file(path, state.st_mode)  # it may have been exchanged in between
+            _refuse_special_file(path, state.st_mode)  # it may have been replaced in between
             if state.st_size <= most_bytes:
-                # the kernel's own files have a size of 0, whatever is in them
-                chunks, room = [], most_bytes + 1
-                while room > 0 and (chunk := file.read(min(room, _CHUNK_BYTES))):
+                # files of /proc and /sys report a size of 0, whatever they hold
+                chunks, remaining = [], most_bytes + 1
+                while remaining > 0 and (chunk := file.read(min(remaining, _CHUNK_BYTES))):
                     chunks.append(chunk)
-                    room -= len(chunk)
-                if room > 0:
+                    remaining -= len(chunk)
+                if remaining > 0:
                     return b"".join(chunks)
     except OSError as error:
         raise StoreError(f"{path}: cannot be read ({error.strerror})") from error
@@ -50,14 +51,14 @@ def read_file(path: Path, *, most_bytes: int, what: str, follows_links: bool = F
 
 
 def refuse_link(path: Path) -> None:
-    """Raise StoreError where there is a link, or something else that is no file, in a file's place."""
+    """Raise StoreError if the path is a link, or anything but a regular file; a path that does not exist is fine."""
     try:
-        _refuse_no_file(path, path.lstat().st_mode)
+        _refuse_special_file(path, path.lstat().st_mode)
     except OSError:
-        pass  # there is nothing; or whoever opens it says why not
+        pass  # it does not exist, or opening it reports why not
 
 
-def _refuse_no_file(path: Path, mode: int) -> None:
-    for is_one, why in _KINDS:
-        if is_one(mode):
+def _refuse_special_file(path: Path, mode: int) -> None:
+    for is_kind, why in _KINDS:
+        if is_kind(mode):
             raise StoreError(f"{path}: cannot be read ({why})")

@@ -1,4 +1,4 @@
-"""What the history keeps of one scenario in one run: a row of the index, made of a run document."""
+"""The history: one entry for each scenario of each run, and the regressions found in them."""
 
 from dataclasses import dataclass
 
@@ -8,22 +8,22 @@ from leakcheck.model.verdict import Gate, Verdict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryEntry:
-    """One scenario in one run. All of it can be read in the document again."""
+    """One scenario in one run: a row of the index, which can be rebuilt from the run document."""
 
     document: Name
     """The absolute path of the run document."""
     started: Moment
     """Local time with its offset, ISO 8601."""
     started_seconds: float
-    """The same moment since 1970, by which runs are put in order."""
+    """The same moment as seconds since 1970; runs are sorted by it."""
     environment: Name
-    """What has to be alike for figures to be compared (`cpython-3.11-linux-x86_64-pymalloc`)."""
+    """The key of the environment (`cpython-3.11-linux-x86_64-pymalloc`): figures of two environments do not compare."""
     git_commit: Commit | None
     git_dirty: bool | None
     scenario: Name
     """The id, with its variant."""
     options: str
-    """The scenario's options for both passes (`rows=200, peak.rows=100000`): with others it is another series."""
+    """Options of both passes (`rows=200, peak.rows=100000`); other options make another series."""
     verdict: Verdict
     gate: Gate
     meter: Word | None
@@ -35,24 +35,24 @@ class HistoryEntry:
 
     @property
     def series(self) -> tuple[str, str, str]:
-        """Records of one series can be compared."""
+        """What entries must share for their figures to be compared."""
         return self.scenario, self.environment, self.options
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Regression:
-    """A metric that left its level."""
+    """A metric that moved to another level, up or down."""
 
     metric: Word
     """growth or peak."""
     before: HistoryEntry
-    """The last run that was still at another level; what changed it lies between the two."""
+    """The last run at the old level; the cause lies between it and `after`."""
     after: HistoryEntry
     before_bytes: float
     after_bytes: float
-    """Per 1000 calls for a growth."""
+    """Bytes per 1000 calls if the metric is growth; likewise `before_bytes`."""
 
     @property
     def rose(self) -> bool:
-        """Whether it became worse."""
+        """Whether the metric became worse."""
         return self.after_bytes > self.before_bytes

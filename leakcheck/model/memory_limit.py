@@ -1,4 +1,4 @@
-"""A scenario served under a memory limit: what is asked of it, and how that went."""
+"""The limit pass: a scenario served under a memory limit, its requests and its result."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,14 +7,14 @@ from leakcheck.model.document_text import Name, Word
 
 
 class Limiter(StrEnum):
-    """How memory is limited."""
+    """The means that limits memory."""
 
     RLIMIT = "rlimit"
     CGROUP = "cgroup"
 
 
 class Server(StrEnum):
-    """Who serves; both are run by gunicorn, which starts a new worker where one dies."""
+    """The server; both run under gunicorn, which replaces a worker that dies."""
 
     GUNICORN = "gunicorn"
     UVICORN = "uvicorn"
@@ -22,7 +22,7 @@ class Server(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitRequest:
-    """How a scenario is to be served, and what to ask of it."""
+    """How to serve a scenario, and the load to put on it."""
 
     memory_bytes: int
     requests: int = 200
@@ -33,7 +33,7 @@ class LimitRequest:
 
     @property
     def threads(self) -> int:
-        """Return the worker's threads: one for each request at a time, and one for other traffic."""
+        """Threads of the worker: one per concurrent request, and one for other traffic."""
         return self.concurrency + 1
 
 
@@ -48,7 +48,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailureCount:
-    """One way in which requests failed: `MemoryError`, `disconnected`, `timed out`, an exception's name."""
+    """How many requests failed in one way: `MemoryError`, `disconnected`, `timed out`, another exception's name."""
 
     kind: Name
     count: int
@@ -56,7 +56,7 @@ class FailureCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuccessLatency:
-    """How long the requests took that succeeded; a p95 is None below 100 of them. Failed ones are fast."""
+    """Latency of the successful requests in seconds; failed ones would look fast. The p95 is None below 100 samples."""
 
     p50: float
     p50_low: float
@@ -67,7 +67,7 @@ class SuccessLatency:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitResult:
-    """How a scenario did under a memory limit."""
+    """Result of the limit pass."""
 
     limiter: Word
     """`RLIMIT_DATA` or `cgroup v2`."""
@@ -78,25 +78,25 @@ class LimitResult:
     error_rate: Share
     failures: tuple[FailureCount, ...]
     crashes: int
-    """Workers that ended while they were needed."""
+    """Workers that ended while they were still needed."""
     crashes_per_1000: float
     latency_seconds: SuccessLatency | None
     peak_rss_bytes: int | None
-    """The largest a worker was (VmHWM)."""
+    """The largest resident size of a worker (VmHWM)."""
     other_requests: int
     other_errors: int
-    """Of the requests that had nothing to do with the scenario: its damage to its neighbours."""
+    """Failures among the other requests: the damage that the scenario does to its neighbours."""
     concurrency: int
     first_failure: int | None = None
-    """The number of the request that failed first."""
+    """Number of the first failed request."""
     foretold: "Forecast | None" = None
-    """The call at which memory was to end, by the growth pass and what the worker had at first."""
+    """The call at which memory should run out, predicted from the growth pass and the worker's initial memory."""
     duration_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
-    """When memory ends, where a leak goes on as it was measured."""
+    """The number of calls after which memory runs out if the leak continues at its measured rate, with bounds."""
 
     memory_bytes: int
     calls: float

@@ -1,7 +1,7 @@
-"""The facts: what is planned, what was read, what was concluded. Frozen, with units in the names.
+"""The result of one scenario in one run: growth, latency, verdict, explanation.
 
-The classes are plain dataclasses because the measured process builds some of them and has the
-standard library alone. Everything here travels as JSON and nothing else.
+All classes of the model are frozen dataclasses of the standard library, because the measured process has nothing else.
+They are stored and sent as JSON only.
 """
 
 from collections.abc import Mapping
@@ -9,20 +9,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from leakcheck.model.advice import Advice, DjangoFacts
-from leakcheck.model.answers import (
-    BoundedContainer,
-    Failure,
-    Readings,
-    SkippedRequest,
-    StatusCount,
-)
+from leakcheck.model.answers import BoundedContainer, Failure, Readings, StatusCount
 from leakcheck.model.baseline import BaselineChange
 from leakcheck.model.child_processes import Children
-from leakcheck.model.document_text import Commit, Fingerprint, Moment, Name, Release, Word
+from leakcheck.model.document_text import Fingerprint, Name, Word
 from leakcheck.model.explanation import (
     AllocationSite,
     GrowingContainer,
-    KnownEntry,
     KnownLeak,
     PeakSite,
     ResidentPart,
@@ -36,35 +29,31 @@ from leakcheck.model.stacks import StackTree
 from leakcheck.model.units import parse_growth
 from leakcheck.model.verdict import Gate, Verdict
 
-SCHEMA = "leakcheck.run/1"
-"""The run document's schema. A field may be added under the same number; one that is taken away
-or changes its meaning makes 2, and this comment then says what 1 looked like."""
-
 
 class Meter(StrEnum):
-    """The meter that decided a verdict."""
+    """The meter that decided the verdict."""
 
     HEAP = "heap"
     RSS = "rss"
     BLOCKS = "blocks"
     CHILDREN = "children"
-    """The pages of the child processes that live on; the scenario's own process kept less, or nothing."""
+    """Pages of the child processes; they grew more than the scenario's own process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
-    """The machine of a cluster that measured a result. Its Python, libc and packages are those of the run."""
+    """The machine of a cluster that measured a result. Python, libc and packages are those of the run."""
 
     host: Name
     worker: Name
-    """The address of the cluster's worker: one host may have several."""
+    """Address of the cluster's worker; one host may run several."""
     begun: int = 1
-    """How often the measurement was begun: more than once where workers were lost in the middle."""
+    """How often the measurement was started: more than once if workers were lost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Growth:
-    """Live bytes gained per 1000 calls, with the bounds between which the truth lies (95 %)."""
+    """Growth of live bytes per 1000 calls, with its 95 % confidence interval."""
 
     bytes_per_1000_calls: float
     low: float
@@ -74,32 +63,32 @@ class Growth:
     rss_bytes_per_1000_calls: float | None
     blocks_per_1000_calls: float
     calls: int
-    """Calls replayed in all; the estimate rests on the later ones."""
+    """All calls replayed; the estimate is based on the later ones."""
     from_call: int | None = None
-    """The first of those; None where nothing was estimated, and in documents that are older than this field."""
+    """The first call of the estimate; None if nothing was estimated, and in older documents."""
     from_lengths: bool = False
-    """Told by the lengths of containers: their tables had room, so no meter moved for most of the calls."""
+    """Derived from lengths of containers: their tables had spare capacity, so no meter moved for most calls."""
 
-    # Where the bounds lie on both sides of a budget, neither comparison holds: then nothing is known.
+    # if the bounds lie on both sides of the budget, every comparison is false
 
     def __le__(self, budget: "float | str") -> bool:
-        """Tell whether it is certainly no more than a budget ("64 KiB / 1000 calls", or bytes per 1000 calls)."""
+        """Whether the upper bound is at most a budget ("64 KiB / 1000 calls", or bytes per 1000 calls)."""
         return self.high <= _rate(budget)
 
     def __lt__(self, budget: "float | str") -> bool:
-        """Tell whether it is certainly less."""
+        """Whether the upper bound is below the budget."""
         return self.high < _rate(budget)
 
     def __ge__(self, budget: "float | str") -> bool:
-        """Tell whether it is certainly no less."""
+        """Whether the lower bound is at least the budget."""
         return self.low >= _rate(budget)
 
     def __gt__(self, budget: "float | str") -> bool:
-        """Tell whether it is certainly more."""
+        """Whether the lower bound is above the budget."""
         return self.low > _rate(budget)
 
     def __float__(self) -> float:
-        """Return the bytes per 1000 calls, without their bounds."""
+        """Return the bytes per 1000 calls, without the bounds."""
         return float(self.bytes_per_1000_calls)
 
 
@@ -109,42 +98,31 @@ def _rate(budget: float | str) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Latency:
-    """How long one call takes. A p95 is None below 100 samples: it would be a guess."""
+    """Duration of one call in seconds. The p95 is None below 100 samples: it would be a guess."""
 
     p50: float
     p95: float | None
     samples: int
     p50_low: float | None = None
     p50_high: float | None = None
-    """The bounds of the median (95 %); of fewer than six samples the least and the most."""
+    """95 % bounds of the median; minimum and maximum below six samples."""
     p95_low: float | None = None
     p95_high: float | None = None
     spread: tuple[float, ...] = ()
-    """The fastest call, the nine deciles and the slowest call; of fewer than eleven samples, each of them, sorted."""
+    """Minimum, the nine deciles, maximum; below eleven samples all of them, sorted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """The growth and the peak that a scenario may have; a peak of None is not held to any."""
+    """The growth and the peak allowed for a scenario; there is no limit for the peak if it is None."""
 
     growth_bytes_per_1000_calls: float
     peak_bytes: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shard:
-    """Which part of a whole was measured."""
-
-    number: int
-    """From 1 to `count`."""
-    count: int
-    whole: tuple[Name, ...]
-    """The ids of all scenarios of all shards, in order."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """Everything about one scenario and variant in one run."""
+    """Everything measured and concluded about one scenario and variant in one run."""
 
     scenario: Name
     variant: Name | None
@@ -152,128 +130,81 @@ class Result:
     verdict: Verdict
     gate: Gate
     failures: tuple[Word, ...]
-    """The budgets that are broken, by name: growth, peak, or the kind of a resource."""
+    """Names of the exceeded budgets: growth, peak, or the kind of a resource."""
     budget: Budget
     growth: Growth | None = None
     peak_bytes: int | None = None
     latency_seconds: Latency | None = None
     bounded_by: BoundedContainer | None = None
     settled_after_calls: int | None = None
-    """The call after which a memory that had grown stood still; None where it never grew."""
+    """The call after which growth stopped; None if memory never grew."""
     stopped_by: Word | None = None
-    """What ended the growth pass before the verdict was sure: calls, time; else None."""
+    """The limit that ended the growth pass before the verdict was certain: calls or time; else None."""
     calls_needed: int | None = None
-    """About how many calls a verdict takes, where those that were replayed gave none."""
+    """About how many calls a verdict needs, if the replayed ones gave none."""
     trouble: Failure | None = None
     peak_trouble: Failure | None = None
     containers: tuple[GrowingContainer, ...] = ()
     retention_paths: tuple[RetentionPath, ...] = ()
     nothing_in_python: bool = False
-    """The search for holders came to its end, the growth is native, and no Python object explains it."""
+    """The retention pass was complete, the growth is native, and no Python object explains it."""
     sites: tuple[AllocationSite, ...] = ()
     sites_meter: TracerName | None = None
     explained_fraction: float | None = None
-    """The sites' growth together, as a share of the measured growth; None where none was looked for."""
+    """Growth of all sites as a share of the measured growth; None if there was no allocation pass."""
     explain_notes: tuple[str, ...] = ()
-    """What could not be explained, and why."""
+    """Sentences on what could not be explained, and why."""
     peak_sites: tuple[PeakSite, ...] = ()
-    """The lines that held the most when one call held the most."""
+    """The lines that held the most at the high-water mark of one call."""
     peak_stacks: StackTree = field(default_factory=StackTree)
-    """All that was held then, by stack: its total is the peak."""
+    """Everything held at that moment, by stack; the total is the peak."""
     growth_stacks: StackTree = field(default_factory=StackTree)
-    """The stacks that grow, in bytes per 1000 calls, as the sites' meter saw them."""
+    """The growing stacks, in bytes per 1000 calls, as traced by `sites_meter`."""
     fingerprint: Fingerprint = ""
-    """What names this growth on the list of known leaks: of what holds it, or allocates it."""
+    """Names this growth in the list of known leaks; derived from what holds it, or else allocates it."""
     resident: tuple[ResidentPart, ...] = ()
-    """What the resident pages grow by, the largest part first; none where the heap alone tells the growth."""
+    """Parts of the growth of resident pages, largest first; empty if the heap accounts for the growth."""
     pinned_by_bytes_per_1000_calls: float | None = None
-    """The heap's growth, where it keeps far more of freed memory from being used again: all shares are of that."""
+    """Growth of the heap, if it keeps far more freed memory from being reused; shares then refer to this growth."""
     known: tuple[KnownLeak, ...] = ()
-    """The accepted leaks that this growth consists of."""
+    """Accepted leaks that are part of this growth."""
     children: Children | None = None
-    """What the child processes did that outlived a call; None where none did."""
+    """Growth of the child processes that outlive a call; None if there are none."""
     resources: tuple[Resource, ...] = ()
-    """What else rises with the calls: open files, threads and the like; none where all stand still."""
+    """Other things that increase with the calls: open files, threads and the like."""
     advice: tuple[Advice, ...] = ()
-    """Known traps that this result shows, with their remedies."""
+    """Known causes that this result shows, with remedies."""
     django: DjangoFacts | None = None
-    """What the measured process's Django says of itself; None where there is none."""
+    """The Django of the measured process; None if it runs none."""
     answered: tuple[StatusCount, ...] = ()
-    """What its requests were answered with, the status that came most often first; none where it asks for nothing."""
+    """Response statuses, the most frequent first; empty if the scenario makes no requests."""
     changes: tuple[BaselineChange, ...] = ()
-    """Each metric that the baseline accepts a figure of."""
+    """Each metric for which the baseline has a figure."""
     limit: LimitResult | None = None
-    """How it did when it was served under a memory limit."""
+    """Result of the limit pass."""
     forecast: Forecast | None = None
-    """When memory ends, of a leak that was given a limit."""
+    """When a leak exhausts the given memory."""
     is_new: bool = False
-    """There was a baseline, and this was not in it."""
+    """There was a baseline, and it did not contain this scenario."""
     elsewhere: Host | None = None
-    """Which machine of a cluster measured it; None where it was measured here."""
+    """The machine of a cluster that measured it; None for a local measurement."""
     lesson: str = ""
     growth_options: Mapping[str, OptionValue] = field(default_factory=dict)
     peak_options: Mapping[str, OptionValue] = field(default_factory=dict)
     readings: Readings = field(default_factory=Readings)
     capture: Name | None = None
-    """memray's capture of the peak, relative to the run's folder."""
+    """Path of memray's capture of the peak, relative to the run's folder."""
     duration_seconds: float = 0.0
     start_seconds: float = 0.0
-    """Wall time of the growth pass before the first call: start of a process, imports, and the setting up."""
+    """Wall time of the growth pass before the first call: process start, imports, setup."""
     replay_seconds: float = 0.0
-    """Wall time of the growth pass that was the user's code."""
+    """Wall time of the growth pass spent in the user's code."""
     watch_seconds: float = 0.0
-    """Wall time of the growth pass that was ours: collecting garbage and reading meters."""
+    """Wall time of the growth pass spent by leakcheck: collecting garbage and reading meters."""
     worker_cpu_seconds: float | None = None
-    """CPU time of the growth pass's whole process, its start included."""
+    """CPU time of the whole process of the growth pass, including its start."""
 
     @property
     def id(self) -> str:
-        """The one spelling: `newsletter[naive]`."""
+        """Scenario and variant: `newsletter[naive]`."""
         return scenario_id(self.scenario, self.variant)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Environment:
-    """Where a run was measured. Runs of different environments cannot be compared."""
-
-    python: Release
-    implementation: Release
-    executable: Name
-    platform: Release
-    allocator: Release
-    libc: Release
-    packages: Mapping[Name, Name]
-    leakcheck: Release
-    git_commit: Commit | None = None
-    git_dirty: bool | None = None
-
-    @property
-    def key(self) -> str:
-        """What a baseline's figures belong to: `cpython-3.11-linux-x86_64-pymalloc`."""
-        version = ".".join(self.python.split(".")[:2])
-        return f"{self.implementation}-{version}-{self.platform}-{self.allocator}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """The run document: the file that every reporter reads and every later run is compared with."""
-
-    schema: Name
-    started: Moment
-    """Local time with its offset, ISO 8601."""
-    command: tuple[str, ...]
-    environment: Environment | None
-    results: tuple[Result, ...] = ()
-    baseline: Name | None = None
-    """The baseline it was compared with; None where it was held to its budgets alone."""
-    baseline_gone: tuple[Name, ...] = ()
-    """The ids of scenarios that the baseline has, and the targets no longer hold."""
-    shard: Shard | None = None
-    """None where the whole was measured."""
-    left_out: tuple[SkippedRequest, ...] = ()
-    """What `leakcheck django --all` found and did not replay."""
-    known_unseen: tuple[KnownEntry, ...] = ()
-    """The entries of the list of known leaks that were looked for and did not occur."""
-    finished: bool = False
-    """False in a document that an interrupt or a crash left behind."""
-    duration_seconds: float = 0.0

@@ -1,24 +1,24 @@
-"""How long the set-up of a test may take in a process of its own, and what is said where it is never done.
+"""Time limits for setting up a test in a separate process, and the message when its body is never reached.
 
-The session that asks for it has set up the same fixtures and holds what they hold: a port, a lock. A second
-process may fail for that, or wait for ever. How long it should take is known from the session itself.
+The session that starts the process has set up the same fixtures and holds what they hold, such as a port or a lock, so
+the second setup may fail or wait forever. How long each stage should take is known from the session.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 START, BODY = "start", "body"
-"""The stages beside the fixtures: to the end of the collection, and whatever else lies before the body."""
+"""The stages besides the fixtures: up to the end of collection, and everything else before the test's body."""
 
 UNREACHED = "unreached"
-"""The kind of trouble that it is where a process of its own never comes to the body."""
+"""Kind of the failure when the separate process never reaches the body of the test."""
 
-_TIMES, _MORE_SECONDS = 4.0, 5.0
-"""A second set-up finds colder caches and a busier machine, but nothing that is of another order."""
+_ALLOWED_SLOWDOWN, _EXTRA_SECONDS = 4.0, 5.0
+"""A second setup has colder caches and a busier machine, but takes time of the same order."""
 
 _BUSY_SHARE, _NEW_PAGES_PER_SECOND = 0.1, 20.0
-"""Who looks every millisecond whether a lock is free is busy for 2 % of the time, and who looks without a pause
-touches no new memory; who migrates a database is busy for half of the time, and touches thousands of pages a second."""
+"""Polling a lock every millisecond takes 2 % of the CPU time, and polling without a pause touches no new memory.
+Migrating a database takes half of the CPU time and touches thousands of pages per second."""
 
 _REMEDY = (
     "What this takes (a port, a lock, a file) has to be there for a second process: let the system choose it, or name "
@@ -28,35 +28,35 @@ _REMEDY = (
 
 @dataclass(slots=True, kw_only=True)
 class SetupStages:
-    """The stages of one set-up: what they took in the session, and which was begun last in a process of its own."""
+    """Duration of each stage in the session, and the stage that the separate process started last."""
 
     seconds: Mapping[str, float] = field(default_factory=dict)
     latest: str = START
 
     def longest_wait_seconds(self) -> float | None:
-        """Return how long to wait for the next stage; None where the session did not come by this one."""
-        took = self.seconds.get(self.latest)
-        return None if took is None else _TIMES * took + _MORE_SECONDS
+        """Return how long to wait for the next stage; None if the session did not go through this one."""
+        seconds = self.seconds.get(self.latest)
+        return None if seconds is None else _ALLOWED_SLOWDOWN * seconds + _EXTRA_SECONDS
 
 
 def is_at_work(busy_seconds: float, new_pages: int, waited_seconds: float) -> bool:
-    """Tell whether a process that is waited for does more than wait itself: it makes what the session only opened."""
+    """Return whether the process works rather than waits: it may have to create what the session only opened."""
     return busy_seconds >= _BUSY_SHARE * waited_seconds and new_pages >= _NEW_PAGES_PER_SECOND * waited_seconds
 
 
 def stage_of(scope: str, place: str, fixture: str) -> str:
-    """Return the stage that is a fixture's: its scope, the file or folder it is valid in, its name."""
+    """Return the stage of a fixture: its scope, the file or folder it is valid in, its name."""
     return f"{scope}|{place}|{fixture}"
 
 
 def is_shared(stage: str) -> bool:
-    """Tell whether a stage is a fixture that further tests use as it is."""
+    """Return whether a stage is a fixture that several tests share."""
     scope, separator, _ = stage.partition("|")
     return bool(separator) and scope != "function"
 
 
 def stage_words(stage: str) -> str:
-    """Return what a stage is called: "fixture lock (session)"."""
+    """Return the stage in words: "the fixture lock (session)"."""
     if stage == START:
         return "the start"
     scope, _, rest = stage.partition("|")
@@ -65,5 +65,5 @@ def stage_words(stage: str) -> str:
 
 
 def not_replayable_here(what: str) -> str:
-    """Return the one sentence for whatever keeps a process of its own from the body of a test."""
+    """Return the message for a separate process that did not reach the test's body; `what` is what happened in it."""
     return f"not replayable here, beside the session that runs it: in a process of its own {what}. {_REMEDY}"

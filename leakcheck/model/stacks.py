@@ -1,4 +1,4 @@
-"""The words for stacks: a frame, and what many stacks hold together as a tree."""
+"""Stack frames, and the tree that many stacks form."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -8,17 +8,16 @@ from enum import StrEnum
 from leakcheck.model.document_text import Name
 
 _ALLOCATORS = re.compile(r"alloc|strdup|operator new", re.IGNORECASE)
-"""Wrappers that an extension has around malloc: whoever called them says more."""
-
+"""An extension's wrappers around malloc; their caller says more."""
 
 NO_SYMBOLS = "(no symbols)"
 
 
 class FrameKind(StrEnum):
-    """Whose code a frame is."""
+    """Whose code a frame belongs to."""
 
     OWN = "own"
-    """The user's: neither the standard library's, nor an installed package's, nor ours."""
+    """The user's own: not of the standard library, an installed package or leakcheck."""
     LIBRARY = "library"
     NATIVE = "native"
 
@@ -32,48 +31,48 @@ class Frame:
     line: int
     kind: FrameKind
     source: str = ""
-    """The line's text, stripped; "" where it cannot be read."""
+    """The text of the line, stripped; "" if it cannot be read."""
 
     @property
     def called(self) -> str:
-        """The function as it is shown: of a library without symbols that is said."""
+        """The function as it is shown; `(no symbols)` for one of a native library without symbols."""
         nameless = self.kind is FrameKind.NATIVE and self.file and self.function in ("", self.file)
         return NO_SYMBOLS if nameless else self.function
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackTree:
-    """What many stacks hold. Those that begin alike share their nodes, and nodes share their frames.
+    """What many stacks hold, as a tree: stacks with the same beginning share nodes, and nodes share frames.
 
-    `parents`, `frame_numbers` and `bytes` are columns of one length, a row a node. A node's parent stands
-    before it. Written out stack by stack, a run document would be some twenty times as large.
+    `parents`, `frame_numbers` and `bytes` are columns of one length, one row per node, parents first. Stack by stack, a
+    run document would be about twenty times as large.
     """
 
     frames: tuple[Frame, ...] = ()
     parents: tuple[int, ...] = ()
-    """The row of the caller; -1 where a stack begins."""
+    """Row of the caller; -1 for the first frame of a stack."""
     frame_numbers: tuple[int, ...] = ()
-    """Which of the frames a node is."""
+    """Index into `frames`."""
     bytes: tuple[float, ...] = ()
-    """What the stacks that end here hold: what their callees hold is not in it."""
+    """Bytes held by stacks that end at this node; callees are not included."""
     other_bytes: float = 0.0
-    """Held by stacks too light to be told, and by those that nothing is known of; so that all adds up."""
+    """Bytes of stacks below the display threshold and of unknown ones, so that the total is complete."""
 
     def nodes(self) -> Iterator[tuple[int, int, Frame, float]]:
         """Yield each node's row, its caller's row or -1, its frame and its bytes, callers first.
 
-        Rows that make no tree, as a stranger's document may have, are left out with all that they call.
+        Invalid rows, which a document from outside may have, are left out with all their callees.
         """
-        there = {-1}
+        valid = {-1}
         columns = zip(self.parents, self.frame_numbers, self.bytes, strict=False)
         for row, (parent, number, size) in enumerate(columns):
-            if parent in there and 0 <= number < len(self.frames):
-                there.add(row)
+            if parent in valid and 0 <= number < len(self.frames):
+                valid.add(row)
                 yield row, parent, self.frames[number], size
 
     @property
     def total_bytes(self) -> float:
-        """What all stacks hold together."""
+        """Bytes held by all stacks together."""
         return sum(self.bytes) + self.other_bytes
 
 
@@ -81,9 +80,9 @@ UNKNOWN = Frame(function="?", file="", line=0, kind=FrameKind.NATIVE)
 
 
 def frame_to_name(frames: Sequence[Frame]) -> Frame:
-    """Return the innermost frame of the user's own, else the innermost of Python, else the innermost.
+    """Return the innermost frame of the user's own code, else the innermost Python frame, else the innermost frame.
 
-    A document of others may hold a stack without frames: then it is the frame that nothing is known of.
+    A document from outside may contain a stack without frames; for that return `UNKNOWN`.
     """
     own = (frame for frame in frames if frame.kind is FrameKind.OWN)
     python = (frame for frame in frames if frame.kind is not FrameKind.NATIVE)
@@ -91,7 +90,7 @@ def frame_to_name(frames: Sequence[Frame]) -> Frame:
 
 
 def native_frame(frames: Sequence[Frame]) -> Frame | None:
-    """Return the extension's function that a stack ends in, past its own wrappers of malloc; None for Python's."""
+    """Return the extension's function at the top of a stack, past its wrappers of malloc; None for a Python frame."""
     if not frames or frames[0].kind is not FrameKind.NATIVE:
         return None
     library = frames[0].file

@@ -1,7 +1,6 @@
-"""Sizes, rates and budgets: parse what people write, print what people read.
+"""Parse and format sizes, growth rates, tolerances and durations.
 
-Inside leakcheck a size is a number of bytes and a growth is a number of bytes per 1000 calls;
-text exists only at the edges.
+Everywhere else in leakcheck a size is a number of bytes and a growth a number of bytes per 1000 calls.
 """
 
 import math
@@ -10,7 +9,7 @@ import re
 from leakcheck.model.errors import UsageError
 
 CALLS_PER_RATE = 1000
-"""Growth is always stated per this many calls."""
+"""Growth is always given per this many calls."""
 
 _BYTES_PER_UNIT = {
     "B": 1,
@@ -33,9 +32,9 @@ _CHANGE = re.compile(r"\s*\+?\s*(?P<percent>\d{1,9}(?:\.\d*)?|\.\d+)\s*%\s+and\s
 
 
 def parse_size(text: str) -> float:
-    """Return the bytes that `text` ("10 MiB", "1.5kB", "10 MiB / call") stands for.
+    """Return the number of bytes of `text` ("10 MiB", "1.5kB", "10 MiB / call").
 
-    Raises UsageError for anything else, a size per several calls included.
+    Raises UsageError for anything else, including a size per several calls.
     """
     size_bytes, calls = _parse(text)
     if calls not in (None, 1):
@@ -44,7 +43,7 @@ def parse_size(text: str) -> float:
 
 
 def parse_growth(text: str) -> float:
-    """Return the bytes per 1000 calls that `text` ("64 KiB / 1000 calls", "16 B / call") stands for.
+    """Return the bytes per 1000 calls of `text` ("64 KiB / 1000 calls", "16 B / call").
 
     Without "/ N calls" the size is per 1000 calls. Raises UsageError for anything else.
     """
@@ -70,12 +69,12 @@ def _parse(text: str) -> tuple[float, int | None]:
 
 
 def _hint(unit: str) -> str:
-    same = [known for known in _BYTES_PER_UNIT if known.lower() in (unit.lower(), unit.lower() + "b")]
-    return f"; did you mean {same[0]}?" if same else ""
+    matches = [known for known in _BYTES_PER_UNIT if known.lower() in (unit.lower(), unit.lower() + "b")]
+    return f"; did you mean {matches[0]}?" if matches else ""
 
 
 def format_size(size_bytes: float) -> str:
-    """Return a size for people: three digits and a binary unit, whole bytes below 1 KiB ("93.1 MiB")."""
+    """Return a size with three digits and a binary unit, whole bytes below 1 KiB ("93.1 MiB")."""
     if not math.isfinite(size_bytes):
         return "unknown"
     unit = max(0, min(int(math.log(max(abs(size_bytes), 1), 1024)), len(_PRINTED_UNITS) - 1))
@@ -87,22 +86,22 @@ def format_size(size_bytes: float) -> str:
 
 
 def format_size_beside(size_bytes: float, other_bytes: float) -> str:
-    """Return `size_bytes` for people, in bytes where rounding would print it equal to another size."""
+    """Return `size_bytes` formatted; in bytes if rounding would make it look equal to `other_bytes`."""
     if size_bytes != other_bytes and format_size(size_bytes) == format_size(other_bytes):
         return f"{size_bytes:,.{0 if size_bytes == int(size_bytes) else 1}f} B"
     return format_size(size_bytes)
 
 
 def format_growth(bytes_per_1000_calls: float) -> str:
-    """Return a growth in the grammar that `parse_growth` reads ("64.0 KiB / 1000 calls")."""
+    """Return a growth in the format of `parse_growth` ("64.0 KiB / 1000 calls")."""
     return f"{format_size(bytes_per_1000_calls).replace(',', '')} / {CALLS_PER_RATE} calls"
 
 
 def parse_change(text: str) -> tuple[float, float]:
-    """Return the share and the bytes that `text` ("+5 % and +16 KiB") allows: 0.05 and 16384.
+    """Return the share and the bytes of `text` ("+5 % and +16 KiB"): 0.05 and 16384.
 
-    Both parts are wanted, because a share alone makes nothing of what is small, and a size alone makes
-    too much of what is large. Raises UsageError for anything else.
+    Both parts are required: a share alone allows almost no change of a small figure, a size alone hardly any of a large
+    one. Raises UsageError for anything else.
     """
     match = _CHANGE.fullmatch(text)
     if match is None:
@@ -111,9 +110,9 @@ def parse_change(text: str) -> tuple[float, float]:
 
 
 def format_change(share: float, size_bytes: float) -> str:
-    """Return an allowed change in the grammar that `parse_change` reads, without rounding ("+5 % and +16 KiB")."""
-    whole = [unit for unit in _PRINTED_UNITS if size_bytes and size_bytes % _BYTES_PER_UNIT[unit] == 0]
-    unit = whole[-1] if whole else "B"
+    """Return a tolerance in the format of `parse_change`, to six decimals ("+5 % and +16 KiB")."""
+    exact_units = [unit for unit in _PRINTED_UNITS if size_bytes and size_bytes % _BYTES_PER_UNIT[unit] == 0]
+    unit = exact_units[-1] if exact_units else "B"
     return f"+{_digits(100 * share)} % and +{_digits(size_bytes / _BYTES_PER_UNIT[unit])} {unit}"
 
 
@@ -122,7 +121,10 @@ def _digits(number: float) -> str:
 
 
 def format_difference(after: float, before: float) -> str:
-    """Return how far `after` lies from `before` ("+3.1 %", "-12 %"); in bytes where `before` is nothing."""
+    """Return the change from `before` to `after` ("+3.1 %", "-12.0 %"), in bytes if `before` is 0 or less.
+
+    A change of 1000 % or more is printed as a factor ("14 times").
+    """
     if before <= 0:
         return f"{'+' if after >= before else '-'}{format_size(abs(after - before))}"
     percent = 100 * (after - before) / before
@@ -132,7 +134,7 @@ def format_difference(after: float, before: float) -> str:
 
 
 def format_duration(seconds: float) -> str:
-    """Return a duration for people, two or three digits in its own unit ("1.9 s", "340 µs", "2 min 5 s")."""
+    """Return a duration with its unit ("1.9 s", "340 µs", "2 min 5 s")."""
     if seconds >= 60:
         minutes, rest = divmod(round(seconds), 60)
         return f"{minutes} min {rest} s"

@@ -1,10 +1,10 @@
-"""The two answers: the verdict says what the code does, the gate what the team allows."""
+"""Verdict (what the code does) and gate (whether that is allowed)."""
 
 from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """What the code does."""
+    """What memory does while the code is replayed."""
 
     CLEAN = "clean"
     LEAK = "leak"
@@ -13,7 +13,7 @@ class Verdict(StrEnum):
 
 
 class Gate(StrEnum):
-    """What the team allows."""
+    """Whether budgets and baseline allow the result."""
 
     WITHIN = "within"
     OVER = "over"

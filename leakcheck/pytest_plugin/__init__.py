@@ -1,1 +1,1 @@
-"""The pytest plugin: the marker, the fixture, and the replay in the test process or beside it."""
+"""The pytest plugin: the marker, the fixture, and the replay of tests in the test process or in isolated processes."""

@@ -1,7 +1,7 @@
-"""What is replayed: a test's body as a callable without arguments, whatever kind of test it is.
+"""Make a callable without arguments from the body of a test, whatever kind of test it is.
 
-Nothing here goes through pytest's hooks: a plugin that wraps the body (pytest-memray traces it) must
-see it once, when it is run, and not in its replays.
+It does not call pytest's hooks: a plugin that wraps the body, as pytest-memray does to trace it, must see it once, when
+the test runs, and not in its replays.
 """
 
 import inspect
@@ -13,7 +13,7 @@ import pytest
 from _pytest.unittest import TestCaseFunction
 
 from leakcheck.model.errors import UsageError
-from leakcheck.pytest_plugin.cleanup import tidied
+from leakcheck.pytest_plugin.cleanup import with_cleanup
 from leakcheck.pytest_plugin.mocks import MockCalls
 
 if TYPE_CHECKING:
@@ -23,34 +23,34 @@ Call = Callable[[], object]
 
 
 class TestCallable:
-    """A callable that is replayed; its first call shows whether it has to be awaited."""
+    """A callable to replay; its first call shows whether it has to be awaited."""
 
     def __init__(self, call: Call, item: pytest.Item) -> None:
         self._call = call
         self._item = item
         self._loop: AbstractEventLoop | None = None
-        self._doubles: MockCalls | None = None
+        self._mock_calls: MockCalls | None = None
 
     def first_call(self) -> Call:
-        """Replay once and return what replays it from now on."""
+        """Make the first call and return the callable that makes the others."""
         call = self._call
-        found: list[Call] = []
-        self._doubles = doubles = MockCalls()
+        calls: list[Call] = []
+        self._mock_calls = mock_calls = MockCalls()
         try:
-            tidied(lambda: found.append(self._first(call)), self._item, None)()
+            with_cleanup(lambda: calls.append(self._first(call)), self._item, None)()
         except BaseException:
-            doubles.take_back()  # the test runs once more, and is to fail as it always does
+            mock_calls.restore()  # the test is still to run, and to fail as it does without replays
             raise
-        doubles.first_is_over()
-        return tidied(found[0], self._item, doubles.take_back if doubles else None)
+        mock_calls.first_replay_ended()
+        return with_cleanup(calls[0], self._item, mock_calls.restore if mock_calls else None)
 
-    def was_the_run(self) -> None:
-        """Have the test's doubles know the calls of the first replay: no other run is to come."""
-        if self._doubles is not None:
-            self._doubles.put_back()
+    def count_as_run(self) -> None:
+        """Let the first replay count as the test's run: give its mocks the calls that they recorded in it."""
+        if self._mock_calls is not None:
+            self._mock_calls.restore_first_replay()
 
     def close(self) -> None:
-        """Close the event loop, where one was needed."""
+        """Close the event loop, if one was needed."""
         if self._loop is not None:
             self._loop.close()
 
@@ -61,7 +61,7 @@ class TestCallable:
         try:
             run = self._event_loop().run_until_complete
         except UsageError:
-            getattr(result, "close", do_nothing)()  # or it would warn that nobody has awaited it
+            getattr(result, "close", do_nothing)()  # or Python warns that the coroutine was never awaited
             raise
         run(_await(result))
         return lambda: run(_await(call()))
@@ -78,15 +78,15 @@ class TestCallable:
 
 
 def do_nothing(**arguments: object) -> None:
-    """Stand in for a body that has run."""
+    """Replace the body of a test that has run."""
 
 
 async def _await(result: Any) -> object:
     return await result
 
 
-def function_body(item: pytest.Function) -> TestCallable:
-    """Return the body of a function test, with its fixtures' values, as it is just about to be called."""
+def function_callable(item: pytest.Function) -> TestCallable:
+    """Return the body of a function test, to be called with its fixtures' values."""
     function = item.obj
     arguments = {name: item.funcargs[name] for name in item._fixtureinfo.argnames}
     if "subtests" in arguments:
@@ -97,12 +97,12 @@ def function_body(item: pytest.Function) -> TestCallable:
 
 
 def is_async(function: object) -> bool:
-    """Tell whether a test is `async def`, and nobody has made a plain function of it."""
+    """Return whether a test is `async def`, and no plugin has made a plain function of it."""
     return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
 
 
 class _PluginCallable(TestCallable):
-    """An `async def` body: a plugin that is there for it has the right event loop; else one of ours has to do."""
+    """An `async def` body. The plugin that handles it has the right event loop; without one we use our own."""
 
     def _first(self, call: Call) -> Call:
         assert isinstance(self._item, pytest.Function)
@@ -114,7 +114,7 @@ class _PluginCallable(TestCallable):
 
 
 def plugins_for_async(item: pytest.Function) -> list[Callable[[pytest.Function], object]]:
-    """Return what other plugins run a test's body with, pytest's own and what only wraps left out."""
+    """Return the hooks by which other plugins run a test's body, without pytest's own and without wrappers."""
     return [
         hook.function
         for hook in reversed(item.ihook.pytest_pyfunc_call.get_hookimpls())
@@ -125,7 +125,7 @@ def plugins_for_async(item: pytest.Function) -> list[Callable[[pytest.Function],
 
 
 def run_async(item: pytest.Function) -> None:
-    """Run the body of an `async def` test that no plugin is there for."""
+    """Run the body of an `async def` test that no plugin handles."""
     import asyncio
 
     arguments = {name: item.funcargs[name] for name in item._fixtureinfo.argnames}
@@ -134,19 +134,19 @@ def run_async(item: pytest.Function) -> None:
 
 
 class _NoSubtests:
-    """Stands in for the fixture of that name, which would report each of a thousand replays."""
+    """Replaces the fixture `subtests`, which would report each of a thousand replays."""
 
     @contextmanager
-    def test(self, *words: object, **said: object) -> Iterator[None]:
+    def test(self, *args: object, **kwargs: object) -> Iterator[None]:
         yield
 
 
 @contextmanager
 def replaced_method(item: TestCaseFunction, replay: Callable[[TestCallable], bool]) -> Iterator[Callable[[], bool]]:
-    """Have `replay` called with the body of a TestCase's method, after all set-up; where it says so, it is run then.
+    """Call `replay` with the body of a TestCase's method after its set-up, then run the body if `replay` returns True.
 
-    In the place where unittest calls it, and not around it: there the class's transactions are open, and
-    an event loop of the case's own waits outside. What is yielded tells whether the test has passed.
+    This happens where unittest calls the method, not around the test: there the class's transactions are open, and the
+    event loop of an async case is running. Yields a function that returns whether the test has passed.
     """
     case: Any = item.instance
     original: Any = getattr(case, "_callTestMethod", None)
@@ -166,7 +166,7 @@ def replaced_method(item: TestCaseFunction, replay: Callable[[TestCallable], boo
         return not item._excinfo and all(outcome.success for outcome in outcomes)
 
     if original is None:
-        yield has_passed  # a class that has a way of its own; whoever asks sees that nothing was replayed
+        yield has_passed  # the class runs its methods differently: `replay` is never called
         return
     case._callTestMethod = call
     try:
@@ -176,11 +176,11 @@ def replaced_method(item: TestCaseFunction, replay: Callable[[TestCallable], boo
 
 
 def _with_cleanups(case: Any, call: Call) -> None:
-    """Run a method and what it has asked to be run after it."""
+    """Call a method, then the cleanups that it has added."""
     before = len(case._cleanups)
     try:
         call()
     finally:
         while len(case._cleanups) > before:
-            function, words, said = case._cleanups.pop()
-            case._callCleanup(function, *words, **said)
+            function, args, kwargs = case._cleanups.pop()
+            case._callCleanup(function, *args, **kwargs)

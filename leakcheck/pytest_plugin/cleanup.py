@@ -1,8 +1,8 @@
-"""What a test leaves with pytest and the like, taken back after each replay.
+"""Undo after each replay what a test leaves with its tools.
 
-A test runs once, so its tools may keep what it does: log records, warnings, what `monkeypatch` has to undo,
-mails in Django's outbox, rows in a transaction that is rolled back at the end. In a thousand replays all
-that would grow, and it is nobody's leak. So each replay ends where the next one can begin.
+A test runs once, so its tools may keep what it does until its end: log records, warnings, what `monkeypatch` has to
+undo, mails in Django's outbox, rows in a transaction that is rolled back. In a thousand replays that would grow, and
+would look like a leak of the test.
 """
 
 import io
@@ -16,20 +16,20 @@ from typing import Any
 
 import pytest
 
-from leakcheck.pytest_plugin.cleanup_django import Around, Step, mails, same_receivers, transactions
+from leakcheck.pytest_plugin.cleanup_django import BeforeAfter, Step, mails, same_receivers, transactions
 
 Call = Callable[[], object]
 
 
-def tidied(call: Call, item: pytest.Item, at_last: Step | None) -> Call:
-    """Return a call that leaves nothing with the tools of a test; the same one where there is nothing to do."""
-    arounds: list[Around] = [] if at_last is None else [(None, at_last)]
-    arounds += [around for find in _FINDERS for around in find(item)]
-    before = tuple(step for step, _ in arounds if step is not None)
-    # what was opened last is closed first
-    after = tuple(step for _, step in reversed(arounds) if step is not None)
+def with_cleanup(call: Call, item: pytest.Item, last_step: Step | None) -> Call:
+    """Return a call that leaves nothing with the tools of a test; the same call if there is nothing to do."""
+    steps: list[BeforeAfter] = [] if last_step is None else [(None, last_step)]
+    steps += [pair for find in _FINDERS for pair in find(item)]
+    before = tuple(step for step, _ in steps if step is not None)
+    # in reverse order: what was opened last is closed first
+    after = tuple(step for _, step in reversed(steps) if step is not None)
 
-    def one() -> None:
+    def call_with_cleanup() -> None:
         for step in before:
             step()
         try:
@@ -38,47 +38,47 @@ def tidied(call: Call, item: pytest.Item, at_last: Step | None) -> Call:
             for step in after:
                 step()
 
-    return one if arounds else call
+    return call_with_cleanup if steps else call
 
 
-def _log_records(item: pytest.Item) -> Iterator[Around]:
+def _log_records(item: pytest.Item) -> Iterator[BeforeAfter]:
     for handler in logging.getLogger().handlers:
         records, clear = getattr(handler, "records", None), getattr(handler, "clear", None)
         if isinstance(records, list) and clear is not None:
             yield None, lambda handler=handler, clear=clear: clear() if handler.records else None  # type: ignore[misc]
 
 
-def _captured_text(item: pytest.Item) -> Iterator[Around]:
+def _captured_text(item: pytest.Item) -> Iterator[BeforeAfter]:
     for stream in (sys.stdout, sys.stderr):
         buffer = getattr(stream, "buffer", None)
         if isinstance(buffer, io.BytesIO):  # capsys, or --capture=sys; descriptors are captured into a file
-            yield None, _cut_back(buffer)
+            yield None, _truncate_to_start(buffer)
 
 
-def _cut_back(buffer: io.BytesIO) -> Step:
+def _truncate_to_start(buffer: io.BytesIO) -> Step:
     start = buffer.tell()
 
-    def cut() -> None:
+    def truncate() -> None:
         if buffer.tell() > start:
             buffer.seek(start)
             buffer.truncate()
 
-    return cut
+    return truncate
 
 
-def _warnings(item: pytest.Item) -> Iterator[Around]:
+def _warnings(item: pytest.Item) -> Iterator[BeforeAfter]:
     recorder = _fixture(item, "recwarn")
     if recorder is not None:
-        yield _warn_again, recorder.clear
+        yield _reset_warning_registries, recorder.clear
 
 
-def _warn_again() -> None:
-    """Have warnings that come once from a line come again: each place remembers under which filters it was told."""
+def _reset_warning_registries() -> None:
+    """Let warnings that are shown once for each line be shown again: `catch_warnings` outdates the registries."""
     with warnings.catch_warnings():
         pass
 
 
-def _patches(item: pytest.Item) -> Iterator[Around]:
+def _patches(item: pytest.Item) -> Iterator[BeforeAfter]:
     for value in _fixtures(item):
         if isinstance(value, pytest.MonkeyPatch):
             yield None, _undo_patches(value)
@@ -93,21 +93,21 @@ def _undo_patches(patch: Any) -> Step:
             patch._savesyspath is path and patch._cwd is folder
         ):
             return
-        # its own undo, with no more in its lists than this call has added
-        kept = patch._setattr[:attributes], patch._setitem[:items]
+        # call its own undo with only what this replay has added in its lists
+        earlier = patch._setattr[:attributes], patch._setitem[:items]
         patch._setattr, patch._setitem = patch._setattr[attributes:], patch._setitem[items:]
         if path is not None:
             patch._savesyspath = None
         if folder is not None:
             patch._cwd = None
         patch.undo()
-        patch._setattr, patch._setitem = kept
+        patch._setattr, patch._setitem = earlier
         patch._savesyspath, patch._cwd = path, folder
 
     return undo
 
 
-def _mocks(item: pytest.Item) -> Iterator[Around]:
+def _mocks(item: pytest.Item) -> Iterator[BeforeAfter]:
     cache = getattr(getattr(_fixture(item, "mocker"), "_mock_cache", None), "cache", None)
     if isinstance(cache, list):
         yield None, _stop_mocks(cache, len(cache))
@@ -123,7 +123,7 @@ def _stop_mocks(cache: list[Any], before: int) -> Step:
     return stop
 
 
-def _properties(item: pytest.Item) -> Iterator[Around]:
+def _properties(item: pytest.Item) -> Iterator[BeforeAfter]:
     properties, before = item.user_properties, len(item.user_properties)
     if "record_property" in getattr(item, "fixturenames", ()):
 
@@ -133,9 +133,9 @@ def _properties(item: pytest.Item) -> Iterator[Around]:
         yield None, forget
 
 
-_FINDERS: tuple[Callable[[pytest.Item], Iterator[Around]], ...] = (
+_FINDERS: tuple[Callable[[pytest.Item], Iterator[BeforeAfter]], ...] = (
     *(_log_records, _captured_text, _warnings, _properties, mails, transactions),
-    # last, so that they are undone first: what they have replaced may be what the others need
+    # last, so that they are undone first: what they have replaced may be needed by the others
     *(_patches, _mocks),
 )
 
@@ -149,12 +149,12 @@ def _fixture(item: pytest.Item, name: str) -> Any:
 
 
 @contextmanager
-def quiet(item: pytest.Item) -> Iterator[None]:
-    """Keep a thousand replays from being seen: what they print, log and warn of is dropped."""
+def silenced(item: pytest.Item) -> Iterator[None]:
+    """Drop what replays print, log and warn about."""
     with ExitStack() as stack:
         stack.enter_context(warnings.catch_warnings())
         if _fixture(item, "recwarn") is None:
-            # filters stay as they are: what is an error is raised
+            # the filters stay as they are, so that a warning turned into an error is still raised
             warnings.showwarning = lambda *_, **__: None
         stack.enter_context(same_receivers())
         stack.enter_context(_no_live_log())
@@ -178,29 +178,29 @@ def _no_prints(config: pytest.Config) -> Iterator[None]:
         return
     yield
     if capture is not None:
-        capture.read_global_capture()  # what the replays have written is nobody's
+        capture.read_global_capture()  # drop what the replays have written
 
 
 @contextmanager
 def _no_live_log() -> Iterator[None]:
-    loud = [
+    handlers = [
         handler
         for handler in logging.getLogger().handlers
         if type(handler).__module__ == "_pytest.logging" and not hasattr(handler, "records")
     ]
-    levels = [handler.level for handler in loud]
-    for handler in loud:
+    levels = [handler.level for handler in handlers]
+    for handler in handlers:
         handler.setLevel(logging.CRITICAL + 1)
     try:
         yield
     finally:
-        for handler, level in zip(loud, levels, strict=True):
+        for handler, level in zip(handlers, levels, strict=True):
             handler.setLevel(level)
 
 
 @contextmanager
 def no_timeout(item: pytest.Item) -> Iterator[None]:
-    """Stop pytest-timeout's clock: its limit is for one run of the body."""
+    """Stop the timer of pytest-timeout: its limit is meant for one run of the body."""
     plugin = item.config.pluginmanager.get_plugin("timeout")
     settings = getattr(plugin, "_get_item_settings", None)
     if settings is None or not hasattr(item.config.hook, "pytest_timeout_cancel_timer"):
@@ -210,6 +210,6 @@ def no_timeout(item: pytest.Item) -> Iterator[None]:
     try:
         yield
     finally:
-        found = settings(item)
-        if found.timeout:
-            item.config.hook.pytest_timeout_set_timer(item=item, settings=found)
+        item_settings = settings(item)
+        if item_settings.timeout:
+            item.config.hook.pytest_timeout_set_timer(item=item, settings=item_settings)

@@ -1,4 +1,4 @@
-"""What a test leaves with Django's test tools, taken back after each replay. Django is never imported for it."""
+"""Undo after each replay what a test leaves with Django's test tools. Django itself is never imported here."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 Step = Callable[[], None]
-Around = tuple[Step | None, Step | None]
-"""What is done before each replay, and after it."""
+BeforeAfter = tuple[Step | None, Step | None]
+"""What to do before each replay, and what to do after it."""
 
 
-def mails(item: pytest.Item) -> Iterator[Around]:
-    """Take mails out of the outbox again."""
+def mails(item: pytest.Item) -> Iterator[BeforeAfter]:
+    """Remove the mails of a replay from the outbox."""
     mail = sys.modules.get("django.core.mail")
     if hasattr(mail, "outbox"):
         before = len(mail.outbox)  # type: ignore[union-attr]
@@ -24,37 +24,37 @@ def mails(item: pytest.Item) -> Iterator[Around]:
         yield None, forget
 
 
-def transactions(item: pytest.Item) -> Iterator[Around]:
-    """Open a savepoint for each replay, where the test has a transaction that is rolled back in the end."""
+def transactions(item: pytest.Item) -> Iterator[BeforeAfter]:
+    """Open a savepoint for each replay, and roll back to it, if the test runs in a transaction."""
     database = sys.modules.get("django.db")
     for connection in database.connections.all(initialized_only=True) if database is not None else ():
         if connection.in_atomic_block:
             yield _savepoint(connection)
 
 
-def _savepoint(connection: Any) -> Around:
+def _savepoint(connection: Any) -> BeforeAfter:
     atomic = sys.modules["django.db.transaction"].Atomic
-    open_ones: list[Any] = []
+    blocks: list[Any] = []
     queries = len(connection.queries_log)
 
     def begin() -> None:
         block = atomic(connection.alias, True, False)
-        block._from_testcase = True  # a durable block may stand in it, as in Django's own
+        block._from_testcase = True  # so that it may contain a durable block, as Django's own may
         block.__enter__()
-        open_ones.append(block)
+        blocks.append(block)
 
     def roll_back() -> None:
         if connection.in_atomic_block:
             connection.needs_rollback = True
-        open_ones.pop().__exit__(None, None, None)
+        blocks.pop().__exit__(None, None, None)
         while len(connection.queries_log) > queries:
             connection.queries_log.pop()
 
     return begin, roll_back
 
 
-class _Strong:
-    """A signal that keeps what is connected to it: a weak receiver leaves a finalizer behind each time."""
+class _StrongSignal:
+    """A signal that connects receivers strongly: each weak receiver leaves a finalizer behind."""
 
     def __init__(self, signal: Any) -> None:
         self._signal = signal
@@ -66,13 +66,13 @@ class _Strong:
 
 @contextmanager
 def same_receivers() -> Iterator[None]:
-    """Have `assertNumQueries` leave nothing: it connects a receiver anew each time that it ends."""
+    """Keep `assertNumQueries` from leaving something behind: it connects a receiver again each time that it ends."""
     tools = sys.modules.get("django.test.utils")
     signal = getattr(tools, "request_started", None)
     if signal is None:
         yield
         return
-    tools.request_started = _Strong(signal)  # type: ignore[union-attr]
+    tools.request_started = _StrongSignal(signal)  # type: ignore[union-attr]
     try:
         yield
     finally:

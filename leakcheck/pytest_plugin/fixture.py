@@ -1,4 +1,4 @@
-"""The fixture `leakcheck`: measure a callable inside a test."""
+"""The fixture `leakcheck`, which measures a callable inside a test."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,17 +9,25 @@ import pytest
 from leakcheck.model.errors import UsageError
 from leakcheck.pytest_plugin.callables import TestCallable
 from leakcheck.pytest_plugin.judge_client import JudgeFailed
-from leakcheck.pytest_plugin.marker import MarkerArgs, read_terms
-from leakcheck.pytest_plugin.measurement import DESK, ISOLATED, TERMS, LeakcheckFailed, message_of, name_of, remember
+from leakcheck.pytest_plugin.marker import MarkerArgs, parse_marker_args
+from leakcheck.pytest_plugin.measurement import (
+    ISOLATED_SESSION,
+    JUDGE_CLIENT,
+    MARKER_ARGS,
+    LeakcheckFailed,
+    failure_message,
+    split_node_id,
+    store_answer,
+)
 
 if TYPE_CHECKING:
     from leakcheck.model.result import Result
 
 
 class Leakcheck:
-    """Measures callables. `leakcheck(func)` returns a `Result`: its `growth` compares with budgets.
+    """Measures callables. `leakcheck(func)` returns a `Result`, whose `growth` can be compared with a budget.
 
-    With a budget the test fails where the callable is not within it; without one it is up to the test.
+    With a budget, the test fails if the callable exceeds it; without one, the test has to check the result.
     """
 
     def __init__(self, item: pytest.Item) -> None:
@@ -35,56 +43,53 @@ class Leakcheck:
         calls: int | None = None,
         time: float | None = None,
     ) -> "Result":
-        """Replay a callable without arguments, `async def` or not, and return what was found.
+        """Replay a callable without arguments, `async def` or not, and return the result.
 
-        Replayed in this process first; what does not stand still here is measured in fresh processes, which
-        run this test up to this call. `result.peak_bytes` is None unless a peak was asked for. Raises
+        It is replayed in this process first. If memory is not level here, it is measured in fresh processes,
+        which run this test up to this call. `result.peak_bytes` is None unless a peak budget is given. Raises
         what the first call raises.
         """
         __tracebackhide__ = True
         try:
-            said = read_terms(growth=growth, peak=peak, calls=calls, time=time)
+            own_args = parse_marker_args(growth=growth, peak=peak, calls=calls, time=time)
         except UsageError as error:
             raise pytest.UsageError(f"leakcheck(...): {error}") from None
-        terms = said.over(self._item.stash.get(TERMS, None) or MarkerArgs())
-        body = TestCallable(function, self._item)
-        desk, isolated = self._item.config.stash[DESK], self._item.config.stash[ISOLATED]
+        marker_args = own_args.overriding(self._item.stash.get(MARKER_ARGS, None) or MarkerArgs())
+        test_callable = TestCallable(function, self._item)
+        judge_client, isolated = self._item.config.stash[JUDGE_CLIENT], self._item.config.stash[ISOLATED_SESSION]
         if isolated is not None:
             if len(self._answered) < len(isolated.earlier):
-                # not measured again: what a test does next may depend on it
+                # return the earlier result, on which the test's next steps may depend, without measuring again
                 self._answered.append(isolated.earlier[len(self._answered)])
-                return desk.read_result(self._answered[-1])
-            isolated.serve(self._item, body)
-        answer = self._measure(terms, body)
-        result = desk.read_result(answer["result"])
-        is_held = replace(said, calls=None, time=None) != MarkerArgs()
-        if answer["fails"] and (is_held or result.trouble is not None):
-            raise LeakcheckFailed(message_of(answer))
+                return judge_client.read_result(self._answered[-1])
+            isolated.serve(self._item, test_callable)
+        answer = self._measure(marker_args, test_callable)
+        result = judge_client.read_result(answer["result"])
+        has_budget = replace(own_args, calls=None, time=None) != MarkerArgs()
+        if answer["fails"] and (has_budget or result.trouble is not None):
+            raise LeakcheckFailed(failure_message(answer))
         return result
 
-    def _measure(self, terms: MarkerArgs, body: TestCallable) -> dict[str, Any]:
+    def _measure(self, marker_args: MarkerArgs, test_callable: TestCallable) -> dict[str, Any]:
         __tracebackhide__ = True
-        desk = self._item.config.stash[DESK]
-        name, variant = name_of(self._item)
+        judge_client = self._item.config.stash[JUDGE_CLIENT]
+        name, variant = split_node_id(self._item)
         number = len(self._answered) + 1
         if number > 1:
             name, variant = f"{self._item.nodeid} #{number}", None
         try:
-            answer, error = desk.measure(
-                self._item,
-                (name, variant),
-                terms,
-                None if desk.options.isolate else body,
-                earlier=self._answered,
+            replayed = None if judge_client.options.isolate else test_callable
+            answer, error = judge_client.measure(
+                self._item, (name, variant), marker_args, replayed, earlier=self._answered
             )
         except JudgeFailed as failed:
             raise LeakcheckFailed(str(failed)) from None
         finally:
-            body.close()
+            test_callable.close()
         if isinstance(error, UsageError):
             raise pytest.UsageError(f"leakcheck(...): {error}") from None
         if error is not None:
             raise error
         self._answered.append(answer["result"])
-        remember(self._item, answer)
+        store_answer(self._item, answer)
         return answer

@@ -1,4 +1,4 @@
-"""The command line of a pytest process that comes to one body of one test, and has it replayed there."""
+"""Build the command of an isolated pytest process, which runs one test up to a body and replays it there."""
 
 import gc
 import json
@@ -12,29 +12,32 @@ from typing import Any
 import pytest
 
 _START = (
-    "import json, sys; said = json.loads(sys.argv[1]); sys.path[:] = said['path']; "
-    "from leakcheck.pytest_plugin.isolated_session import main; main(said, sys.argv[2])"
+    "import json, sys; details = json.loads(sys.argv[1]); sys.path[:] = details['path']; "
+    "from leakcheck.pytest_plugin.isolated_session import main; main(details, sys.argv[2])"
 )
-# tracing would be measured
+# removed from the environment, because tracing would be measured
 _TRACERS = ("COV_CORE_", "COVERAGE_PROCESS_")
 _WORKER_IDS = 9000
-"""Ids of xdist's form, far from those that it gives: what is called by a worker's id is then nobody else's."""
+"""First number of the isolated processes' xdist worker ids, far above those that xdist gives.
+
+What a project names after the worker id is then not shared with any other process.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartupEnvironment:
-    """What a process finds before any test or plugin has changed it."""
+    """The state of the process before any test or plugin has changed it."""
 
     path: tuple[str, ...]
     environment: Mapping[str, str]
     interpreter: tuple[str, ...]
-    """The command that starts the same one with the same flags."""
+    """The command that starts the same interpreter with the same flags."""
     frozen_objects: int
-    """What the collector leaves alone already: 3.12 begins with 375 of its own."""
+    """Objects in the collector's permanent generation: Python 3.12 starts with 375 of its own."""
 
 
-def surroundings_now() -> StartupEnvironment:
-    """Return what is found now; to be asked when the plugin is loaded."""
+def startup_environment() -> StartupEnvironment:
+    """Return the present state of the process; to be called when the plugin is loaded."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(_TRACERS)}
     flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
     return StartupEnvironment(
@@ -45,27 +48,27 @@ def surroundings_now() -> StartupEnvironment:
     )
 
 
-def child_command(
-    config: pytest.Config, surroundings: StartupEnvironment, item: pytest.Item, folder: str, **where: Any
+def build_command(
+    config: pytest.Config, startup: StartupEnvironment, item: pytest.Item, folder: str, **position: Any
 ) -> list[str]:
-    """Return the command; the socket's path is to follow.
+    """Return the command, to which the socket's path is to be appended.
 
-    All that pytest was called with stays as it was, the paths of tests included: by them it finds its
-    settings, its plugins and the first conftests. What is to be collected is said apart.
+    All arguments of pytest stay as they are, even the paths of tests: by them it finds its ini file, its plugins and
+    the first conftests. The test to collect is passed separately; `position` says which of its bodies is meant.
     """
     worker = getattr(config, "workerinput", {}).get("workerid", "gw0")
     number = "".join(letter for letter in worker if letter.isdigit())
     _, _, inside = item.nodeid.partition("::")
-    said = {
-        # under xdist these are the controller's
+    details = {
+        # under xdist they are the controller's
         "arguments": [os.fspath(argument) for argument in config.invocation_params.args],
-        "path": surroundings.path,
+        "path": startup.path,
         "nodeid": item.nodeid,
         "collect": f"{item.path}::{inside}" if inside else str(item.path),
         "basetemp": folder,
         "worker": f"gw{_WORKER_IDS + int(number or 0)}",
         "seed": config.getoption("randomly_seed", None),
         "without": ["--no-cov"] if config.pluginmanager.hasplugin("pytest_cov") else [],
-        **where,
+        **position,
     }
-    return [*surroundings.interpreter, "-P", "-c", _START, json.dumps(said)]
+    return [*startup.interpreter, "-P", "-c", _START, json.dumps(details)]

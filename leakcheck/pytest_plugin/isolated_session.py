@@ -1,7 +1,7 @@
-"""A pytest process of its own for one body of one test: set up once, replayed as the engine asks, torn down.
+"""An isolated pytest process for the body of one test: set it up, replay it as the runner asks, tear it down.
 
-The same arguments, ini file, conftests and plugins as in the process that runs the tests, but nothing that
-reports, traces, distributes or remembers: this is not a test run, and nobody reads its output.
+It has the arguments, ini file, conftests and plugins of the process that runs the tests, but nothing that reports,
+traces, distributes or caches: it is not a test run, and nobody reads its output.
 """
 
 import faulthandler
@@ -17,13 +17,13 @@ from _pytest.outcomes import Skipped
 from leakcheck.model.protocol import PassRequest
 from leakcheck.model.setup_stages import BODY, START, UNREACHED, not_replayable_here, stage_words
 from leakcheck.probe.meters.thread_caches import restore_environment
-from leakcheck.pytest_plugin.cleanup import no_timeout, quiet
+from leakcheck.pytest_plugin.cleanup import no_timeout, silenced
 from leakcheck.pytest_plugin.setup_times import stage_of_fixture
-from leakcheck.pytest_plugin.unpatched import hold_on
+from leakcheck.pytest_plugin.unpatched import keep_originals
 from leakcheck.worker.channel import Channel
 from leakcheck.worker.failure import one_line
 from leakcheck.worker.load import Replayable
-from leakcheck.worker.main import die_with_parent, find_work, leave, receive_plan, work
+from leakcheck.worker.main import die_with_parent, end_process, find_pass, receive_request, run_pass
 
 _MOST_CHARACTERS = 4000
 _OPTIONS: Mapping[str, Any] = {
@@ -37,88 +37,94 @@ _OPTIONS: Mapping[str, Any] = {
     **{"htmlpath": None, "report_log": None, "json_report": False, "json_report_file": "none", "memray": False},
     **{"allure_report_dir": None, "reruns": 0, "no_cov": True},
 }
-"""What an option is here, whatever was said; only those that the plugins which are there have."""
+"""Options that are overridden here, as far as the installed plugins have them."""
 
 
 class BodyServed(Skipped):
-    """The body was replayed, and is not run once more."""
+    """The body was replayed and is not to run again."""
 
 
-def main(said: Mapping[str, Any], socket_path: str) -> None:
-    """Run pytest up to the body that is named, serve there, and end the process."""
+def main(details: Mapping[str, Any], socket_path: str) -> None:
+    """Run pytest up to the body that `details` names, replay it, and end the process."""
     die_with_parent()
     restore_environment()
     faulthandler.enable()
-    # as if by xdist: settings that are named by a worker's id are then this process's own
-    os.environ["PYTEST_XDIST_WORKER"] = said["worker"]
-    hold_on()
+    # as under xdist, so that what a project names after the worker id is this process's own
+    os.environ["PYTEST_XDIST_WORKER"] = details["worker"]
+    keep_originals()
     channel = Channel(socket_path)
-    plan = receive_plan(channel)
-    if plan is None:
+    pass_request = receive_request(channel)
+    if pass_request is None:
         return
-    sys.argv[:] = ["pytest", *said["arguments"]]
-    isolated = IsolatedSession(said, plan, channel, find_work(plan))
-    hold_on()  # to what that has loaded
-    pytest.main([*said["arguments"], *said["without"]], plugins=[isolated])
-    isolated.end()  # only where it never came to the test
+    sys.argv[:] = ["pytest", *details["arguments"]]
+    isolated = IsolatedSession(details, pass_request, channel, find_pass(pass_request))
+    keep_originals()  # of the pass's modules too
+    pytest.main([*details["arguments"], *details["without"]], plugins=[isolated])
+    isolated.end()  # reached only if the test was not
 
 
 class IsolatedSession:
-    """A plugin beside the other ones that makes a pytest serve one body."""
+    """A plugin that makes a pytest process replay the body of one test."""
 
-    def __init__(self, said: Mapping[str, Any], plan: PassRequest, channel: Channel, do: Callable[..., None]) -> None:
-        self._said = said
-        self._plan = plan
+    def __init__(
+        self, details: Mapping[str, Any], pass_request: PassRequest, channel: Channel, run: Callable[..., None]
+    ) -> None:
+        self._details = details
+        self._pass_request = pass_request
         self._channel = channel
-        self._do = do
+        self._run = run
         self._is_served = False
-        self._why = "the test was not reached"
+        self._reason = "the test was not reached"
         self._reports: list[str] = []
         self._stages = [START]
         self._failed_stage = ""
 
     @property
     def earlier(self) -> list[Any]:
-        """What the fixture has answered to the calls before the one that is measured."""
-        found: list[Any] = self._said.get("earlier", [])
-        return found
+        """The results of the fixture's calls before the one to measure."""
+        results: list[Any] = self._details.get("earlier", [])
+        return results
 
     @property
     def is_for_fixture(self) -> bool:
-        """Whether a call of the fixture is to be served, and not the test's whole body."""
-        return "earlier" in self._said
+        """Whether a call of the fixture is to be measured, not the test's whole body."""
+        return "earlier" in self._details
 
     def serve(self, item: pytest.Item, body: Replayable) -> None:
-        """Let the engine have the body replayed. Raises Served afterwards."""
+        """Replay the body as the runner asks. Always raises BodyServed afterwards."""
         self._is_served = True
-        with no_timeout(item), quiet(item):
-            work(self._plan, self._channel, lambda plan: body, self._do)
+        with no_timeout(item), silenced(item):
+            run_pass(self._pass_request, self._channel, lambda pass_request: body, self._run)
         raise BodyServed("measured by leakcheck")
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_cmdline_main(self, config: pytest.Config) -> Generator[None, object, object]:
-        """Turn off what this process is not for, before any plugin configures itself."""
+        """Turn off what this process does not need, before any plugin configures itself."""
         for name, value in _OPTIONS.items():
             if hasattr(config.option, name):
                 setattr(config.option, name, value)
-        config.option.basetemp = self._said["basetemp"]
-        config.args = [self._said["collect"]]
+        config.option.basetemp = self._details["basetemp"]
+        config.args = [self._details["collect"]]
         return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
-        """Keep the one test, whatever else would be picked or left out."""
-        wanted = [item for item in items if item.nodeid == self._said["nodeid"]][:1]
+        """Keep the one test, whatever other plugins select or deselect."""
+        selected = [item for item in items if item.nodeid == self._details["nodeid"]][:1]
         yield
-        items[:] = wanted
+        items[:] = selected
         if not hasattr(config, "workerinput"):
-            # late: who asks while it configures itself would expect more of a worker than a name
-            words = {"workerid": self._said["worker"], "workercount": 1, "testrunuid": self._said["worker"]}
-            config.workerinput = {**words, "randomly_seed": self._said["seed"]}  # type: ignore[attr-defined]
+            # only now: a plugin that sees it while configuring itself would expect a full xdist worker
+            worker_input = {
+                "workerid": self._details["worker"],
+                "workercount": 1,
+                "testrunuid": self._details["worker"],
+            }
+            config.workerinput = {**worker_input, "randomly_seed": self._details["seed"]}  # type: ignore[attr-defined]
 
     @contextmanager
     def _stage(self, stage: str) -> Iterator[None]:
-        """Say what is begun, and on the way back what goes on: whoever waits knows how long that should take."""
+        """Report the stage that begins, and at its end the one that continues: the runner has a time limit for each."""
         self._stages.append(stage)
         self._say_stage()
         try:
@@ -133,7 +139,7 @@ class IsolatedSession:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[object]) -> Generator[None, object, object]:
-        """Say which fixture is set up, and remember the one that fails."""
+        """Report which fixture is set up, and remember the one that fails."""
         stage = stage_of_fixture(fixturedef)
         try:
             with self._stage(stage):
@@ -141,34 +147,34 @@ class IsolatedSession:
         except BaseException as error:
             if not self._failed_stage:
                 self._failed_stage = stage
-                self._why = f"{stage_words(stage)} raised {one_line(error)}"
+                self._reason = f"{stage_words(stage)} raised {one_line(error)}"
             raise
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
-        """End the process after the one test and all tear-downs: no summary, and no report."""
+        """End the process after the test and all tear-downs, without a summary or report."""
         with self._stage(BODY):
             yield
-        with suppress(BaseException):  # nobody's verdict any more
-            item.config._ensure_unconfigure()  # plugins put away what they made, temporary folders above all
+        with suppress(BaseException):  # what fails now cannot change a verdict
+            item.config._ensure_unconfigure()  # plugins remove what they made, above all temporary folders
         self.end()
         return True
 
     def end(self) -> None:
-        """End the process; say why nothing was replayed, where that is so."""
+        """End the process; report why the body was not replayed, if it was not."""
         if not self._is_served:
             details = "\n".join(self._reports)[-_MOST_CHARACTERS:]
-            trouble = {"kind": UNREACHED, "message": not_replayable_here(self._why), "details": details}
+            trouble = {"kind": UNREACHED, "message": not_replayable_here(self._reason), "details": details}
             self._channel.send("stage", stage=self._failed_stage or self._stages[-1])
             self._channel.send("trouble", trouble=trouble)
-        leave(self._channel)
+        end_process(self._channel)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Remember why it did not come to the body."""
+        """Remember why the body was not reached."""
         if report.longrepr and not self._is_served:
             self._reports.append(report.longreprtext)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Remember why it could not be collected."""
+        """Remember why the test could not be collected."""
         if report.failed:
             self._reports.append(report.longreprtext)

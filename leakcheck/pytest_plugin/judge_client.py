@@ -1,4 +1,4 @@
-"""The desk where measurements are asked for: it starts the judge before any fixture is set up, and talks to it."""
+"""The client of the judge process: start it before any fixture is set up, and request measurements from it."""
 
 import importlib
 import os
@@ -15,99 +15,109 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from leakcheck.pytest_plugin.cleanup import no_timeout, quiet
-from leakcheck.pytest_plugin.isolated_command import StartupEnvironment, child_command
+from leakcheck.model.errors import LeakcheckException
+from leakcheck.pytest_plugin.cleanup import no_timeout, silenced
+from leakcheck.pytest_plugin.isolated_command import StartupEnvironment, build_command
 from leakcheck.pytest_plugin.marker import MarkerArgs
 from leakcheck.pytest_plugin.options import PluginOptions
 from leakcheck.pytest_plugin.setup_times import SetupTimes
-from leakcheck.pytest_plugin.unpatched import hold_on
+from leakcheck.pytest_plugin.unpatched import keep_originals
 
 if TYPE_CHECKING:
     from leakcheck.model.result import Result
     from leakcheck.worker.channel import Channel
     from leakcheck.worker.load import Replayable
 
-
 _START = (
     "import os, select, sys; sys.path.append(sys.argv.pop(1)); socket, parent = map(int, sys.argv[1:3])\n"
-    # nothing is loaded before somebody calls: whoever runs eight processes may measure in one
+    # nothing is loaded before a client connects: of eight xdist workers perhaps only one measures
     "while os.getppid() == parent and not select.select([socket], [], [], 1)[0]: pass\n"
-    "from leakcheck.analysis.numeric import load_numpy; load_numpy()\n"
     "from leakcheck.pytest_plugin.judge.main import serve; serve(socket, parent)"
 )
 _LATER = ("replay", "result_json")
-"""Modules of the plugin that only a process that measures loads."""
+"""Modules of the plugin that are loaded only when a test is to be measured."""
 
 _END_SECONDS = 10.0
+_LONGEST_FOLDER_PATH = 100 - len("/0123456789abcdef")
+"""So that the path of a socket in the folder has less than the 108 bytes that the kernel allows."""
 
 
-class JudgeFailed(Exception):
-    """No verdict: the settings cannot be used, or the judge has a bug."""
+class JudgeFailed(LeakcheckException):
+    """There is no verdict: the settings are invalid, or the judge has a bug."""
+
+
+def _make_socket_folder() -> Path:
+    folder = tempfile.mkdtemp(prefix="leakcheck-")
+    if len(folder) < _LONGEST_FOLDER_PATH:
+        return Path(folder)
+    Path(folder).rmdir()
+    return Path(tempfile.mkdtemp(prefix="leakcheck-", dir="/tmp"))
 
 
 class JudgeClient:
-    """One test process's way to its judge."""
+    """A test process's connection to its judge."""
 
-    def __init__(self, config: pytest.Config, options: PluginOptions, surroundings: StartupEnvironment) -> None:
+    def __init__(self, config: pytest.Config, options: PluginOptions, startup: StartupEnvironment) -> None:
         self.options = options
         self.setups = SetupTimes()
         self._config = config
-        self._surroundings = surroundings
+        self._startup = startup
         self._pid = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: Channel | None = None
         self._is_ready = False
         self._folder: Path | None = None
         self._token = ""
-        """The socket's name: with it the line tells what is ours."""
+        """The socket's name, by which the judge recognizes our frames."""
         self._abandoned: list[tuple[subprocess.Popen[bytes], Path]] = []
         self._loaded: dict[str, Any] = {}
 
     def load(self) -> None:
-        """Load what measures, and hold on to it, while nothing is patched yet."""
+        """Load the modules that measure, and keep their references to what tests may patch later."""
         self._loaded.update({name: importlib.import_module(f"{__package__}.{name}") for name in _LATER})
-        hold_on()
+        keep_originals()
 
-    def read_result(self, said: Mapping[str, Any]) -> "Result":
-        """Return the result that an answer of the judge has."""
-        result: Result = self._loaded["result_json"].read_result(said)
+    def read_result(self, fields: Mapping[str, Any]) -> "Result":
+        """Return the result in an answer of the judge."""
+        result: Result = self._loaded["result_json"].read_result(fields)
         return result
 
-    def open(self) -> None:
-        """Start the judge's process, which waits to be called, and load what measures.
+    def start(self) -> None:
+        """Start the judge's process, which waits for a connection, and load the modules that measure.
 
-        To be done before any fixture is set up: then sockets, processes and files may be stood in for.
+        To be called before any fixture is set up, because a fixture may patch sockets, processes and files.
+        Raises OSError if the process cannot be started.
         """
         if self._process is not None and self._pid == os.getpid():
             return
         self.load()
         if self._pid != os.getpid():
-            self._channel, self._abandoned = None, []  # of the process that this one was forked from
+            self._channel, self._abandoned = None, []  # they belong to the process that this one was forked from
         self._pid = os.getpid()
-        self._folder, self._token = make_socket_folder(), token_hex(8)
-        python, package = self._surroundings.interpreter[0], str(Path(__file__).resolve().parents[2])
+        self._folder, self._token = _make_socket_folder(), token_hex(8)
+        python, package = self._startup.interpreter[0], str(Path(__file__).resolve().parents[2])
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             listener.bind(self._socket_path)
             listener.listen()
-            with (self._folder / "judge.txt").open("wb") as written:
+            with (self._folder / "judge.txt").open("wb") as output:
                 self._process = subprocess.Popen(
-                    # -P: the folder that pytest was called in may hold modules of any name
+                    # -P: modules in the current folder must not be imported instead of ours
                     [python, "-P", "-c", _START, package, str(listener.fileno()), str(self._pid)],
                     pass_fds=[listener.fileno()],
                     cwd=self._config.invocation_params.dir,
-                    env=dict(self._surroundings.environment),
+                    env=dict(self._startup.environment),
                     stdin=subprocess.DEVNULL,
-                    stdout=written,
-                    stderr=written,
+                    stdout=output,
+                    stderr=output,
                     start_new_session=True,
                 )
         finally:
             listener.close()
 
-    def call(self) -> None:
-        """Have the judge load what it needs, in its own time: a measurement is about to be asked for."""
-        self.open()
+    def connect(self) -> None:
+        """Connect to the judge, which then loads its modules in the background, before a measurement is requested."""
+        self.start()
         if self._channel is not None:
             return
         self._channel = self._loaded["replay"].Channel(self._socket_path)
@@ -119,36 +129,43 @@ class JudgeClient:
         self,
         item: pytest.Item,
         name: tuple[str, str | None],
-        terms: MarkerArgs,
-        body: "Replayable | None",
-        **where: Any,
+        marker_args: MarkerArgs,
+        test_callable: "Replayable | None",
+        **position: Any,
     ) -> tuple[dict[str, Any], BaseException | None]:
-        """Return the judge's answer, and what the first replay here raised; without a body nothing is replayed here.
+        """Return the judge's answer, and the exception of the first replay in this process.
 
-        `where` says which body of the test a process of its own is to come to. Raises JudgeFailed.
+        Without a `test_callable` nothing is replayed in this process. `position` says which body of the test an
+        isolated process has to replay. Raises JudgeFailed.
         """
         setups = self.setups.needed_by(item)
-        said = {**asdict(terms), "name": name[0], "variant": name[1], "screen": body is not None, "setups": setups}
+        fields = {
+            **asdict(marker_args),
+            "name": name[0],
+            "variant": name[1],
+            "screen": test_callable is not None,
+            "setups": setups,
+        }
         with no_timeout(item):
             try:
-                channel = self._line()
+                channel = self._ready_channel()
                 assert self._folder is not None
-                command = child_command(self._config, self._surroundings, item, f"{self._folder}/basetemp", **where)
-                channel.send("measure", command=command, **said)
-                if body is None:
+                command = build_command(self._config, self._startup, item, f"{self._folder}/basetemp", **position)
+                channel.send("measure", command=command, **fields)
+                if test_callable is None:
                     answer, error = channel.receive(), None
                 else:
-                    with quiet(item):
-                        frozen = self._surroundings.frozen_objects
-                        answer, error = self._loaded["replay"].replay_for_judge(channel, body, frozen)
+                    with silenced(item):
+                        frozen = self._startup.frozen_objects
+                        answer, error = self._loaded["replay"].replay_for_judge(channel, test_callable, frozen)
             except BaseException:
-                self._abandon()  # an answer may still be on its way, and nobody waits for it
+                self._abandon()  # a late answer must not be taken for the next one
                 raise
             return self._checked(answer), error
 
     def save(self, path: Path, results: list[Any], about: Mapping[str, Any]) -> None:
-        """Have the run document written. Raises JudgeFailed."""
-        channel = self._line()
+        """Let the judge write the run document. Raises JudgeFailed."""
+        channel = self._ready_channel()
         channel.send("save", path=str(path), results=results, about=about)
         self._checked(channel.receive())
 
@@ -157,14 +174,14 @@ class JudgeClient:
         if "refused" in answer:
             raise JudgeFailed(f"leakcheck: {answer['refused']}")
         if "broken" in answer:
-            written = self._written()
+            output = self._last_output()
             self._abandon()
-            raise JudgeFailed(f"leakcheck could not judge, which is a bug of its own: {answer['broken']}\n{written}")
+            raise JudgeFailed(f"leakcheck could not judge, which is a bug of its own: {answer['broken']}\n{output}")
         return answer
 
-    def _line(self) -> "Channel":
-        """Return the line to the judge, who has read the project's settings."""
-        self.call()
+    def _ready_channel(self) -> "Channel":
+        """Return the channel to the judge, once it has read the project's settings."""
+        self.connect()
         assert self._channel is not None
         if not self._is_ready:
             self._checked(self._channel.receive())
@@ -175,7 +192,7 @@ class JudgeClient:
     def _socket_path(self) -> str:
         return f"{self._folder}/{self._token}"
 
-    def _written(self) -> str:
+    def _last_output(self) -> str:
         try:
             assert self._folder is not None
             text = (self._folder / "judge.txt").read_text(encoding="utf-8", errors="replace")
@@ -184,7 +201,7 @@ class JudgeClient:
             return ""
 
     def _abandon(self) -> None:
-        """Tell the judge to end, within a test, where more may be patched than can be held on to."""
+        """Tell the judge to end, without waiting: in a test, more may be patched than we keep references to."""
         process, channel, folder = self._process, self._channel, self._folder
         self._process = self._channel = None
         if process is None or folder is None or self._pid != os.getpid():
@@ -198,7 +215,7 @@ class JudgeClient:
             pass
 
     def close(self) -> None:
-        """End the judge, and what it has started."""
+        """End the judge, wait for it, and remove its folder."""
         self._abandon()
         for process, folder in self._abandoned if self._pid == os.getpid() else ():
             try:
@@ -208,15 +225,3 @@ class JudgeClient:
                 process.wait()
             shutil.rmtree(folder, ignore_errors=True)
         self._abandoned.clear()
-
-
-_LONGEST_PATH = 100 - len("/0123456789abcdef")
-
-
-def make_socket_folder() -> Path:
-    """Make a folder whose path leaves room for the name of a socket: the kernel allows 107 characters."""
-    folder = tempfile.mkdtemp(prefix="leakcheck-")
-    if len(folder) < _LONGEST_PATH:
-        return Path(folder)
-    Path(folder).rmdir()
-    return Path(tempfile.mkdtemp(prefix="leakcheck-", dir="/tmp"))

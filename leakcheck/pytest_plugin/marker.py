@@ -1,4 +1,4 @@
-"""What `@pytest.mark.leakcheck(...)` says of a test."""
+"""Read the arguments of `@pytest.mark.leakcheck(...)` and of the fixture's calls."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ import pytest
 from leakcheck.model.errors import UsageError
 from leakcheck.model.units import parse_growth, parse_size
 
-MARK = "leakcheck"
+MARKER_NAME = "leakcheck"
 DESCRIPTION = (
     "leakcheck(growth=None, peak=None, calls=None, time=None): replay the test's body, its fixtures set up once, and "
     'fail where memory grows by more than growth="64 KiB / 1000 calls" or one call peaks above peak="20 MiB".'
@@ -19,49 +19,49 @@ DESCRIPTION = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarkerArgs:
-    """What is asked of one measurement. None means "not said here"."""
+    """The arguments of a marker or a call of the fixture. None means "not given here"."""
 
     growth_bytes_per_1000_calls: float | None = None
     peak_bytes: float | None = None
     calls: int | None = None
     time: float | None = None
 
-    def over(self, other: "MarkerArgs") -> "MarkerArgs":
-        """Return what these say, and the other ones where these say nothing."""
-        said = {name: value for name in self.__slots__ if (value := getattr(self, name)) is not None}
-        return replace(other, **said)
+    def overriding(self, other: "MarkerArgs") -> "MarkerArgs":
+        """Return these arguments, and the other's for those that are not given here."""
+        values = {name: value for name in self.__slots__ if (value := getattr(self, name)) is not None}
+        return replace(other, **values)
 
 
-def terms_of(item: pytest.Item) -> MarkerArgs | None:
-    """Return what the marks of a test, its class and its module say, the nearest first; None without any.
+def item_marker_args(item: pytest.Item) -> MarkerArgs | None:
+    """Return the arguments of the markers of a test, its class and its module, of which the nearest wins.
 
-    Raises pytest.UsageError, which names the test, for what no mark can say.
+    None if there is no marker. Raises pytest.UsageError, which names the test, for an invalid argument.
     """
-    found: MarkerArgs | None = None
-    for mark in item.iter_markers(MARK):
+    result: MarkerArgs | None = None
+    for mark in item.iter_markers(MARKER_NAME):
         try:
-            terms = read_terms(*mark.args, **mark.kwargs)
+            args = parse_marker_args(*mark.args, **mark.kwargs)
         except UsageError as error:
             raise pytest.UsageError(f"{item.nodeid}: @pytest.mark.leakcheck: {error}") from error
-        found = terms if found is None else found.over(terms)
-    return found
+        result = args if result is None else result.overriding(args)
+    return result
 
 
-def read_terms(*words: object, **said: Any) -> MarkerArgs:
-    """Return what was said, in numbers. Raises UsageError."""
-    if words:
-        raise UsageError(f"takes names only, as in growth={words[0]!r}")
-    for name in said:
-        if name not in _READ:
-            near = get_close_matches(name, _READ, 1)
-            remedy = f"did you mean {near[0]}?" if near else f"it takes {', '.join(_READ)}"
+def parse_marker_args(*positional: object, **values: Any) -> MarkerArgs:
+    """Return the arguments as numbers. Raises UsageError for an invalid one."""
+    if positional:
+        raise UsageError(f"takes names only, as in growth={positional[0]!r}")
+    for name in values:
+        if name not in _PARSERS:
+            matches = get_close_matches(name, _PARSERS, 1)
+            remedy = f"did you mean {matches[0]}?" if matches else f"it takes {', '.join(_PARSERS)}"
             raise UsageError(f"there is no {name!r}; {remedy}")
-    read = {name: _READ[name](name, value) for name, value in said.items() if value is not None}
+    parsed = {name: _PARSERS[name](name, value) for name, value in values.items() if value is not None}
     return MarkerArgs(
-        growth_bytes_per_1000_calls=read.get("growth"),
-        peak_bytes=read.get("peak"),
-        calls=read.get("calls"),
-        time=read.get("time"),
+        growth_bytes_per_1000_calls=parsed.get("growth"),
+        peak_bytes=parsed.get("peak"),
+        calls=parsed.get("calls"),
+        time=parsed.get("time"),
     )
 
 
@@ -91,4 +91,4 @@ def _time(name: str, value: object) -> float:
     return float(value)
 
 
-_READ: dict[str, Callable[[str, object], Any]] = {"growth": _growth, "peak": _peak, "calls": _calls, "time": _time}
+_PARSERS: dict[str, Callable[[str, object], Any]] = {"growth": _growth, "peak": _peak, "calls": _calls, "time": _time}

@@ -1,7 +1,7 @@
-"""What pytest is told about leakcheck: command line options, ini options, and what they come to.
+"""The plugin's command line options and ini options.
 
-Budgets and limits are one order of layers: the defaults, [tool.leakcheck] in pyproject.toml, pytest's own
-ini options, the environment, the command line, and last the mark of a test. None means "not said here".
+Budgets and limits are read in layers, of which later ones win: the defaults, [tool.leakcheck] in pyproject.toml,
+pytest's ini options, the environment, the command line, and the marker of a test. None means "not given here".
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ import pytest
 from leakcheck.model.errors import UsageError
 from leakcheck.model.units import parse_growth, parse_size
 
-# a type of its own only since 8.4; before, a number is a text
+# pytest has types of numbers only since 8.4; before, a number is a string
 _NUMBERS: tuple[Any, Any] = ("int", "float") if pytest.version_tuple >= (8, 4) else ("string", "string")
 
 INI: dict[str, tuple[str, Any]] = {
@@ -46,26 +46,26 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption(
         "--leakcheck-json", metavar="FILE", help="Write the run document, which `leakcheck show FILE` prints."
     )
-    for name, (words, kind) in INI.items():
-        parser.addini(name, words, type=kind, default=False if kind == "bool" else None)
+    for name, (help_text, kind) in INI.items():
+        parser.addini(name, help_text, type=kind, default=False if kind == "bool" else None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PluginOptions:
-    """What the command line and the ini file say."""
+    """The options of the command line and the ini file."""
 
     everything: bool
-    """Tests without a mark are replayed too."""
+    """Whether tests without a marker are replayed too."""
     isolate: bool
     json: str | None
     flags: dict[str, Any]
-    """The fields of a `config.Said` that the command line sets."""
+    """The fields of a `SettingsLayer` that the command line sets."""
     ini: dict[str, Any]
-    """Those that the ini file sets."""
+    """The fields of a `SettingsLayer` that the ini file sets."""
 
 
 def read_options(config: pytest.Config) -> PluginOptions:
-    """Return what was said. Raises pytest.UsageError for what cannot be understood."""
+    """Return the options. Raises pytest.UsageError for an invalid one."""
     ini: dict[str, Any] = {
         "growth": config.getini("leakcheck_growth") or None,
         "peak": config.getini("leakcheck_peak") or None,
@@ -93,13 +93,13 @@ def read_options(config: pytest.Config) -> PluginOptions:
 
 
 def _number(config: pytest.Config, name: str, kind: type[int] | type[float]) -> int | float | None:
-    said = config.getini(name)
-    if said is None or said == "":
+    value = config.getini(name)
+    if value is None or value == "":
         return None
     try:
-        number = kind(said)
+        number = kind(value)
     except ValueError:
         number = 0
     if not number > 0:
-        raise pytest.UsageError(f"ini option {name}: {said!r} is not a number above 0")
+        raise pytest.UsageError(f"ini option {name}: {value!r} is not a number above 0")
     return number

@@ -1,8 +1,8 @@
-"""The pytest plugin: `@pytest.mark.leakcheck`, the fixture `leakcheck`, `--leakcheck`, and the summary.
+"""The hooks of the pytest plugin: `@pytest.mark.leakcheck`, the fixture `leakcheck`, `--leakcheck` and the summary.
 
-The process that runs the tests replays them, and stays lean: whatever is dear to load is loaded by the
-judge beside it. This package imports the standard library, pytest and the words when pytest starts, and
-the worker's modules when the first test is measured.
+The process that runs the tests replays them, and loads little: whatever is expensive to load is loaded by the judge, a
+process of its own. When pytest starts, this package imports only the standard library, pytest and a few modules of
+`leakcheck.model`; the worker's modules follow when a test is to be measured.
 """
 
 from collections.abc import Generator
@@ -12,27 +12,27 @@ from _pytest.unittest import TestCaseFunction
 
 from leakcheck.pytest_plugin import callables
 from leakcheck.pytest_plugin.fixture import Leakcheck
-from leakcheck.pytest_plugin.isolated_command import surroundings_now
+from leakcheck.pytest_plugin.isolated_command import startup_environment
 from leakcheck.pytest_plugin.judge_client import JudgeClient
-from leakcheck.pytest_plugin.marker import DESCRIPTION, MarkerArgs, terms_of
+from leakcheck.pytest_plugin.marker import DESCRIPTION, MarkerArgs, item_marker_args
 from leakcheck.pytest_plugin.measurement import (
-    DESK,
     IS_MARKED,
-    ISOLATED,
-    TERMS,
+    ISOLATED_SESSION,
+    JUDGE_CLIENT,
+    MARKER_ARGS,
     LeakcheckFailed,
-    find_isolated,
+    find_isolated_session,
     is_measured,
-    work_of,
+    measurement_of,
 )
 from leakcheck.pytest_plugin.options import add_options, read_options
-from leakcheck.pytest_plugin.terminal_summary import TerminalSummary, attach
+from leakcheck.pytest_plugin.terminal_summary import TerminalSummary, attach_to_report
 
 __all__ = ["Leakcheck", "LeakcheckFailed"]
 
-_SURROUNDINGS = surroundings_now()
-_MISTAKE = pytest.StashKey[str]()
-_MEMRAYS_MARKS = ("limit_memory", "limit_leaks", "limit_leaked_objects")
+_STARTUP_ENVIRONMENT = startup_environment()
+_MARKER_ERROR = pytest.StashKey[str]()
+_MEMRAY_MARKERS = ("limit_memory", "limit_leaks", "limit_leaked_objects")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -41,63 +41,67 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Read the options; nothing is started before a test is to be measured."""
+    """Read the options; the judge is started only when a test is to be measured."""
     config.addinivalue_line("markers", DESCRIPTION)
-    desk = JudgeClient(config, read_options(config), _SURROUNDINGS)
-    config.stash[DESK] = desk
-    config.stash[ISOLATED] = find_isolated(config)
-    if config.stash[ISOLATED] is not None:
-        desk.load()
+    judge_client = JudgeClient(config, read_options(config), _STARTUP_ENVIRONMENT)
+    config.stash[JUDGE_CLIENT] = judge_client
+    config.stash[ISOLATED_SESSION] = find_isolated_session(config)
+    if config.stash[ISOLATED_SESSION] is not None:
+        judge_client.load()
     if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(TerminalSummary(desk), "leakcheck-summary")
+        config.pluginmanager.register(TerminalSummary(judge_client), "leakcheck-summary")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """End the judge."""
-    desk = config.stash.get(DESK, None)
-    if desk is not None:
-        desk.close()
+    judge_client = config.stash.get(JUDGE_CLIENT, None)
+    if judge_client is not None:
+        judge_client.close()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Read the marks, so that a mistake in one is told before any test runs."""
-    everything = config.stash[DESK].options.everything
+    """Read the markers, so that an error in one is reported before any test runs."""
+    measure_all = config.stash[JUDGE_CLIENT].options.everything
     for item in items:
         try:
-            terms = terms_of(item)
+            marker_args = item_marker_args(item)
         except pytest.UsageError as error:
             if not hasattr(config, "workerinput"):
                 raise
-            item.stash[_MISTAKE], terms = str(error), None  # xdist would take it for a crash
-        item.stash[IS_MARKED] = terms is not None
-        if terms is not None or everything:
-            item.stash[TERMS] = terms or MarkerArgs()
+            item.stash[_MARKER_ERROR], marker_args = str(error), None  # xdist would take it for a crash
+        item.stash[IS_MARKED] = marker_args is not None
+        if marker_args is not None or measure_all:
+            item.stash[MARKER_ARGS] = marker_args or MarkerArgs()
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Make ready to measure before any fixture is set up: one may patch what that takes, for the whole session."""
-    config, desk = session.config, session.config.stash[DESK]
-    if config.stash[ISOLATED] is not None or config.option.collectonly or not any(map(is_measured, session.items)):
+    """Start the judge before any fixture is set up: one may patch, for the whole session, what starting it needs."""
+    config, judge_client = session.config, session.config.stash[JUDGE_CLIENT]
+    if (
+        config.stash[ISOLATED_SESSION] is not None
+        or config.option.collectonly
+        or not any(map(is_measured, session.items))
+    ):
         return
-    desk.setups.start_is_over()
-    config.pluginmanager.register(desk.setups, "leakcheck-setups")
+    judge_client.setups.start_is_over()
+    config.pluginmanager.register(judge_client.setups, "leakcheck-setups")
     try:
-        desk.open()
+        judge_client.start()
     except OSError:
-        pass  # the first measurement tries again, and its test fails
+        pass  # the first measurement tries again, and fails its test
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Call the judge; tell a mistake in a mark where it could not be told before."""
-    desk = item.config.stash[DESK]
-    desk.setups.test_begins()
-    if is_measured(item) and item.config.stash[ISOLATED] is None:
-        desk.call()
-    mistake = item.stash.get(_MISTAKE, None)
-    if mistake is not None:
-        raise LeakcheckFailed(mistake)
+    """Connect to the judge; report an error in a marker that could not be reported at collection."""
+    judge_client = item.config.stash[JUDGE_CLIENT]
+    judge_client.setups.test_begins()
+    if is_measured(item) and item.config.stash[ISOLATED_SESSION] is None:
+        judge_client.connect()
+    marker_error = item.stash.get(_MARKER_ERROR, None)
+    if marker_error is not None:
+        raise LeakcheckFailed(marker_error)
 
 
 @pytest.fixture
@@ -106,27 +110,27 @@ def leakcheck(request: pytest.FixtureRequest) -> Leakcheck:
     return Leakcheck(request.node)
 
 
-# the names only have to begin so
+# hooks may have any name with this prefix, so a module can have two of one hook
 @pytest.hookimpl(specname="pytest_pyfunc_call", wrapper=True, tryfirst=True)
 def pytest_pyfunc_call_measured(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
-    """Measure a function test, inside of what its async plugin sets up and outside of what traces it."""
-    work = work_of(pyfuncitem)
-    if work is None:
+    """Measure a function test, inside its async plugin's set-up and outside the plugins that trace it."""
+    measurement = measurement_of(pyfuncitem)
+    if measurement is None:
         return (yield)
-    body = pyfuncitem.obj
-    if not work.before(callables.function_body(pyfuncitem)):
+    original = pyfuncitem.obj
+    if not measurement.before(callables.function_callable(pyfuncitem)):
         pyfuncitem.obj = callables.do_nothing
     try:
         result = yield
     finally:
-        pyfuncitem.obj = body
-    work.after()
+        pyfuncitem.obj = original
+    measurement.after()
     return result
 
 
 @pytest.hookimpl(specname="pytest_pyfunc_call")
 def pytest_pyfunc_call_async(pyfuncitem: pytest.Function) -> object:
-    """Run an `async def` test that is marked and that no plugin is there for."""
+    """Run a marked `async def` test that no plugin handles."""
     if not pyfuncitem.stash.get(IS_MARKED, False) or not callables.is_async(pyfuncitem.obj):
         return None
     for run in callables.plugins_for_async(pyfuncitem):
@@ -139,41 +143,41 @@ def pytest_pyfunc_call_async(pyfuncitem: pytest.Function) -> object:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
-    """Measure a method of a TestCase, in the place where unittest calls it."""
-    work = work_of(item) if isinstance(item, TestCaseFunction) else None
-    if work is None:
+    """Measure a method of a TestCase, at the point where unittest calls it."""
+    measurement = measurement_of(item) if isinstance(item, TestCaseFunction) else None
+    if measurement is None:
         yield
         return
     assert isinstance(item, TestCaseFunction)
-    with callables.replaced_method(item, work.before) as has_passed:
+    with callables.replaced_method(item, measurement.before) as has_passed:
         yield
     if has_passed():
-        work.after()
+        measurement.after()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Put the measurement on the report; let pytest-memray's marks have their say on the same test."""
-    ours = call.excinfo.value if call.when == "call" and call.excinfo is not None else None
-    shared = isinstance(ours, LeakcheckFailed) and _is_memrays_too(item)
-    if shared:
-        call.excinfo = None  # it looks at what has passed only
+    """Attach the measurement to the report, and let pytest-memray check the same test for its own markers."""
+    leakcheck_error = call.excinfo.value if call.when == "call" and call.excinfo is not None else None
+    has_both = isinstance(leakcheck_error, LeakcheckFailed) and _has_memray_marker(item)
+    if has_both:
+        call.excinfo = None  # pytest-memray checks only tests that have passed
     report = yield
     if call.when != "call":
         return report
-    if shared:
-        found = "" if report.passed else f"\n\n{report.longrepr}"
-        report.outcome, report.longrepr = "failed", f"{ours}{found}"
-    attach(report, item, whole=item.config.stash[DESK].options.json is not None)
+    if has_both:
+        memray_text = "" if report.passed else f"\n\n{report.longrepr}"
+        report.outcome, report.longrepr = "failed", f"{leakcheck_error}{memray_text}"
+    attach_to_report(report, item, whole=item.config.stash[JUDGE_CLIENT].options.json is not None)
     return report
 
 
-def _is_memrays_too(item: pytest.Item) -> bool:
+def _has_memray_marker(item: pytest.Item) -> bool:
     marks = {mark.name for mark in item.iter_markers()}
     return (
         item.config.pluginmanager.hasplugin("memray_manager")
-        and bool(marks.intersection(_MEMRAYS_MARKS))
+        and bool(marks.intersection(_MEMRAY_MARKERS))
         and ("xfail" not in marks)
     )

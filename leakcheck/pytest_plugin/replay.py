@@ -1,4 +1,4 @@
-"""Replay a body in this process, which is pytest's and lives on, as the judge asks for it."""
+"""Replay a body in the test process, as the judge asks, and leave the process as it was."""
 
 import gc
 import signal
@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
+from leakcheck.model.errors import LeakcheckException
 from leakcheck.model.units import format_duration
 from leakcheck.probe.meters.memory import Meters
 from leakcheck.probe.meters.resource_names import make_room_for_files
 from leakcheck.pytest_plugin.callables import do_nothing
 from leakcheck.worker.channel import Channel
-from leakcheck.worker.failure import describe_trouble
+from leakcheck.worker.failure import describe_failure
 from leakcheck.worker.growth import SECONDS, GrowthReplay
 from leakcheck.worker.load import Replayable
 
@@ -27,65 +28,65 @@ except ImportError:  # not on Windows
     resource = None
 
 _MOST_IMMORTAL = 5000
-"""Python 3.12 has collections leave immortal objects (constants: 375 at first) with the frozen ones, thawed or not.
-Whoever calls `gc.freeze()` under pytest freezes all of it: 30,000 objects before any test is loaded."""
+"""In Python 3.12 collections move immortal objects (375 constants at first) to the frozen ones, thawed or not.
+`gc.freeze()` under pytest freezes far more: 30,000 objects before any test is loaded."""
 
 _ALL_METERS = ("python", "native", "rss")
 
 
-class _Hung(Exception):
-    """A replay takes longer than anybody waits."""
+class _Hung(LeakcheckException):
+    """A replay has run past its time limit."""
 
 
 def replay_for_judge(
-    channel: Channel, body: Replayable, frozen_at_start: int
+    channel: Channel, test_callable: Replayable, frozen_at_start: int
 ) -> tuple[dict[str, Any], BaseException | None]:
-    """Do what the judge asks until it is done; return its last word, and what the first call raised.
+    """Replay as the judge asks until it is done; return its last message, and the exception of the first call.
 
-    Afterwards the process is as it was: what was set aside from collection is back, and limits are
-    what they were. More than `frozen_at_start` objects that are frozen were frozen by the project. Raises
-    what is meant for pytest and nobody else: an interrupt, `pytest.exit`.
+    Afterwards the process is as it was: what was set aside from collection is back, and the limit of open files is
+    restored. If many more than `frozen_at_start` objects are frozen, the project has frozen them. Raises only what is
+    meant for pytest: KeyboardInterrupt and `pytest.exit`.
     """
     meters = Meters(_ALL_METERS)
     replay: GrowthReplay | None = None
     first_error: BaseException | None = None
-    with _as_it_was(), _thawed_again(frozen_at_start) as may_set_aside:
+    with _file_limit_restored(), _thawed_afterwards(frozen_at_start) as may_set_aside:
         while True:
-            request = channel.receive()
-            if request is None or request["kind"] == "done":
-                return request or {"broken": "the judge's process ended"}, first_error
-            kind, seconds = request.pop("kind"), request.pop("seconds")
+            message = channel.receive()
+            if message is None or message["kind"] == "done":
+                return message or {"broken": "the judge's process ended"}, first_error
+            kind, seconds = message.pop("kind"), message.pop("seconds")
             try:
-                with _alarm(seconds):
+                with _time_limit(seconds):
                     if kind == "first":
                         began = perf_counter()
-                        replay = GrowthReplay(body.first_call(), meters, sets_aside=may_set_aside)
-                        replay.first(channel, perf_counter() - began)
+                        replay = GrowthReplay(test_callable.first_call(), meters, sets_aside=may_set_aside)
+                        replay.send_first_call(channel, perf_counter() - began)
                         continue
                     assert replay is not None
                     if kind == "look":
-                        replay.look(channel, request["calls"])
+                        replay.compare_lengths(channel, message["calls"])
                     else:
-                        replay.block(channel, **request)
+                        replay.replay_block(channel, **message)
             except (KeyboardInterrupt, pytest.exit.Exception):
                 raise
             except BaseException as error:  # the test may raise anything, SystemExit included
                 call = replay.calls + 1 if replay is not None else 1
                 first_error = error if replay is None else None
-                trouble = describe_trouble(error, "raised", call=call)
+                failure = describe_failure(error, "raised", call=call)
                 if isinstance(error, _Hung):
                     limit = format_duration(seconds)
-                    trouble.update(
+                    failure.update(
                         kind="hung", message=f"it ran past {limit}; raise --timeout, or make one call smaller"
                     )
                 if replay is None:
-                    channel.send("trouble", trouble=trouble)
+                    channel.send("trouble", trouble=failure)
                 else:
-                    replay.send(channel, "trouble", dict.fromkeys(SECONDS, 0.0), trouble=trouble)
+                    replay.send_block(channel, "trouble", dict.fromkeys(SECONDS, 0.0), trouble=failure)
 
 
 @contextmanager
-def _as_it_was() -> Iterator[None]:
+def _file_limit_restored() -> Iterator[None]:
     give_back = _soft_limit_of_files()
     make_room_for_files()
     try:
@@ -95,11 +96,11 @@ def _as_it_was() -> Iterator[None]:
 
 
 @contextmanager
-def _thawed_again(frozen_at_start: int) -> Iterator[bool]:
-    """Leave nothing frozen; yield whether anything may be.
+def _thawed_afterwards(frozen_at_start: int) -> Iterator[bool]:
+    """Thaw at the end what is frozen in between; yield whether freezing is allowed.
 
-    Whoever forks cheaply has frozen what was there. It cannot be told apart again from what we would freeze: then
-    nothing is frozen or thawed by us, and each reading collects the rest as a whole.
+    It is not if the project has frozen objects, as before forking. They could not be told from ours afterwards, so then
+    nothing is frozen or thawed, and each reading collects everything else.
     """
     if gc.get_freeze_count() > frozen_at_start + _MOST_IMMORTAL:
         yield False
@@ -118,11 +119,11 @@ def _soft_limit_of_files() -> Callable[[], None]:
 
 
 @contextmanager
-def _alarm(seconds: float) -> Iterator[None]:
-    """End what hangs, where no alarm of the user's is set: nobody can end this process for it."""
+def _time_limit(seconds: float) -> Iterator[None]:
+    """Raise _Hung in a replay that runs too long, unless an alarm of the user is set: nothing else can end it."""
     try:
         is_free = signal.getsignal(signal.SIGALRM) is signal.SIG_DFL and not signal.getitimer(signal.ITIMER_REAL)[0]
-        before = signal.signal(signal.SIGALRM, _ring) if is_free else None
+        previous = signal.signal(signal.SIGALRM, _raise_hung) if is_free else None
     except ValueError:
         is_free = False  # not the main thread
     if not is_free:
@@ -133,8 +134,8 @@ def _alarm(seconds: float) -> Iterator[None]:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGALRM, previous)
 
 
-def _ring(number: int, frame: FrameType | None) -> None:
+def _raise_hung(number: int, frame: FrameType | None) -> None:
     raise _Hung

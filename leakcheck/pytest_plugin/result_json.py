@@ -1,4 +1,4 @@
-"""A result read back from JSON with the standard library alone: what reads it elsewhere is dear to load."""
+"""Read a `Result` from JSON with the standard library alone: msgspec is too expensive for the test process."""
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
@@ -9,27 +9,29 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from leakcheck.model.result import Result
 
 
-def read_result(said: Mapping[str, Any]) -> Result:
-    """Return the result that a judge has written down; it is one of ours, so nothing is doubted."""
-    result: Result = _read(Result, said)
+def read_result(document: Mapping[str, Any]) -> Result:
+    """Return the result that a judge has sent. It is our own, so it is not validated."""
+    result: Result = _read(Result, document)
     return result
 
 
-def _read(kind: Any, said: Any) -> Any:
+def _read(kind: Any, value: Any) -> Any:
     origin = get_origin(kind)
     if origin in (Union, UnionType):
-        return None if said is None else _read(_but_none(kind), said)
+        return None if value is None else _read(_without_none(kind), value)
     if origin is tuple:
-        return tuple(_read(get_args(kind)[0], one) for one in said)
+        return tuple(_read(get_args(kind)[0], entry) for entry in value)
     if isinstance(kind, type) and is_dataclass(kind):
         hints = get_type_hints(kind)
-        return kind(**{one.name: _read(hints[one.name], said[one.name]) for one in fields(kind) if one.name in said})
+        return kind(
+            **{field.name: _read(hints[field.name], value[field.name]) for field in fields(kind) if field.name in value}
+        )
     if isinstance(kind, type) and issubclass(kind, Enum):
-        return kind(said)
-    return said
+        return kind(value)
+    return value
 
 
-def _but_none(kind: Any) -> Any:
-    """Return what may stand there beside None; a choice of plain values is taken as it is."""
-    others = [one for one in get_args(kind) if one is not type(None)]
-    return others[0] if len(others) == 1 else object
+def _without_none(kind: Any) -> Any:
+    """Return the type in an optional one; `object`, which is read as it is, if there are several."""
+    types = [argument for argument in get_args(kind) if argument is not type(None)]
+    return types[0] if len(types) == 1 else object

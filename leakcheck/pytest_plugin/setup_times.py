@@ -1,4 +1,4 @@
-"""How long this session took to come to the body of a test: what a process of its own is held to."""
+"""Time the set-up of tests in this session, by which the set-up in an isolated process is limited."""
 
 from collections.abc import Generator
 from time import perf_counter
@@ -9,7 +9,7 @@ from leakcheck.model.setup_stages import BODY, START, stage_of
 
 
 class SetupTimes:
-    """A plugin that times what is set up; where nothing is to be measured it is not registered."""
+    """A plugin that times the set-up of fixtures; it is registered only if a test is to be measured."""
 
     def __init__(self) -> None:
         self._began = perf_counter()
@@ -17,7 +17,7 @@ class SetupTimes:
         self._seconds: dict[str, float] = {}
 
     def start_is_over(self) -> None:
-        """Note that all tests are collected, and none of them has begun."""
+        """Note that all tests are collected."""
         self._seconds[START] = perf_counter() - self._began
 
     def test_begins(self) -> None:
@@ -28,7 +28,7 @@ class SetupTimes:
     def pytest_fixture_setup(
         self, fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest
     ) -> Generator[None, object, object]:
-        """Time a fixture; what it asks for while it is set up is counted in."""
+        """Time a fixture, including the fixtures that it requests during its set-up."""
         began = perf_counter()
         try:
             return (yield)
@@ -36,13 +36,13 @@ class SetupTimes:
             self._seconds[stage_of_fixture(fixturedef)] = perf_counter() - began
 
     def needed_by(self, item: pytest.Item) -> dict[str, float]:
-        """Return what each stage took on the way to the body of a test, which is just to be measured."""
-        asked_for_late = getattr(getattr(item, "_request", None), "_fixture_defs", ())
-        names = {START, *getattr(item, "fixturenames", ()), *asked_for_late}
-        seconds = {stage: took for stage, took in self._seconds.items() if stage.rpartition("|")[2] in names}
+        """Return the seconds of each stage on the way to the body of a test; to be called right before that runs."""
+        dynamic = getattr(getattr(item, "_request", None), "_fixture_defs", ())
+        names = {START, *getattr(item, "fixturenames", ()), *dynamic}
+        seconds = {stage: duration for stage, duration in self._seconds.items() if stage.rpartition("|")[2] in names}
         return {**seconds, BODY: perf_counter() - self._test_began}
 
 
 def stage_of_fixture(fixturedef: pytest.FixtureDef[object]) -> str:
-    """Return the stage that is the set-up of a fixture, called the same in both processes."""
+    """Return the name of the stage that sets a fixture up; it is the same in both processes."""
     return stage_of(str(fixturedef.scope), str(getattr(fixturedef, "baseid", "")), fixturedef.argname)

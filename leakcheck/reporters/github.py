@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from leakcheck.model.plain_text import cut, plain
-from leakcheck.model.result import Run
+from leakcheck.model.run import Run
 from leakcheck.model.verdict import Gate
 from leakcheck.reporters.escape import plainly
 from leakcheck.reporters.locations import Location, Workspace, locate

@@ -7,7 +7,8 @@ from hashlib import sha256
 from typing import Any
 
 from leakcheck.model.plain_text import plain
-from leakcheck.model.result import Result, Run
+from leakcheck.model.result import Result
+from leakcheck.model.run import Run
 from leakcheck.model.verdict import Gate
 from leakcheck.reporters.escape import inert, plainly
 from leakcheck.reporters.locations import Location, Workspace, locate, source_of

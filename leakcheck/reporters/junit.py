@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from xml.etree import ElementTree
 
 from leakcheck.model.plain_text import plain
-from leakcheck.model.result import Environment, Result, Run
+from leakcheck.model.result import Result
+from leakcheck.model.run import Environment, Run
 from leakcheck.model.verdict import Gate
 from leakcheck.reporters.escape import inert, plainly
 from leakcheck.reporters.locations import source_of

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from leakcheck.model.plain_text import cut, plain
-from leakcheck.model.result import Environment, Result, Run
+from leakcheck.model.result import Result
+from leakcheck.model.run import Environment, Run
 from leakcheck.model.units import format_duration
 from leakcheck.model.verdict import Gate
 from leakcheck.reporters.escape import inert, plainly

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from rich.console import Console
 
 from leakcheck.model.plain_text import plain
-from leakcheck.model.result import SCHEMA, Result, Run
+from leakcheck.model.result import Result
+from leakcheck.model.run import SCHEMA, Run
 from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.reporters.escape import plainly
 from leakcheck.reporters.messages.causes import explanation_notes

@@ -13,7 +13,8 @@ from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
 from leakcheck.model.plain_text import plain
-from leakcheck.model.result import Environment, Result, Run
+from leakcheck.model.result import Result
+from leakcheck.model.run import Environment, Run
 from leakcheck.model.units import format_duration
 from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.reporters.escape import plainly

@@ -1,7 +1,7 @@
-"""What a measured process answered, as the facts that it should be. The parent believes nothing of it unseen.
+"""Decode and validate the answers of a measured process: the user's code may have changed anything there.
 
-Each function raises WorkerFailed for what is none: that ends the scenario which was measured there, and no other.
-How large a number may be is looked at by `inbox`.
+Each function raises WorkerFailed for an invalid answer, which ends the scenario that is measured there, and no other.
+`message_reader` refuses numbers that are too large.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,20 +14,20 @@ import msgspec
 from leakcheck.model.answers import COLUMNS, Block, Failure, Readings, ScenarioInfo, StatusCount
 from leakcheck.model.errors import LeakcheckError
 from leakcheck.model.failure import misunderstood
-from leakcheck.model.result import Environment
+from leakcheck.model.run import Environment
 from leakcheck.scenario import parse_target, without_password
 
 _Fact = TypeVar("_Fact")
-_KINDS = frozenset({"import", "usage", "setup", "unreached", "raised", "exited", "hung", "missing", "teardown"})
-"""What a process may say of its own trouble; that it died or took too much memory is seen from outside."""
+_TROUBLE_KINDS = frozenset({"import", "usage", "setup", "unreached", "raised", "exited", "hung", "missing", "teardown"})
+"""The kinds that a process may report itself; that it died or took too much memory is noticed from outside."""
 _MOST_CHARACTERS = 8000
 _MOST = 1 << 53
-"""Calls, and bytes: more than any process has."""
+"""Of calls and of bytes: more than any process has."""
 _MOST_SECONDS = 1e7
 
 
 def whole(answer: Any, kind: type[_Fact]) -> _Fact:
-    """Return an answer; of a mapping, fields that nobody asked for are left out."""
+    """Return the answer as this type; unknown fields of a mapping are ignored."""
     try:
         return msgspec.convert(answer, kind)
     except (msgspec.ValidationError, TypeError, ValueError, RecursionError) as error:
@@ -35,14 +35,14 @@ def whole(answer: Any, kind: type[_Fact]) -> _Fact:
 
 
 def part(answer: Mapping[str, Any], name: str, kind: type[_Fact]) -> _Fact:
-    """Return a part of an answer."""
+    """Return a field of an answer as this type."""
     if name not in answer:
         raise misunderstood(f"{name} was asked for, and the answer is of the kind {answer.get('kind', '')!r}")
     return whole(answer[name], kind)
 
 
 def seconds_in(answer: Mapping[str, Any], name: str) -> float:
-    """Return how long something takes."""
+    """Return a field that is a time in seconds."""
     seconds = part(answer, name, float)
     if not 0 <= seconds <= _MOST_SECONDS:
         raise misunderstood(f"{name} is {seconds:g}")
@@ -52,13 +52,13 @@ def seconds_in(answer: Mapping[str, Any], name: str) -> float:
 def trouble_in(answer: Mapping[str, Any]) -> Failure:
     """Return how the user's code failed."""
     trouble = part(answer, "trouble", Failure)
-    if trouble.kind not in _KINDS or not 1 <= (trouble.call or 1) <= _MOST:
+    if trouble.kind not in _TROUBLE_KINDS or not 1 <= (trouble.call or 1) <= _MOST:
         raise misunderstood(f"trouble of the kind {trouble.kind!r}, on call {trouble.call}")
     return replace(trouble, message=trouble.message[:_MOST_CHARACTERS], details=trouble.details[-_MOST_CHARACTERS:])
 
 
 def block_in(answer: Mapping[str, Any], before: Readings, calls_before: int) -> Block:
-    """Return the block that follows what was read before."""
+    """Return the block that continues the readings before it."""
     block = part(answer, "block", Block)
     times = (block.replay_seconds, block.settle_seconds, block.set_aside_seconds)
     if not all(0 <= seconds <= _MOST_SECONDS for seconds in times):
@@ -70,7 +70,7 @@ def block_in(answer: Mapping[str, Any], before: Readings, calls_before: int) -> 
         raise misunderstood("readings that are in no order")
     for name in COLUMNS:
         column = getattr(block.readings, name)
-        # a meter is there all the time, or never
+        # a meter is there in all blocks, or in none
         expected = rows if getattr(before, name) or (column and not before.calls) else 0
         if len(column) != expected:
             raise misunderstood(f"{name} has {len(column)} readings, and there were {rows}")
@@ -82,46 +82,46 @@ def block_in(answer: Mapping[str, Any], before: Readings, calls_before: int) -> 
 
 
 def lengths_in(answer: Mapping[str, Any], count: int) -> tuple[list[int], list[list[int]]]:
-    """Return the calls of a block's readings, and the lengths of the containers that were followed, a row for each."""
+    """Return the calls of a block's readings, and for each of the followed containers its lengths."""
     columns = part(part(answer, "block", dict[str, Any]), "readings", dict[str, list[int]])
     calls = columns.get("calls", [])
-    rows = [columns.get(f"followed_{at}", []) for at in range(count)]
+    rows = [columns.get(f"followed_{number}", []) for number in range(count)]
     if any(len(row) != len(calls) or not all(0 <= length <= _MOST for length in row) for row in rows):
         raise misunderstood(f"lengths of {count} containers were asked for")
     return calls, rows
 
 
-def answered_of(told: object) -> tuple[StatusCount, ...]:
-    """Return what requests were answered with; nothing where the process, which is the user's, tells no such thing."""
+def answered_of(answered: object) -> tuple[StatusCount, ...]:
+    """Return the status codes that requests were answered with; empty for a value that is invalid."""
     try:
-        seen = msgspec.convert(told, tuple[StatusCount, ...])
+        counts = msgspec.convert(answered, tuple[StatusCount, ...])
     except (msgspec.ValidationError, RecursionError):
         return ()
-    return tuple(replace(one, leads_to=one.leads_to and without_password(one.leads_to)) for one in seen)
+    return tuple(replace(count, leads_to=count.leads_to and without_password(count.leads_to)) for count in counts)
 
 
 def descriptions_in(answer: Mapping[str, Any]) -> list[ScenarioInfo]:
     """Return the scenarios that a file holds."""
-    described = part(answer, "scenarios", list[ScenarioInfo])
-    for one in described:
-        figures = (one.growth_bytes_per_1000_calls, one.peak_bytes, one.timeout_seconds, one.memory_bytes)
-        if not one.name or min(figure or 0 for figure in figures) < 0:
-            raise misunderstood(f"a scenario {one.name!r} with a figure below 0")
+    scenarios = part(answer, "scenarios", list[ScenarioInfo])
+    for info in scenarios:
+        figures = (info.growth_bytes_per_1000_calls, info.peak_bytes, info.timeout_seconds, info.memory_bytes)
+        if not info.name or min(figure or 0 for figure in figures) < 0:
+            raise misunderstood(f"a scenario {info.name!r} with a figure below 0")
         try:
-            parse_target(one.target)
+            parse_target(info.target)
         except LeakcheckError as error:
             raise misunderstood(str(error)) from error
-    return described
+    return scenarios
 
 
 def environment_in(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of an `Environment`, but for what the parent knows better."""
-    said = part(answer, "environment", dict[str, Any])
-    told = whole({**said, "leakcheck": ""}, Environment)
-    return {name: getattr(told, name) for name in _TOLD_OF_ENVIRONMENT}
+    """Return the fields of an `Environment` that the process knows; the parent adds the others."""
+    fields = part(answer, "environment", dict[str, Any])
+    environment = whole({**fields, "leakcheck": ""}, Environment)
+    return {name: getattr(environment, name) for name in _ENVIRONMENT_FIELDS}
 
 
-_TOLD_OF_ENVIRONMENT = ("python", "implementation", "executable", "platform", "allocator", "libc", "packages")
+_ENVIRONMENT_FIELDS = ("python", "implementation", "executable", "platform", "allocator", "libc", "packages")
 
 
 def _ascend(numbers: Sequence[int]) -> bool:

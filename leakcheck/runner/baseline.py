@@ -1,4 +1,4 @@
-"""What a run is compared with: the baseline's entries for the environment that was measured."""
+"""The baseline of a run: load it, compare a run with it, and find the entries whose scenarios are gone."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,33 +14,34 @@ from leakcheck.config.settings import Settings
 from leakcheck.model.baseline import Baseline, BaselineEntry
 from leakcheck.model.errors import BaselineMissing, UsageError
 from leakcheck.model.explanation import Explanation
-from leakcheck.model.result import Environment, Result, Run
+from leakcheck.model.result import Result
+from leakcheck.model.run import Environment, Run
 from leakcheck.reporters.messages.commands import update_command
 from leakcheck.runner.collect import Collection
 from leakcheck.scenario import Target
-from leakcheck.storage import run_file
+from leakcheck.storage import baseline_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaselineRef:
-    """A baseline, and where it lies."""
+    """A baseline and its file."""
 
     path: Path
     baseline: Baseline
     targets: tuple[str, ...] = ()
-    """What to name in a remedy."""
+    """The targets that a remedy names."""
     command: tuple[str, ...] = ()
-    """The words of the user's command, whose options a remedy keeps."""
+    """The arguments of the user's command, whose options a remedy keeps."""
 
     def entries(self, environment: Environment) -> Mapping[str, BaselineEntry]:
-        """Return what is accepted in an environment. Raises BaselineMissing where nothing is."""
+        """Return the entries for an environment, by scenario id. Raises BaselineMissing where there are none."""
         entries = self.baseline.environments.get(environment.key)
         if entries:
             return entries
-        there = ", ".join(key for key, held in sorted(self.baseline.environments.items()) if held)
+        others = ", ".join(key for key, entries in sorted(self.baseline.environments.items()) if entries)
         raise BaselineMissing(
             f"{self.path}: holds nothing for {environment.key}, which is measured here; "
-            f"it holds {there or 'nothing at all'}. Measure there, or accept what is here: "
+            f"it holds {others or 'nothing at all'}. Measure there, or accept what is here: "
             f"{update_command(self.targets, self.command)}"
         )
 
@@ -50,7 +51,7 @@ def load_against(settings: Settings, targets: Sequence[str] = (), command: Seque
 
     Raises BaselineMissing where there is none, and StoreError where it is broken.
     """
-    baseline = run_file.load_baseline(settings.baseline)
+    baseline = baseline_file.load_baseline(settings.baseline)
     if baseline is None:
         remedy = update_command(targets, command)
         raise BaselineMissing(f"{settings.baseline}: there is no baseline yet; accept what is here: {remedy}")
@@ -58,7 +59,7 @@ def load_against(settings: Settings, targets: Sequence[str] = (), command: Seque
 
 
 def compared_run(run: Run, against: BaselineRef, settings: Settings, today: date) -> Run:
-    """Return a saved run as it would be, had it been compared. Raises BaselineMissing."""
+    """Return a saved run, compared with the baseline as if it were measured now. Raises BaselineMissing."""
     if run.environment is None:
         return run
     entries = against.entries(run.environment)
@@ -68,89 +69,91 @@ def compared_run(run: Run, against: BaselineRef, settings: Settings, today: date
 
 def _compared(result: Result, accepted: BaselineEntry | None, settings: Settings, today: date) -> Result:
     if result.growth is None and result.trouble is not None:
-        return result  # its file could not be read, or it broke off before there was a figure
-    said = Explanation(
+        return result  # its file could not be read, or it failed before there was a figure
+    explanation = Explanation(
         containers=result.containers,
         retention_paths=result.retention_paths,
         sites=result.sites,
         sites_meter=result.sites_meter,
         explained_fraction=result.explained_fraction,
     )
-    return with_known(compared(result, accepted, settings.change), said, settings.known, today)
+    return with_known(compared(result, accepted, settings.change), explanation, settings.known, today)
 
 
-def refuse_same_ids(named: Iterable[tuple[str, str]]) -> None:
-    """Raise UsageError where two scenarios have one id (the first of each pair), by which a baseline knows them."""
-    seen: dict[str, str] = {}
-    for name, target in named:
-        if seen.setdefault(name, target) != target:
+def refuse_same_ids(scenarios: Iterable[tuple[str, str]]) -> None:
+    """Raise UsageError where two scenarios, pairs of id and target, have the same id: it is a baseline's key."""
+    targets: dict[str, str] = {}
+    for name, target in scenarios:
+        if targets.setdefault(name, target) != target:
             raise UsageError(
-                f"{target} and {seen[name]}: both are called {name}, and a baseline knows a scenario by its name; "
+                f"{target} and {targets[name]}: both are called {name}, and a baseline knows a scenario by its name; "
                 "give one another with @scenario(name=...)"
             )
 
 
 def gone(
     entries: Mapping[str, BaselineEntry],
-    found: Collection,
+    collection: Collection,
     *,
     folder: Path,
     targets: Sequence[Target],
     matches: Matches,
 ) -> tuple[str, ...]:
-    """Return the ids of entries that the targets held once, and hold no longer. `folder` is the baseline's.
+    """Return the ids of entries whose scenarios the targets hold no longer. `folder` is the baseline's.
 
-    What `-k` leaves out, what lies in a file that could not be read, and a URL that was left out for a reason is not
-    known to be gone.
+    A scenario that `-k` deselects, one in a file that could not be read, and a request that was skipped may still be
+    there.
     """
-    left_out = {one.request for one in found.left_out}
+    skipped = {request.request for request in collection.left_out}
     unread = {
-        _read_from(one.target) for one in found.failed if one.trouble is not None and one.trouble.kind != "nothing"
+        _source_of(result.target)
+        for result in collection.failed
+        if result.trouble is not None and result.trouble.kind != "nothing"
     }
     return tuple(
         name
         for name, entry in sorted(entries.items())
-        if name not in found.whole
-        and name not in left_out
+        if name not in collection.whole
+        and name not in skipped
         and matches(name)
-        and (_home(entry.target, folder) or entry.target.partition(" ")[0]) not in unread
+        and (_file_of(entry.target, folder) or entry.target.partition(" ")[0]) not in unread
         and any(covers(target, name, entry.target, folder) for target in targets)
     )
 
 
-def _read_from(target: str) -> Path | str:
-    """Return the file of a target, or the application of a site's."""
-    site, found, _ = target.partition(" ")
-    return site if found and "::" not in target else _file(target)
+def _source_of(target: str) -> Path | str:
+    """Return the file of a target; of a request to a site, the site's application."""
+    site, separator, _ = target.partition(" ")
+    return site if separator and "::" not in target else _file(target)
 
 
-def covers(target: Target, name: str, place: str, folder: Path) -> bool:
-    """Tell whether a target holds the scenario of that id, whose place is spelled as by a baseline in `folder`."""
+def covers(target: Target, name: str, recorded: str, folder: Path) -> bool:
+    """Return whether a target includes the scenario of that id, whose target a baseline in `folder` records."""
     if target.requests:
-        site, _, request = place.partition(" ")
-        every = f"{request.partition(':')[0]}:*"
-        return site == f"{target.module}:{target.name}" and bool({request, every} & {*target.requests})
+        site, _, request = recorded.partition(" ")
+        all_of_method = f"{request.partition(':')[0]}:*"
+        return site == f"{target.module}:{target.name}" and bool({request, all_of_method} & {*target.requests})
     if target.path is None:
-        return place == str(target)
-    home = _home(place, folder)
-    if home is None or not home.is_relative_to(_file(target.path)):
+        return recorded == str(target)
+    file = _file_of(recorded, folder)
+    if file is None or not file.is_relative_to(_file(target.path)):
         return False
-    scenario = place.partition("::")[2]
+    scenario = recorded.partition("::")[2]
     return target.name in (None, scenario) and (target.variant is None or name == f"{scenario}[{target.variant}]")
 
 
 def spelled(target: str, folder: Path) -> str:
-    """Return a scenario's target as a baseline in `folder` spells it, however it was named: without this machine."""
+    """Return a scenario's target as a baseline in `folder` spells it: with its file relative to that folder."""
     path, separator, name = target.partition("::")
     if not separator:
         return target
     return f"{Path(os.path.relpath(_file(path), _file(folder))).as_posix()}::{name}"
 
 
-def _home(place: str, folder: Path) -> Path | None:
+def _file_of(recorded: str, folder: Path) -> Path | None:
     """Return the file of a scenario; None where it is a callable in a module."""
-    path, separator, _ = place.partition("::")
-    # by its letters alone: the baseline is a stranger's, and need not name anything that there is
+    path, separator, _ = recorded.partition("::")
+    # without looking at the disk: the baseline may come from elsewhere, and name files that do not exist
     return Path(os.path.abspath(_file(folder) / path)) if separator else None  # noqa: PTH100
 
 

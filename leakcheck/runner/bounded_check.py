@@ -1,7 +1,7 @@
-"""Follow a scenario, then find out whether what grows has a limit: the last that a measured process is asked.
+"""The check whether what grows has a limit, at the end of the growth pass.
 
-Bounded means that a container gained, within calls that were replayed to find out, the bytes that memory gains, and
-that its limit was proved. What is full already explains nothing, and neither does what fills beside a container
+A scenario is bounded when a container with a proven limit gained the bytes that memory gains, in calls replayed for
+this check. A container that is full already explains no growth, and neither does one that fills beside a container
 without a limit that gains an entry with each call.
 """
 
@@ -21,95 +21,102 @@ from leakcheck.model.result import Budget, Growth, Meter
 from leakcheck.model.units import CALLS_PER_RATE
 from leakcheck.runner.answer_decoding import part
 from leakcheck.runner.child_processes import ReplayingProcess
-from leakcheck.runner.growth_pass import GrowthPass, follow, used_up
+from leakcheck.runner.growth_pass import GrowthPass, exhausted_limit, follow
 
-_WEIGHED_SHARE = 1 / 20
-_FEWEST_WEIGHED, _LONGEST_WEIGHING_SECONDS = 8, 2.0
-"""A rate that one or two calls showed is none: eight are replayed also where they are dear."""
+_SHARE_OF_CALLS = 1 / 20
+_FEWEST_CALLS, _LONGEST_SECONDS = 8, 2.0
+"""One or two calls give no reliable rate: eight are replayed even where they are slow."""
 
-_MOST_DEAR_WEIGHED, _WEIGHED_BYTES = 24, 4096
-"""And more, up to the first number, until the growth should have been so many bytes."""
+_MOST_SLOW_CALLS, _EXPECTED_BYTES = 24, 4096
+"""Slow calls are replayed until the growth should amount to so many bytes, but no more of them than this."""
 
-_MOST_ENDS = 3
-"""How often a growth that does not go on is followed further."""
+_MOST_CHECKS = 3
+"""How often a growth that has ended meanwhile is followed further and checked again."""
 
 
-def follow_and_weigh(
-    seen: GrowthPass,
+def follow_and_search_limits(
+    state: GrowthPass,
     process: ReplayingProcess,
-    patience: StopPolicy,
+    policy: StopPolicy,
     budget: Budget,
-    allowed: Mapping[str, float],
+    resource_budgets: Mapping[str, float],
     watch: Callable[[], None],
 ) -> None:
-    """Follow, name what rises beside memory, and find out whether what grows has a limit; the process may end then."""
-    follow(seen, process, patience, budget, allowed, watch)
-    _name(seen, process, allowed)
-    for _ in range(_MOST_ENDS):
-        if not _weigh(seen, process):
+    """Follow the scenario, name the resources that rise, and check whether what grows has a limit.
+
+    These are the last requests to the measured process before it finishes. Raises WorkerFailed.
+    """
+    follow(state, process, policy, budget, resource_budgets, watch)
+    _name_resources(state, process, resource_budgets)
+    for _ in range(_MOST_CHECKS):
+        if not _search_limits(state, process):
             return
-        # something is full and the growth that was read has ended: more calls tell what is left of it
-        calls = seen.progress.calls
-        follow(seen, process, patience, budget, allowed, watch, at_least=int(calls * 1.35))
-        if seen.progress.calls == calls:
+        # a container is full, and the growth that was read has ended: more calls show what is left of it
+        calls = state.progress.calls
+        follow(state, process, policy, budget, resource_budgets, watch, at_least=int(calls * 1.35))
+        if state.progress.calls == calls:
             break
-        if seen.shape is not None and seen.shape.flat:
+        if state.shape is not None and state.shape.flat:
             return
-    if seen.shape is not None and seen.shape.rising:
-        seen.shape = replace(seen.shape, rising=False)
-        seen.stopped_by = seen.stopped_by or used_up(seen, patience)
+    if state.shape is not None and state.shape.rising:
+        state.shape = replace(state.shape, rising=False)
+        state.stopped_by = state.stopped_by or exhausted_limit(state, policy)
 
 
-def growth_of(seen: GrowthPass, shape: Shape) -> Growth:
-    """Return the growth; of what grows beside a container with a limit, what is left without that one."""
-    growth = estimate_growth(seen.progress, shape)
-    if not seen.beside:
+def growth_of(state: GrowthPass, shape: Shape) -> Growth:
+    """Return the growth; where containers without a limit grow beside a bounded one, theirs alone."""
+    growth = estimate_growth(state.progress, shape)
+    if not state.unbounded:
         return growth
-    beside = sum(one.bytes_per_1000_calls for one in seen.beside)
-    left = growth.high - CALLS_PER_RATE * seen.filled_bytes_per_call
-    return replace(growth, bytes_per_1000_calls=beside, low=min(beside, max(growth.low, 0.0)), high=max(beside, left))
+    rate = sum(container.bytes_per_1000_calls for container in state.unbounded)
+    most = growth.high - CALLS_PER_RATE * state.bounded_bytes_per_call
+    return replace(growth, bytes_per_1000_calls=rate, low=min(rate, max(growth.low, 0.0)), high=max(rate, most))
 
 
-def _name(seen: GrowthPass, process: ReplayingProcess, allowed: Mapping[str, float]) -> None:
-    """Ask what the open files, threads and the like are, where they rise: that process has them all at hand."""
-    risen = [resource.kind.value for resource in judge_resources(seen.progress.readings, allowed)]
-    if risen:
-        answer = process.ask({"kind": "name", "resources": risen}, during="the naming of what rises")
-        seen.named = part(answer, "resources", dict[str, tuple[NamedCount, ...]])
+def _name_resources(state: GrowthPass, process: ReplayingProcess, resource_budgets: Mapping[str, float]) -> None:
+    """Have the process name the open files, threads and the like that rise."""
+    rising = [resource.kind.value for resource in judge_resources(state.progress.readings, resource_budgets)]
+    if rising:
+        answer = process.ask({"kind": "name", "resources": rising}, during="the naming of what rises")
+        state.resource_names = part(answer, "resources", dict[str, tuple[NamedCount, ...]])
 
 
-def _weigh(seen: GrowthPass, process: ReplayingProcess) -> bool:
-    """Ask for filling containers with a limit, where the heap rises; tell whether the growth has ended meanwhile."""
-    if seen.shape is None or seen.shape.flat or seen.shape.meter is Meter.RSS:
+def _search_limits(state: GrowthPass, process: ReplayingProcess) -> bool:
+    """Have the process search for containers with a limit; return whether the growth has ended meanwhile.
+
+    Nothing is searched for where no meter of the heap rises.
+    """
+    if state.shape is None or state.shape.flat or state.shape.meter is Meter.RSS:
         return False
-    growth = estimate_growth(seen.progress, seen.shape)
+    growth = estimate_growth(state.progress, state.shape)
     if growth.bytes_per_1000_calls <= 0:
         return False
-    cost = max(seen.progress.seconds_per_call, 1e-9)
-    # under teeth, what some calls gain is chance
-    rate = 0.0 if has_teeth(seen.shape.tail) else max(growth.low, 0.0) / CALLS_PER_RATE
-    fewest = min(seen.progress.calls, _MOST_DEAR_WEIGHED, max(_FEWEST_WEIGHED, ceil(_WEIGHED_BYTES / max(rate, 1.0))))
-    most = max(fewest, int(_LONGEST_WEIGHING_SECONDS / cost))
-    calls = max(1, fewest, min(int(seen.progress.calls * _WEIGHED_SHARE), most))
+    cost = max(state.progress.seconds_per_call, 1e-9)
+    # under a sawtooth, what a few calls gain is chance
+    rate = 0.0 if has_teeth(state.shape.tail) else max(growth.low, 0.0) / CALLS_PER_RATE
+    fewest = min(state.progress.calls, _MOST_SLOW_CALLS, max(_FEWEST_CALLS, ceil(_EXPECTED_BYTES / max(rate, 1.0))))
+    most = max(fewest, int(_LONGEST_SECONDS / cost))
+    calls = max(1, fewest, min(int(state.progress.calls * _SHARE_OF_CALLS), most))
     answer = process.ask(
-        {"kind": "weigh", "calls": calls, "rate": rate, "least": _least(seen.shape, calls)},
+        {"kind": "weigh", "calls": calls, "rate": rate, "least": _least_gain(state.shape, calls)},
         during="the search for limits",
         extra_seconds=6 * calls * cost,
     )
-    weighed = part(answer, "weighed", BoundedAnswer)
-    if weighed.has_ended:
+    bounded = part(answer, "weighed", BoundedAnswer)
+    if bounded.has_ended:
         return True
-    holder = holder_with_limit(growth, weighed.limited)
-    if holder is not None and weighed.beside:
-        seen.beside = weighed.beside
-        seen.filled_bytes_per_call = sum(one.bytes_per_1000_calls for one in weighed.limited) / CALLS_PER_RATE
+    container = holder_with_limit(growth, bounded.limited)
+    if container is not None and bounded.beside:
+        state.unbounded = bounded.beside
+        bounded_rate = sum(container.bytes_per_1000_calls for container in bounded.limited)
+        state.bounded_bytes_per_call = bounded_rate / CALLS_PER_RATE
     else:
-        seen.bounded_by = holder
+        state.bounded_by = container
     return False
 
 
-def _least(shape: Shape, calls: int) -> float:
-    """Return what the poorest stretch of about so many calls gained, in bytes of the heap; 0 where steps are rare."""
+def _least_gain(shape: Shape, calls: int) -> float:
+    """Return the least bytes of the heap that so many successive calls gained; 0 where steps are rare."""
     if shape.meter is not Meter.HEAP or shape.table_rate is not None or shape.expansions:
         return 0.0
     return calls * max(0.0, least_rate(shape.tail, calls / shape.tail.last_call))

@@ -1,4 +1,4 @@
-"""Look at the child processes of a scenario between its blocks, from outside."""
+"""The memory of the child processes of a scenario, read between blocks of calls from outside."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -10,55 +10,56 @@ from leakcheck.analysis.growth.stopping import NextBlock
 from leakcheck.model.child_processes import Children, ChildrenReading
 from leakcheck.model.verdict import Verdict
 
-_DEAR = 0.1
-"""Seconds. A thousand children take longer, and then are not looked at for longer than calls are replayed."""
+_SLOW_READING_SECONDS = 0.1
+"""Reading a thousand children takes longer; then at least as much time is spent in calls as in readings."""
 
 
 class ReplayingProcess(Protocol):
-    """What can be asked to replay: a worker, or a process that lives on afterwards."""
+    """A process that can be asked to replay: a worker, or the test process, which goes on afterwards."""
 
     def ask(self, message: Mapping[str, Any], *, during: str, extra_seconds: float = 0.0) -> dict[str, Any]:
-        """Return the answer, as `Worker.ask` does. Raises WorkerFailed."""
+        """Send a message and return the answer, as `WorkerProcess.ask` does. Raises WorkerFailed."""
 
 
 @runtime_checkable
 class _HasChildren(Protocol):
-    """A process that replays, and whose children can be looked at."""
+    """A process whose children can be read."""
 
     def children(self) -> ChildrenReading:
-        """Return what its children take now."""
+        """Return the memory that its children take now."""
 
 
 class ChildMemory:
-    """What child processes took after so many calls, from the first time that one had outlived a call."""
+    """Readings of the child processes, from the first one at which a child had outlived a call."""
 
     def __init__(self) -> None:
         self._readings: list[tuple[int, ChildrenReading]] = []
         self._seconds = 0.0
-        """What the last look took."""
+        """How long the last reading took."""
 
-    def look(self, process: object, calls: int) -> None:
-        """Note what the children take after so many calls; nothing where none has lived yet."""
+    def record(self, process: object, calls: int) -> None:
+        """Read the children after so many calls; nothing is recorded before the first of them has outlived a call."""
         began = time.monotonic()
         reading = process.children() if isinstance(process, _HasChildren) else ChildrenReading()
         if reading.processes or self._readings:
             self._readings.append((calls, reading))
         self._seconds = time.monotonic() - began
 
-    def parts_of(self, step: NextBlock, progress: ReplayProgress) -> Iterator[NextBlock]:
-        """Yield the step, or its parts, after each of which the children are looked at."""
-        most = max(1, int(step.calls * progress.seconds_per_call / self._seconds)) if self._seconds > _DEAR else None
-        return in_parts(step, self._readings, most=most)
+    def split_block(self, block: NextBlock, progress: ReplayProgress) -> Iterator[NextBlock]:
+        """Yield the block, or its parts, after each of which the children are to be read."""
+        is_slow = self._seconds > _SLOW_READING_SECONDS
+        most = max(1, int(block.calls * progress.seconds_per_call / self._seconds)) if is_slow else None
+        return in_parts(block, self._readings, most=most)
 
     def judged(self, progress: ReplayProgress) -> Children | None:
-        """Return what the children did, as far as they were followed; None where none lived on."""
+        """Return the growth and verdict of the children so far; None where none outlived a call."""
         return judged_children(self._readings, progress, final=True)
 
     def are_settled(self, progress: ReplayProgress) -> bool:
-        """Tell whether following them further would change nothing."""
+        """Return whether more readings would change nothing."""
         return are_children_settled(judged_children(self._readings, progress, final=False))
 
     def are_unsure(self, progress: ReplayProgress) -> bool:
-        """Tell whether nothing can be said of them by now."""
+        """Return whether their verdict is inconclusive so far."""
         children = self.judged(progress)
         return children is not None and children.verdict is Verdict.INCONCLUSIVE

@@ -1,20 +1,21 @@
-"""From targets to scenarios: asked of the interpreter that will measure them, file by file.
+"""Collection: which scenarios the targets hold, asked of the interpreter that will measure them, file by file.
 
-The parent never imports the user's code. A file that does not import, or crashes the interpreter,
-becomes a failed result, and the others are still measured.
+The parent never imports the user's code. A file that cannot be imported, or crashes the interpreter, becomes a failed
+result, and the others are still measured.
 """
 
 import ast
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 from typing import Any
 
+from leakcheck.config.expressions import Matches
 from leakcheck.config.settings import Settings
 from leakcheck.model.answers import Failure, ScenarioInfo, SkippedRequest
 from leakcheck.model.errors import LeakcheckError, NothingMeasured, StoreError, UsageError
@@ -40,15 +41,15 @@ class Collection:
     failed: tuple[Result, ...]
     environment: Mapping[str, Any] | None
     whole: tuple[str, ...] = ()
-    """The ids of all scenarios that the targets hold, those that `-k` leaves out included."""
+    """The ids of all scenarios that the targets hold, including those that `-k` deselects."""
     left_out: tuple[SkippedRequest, ...] = ()
-    """Requests of a whole site that are not replayed."""
+    """Requests that were skipped when all URLs of a site were collected."""
 
 
-def surroundings_of(
+def worker_limits_of(
     settings: Settings, timeout_seconds: float | None = None, stop: Event | None = None
 ) -> WorkerLimits:
-    """Return where and within which limits a measured process is to run."""
+    """Return the interpreter and the limits of a measured process by these settings."""
     return WorkerLimits(
         python=settings.python or sys.executable,
         timeout_seconds=timeout_seconds or settings.timeout_seconds,
@@ -61,75 +62,80 @@ def find(
     targets: Sequence[Target],
     settings: Settings,
     *,
-    matches: Callable[[str], bool] = lambda name: True,
+    matches: Matches = lambda name: True,
     options: Mapping[str, OptionValue] | None = None,
     shared_folder: Path | None = None,
-    waiting: WarmWorker | None = None,
+    warm_worker: WarmWorker | None = None,
 ) -> Collection:
-    """Return what the targets hold; the process that described the first file with something to measure waits.
+    """Return what the targets hold. `warm_worker` keeps the process that collected the first file to be measured.
 
-    Raises NothingMeasured where they hold nothing to measure or to report.
+    Raises NothingMeasured where there is nothing to measure and no failure to report, and UsageError for an option that
+    no scenario takes.
     """
     scenarios: dict[tuple[str, str | None], ScenarioInfo] = {}
     nothing = Failure(kind="nothing", message=_NO_SCENARIO)
-    failed = [_failed(empty, nothing, settings) for empty in targets if not _files_of(empty)]
+    failed = [_failed(target, nothing, settings) for target in targets if not _files_of(target)]
     environment: Mapping[str, Any] | None = None
-    left_out: list[SkippedRequest] = []
-    for target in [file for named in targets for file in _files_of(named)]:
-        whole = file_of(target)
+    skipped: list[SkippedRequest] = []
+    for target in [file_target for named in targets for file_target in _files_of(named)]:
+        file = file_of(target)
         try:
             with ExitStack() as stack:
                 worker = stack.enter_context(
-                    WorkerProcess(_plan(whole, options or {}, shared_folder), surroundings_of(settings))
+                    WorkerProcess(_request(file, options or {}, shared_folder), worker_limits_of(settings))
                 )
                 environment = environment_in(worker.start())
                 answer = _description(worker)
-                not_replayed = part(answer, "left_out", list[SkippedRequest])
-                left_out += not_replayed
-                named = _named(target, descriptions_in(answer), not_replayed)
-                if waiting is not None and waiting.wants(whole) and any(matches(one.id) for one in named):
+                skipped_here = part(answer, "left_out", list[SkippedRequest])
+                skipped += skipped_here
+                selected = _selected(target, descriptions_in(answer), skipped_here)
+                is_measured = any(matches(scenario.id) for scenario in selected)
+                if warm_worker is not None and warm_worker.wants(file) and is_measured:
                     stack.pop_all()
-                    waiting.keep(worker, whole)
+                    warm_worker.keep(worker, file)
         except WorkerFailed as error:
-            failed.append(_failed(whole, error.trouble, settings))
+            failed.append(_failed(file, error.trouble, settings))
             continue
         except NothingMeasured as error:
             failed.append(_failed(target, Failure(kind="nothing", message=str(error)), settings))
             continue
         except LeakcheckError:
             raise
-        except Exception as error:  # whatever we did not think of costs one file
-            failed.append(_failed(whole, internal_trouble(error), settings))
+        except Exception as error:  # a bug of leakcheck costs one file
+            failed.append(_failed(file, internal_trouble(error), settings))
             continue
-        for scenario in named:
+        for scenario in selected:
             scenarios.setdefault((scenario.target, scenario.variant), scenario)
     picked = tuple(scenario for scenario in scenarios.values() if matches(scenario.id))
-    if not picked and all(one.trouble is not None and one.trouble.kind == "nothing" for one in failed):
-        said = "; ".join(f"{one.id}: {one.trouble.message}" for one in failed if one.trouble is not None)
-        raise NothingMeasured(said or f"-k picks none of {', '.join(one.id for one in scenarios.values())}")
-    _check_options(picked, options or {})
     ids = tuple(scenario.id for scenario in scenarios.values())
+    if not picked and all(result.trouble is not None and result.trouble.kind == "nothing" for result in failed):
+        troubles = "; ".join(
+            f"{result.id}: {result.trouble.message}" for result in failed if result.trouble is not None
+        )
+        raise NothingMeasured(troubles or f"-k picks none of {', '.join(ids)}")
+    _check_options(picked, options or {})
     return Collection(
-        scenarios=picked, failed=tuple(failed), environment=environment, whole=ids, left_out=tuple(left_out)
+        scenarios=picked, failed=tuple(failed), environment=environment, whole=ids, left_out=tuple(skipped)
     )
 
 
 def _description(worker: WorkerProcess) -> Mapping[str, Any]:
-    """Return what is described, however long a site takes for it."""
+    """Return the answer that describes the scenarios; a site that takes long reports what it is doing first."""
     answer = worker.listen(during="import")
     while answer["kind"] == "doing":
         answer = worker.listen(during=part(answer, "doing", str), extra_seconds=seconds_in(answer, "extra_seconds"))
     return answer
 
 
-def _plan(whole: Target, options: Mapping[str, OptionValue], shared_folder: Path | None) -> PassRequest:
-    """Return what a describing process is told; what a site is asked depends on the options of its growth."""
-    marked, prefix = {name: value for name, value in options.items() if "." not in name}, f"{Pass.GROWTH.value}."
-    marked |= {name.removeprefix(prefix): value for name, value in options.items() if name.startswith(prefix)}
+def _request(file: Target, options: Mapping[str, OptionValue], shared_folder: Path | None) -> PassRequest:
+    """Return the request to describe a file; which URLs a site has depends on the options of the growth pass."""
+    prefix = f"{Pass.GROWTH.value}."
+    growth_options = {name: value for name, value in options.items() if "." not in name}
+    growth_options |= {name.removeprefix(prefix): value for name, value in options.items() if name.startswith(prefix)}
     return PassRequest(
         work=Pass.DESCRIBE,
-        target=str(whole),
-        options=marked if whole.kind == "site" else {},
+        target=str(file),
+        options=growth_options if file.kind == "site" else {},
         shared_folder=None if shared_folder is None else str(shared_folder),
     )
 
@@ -140,47 +146,51 @@ def _files_of(target: Target) -> list[Target]:
     return [Target(path=path) for path in scenario_files(target.path)]
 
 
-def _named(target: Target, described: Sequence[ScenarioInfo], left_out: Sequence[SkippedRequest]) -> list[ScenarioInfo]:
-    """Return the scenarios that a target names: all of its file, one, or one variant of one."""
-    if not described:
-        raise NothingMeasured(_no_url(left_out) if target.kind == "site" else _NO_SCENARIO)
+def _selected(
+    target: Target, scenarios: Sequence[ScenarioInfo], skipped: Sequence[SkippedRequest]
+) -> list[ScenarioInfo]:
+    """Return the scenarios of a file that the target selects: all, one, or one variant of one."""
+    if not scenarios:
+        raise NothingMeasured(_no_url(skipped) if target.kind == "site" else _NO_SCENARIO)
     if target.path is None or target.name is None:
-        return list(described)
-    named = [one for one in described if one.name == target.name]
-    if not named:
-        there = ", ".join(dict.fromkeys(one.name for one in described)) or "none at all"
-        raise NothingMeasured(f"there is no scenario {target.name!r}; the file holds {there}")
-    chosen = [one for one in named if target.variant in (None, one.variant)]
-    if not chosen:
-        there = ", ".join(str(one.variant) for one in named)
-        raise NothingMeasured(f"there is no variant {target.variant!r}; it has {there}")
-    return chosen
+        return list(scenarios)
+    variants = [scenario for scenario in scenarios if scenario.name == target.name]
+    if not variants:
+        available = ", ".join(dict.fromkeys(scenario.name for scenario in scenarios)) or "none at all"
+        raise NothingMeasured(f"there is no scenario {target.name!r}; the file holds {available}")
+    selected = [scenario for scenario in variants if target.variant in (None, scenario.variant)]
+    if not selected:
+        available = ", ".join(str(scenario.variant) for scenario in variants)
+        raise NothingMeasured(f"there is no variant {target.variant!r}; it has {available}")
+    return selected
 
 
-def _no_url(left_out: Sequence[SkippedRequest]) -> str:
-    """Return why no URL of a site is replayed: how many were left out, reason by reason."""
-    reasons = Counter(one.reason for one in left_out)
-    said = "; ".join(f"{count} of them: {reason}" for reason, count in reasons.items())
-    return f"none of its {len(left_out)} URLs is replayed ({said})" if said else "there is no URL to replay"
+def _no_url(skipped: Sequence[SkippedRequest]) -> str:
+    """Return why no URL of a site is replayed: how many were skipped for each reason."""
+    reasons = Counter(request.reason for request in skipped)
+    counts = "; ".join(f"{count} of them: {reason}" for reason, count in reasons.items())
+    return f"none of its {len(skipped)} URLs is replayed ({counts})" if counts else "there is no URL to replay"
 
 
 def _check_options(scenarios: Sequence[ScenarioInfo], options: Mapping[str, OptionValue]) -> None:
     for option in options:
-        which, _, name = option.rpartition(".")
-        if which not in ("", Pass.GROWTH, Pass.PEAK, Pass.LIMIT):
+        pass_name, _, name = option.rpartition(".")
+        if pass_name not in ("", Pass.GROWTH, Pass.PEAK, Pass.LIMIT):
             raise UsageError(
-                f"-o {option}: there is no pass {which!r}; write growth.{name}, peak.{name} or limit.{name}"
+                f"-o {option}: there is no pass {pass_name!r}; write growth.{name}, peak.{name} or limit.{name}"
             )
-        known = {known for one in scenarios for known in one.option_names or ()}
-        if name not in known and not any(one.option_names is None for one in scenarios) and scenarios:
-            said = "--database" if option == "database" else f"-o {option}"
-            there = f"the options here are {', '.join(sorted(known))}" if known else "nothing here takes an option"
-            raise UsageError(f"{said}: there is no such option; {there}")
+        known = {known for scenario in scenarios for known in scenario.option_names or ()}
+        if name not in known and not any(scenario.option_names is None for scenario in scenarios) and scenarios:
+            flag = "--database" if option == "database" else f"-o {option}"
+            options_here = (
+                f"the options here are {', '.join(sorted(known))}" if known else "nothing here takes an option"
+            )
+            raise UsageError(f"{flag}: there is no such option; {options_here}")
 
 
 def _failed(target: Target, trouble: Failure, settings: Settings) -> Result:
     name = replaced(str(target))
-    nameless = ScenarioInfo(target=name, name=name)
+    scenario = ScenarioInfo(target=name, name=name)
     return Result(
         scenario=name,
         variant=None,
@@ -188,7 +198,7 @@ def _failed(target: Target, trouble: Failure, settings: Settings) -> Result:
         verdict=Verdict.INCONCLUSIVE,
         gate=Gate.ERROR,
         failures=(),
-        budget=settings.budget(nameless),
+        budget=settings.budget(scenario),
         trouble=trouble,
     )
 
@@ -201,26 +211,28 @@ _LARGEST_FILE_BYTES = 16 * 1024 * 1024
 def scenario_files(folder: Path) -> list[Path]:
     """Return the Python files below `folder` that define a function under `@scenario`, sorted.
 
-    A file that names leakcheck and does not parse is returned too: its error is then reported when
-    it is imported, instead of its scenarios missing in silence.
+    A file that names leakcheck and does not parse is returned too: the import then reports its error, and its scenarios
+    are not missed in silence.
     """
     return sorted(path for path in _python_files(folder) if _holds_scenario(path))
 
 
 def _python_files(folder: Path) -> Iterator[Path]:
     for parent, folders, names in os.walk(folder):
-        here = Path(parent)
+        folder_path = Path(parent)
         folders[:] = [
             name
             for name in folders
-            if name not in _NEVER_ENTERED and not name.startswith(".") and not (here / name / "pyvenv.cfg").exists()
+            if name not in _NEVER_ENTERED
+            and not name.startswith(".")
+            and not (folder_path / name / "pyvenv.cfg").exists()
         ]
-        yield from (here / name for name in names if name.endswith(".py"))
+        yield from (folder_path / name for name in names if name.endswith(".py"))
 
 
 def _holds_scenario(path: Path) -> bool:
     try:
-        # a link may lead to a file elsewhere, and never to a pipe or a device: what it leads to is run, and not told
+        # a link may lead to a file elsewhere, but not to a pipe or a device: the file is run, and never shown
         text = read_file(path, most_bytes=_LARGEST_FILE_BYTES, what="file of scenarios may be", follows_links=True)
     except StoreError:
         return False

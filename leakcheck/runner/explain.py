@@ -1,7 +1,7 @@
-"""The explain pass: why a scenario grows, asked of fresh processes.
+"""The retention and the allocation pass: why a scenario grows, found out in new processes.
 
-Two processes, each with its own way of failing: one searches for what grows and what holds it,
-with nothing traced; one traces who allocates. Neither can cost the scenario its growth verdict.
+One process searches for the containers that grow and for what retains them, with nothing traced; others trace the
+allocations. Each may fail by itself, and none can cost the scenario its growth verdict.
 """
 
 import time
@@ -32,17 +32,17 @@ from leakcheck.runner.machine import current_folder
 from leakcheck.runner.task import Task
 from leakcheck.runner.worker_process import WorkerProcess
 
-SITES_SECONDS = 20.0
-"""How long calls may be traced, where the first windows do not add up."""
+_TRACING_SECONDS = 20.0
+"""How long calls may be traced where the first windows do not add up."""
 
 _SEARCH_SECONDS = 10.0
-_HOLD_SECONDS = 3.0
+_RETENTION_SECONDS = 3.0
 _ROUNDS_FOR_PAGES = 8
-_FEWEST_HOLD_CALLS, _MOST_HOLD_CALLS = 40, 2000
-_LONGEST_FILLING_SECONDS = 15.0
-_FILLING_MARGIN = 2.0
-_HELD_BY_PYTHON = 0.5
-"""Below this share of the growth that a Python object holds, native frames are looked at too."""
+_FEWEST_RETENTION_CALLS, _MOST_RETENTION_CALLS = 40, 2000
+_LONGEST_FILL_SECONDS = 15.0
+_FILL_MARGIN = 2.0
+_RETAINED_BY_PYTHON = 0.5
+"""Where Python objects retain less than this share of the growth, native frames are traced too."""
 
 _TRACED_COST = {
     TracerName.MEMRAY: 6.0,
@@ -50,25 +50,26 @@ _TRACED_COST = {
     TracerName.TRACEMALLOC: 15.0,
     TracerName.LINES: 30.0,
 }
-"""What a traced call is taken to cost before one was timed, in plain calls."""
+"""The assumed cost of a traced call until one was timed, in multiples of an untraced call."""
 
 _LEAST_SECONDS = 1e-9
-_FRESH = (TracerName.MEMRAY, TracerName.MEMRAY_NATIVE)
-_WARM_UP_CALLS, _WARM_UP_SECONDS, _TELLING_SECONDS = 20, 3.0, 1.0
+_FRESH_PROCESS = (TracerName.MEMRAY, TracerName.MEMRAY_NATIVE)
+_WARM_UP_CALLS, _WARM_UP_SECONDS, _TIMED_SECONDS = 20, 3.0, 1.0
 _ENOUGH, _MOSTLY, _LITTLE = 0.9, 0.7, 0.5
-"""Of the growth: above the first no other meter is tried, above the second none that is blind to Python's blocks, and
-above the third none that sees less."""
+"""Explained shares of the growth: above the first no other tracer is tried, above the second none that does not see
+Python's blocks, and above the third none that sees less."""
 
-_TOLD_NATIVELY, _WORTH_OF_NAMES = 0.05, 0.1
-"""Of the growth: what native code takes or holds is told with its extension, though a plain meter explains more."""
+_NATIVE_SHARE, _WORTH_OF_NAMES = 0.05, 0.1
+"""Shares of the growth: native code that allocates or retains at least the first is reported with its extension's name,
+for which a tracer may explain less by the second."""
 
-_TOO_MUCH = "what {meter} saw adds up to {times:.0f} times the growth, so no line of it is named"
+_TOO_MUCH = "what {tracer} saw adds up to {times:.0f} times the growth, so no line of it is named"
 Watch = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _SearchStatus:
-    """What the search says of itself."""
+    """How the search for what retains the growth ended."""
 
     stopped_by: str | None
     nothing_in_python: bool = False
@@ -76,203 +77,207 @@ class _SearchStatus:
 
 @dataclass(slots=True)
 class _Findings:
-    """What is known so far; all of it stands when a process fails."""
+    """What was found so far; it remains valid when a process fails."""
 
-    holders: tuple[Candidate, ...] = ()
+    candidates: tuple[Candidate, ...] = ()
     nothing_in_python: bool = False
     windows: list[Window] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
-def explain(task: Task, case: ExplainRequest, watch: Watch) -> Explanation:
-    """Return why it grows, as far as it can be found out; raise nothing but Stopped."""
+def explain(task: Task, request: ExplainRequest, watch: Watch) -> Explanation:
+    """Return why it grows, as far as can be found out. Raises MeasurementStopped alone."""
     watch("what holds it")
-    warm_up, calls = _hold_calls(case)
-    held = _search(task, case, warm_up, calls)
-    rate = case.bytes_per_1000_calls
-    if case.settled_after_calls is not None:
-        # what filled up is watched for longer than it took: its rate is an average with the standstill
-        rate *= min(1.0, (case.settled_after_calls - warm_up) / calls)
+    warm_up, calls = _retention_calls(request)
+    findings = _search(task, request, warm_up, calls)
+    rate = request.bytes_per_1000_calls
+    if request.settled_after_calls is not None:
+        # what filled up is watched for longer than it took to fill, so the observed rate includes the plateau
+        rate *= min(1.0, (request.settled_after_calls - warm_up) / calls)
     explanation = Explanation(
-        containers=containers_of(held.holders, rate),
-        retention_paths=paths_of(held.holders, rate),
-        nothing_in_python=held.nothing_in_python,
-        notes=tuple(held.notes),
+        containers=containers_of(findings.candidates, rate),
+        retention_paths=paths_of(findings.candidates, rate),
+        nothing_in_python=findings.nothing_in_python,
+        notes=tuple(findings.notes),
     )
-    if case.is_bounded:
+    if request.is_bounded:
         return explanation
     watch("who allocates it")
-    # whatever holds it: native frames alone tell who maps pages past the heap
-    in_python = 0.0 if case.meter is Meter.RSS else held_share(held.holders, rate)
-    return _with_sites(task, case, explanation, in_python)
+    # pages outside the heap, whatever retains them: only native frames show who maps them
+    share_in_python = 0.0 if request.meter is Meter.RSS else held_share(findings.candidates, rate)
+    return _with_sites(task, request, explanation, share_in_python)
 
 
-def _search(task: Task, case: ExplainRequest, warm_up: int, calls: int) -> _Findings:
-    """Ask a process which containers grow and what holds the rest."""
-    found = _Findings()
-    cost = (warm_up + calls) * case.seconds_per_call
+def _search(task: Task, request: ExplainRequest, warm_up: int, calls: int) -> _Findings:
+    """Run the retention pass: have a process search for the containers that grow, and what retains the rest."""
+    findings = _Findings()
+    cost = (warm_up + calls) * request.seconds_per_call
     try:
-        with WorkerProcess(task.plan(Pass.HOLD), task.surroundings) as worker:
+        with WorkerProcess(task.plan(Pass.HOLD), task.worker_limits) as worker:
             worker.start()
             answer = worker.ask(
                 {
                     "kind": "hold",
                     "warm_up": warm_up,
                     "calls": calls,
-                    "bytes_per_call": case.bytes_per_1000_calls / CALLS_PER_RATE,
+                    "bytes_per_call": request.bytes_per_1000_calls / CALLS_PER_RATE,
                     "seconds": _SEARCH_SECONDS,
-                    "settled": case.settled_after_calls is not None,
-                    "mapped": case.meter is Meter.RSS,
+                    "settled": request.settled_after_calls is not None,
+                    "mapped": request.meter is Meter.RSS,
                 },
                 during="the search for what holds it",
                 extra_seconds=3 * cost + _SEARCH_SECONDS,
             )
-            _take(found, answer)
+            _add_candidates(findings, answer)
             while not part(answer, "last", bool):
-                # pages are weighed by some more rounds of calls
-                more = _SEARCH_SECONDS + _ROUNDS_FOR_PAGES * cost * (case.meter is Meter.RSS)
+                # pages are measured by some more rounds of calls
+                more = _SEARCH_SECONDS + _ROUNDS_FOR_PAGES * cost * (request.meter is Meter.RSS)
                 answer = worker.listen(during="the search for what holds it", extra_seconds=more)
-                _take(found, answer)
+                _add_candidates(findings, answer)
             worker.finish()
     except WorkerFailed as failed:
-        found.notes.append(f"the search for what holds it ended early: {failed.trouble.message}")
-    return found
+        findings.notes.append(f"the search for what holds it ended early: {failed.trouble.message}")
+    return findings
 
 
-def _take(found: _Findings, answer: dict[str, Any]) -> None:
-    holders = part(answer, "holders", tuple[Candidate, ...])
-    if not all(1 <= holder.anchor <= len(holder.links) for holder in holders):
+def _add_candidates(findings: _Findings, answer: dict[str, Any]) -> None:
+    candidates = part(answer, "holders", tuple[Candidate, ...])
+    if not all(1 <= candidate.anchor <= len(candidate.links) for candidate in candidates):
         raise misunderstood("a holder that is not reached")
-    found.holders = tuple(replace(one, kept=_shown(one.kept), set_at=_shown(one.set_at)) for one in holders)
-    searched = part(answer, "searched", _SearchStatus)
-    found.nothing_in_python = searched.nothing_in_python
-    reached = searched.stopped_by
-    if part(answer, "last", bool) and reached:
-        found.notes.append(f"the search for what holds it reached its bound in {reached}, so something may be missing")
+    findings.candidates = tuple(
+        replace(candidate, kept=_with_short_file(candidate.kept), set_at=_with_short_file(candidate.set_at))
+        for candidate in candidates
+    )
+    status = part(answer, "searched", _SearchStatus)
+    findings.nothing_in_python = status.nothing_in_python
+    limit = status.stopped_by
+    if part(answer, "last", bool) and limit:
+        findings.notes.append(f"the search for what holds it reached its bound in {limit}, so something may be missing")
 
 
-def _shown(frame: Frame | None) -> Frame | None:
+def _with_short_file(frame: Frame | None) -> Frame | None:
     return None if frame is None else replace(frame, file=short_file(frame.file, current_folder()))
 
 
-def _hold_calls(case: ExplainRequest) -> tuple[int, int]:
-    """Return the calls to warm up with, and those to watch: past the fill of what stood still, else a few seconds."""
-    cost = max(case.seconds_per_call, 1e-9)
-    if case.settled_after_calls is not None:
-        warm_up = max(1, case.settled_after_calls // 20)
-        calls = int(case.settled_after_calls * _FILLING_MARGIN) - warm_up
-        return warm_up, max(_FEWEST_HOLD_CALLS, min(calls, int(_LONGEST_FILLING_SECONDS / cost)))
-    calls = max(_FEWEST_HOLD_CALLS, min(_MOST_HOLD_CALLS, int(_HOLD_SECONDS / cost)))
+def _retention_calls(request: ExplainRequest) -> tuple[int, int]:
+    """Return how many calls to warm up with and to watch: until after a plateau began, else for a few seconds."""
+    cost = max(request.seconds_per_call, 1e-9)
+    if request.settled_after_calls is not None:
+        warm_up = max(1, request.settled_after_calls // 20)
+        calls = int(request.settled_after_calls * _FILL_MARGIN) - warm_up
+        return warm_up, max(_FEWEST_RETENTION_CALLS, min(calls, int(_LONGEST_FILL_SECONDS / cost)))
+    calls = max(_FEWEST_RETENTION_CALLS, min(_MOST_RETENTION_CALLS, int(_RETENTION_SECONDS / cost)))
     return calls // 4, calls
 
 
-def _with_sites(task: Task, case: ExplainRequest, explanation: Explanation, held: float) -> Explanation:
-    """Return the explanation with the sites of the first meter that accounts for the growth, or of the best."""
-    rate, most, teeth = case.bytes_per_1000_calls, case.most_bytes_per_1000_calls, case.under_teeth
+def _with_sites(task: Task, request: ExplainRequest, explanation: Explanation, share_in_python: float) -> Explanation:
+    """Return the explanation with the sites of the first tracer that accounts for the growth, or of the best one."""
+    rate, most, sawtooth = request.bytes_per_1000_calls, request.most_bytes_per_1000_calls, request.under_teeth
     possible = most_possible(rate, most)
     best, tried = explanation, set[TracerName]()
     grown: dict[TracerName, list[StackBytes]] = {}
-    for meter in _METERS:
-        if meter in tried or not _is_worth_trying(meter, best, case, held):
+    for tracer in _TRACERS:
+        if tracer in tried or not _is_worth_trying(tracer, best, request, share_in_python):
             continue
-        tried.add(meter)
-        traced = _trace(task, case, meter)
-        best = replace(best, notes=(*best.notes, *traced.notes))
-        if len(traced.windows) < FEWEST_WINDOWS:
+        tried.add(tracer)
+        findings = _trace(task, request, tracer)
+        best = replace(best, notes=(*best.notes, *findings.notes))
+        if len(findings.windows) < FEWEST_WINDOWS:
             continue
-        fraction = explained_fraction(traced.windows, rate, most=most, under_teeth=teeth)
+        fraction = explained_fraction(findings.windows, rate, most=most, under_teeth=sawtooth)
         if fraction * rate > possible:
-            best = replace(best, notes=(*best.notes, _TOO_MUCH.format(meter=meter, times=fraction)))
+            best = replace(best, notes=(*best.notes, _TOO_MUCH.format(tracer=tracer, times=fraction)))
             continue
-        stacks = grown_stacks(traced.windows, most_per_call=possible / CALLS_PER_RATE, under_teeth=teeth)
-        grown[meter] = list(stacks)
-        if best.explained_fraction is None or _distance(fraction, meter) < abs(1 - best.explained_fraction):
-            sites = sites_of(traced.windows, rate, most=most, under_teeth=teeth)
-            tree = tree_of(grown[meter])
-            best = replace(best, sites=sites, sites_meter=meter, explained_fraction=fraction, growth_stacks=tree)
+        stacks = grown_stacks(findings.windows, most_per_call=possible / CALLS_PER_RATE, under_teeth=sawtooth)
+        grown[tracer] = list(stacks)
+        if best.explained_fraction is None or _distance(fraction, tracer) < abs(1 - best.explained_fraction):
+            sites = sites_of(findings.windows, rate, most=most, under_teeth=sawtooth)
+            tree = tree_of(grown[tracer])
+            best = replace(best, sites=sites, sites_meter=tracer, explained_fraction=fraction, growth_stacks=tree)
     by_extension = grown.get(TracerName.MEMRAY_NATIVE) or next(iter(grown.values()), [])
     return replace(best, retention_paths=named_natively(best.retention_paths, by_extension))
 
 
-_METERS = (
+_TRACERS = (
     TracerName.MEMRAY_NATIVE,
     TracerName.MEMRAY,
-    TracerName.MEMRAY_NATIVE,  # once more: the plain one may have shown that it is needed
+    TracerName.MEMRAY_NATIVE,  # again: memray without native frames may have shown that they are needed
     TracerName.TRACEMALLOC,
     TracerName.LINES,
 )
 
 
-def _is_worth_trying(meter: TracerName, best: Explanation, case: ExplainRequest, held: float) -> bool:
-    """Tell whether a meter could add something: the plain ones where the better one failed, and lines for the rest."""
+def _is_worth_trying(tracer: TracerName, best: Explanation, request: ExplainRequest, share_in_python: float) -> bool:
+    """Return whether a tracer could add something: a simpler one where a better one failed, and lines for the rest."""
     explained = best.explained_fraction or 0.0
-    if meter is TracerName.MEMRAY_NATIVE and any(_lacks_extension(site) for site in best.sites):
+    if tracer is TracerName.MEMRAY_NATIVE and any(_lacks_extension(site) for site in best.sites):
         return True
     if explained >= _ENOUGH:
         return False
-    if meter is TracerName.MEMRAY_NATIVE:
-        return held < _HELD_BY_PYTHON or any(_is_held_natively(path) for path in best.retention_paths)
-    if meter is TracerName.LINES:
+    if tracer is TracerName.MEMRAY_NATIVE:
+        return share_in_python < _RETAINED_BY_PYTHON or any(_is_held_natively(path) for path in best.retention_paths)
+    if tracer is TracerName.LINES:
         return explained < _MOSTLY
-    return explained < _LITTLE and case.meter is not Meter.RSS
+    return explained < _LITTLE and request.meter is not Meter.RSS
 
 
 def _lacks_extension(site: AllocationSite) -> bool:
-    return site.native and site.share >= _TOLD_NATIVELY and native_frame(site.frames) is None
+    return site.native and site.share >= _NATIVE_SHARE and native_frame(site.frames) is None
 
 
 def _is_held_natively(path: RetentionPath) -> bool:
-    return path.held_by_native and (path.share is None or path.share >= _TOLD_NATIVELY)
+    return path.held_by_native and (path.share is None or path.share >= _NATIVE_SHARE)
 
 
-def _distance(fraction: float, meter: TracerName) -> float:
-    """Return how far a meter is from explaining it all; one that names extensions may be a little further."""
-    return abs(1 - fraction) - (_WORTH_OF_NAMES if meter is TracerName.MEMRAY_NATIVE else 0.0)
+def _distance(fraction: float, tracer: TracerName) -> float:
+    """Return how far a tracer is from explaining all of the growth, less a bonus for one that names extensions."""
+    return abs(1 - fraction) - (_WORTH_OF_NAMES if tracer is TracerName.MEMRAY_NATIVE else 0.0)
 
 
-def _trace(task: Task, case: ExplainRequest, meter: TracerName) -> _Findings:
-    """Ask for the stacks that are alive after windows of different length, until they add up.
+def _trace(task: Task, request: ExplainRequest, tracer: TracerName) -> _Findings:
+    """Run the allocation pass: get the live stacks after windows of different lengths, until they add up.
 
-    memray does not see frees of what was there before its window, so each of its windows has a process
-    of its own: in one that goes on, a dict's table would count whole in every window.
+    memray does not see frees of what was allocated before its window, so each of its windows has a process
+    of its own: in a process that goes on, a dict's table would count whole in every window.
     """
-    found = _Findings()
-    cost = max(case.seconds_per_call * _TRACED_COST[meter], _LEAST_SECONDS)
+    findings = _Findings()
+    cost = max(request.seconds_per_call * _TRACED_COST[tracer], _LEAST_SECONDS)
     began = time.monotonic()
 
-    def wanted() -> int | None:
-        left = began + SITES_SECONDS - time.monotonic()
-        return next_window(found.windows, case.bytes_per_1000_calls, cost, left, under_teeth=case.under_teeth)
+    def next_calls() -> int | None:
+        left = began + _TRACING_SECONDS - time.monotonic()
+        return next_window(findings.windows, request.bytes_per_1000_calls, cost, left, under_teeth=request.under_teeth)
 
     try:
-        calls = wanted()
+        calls = next_calls()
         while calls is not None:
-            with WorkerProcess(task.plan(Pass.SITES, tracer=meter.value), task.surroundings) as worker:
+            with WorkerProcess(task.plan(Pass.SITES, tracer=tracer.value), task.worker_limits) as worker:
                 worker.start()
-                # dear calls tell what one costs traced, for which the table is a guess; of cheap ones it is mostly ours
+                # slow calls show what one costs when traced, where the table is a guess; with fast ones, most of the
+                # time is overhead
                 warm_up = max(1, min(calls, _WARM_UP_CALLS, int(_WARM_UP_SECONDS / cost)))
-                answer = _ask(worker, "warm_up", warm_up, case, cost)
-                if not found.windows and answer["seconds"] >= _TELLING_SECONDS:
+                answer = _ask(worker, "warm_up", warm_up, request, cost)
+                if not findings.windows and answer["seconds"] >= _TIMED_SECONDS:
                     cost = answer["seconds"] / warm_up
-                    calls = wanted()
+                    calls = next_calls()
                 while calls is not None:
-                    answer = _ask(worker, "window", calls, case, cost)
+                    answer = _ask(worker, "window", calls, request, cost)
                     window = whole(answer, Window)
-                    found.windows.append(replace(window, stacks=as_shown(window.stacks, current_folder())))
+                    findings.windows.append(replace(window, stacks=as_shown(window.stacks, current_folder())))
                     cost = window.seconds / calls
-                    calls = wanted()
-                    if meter in _FRESH:
+                    calls = next_calls()
+                    if tracer in _FRESH_PROCESS:
                         break
                 worker.finish()
     except WorkerFailed as failed:
         if failed.trouble.kind != "missing":
-            found.notes.append(f"tracing with {meter} ended early: {failed.trouble.message}")
-    return found
+            findings.notes.append(f"tracing with {tracer} ended early: {failed.trouble.message}")
+    return findings
 
 
-def _ask(worker: WorkerProcess, kind: str, calls: int, case: ExplainRequest, cost: float) -> dict[str, Any]:
+def _ask(worker: WorkerProcess, kind: str, calls: int, request: ExplainRequest, cost: float) -> dict[str, Any]:
     return worker.ask(
-        {"kind": kind, "calls": calls, "mapped": case.meter is Meter.RSS},
+        {"kind": kind, "calls": calls, "mapped": request.meter is Meter.RSS},
         during="tracing who allocates",
         extra_seconds=10 * calls * cost,
     )

@@ -1,4 +1,4 @@
-"""What is to be explained of a result: a growth, its meter, and what is known of its form."""
+"""The request to explain a result: its growth, the meter that shows it, and its shape."""
 
 from dataclasses import dataclass
 
@@ -13,24 +13,24 @@ from leakcheck.model.verdict import Verdict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExplainRequest:
-    """What is to be explained."""
+    """The growth that the retention and the allocation pass are to explain."""
 
     bytes_per_1000_calls: float
-    """The growth; of what stood still in the end, the growth until then."""
+    """The growth; where memory reached a plateau, the growth until then."""
     most_bytes_per_1000_calls: float | None = None
-    """The growth's upper bound; None where it is not known."""
+    """The upper bound of the growth; None where it is not known."""
     meter: Meter
     seconds_per_call: float
     is_bounded: bool = False
-    """It ends by itself: who fills it is said, and who allocates is not asked."""
+    """The growth ends by itself: what retains it is searched for, but allocations are not traced."""
     under_teeth: bool = False
-    """The growth was found under teeth, and so counts the tables that doubled."""
+    """The growth was found under a sawtooth, and so includes tables that doubled."""
     settled_after_calls: int | None = None
-    """Where memory stood still in the end: the containers that filled until then are looked for."""
+    """When memory reached a plateau: the containers that filled until then are searched for."""
 
 
 def case_of(result: Result, progress: ReplayProgress, shape: Shape | None) -> ExplainRequest:
-    """Return what is to be explained of a result: its growth, or the heap's where that pins what the pages grow by."""
+    """Return the request for a result: its growth, or the heap's, where that pins the pages that grow."""
     growth, settled, pinning = result.growth, result.settled_after_calls, result.pinned_by_bytes_per_1000_calls
     assert growth is not None
     tail = None if shape is None else shape.tail

@@ -1,4 +1,4 @@
-"""Drive a served scenario over HTTP: the requests that are counted, and the neighbours' beside them."""
+"""The load of the limit pass: send a served scenario the counted requests over HTTP, and others beside them."""
 
 import time
 from collections.abc import Callable
@@ -12,9 +12,9 @@ import httpx
 from leakcheck.runner.process_usage import high_water_mark, status_bytes
 
 _SETTLED_CALLS = 100
-"""By then lazy imports, caches and the threads' own heaps are there."""
+"""By then lazy imports are done, and caches and the heaps of threads exist."""
 
-_NEIGHBOURS_PAUSE_SECONDS = 0.02
+_OTHERS_PAUSE_SECONDS = 0.02
 _WATCH_SECONDS = 0.02
 _FAILURE, _WORKER = "X-Leakcheck-Failure", "X-Leakcheck-Worker"
 _OUT_OF_MEMORY = "out of memory"
@@ -22,26 +22,27 @@ _OUT_OF_MEMORY = "out of memory"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimedResponse:
-    """One request as it came out."""
+    """The outcome of one request."""
 
     number: int
     failure: str
-    """Its kind; nothing where it succeeded."""
+    """The kind of failure; empty where it succeeded."""
     seconds: float
     worker: int | None
 
 
 @dataclass(slots=True)
 class LoadResult:
-    """All that was asked and answered."""
+    """The outcomes of all requests, and the memory of the workers."""
 
     answers: list[TimedResponse] = field(default_factory=list)
     others: int = 0
+    """How many requests were made beside the counted ones, to work that has nothing to do with the scenario."""
     other_failures: int = 0
     peaks: dict[int, int] = field(default_factory=dict)
-    """The high-water mark of each worker's resident memory, in bytes (VmHWM), by its pid."""
+    """The peak of each worker's resident memory in bytes (VmHWM), by its pid."""
     at_first: tuple[int, int] | None = None
-    """How many calls were answered when the first worker was looked at, and the data it had then (VmData)."""
+    """How many calls were answered when a worker was first read, and its data in bytes then (VmData)."""
 
 
 def drive(
@@ -53,64 +54,64 @@ def drive(
     watch: Callable[[LoadResult], None],
     is_over: Callable[[], bool],
 ) -> LoadResult:
-    """Return what came of so many requests; `watch` is told now and then, and `is_over` ends it early."""
-    traffic, done, numbers, lock = LoadResult(), Event(), count(1), Lock()
+    """Send the requests and return their outcomes; `watch` is called now and then, and `is_over` ends it early."""
+    load, done, numbers, lock = LoadResult(), Event(), count(1), Lock()
 
-    def ask_in_turn() -> None:
+    def send_requests() -> None:
         with _client(port, timeout_seconds) as client:
             while not is_over():
                 with lock:
                     number = next(numbers)
                 if number > requests:
                     return
-                answer = _ask(client, number)
+                answer = _send(client, number)
                 with lock:
-                    traffic.answers.append(answer)
-                    if len(traffic.answers) == _SETTLED_CALLS and answer.worker is not None:
+                    load.answers.append(answer)
+                    if len(load.answers) == _SETTLED_CALLS and answer.worker is not None:
                         data = status_bytes(answer.worker, "VmData:")
-                        traffic.at_first = None if data is None else (_SETTLED_CALLS, data)
-                _note_peak(traffic, answer.worker)
+                        load.at_first = None if data is None else (_SETTLED_CALLS, data)
+                _note_peak(load, answer.worker)
 
-    def neighbours() -> None:
+    def send_other_requests() -> None:
         with _client(port, timeout_seconds) as client:
-            while not done.wait(_NEIGHBOURS_PAUSE_SECONDS):
-                answer = _ask(client, 0, "/other")
-                traffic.others += 1
-                traffic.other_failures += bool(answer.failure)
+            while not done.wait(_OTHERS_PAUSE_SECONDS):
+                answer = _send(client, 0, "/other")
+                load.others += 1
+                load.other_failures += bool(answer.failure)
 
-    def look() -> None:
+    def read_workers() -> None:
         while not done.wait(_WATCH_SECONDS):
-            for worker in list(traffic.peaks):
-                _note_peak(traffic, worker)
-            watch(traffic)
+            for worker in list(load.peaks):
+                _note_peak(load, worker)
+            watch(load)
 
-    beside = [Thread(target=neighbours, daemon=True), Thread(target=look, daemon=True)]
-    for thread in beside:
+    threads = [Thread(target=send_other_requests, daemon=True), Thread(target=read_workers, daemon=True)]
+    for thread in threads:
         thread.start()
     try:
         with ThreadPoolExecutor(max_workers=concurrency) as pool:
-            for asked in [pool.submit(ask_in_turn) for _ in range(concurrency)]:
-                asked.result()
+            for future in [pool.submit(send_requests) for _ in range(concurrency)]:
+                future.result()
     finally:
         done.set()
-        for thread in beside:
+        for thread in threads:
             thread.join(timeout_seconds)
-    return traffic
+    return load
 
 
 def _client(port: int, timeout_seconds: float) -> httpx.Client:
-    # no proxy of the user's, and no connection that a dead worker once had
+    # trust_env=False: no proxy of the user's; no keep-alive: the connection's worker may be dead
     limits = httpx.Limits(max_keepalive_connections=0)
     return httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=timeout_seconds, trust_env=False, limits=limits)
 
 
-def _ask(client: httpx.Client, number: int, path: str = "/call") -> TimedResponse:
+def _send(client: httpx.Client, number: int, path: str = "/call") -> TimedResponse:
     began = time.perf_counter()
     worker: int | None = None
     try:
         response = client.post(path) if path == "/call" else client.get(path)
-        told = response.headers.get(_WORKER, "")
-        worker = int(told) if told.isdecimal() else None
+        pid = response.headers.get(_WORKER, "")
+        worker = int(pid) if pid.isdecimal() else None
         failure = "" if response.is_success else _kind(response)
     except httpx.TimeoutException:
         failure = "timed out"
@@ -122,16 +123,16 @@ def _ask(client: httpx.Client, number: int, path: str = "/call") -> TimedRespons
 
 
 def _kind(response: httpx.Response) -> str:
-    told = response.headers.get(_FAILURE, "") or f"status {response.status_code}"
-    if _OUT_OF_MEMORY in told.lower():
-        return f"driver: {told}"
-    # an exception's message may hold the request's own number: its class is the kind
-    return told.partition(":")[0]
+    failure = response.headers.get(_FAILURE, "") or f"status {response.status_code}"
+    if _OUT_OF_MEMORY in failure.lower():
+        return f"driver: {failure}"
+    # an exception's message may contain the number of the request: its class alone is the kind
+    return failure.partition(":")[0]
 
 
-def _note_peak(traffic: LoadResult, worker: int | None) -> None:
+def _note_peak(load: LoadResult, worker: int | None) -> None:
     if worker is None:
         return
     peak = high_water_mark(worker)
     if peak is not None:
-        traffic.peaks[worker] = max(peak, traffic.peaks.get(worker, 0))
+        load.peaks[worker] = max(peak, load.peaks.get(worker, 0))

@@ -20,41 +20,40 @@ from leakcheck.analysis.growth.stopping import StopPolicy
 from leakcheck.analysis.latency import summarize_latency
 from leakcheck.analysis.memory_limit import foretold_by
 from leakcheck.model.answers import Failure, PeakReading
-from leakcheck.model.failure import WorkerFailed
+from leakcheck.model.errors import LeakcheckError
+from leakcheck.model.failure import MeasurementStopped, WorkerFailed, internal_trouble
 from leakcheck.model.memory_limit import LimitResult
 from leakcheck.model.protocol import Pass
 from leakcheck.model.result import Growth, Meter, Result
 from leakcheck.model.stacks import StackTree
 from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.runner.answer_decoding import answered_of, whole
-from leakcheck.runner.bounded_check import follow_and_weigh, growth_of
-from leakcheck.runner.explain import explain
+from leakcheck.runner.bounded_check import follow_and_search_limits, growth_of
 from leakcheck.runner.explain_request import case_of
 from leakcheck.runner.growth_pass import GrowthPass, take, take_trouble
 from leakcheck.runner.machine import current_folder
-from leakcheck.runner.memory_limit import serve_under_limit
 from leakcheck.runner.task import Task, Watch
-from leakcheck.runner.unmeasured import bare_result, guarded
 from leakcheck.runner.worker_process import WorkerProcess
+from leakcheck.scenario import replaced, to_be_kept
 
 
-def measure(task: Task, watch: Watch, described: WorkerProcess | None = None) -> Result:
-    """Return the result of one scenario, whatever its code did, or ours; raise nothing but Stopped.
+def measure(task: Task, watch: Watch, warm_process: WorkerProcess | None = None) -> Result:
+    """Return the result of one scenario, whatever its code or leakcheck's does. Raises MeasurementStopped alone.
 
-    `described` is a process that has described the scenario and does its growth pass, instead of a fresh one.
+    `warm_process` is a process that has collected the scenario, and makes its growth pass instead of a new one.
     """
     began = time.monotonic()
     try:
-        result = guarded(task, _stages(task, watch, described))
+        result = _last_result(task, _stages(task, watch, warm_process))
     finally:
-        if described is not None:
-            described.end()
+        if warm_process is not None:
+            warm_process.end()
     return replace(result, duration_seconds=time.monotonic() - began)
 
 
-def _stages(task: Task, watch: Watch, described: WorkerProcess | None) -> Iterator[Result]:
-    """Yield the result as far as it is known: what was measured stands, whatever becomes of its explanation."""
-    growth_pass = _measure_growth(task, watch, described)
+def _stages(task: Task, watch: Watch, warm_process: WorkerProcess | None) -> Iterator[Result]:
+    """Yield the result after each stage, so that what was measured stands when a later stage fails."""
+    growth_pass = _measure_growth(task, watch, warm_process)
     peak, peak_trouble, capture = None, None, None
     if task.measure_peak and growth_pass.trouble is None:
         watch(task.scenario, "peak", growth_pass.progress)
@@ -62,8 +61,10 @@ def _stages(task: Task, watch: Watch, described: WorkerProcess | None) -> Iterat
     result = replace(judged(task, growth_pass, peak, peak_trouble), capture=capture)
     yield result
     if result.growth is not None and is_to_be_explained(result, task.settings.explain):
-        case = case_of(result, growth_pass.progress, growth_pass.shape)
-        explanation = explain(task, case, lambda doing: watch(task.scenario, doing, growth_pass.progress))
+        from leakcheck.runner.explain import explain  # a clean scenario needs none of it
+
+        request = case_of(result, growth_pass.progress, growth_pass.shape)
+        explanation = explain(task, request, lambda doing: watch(task.scenario, doing, growth_pass.progress))
         result = explained(result, explanation, task.settings.known, date.today())
         yield result
     if task.settings.memory_bytes is not None:
@@ -71,110 +72,114 @@ def _stages(task: Task, watch: Watch, described: WorkerProcess | None) -> Iterat
         forecast = foretold_by(result.verdict, result.growth, result.readings, limit, children=result.children)
         result = replace(result, forecast=forecast)
     if task.serving is not None and result.trouble is None:
-        result = _served(result, serve_under_limit(task, task.serving, result.growth, watch))
+        from leakcheck.runner.memory_limit import serve_under_limit
+
+        result = _with_limit_result(result, serve_under_limit(task, task.serving, result.growth, watch))
         yield result
     yield replace(result, advice=advise(result))
 
 
-def _served(result: Result, served: LimitResult | Failure) -> Result:
-    """Return the result with what serving it showed. A request that surely fails is over: none is allowed to."""
-    if isinstance(served, Failure):
-        return replace(result, trouble=served, gate=Gate.ERROR)
-    if not served.errors:
-        return replace(result, limit=served)
+def _with_limit_result(result: Result, outcome: LimitResult | Failure) -> Result:
+    """Return the result with the outcome of its limit pass. It is over budget where any request failed."""
+    if isinstance(outcome, Failure):
+        return replace(result, trouble=outcome, gate=Gate.ERROR)
+    if not outcome.errors:
+        return replace(result, limit=outcome)
     gate = Gate.ERROR if result.gate is Gate.ERROR else Gate.OVER
-    return replace(result, limit=served, gate=gate, failures=(*result.failures, "errors"))
+    return replace(result, limit=outcome, gate=gate, failures=(*result.failures, "errors"))
 
 
-def judged(task: Task, seen: GrowthPass, peak: PeakReading | None, peak_trouble: Failure | None) -> Result:
-    """Return what the passes together mean; a peak that was not measured is held to no budget."""
+def judged(task: Task, growth_pass: GrowthPass, peak: PeakReading | None, peak_trouble: Failure | None) -> Result:
+    """Return the result of the growth and the peak pass; a peak that was not measured is not held to its budget."""
+    shape, progress = growth_pass.shape, growth_pass.progress
     growth: Growth | None = None
-    verdict, settled, needed, bounded_by = Verdict.INCONCLUSIVE, None, None, seen.bounded_by
-    children = seen.children.judged(seen.progress)
-    if seen.shape is not None:
-        growth = growth_of(seen, seen.shape)
-        settled = settled_after(seen.progress, seen.shape)
-        if seen.trouble is None or seen.trouble.kind == "teardown":
-            # of a replay that broke off the figures are shown, and nothing is claimed
-            verdict = judge(seen.shape, growth, bounded=seen.bounded_by is not None or settled is not None)
-            verdict = as_far_as_seen(verdict, seen.shape.hidden_bytes_per_call)
-            together = with_children(growth, verdict, children)
-            growth, verdict = together.growth, together.verdict
-            if together.is_changed:
+    verdict, settled, needed, bounded_by = Verdict.INCONCLUSIVE, None, None, growth_pass.bounded_by
+    children = growth_pass.children.judged(progress)
+    if shape is not None:
+        growth = growth_of(growth_pass, shape)
+        settled = settled_after(progress, shape)
+        if growth_pass.trouble is None or growth_pass.trouble.kind == "teardown":
+            # a replay that broke off has figures, but no verdict
+            verdict = judge(shape, growth, bounded=growth_pass.bounded_by is not None or settled is not None)
+            verdict = as_far_as_seen(verdict, shape.hidden_bytes_per_call)
+            combined = with_children(growth, verdict, children)
+            growth, verdict = combined.growth, combined.verdict
+            if combined.is_changed:
                 bounded_by, settled = None, None
             if verdict is Verdict.INCONCLUSIVE:
-                needed = calls_for_a_verdict(seen.shape, growth, seen.progress.seconds_per_call)
-    resident = resident_parts(verdict, growth, seen.progress.readings, seen.looks.early_and_late)
-    risen = judge_resources(seen.progress.readings, task.settings.resource_budgets)
-    held = () if peak is None else as_shown(peak.stacks, current_folder())
+                needed = calls_for_a_verdict(shape, growth, progress.seconds_per_call)
+    resident = resident_parts(verdict, growth, progress.readings, growth_pass.mapping_samples.early_and_late)
+    rising = judge_resources(progress.readings, task.settings.resource_budgets)
+    stacks = () if peak is None else as_shown(peak.stacks, current_folder())
     same_options = task.options_for(Pass.GROWTH) == task.options_for(Pass.PEAK)
-    dear_calls = () if peak is None or same_options else peak.latencies_ns
+    peak_latencies = () if peak is None or same_options else peak.latencies_ns
     result = replace(
-        bare_result(task),
+        _unmeasured_result(task),
         verdict=verdict,
         growth=growth,
         peak_bytes=None if peak is None else peak.peak_bytes,
-        peak_sites=() if peak is None else peak_sites(held, peak.peak_bytes),
-        peak_stacks=StackTree() if peak is None else tree_of(held, whole_bytes=peak.peak_bytes),
-        latency_seconds=summarize_latency(dear_calls or seen.latencies_ns),
+        peak_sites=() if peak is None else peak_sites(stacks, peak.peak_bytes),
+        peak_stacks=StackTree() if peak is None else tree_of(stacks, whole_bytes=peak.peak_bytes),
+        latency_seconds=summarize_latency(peak_latencies or growth_pass.latencies_ns),
         bounded_by=bounded_by,
         settled_after_calls=settled,
-        stopped_by=seen.stopped_by,
+        stopped_by=growth_pass.stopped_by,
         calls_needed=needed,
-        trouble=seen.trouble,
+        trouble=growth_pass.trouble,
         peak_trouble=peak_trouble,
         resident=resident,
         pinned_by_bytes_per_1000_calls=pinning_bytes_per_1000_calls(growth, resident),
         children=children,
-        resources=with_names(risen, seen.named),
-        readings=seen.progress.readings,
-        start_seconds=seen.start_seconds,
-        replay_seconds=seen.progress.replay_seconds,
-        watch_seconds=seen.progress.watch_seconds,
-        worker_cpu_seconds=seen.cpu_seconds,
-        answered=seen.answered,
-        django=seen.django,
+        resources=with_names(rising, growth_pass.resource_names),
+        readings=progress.readings,
+        start_seconds=growth_pass.start_seconds,
+        replay_seconds=progress.replay_seconds,
+        watch_seconds=progress.watch_seconds,
+        worker_cpu_seconds=growth_pass.cpu_seconds,
+        answered=growth_pass.answered,
+        django=growth_pass.django,
     )
     if task.accepted is None:
         return gated(result, held_to_budgets(result))
     return compared(result, task.accepted.get(result.id), task.settings.change)
 
 
-def _measure_growth(task: Task, watch: Watch, described: WorkerProcess | None) -> GrowthPass:
-    seen = GrowthPass()
-    patience = StopPolicy(calls=task.settings.calls, seconds=task.settings.time_seconds)
-    watch(task.scenario, "set-up", seen.progress)
+def _measure_growth(task: Task, watch: Watch, warm_process: WorkerProcess | None) -> GrowthPass:
+    growth_pass = GrowthPass()
+    policy = StopPolicy(calls=task.settings.calls, seconds=task.settings.time_seconds)
+    watch(task.scenario, "set-up", growth_pass.progress)
     began = time.monotonic()
     try:
-        plan, around = task.plan(Pass.GROWTH), task.surroundings
-        with WorkerProcess(plan, around) if described is None else described.go_on(plan, around) as worker:
+        request, limits = task.plan(Pass.GROWTH), task.worker_limits
+        process = warm_process.continue_with(request, limits) if warm_process else WorkerProcess(request, limits)
+        with process as worker:
             worker.start()
-            seen.start_seconds = time.monotonic() - began
-            take(seen, worker.ask({"kind": "first"}, during="call 1"))
-            seen.children.look(worker, seen.progress.calls)
+            growth_pass.start_seconds = time.monotonic() - began
+            take(growth_pass, worker.ask({"kind": "first"}, during="call 1"))
+            growth_pass.children.record(worker, growth_pass.progress.calls)
             budget = task.settings.budget(task.scenario)
-            allowed = task.settings.resource_budgets
-            pid = getattr(worker, "pid", None)  # what replays a script has none
+            resource_budgets = task.settings.resource_budgets
+            pid = getattr(worker, "pid", None)  # a scripted process of the tests has none
 
-            def looked() -> None:
-                watch(task.scenario, "growth", seen.progress)
-                seen.looks.take(pid, seen.progress.calls)
+            def after_block() -> None:
+                watch(task.scenario, "growth", growth_pass.progress)
+                growth_pass.mapping_samples.take(pid, growth_pass.progress.calls)
 
-            follow_and_weigh(seen, worker, patience, budget, allowed, looked)
-            if seen.shape is not None and seen.shape.meter is Meter.RSS:
-                seen.looks.take(pid, seen.progress.calls, last=True)
+            follow_and_search_limits(growth_pass, worker, policy, budget, resource_budgets, after_block)
+            if growth_pass.shape is not None and growth_pass.shape.meter is Meter.RSS:
+                growth_pass.mapping_samples.take(pid, growth_pass.progress.calls, last=True)
             worker.finish()
-            seen.cpu_seconds = worker.cpu_seconds
-            seen.django = worker.django
-            seen.answered = answered_of(worker.answered)
+            growth_pass.cpu_seconds = worker.cpu_seconds
+            growth_pass.django = worker.django
+            growth_pass.answered = answered_of(worker.answered)
     except WorkerFailed as failed:
-        take_trouble(seen, failed)
-        seen.answered = answered_of(failed.answered)
-    return seen
+        take_trouble(growth_pass, failed)
+        growth_pass.answered = answered_of(failed.answered)
+    return growth_pass
 
 
 def measure_peak(task: Task) -> tuple[PeakReading | None, Failure | None, str | None]:
-    """Return the peak and the capture's name; or the trouble, which costs the growth verdict nothing."""
+    """Return the peak and its capture's path in the run's folder, or the trouble that it failed with."""
     capture = task.capture
     try:
         capture.parent.mkdir(exist_ok=True)
@@ -182,12 +187,48 @@ def measure_peak(task: Task) -> tuple[PeakReading | None, Failure | None, str | 
         return None, Failure(kind="disk", message=f"{capture.parent}: cannot be made ({error.strerror})"), None
     capture.unlink(missing_ok=True)
     try:
-        with WorkerProcess(task.plan(Pass.PEAK, capture), task.surroundings) as worker:
+        with WorkerProcess(task.plan(Pass.PEAK, capture), task.worker_limits) as worker:
             worker.start()
-            # some warm calls, and one that is traced and so takes five times as long
+            # some warm-up calls, and one that is traced and so takes five times as long
             answer = worker.listen(during="the peak pass", extra_seconds=task.settings.timeout_seconds)
             reading = whole(answer, PeakReading)
             worker.let_end()
     except WorkerFailed as failed:
         return None, failed.trouble, None
     return reading, None, str(capture.relative_to(task.folder))
+
+
+def _unmeasured_result(task: Task) -> Result:
+    """Return the result of a scenario that is not measured yet."""
+    scenario = task.scenario
+    return Result(
+        scenario=scenario.name,
+        variant=scenario.variant,
+        target=replaced(scenario.target),
+        verdict=Verdict.INCONCLUSIVE,
+        gate=Gate.INCONCLUSIVE,
+        failures=(),
+        budget=task.settings.budget(scenario),
+        lesson=scenario.lesson,
+        growth_options=to_be_kept(task.options_for(Pass.GROWTH)),
+        peak_options=to_be_kept(task.options_for(Pass.PEAK)),
+    )
+
+
+def _last_result(task: Task, stages: Iterator[Result]) -> Result:
+    """Return the last result, with the trouble where a stage raises. Raises MeasurementStopped alone."""
+    result = _unmeasured_result(task)
+    try:
+        for stage_result in stages:
+            result = stage_result
+    except MeasurementStopped:
+        raise
+    except LeakcheckError as error:
+        return _with_trouble(result, Failure(kind="usage", message=str(error)))
+    except Exception as error:  # a bug of leakcheck costs this scenario alone
+        return _with_trouble(result, internal_trouble(error))
+    return result
+
+
+def _with_trouble(result: Result, trouble: Failure) -> Result:
+    return replace(result, trouble=result.trouble or trouble, gate=Gate.ERROR)

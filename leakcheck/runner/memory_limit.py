@@ -1,4 +1,4 @@
-"""The limit pass: a real server under a memory limit, driven over HTTP until the requests are used up."""
+"""The limit pass: a real server under a memory limit, which is sent a number of requests over HTTP."""
 
 import time
 from dataclasses import asdict, dataclass
@@ -23,18 +23,18 @@ _PACKAGES = {"uvicorn": "gunicorn uvicorn uvicorn-worker", "gunicorn": "gunicorn
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _ServerRun:
-    """What was asked, what was answered, and which workers ended."""
+    """The server, its load, and how many of its workers ended."""
 
     limiter: str
     server: str
-    traffic: "LoadResult"
+    load: "LoadResult"
     exits: int
     seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Ready:
-    """What a server says when it has begun to listen."""
+    """The answer of a server that listens."""
 
     port: int
     limiter: str
@@ -42,72 +42,71 @@ class _Ready:
 
 
 def serve_under_limit(task: Task, serving: LimitRequest, growth: Growth | None, watch: Watch) -> LimitResult | Failure:
-    """Return how the scenario did, or why it could not be served; raise nothing but Stopped."""
+    """Return how the scenario did, or why it could not be served. Raises MeasurementStopped alone."""
     try:
-        served = _serve(task, serving, watch)
+        server_run = _serve(task, serving, watch)
     except WorkerFailed as failed:
         return _with_remedy(failed.trouble)
-    traffic = served.traffic
-    kinds = [answer.failure for answer in traffic.answers]
+    load = server_run.load
+    kinds = [response.failure for response in load.answers]
     errors, requests = sum(map(bool, kinds)), len(kinds)
     foretold = None
-    if growth is not None and traffic.at_first is not None:
-        foretold = foretell(growth, serving.memory_bytes, *traffic.at_first)
+    if growth is not None and load.at_first is not None:
+        foretold = foretell(growth, serving.memory_bytes, *load.at_first)
     return LimitResult(
-        limiter=served.limiter,
+        limiter=server_run.limiter,
         memory_bytes=serving.memory_bytes,
-        server=served.server,
+        server=server_run.server,
         requests=requests,
         errors=errors,
         error_rate=wilson(errors, requests),
         failures=failures_of(kinds),
-        crashes=served.exits,
-        crashes_per_1000=1000 * served.exits / max(requests, 1),
-        latency_seconds=successes_of([answer.seconds for answer in traffic.answers if not answer.failure]),
-        peak_rss_bytes=max(traffic.peaks.values(), default=None),
-        other_requests=traffic.others,
-        other_errors=traffic.other_failures,
+        crashes=server_run.exits,
+        crashes_per_1000=1000 * server_run.exits / max(requests, 1),
+        latency_seconds=successes_of([response.seconds for response in load.answers if not response.failure]),
+        peak_rss_bytes=max(load.peaks.values(), default=None),
+        other_requests=load.others,
+        other_errors=load.other_failures,
         concurrency=serving.concurrency,
-        first_failure=min((answer.number for answer in traffic.answers if answer.failure), default=None),
+        first_failure=min((response.number for response in load.answers if response.failure), default=None),
         foretold=foretold,
-        duration_seconds=served.seconds,
+        duration_seconds=server_run.seconds,
     )
 
 
 def _serve(task: Task, serving: LimitRequest, watch: Watch) -> _ServerRun:
-    """Serve and drive. Raises WorkerFailed where the server does not start, or ends without one good answer."""
-    from leakcheck.runner.load_generator import (
-        drive,  # httpx takes as long to import as all of ours, and few runs serve
-    )
+    """Start the server and send the requests. Raises WorkerFailed where it does not start, or no request succeeds."""
+    # here: httpx takes as long to import as all of leakcheck, and few runs have a limit pass
+    from leakcheck.runner.load_generator import drive
 
     began = time.monotonic()
-    asked = {**asdict(serving), "threads": serving.threads}
-    with WorkerProcess(task.plan(Pass.LIMIT, serving=asked), task.surroundings) as worker:
+    options = {**asdict(serving), "threads": serving.threads}
+    with WorkerProcess(task.plan(Pass.LIMIT, serving=options), task.worker_limits) as worker:
         ready = whole(worker.start(), _Ready)
         if not 1 <= ready.port < 1 << 16:
             raise misunderstood(f"there is no port {ready.port}")
-        traffic = drive(
+        load = drive(
             ready.port,
             requests=serving.requests,
             concurrency=serving.concurrency,
             timeout_seconds=serving.timeout_seconds,
-            watch=lambda seen: watch(
-                task.scenario, f"request {len(seen.answers):,} of {serving.requests:,}", ReplayProgress()
+            watch=lambda so_far: watch(
+                task.scenario, f"request {len(so_far.answers):,} of {serving.requests:,}", ReplayProgress()
             ),
             is_over=lambda: task.stop.is_set() or not worker.is_alive,
         )
         if task.stop.is_set():
             raise MeasurementStopped
         try:
-            exits = sum(answer["kind"] == "exit" for answer in worker.heard())
+            exits = sum(message["kind"] == "exit" for message in worker.received())
         except WorkerFailed:
-            if all(answer.failure for answer in traffic.answers):
+            if all(response.failure for response in load.answers):
                 raise
-            exits = 1  # the server itself, after it had answered
+            exits = 1  # the server itself, after it had answered requests
         return _ServerRun(
             limiter=ready.limiter,
             server=ready.server,
-            traffic=traffic,
+            load=load,
             exits=exits,
             seconds=time.monotonic() - began,
         )
@@ -116,6 +115,6 @@ def _serve(task: Task, serving: LimitRequest, watch: Watch) -> _ServerRun:
 def _with_remedy(trouble: Failure) -> Failure:
     if trouble.kind != "missing":
         return trouble
-    name = next((one for one in _PACKAGES if one in trouble.message), "gunicorn")
+    name = next((package for package in _PACKAGES if package in trouble.message), "gunicorn")
     message = f"there is no {name} where it is measured; install it there: pip install {_PACKAGES[name]}"
     return Failure(kind="missing", message=message)

@@ -1,7 +1,7 @@
-"""What a measured process says, taken apart: frames of JSON, each with the columns that belong to it.
+"""Decode the messages of a measured process: frames of JSON, each followed by the columns that belong to it.
 
-The other end is `worker/channel.py`, which says why columns travel as raw 64-bit integers. Whatever else writes to
-that connection does not know the token that a frame begins and ends with, so it is told apart from what we wrote.
+The other end is `worker/channel.py`, which explains why columns are sent as raw 64-bit integers. A frame begins and
+ends with a token. Whatever else writes to the connection does not know it, and so can be told apart.
 """
 
 import json
@@ -17,48 +17,48 @@ from leakcheck.scenario import replaced
 _NUMBER_BYTES = 8
 _SIZES_BYTES = 16
 _MOST_BYTES = 64 * 1024 * 1024
-"""No answer of ours is a tenth as long."""
-_KEPT_BYTES = 200
+"""The largest frame: no answer is a tenth as long."""
+_MOST_FOREIGN_BYTES = 200
 _LARGEST = 1 << 60
-"""A thousand of them, or the sum of two in an array of 64 bits, are still numbers."""
+"""The sum of two such numbers still fits into 64 bits, and the sum of a thousand into a float."""
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-_AS_IT_IS = "target"
-"""A file's name may have bytes that are no text, and is opened by them."""
+_VERBATIM_KEY = "target"
+"""Its value names a file, which may have bytes that are no text, and is opened by them."""
 
 
 class MessageReader:
-    """Bytes go in as they come, whole messages lie in `messages`."""
+    """Takes bytes as they come, and appends each whole message to `messages`."""
 
     def __init__(self, token: bytes) -> None:
         self.messages: deque[dict[str, Any]] = deque()
         self.foreign = b""
-        """The beginning of what somebody else wrote; empty where nobody did."""
+        """The beginning of what something else wrote to the connection; empty where nothing did."""
         self.broken = ""
-        """Why a frame with our token holds no message; empty where each of them does."""
+        """Why a frame with the token holds no message; empty where every one does."""
         self._begin, self._end = b"<" + token, b">" + token
         self._received = bytearray()
 
     def feed(self, data: bytes) -> None:
-        """Take in what has come, whatever it is."""
+        """Decode what has come, whatever it is."""
         self._received += data
-        while self._take():
+        while self._take_frame():
             pass
 
     def forget_half(self) -> None:
-        """Drop a message whose connection broke off in the middle: it is sent again, whole."""
+        """Drop a message whose connection was closed in the middle: it is sent again, whole."""
         self._received.clear()
 
     def forgive(self) -> None:
-        """Forget what others wrote."""
+        """Clear `foreign` and `broken`."""
         self.foreign, self.broken = b"", ""
 
-    def _take(self) -> bool:
-        """Take one frame, or what is none, from the front; return whether there may be another."""
+    def _take_frame(self) -> bool:
+        """Take one frame, or foreign bytes, from the front; return whether there may be another frame."""
         received = self._received
-        at = received.find(self._begin)
-        if at != 0:
-            self._set_apart(len(received) - self._begun() if at < 0 else at)
-            if at < 0:
+        start = received.find(self._begin)
+        if start != 0:
+            self._take_foreign(len(received) - self._partial_begin_length() if start < 0 else start)
+            if start < 0:
                 return False
         head = len(self._begin) + _SIZES_BYTES
         if len(received) < head:
@@ -73,7 +73,7 @@ class MessageReader:
         if len(received) < end + len(self._end):
             return False
         if received[end : end + len(self._end)] != self._end:
-            self._set_apart(head)  # somebody wrote in the middle of it
+            self._take_foreign(head)  # something else wrote in the middle of the frame
             return True
         try:
             self.messages.append(_message(bytes(received[head:text_end]), bytes(received[text_end:end])))
@@ -82,24 +82,24 @@ class MessageReader:
         del received[: end + len(self._end)]
         return True
 
-    def _begun(self) -> int:
+    def _partial_begin_length(self) -> int:
         """Return how many bytes at the end may be the beginning of a frame."""
         lengths = range(min(len(self._begin) - 1, len(self._received)), 0, -1)
         return next((length for length in lengths if self._received.endswith(self._begin[:length])), 0)
 
-    def _set_apart(self, length: int) -> None:
-        if length and len(self.foreign) < _KEPT_BYTES:
-            self.foreign += bytes(self._received[:length][: _KEPT_BYTES - len(self.foreign)])
+    def _take_foreign(self, length: int) -> None:
+        if length and len(self.foreign) < _MOST_FOREIGN_BYTES:
+            self.foreign += bytes(self._received[:length][: _MOST_FOREIGN_BYTES - len(self.foreign)])
         del self._received[:length]
 
 
 def _message(line: bytes, columns: bytes) -> dict[str, Any]:
-    """Return one message. Raises ValueError, TypeError, LookupError or RecursionError for what is none."""
+    """Return a message. Raises ValueError, TypeError, LookupError or RecursionError for data that is none."""
     text = line.decode()
-    said: Any = json.loads(text, parse_float=_float, parse_int=_integer, parse_constant=_refused)
-    if not isinstance(said, dict) or not isinstance(said.get("kind"), str):
+    decoded: Any = json.loads(text, parse_float=_float, parse_int=_integer, parse_constant=_refused)
+    if not isinstance(decoded, dict) or not isinstance(decoded.get("kind"), str):
         raise TypeError("a message is an object with a kind")
-    message: dict[str, Any] = _replaced(said) if _SURROGATE.search(text) else said
+    message: dict[str, Any] = _replaced(decoded) if _SURROGATE.search(text) else decoded
     lengths = message.pop("lengths", ())
     if not all(isinstance(length, int) and length >= 0 for length in lengths):
         raise ValueError("a column has a length of 0 or more")
@@ -112,7 +112,7 @@ def _message(line: bytes, columns: bytes) -> dict[str, Any]:
 
 
 def _block(message: dict[str, Any], numbers: list[int], lengths: Sequence[int]) -> dict[str, Any]:
-    """Return the fields of a `model.Block`; the last column holds the latencies."""
+    """Return the fields of a `model.answers.Block`; the last column holds the latencies."""
     ends = list(accumulate(lengths))
     columns = [numbers[end - length : end] for end, length in zip(ends, lengths, strict=True)]
     return {
@@ -142,11 +142,11 @@ def _refused(name: str) -> Any:
 
 
 def _replaced(value: Any) -> Any:
-    """Return the value with every letter replaced that no document can hold."""
+    """Return the value with every character replaced that a document cannot hold."""
     if isinstance(value, str):
         return replaced(value)
     if isinstance(value, list):
-        return [_replaced(one) for one in value]
+        return [_replaced(item) for item in value]
     if isinstance(value, dict):
-        return {replaced(key): one if key == _AS_IT_IS else _replaced(one) for key, one in value.items()}
+        return {replaced(key): item if key == _VERBATIM_KEY else _replaced(item) for key, item in value.items()}
     return value

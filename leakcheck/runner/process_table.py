@@ -1,7 +1,7 @@
-"""Other processes, as the kernel knows them: who started whom, whether one is still the same, and signals to it.
+"""Other processes: their parents, children and environments, and signals that reach no wrong process.
 
-A pid is given to another process when the first one has ended. So a process is known by its pid and its start, and is
-signalled only while both are true.
+The pid of a process that has ended is given to another one. So a process is identified by its pid and its start time,
+and signalled only while both match.
 """
 
 import os
@@ -13,35 +13,35 @@ from pathlib import Path
 
 import psutil
 
-_WAITED_SECONDS = 0.005
+_POLL_SECONDS = 0.005
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessId:
-    """One process, and no later one with the same pid."""
+    """Identifies a process, and no later one with the same pid."""
 
     pid: int
     start: float
-    """When it began: in ticks of the kernel since the machine's start, or in seconds where there is no /proc."""
+    """When it started: in clock ticks since the machine's boot, or in seconds where there is no /proc."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessStatus:
-    """What the kernel says of a process."""
+    """The state of a process."""
 
     process: ProcessId
     parent: int
     session: int
     is_over: bool
-    """It has ended, and nobody has waited for it."""
+    """It has ended, and its parent has not waited for it: it is a zombie."""
 
 
 def status_of(pid: int) -> ProcessStatus | None:
-    """Return what is said of a pid; None where nobody has it."""
+    """Return the status of a pid; None where no process has it."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return None if _HAS_PROC else _status_elsewhere(pid)
+        return None if _HAS_PROC else _status_from_psutil(pid)
     # a program's name may hold anything, brackets too
     fields = text.rpartition(")")[2].split()
     return ProcessStatus(
@@ -53,42 +53,42 @@ def status_of(pid: int) -> ProcessStatus | None:
 
 
 def children_of(pid: int, *, of_main_thread: bool = False) -> list[int]:
-    """Return the pids of the children of a process; of those that its main thread started, or adopted, alone."""
+    """Return the pids of a process's children; with `of_main_thread`, only those that its main thread has."""
     try:
         threads = [str(pid)] if of_main_thread else [entry.name for entry in Path(f"/proc/{pid}/task").iterdir()]
     except OSError:
         threads = []
-    found: list[int] = []
+    pids: list[int] = []
     for thread in threads:
         try:
-            found += map(int, Path(f"/proc/{pid}/task/{thread}/children").read_text(encoding="ascii").split())
+            pids += map(int, Path(f"/proc/{pid}/task/{thread}/children").read_text(encoding="ascii").split())
         except OSError:
-            continue  # it has ended meanwhile
-    return found if _LISTS_CHILDREN else _children_elsewhere(pid)
+            continue  # the thread has ended meanwhile
+    return pids if _LISTS_CHILDREN else _children_from_psutil(pid)
 
 
 def environment_of(pid: int) -> frozenset[bytes]:
-    """Return the variables (`NAME=value`) that a process was started with; none where that cannot be read."""
+    """Return the variables (`NAME=value`) that a process was started with; empty where they cannot be read."""
     try:
         for _ in range(2):
             if variables := Path(f"/proc/{pid}/environ").read_bytes():
                 return frozenset(variables.split(b"\0"))
-            time.sleep(_WAITED_SECONDS)  # for a moment after it became another program it seems to have none
+            time.sleep(_POLL_SECONDS)  # for a moment after exec, the file is empty
     except OSError:
         pass
     return frozenset()
 
 
 def is_alive(process: ProcessId) -> bool:
-    """Tell whether this very process still runs."""
+    """Return whether this very process still runs."""
     status = status_of(process.pid)
     return status is not None and status.process == process and not status.is_over
 
 
 def outlasts_signals(process: ProcessId) -> bool:
-    """Tell whether a process ignores what would end it: it waits for others to end, and tidies up after them.
+    """Return whether a process ignores SIGINT and SIGTERM, because it waits for others to end and cleans up after them.
 
-    multiprocessing's tracker of semaphores and shared memory does so.
+    The resource tracker of multiprocessing (semaphores, shared memory) does so.
     """
     try:
         text = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii", errors="replace")
@@ -99,18 +99,18 @@ def outlasts_signals(process: ProcessId) -> bool:
 
 
 def send(process: ProcessId, number: int) -> None:
-    """Signal a process, if it still is the one that is meant."""
+    """Signal this very process; do nothing where it has ended."""
     try:
         descriptor = os.pidfd_open(process.pid)
     except (AttributeError, OSError):
         _send_by_number(process, number)
         return
     try:
-        # what the descriptor stands for cannot become another one any more
+        # checked after opening: the descriptor keeps referring to the same process
         if is_alive(process):
             signal.pidfd_send_signal(descriptor, number)
     except OSError:
-        pass  # it has ended, or belongs to somebody else
+        pass  # it has ended, or belongs to another user
     finally:
         os.close(descriptor)
 
@@ -123,8 +123,8 @@ def _send_by_number(process: ProcessId, number: int) -> None:
             pass
 
 
-def wait_for_the_end(processes: Iterable[ProcessId], seconds: float) -> list[ProcessId]:
-    """Return which of these still run after so many seconds; those that are our children are waited for."""
+def wait_for_end(processes: Iterable[ProcessId], seconds: float) -> list[ProcessId]:
+    """Return which of these still run after so many seconds, and reap those that are children of this process."""
     end = time.monotonic() + seconds
     left = list(processes)
     while True:
@@ -133,11 +133,11 @@ def wait_for_the_end(processes: Iterable[ProcessId], seconds: float) -> list[Pro
         left = [process for process in left if is_alive(process)]
         if not left or time.monotonic() > end:
             return left
-        time.sleep(_WAITED_SECONDS)
+        time.sleep(_POLL_SECONDS)
 
 
 def reap(process: ProcessId) -> None:
-    """Wait for a process that has ended, where it is a child of ours: nobody else would."""
+    """Wait for a process that has ended, where it is a child of this one: no other process can."""
     status = status_of(process.pid)
     if status is None or not status.is_over or status.process != process or status.parent != os.getpid():
         return
@@ -151,14 +151,14 @@ _HAS_PROC = Path("/proc/self/stat").exists()
 _LISTS_CHILDREN = Path(f"/proc/self/task/{os.getpid()}/children").exists()
 
 
-def _children_elsewhere(pid: int) -> list[int]:
+def _children_from_psutil(pid: int) -> list[int]:
     try:
         return [child.pid for child in psutil.Process(pid).children()]
     except psutil.Error:
         return []
 
 
-def _status_elsewhere(pid: int) -> ProcessStatus | None:
+def _status_from_psutil(pid: int) -> ProcessStatus | None:
     try:
         process = psutil.Process(pid)
         return ProcessStatus(

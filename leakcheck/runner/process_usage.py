@@ -1,4 +1,4 @@
-"""What the kernel tells of the memory of another process."""
+"""The memory and the CPU time of other processes, as the kernel reports them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,21 +9,22 @@ import psutil
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessPages:
-    """The memory of a process that was started by another one, with whom it may share most of it."""
+    """The memory of a process, which may share most of it with the process that started it."""
 
     private_bytes: int
-    """Nobody else has it: what would be free if this process ended."""
+    """Memory of this process alone: what would be free if it ended."""
     proportional_bytes: int
-    """The same, with its part of what several processes share (PSS): of all of them together it is what they take."""
+    """The same, plus its part of the memory that several processes share (PSS); the sum over all of them is what they
+    take together."""
     written_bytes: int
-    """Memory without a file behind it. A copy made of a page that was shared is no change of it, as it is of the two
-    above, so this is what is looked at for growth."""
+    """Memory without a file behind it. Copying a shared page changes the two above, but not this one, so growth is
+    measured by it."""
 
 
 def high_water_mark(pid: int) -> int | None:
     """Return the most resident memory that a process ever had, in bytes (VmHWM); None for one that is gone.
 
-    Where the kernel keeps no such mark, what is resident now.
+    Where the kernel keeps no such mark, return what is resident now.
     """
     peak = status_bytes(pid, "VmHWM:")
     if peak is not None:
@@ -31,17 +32,17 @@ def high_water_mark(pid: int) -> int | None:
     try:
         resident: int = psutil.Process(pid).memory_info().rss
     except (psutil.Error, OSError):
-        return None  # or there is no /proc
+        return None  # it is gone, or there is no /proc
     return resident
 
 
 def status_bytes(pid: int, name: str) -> int | None:
-    """Return a line of a process's status in bytes; None where there is none."""
+    """Return a field of /proc/PID/status, such as `VmData:`, in bytes; None where there is none."""
     return _sizes(Path(f"/proc/{pid}/status"), (name,)).get(name)
 
 
 def pages_of(pid: int) -> ProcessPages | None:
-    """Return what a process takes; None for one that is gone, or of which we may not know."""
+    """Return the memory of a process; None for one that is gone, or that this user may not read."""
     rollup = _sizes(Path(f"/proc/{pid}/smaps_rollup"))
     if "Anonymous:" in rollup:
         swapped = rollup.get("Swap:", 0)
@@ -50,23 +51,23 @@ def pages_of(pid: int) -> ProcessPages | None:
             proportional_bytes=rollup.get("Pss:", 0) + rollup.get("SwapPss:", swapped),
             written_bytes=rollup["Anonymous:"] + rollup.get("Pss_Shmem:", 0) + swapped,
         )
-    # another user's, or a kernel without that file: everybody may read the status, which is rougher
+    # another user's process, or a kernel without that file: the status, which is less exact, may be read by everybody
     status = _sizes(Path(f"/proc/{pid}/status"))
     if "RssAnon:" in status:
         written = status["RssAnon:"] + status.get("RssShmem:", 0) + status.get("VmSwap:", 0)
         return ProcessPages(private_bytes=written, proportional_bytes=written, written_bytes=written)
-    return None if status else _pages_elsewhere(pid)
+    return None if status else _pages_from_psutil(pid)
 
 
 def has_memory(pid: int) -> bool:
-    """Tell whether a process has memory, and is not just ending."""
+    """Return whether a process has memory: one that is ending has none."""
     if Path("/proc/self/status").exists():
         return bool(status_bytes(pid, "VmSize:"))
     return psutil.pid_exists(pid)
 
 
-def _pages_elsewhere(pid: int) -> ProcessPages | None:
-    """Return what psutil tells, where there is no /proc."""
+def _pages_from_psutil(pid: int) -> ProcessPages | None:
+    """Return the memory of a process where there is no /proc."""
     try:
         own: int = psutil.Process(pid).memory_full_info().uss
     except (psutil.Error, AttributeError, OSError):
@@ -75,73 +76,73 @@ def _pages_elsewhere(pid: int) -> ProcessPages | None:
 
 
 def _sizes(path: Path, names: tuple[str, ...] = ()) -> Mapping[str, int]:
-    """Return the lines of a file of the kernel's that tell a size, in bytes; those with these names, where some are."""
-    found = {}
+    """Return the sizes in a file of /proc, in bytes, by their names; only those names, where any are given."""
+    sizes = {}
     try:
         with path.open(encoding="ascii", errors="replace") as file:
             for line in file:
                 parts = line.split()
                 if parts[-1:] == ["kB"] and (not names or parts[0] in names):
-                    found[parts[0]] = int(parts[1]) * 1024
-                    if len(found) == len(names):
+                    sizes[parts[0]] = int(parts[1]) * 1024
+                    if len(sizes) == len(names):
                         break
     except (OSError, ValueError, IndexError):
         pass
-    return found
+    return sizes
 
 
-_FURTHER = 4
-"""Times the calls of the look before."""
+_SAMPLE_FACTOR = 4
+"""The next sample is taken after so many times the calls of the last."""
 _MOST_BYTES = 16 * 1024**2
-"""Of a list of mappings; a process with more, some twenty thousand, is not looked at."""
+"""The longest list of mappings, some twenty thousand; a process with more is not sampled."""
 
 
 class MappingSamples:
-    """The mappings of a process as the kernel lists them, now and then while calls are replayed.
+    """The mappings of a process (/proc/PID/smaps), sampled now and then while calls are replayed.
 
     The list is read from outside and between two blocks of calls, so it costs the process nothing.
     """
 
     def __init__(self) -> None:
-        self._taken: list[tuple[int, str]] = []
+        self._samples: list[tuple[int, str]] = []
 
     def take(self, pid: int | None, calls: int, *, last: bool = False) -> None:
-        """Look after so many calls, where they are four times those of the look before, or it is the last."""
-        if pid is None or (not last and self._taken and calls < _FURTHER * self._taken[-1][0]):
+        """Take a sample where these are at least four times the calls of the last sample, or it is the last one."""
+        if pid is None or (not last and self._samples and calls < _SAMPLE_FACTOR * self._samples[-1][0]):
             return
         text = _mappings(pid)
         if text is not None:
-            self._taken.append((calls, text))
+            self._samples.append((calls, text))
 
     @property
     def early_and_late(self) -> tuple[tuple[int, str], tuple[int, str]] | None:
-        """Return the last look, and the one before that lies furthest into the first half of the calls."""
-        early = [look for look in self._taken[:-1] if look[0] <= self._taken[-1][0] / 2]
-        return (early[-1], self._taken[-1]) if early else None
+        """Return the latest sample of the first half of the calls, and the last sample: calls and text of each."""
+        early = [sample for sample in self._samples[:-1] if sample[0] <= self._samples[-1][0] / 2]
+        return (early[-1], self._samples[-1]) if early else None
 
 
 def _mappings(pid: int) -> str | None:
     try:
         with Path(f"/proc/{pid}/smaps").open("rb") as file:
-            listed = file.read(_MOST_BYTES + 1)
+            text = file.read(_MOST_BYTES + 1)
     except OSError:
         return None
-    return listed.decode("utf-8", "replace") if len(listed) <= _MOST_BYTES else None
+    return text.decode("utf-8", "replace") if len(text) <= _MOST_BYTES else None
 
 
 _NANOSECONDS = 1e-9
 _FAULTS_FIELD = 7
-"""Where /proc/PID/stat has the minor page faults, counted behind the name."""
+"""The index of the minor page faults in /proc/PID/stat, counted from the field after the name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessEffort:
-    """What a process and those that it has started did so far."""
+    """CPU time and new pages of a process and its descendants so far."""
 
     busy_seconds: float = 0.0
-    """How long they ran or wanted to run: on a busy machine much of it is spent in the run queue."""
+    """How long they ran or were ready to run: on a busy machine, much of it is spent in the run queue."""
     new_pages: int = 0
-    """The pages of memory that they touched for the first time."""
+    """The pages of memory that they touched for the first time (minor page faults)."""
 
     def __add__(self, other: "ProcessEffort") -> "ProcessEffort":
         return ProcessEffort(
@@ -150,20 +151,20 @@ class ProcessEffort:
 
 
 def effort_of(pid: int) -> ProcessEffort:
-    """Return what a process did so far; nothing for one that is gone."""
+    """Return the effort of a process and its descendants so far; zero for one that is gone."""
     try:
         process = psutil.Process(pid)
-        return sum((_effort_of_one(one) for one in (process, *process.children(recursive=True))), ProcessEffort())
+        return sum((_own_effort(member) for member in (process, *process.children(recursive=True))), ProcessEffort())
     except psutil.Error:
         return ProcessEffort()
 
 
-def _effort_of_one(process: psutil.Process) -> ProcessEffort:
+def _own_effort(process: psutil.Process) -> ProcessEffort:
     try:
         times = process.cpu_times()
     except psutil.Error:
         return ProcessEffort()
-    # with its children that have ended
+    # including its children that have ended
     ended = getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
     busy: float = times.user + times.system + ended + _queued_seconds(process.pid)
     return ProcessEffort(busy_seconds=busy, new_pages=_new_pages(process.pid))
@@ -175,7 +176,7 @@ def _queued_seconds(pid: int) -> float:
         try:
             nanoseconds += int(file.read_text(encoding="ascii").split()[1])
         except (OSError, ValueError, IndexError):
-            pass  # it has ended meanwhile, or the kernel keeps no such count
+            pass  # the thread has ended meanwhile, or the kernel does not count this
     return nanoseconds * _NANOSECONDS
 
 

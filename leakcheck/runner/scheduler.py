@@ -1,7 +1,7 @@
-"""Work side by side: as many at once as there are cores, and only what fits into memory together.
+"""Run jobs in parallel: as many at once as there are cores, and only those that fit into memory together.
 
-Nobody overtakes. A large one waits for those that were there before it, and never for those behind it, so
-it cannot starve; what is larger than all the room there is runs alone.
+Jobs start in order. A large one waits for those before it, and never for those behind it, so it cannot starve; a job
+larger than the whole capacity runs alone.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -13,14 +13,14 @@ from leakcheck.runner.machine import cores, free_bytes
 from leakcheck.runner.worker_process import MEMORY_SHARE
 
 ASSUMED_BYTES = 256 * 1024 * 1024
-"""What a process is taken to need where nobody declared it: a Django project with its libraries takes half of it."""
+"""What a process is taken to need where nothing is declared: a Django project with its libraries takes half of it."""
 
 Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capacity:
-    """What may be taken at the same time."""
+    """How many jobs may run, and how much memory they may take, at the same time."""
 
     jobs: int
     memory_bytes: float
@@ -28,55 +28,55 @@ class Capacity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job(Generic[Answer]):
-    """One piece of work, and what it takes."""
+    """A call, and the memory that it takes."""
 
     work: Callable[[], Answer]
     memory_bytes: float = ASSUMED_BYTES
 
 
-def room_for(jobs: int | None) -> Capacity:
-    """Return the room for so many jobs on this machine as it is now; None for as many as there are cores."""
+def capacity_for(jobs: int | None) -> Capacity:
+    """Return the capacity of this machine as it is now, for at most so many jobs; None for as many as cores."""
     most = cores()
     return Capacity(jobs=most if jobs is None else min(jobs, most), memory_bytes=free_bytes() * MEMORY_SHARE)
 
 
-def admitted(waiting: Sequence[float], running: Sequence[float], room: Capacity) -> int:
-    """Return how many of those that wait, in their order, may begin beside those that run. Both are bytes."""
-    taken, places = sum(running), room.jobs - len(running)
+def admit(waiting: Sequence[float], running: Sequence[float], capacity: Capacity) -> int:
+    """Return how many of the waiting jobs, in their order, may start beside the running ones. Both are in bytes."""
+    taken, slots = sum(running), capacity.jobs - len(running)
     is_empty = not running
     count = 0
-    for needed in waiting[: max(0, places)]:
-        if not is_empty and taken + needed > room.memory_bytes:
+    for needed in waiting[: max(0, slots)]:
+        if not is_empty and taken + needed > capacity.memory_bytes:
             break
         taken, is_empty = taken + needed, False
         count += 1
     return count
 
 
-def side_by_side(
-    jobs: Sequence[Job[Answer]], room: Capacity, *, stop: Callable[[], None] = lambda: None
+def run_parallel(
+    jobs: Sequence[Job[Answer]], capacity: Capacity, *, stop: Callable[[], None] = lambda: None
 ) -> Iterator[tuple[int, Answer]]:
-    """Yield the number and the answer of each job as it is done; what a job raises is raised.
+    """Yield the index and the answer of each job as it is done. Raises what a job raises.
 
-    Leaving early calls `stop`, which is to end what is under way, waits for that, and begins nothing more.
+    Leaving early calls `stop`, which is to end the jobs under way, waits for them, and starts no more.
     """
     waiting = list(enumerate(jobs))
     running: dict[Future[Answer], int] = {}
-    with ThreadPoolExecutor(max_workers=room.jobs) as pool:
+    with ThreadPoolExecutor(max_workers=capacity.jobs) as pool:
 
-        def begin() -> None:
+        def start() -> None:
             needed = [job.memory_bytes for _, job in waiting]
-            count = admitted(needed, [jobs[number].memory_bytes for number in running.values()], room)
+            count = admit(needed, [jobs[number].memory_bytes for number in running.values()], capacity)
             for number, job in waiting[:count]:
                 running[pool.submit(job.work)] = number
             del waiting[:count]
 
         try:
-            begin()
+            start()
             while running:
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
                 ended = [(running.pop(future), future) for future in sorted(done, key=lambda future: running[future])]
-                begin()  # first: whoever takes the answers saves them, and a core would wait for the disk
+                start()  # before yielding: the caller saves the answers, and a core would wait for the disk
                 for number, future in ended:
                     yield number, future.result()
         finally:

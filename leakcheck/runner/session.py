@@ -1,11 +1,11 @@
-"""Plan, measure, judge: the one road that every door takes.
+"""A run: collect the scenarios, measure and judge each, and save the results; every command that measures uses it.
 
-A scenario's measurement is a pure task: a description and settings go in, a Result comes out, and
-whatever the user's code did on the way is in it. Nothing is printed here; an Observer is told.
+The measurement of a scenario is a task: a description and settings go in, and a Result comes out, which also holds
+whatever went wrong with the user's code. Nothing is printed here; an Observer is notified.
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from leakcheck import __version__
 from leakcheck.analysis.gate.known_leaks import unseen_entries, without_ambiguous
 from leakcheck.analysis.gate.verdict import ranked
 from leakcheck.analysis.growth.progress import ReplayProgress
+from leakcheck.config.expressions import Matches
 from leakcheck.config.settings import Settings
 from leakcheck.model import failure
 from leakcheck.model.answers import ScenarioInfo
@@ -23,7 +24,8 @@ from leakcheck.model.baseline import BaselineEntry
 from leakcheck.model.errors import ExecutorLost, ExitCode, StoreError, worst
 from leakcheck.model.memory_limit import LimitRequest
 from leakcheck.model.protocol import OptionValue
-from leakcheck.model.result import SCHEMA, Environment, Result, Run
+from leakcheck.model.result import Result
+from leakcheck.model.run import SCHEMA, Environment, Run
 from leakcheck.model.verdict import Gate
 from leakcheck.runner.baseline import BaselineRef, gone, refuse_same_ids
 from leakcheck.runner.collect import Collection, find
@@ -34,70 +36,69 @@ from leakcheck.runner.temporary_folders import own_folder, remove_leftovers
 from leakcheck.scenario import Target, replaced
 from leakcheck.storage import git, run_file
 
-Matches = Callable[[str], bool]
-
 
 class Observer(Protocol):
-    """Who watches a run: a terminal, a test report, nobody."""
+    """Notified of the progress of a run, for example to show it in a terminal."""
 
     def found(self, scenarios: Sequence[ScenarioInfo]) -> None:
-        """All scenarios are known, and those that cannot be measured were told; measuring begins."""
+        """Called before measuring begins, after `measured` was called for each file that could not be collected."""
 
     def measuring(self, scenario: ScenarioInfo, doing: str, progress: ReplayProgress) -> None:
-        """A block of calls is done, or a pass begins."""
+        """Called after each block of calls, and when a pass begins."""
 
     def measured(self, result: Result) -> None:
-        """A scenario is done and saved."""
+        """Called when a scenario is done and saved."""
 
 
 class NullObserver:
-    """The observer that looks away."""
+    """An observer that does nothing."""
 
     def found(self, scenarios: Sequence[ScenarioInfo]) -> None:
-        """Ignore."""
+        """Do nothing."""
 
     def measuring(self, scenario: ScenarioInfo, doing: str, progress: ReplayProgress) -> None:
-        """Ignore."""
+        """Do nothing."""
 
     def measured(self, result: Result) -> None:
-        """Ignore."""
+        """Do nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
-    """What somebody wants measured, and compared."""
+    """What to measure, and what to compare it with."""
 
     targets: Sequence[Target]
     settings: Settings
     matches: Matches = lambda name: True
     options: Mapping[str, OptionValue] = field(default_factory=dict)
-    """`rows` for every pass, `peak.rows` for one."""
+    """By their names: `rows` for every pass, `peak.rows` for one."""
     setup: str | None = None
     measure_peak: bool = True
     serving: LimitRequest | None = None
-    """How each is to be served under a memory limit, too."""
+    """How to serve each scenario under a memory limit; None for no limit pass."""
     is_ranked: bool = False
-    """The finished run lists what grows most first, and then what peaks most."""
+    """List the scenarios of the finished run by their growth, and then by their peaks, the largest first."""
     command: Sequence[str] = ()
     against: BaselineRef | None = None
-    """What to compare with; None where the budgets alone count."""
+    """The baseline to compare with; None where the budgets alone count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOutcome:
-    """A run as it came out. `unsaved` says why its document could not be written, if it could not."""
+    """A run and how it ended."""
 
     run: Run
     folder: Path
     found: Collection | None = None
-    """What the targets hold."""
+    """What was collected."""
     unsaved: StoreError | None = None
+    """Why the document could not be written, if it could not."""
     interrupted: bool = False
     lost: ExecutorLost | None = None
-    """Why it broke off, where who measured was lost in the middle."""
+    """The error, where the executor was lost before the run was finished."""
 
     def exit_code(self, *, allow_inconclusive: bool) -> ExitCode:
-        """Return what it means for CI."""
+        """Return the exit code for CI."""
         if self.interrupted:
             return ExitCode.INTERRUPTED
         if self.lost is not None:
@@ -108,11 +109,10 @@ class RunOutcome:
 
 
 def run(request: RunRequest, observer: Observer | None = None) -> RunOutcome:
-    """Measure and judge all that the request names, saving after each scenario.
+    """Measure and judge all that the request names, and save the run after each scenario.
 
-    An interrupt ends the measurement and not the results: what was measured is in the outcome.
-    Raises LeakcheckError where nothing can be measured, there is nothing to compare with though that is
-    wanted, or the run's folder cannot be made.
+    When interrupted, return an outcome with the results so far. Raises LeakcheckError where nothing can be measured,
+    the requested baseline has no entries for this environment, or the run's folder cannot be made.
     """
     remove_leftovers()
     with own_folder() as shared_folder, executor_for(request.settings) as executor:
@@ -121,34 +121,34 @@ def run(request: RunRequest, observer: Observer | None = None) -> RunOutcome:
 
 def _run(request: RunRequest, observer: Observer, shared_folder: Path, executor: Executor) -> RunOutcome:
     started, clock = datetime.now().astimezone(), time.monotonic()
-    whole = find(
+    collection = find(
         request.targets,
         request.settings,
         matches=request.matches,
         options=request.options,
         shared_folder=shared_folder,
-        waiting=executor.waiting,
+        warm_worker=executor.warm_worker,
     )
-    environment = environment_of(whole, request.settings)
-    accepted = _accepted(request, whole, environment)
-    found, shard = share_of(whole, request.settings)
+    environment = environment_of(collection, request.settings)
+    accepted = _accepted(request, collection, environment)
+    share, shard = share_of(collection, request.settings)
     folder = run_file.make_run_folder(request.settings.output, started)
     document = Run(
         schema=SCHEMA,
         started=started.isoformat(timespec="seconds"),
         command=tuple(map(replaced, request.command)),
         environment=environment,
-        results=found.failed,
+        results=share.failed,
         baseline=None if request.against is None else replaced(str(request.against.path)),
-        baseline_gone=_gone(request, whole, accepted),
+        baseline_gone=_gone(request, collection, accepted),
         shard=shard,
-        left_out=found.left_out,
+        left_out=share.left_out,
     )
     file = run_file.RunFile(folder / run_file.DOCUMENT)
-    outcome = _saved(RunOutcome(run=document, folder=folder, found=found), file, clock)
-    for failed in found.failed:
+    outcome = _saved(RunOutcome(run=document, folder=folder, found=share), file, clock)
+    for failed in share.failed:
         observer.measured(failed)
-    observer.found(found.scenarios)
+    observer.found(share.scenarios)
     stop = Event()
     tasks = [
         Task(
@@ -163,30 +163,31 @@ def _run(request: RunRequest, observer: Observer, shared_folder: Path, executor:
             accepted=accepted,
             shared_folder=shared_folder,
         )
-        for scenario in found.scenarios
+        for scenario in share.scenarios
     ]
     results: dict[int, Result] = {}
     try:
         for number, result in executor.measured(tasks, environment, observer.measuring):
             results[number] = result
             in_order = tuple(results[index] for index in sorted(results))
-            # kept before it is saved: who interrupts the saving must not have less saved after it
-            outcome = replace(outcome, run=replace(outcome.run, results=(*found.failed, *in_order)))
+            # before saving: an interrupt of the saving saves the outcome again, and must not lose this result
+            outcome = replace(outcome, run=replace(outcome.run, results=(*share.failed, *in_order)))
             outcome = _saved(outcome, file, clock)
             observer.measured(result)
     except KeyboardInterrupt:
         return _saved(replace(outcome, interrupted=True), file, clock)
     except ExecutorLost as lost:
         return _saved(replace(outcome, lost=lost), file, clock)
-    judged = without_ambiguous(outcome.run.results)
-    unseen = unseen_entries(request.settings.known, judged)
-    results_in_order = ranked(judged) if request.is_ranked else judged
-    run = replace(outcome.run, results=results_in_order, finished=True, known_unseen=unseen)
+    final = without_ambiguous(outcome.run.results)
+    unseen = unseen_entries(request.settings.known, final)
+    run = replace(
+        outcome.run, results=ranked(final) if request.is_ranked else final, finished=True, known_unseen=unseen
+    )
     return _saved(replace(outcome, run=run), file, clock)
 
 
 def _saved(outcome: RunOutcome, file: run_file.RunFile, clock: float) -> RunOutcome:
-    """Return the outcome after saving it; a full disk is remembered, and does not stop the measuring."""
+    """Save the run and return the outcome; a full disk is noted in it, and does not stop the measuring."""
     outcome = replace(outcome, run=replace(outcome.run, duration_seconds=time.monotonic() - clock))
     try:
         file.save(outcome.run)
@@ -196,10 +197,10 @@ def _saved(outcome: RunOutcome, file: run_file.RunFile, clock: float) -> RunOutc
 
 
 def exit_code(results: Iterable[Result], *, allow_inconclusive: bool = False) -> ExitCode:
-    """Return what the results mean for CI, the worst one winning; NOTHING_MEASURED for none."""
+    """Return the exit code of the worst result; NOTHING_MEASURED for no results."""
     codes = [_code(result) for result in results] or [ExitCode.NOTHING_MEASURED]
-    forgiven = ExitCode.INCONCLUSIVE if allow_inconclusive else None
-    return worst(code for code in codes if code is not forgiven)
+    ignored = ExitCode.INCONCLUSIVE if allow_inconclusive else None
+    return worst(code for code in codes if code is not ignored)
 
 
 _CODES = {
@@ -216,13 +217,13 @@ def _code(result: Result) -> ExitCode:
     return _TROUBLE_CODES.get(kind, _CODES[result.gate])
 
 
-def environment_of(found: Collection, settings: Settings) -> Environment | None:
-    """Return where what was found is measured; None where no process could say it."""
-    if found.environment is None:
+def environment_of(collection: Collection, settings: Settings) -> Environment | None:
+    """Return the environment of what was collected; None where no process started."""
+    if collection.environment is None:
         return None
     changed = git.changed_files([settings.output, settings.baseline])
     return Environment(
-        **found.environment,
+        **collection.environment,
         leakcheck=__version__,
         git_commit=(commit := git.commit()),
         git_dirty=bool(changed) if commit and changed is not None else None,
@@ -230,17 +231,17 @@ def environment_of(found: Collection, settings: Settings) -> Environment | None:
 
 
 def _accepted(
-    request: RunRequest, found: Collection, environment: Environment | None
+    request: RunRequest, collection: Collection, environment: Environment | None
 ) -> Mapping[str, BaselineEntry] | None:
-    """Return what is accepted of each scenario; None where nothing is to be compared. Raises NoBaseline."""
+    """Return the baseline's entries; None where nothing is to be compared. Raises BaselineMissing."""
     if request.against is None or environment is None:
         return None
-    refuse_same_ids((one.id, one.target) for one in found.scenarios)
+    refuse_same_ids((scenario.id, scenario.target) for scenario in collection.scenarios)
     return request.against.entries(environment)
 
 
-def _gone(request: RunRequest, found: Collection, accepted: Mapping[str, BaselineEntry] | None) -> tuple[str, ...]:
+def _gone(request: RunRequest, collection: Collection, accepted: Mapping[str, BaselineEntry] | None) -> tuple[str, ...]:
     if request.against is None or accepted is None:
         return ()
     folder = request.against.path.parent
-    return gone(accepted, found, folder=folder, targets=request.targets, matches=request.matches)
+    return gone(accepted, collection, folder=folder, targets=request.targets, matches=request.matches)

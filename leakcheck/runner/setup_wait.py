@@ -1,4 +1,4 @@
-"""Wait for a set-up that says its stages, each as long as it may take: it may stand before a lock that we hold."""
+"""Wait for a set-up that reports its stages: one may wait for ever, for a lock that the test process holds."""
 
 import time
 from typing import Any, Protocol
@@ -11,44 +11,44 @@ from leakcheck.runner.process_usage import effort_of
 
 
 class ProcessInSetup(Protocol):
-    """A process that is under way to its first answer."""
+    """A process that has not given its first answer yet."""
 
     @property
     def pid(self) -> int:
-        """Return its number."""
+        """Return its pid."""
 
-    def speaks_within(self, seconds: float, during: str) -> bool:
-        """Wait for a message; tell whether there is one. Raises WorkerFailed where the process ends."""
+    def has_message_within(self, seconds: float, during: str) -> bool:
+        """Wait for a message; return whether one has come. Raises WorkerFailed where the process ends."""
 
     def listen(self, *, during: str, extra_seconds: float = 0.0) -> dict[str, Any]:
         """Return the next message."""
 
     def fail(self, kind: str, message: str) -> Failure:
-        """End the process, and return the trouble with what it wrote."""
+        """End the process, and return the trouble with its output."""
 
 
 def first_answer(process: ProcessInSetup, stages: SetupStages, most_seconds: float) -> dict[str, Any]:
-    """Return what is answered once all is set up. Raises WorkerFailed, also where a stage comes to no end."""
+    """Return the first answer after the set-up. Raises WorkerFailed, also where a stage does not end in time."""
     end = time.monotonic() + most_seconds
     stages.latest = START
     while True:
-        if not _goes_on(process, stages, end):
+        if not _stage_ends(process, stages, end):
             took, waited = stages.seconds.get(stages.latest), stages.longest_wait_seconds() or most_seconds
-            here = "" if took is None else f"; here it took {format_duration(took)}"
-            what = f"{stage_words(stages.latest)} came to no end within {format_duration(waited)}{here}"
-            raise WorkerFailed(process.fail(UNREACHED, not_replayable_here(what)))
+            in_test_process = "" if took is None else f"; here it took {format_duration(took)}"
+            reason = f"{stage_words(stages.latest)} came to no end within {format_duration(waited)}{in_test_process}"
+            raise WorkerFailed(process.fail(UNREACHED, not_replayable_here(reason)))
         answer = process.listen(during="set-up")
         if answer.get("kind") != "stage":
             return answer
         stages.latest = str(answer.get("stage"))
 
 
-def _goes_on(process: ProcessInSetup, stages: SetupStages, end: float) -> bool:
-    """Wait for the end of a stage; tell whether it has come. What is at work may go on."""
+def _stage_ends(process: ProcessInSetup, stages: SetupStages, end: float) -> bool:
+    """Wait for the end of a stage, longer for one that works and does not only wait; return whether it has come."""
     while (left := end - time.monotonic()) > 0:
         seconds = min(left, stages.longest_wait_seconds() or left)
         before = effort_of(process.pid)
-        if process.speaks_within(seconds, "set-up"):
+        if process.has_message_within(seconds, "set-up"):
             return True
         now = effort_of(process.pid)
         if not is_at_work(now.busy_seconds - before.busy_seconds, now.new_pages - before.new_pages, seconds):

@@ -1,6 +1,6 @@
-"""Split scenarios into shards that take about as long as each other.
+"""Split scenarios into shards that take about equally long.
 
-Longest first, each onto the shard that has the least so far. R. L. Graham, "Bounds on Multiprocessing
+The longest scenario first, each goes to the shard with the least load so far. R. L. Graham, "Bounds on Multiprocessing
 Timing Anomalies" (SIAM J. Appl. Math. 17, 1969), proves that the longest shard then takes at most
 4/3 - 1/(3N) of what it would in the best split there is.
 """
@@ -10,51 +10,51 @@ from dataclasses import replace
 from statistics import median
 
 from leakcheck.config.settings import Settings
-from leakcheck.model.result import Shard
+from leakcheck.model.run import Shard
 from leakcheck.runner.collect import Collection
 from leakcheck.storage.durations import read_durations
 
-Named = tuple[str, str]
-"""A scenario's id, and its target: two files may hold scenarios of one name."""
+ScenarioKey = tuple[str, str]
+"""A scenario's id and its target: two files may hold scenarios of the same name."""
 
-_NOBODY_KNOWS = 1.0
+_DEFAULT_SECONDS = 1.0
 
 
-def split(seconds: Mapping[Named, float | None], count: int) -> tuple[frozenset[Named], ...]:
+def split(seconds: Mapping[ScenarioKey, float | None], count: int) -> tuple[frozenset[ScenarioKey], ...]:
     """Return `count` parts, each scenario in exactly one; a part is empty where there are more parts than scenarios.
 
-    A duration of None is not known, and taken to be the median of those that are. The answer depends on
-    what was given and not on its order, so that machines which never meet split in the same way.
+    A duration of None is unknown, and taken to be the median of the known ones. The parts do not depend on the order of
+    the scenarios, so that machines which do not communicate split in the same way.
     """
-    known = [one for one in seconds.values() if one is not None]
-    usual = median(known) if known else _NOBODY_KNOWS
-    expected = {name: usual if one is None else one for name, one in seconds.items()}
-    parts: list[set[Named]] = [set() for _ in range(count)]
+    known = [duration for duration in seconds.values() if duration is not None]
+    usual = median(known) if known else _DEFAULT_SECONDS
+    expected = {key: usual if duration is None else duration for key, duration in seconds.items()}
+    parts: list[set[ScenarioKey]] = [set() for _ in range(count)]
     loads = [0.0] * count
-    for name in sorted(expected, key=lambda name: (-expected[name], name)):
-        # of two that are as light the one with fewer scenarios, or all that take no time would land on the first
+    for key in sorted(expected, key=lambda key: (-expected[key], key)):
+        # of two equal loads the part with fewer scenarios, or all scenarios that take no time would go to the first
         lightest = min(range(count), key=lambda part: (loads[part], len(parts[part]), part))
-        parts[lightest].add(name)
-        loads[lightest] += expected[name]
+        parts[lightest].add(key)
+        loads[lightest] += expected[key]
     return tuple(map(frozenset, parts))
 
 
-def share_of(found: Collection, settings: Settings) -> tuple[Collection, Shard | None]:
-    """Return this shard's part of what was found, in the same order; all of it where there are no shards.
+def share_of(collection: Collection, settings: Settings) -> tuple[Collection, Shard | None]:
+    """Return this shard's part of the collection, in the same order; all of it where there are no shards.
 
-    What could not even be imported is told by the first shard alone: it takes no time, and once is enough.
-    Raises StoreError for a file of durations that cannot be used.
+    Files that could not be imported are reported by the first shard alone. Raises StoreError for a file of durations
+    that cannot be used.
     """
     part = settings.part
     if part is None:
-        return found, None
-    took: Mapping[str, float] = {} if settings.durations is None else read_durations(settings.durations)
-    expected = {(one.id, one.target): took.get(one.id) for one in found.scenarios}
-    mine = split(expected, part.count)[part.number - 1]
-    shared = replace(
-        found,
-        scenarios=tuple(one for one in found.scenarios if (one.id, one.target) in mine),
-        failed=found.failed if part.number == 1 else (),
+        return collection, None
+    durations: Mapping[str, float] = {} if settings.durations is None else read_durations(settings.durations)
+    expected = {(scenario.id, scenario.target): durations.get(scenario.id) for scenario in collection.scenarios}
+    own = split(expected, part.count)[part.number - 1]
+    share = replace(
+        collection,
+        scenarios=tuple(scenario for scenario in collection.scenarios if (scenario.id, scenario.target) in own),
+        failed=collection.failed if part.number == 1 else (),
     )
-    whole = tuple(one.id for one in found.scenarios)
-    return shared, Shard(number=part.number, count=part.count, whole=whole)
+    whole = tuple(scenario.id for scenario in collection.scenarios)
+    return share, Shard(number=part.number, count=part.count, whole=whole)

@@ -1,7 +1,7 @@
 """Temporary folders that do not outlive their owner: where it is killed, the next run removes them.
 
-An owner holds a lock on a file in its folder for as long as it lives, and the kernel lets go of that however it ends.
-So a folder is nobody's exactly when its lock can be had: no pid is compared, which another container may have, too.
+An owner holds a lock on a file in its folder for as long as it lives, and the kernel releases the lock however it ends.
+So a folder has no owner exactly when its lock is free. No pid is compared: another container may have the same one.
 """
 
 import fcntl
@@ -26,7 +26,7 @@ _LONGEST_SOCKET_FOLDER = 90
 
 
 class TemporaryFolder:
-    """A new temporary folder, which only this user may enter."""
+    """A new temporary folder, which only this user may enter. Use `remove` in the end."""
 
     def __init__(self, *, for_socket: bool = False) -> None:
         self.path = Path(tempfile.mkdtemp(prefix=PREFIX))
@@ -37,13 +37,13 @@ class TemporaryFolder:
         self._lock = os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX)
-            # only what is locked already has the name that others look for
+            # rename after locking: other runs look for this name
             unfinished.rename(self.path / _LOCK)
         except OSError:
-            unfinished.unlink(missing_ok=True)  # a file system without locks: nobody else removes this one then
+            unfinished.unlink(missing_ok=True)  # a file system without locks: no other run removes this folder
 
     def remove(self) -> None:
-        """Remove the folder with all that is in it, and do nothing the second time."""
+        """Remove the folder with its contents; a second call does nothing."""
         if self._lock >= 0:
             shutil.rmtree(self.path, ignore_errors=True)
             os.close(self._lock)
@@ -52,7 +52,7 @@ class TemporaryFolder:
 
 @contextmanager
 def own_folder() -> Iterator[Path]:
-    """Make a folder for as long as the block takes."""
+    """Make a temporary folder for the duration of the block."""
     folder = TemporaryFolder()
     try:
         yield folder.path
@@ -61,21 +61,21 @@ def own_folder() -> Iterator[Path]:
 
 
 def remove_leftovers() -> None:
-    """Remove what killed runs of this user have left: their folders, and the processes that are known by such a folder.
+    """Remove what killed runs of this user have left: their folders, and the processes marked with such a folder.
 
-    Only folders of our making, whose owner has ended, are looked at; whatever cannot be removed stays.
+    Only folders that leakcheck made and whose owner has ended are touched; whatever cannot be removed stays.
     """
-    for place in dict.fromkeys((tempfile.gettempdir(), "/tmp")):
+    for parent in dict.fromkeys((tempfile.gettempdir(), "/tmp")):
         try:
-            with os.scandir(place) as entries:
-                names = [entry.path for entry in entries if entry.name.startswith(PREFIX)]
+            with os.scandir(parent) as entries:
+                paths = [entry.path for entry in entries if entry.name.startswith(PREFIX)]
         except OSError:
             continue
-        for name in names:
-            _remove_if_left(Path(name))
+        for path in paths:
+            _remove_if_abandoned(Path(path))
 
 
-def _remove_if_left(folder: Path) -> None:
+def _remove_if_abandoned(folder: Path) -> None:
     lock = _lock_of(folder)
     if lock is None:
         return
@@ -84,16 +84,16 @@ def _remove_if_left(folder: Path) -> None:
         _end_processes_of(folder)
         shutil.rmtree(folder, ignore_errors=True)
     except OSError:
-        pass  # its owner lives
+        pass  # its owner is alive
     finally:
         os.close(lock)
 
 
 def _lock_of(folder: Path) -> int | None:
-    """Return the lock of a folder, opened; None where it is not a folder of this user's that we have made."""
+    """Return the open descriptor of a folder's lock; None unless leakcheck made the folder for this user."""
     try:
-        found = folder.lstat()
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        status = folder.lstat()
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
             return None
         descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
@@ -106,7 +106,7 @@ def _lock_of(folder: Path) -> int | None:
 
 
 def _end_processes_of(folder: Path) -> None:
-    """End what descends from the measured process whose folder this was: its run was killed and could not."""
+    """End the descendants of the measured process whose folder this was: its run was killed before it could."""
     mark = f"{MARK}={folder}".encode()
     for pid in psutil.pids():
         if mark in environment_of(pid) and not is_left_running(pid) and (status := status_of(pid)) is not None:

@@ -1,4 +1,4 @@
-"""Where, and within which limits, a process is measured."""
+"""The interpreter and the limits of a measured process."""
 
 import sys
 from dataclasses import dataclass, field
@@ -6,37 +6,37 @@ from threading import Event
 
 from leakcheck.model.setup_stages import SetupStages
 
-_OWN = Event()
+_is_own = Event()
 
 
 def own_this_process() -> None:
-    """Say that this process starts nothing in sessions of their own but measured processes.
+    """Declare that this process belongs to leakcheck: it starts nothing but measured processes in their own sessions.
 
-    Whatever else it has for a child in a foreign session is an orphan then, also where it hides where it is from.
+    Any other child of it in a foreign session is then an adopted orphan, even one that hides where it comes from.
     """
-    _OWN.set()
+    _is_own.set()
 
 
 def is_own_process() -> bool:
-    """Tell whether this process was said to be ours alone; a test process that measures is not."""
-    return _OWN.is_set()
+    """Return whether `own_this_process` was called; in a test process that measures, it is not."""
+    return _is_own.is_set()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerLimits:
-    """Where and within which limits a process is measured."""
+    """The interpreter and the limits of a measured process."""
 
     python: str = sys.executable
     timeout_seconds: float = 60.0
     memory_limit_bytes: float | None = None
-    """None: four fifths of what is free when the process begins."""
+    """None for `MEMORY_SHARE` of what is free when the process starts."""
     memory_limit_from: str = "--max-memory"
-    """What to raise where a process is meant to take more."""
+    """The setting to raise, for the message of a process that exceeded the limit."""
     command: tuple[str, ...] = ()
-    """What is started instead of a bare worker, the socket's path behind it: a pytest that comes to one test's body."""
+    """Started instead of a plain worker, with the socket's path added: a pytest that runs up to one test's body."""
     setup_seconds: float = 0.0
-    """What its set-up may take beyond the timeout: it imports a project and makes a database."""
+    """How long its set-up may take beyond the timeout: it imports a project and makes a database."""
     stages: SetupStages = field(default_factory=SetupStages)
-    """Those of its set-up, where the process says them: each is waited for as long as it may take."""
+    """The stages of its set-up, where the process reports them: each has its own timeout."""
     stop: Event = field(default_factory=Event)
-    """Once set, a measurement that is under way ends with Stopped."""
+    """Once set, a measurement that is under way raises MeasurementStopped."""

@@ -1,8 +1,8 @@
-"""Start a measured process, talk to it, and survive whatever its code does.
+"""Start a measured process, exchange messages with it, and survive whatever its code does.
 
-The process may write megabytes, close every descriptor, fork, hang, die or take all memory. So
-one loop waits for the answer, drains what is written, looks at the clock, at the memory and at
-whether the process still lives; and all that it has started ends with the measurement.
+The process may write megabytes, close every descriptor, fork, hang, die or take all memory. So one loop waits for the
+answer, drains the output, and checks the clock, the memory and whether the process is alive. All processes that it has
+started end with the measurement.
 """
 
 import errno
@@ -27,66 +27,65 @@ from leakcheck.model.units import format_duration, format_size
 from leakcheck.probe.meters.thread_caches import without_thread_caches
 from leakcheck.runner.answer_decoding import part, trouble_in, whole
 from leakcheck.runner.machine import free_bytes
-from leakcheck.runner.post_mortem import death
 from leakcheck.runner.process_tree import MARK, ProcessTree
 from leakcheck.runner.setup_wait import first_answer
 from leakcheck.runner.worker_connection import WorkerConnection
 from leakcheck.runner.worker_limits import WorkerLimits
 
 _PROGRAM = str(Path(__file__).resolve().parents[1] / "worker" / "__main__.py")
-"""Started by its path, so that an interpreter which has nothing of ours can run it."""
+"""Started by its path, so that an interpreter without leakcheck can run it."""
 
 _POLL_SECONDS = 0.1
 _GRACE_SECONDS = 2.0
 _NO_PYTHON = (errno.ENOENT, errno.EACCES, errno.ENOTDIR, errno.ENOEXEC, errno.EISDIR, errno.ELOOP)
 MEMORY_SHARE = 0.8
-"""Measured processes may take this share of what was free when they began."""
+"""Measured processes may take this share of the memory that was free when they started."""
 
 
 class WorkerProcess:
-    """One interpreter doing one plan. Use it as a context manager: leaving ends the process."""
+    """A process that runs one pass. Use it as a context manager: leaving ends the process."""
 
-    def __init__(self, plan: PassRequest, surroundings: WorkerLimits) -> None:
-        self._set(plan, surroundings)
+    def __init__(self, request: PassRequest, limits: WorkerLimits) -> None:
+        self._configure(request, limits)
         self.cpu_seconds: float | None = None
         self.django: DjangoFacts | None = None
-        """What the user's Django says of itself, where its code has set one up."""
+        """Facts about the user's Django, where the process has set it up."""
         self.answered: object = ()
-        """What its requests were answered with, as it said."""
+        """The status codes of its requests, as the process reported them: decode with `answered_of`."""
         try:
-            self._begin(surroundings)
+            self._start_process(limits)
         except OSError as error:
             self._clean_up()
             if error.filename and error.errno in _NO_PYTHON:
-                raise UsageError(f"{surroundings.python}: cannot be started as a Python ({error.strerror})") from error
+                raise UsageError(f"{limits.python}: cannot be started as a Python ({error.strerror})") from error
             message = f"no process can be started to measure in ({error.strerror}); free some memory, or room on disk"
             raise WorkerFailed(Failure(kind="start", message=message)) from error
 
-    def _begin(self, surroundings: WorkerLimits) -> None:
-        self._hearing = WorkerConnection()
-        self._descendants = ProcessTree(mark := self._hearing.folder)
+    def _start_process(self, limits: WorkerLimits) -> None:
+        self._connection = WorkerConnection()
+        self._tree = ProcessTree(mark := self._connection.folder)
         environment = {"PYTHONHASHSEED": "0", **os.environ, MARK: mark}
-        if self._plan.work is not Pass.LIMIT:  # which asks what happens in production
+        if self._request.work is not Pass.LIMIT:  # the limit pass is to show what happens in production
             environment = without_thread_caches(environment)
         self._process = subprocess.Popen(
-            [*(surroundings.command or (surroundings.python, _PROGRAM)), self._hearing.path],
+            [*(limits.command or (limits.python, _PROGRAM)), self._connection.path],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=environment,
             start_new_session=True,
         )
-        self._descendants.born(self._process.pid)
-        self._hearing.follow(self._process)
+        self._tree.set_root(self._process.pid)
+        self._connection.read_output_of(self._process)
 
-    def _set(self, plan: PassRequest, surroundings: WorkerLimits) -> None:
-        self._plan = plan
-        self._stop = surroundings.stop
-        self._timeout_seconds = surroundings.timeout_seconds
-        self._memory_limit = surroundings.memory_limit_bytes or free_bytes() * MEMORY_SHARE
-        self._memory_limit_from = surroundings.memory_limit_from
-        self._setup_seconds = surroundings.setup_seconds
-        self._stages = surroundings.stages
+    def _configure(self, request: PassRequest, limits: WorkerLimits) -> None:
+        self._request = request
+        self._stop = limits.stop
+        self._timeout_seconds = limits.timeout_seconds
+        self._memory_limit = limits.memory_limit_bytes or free_bytes() * MEMORY_SHARE
+        self._memory_limit_from = limits.memory_limit_from
+        self._setup_seconds = limits.setup_seconds
+        self._stages = limits.stages
 
     def __enter__(self) -> Self:
         return self
@@ -97,159 +96,173 @@ class WorkerProcess:
         self.end()
 
     def end(self) -> None:
-        """End the process and all that it has started; who does so twice ends nothing else."""
-        if self._hearing.is_closed:
+        """End the process and all that it has started; a second call does nothing."""
+        if self._connection.is_closed:
             return
         self._kill()
         self._process.wait()
         self._clean_up()
 
     def children(self) -> ChildrenReading:
-        """Return what the processes take that the measured one has started, and that run now."""
-        return self._descendants.reading()
+        """Return the memory of the running processes that the measured one has started."""
+        return self._tree.reading()
 
-    def go_on(self, plan: PassRequest, surroundings: WorkerLimits) -> Self:
-        """Return this process with another plan, for one that has described a file; it is `start`ed anew."""
-        self._set(plan, surroundings)
+    def continue_with(self, request: PassRequest, limits: WorkerLimits) -> Self:
+        """Return this process with another request, which `start` sends; it has collected a file so far."""
+        self._configure(request, limits)
         return self
 
     def start(self) -> dict[str, Any]:
-        """Send the plan and return the first answer. Raises WorkerFailed where there is none."""
+        """Send the request and return the first answer. Raises WorkerFailed where there is none."""
         deadline = time.monotonic() + self._timeout_seconds
-        while not self._hearing.is_connected:
-            self._turn(deadline, "the start of the process")
-        plan = {"plan": asdict(self._plan)}
+        while not self._connection.is_connected:
+            self._wait(deadline, "the start of the process")
+        message = {"plan": asdict(self._request)}
         if not self._stages.seconds:
-            return self.ask(plan, during="set-up", extra_seconds=self._setup_seconds)
-        self._hearing.say(plan)
+            return self.ask(message, during="set-up", extra_seconds=self._setup_seconds)
+        self._connection.send(message)
         return first_answer(self, self._stages, self._timeout_seconds + self._setup_seconds)
 
     def ask(self, message: Mapping[str, Any], *, during: str, extra_seconds: float = 0.0) -> dict[str, Any]:
-        """Send a message and return the answer. `during` says in an error what was going on.
+        """Send a message and return the answer. `during` names the activity in an error.
 
-        Raises WorkerFailed when the user's code fails or the process ends, hangs or grows past its
-        memory limit. `extra_seconds` is what the work is expected to take beyond one step's timeout.
+        Raises WorkerFailed when the user's code fails, or the process ends, hangs or exceeds its memory limit.
+        `extra_seconds` is the time that the work is expected to take, beyond the timeout.
         """
-        self._hearing.say(message)
+        self._connection.send(message)
         return self.listen(during=during, extra_seconds=extra_seconds)
 
-    def speaks_within(self, seconds: float, during: str) -> bool:
-        """Wait for a message; tell whether there is one. Raises WorkerFailed where the process ends."""
+    def has_message_within(self, seconds: float, during: str) -> bool:
+        """Wait for a message; return whether one has come. Raises WorkerFailed where the process ends."""
         end = time.monotonic() + seconds
-        while not self._hearing.messages and time.monotonic() < end:
-            self._turn(math.inf, during)
-        return bool(self._hearing.messages)
+        while not self._connection.messages and time.monotonic() < end:
+            self._wait(math.inf, during)
+        return bool(self._connection.messages)
 
     def listen(self, *, during: str, extra_seconds: float = 0.0) -> dict[str, Any]:
         """Return the next message, as `ask` does, without sending one."""
         deadline = time.monotonic() + self._timeout_seconds + extra_seconds
-        while not self._hearing.messages:
-            self._turn(deadline, during)
-        answer = self._checked(self._hearing.messages.popleft())
-        self._look_at_memory(during, answer)
+        while not self._connection.messages:
+            self._wait(deadline, during)
+        answer = self._checked(self._connection.messages.popleft())
+        self._check_memory(during, answer)
         return answer
 
     def _checked(self, answer: dict[str, Any]) -> dict[str, Any]:
-        """Return an answer. Raises WorkerFailed where it is the process's trouble, or not all of it is ours."""
-        self._hearing.refuse_what_is_not_ours()
+        """Return an answer. Raises WorkerFailed where it reports trouble, or something else wrote to the connection."""
+        self._connection.raise_if_corrupt()
         if answer["kind"] == "trouble":
-            trouble = self._with_what_was_written(trouble_in(answer))
+            trouble = self._with_output(trouble_in(answer))
             raise WorkerFailed(trouble, answer.get("block"), answer.get("answered", ()))
         return answer
 
     @property
     def pid(self) -> int:
-        """Return the process's number."""
+        """Return the pid of the process."""
         return self._process.pid
 
     @property
     def is_alive(self) -> bool:
-        """Tell whether the process still runs."""
+        """Return whether the process still runs."""
         return self._process.poll() is None
 
-    def heard(self) -> list[dict[str, Any]]:
-        """Return what it said unasked so far. Raises WorkerFailed where it has ended."""
-        self._hearing.take_in_the_rest()
-        if self._process.poll() is not None and not self._hearing.messages:
-            raise WorkerFailed(death(self._process.returncode, "serving", self._hearing.tail))
-        answers = [self._checked(answer) for answer in self._hearing.messages]
-        self._hearing.messages.clear()
+    def received(self) -> list[dict[str, Any]]:
+        """Return the messages that have come so far, without waiting. Raises WorkerFailed where it has ended."""
+        self._connection.receive_rest()
+        if self._process.poll() is not None and not self._connection.messages:
+            raise WorkerFailed(self._death("serving"))
+        answers = [self._checked(answer) for answer in self._connection.messages]
+        self._connection.messages.clear()
         return answers
 
     def finish(self) -> None:
-        """Tear the scenario down and let the process end. Raises WorkerFailed where that fails."""
+        """Tear the scenario down and let the process end. Raises WorkerFailed where the tear-down fails."""
         answer = self.ask({"kind": "finish"}, during="tear-down")
         self.cpu_seconds = part(answer, "cpu_seconds", float)
         django = answer.get("django")
         self.django = None if django is None else whole(django, DjangoFacts)
         self.answered = answer.get("answered", ())
 
-    def _with_what_was_written(self, trouble: Failure) -> Failure:
-        """Return a trouble that has no traceback with what was written instead: a framework logs what it catches."""
+    def _with_output(self, trouble: Failure) -> Failure:
+        """Return a trouble without a traceback with the output instead: a framework logs the exceptions it catches."""
         if trouble.kind != "raised" or trouble.details:
             return trouble
-        self._hearing.take_in_the_rest()
-        return replace(trouble, details=self._hearing.written())
+        self._connection.receive_rest()
+        return replace(trouble, details=self._connection.output_tail())
 
     def let_end(self) -> None:
-        """Wait until the process has torn the scenario down by itself, whatever comes of it."""
+        """Wait until the process has torn the scenario down by itself, whether or not this succeeds."""
         try:
             self.listen(during="tear-down")
         except WorkerFailed:
             pass
 
-    def _turn(self, deadline: float, during: str) -> None:
-        """Take in what has come; raise WorkerFailed when nothing good can come any more."""
+    def _wait(self, deadline: float, during: str) -> None:
+        """Receive for a moment. Raises WorkerFailed when no answer can come any more, and MeasurementStopped."""
         if self._stop.is_set():
             raise MeasurementStopped
-        self._hearing.take_in(_POLL_SECONDS)
-        self._hearing.refuse_what_is_not_ours()
-        if self._hearing.messages:
+        self._connection.receive(_POLL_SECONDS)
+        self._connection.raise_if_corrupt()
+        if self._connection.messages:
             return
         if self._process.poll() is not None:
-            self._hearing.take_in_the_rest()
-            if not self._hearing.messages:
-                raise WorkerFailed(death(self._process.returncode, during, self._hearing.tail))
+            self._connection.receive_rest()
+            if not self._connection.messages:
+                raise WorkerFailed(self._death(during))
         elif time.monotonic() > deadline:
             raise WorkerFailed(self._hang(during))
-        self._look_at_memory(during)
+        self._check_memory(during)
 
-    def _look_at_memory(self, during: str, answer: Mapping[str, Any] | None = None) -> None:
-        """End a process that took too much, for a moment even: what is found must not hang on when we look."""
-        where = self._descendants.where_above(self._memory_limit, {} if answer is None else answer)
-        if where is None:
+    def _check_memory(self, during: str, answer: Mapping[str, Any] | None = None) -> None:
+        """End a process that exceeded its limit, even for a moment: the result must not depend on when this looks."""
+        excess = self._tree.where_above(self._memory_limit, {} if answer is None else answer)
+        if excess is None:
             return
         self._kill()
         limit = format_size(self._memory_limit)
         remedy = f"raise {self._memory_limit_from} if that is meant"
-        message = f"{during} took more than {limit} of memory{where} and was ended; {remedy}"
+        message = f"{during} took more than {limit} of memory{excess} and was ended; {remedy}"
         raise WorkerFailed(Failure(kind="memory", message=message))
+
+    def _death(self, during: str) -> Failure:
+        """Return the failure of a process that ended by itself, from its return code and its output."""
+        status = self._process.returncode
+        how = _killed_by(-status) if status < 0 else f"exit status {status}, without a word to us"
+        message = f"the process ended during {during}: {how}"
+        return Failure(kind="died", message=message, details=self._connection.output_tail())
 
     def _hang(self, during: str) -> Failure:
         limit = format_duration(self._timeout_seconds)
         return self.fail("hung", f"{during} ran past {limit}; raise --timeout, or make one call smaller")
 
     def fail(self, kind: str, message: str) -> Failure:
-        """End a hanging process, and return the trouble; the abort makes faulthandler write where it was."""
-        self._descendants.signal(signal.SIGABRT)
+        """Abort a hanging process, and return the trouble; faulthandler then writes its stack."""
+        self._tree.signal(signal.SIGABRT)
         self._process.send_signal(signal.SIGABRT)
         end = time.monotonic() + _GRACE_SECONDS
         while self._process.poll() is None and time.monotonic() < end:
-            self._hearing.take_in(_POLL_SECONDS)
-        self._hearing.take_in_the_rest()
-        return Failure(kind=kind, message=message, details=self._hearing.written())
+            self._connection.receive(_POLL_SECONDS)
+        self._connection.receive_rest()
+        return Failure(kind=kind, message=message, details=self._connection.output_tail())
 
     def _kill(self) -> None:
-        """End all there is: what the user's code has started must not outlive the measurement."""
-        self._descendants.end()
+        """End all processes: what the user's code has started must not outlive the measurement."""
+        self._tree.end()
         try:
             os.killpg(self._process.pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
             pass
-        self._descendants.end()  # who was started meanwhile, and has lost its parent now
+        self._tree.end()  # processes that were started meanwhile, and are orphans now
 
     def _clean_up(self) -> None:
-        if (descendants := getattr(self, "_descendants", None)) is not None:
-            descendants.forget()
-        if (hearing := getattr(self, "_hearing", None)) is not None:
-            hearing.close()
+        if (tree := getattr(self, "_tree", None)) is not None:
+            tree.forget()
+        if (connection := getattr(self, "_connection", None)) is not None:
+            connection.close()
+
+
+def _killed_by(number: int) -> str:
+    try:
+        return f"killed by {signal.Signals(number).name}"
+    except ValueError:
+        return f"killed by signal {number}"

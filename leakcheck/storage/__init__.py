@@ -1,1 +1,1 @@
-"""Files: run.json, the baseline, captures, history, durations, git. All of them are read as a stranger's."""
+"""Files: run document, baseline, captures, history, durations, git. Everything that is read is untrusted."""

@@ -1,4 +1,4 @@
-"""The captures that lie in a run's folder, named by its document: a stranger may have named anything."""
+"""Open and copy memray's captures in a run's folder; their names come from an untrusted document."""
 
 import errno
 import os
@@ -15,28 +15,28 @@ _LINK_OR_NO_FOLDER = (errno.ELOOP, errno.ENOTDIR)
 
 
 def open_capture(folder: Path, name: str) -> BinaryIO | None:
-    """Return the capture that a document names, opened; None where it was not kept.
+    """Return the opened capture that a document names, or None if it does not exist.
 
-    Raises StoreError for a name that leads out of the folder, through a link, or to what is no file.
+    Raises StoreError for a name that leads out of the folder or through a link, and for anything but a regular file.
     """
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or not path.parts or "\0" in name:
         raise StoreError(f"the capture {name!r} does not lie in the run's folder")
-    opened: list[int] = []
+    descriptors: list[int] = []
     try:
-        opened.append(os.open(folder, os.O_RDONLY | os.O_DIRECTORY))
-        # step by step from the folder, so that no step can be a link, or become one in between
+        descriptors.append(os.open(folder, os.O_RDONLY | os.O_DIRECTORY))
+        # one part at a time, relative to its parent, so that none can be a link or be replaced by one meanwhile
         for part in path.parts[:-1]:
-            opened.append(os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=opened[-1]))
-        # a pipe would be waited for
-        file = os.open(path.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=opened[-1])
+            descriptors.append(os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=descriptors[-1]))
+        # O_NONBLOCK: opening a pipe would block
+        file = os.open(path.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=descriptors[-1])
     except FileNotFoundError:
         return None
     except OSError as error:
         why = "leads through a link" if error.errno in _LINK_OR_NO_FOLDER else error.strerror
         raise StoreError(f"the capture {name!r} cannot be read ({why})") from error
     finally:
-        for descriptor in opened:
+        for descriptor in descriptors:
             os.close(descriptor)
     state = os.fstat(file)
     if not stat.S_ISREG(state.st_mode) or state.st_size > _LARGEST_CAPTURE_BYTES:
@@ -47,9 +47,9 @@ def open_capture(folder: Path, name: str) -> BinaryIO | None:
 
 
 def copy_capture(folder: Path, name: str, into: Path) -> str | None:
-    """Copy a capture into another run's folder and return its name there; None where it was not kept.
+    """Copy a capture into another run's folder and return its name there, or None if it does not exist.
 
-    Raises StoreError as `open_capture` does, and where there is no room for it.
+    Raises StoreError as `open_capture` does, and if the copy cannot be written.
     """
     source = open_capture(folder, name)
     if source is None:
@@ -66,9 +66,9 @@ def copy_capture(folder: Path, name: str, into: Path) -> str | None:
 
 
 def free_name(path: Path) -> Path:
-    """Return the path, numbered where another capture has that name already."""
-    number, free = 1, path
-    while free.exists():
+    """Return the path, with a number in its name if it exists already."""
+    number, candidate = 1, path
+    while candidate.exists():
         number += 1
-        free = path.with_name(f"{path.stem}-{number}{path.suffix}")
-    return free
+        candidate = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return candidate

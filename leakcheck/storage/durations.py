@@ -1,4 +1,4 @@
-"""How long each scenario took, in a small file that a project may commit: by this the shards are split."""
+"""The durations file: how long each scenario took, for balancing shards. A project may commit it."""
 
 import json
 from collections.abc import Mapping
@@ -11,15 +11,17 @@ from leakcheck.model.document_text import made_plain
 from leakcheck.model.errors import StoreError
 from leakcheck.model.files import read_file
 from leakcheck.model.plain_text import cut
-from leakcheck.model.result import Run
+from leakcheck.model.run import Run
 from leakcheck.storage import run_file
+from leakcheck.storage.atomic import write_atomically
+from leakcheck.storage.document import refuse_repeated
 
 SCHEMA = "leakcheck.durations/1"
 _FAMILY = SCHEMA.partition("/")[0] + "/"
 _REMEDY = "write it anew with: leakcheck merge DIR --durations FILE"
 _LARGEST_FILE_BYTES = 16 * 1024 * 1024
-_MOST_SECONDS = 1e9
-"""Thirty years: the sum of what is longer may be no number any more."""
+_MAX_SECONDS = 1e9
+"""Thirty years. The sum of much larger numbers could overflow to infinity."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,25 +31,25 @@ class _Document:
 
 
 def durations_of(run: Run) -> dict[str, float]:
-    """Return the seconds that each scenario took, by its id; of two with one id the longer."""
+    """Return the seconds that each scenario took, by id; the longer of two with the same id."""
     seconds: dict[str, float] = {}
     for result in run.results:
-        if result.duration_seconds > 0:  # what did not even import took none
+        if result.duration_seconds > 0:  # a scenario that failed to import has no duration
             seconds[result.id] = max(result.duration_seconds, seconds.get(result.id, 0.0))
     return seconds
 
 
 def write_durations(path: Path, run: Run) -> None:
-    """Write how long the scenarios of a run took, a line each. Raises StoreError."""
-    seconds = {name: round(took, 2) for name, took in sorted(made_plain(durations_of(run)).items())}
+    """Write the durations of a run's scenarios, one per line. Raises StoreError."""
+    seconds = {name: round(duration, 2) for name, duration in sorted(made_plain(durations_of(run)).items())}
     text = json.dumps({"schema": SCHEMA, "seconds": seconds}, indent=2, ensure_ascii=False)
-    run_file.write_atomically(path, text.encode() + b"\n")
+    write_atomically(path, text.encode() + b"\n")
 
 
 def read_durations(path: Path) -> Mapping[str, float]:
-    """Return seconds by id from a file of durations, a run document, or the folder of one. Raises StoreError.
+    """Return seconds by id from a durations file, a run document, or the folder of a run. Raises StoreError.
 
-    The file may come from a stranger's pull request: what is no duration is refused, whatever else is in it.
+    The file is untrusted, as it may come with a pull request: every entry is validated.
     """
     if path.is_dir():
         return durations_of(run_file.load(path))
@@ -62,9 +64,9 @@ def read_durations(path: Path) -> Mapping[str, float]:
         return durations_of(run_file.load(path))
     if document.schema != SCHEMA:
         raise StoreError(f"{path}: has the schema {cut(document.schema, 200)!r}; this leakcheck reads {SCHEMA}")
-    run_file.refuse_repeated(path, data)
+    refuse_repeated(path, data)
     seconds = made_plain(document.seconds or {})
-    for name, took in seconds.items():
-        if not 0 <= took < _MOST_SECONDS:
-            raise StoreError(f"{path}: says that {cut(name, 200)!r} took {took} s; {_REMEDY}")
+    for name, duration in seconds.items():
+        if not 0 <= duration < _MAX_SECONDS:
+            raise StoreError(f"{path}: says that {cut(name, 200)!r} took {duration} s; {_REMEDY}")
     return seconds

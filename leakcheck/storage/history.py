@@ -1,8 +1,7 @@
-"""The history: an index over run documents, in SQLite, that can be thrown away at any time.
+"""The history: an SQLite index of run documents, which can be deleted at any time.
 
-The documents are the truth. A row is taken from its document again as soon as that has another size
-or time; an index that is broken, or of another version, is made anew; and where none can be written
-one is made in memory.
+The documents are authoritative. Rows are read again when the size or time of their document changes; an index that is
+broken or of another version is rebuilt; and if none can be written, it is built in memory.
 """
 
 import contextlib
@@ -20,20 +19,21 @@ from leakcheck.model.errors import StoreError
 from leakcheck.model.files import refuse_link
 from leakcheck.model.history import HistoryEntry
 from leakcheck.model.protocol import OptionValue
-from leakcheck.model.result import Result, Run
+from leakcheck.model.result import Result
+from leakcheck.model.run import Run
 from leakcheck.model.verdict import Gate, Verdict
 
 _VERSION = 1
-"""Of the tables below. An index of another version is made anew."""
+"""Version of the tables below. An index of another version is rebuilt."""
 
-_COLUMNS = tuple(one.name for one in fields(HistoryEntry))
+_COLUMNS = tuple(field.name for field in fields(HistoryEntry))
 _TABLES = (
     "CREATE TABLE documents (path TEXT PRIMARY KEY, modified_ns INTEGER, size INTEGER, skipped TEXT)",
     f"CREATE TABLE records ({', '.join(_COLUMNS)})",
     "CREATE INDEX records_by_document ON records (document)",
 )
 _IN_MEMORY = ":memory:"
-_NOT_OURS_TO_MEND = {
+_KEEP_INDEX_CODES = {
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_FULL,
@@ -42,26 +42,26 @@ _NOT_OURS_TO_MEND = {
     sqlite3.SQLITE_PERM,
     sqlite3.SQLITE_READONLY,
 }
-"""The file is in use, or cannot be written: it is left as it is."""
+"""Errors of an index that is in use or cannot be written: it is not broken, and must not be deleted."""
 
-_MOST_SQLITE_INTEGER = 2**63 - 1
+_MAX_SQLITE_INTEGER = 2**63 - 1
 Read = Callable[[Path], Run]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """What the documents say, oldest run first."""
+    """The entries of all documents, oldest run first."""
 
     records: tuple[HistoryEntry, ...]
     skipped: tuple[str, ...]
-    """A sentence for each document that could not be read."""
+    """The error for each document that could not be read."""
     notices: tuple[str, ...]
-    """What became of the index, if anything."""
+    """What was wrong with the index, if anything."""
 
 
 def find_documents(folder: Path, name: str) -> list[Path]:
-    """Return the run documents in a folder of runs; those that lie deeper belong to a comparison. Sorted."""
-    # a link to another run's folder would count that one twice
+    """Return the run documents in a folder of runs, sorted. Those further below belong to comparisons."""
+    # a link to the folder of another run would count that run twice
     return sorted(
         path
         for pattern in (name, f"*/{name}")
@@ -71,17 +71,17 @@ def find_documents(folder: Path, name: str) -> list[Path]:
 
 
 def gather(index: Path, documents: Sequence[Path], read: Read, *, rebuild: bool = False) -> History:
-    """Return what the documents say, by the index where they did not change. `read` raises StoreError."""
+    """Return the entries of the documents; `read` is called for new and changed ones, and may raise StoreError."""
     notices: list[str] = []
     if rebuild:
         _discard(index)
     for remedy in ("was broken, and is made anew", "cannot be used, and is left out"):
         try:
             _prepare(index)
-            return _gathered(str(index), documents, read, notices)
+            return _gather_with(str(index), documents, read, notices)
         except (sqlite3.Error, ValueError, TypeError) as error:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-            if code in _NOT_OURS_TO_MEND:
+            if code in _KEEP_INDEX_CODES:
                 notices = [f"{index}: cannot be used now, and is left out ({error})"]
                 break
             notices = [f"{index}: {remedy} ({error})"]
@@ -92,36 +92,36 @@ def gather(index: Path, documents: Sequence[Path], read: Read, *, rebuild: bool 
         except StoreError as error:
             notices = [f"{error}; the index is left out"]
             break
-    return _gathered(_IN_MEMORY, documents, read, notices)
+    return _gather_with(_IN_MEMORY, documents, read, notices)
 
 
 def _prepare(index: Path) -> None:
-    """Raise StoreError for an index that leads elsewhere: SQLite would write to whatever database it finds there."""
+    """Raise StoreError for an index behind a link: SQLite would write to whatever database the link leads to."""
     index.parent.mkdir(parents=True, exist_ok=True)
     if index.parent.is_symlink():
         refuse_link(index.parent)
     refuse_link(index)
-    # ours has no journal: one that lies there is of a version before, or a stranger's, and may name any file
-    if any(os.path.lexists(path) for path in _beside(index)):
+    # ours has no journal on disk: one there is from an older version or from outside, and a journal may name any file
+    if any(os.path.lexists(path) for path in _journals(index)):
         _discard(index)
 
 
-def _beside(index: Path) -> Iterator[Path]:
-    """Yield the files that SQLite itself opens beside the index."""
+def _journals(index: Path) -> Iterator[Path]:
+    """Yield the files that SQLite would open along with the index."""
     yield from (index.with_name(f"{index.name}{end}") for end in ("-journal", "-wal", "-shm"))
 
 
 def _discard(index: Path) -> None:
-    for path in (index, *_beside(index)):
+    for path in (index, *_journals(index)):
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
 
 
-def _gathered(index: str, documents: Sequence[Path], read: Read, notices: Sequence[str]) -> History:
+def _gather_with(index: str, documents: Sequence[Path], read: Read, notices: Sequence[str]) -> History:
     with contextlib.closing(_open(index)) as connection:
         with connection:
-            paths = [_refreshed(connection, document, read) for document in documents]
-            _forget_the_gone(connection, paths)
+            paths = [_refresh(connection, document, read) for document in documents]
+            _delete_missing(connection, paths)
         skipped = [
             sentence
             for path in paths
@@ -129,7 +129,7 @@ def _gathered(index: str, documents: Sequence[Path], read: Read, notices: Sequen
             if sentence
         ]
         records = [record for path in paths for record in _records(connection, path)]
-    # of runs that began in the same second the later one has the longer name, or the greater number of as many digits
+    # runs of the same second are numbered (-2, -10): the shorter name is the earlier run, then the smaller number
     ordered = sorted(records, key=lambda record: (record.started_seconds, len(record.document), record.document))
     return History(records=tuple(ordered), skipped=tuple(map(str, skipped)), notices=tuple(notices))
 
@@ -153,25 +153,25 @@ def _open(index: str) -> sqlite3.Connection:
 
 
 def _is_ours(connection: sqlite3.Connection) -> bool:
-    """Tell whether it has no tables yet, or ours. Raises ValueError where this version's are not as they were made."""
+    """Return whether it has no tables, or those of this version. Raises ValueError if these have been altered."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    made = [text for (text,) in connection.execute("SELECT sql FROM sqlite_master") if text is not None]
-    # a view or a trigger that somebody put there may compute for ever
-    if version == _VERSION and sorted(made) != sorted(_TABLES):
+    statements = [text for (text,) in connection.execute("SELECT sql FROM sqlite_master") if text is not None]
+    # a view or a trigger that someone added could run forever
+    if version == _VERSION and sorted(statements) != sorted(_TABLES):
         raise ValueError("its tables are not as they were made")
-    return not made or version == _VERSION
+    return not statements or version == _VERSION
 
 
-def _refreshed(connection: sqlite3.Connection, document: Path, read: Read) -> str:
-    """Make the index say what the document says, and return the path that it stands under."""
+def _refresh(connection: sqlite3.Connection, document: Path, read: Read) -> str:
+    """Bring the rows of a document up to date, and return its path as it is stored in the index."""
     path = str(document.absolute()).encode(errors="backslashreplace").decode()
     try:
         state = document.stat()
-        seen = (state.st_mtime_ns, state.st_size)
+        current = (state.st_mtime_ns, state.st_size)
     except OSError:
-        seen = (0, 0)  # it went away just now; reading it says so
+        current = (0, 0)  # it has just been deleted; reading it reports that
     known = connection.execute("SELECT modified_ns, size FROM documents WHERE path = ?", (path,)).fetchone()
-    if known == seen:
+    if known == current:
         return path
     sentence, records = "", []
     try:
@@ -183,10 +183,10 @@ def _refreshed(connection: sqlite3.Connection, document: Path, read: Read) -> st
     connection.execute("DELETE FROM records WHERE document = ?", (path,))
     connection.execute(
         "INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?)",
-        (path, *seen, sentence.encode(errors="backslashreplace").decode()),
+        (path, *current, sentence.encode(errors="backslashreplace").decode()),
     )
-    marks = ", ".join("?" * len(_COLUMNS))
-    connection.executemany(f"INSERT INTO records VALUES ({marks})", [_row(record) for record in records])
+    placeholders = ", ".join("?" * len(_COLUMNS))
+    connection.executemany(f"INSERT INTO records VALUES ({placeholders})", [_row(record) for record in records])
     return path
 
 
@@ -194,33 +194,33 @@ def _row(record: HistoryEntry) -> tuple[object, ...]:
     return tuple(
         value.encode(errors="backslashreplace").decode()
         if isinstance(value, str)
-        else min(value, _MOST_SQLITE_INTEGER)
+        else min(value, _MAX_SQLITE_INTEGER)
         if isinstance(value, int)
         else value
         for value in astuple(record)
     )
 
 
-def _forget_the_gone(connection: sqlite3.Connection, there: Sequence[str]) -> None:
-    # a path that is no UTF-8 stands in the index in other letters, and is there all the same
+def _delete_missing(connection: sqlite3.Connection, present: Sequence[str]) -> None:
+    # check `present` first: a path that is not UTF-8 is stored escaped, and does not exist under that name
     known = connection.execute("SELECT path FROM documents").fetchall()
-    gone = [(path,) for (path,) in known if path not in there and not Path(path).exists()]
-    connection.executemany("DELETE FROM records WHERE document = ?", gone)
-    connection.executemany("DELETE FROM documents WHERE path = ?", gone)
+    missing = [(path,) for (path,) in known if path not in present and not Path(path).exists()]
+    connection.executemany("DELETE FROM records WHERE document = ?", missing)
+    connection.executemany("DELETE FROM documents WHERE path = ?", missing)
 
 
 def _records(connection: sqlite3.Connection, path: str) -> Iterator[HistoryEntry]:
-    """Yield the rows of one document. Raises ValueError or TypeError for a row that we did not write."""
+    """Yield the entries of one document. Raises ValueError or TypeError for a row that leakcheck did not write."""
     query = f"SELECT {', '.join(_COLUMNS)} FROM records WHERE document = ?"
     for row in connection.execute(query, (path,)):
-        said = dict(zip(_COLUMNS, row, strict=True))
-        _check(said)
-        dirty = said["git_dirty"]
+        values = dict(zip(_COLUMNS, row, strict=True))
+        _check_types(values)
+        dirty = values["git_dirty"]
         record = HistoryEntry(
             **{
-                **said,
-                "verdict": Verdict(said["verdict"]),
-                "gate": Gate(said["gate"]),
+                **values,
+                "verdict": Verdict(values["verdict"]),
+                "gate": Gate(values["gate"]),
                 "git_dirty": None if dirty is None else bool(dirty),
             }
         )
@@ -232,8 +232,8 @@ _NUMBERS = {"started_seconds", "growth_bytes_per_1000_calls", "growth_low", "gro
 _REQUIRED = {"document", "started", "started_seconds", "environment", "scenario", "options"}
 
 
-def _check(said: Mapping[str, object]) -> None:
-    for name, value in said.items():
+def _check_types(values: Mapping[str, object]) -> None:
+    for name, value in values.items():
         kinds = (int, float) if name in _NUMBERS else (int,) if name == "git_dirty" else (str,)
         if not isinstance(value, kinds) and (value is not None or name in _REQUIRED):
             raise ValueError(f"{name} is {value!r:.40}")
@@ -242,7 +242,7 @@ def _check(said: Mapping[str, object]) -> None:
 
 
 def records_of(run: Run, document: str) -> Iterator[HistoryEntry]:
-    """Yield a record for each result. Raises ValueError where nobody can tell when the run began."""
+    """Yield an entry for each result. Raises ValueError, OverflowError or OSError for an invalid starting time."""
     started = datetime.fromisoformat(run.started).timestamp()
     environment = run.environment
     for result in run.results:
@@ -268,8 +268,8 @@ def records_of(run: Run, document: str) -> Iterator[HistoryEntry]:
 
 
 def _options(result: Result) -> str:
-    def said(options: Mapping[str, OptionValue], prefix: str) -> list[str]:
+    def words(options: Mapping[str, OptionValue], prefix: str) -> list[str]:
         return [f"{prefix}{name}={json.dumps(value)}" for name, value in sorted(options.items())]
 
     same = result.growth_options == result.peak_options
-    return ", ".join(said(result.growth_options, "") + ([] if same else said(result.peak_options, "peak.")))
+    return ", ".join(words(result.growth_options, "") + ([] if same else words(result.peak_options, "peak.")))

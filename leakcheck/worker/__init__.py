@@ -1,6 +1,6 @@
-"""All that runs in the measured process: it loads the user's code, replays it and reads the meters.
+"""The measured process: load the user's code, replay it and read the meters.
 
-Two rules hold here and are tested. Nothing but the standard library is imported (memray inside its
-pass), because whatever is loaded would be measured. And nothing is kept from one reading to the
-next, because an observer that allocates finds its own leak.
+Two rules hold here and are tested. Only the standard library is imported (and memray, in the peak and allocation
+passes), because whatever is loaded would be measured. Nothing is kept from one reading to the next, because an observer
+that allocates finds its own leak.
 """

@@ -1,8 +1,8 @@
-"""The measured process: `python .../leakcheck/worker/__main__.py SOCKET`, or `-m leakcheck.worker`.
+"""Start the measured process: `python .../leakcheck/worker/__main__.py SOCKET`, or `-m leakcheck.worker`.
 
-The engine starts it by its path, so that an interpreter which has nothing of ours can be measured:
-the package is then made importable from where it lies, without adding that folder (and all that
-is installed beside it) to the search path of the code that is measured.
+The runner starts it by its path, so that an interpreter without leakcheck installed can be measured. The package is
+then made importable from where it lies, without adding that folder, and all that is installed beside it, to the search
+path of the measured code.
 """
 
 import sys
@@ -12,14 +12,14 @@ if sys.version_info < (3, 11):  # noqa: UP036 - --python may name any
 
 
 def _make_package_importable() -> None:
-    """Bind the name `leakcheck` to the package this file belongs to, and to nothing else."""
+    """Import the package that this file belongs to as `leakcheck`."""
     import importlib.util
     import os
 
-    here = os.path.dirname(os.path.abspath(__file__))
-    if sys.path and os.path.abspath(sys.path[0]) == here:
-        del sys.path[0]  # a script's folder is no place for the user's imports to look in
-    package = os.path.dirname(here)
+    worker = os.path.dirname(os.path.abspath(__file__))
+    if sys.path and os.path.abspath(sys.path[0]) == worker:
+        del sys.path[0]  # the script's folder: the user's imports must not find our modules there
+    package = os.path.dirname(worker)
     spec = importlib.util.spec_from_file_location(
         "leakcheck", os.path.join(package, "__init__.py"), submodule_search_locations=[package]
     )

@@ -1,8 +1,7 @@
-"""The sites pass in the measured process: replay windows under a tracer, and answer the stacks of each.
+"""The allocation pass: replay windows of calls under a tracer and send the stacks of each.
 
-What memray tells of a window it tells by itself: frees of what was there before are not seen. So a
-list that grows is seen whole by each window of one process, and windows of *fresh* processes, all
-begun at the same call, add up better. The engine chooses; here a window is a window.
+memray does not see a window free what was allocated before it. A growing list therefore appears whole in each window of
+one process, and windows of fresh processes that all begin at the same call add up better. The runner chooses which.
 """
 
 from collections.abc import Callable
@@ -12,31 +11,25 @@ from leakcheck.model.protocol import PassRequest
 from leakcheck.probe.allocations.stacks import Tracer, written
 from leakcheck.probe.originals import BUILTINS, os
 from leakcheck.worker.channel import Channel
-from leakcheck.worker.failure import describe_trouble
+from leakcheck.worker.failure import describe_failure, describe_replay_failure
 from leakcheck.worker.load import Call, Load, LoadedScenario
 
 __builtins__ = BUILTINS
 
 
-def _memray(plan: PassRequest) -> Tracer:
+def _memray(pass_request: PassRequest, *, native: bool = False) -> Tracer:
     from leakcheck.probe.allocations.memray_tracer import MemrayTracer
 
-    return MemrayTracer(plan.lent_packages, native=False)
+    return MemrayTracer(pass_request.lent_packages, native=native)
 
 
-def _memray_native(plan: PassRequest) -> Tracer:
-    from leakcheck.probe.allocations.memray_tracer import MemrayTracer
-
-    return MemrayTracer(plan.lent_packages, native=True)
-
-
-def _tracemalloc(plan: PassRequest) -> Tracer:
+def _tracemalloc(pass_request: PassRequest) -> Tracer:
     from leakcheck.probe.allocations.tracemalloc_tracer import TracemallocTracer
 
     return TracemallocTracer()
 
 
-def _lines(plan: PassRequest) -> Tracer:
+def _lines(pass_request: PassRequest) -> Tracer:
     from leakcheck.probe.allocations.line_tracer import LineTracer
 
     return LineTracer()
@@ -44,21 +37,20 @@ def _lines(plan: PassRequest) -> Tracer:
 
 TRACERS: dict[str, Callable[[PassRequest], Tracer]] = {
     "memray": _memray,
-    "memray with native frames": _memray_native,
+    "memray with native frames": lambda pass_request: _memray(pass_request, native=True),
     "tracemalloc": _tracemalloc,
     "malloc's live bytes, line by line": _lines,
 }
-"""By `explanation.SiteMeter`, which is not loaded here."""
+"""By the values of `explanation.TracerName`, which is not loaded here."""
 
 
 class _CountingReplay:
-    """Replays calls and counts those that came to their end."""
+    """Replays calls and counts those that returned."""
 
     def __init__(self, call: Call) -> None:
         self._call = call
         self._pid = os.getpid()
-        self.calls = 1
-        """The first one, which made the callable, is done."""
+        self.calls = 1  # the first call, which made the callable
 
     def __call__(self, calls: int) -> None:
         call = self._call
@@ -66,47 +58,46 @@ class _CountingReplay:
             call()
             self.calls += 1
         if os.getpid() != self._pid:
-            os._exit(0)  # a child that the user's code forked came back into our loop
+            os._exit(0)  # a child forked by the user's code has returned into our loop
 
 
-def serve_sites(plan: PassRequest, channel: Channel, load: Load = LoadedScenario) -> None:
-    """Set up, then warm up and replay the windows that the engine asks for until it says finish."""
+def serve_allocation(pass_request: PassRequest, channel: Channel, load: Load = LoadedScenario) -> None:
+    """Set up, then warm up and replay the windows that the runner asks for, until `finish`."""
     try:
-        tracer = TRACERS[plan.tracer](plan)
+        tracer = TRACERS[pass_request.tracer](pass_request)
     except (ImportError, AttributeError, OSError) as error:
-        channel.send("trouble", trouble=describe_trouble(error, "missing"))
+        channel.send("trouble", trouble=describe_failure(error, "missing"))
         return
-    began = perf_counter()
-    subject = load(plan)
-    channel.send("ready", setup_seconds=perf_counter() - began)
+    start = perf_counter()
+    scenario = load(pass_request)
+    channel.send("ready", setup_seconds=perf_counter() - start)
     replay = None
-    while (request := channel.receive()) is not None:
-        kind = request["kind"]
+    while (message := channel.receive()) is not None:
+        kind = message["kind"]
         try:
             if kind == "finish":
                 tracer.stop()
-                subject.close()
+                scenario.close()
                 return
             if replay is None:
-                replay = _CountingReplay(subject.first_call())
-            before, began = replay.calls, perf_counter()
+                replay = _CountingReplay(scenario.first_call())
+            before, start = replay.calls, perf_counter()
             if kind == "warm_up":
-                tracer.warm_up(replay, request["calls"])
-                channel.send("warm", calls=replay.calls, seconds=perf_counter() - began)
+                tracer.warm_up(replay, message["calls"])
+                channel.send("warm", calls=replay.calls, seconds=perf_counter() - start)
                 continue
-            found = list(tracer.window(replay, request["calls"], mapped=request.get("mapped", False)))
-            seconds = perf_counter() - began
-            stacks, other_bytes = written(found)
+            window_stacks = list(tracer.window(replay, message["calls"], mapped=message.get("mapped", False)))
+            seconds = perf_counter() - start
+            stacks, other_bytes = written(window_stacks)
             channel.send(
                 "window",
-                calls=request["calls"],
+                calls=message["calls"],
                 before=before,
                 seconds=seconds,
                 stacks=stacks,
                 other_bytes=other_bytes,
             )
         except BaseException as error:  # the user's code may raise anything, SystemExit included
-            at = "teardown" if kind == "finish" else "raised"
-            call = None if at == "teardown" else (replay.calls + 1 if replay is not None else 1)
-            channel.send("trouble", trouble=describe_trouble(error, at, call=call))
+            calls = 0 if replay is None else replay.calls
+            channel.send("trouble", trouble=describe_replay_failure(error, kind, calls))
             return

@@ -1,13 +1,13 @@
-"""The line between the measured process and the engine: frames of JSON over a local socket.
+"""The connection from the measured process to the runner: frames over a local socket.
 
 A frame is `<TOKEN`, the length of the JSON and of the columns (8 bytes each), the JSON, the columns and `>TOKEN`. The
-user's code may write to any descriptor; it does not know the token, which names the socket, so what it writes is no
-frame. Columns of numbers travel as raw 64-bit integers. As JSON they would pass through buffers of ever new sizes,
-which malloc keeps in its thread cache and counts as in use: kilobytes of growth that are ours and not the user's.
-What the engine asks is a line of JSON.
+token is the socket's name. The user's code may write to any descriptor, but does not know the token, so what it writes
+is never taken for a frame. Columns of numbers are sent as raw 64-bit integers. As JSON they would pass through buffers
+of ever new sizes, which malloc keeps in its thread cache and counts as in use: kilobytes of growth that are not the
+user's. A request from the runner is a line of JSON.
 
-The user's code may also close the descriptor under our feet, fork, or patch what we call. So the line knows which
-socket it opened, opens it again by its path when that one is gone, is silent in a forked child, and holds on to the
+The user's code may also close the descriptor, fork, or patch what is called here. So the channel remembers which socket
+it opened, opens it again by its path when it is gone, sends nothing from a forked child, and keeps references to the
 functions that it needs.
 """
 
@@ -22,22 +22,21 @@ from leakcheck.probe.originals import BUILTINS, os
 __builtins__ = BUILTINS
 
 _REQUEST_BYTES = 400
-"""Requests are short, and a buffer of up to 512 bytes leaves no trace in malloc."""
+"""Requests are short, and pymalloc, not malloc, serves a buffer of up to 512 bytes."""
 
-# not `socket.socket`, which is Python and gets patched: test tools keep tests from the network by it
+# `_socket.socket`, not `socket.socket`: that is a Python class, which tools that block the network in tests patch
 
 
 def _encoder() -> Callable[[Any], str]:
-    """Return what makes JSON of a message; where there is one in C, no Python of json's, which may be patched."""
-    make: Any = vars(json.encoder)["c_make_encoder"]
-    if make is None:
+    """Return json's encoder, in C where there is one: json's Python functions may be patched."""
+    make_encoder: Any = vars(json.encoder)["c_make_encoder"]
+    if make_encoder is None:
         return json.JSONEncoder().encode
-    encode = make(None, _refuse, json.encoder.encode_basestring_ascii, None, ": ", ", ", False, False, True)
+    encode = make_encoder(None, _refuse, json.encoder.encode_basestring_ascii, None, ": ", ", ", False, False, True)
     return lambda message: "".join(encode(message, 0))
 
 
 def _decoder() -> Callable[[str], Any]:
-    """Return what reads the engine's JSON, as above."""
     scan: Any = vars(json.JSONDecoder())["scan_once"]
     return lambda text: scan(text, 0)[0]
 
@@ -50,7 +49,7 @@ _encode, _decode = _encoder(), _decoder()
 
 
 class Channel:
-    """A connection to the engine that survives `os.closerange`."""
+    """A connection to the runner that survives `os.closerange`."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -65,12 +64,12 @@ class Channel:
         self._inode = os.fstat(self._socket.fileno()).st_ino
         self._rest = b""
 
-    def _mend(self) -> None:
-        """Connect anew when the user's code closed our descriptor, or put its own in its place."""
+    def _reconnect_if_closed(self) -> None:
+        """Connect again when the user's code has closed our descriptor or reused its number."""
         if os.getpid() != self._pid:
-            os._exit(0)  # a forked child came back into the loop: it is not the one being measured
+            os._exit(0)  # a forked child has returned into our loop: it is not the measured process
         if not self._is_ours():
-            self._socket.detach()  # never close it: the number may be the user's file by now
+            self._socket.detach()  # never close it: the number may be a file of the user's by now
             self._connect()
         else:
             os.set_blocking(self._socket.fileno(), True)
@@ -82,22 +81,25 @@ class Channel:
             return False
 
     def close(self) -> None:
-        """Hang up; for a process that goes on afterwards."""
+        """Close the connection, in a process that goes on without it."""
         if self._is_ours():
             self._socket.close()
         else:
             self._socket.detach()
 
     def send(self, kind: str, *, columns: Sequence[tuple["array[int]", int]] = (), **fields: Any) -> None:
-        """Send one message, and the first so many numbers of each column. Raises OSError when the engine is gone."""
-        self._mend()
+        """Send a message, with the given number of values from the start of each column.
+
+        Raises OSError when the runner is gone.
+        """
+        self._reconnect_if_closed()
         lengths = [length for _, length in columns]
         text = _encode({"kind": kind, "lengths": lengths, **fields}).encode()
         sizes = len(text).to_bytes(8, "little") + (8 * sum(lengths)).to_bytes(8, "little")
         try:
             self._send(sizes, text, columns)
         except OSError:
-            # the user's code shut it down: the same message, on a new connection
+            # the user's code has shut the socket down: send the same message on a new one
             self._socket.close()
             self._connect()
             self._send(sizes, text, columns)
@@ -110,8 +112,8 @@ class Channel:
         self._socket.sendall(self._end)
 
     def receive(self) -> dict[str, Any] | None:
-        """Return the engine's next message, or None when the engine is gone."""
-        self._mend()
+        """Return the runner's next request; None when the runner is gone."""
+        self._reconnect_if_closed()
         while b"\n" not in self._rest:
             try:
                 data = self._socket.recv(_REQUEST_BYTES)

@@ -1,7 +1,6 @@
-"""Say which scenarios a file or module holds, in the interpreter that will measure them."""
+"""Collect the scenarios of a target, in the interpreter that will measure them."""
 
 import importlib
-import inspect
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,72 +10,75 @@ from leakcheck.model.protocol import PassRequest
 from leakcheck.probe.originals import BUILTINS, os
 from leakcheck.scenario import ScenarioMark, Target, mark_of, parse_target
 from leakcheck.worker.channel import Channel
-from leakcheck.worker.failure import describe_trouble
-from leakcheck.worker.load import find_dotted, load_file, make_current_folder_importable, marked_in
+from leakcheck.worker.failure import describe_failure
+from leakcheck.worker.load import find_dotted, load_file, make_current_folder_importable, marked_in, signature_of
 
 __builtins__ = BUILTINS
 
 
-def serve_describe(plan: PassRequest, channel: Channel) -> None:
-    """Say what this interpreter is, import the target, and answer the fields of each `model.Description`.
+def serve_collect(pass_request: PassRequest, channel: Channel) -> None:
+    """Send the environment, import the target, and send the fields of a `ScenarioInfo` for each scenario.
 
-    The process may be asked to replay one of them afterwards, so nothing is loaded here that it would not load there.
+    The process may be asked to replay one of them afterwards, so it loads nothing that replaying would not load.
     """
     try:
-        kind, fields = _environment()
+        kind, fields = _environment_from_fork()
         channel.send(kind, **fields)
         if kind == "trouble":
             return
-        scenarios, left_out = _describe(
-            plan, lambda doing, seconds: channel.send("doing", doing=doing, extra_seconds=seconds)
+        scenarios, skipped = _collect_target(
+            pass_request, lambda doing, seconds: channel.send("doing", doing=doing, extra_seconds=seconds)
         )
-        channel.send("described", scenarios=scenarios, left_out=left_out)
+        channel.send("described", scenarios=scenarios, left_out=skipped)
     except BaseException as error:
-        channel.send("trouble", trouble=describe_trouble(error, "import"))
+        channel.send("trouble", trouble=describe_failure(error, "import"))
 
 
-def _environment() -> tuple[str, dict[str, Any]]:
-    """Return the message that tells this interpreter, found out by a fork: what it loads goes with it."""
-    ours, its = os.pipe()
+def _environment_from_fork() -> tuple[str, dict[str, Any]]:
+    """Return the kind and the fields of the environment message.
+
+    A forked child makes it, so that what it takes to load ends with the child.
+    """
+    read_end, write_end = os.pipe()
     child = os.fork()
     if child == 0:
         try:
-            with open(its, "w") as out:
-                json.dump(_told_of_interpreter(), out)
+            with open(write_end, "w") as file:
+                json.dump(_environment_message(), file)
         finally:
             os._exit(0)
-    os.close(its)
-    with open(ours) as answer:
-        text = answer.read()
+    os.close(write_end)
+    with open(read_end) as file:
+        text = file.read()
     os.waitpid(child, 0)
     kind, fields = json.loads(text)
     return kind, fields
 
 
-def _told_of_interpreter() -> tuple[str, dict[str, Any]]:
+def _environment_message() -> tuple[str, dict[str, Any]]:
     try:
         from leakcheck.worker.environment import environment
 
         return "environment", {"environment": environment()}
     except Exception as error:
-        return "trouble", {"trouble": describe_trouble(error, "import")}
+        return "trouble", {"trouble": describe_failure(error, "import")}
 
 
-def _describe(
-    plan: PassRequest, say: Callable[[str, float], None]
+def _collect_target(
+    pass_request: PassRequest, report_progress: Callable[[str, float], None]
 ) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
     make_current_folder_importable()
-    target = parse_target(plan.target)
+    target = parse_target(pass_request.target)
     if target.kind == "site":
-        # by name: only a request wants what replays requests
-        found: tuple[list[dict[str, Any]], list[dict[str, str]]] = importlib.import_module(
+        # imported by name: only requests need it
+        collected: tuple[list[dict[str, Any]], list[dict[str, str]]] = importlib.import_module(
             "leakcheck.worker.web.collect"
-        ).describe_site(target, plan, say)
-        return found
-    return _DESCRIBERS[target.kind](target), []
+        ).collect_requests(target, pass_request, report_progress)
+        return collected
+    return _COLLECTORS[target.kind](target), []
 
 
-def _describe_callable(target: Target) -> list[dict[str, Any]]:
+def _collect_callable(target: Target) -> list[dict[str, Any]]:
     assert target.module is not None
     assert target.name is not None
     function = find_dotted(target.module, target.name)
@@ -86,7 +88,7 @@ def _describe_callable(target: Target) -> list[dict[str, Any]]:
     return _variants(str(target), mark, function)
 
 
-def _describe_file(target: Target) -> list[dict[str, Any]]:
+def _collect_file(target: Target) -> list[dict[str, Any]]:
     assert target.path is not None
     marked = marked_in(load_file(target.path))
     return [
@@ -94,9 +96,9 @@ def _describe_file(target: Target) -> list[dict[str, Any]]:
     ]
 
 
-_DESCRIBERS: Mapping[str, Callable[[Target], list[dict[str, Any]]]] = {
-    "callable": _describe_callable,
-    "file": _describe_file,
+_COLLECTORS: Mapping[str, Callable[[Target], list[dict[str, Any]]]] = {
+    "callable": _collect_callable,
+    "file": _collect_file,
 }
 
 
@@ -116,11 +118,8 @@ def _variants(target: str, mark: ScenarioMark, function: Any) -> list[dict[str, 
 
 
 def _option_names(function: Any) -> list[str] | None:
-    """Return the names that a function takes; None where it takes any, or does not tell."""
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
+    """Return the parameter names of a function; None if it takes any, or has no signature."""
+    signature = signature_of(function)
+    if signature is None or any(parameter.kind is parameter.VAR_KEYWORD for parameter in signature.parameters.values()):
         return None
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        return None
-    return [parameter.name for parameter in parameters if parameter.name != "variant"]
+    return [name for name in signature.parameters if name != "variant"]

@@ -1,7 +1,7 @@
-"""Say what can be measured in this interpreter, by trying: known bytes are kept, and the meters are asked.
+"""Check what can be measured in this interpreter: keep a known number of bytes and read each meter.
 
-Nothing of the user's is imported. A meter that is there may be blind all the same: under a malloc
-that was preloaded glibc's counters stand still.
+A meter that exists may still see nothing: under a preloaded malloc glibc's counters do not move. Nothing of the user's
+code is imported.
 """
 
 import struct
@@ -18,34 +18,32 @@ from leakcheck.probe.originals import BUILTINS, os
 from leakcheck.probe.process_folder import own_folder
 from leakcheck.worker.channel import Channel
 from leakcheck.worker.environment import environment
-from leakcheck.worker.failure import describe_trouble
+from leakcheck.worker.failure import describe_failure
 from leakcheck.worker.server.memory_limit import CGROUP, RLIMIT, delegated_cgroup
 
 __builtins__ = BUILTINS
 
 _SMALL_OBJECTS = 10_000
 _SMALL_BYTES = 16
-"""What `object()` takes of pymalloc."""
+"""Bytes that pymalloc hands out for `object()`."""
 _LARGE_OBJECTS, _LARGE_BYTES = 50, 50_000
 _TRACED_OBJECTS, _TRACED_BYTES = 200, 400
 _ALL_TRACED = _TRACED_OBJECTS * _TRACED_BYTES
 
 
-def serve_examine(plan: PassRequest, channel: Channel) -> None:
-    """Answer the fields of an `examination.Interpreter`."""
+def serve_doctor(pass_request: PassRequest, channel: Channel) -> None:
+    """Send the environment and the fields of an `InterpreterFacts`."""
     try:
-        channel.send("environment", environment=(own := environment()))
-        channel.send("examined", interpreter={**_told(own), **_facts(plan)})
+        fields = environment()
+        channel.send("environment", environment=fields)
+        kept = ("python", "implementation", "platform", "allocator", "libc", "packages")
+        interpreter = {**{name: fields[name] for name in kept}, **_interpreter_facts(pass_request)}
+        channel.send("examined", interpreter=interpreter)
     except BaseException as error:
-        channel.send("trouble", trouble=describe_trouble(error, "setup"))
+        channel.send("trouble", trouble=describe_failure(error, "setup"))
 
 
-def _told(own: dict[str, Any]) -> dict[str, Any]:
-    kept = ("python", "implementation", "platform", "allocator", "libc", "packages")
-    return {name: own[name] for name in kept}
-
-
-def _facts(plan: PassRequest) -> dict[str, Any]:
+def _interpreter_facts(pass_request: PassRequest) -> dict[str, Any]:
     readings = Meters(()).names[1:]
     return {
         "bits": 8 * struct.calcsize("P"),
@@ -53,49 +51,52 @@ def _facts(plan: PassRequest) -> dict[str, Any]:
         "has_gil": bool(getattr(sys, "_is_gil_enabled", lambda: True)()),
         "is_virtual": sys.prefix != sys.base_prefix,
         "preloaded": [os.path.basename(name) for name in os.environ.get("LD_PRELOAD", "").replace(":", " ").split()],
-        "python_meter": _tried("python", _SMALL_OBJECTS, _SMALL_BYTES),
-        "native_meter": _tried("native", _LARGE_OBJECTS, _LARGE_BYTES),
+        "python_meter": _try_meter("python", _SMALL_OBJECTS, _SMALL_BYTES),
+        "native_meter": _try_meter("native", _LARGE_OBJECTS, _LARGE_BYTES),
         "readings": [*readings, *(["rss_bytes"] if "rss_bytes" in Meters(("rss",)).names else [])],
         "has_maps": os.access("/proc/self/maps", os.R_OK),
         "limiter": CGROUP if delegated_cgroup() else RLIMIT,
         "tracemalloc": _has_tracemalloc(),
-        # last: what it imports is not in anybody's way any more
-        "memray": _memray(plan.lent_packages),
+        # last, because what it imports would disturb the readings above
+        "memray": _try_memray(pass_request.lent_packages),
     }
 
 
-def _tried(meter: str, objects: int, size: int) -> dict[str, int] | None:
-    """Return what a meter reads of objects that are kept; None where there is no such meter."""
+def _try_meter(meter: str, objects: int, size: int) -> dict[str, int] | None:
+    """Return how many bytes are kept and how many of them the meter reads; None if there is no such meter."""
     meters = Meters((meter,))
     if f"{meter}_bytes" not in meters.names:
         return None
-    kept: list[object] = [None] * objects
+    objects_kept: list[object] = [None] * objects
     before = meters.heap()
-    for place in range(objects):
-        kept[place] = object() if size == _SMALL_BYTES else bytes(size)
+    for index in range(objects):
+        objects_kept[index] = object() if size == _SMALL_BYTES else bytes(size)
     return {"kept_bytes": objects * size, "seen_bytes": meters.heap() - before}
 
 
-def _memray(lent_packages: str | None) -> dict[str, Any]:
-    """Return the fields of an `examination.Tracing`, after tracing what keeps known bytes."""
-    own = _version_of(LENT)
+def _try_memray(lent_packages: str | None) -> dict[str, Any]:
+    """Return the fields of a `TracerStatus`, after tracing allocations of a known size."""
+    own_version = _version_of(LENT)
     try:
         memray = borrow_memray(lent_packages)
     except ImportError as error:
-        return {"version": own, "error": str(error)}
-    found: dict[str, Any] = {"version": str(getattr(memray, "__version__", own)), "is_lent": own is None}
+        return {"version": own_version, "error": str(error)}
+    result: dict[str, Any] = {
+        "version": str(getattr(memray, "__version__", own_version)),
+        "is_lent": own_version is None,
+    }
     try:
-        found["sees_python"] = bool(_traced(memray, native=False))
-        frames = [frame for record in _traced(memray, native=True) for frame in record.native_stack_trace()]
-        found["sees_native"] = bool(frames)
-        found["names_native"] = any(function != UNKNOWN for function, _, _ in frames)
+        result["sees_python"] = bool(_traced_records(memray, native=False))
+        frames = [frame for record in _traced_records(memray, native=True) for frame in record.native_stack_trace()]
+        result["sees_native"] = bool(frames)
+        result["names_native"] = any(function != UNKNOWN for function, _, _ in frames)
     except Exception as error:  # whatever memray makes of this platform
-        found["error"] = f"{type(error).__name__}: {error}"
-    return found
+        result["error"] = f"{type(error).__name__}: {error}"
+    return result
 
 
-def _traced(memray: Any, *, native: bool) -> list[Any]:
-    """Return memray's records of what holds the memory that is kept here; none where it sees less than that."""
+def _traced_records(memray: Any, *, native: bool) -> list[Any]:
+    """Return memray's records that cover the memory kept here; none if it sees less than that."""
     with tempfile.TemporaryDirectory(prefix="leakcheck-", dir=own_folder()) as folder:
         path = os.path.join(folder, "capture")
         with memray.Tracker(
@@ -106,9 +107,11 @@ def _traced(memray: Any, *, native: bool) -> list[Any]:
         ):
             kept = [bytes(_TRACED_BYTES) for _ in range(_TRACED_OBJECTS)]
         with memray.FileReader(path) as reader:
-            # stacks are looked up while the file is open
+            # stacks can only be read while the file is open
             records = [
-                one for one in reader.get_leaked_allocation_records(merge_threads=True) if one.size > _ALL_TRACED
+                record
+                for record in reader.get_leaked_allocation_records(merge_threads=True)
+                if record.size > _ALL_TRACED
             ]
             for record in records if native else ():
                 record.native_stack_trace()

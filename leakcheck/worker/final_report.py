@@ -1,4 +1,4 @@
-"""What this process can tell when all is measured: what requests were answered with, what the user's Django says."""
+"""Facts sent at the end of a measured process: the statuses of responses and the state of the user's Django."""
 
 import sys
 from typing import Any
@@ -8,9 +8,9 @@ from leakcheck.probe.originals import BUILTINS
 __builtins__ = BUILTINS
 
 
-def facts_about_django() -> dict[str, Any] | None:
-    """Return the fields of a `traps.DjangoFacts`; None where no Django was set up, or it does not tell."""
-    # never imported here: a process that did not need it would be measured with it
+def django_facts() -> dict[str, Any] | None:
+    """Return the fields of a `DjangoFacts`; None if Django is not set up or its settings cannot be read."""
+    # not imported: a process that does not use Django would be measured with it
     conf, db = sys.modules.get("django.conf"), sys.modules.get("django.db")
     try:
         if conf is None or not conf.settings.configured:
@@ -26,14 +26,14 @@ def facts_about_django() -> dict[str, Any] | None:
 
 
 def _passwords_were_hashed_fast() -> bool:
-    opening = sys.modules.get("leakcheck.worker.django.setup")
-    return opening is not None and opening.passwords_were_hashed_fast()
+    setup = sys.modules.get("leakcheck.worker.django.setup")
+    return setup is not None and setup.passwords_were_hashed_fast()
 
 
-def answered() -> list[dict[str, object]]:
-    """Return the fields of a `model.Answered` for each status; none where no requests are replayed."""
-    tally = sys.modules.get("leakcheck.worker.web.answer_counts")
-    return [] if tally is None else tally.told()
+def answers_by_status() -> list[dict[str, object]]:
+    """Return the status, count and redirect target of the responses so far; empty if no requests are replayed."""
+    answer_counts = sys.modules.get("leakcheck.worker.web.answer_counts")
+    return [] if answer_counts is None else answer_counts.counts_by_status()
 
 
 def _database(connection: Any) -> dict[str, Any]:

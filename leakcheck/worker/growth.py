@@ -1,4 +1,4 @@
-"""The growth pass in the measured process: replay windows of calls and read the meters between them."""
+"""The growth pass: replay windows of calls and read the meters between them."""
 
 from array import array
 from itertools import repeat
@@ -14,32 +14,32 @@ from leakcheck.probe.meters.resources import largest_child_bytes
 from leakcheck.probe.meters.settle import set_aside, settle
 from leakcheck.probe.originals import BUILTINS, gc, os
 from leakcheck.worker.channel import Channel
-from leakcheck.worker.failure import describe_trouble
-from leakcheck.worker.final_report import answered
+from leakcheck.worker.failure import describe_replay_failure
+from leakcheck.worker.final_report import answers_by_status
 from leakcheck.worker.load import Call, Load, LoadedScenario
 
 __builtins__ = BUILTINS
 
 SECONDS = ("replay_seconds", "settle_seconds", "set_aside_seconds")
-"""What a block says of where its time went."""
+"""The parts of a block's duration."""
 
 _WARM_UP_CALLS = 50
-"""What the first calls leave (lazy imports, filled tables) is set aside like what set-up left."""
+"""What the first calls leave (lazy imports, filled tables) is set aside from collection, as what set-up left is."""
 
 LATENCY_CAPACITY = 4096
-"""Calls of one block that may be timed one by one."""
+"""The most calls of one block that can be timed one by one."""
 
 
 class GrowthReplay:
-    """A loaded scenario under the meters. The engine says how many calls; this counts them."""
+    """Replays a loaded scenario between readings, and counts its calls."""
 
     def __init__(self, call: Call, meters: Meters, *, sets_aside: bool = True) -> None:
         self._call = call
         self._meters = meters
         # full size now: watching must not allocate
         self._latencies = array("q", bytes(8 * LATENCY_CAPACITY))
-        # numbers above 256 are objects: kept as attributes they would show up as 32 bytes of growth;
-        # calls replayed and calls timed in this block
+        # calls replayed, and calls timed in this block; in an array, because as attributes
+        # numbers above 256 are objects that would show up as 32 bytes of growth
         self._counts = array("q", [1, 0])
         self._followed = FollowedLengths()
         self._pid = os.getpid()
@@ -47,14 +47,14 @@ class GrowthReplay:
 
     @property
     def calls(self) -> int:
-        """Return the calls replayed to their end, the first one, which made the callable, included."""
+        """Return the number of completed calls, including the first one, which made the callable."""
         return self._counts[0]
 
-    def block(self, channel: Channel, windows: int, calls_per_window: int, timed_per_window: int) -> None:
-        """Replay some windows and send what a `model.Block` holds.
+    def replay_block(self, channel: Channel, windows: int, calls_per_window: int, timed_per_window: int) -> None:
+        """Replay windows of calls and send the block of their readings.
 
-        A reading is taken after each window, always in the same place: one that is taken elsewhere
-        finds other temporaries alive and is a hundred bytes off.
+        The meters are read after each window, always at the same place in the code: elsewhere other temporaries are
+        alive, and a reading is a hundred bytes off.
         """
         timed_per_window = min(timed_per_window, LATENCY_CAPACITY // windows, calls_per_window)
         windows = min(windows, CAPACITY)
@@ -63,7 +63,7 @@ class GrowthReplay:
         except AssertionError:
             if not self._sets_aside:
                 raise
-            # it may look whether something that set-up left is collected: once more, with nothing set aside
+            # the call may check that something from set-up is collected: replay again with nothing set aside
             self._sets_aside = False
             gc.unfreeze()
             self._block(channel, windows, calls_per_window, timed_per_window)
@@ -73,32 +73,32 @@ class GrowthReplay:
         self._meters.start_block()
         self._followed.start_block()
         replay_seconds = 0.0
-        began = perf_counter()
+        start = perf_counter()
         if self._sets_aside and self.calls < _WARM_UP_CALLS:
             set_aside()
-        set_out = perf_counter()
+        replay_start = perf_counter()
         for _ in repeat(None, windows):
-            window_began = perf_counter()
+            window_start = perf_counter()
             self._window(calls_per_window, timed_per_window)
-            replay_seconds += perf_counter() - window_began
+            replay_seconds += perf_counter() - window_start
             if os.getpid() != self._pid:
-                os._exit(0)  # a child that the user's code forked came back into our loop
+                os._exit(0)  # a child forked by the user's code has returned into our loop
             settle()
             self._meters.read(self._counts)
             self._followed.read()
         seconds = {
             "replay_seconds": replay_seconds,
-            "settle_seconds": perf_counter() - set_out - replay_seconds,
-            "set_aside_seconds": set_out - began,
+            "settle_seconds": perf_counter() - replay_start - replay_seconds,
+            "set_aside_seconds": replay_start - start,
         }
-        self.send(channel, "block", seconds)
+        self.send_block(channel, "block", seconds)
 
-    def first(self, channel: Channel, seconds: float) -> None:
-        """Send the block that is the first call alone."""
-        self.send(channel, "block", {**dict.fromkeys(SECONDS, 0.0), "replay_seconds": seconds})
+    def send_first_call(self, channel: Channel, seconds: float) -> None:
+        """Send a block that consists of the first call alone."""
+        self.send_block(channel, "block", {**dict.fromkeys(SECONDS, 0.0), "replay_seconds": seconds})
 
-    def send(self, channel: Channel, kind: str, seconds: dict[str, float], **fields: Any) -> None:
-        """Send the block as far as it went."""
+    def send_block(self, channel: Channel, kind: str, seconds: dict[str, float], **fields: Any) -> None:
+        """Send the readings of the current block, complete or not."""
         columns = [*self._meters.columns(), *self._followed.columns(), (self._latencies, self._counts[1])]
         channel.send(
             kind,
@@ -110,22 +110,22 @@ class GrowthReplay:
             **fields,
         )
 
-    def look(self, channel: Channel, calls: int) -> None:
-        """Replay some calls between two looks at all lengths; send a block without a reading, and what was gained."""
+    def compare_lengths(self, channel: Channel, calls: int) -> None:
+        """Replay calls between two searches of the heap; send a block without readings, and what has grown."""
         self._meters.start_block()
         self._followed.start_block()
         self._counts[1] = 0
         seconds = dict.fromkeys(SECONDS, 0.0)
-        began = perf_counter()
+        start = perf_counter()
 
         def replay(calls: int) -> None:
-            set_out = perf_counter()
-            self.plain(calls)
-            seconds["replay_seconds"] = perf_counter() - set_out
+            replay_start = perf_counter()
+            self.replay(calls)
+            seconds["replay_seconds"] = perf_counter() - replay_start
 
         gains = look(replay, calls, self._followed, thaws=self._sets_aside)
-        seconds["settle_seconds"] = perf_counter() - began - seconds["replay_seconds"]
-        self.send(channel, "looked", seconds, gains=gains)
+        seconds["settle_seconds"] = perf_counter() - start - seconds["replay_seconds"]
+        self.send_block(channel, "looked", seconds, gains=gains)
 
     def _window(self, calls: int, timed: int) -> None:
         call, latencies, clock = self._call, self._latencies, perf_counter_ns
@@ -133,63 +133,61 @@ class GrowthReplay:
         done = 0
         try:
             while done < timed:
-                began = clock()
+                start = clock()
                 call()
-                latencies[slot] = clock() - began
+                latencies[slot] = clock() - start
                 slot += 1
                 done += 1
             for done in range(timed, calls):  # noqa: B007
                 call()
             done = calls
         finally:
-            self._counts[0] += done  # those that came to an end: the next one is the one that raised
+            self._counts[0] += done  # completed calls: if one raised, it is the next
             self._counts[1] = slot
 
-    def plain(self, calls: int) -> None:
-        """Replay without a reading."""
+    def replay(self, calls: int) -> None:
+        """Replay calls without reading the meters."""
         self._window(calls, 0)
 
 
-def serve_growth(plan: PassRequest, channel: Channel, load: Load = LoadedScenario) -> None:
-    """Set up, then replay what the engine asks for until it says finish."""
+def serve_growth(pass_request: PassRequest, channel: Channel, load: Load = LoadedScenario) -> None:
+    """Set up, then replay what the runner asks for, until `finish`."""
     make_room_for_files()
-    meters = Meters(plan.meters)
+    meters = Meters(pass_request.meters)
     began = perf_counter()
-    subject = load(plan)
-    set_up = perf_counter()
-    there_before = snapshot()
-    channel.send("ready", setup_seconds=set_up - began)
+    scenario = load(pass_request)
+    ready = perf_counter()
+    resources_before = snapshot()
+    channel.send("ready", setup_seconds=ready - began)
     replay, emptied = None, False
-    while (request := channel.receive()) is not None:
-        kind = request.pop("kind")
+    while (message := channel.receive()) is not None:
+        kind = message.pop("kind")
         try:
             if kind == "finish":
-                subject.close()
+                scenario.close()
                 return
             if replay is None:
                 first_began = perf_counter()
-                replay = GrowthReplay(subject.first_call(), meters)
-                replay.first(channel, perf_counter() - first_began)
+                replay = GrowthReplay(scenario.first_call(), meters)
+                replay.send_first_call(channel, perf_counter() - first_began)
             elif kind == "name":
-                channel.send("named", resources=name_resources(request["resources"], there_before))
+                channel.send("named", resources=name_resources(message["resources"], resources_before))
             elif kind == "weigh":
-                expected = ExpectedGrowth(rate=request["rate"], least=request["least"])
-                found = weigh_limited(replay.plain, request["calls"], meters.heap, replay.calls, expected)
-                emptied = bool(found["limited"])
-                channel.send("weighed", weighed=found)
+                expected = ExpectedGrowth(rate=message["rate"], least=message["least"])
+                weighed = weigh_limited(replay.replay, message["calls"], meters.heap, replay.calls, expected)
+                emptied = bool(weighed["limited"])
+                channel.send("weighed", weighed=weighed)
             elif kind == "look":
-                replay.look(channel, request["calls"])
+                replay.compare_lengths(channel, message["calls"])
             else:
-                replay.block(channel, **request)
+                replay.replay_block(channel, **message)
         except BaseException as error:  # the user's code may raise anything, SystemExit included
             if kind == "finish" and emptied:
-                return  # a tear-down that misses what was emptied is our doing
-            at = "teardown" if kind == "finish" else "raised"
-            call = None if at == "teardown" else (replay.calls + 1 if replay is not None else 1)
-            trouble = describe_trouble(error, at, call=call)
+                return  # the tear-down may fail because weighing emptied a container
+            trouble = describe_replay_failure(error, kind, 0 if replay is None else replay.calls)
             if replay is None:
-                channel.send("trouble", trouble=trouble, answered=answered())
+                channel.send("trouble", trouble=trouble, answered=answers_by_status())
             else:
-                nothing = dict.fromkeys(SECONDS, 0.0)
-                replay.send(channel, "trouble", nothing, trouble=trouble, answered=answered())
+                no_seconds = dict.fromkeys(SECONDS, 0.0)
+                replay.send_block(channel, "trouble", no_seconds, trouble=trouble, answered=answers_by_status())
             return

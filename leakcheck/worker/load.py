@@ -1,7 +1,6 @@
-"""Import what the plan names and make one callable of it, whatever form it has.
+"""Load a target as a callable without arguments, whatever form it has: one call of it is one call of the scenario.
 
-Whether the user wrote a plain function, a generator or the `async def` twin of either, what comes
-out is a function without arguments: one call of it is one call of the scenario.
+The user may write a function, a generator, or the `async def` form of either.
 """
 
 import importlib
@@ -29,14 +28,14 @@ class Replayable(Protocol):
     """What a pass replays: a loaded scenario, or the body of a test whose fixtures are set up."""
 
     def first_call(self) -> Call:
-        """Replay once and return what replays it from now on."""
+        """Make the first call and return the callable that makes the others."""
 
     def close(self) -> None:
-        """Tear down what belongs to it."""
+        """Tear it down."""
 
 
 Load = Callable[[PassRequest], Replayable]
-"""Makes what the plan names ready to be replayed."""
+"""Loads the target of a request."""
 
 
 def load_file(path: Path) -> ModuleType:
@@ -46,106 +45,113 @@ def load_file(path: Path) -> ModuleType:
     while (folder / "__init__.py").exists():
         parts.insert(0, folder.name)
         folder = folder.parent
-    _look_first_in(str(folder))
+    _put_first_on_path(str(folder))
     return importlib.import_module(".".join(parts))
 
 
 def make_current_folder_importable() -> None:
-    """Let `package.module:callable` name a module that lies in the current folder."""
-    _look_first_in(os.getcwd())
+    """Let `package.module:callable` name a module in the current folder."""
+    _put_first_on_path(os.getcwd())
 
 
-def _look_first_in(folder: str) -> None:
-    """Have modules looked for there before anywhere else; who describes and measures says so twice."""
-    if folder in sys.path:
+def _put_first_on_path(folder: str) -> None:
+    if folder in sys.path:  # a process that collects and then measures comes here twice
         sys.path.remove(folder)
     sys.path.insert(0, folder)
 
 
 def find_dotted(module: str, name: str) -> Any:
-    """Return the object that `module:name` names. Raises UsageError where it is not there."""
-    found: Any = importlib.import_module(module)
+    """Return the object that `module:name` names. Raises UsageError if there is none."""
+    result: Any = importlib.import_module(module)
     for part in name.split("."):
-        if not hasattr(found, part):
+        if not hasattr(result, part):
             hint = f"; for URLs of a project write django:{name} GET:/path/" if module == DJANGO else ""
-            raise UsageError(f"{module}:{name}: {found!r} has no {part!r}{_near(found, part)}{hint}")
-        found = getattr(found, part)
-    return found
+            raise UsageError(f"{module}:{name}: {result!r} has no {part!r}{_suggestion(result, part)}{hint}")
+        result = getattr(result, part)
+    return result
 
 
-def _near(owner: Any, name: str) -> str:
-    from difflib import get_close_matches  # a mistake is rare, and what is loaded is measured
+def _suggestion(owner: Any, name: str) -> str:
+    from difflib import get_close_matches  # here, because what is loaded is measured
 
-    near = get_close_matches(name, dir(owner), 1)
-    return f"; did you mean {near[0]}?" if near else ""
+    matches = get_close_matches(name, dir(owner), 1)
+    return f"; did you mean {matches[0]}?" if matches else ""
 
 
 def marked_in(module: ModuleType) -> dict[str, tuple[ScenarioMark, Any]]:
-    """Return the scenarios that a module itself defines, by name and in order."""
-    found: dict[str, tuple[ScenarioMark, Any]] = {}
+    """Return the marked scenarios that a module itself defines, by name, in order of definition."""
+    scenarios: dict[str, tuple[ScenarioMark, Any]] = {}
     for value in vars(module).values():
         mark = mark_of(value)
         if mark is not None and getattr(value, "__module__", None) == module.__name__:
-            found[mark.name] = (mark, value)
-    return found
+            scenarios[mark.name] = (mark, value)
+    return scenarios
+
+
+def signature_of(function: Any) -> inspect.Signature | None:
+    """Return the signature of a callable; None if it has none, like some that are written in C."""
+    try:
+        return inspect.signature(function)
+    except (TypeError, ValueError):
+        return None
 
 
 Loaded = tuple[Callable[..., Any], Mapping[str, OptionValue | None]]
-"""What a target names, and the arguments that it is called with."""
+"""The function that a target names, and the arguments it is called with."""
 
 
-def _from_callable(target: Target, plan: PassRequest) -> Loaded:
+def _from_callable(target: Target, pass_request: PassRequest) -> Loaded:
     assert target.module is not None
     assert target.name is not None
     function = find_dotted(target.module, target.name)
-    return function, _arguments(mark_of(function), plan)
+    return function, _arguments(mark_of(function), pass_request)
 
 
-def _from_file(target: Target, plan: PassRequest) -> Loaded:
+def _from_file(target: Target, pass_request: PassRequest) -> Loaded:
     assert target.path is not None
     assert target.name is not None
     marked = marked_in(load_file(target.path))
     if target.name not in marked:
         raise UsageError(f"{target.path}: there is no scenario {target.name!r}")
     mark, function = marked[target.name]
-    return function, _arguments(mark, plan)
+    return function, _arguments(mark, pass_request)
 
 
-def _from_site(target: Target, plan: PassRequest) -> Loaded:
-    # by name: only a request wants what replays requests
-    replay = importlib.import_module("leakcheck.worker.web.replay").replay_of(target, plan)
+def _from_request(target: Target, pass_request: PassRequest) -> Loaded:
+    # imported by name: only requests need it
+    replay = importlib.import_module("leakcheck.worker.web.replay").make_replay(target, pass_request)
     return replay, {}
 
 
-def _arguments(mark: ScenarioMark | None, plan: PassRequest) -> Mapping[str, OptionValue | None]:
+def _arguments(mark: ScenarioMark | None, pass_request: PassRequest) -> Mapping[str, OptionValue | None]:
     if mark is None or not mark.variants:
-        return plan.options
-    # the engine knows it as it can be written down
-    variant = next((name for name in mark.variants if replaced(name) == plan.variant), plan.variant)
-    return {"variant": variant, **plan.options}
+        return pass_request.options
+    # the request has the variant's name with lone surrogates replaced
+    variant = next((name for name in mark.variants if replaced(name) == pass_request.variant), pass_request.variant)
+    return {"variant": variant, **pass_request.options}
 
 
 _LOADERS: Mapping[str, Callable[[Target, PassRequest], Loaded]] = {
     "callable": _from_callable,
     "file": _from_file,
-    "site": _from_site,
+    "site": _from_request,
 }
 
 
 class LoadedScenario:
-    """The loaded scenario: `call` replays it once, `close` tears it down."""
+    """A scenario that is set up: `first_call` returns what replays it, `close` tears it down."""
 
-    def __init__(self, plan: PassRequest) -> None:
+    def __init__(self, pass_request: PassRequest) -> None:
         make_current_folder_importable()
         self._loop: AbstractEventLoop | None = None
         self._generator: Any = None
-        if plan.setup is not None:
-            where = parse_target(plan.setup)
-            if where.module is None or where.name is None:
-                raise UsageError(f"--setup {plan.setup}: write package.module:callable")
-            self._finish(find_dotted(where.module, where.name)())
-        target = parse_target(plan.target)
-        function, arguments = _LOADERS[target.kind](target, plan)
+        if pass_request.setup is not None:
+            setup = parse_target(pass_request.setup)
+            if setup.module is None or setup.name is None:
+                raise UsageError(f"--setup {pass_request.setup}: write package.module:callable")
+            self._finish(find_dotted(setup.module, setup.name)())
+        target = parse_target(pass_request.target)
+        function, arguments = _LOADERS[target.kind](target, pass_request)
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             self._generator = function(**arguments)
             self._call: Callable[..., object] = self._step_generator("was set up")
@@ -155,9 +161,9 @@ class LoadedScenario:
             self._call = function
 
     def first_call(self) -> Call:
-        """Replay once and return what replays it from now on.
+        """Make the first call and return the callable that makes the others.
 
-        The first call shows whether the callable is awaited: a lambda around a coroutine function
+        The first call shows whether the result has to be awaited: a lambda around a coroutine function
         looks like any other lambda until it is called.
         """
         result = self._call()
@@ -169,12 +175,15 @@ class LoadedScenario:
         return lambda: run(call())
 
     @property
-    def bare_call(self) -> Callable[..., object]:
-        """Return what replays it once, and an awaitable where that is to be awaited."""
+    def raw_call(self) -> Callable[..., object]:
+        """Return the callable that replays it once; its result is an awaitable if the scenario is async."""
         return self._call
 
     def close(self) -> None:
-        """Run the scenario's tear-down and close its event loop."""
+        """Run the scenario's tear-down and close its event loop.
+
+        Raises ScenarioFailed if its generator yields a second time.
+        """
         if self._generator is not None:
             try:
                 self._step_generator("was torn down")
@@ -200,7 +209,7 @@ class LoadedScenario:
 
     def _event_loop(self) -> "AbstractEventLoop":
         if self._loop is None:
-            import asyncio  # 4 MiB that only an async scenario should have
+            import asyncio  # 4 MiB, which only an async scenario should have
 
             self._loop = asyncio.new_event_loop()
             asyncio.set_event_loop(self._loop)

@@ -1,4 +1,4 @@
-"""From the first word of the engine to the end of the process."""
+"""Run the pass that the runner asks for, from the first message to the end of the process."""
 
 import atexit
 import ctypes
@@ -11,93 +11,97 @@ from leakcheck.model.protocol import Pass, PassRequest
 from leakcheck.probe.meters.thread_caches import restore_environment
 from leakcheck.probe.originals import BUILTINS, os, signal
 from leakcheck.worker.channel import Channel
-from leakcheck.worker.failure import describe_trouble
-from leakcheck.worker.final_report import answered, facts_about_django
+from leakcheck.worker.failure import describe_failure
+from leakcheck.worker.final_report import answers_by_status, django_facts
 from leakcheck.worker.load import Load
 
 __builtins__ = BUILTINS
 
-# by name: whatever is loaded is measured, so each pass loads its own and no other
-_WORK = {
-    Pass.DESCRIBE: ("leakcheck.worker.collect", "serve_describe"),
-    Pass.EXAMINE: ("leakcheck.worker.doctor", "serve_examine"),
+# by name, so that a pass loads its own module and no other: whatever is loaded is measured
+_PASSES = {
+    Pass.DESCRIBE: ("leakcheck.worker.collect", "serve_collect"),
+    Pass.EXAMINE: ("leakcheck.worker.doctor", "serve_doctor"),
     Pass.GROWTH: ("leakcheck.worker.growth", "serve_growth"),
     Pass.PEAK: ("leakcheck.worker.peak", "serve_peak"),
-    Pass.HOLD: ("leakcheck.worker.retention", "serve_hold"),
-    Pass.SITES: ("leakcheck.worker.allocations", "serve_sites"),
-    Pass.LIMIT: ("leakcheck.worker.server.main", "serve_limited"),
+    Pass.HOLD: ("leakcheck.worker.retention", "serve_retention"),
+    Pass.SITES: ("leakcheck.worker.allocations", "serve_allocation"),
+    Pass.LIMIT: ("leakcheck.worker.server.main", "serve_limit"),
 }
 
 _CANNOT_ANSWER = 70
 
 
-def die_with_parent() -> None:
-    """Ask Linux to end this process with the engine, so that a killed run leaves nothing behind."""
+def die_with_parent(signal_number: int = signal.SIGKILL) -> None:
+    """Ask Linux to send this process a signal when its parent ends, so that a killed run leaves no process behind."""
     if sys.platform == "linux":
         set_parent_death_signal = 1
-        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal_number)
 
 
 def serve(socket_path: str) -> int:
-    """Do the one pass that the engine asks for; never return while a thread of the user's is alive."""
+    """Run the pass that the runner asks for; after a collection possibly one more.
+
+    Returns 1 if the runner is gone; otherwise the process ends here, even while threads of the user's are alive.
+    """
     die_with_parent()
     restore_environment()
-    # a segmentation fault, or the abort that ends a hanging call, leaves its traceback on stderr
+    # to print a traceback on a segmentation fault, and on the SIGABRT that ends a hanging call
     faulthandler.enable()
     channel = Channel(socket_path)
-    plan = receive_plan(channel)
-    if plan is None:
+    pass_request = receive_request(channel)
+    if pass_request is None:
         return 1
-    work(plan, channel)
-    if plan.work is Pass.DESCRIBE and (plan := receive_plan(channel)) is not None:
-        work(plan, channel)
-    leave(channel)
+    run_pass(pass_request, channel)
+    if pass_request.work is Pass.DESCRIBE and (pass_request := receive_request(channel)) is not None:
+        run_pass(pass_request, channel)
+    end_process(channel)
     return 0
 
 
-def receive_plan(channel: Channel) -> PassRequest | None:
-    """Return what is to be done, or None when the engine is gone."""
+def receive_request(channel: Channel) -> PassRequest | None:
+    """Return the runner's request for a pass; None if the runner is gone."""
     message = channel.receive()
     if message is None:
         return None
     return PassRequest(**{**message["plan"], "work": Pass(message["plan"]["work"])})
 
 
-def find_work(plan: PassRequest) -> Callable[..., None]:
-    """Return what does the pass of a plan, of which nothing else is loaded."""
-    module, function = _WORK[plan.work]
-    do: Callable[..., None] = getattr(importlib.import_module(module), function)
-    return do
+def find_pass(pass_request: PassRequest) -> Callable[..., None]:
+    """Import the module of a pass and return the function that runs it."""
+    module, function = _PASSES[pass_request.work]
+    run: Callable[..., None] = getattr(importlib.import_module(module), function)
+    return run
 
 
-def work(plan: PassRequest, channel: Channel, load: Load | None = None, do: Callable[..., None] | None = None) -> None:
-    """Do the pass of a plan, on what `load` makes of it; a scenario is loaded where nothing else is said."""
+def run_pass(
+    pass_request: PassRequest, channel: Channel, load: Load | None = None, run: Callable[..., None] | None = None
+) -> None:
+    """Run a pass; send its failure if it fails. `load` replaces the loading of a scenario, `run` the pass itself."""
     try:
-        do = do or find_work(plan)
-        do(plan, channel) if load is None else do(plan, channel, load)
+        run = run or find_pass(pass_request)
+        run(pass_request, channel) if load is None else run(pass_request, channel, load)
     except BaseException as error:
-        _tell(channel, error)
+        _send_failure(channel, error)
 
 
-def _tell(channel: Channel, error: BaseException) -> None:
-    """Say how a pass failed; where what we call was patched away, at least that."""
+def _send_failure(channel: Channel, error: BaseException) -> None:
     try:
-        trouble = describe_trouble(error, "setup")
-    except BaseException:
+        trouble = describe_failure(error, "setup")
+    except BaseException:  # the user's code may have patched what describes it
         trouble = {"kind": "setup", "message": "an exception that cannot be described was raised"}
     try:
         channel.send("trouble", trouble=trouble)
     except BaseException:
-        os._exit(_CANNOT_ANSWER)  # no traceback of ours; the engine says how it ended
+        os._exit(_CANNOT_ANSWER)  # no traceback of ours; the runner reports how the process ended
 
 
-def leave(channel: Channel) -> None:
-    """Say good-bye and end the process now: a thread that never ends must not keep it."""
+def end_process(channel: Channel) -> None:
+    """Send the final report and end the process at once, even if threads are still running."""
     try:
-        channel.send("bye", cpu_seconds=sum(os.times()[:2]), django=facts_about_django(), answered=answered())
+        channel.send("bye", cpu_seconds=sum(os.times()[:2]), django=django_facts(), answered=answers_by_status())
         atexit._run_exitfuncs()
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
     except BaseException:
-        pass  # whatever the user's code has put there
+        pass  # exit functions and streams are the user's
     os._exit(0)

@@ -1,41 +1,39 @@
-"""The hold pass in the measured process: replay, search, and answer what holds what grows."""
+"""The retention pass: replay, and search for the containers that grow and what retains them."""
 
 from leakcheck.model.protocol import PassRequest
 from leakcheck.probe.meters.memory import Meters
 from leakcheck.probe.originals import BUILTINS
 from leakcheck.probe.retention.search import search
 from leakcheck.worker.channel import Channel
-from leakcheck.worker.failure import describe_trouble
+from leakcheck.worker.failure import describe_replay_failure
 from leakcheck.worker.growth import GrowthReplay
 from leakcheck.worker.load import Load, LoadedScenario
 
 __builtins__ = BUILTINS
 
 
-def serve_hold(plan: PassRequest, channel: Channel, load: Load = LoadedScenario) -> None:
-    """Set up, search once when the engine asks, and tear down when it says finish.
+def serve_retention(pass_request: PassRequest, channel: Channel, load: Load = LoadedScenario) -> None:
+    """Set up, search when the runner asks, and tear down on `finish`.
 
-    Each `found` message replaces the one before; the last one says `last`.
+    Each `found` message replaces the one before; the final one has `last` set.
     """
-    meters = Meters(plan.meters)
-    subject = load(plan)
+    meters = Meters(pass_request.meters)
+    scenario = load(pass_request)
     channel.send("ready", setup_seconds=0.0)
     replay, emptied = None, False
-    while (request := channel.receive()) is not None:
-        kind = request.pop("kind")
+    while (message := channel.receive()) is not None:
+        kind = message.pop("kind")
         try:
             if kind == "finish":
-                subject.close()
+                scenario.close()
                 return
             if replay is None:
-                replay = GrowthReplay(subject.first_call(), meters)
-            for found in search(replay.plain, meters.heap, meters.python, **request):
-                emptied |= found.pop("emptied", False)
-                channel.send("found", **found)
+                replay = GrowthReplay(scenario.first_call(), meters)
+            for findings in search(replay.replay, meters.heap, meters.python, **message):
+                emptied |= findings.pop("emptied", False)
+                channel.send("found", **findings)
         except BaseException as error:  # the user's code may raise anything, SystemExit included
             if kind == "finish" and emptied:
-                return  # a tear-down that misses what was emptied is our doing
-            at = "teardown" if kind == "finish" else "raised"
-            call = None if at == "teardown" else (replay.calls + 1 if replay is not None else 1)
-            channel.send("trouble", trouble=describe_trouble(error, at, call=call))
+                return  # the tear-down may fail because the search emptied a container
+            channel.send("trouble", trouble=describe_replay_failure(error, kind, 0 if replay is None else replay.calls))
             return

@@ -22,7 +22,8 @@ from typing import Any
 from rich.table import Table
 
 from leakcheck.cli.console import make_console
-from leakcheck.model.result import Result, Run
+from leakcheck.model.result import Result
+from leakcheck.model.run import Run
 from leakcheck.model.units import format_duration, format_growth, format_size
 from leakcheck.model.verdict import Verdict
 from leakcheck.storage.run_file import load

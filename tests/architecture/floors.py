@@ -38,7 +38,6 @@ FLOORS = (
 )
 
 LIBRARIES: Mapping[str, frozenset[str]] = {
-    "leakcheck.analysis": frozenset({"numpy", "scipy"}),
     "leakcheck.config": frozenset({"msgspec"}),
     "leakcheck.storage": frozenset({"msgspec"}),
     "leakcheck.probe.allocations": frozenset({"memray"}),

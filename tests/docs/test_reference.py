@@ -36,7 +36,7 @@ def test_every_option_of_a_verb_is_in_its_section() -> None:
 
 
 def test_the_choices_of_an_option_are_named() -> None:
-    assert "`--explain auto\\|always\\|never`" in commands.markdown()
+    assert "`--stacks peak\\|growth`" in commands.markdown()
 
 
 def test_every_key_of_the_file_is_in_the_tables() -> None:

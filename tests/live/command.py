@@ -14,7 +14,8 @@ from pathlib import Path
 import psutil
 
 from leakcheck.model.answers import Readings
-from leakcheck.model.result import Result, Run
+from leakcheck.model.result import Result
+from leakcheck.model.run import Run
 from leakcheck.storage import run_file
 
 LONGEST_SECONDS = 120.0

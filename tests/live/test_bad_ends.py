@@ -11,7 +11,7 @@ from leakcheck.config.settings import resolve
 from leakcheck.config.sources import SettingsLayer
 from leakcheck.model.errors import ExitCode
 from leakcheck.model.explanation import Explain
-from leakcheck.model.result import Run
+from leakcheck.model.run import Run
 from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.runner import session
 from leakcheck.scenario import parse_target

@@ -246,12 +246,12 @@ def test_what_fails_or_is_not_sure_is_not_accepted_and_the_rest_is(leakcheck: Le
     ran = leakcheck.baseline("update", "shop.py", "-k", "climbs", "--calls=150")
     assert ran.code == ExitCode.INCONCLUSIVE
     assert "climbs: not accepted, because it is inconclusive." in ran.output
-    assert "leakcheck-baseline.json: not changed." in ran.output
+    assert "leakcheck-baseline.json: unchanged." in ran.output
     assert not (leakcheck.folder / "leakcheck-baseline.json").exists()
     # WHEN one fails beside one that is sure THEN that one is accepted, and the failure counts
     ran = leakcheck.baseline("update", "shop.py", "-k", "breaks or page")
     assert ran.code == ExitCode.SCENARIO_FAILED
-    assert "breaks: not accepted, because it is an error." in ran.output
+    assert "breaks: not accepted, because it failed." in ran.output
     assert list(accepted(leakcheck)) == ["page"]
 
 
@@ -334,7 +334,7 @@ def test_a_saved_run_can_be_accepted_compared_and_shown(leakcheck: Leakcheck) ->
 def test_an_update_needs_something_to_accept(leakcheck: Leakcheck) -> None:
     write_shop(leakcheck)
     ran = leakcheck.baseline("update")
-    assert (ran.code, "or a run with --from" in ran.errors) == (ExitCode.USAGE, True)
+    assert (ran.code, "or a saved run with --from RUN" in ran.errors) == (ExitCode.USAGE, True)
     assert leakcheck.baseline("update", "--from", "nowhere").code == ExitCode.USAGE
     assert leakcheck.baseline("update", "shop.py", "-k", "nobody").code == ExitCode.NOTHING_MEASURED
     assert not (leakcheck.folder / "leakcheck-baseline.json").exists()

@@ -41,7 +41,7 @@ def test_pages_are_accepted_and_compared_with_the_user_who_sees_them(shop: Leakc
 def test_flags_of_requests_beside_none_are_refused(shop: Leakcheck) -> None:
     ran = shop.run("shop.views:home", "--user=ada", "--fixture=customers")
 
-    assert "--user, --fixture: for requests alone, and none is named" in ran.errors
+    assert "--user, --fixture: only for requests, and no target is one" in ran.errors
     assert ran.code == ExitCode.USAGE
 
 

@@ -270,9 +270,9 @@ def test_a_url_that_leads_nowhere_names_close_ones(shop: Leakcheck) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((), "say which requests to replay"),
-        (("GET:/", "--all"), "say which requests to replay"),
-        (("GET:/", "--settings=shop settings"), "is no module"),
+        ((), "pass either the requests to replay"),
+        (("GET:/", "--all"), "pass either the requests to replay"),
+        (("GET:/", "--settings=shop settings"), "not a module name"),
     ],
 )
 def test_a_command_that_cannot_be_understood_is_refused(shop: Leakcheck, arguments: tuple[str, ...], said: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 import leakcheck as package
 from leakcheck.model.errors import ExitCode
-from leakcheck.model.result import SCHEMA
+from leakcheck.model.run import SCHEMA
 from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.storage import run_file
 from tests.live.beside import HEALTHY, assert_healthy_was_measured, wait_until

@@ -135,7 +135,7 @@ def test_two_documents_for_standard_output_are_refused_before_anything_is_measur
     leakcheck.write("quiet.py", QUIET)
     process = leakcheck.start("run", "quiet.py", f"--output={leakcheck.output}", "--junit", "-", "--markdown", "-")
     ran = leakcheck.finish(process)
-    assert "leakcheck: --junit - and --markdown -: only one can have standard output" in ran.errors
+    assert "leakcheck: --junit - and --markdown -: only one can be written to stdout" in ran.errors
     assert ran.code == ExitCode.USAGE
     assert ran.documents == ()
 

@@ -95,5 +95,5 @@ def test_a_report_that_cannot_be_written_costs_the_run_nothing(
 ) -> None:
     assert ReportOption().write(run_of(CLEAN), tmp_path / "nowhere") is None
     said = capsys.readouterr().err
-    assert said.startswith("leakcheck: the report could not be written, and the run stands: ")
+    assert said.startswith("leakcheck: the run is saved, but its report could not be written: ")
     assert "nowhere" in said

@@ -81,10 +81,10 @@ def test_two_variants_are_drawn_before_and_after(leakcheck: Leakcheck, run: Path
         (
             ("--before", "kept", "--after", "mended"),
             2,
-            "there is no variant 'mended' in the run; there are: pages[kept]",
+            "there is no variant 'mended' in the run; available: pages[kept]",
         ),
         (("--format", "gif"), 2, "--format 'gif': write svg, png or svg,png"),
-        (("-k", "nothing"), 5, "matches nothing; the run's scenarios are: pages[kept], pages[dropped]"),
+        (("-k", "nothing"), 5, "-k 'nothing' matched none of 2 scenarios (pages[kept], pages[dropped])"),
         (("--output", "pages.py"), 2, "pages.py: cannot be made"),
     ],
 )
@@ -190,4 +190,4 @@ def test_the_run_that_leaks_more_is_found_and_the_index_can_be_lost_or_broken(le
 def test_without_any_run_the_history_says_how_to_begin_one(leakcheck: Leakcheck) -> None:
     told = use(leakcheck, "history")
     assert told.code == 5
-    assert "there is no run in it; measure with leakcheck run" in told.errors
+    assert "contains no runs; measure with leakcheck run" in told.errors

@@ -91,7 +91,7 @@ def test_a_terminal_with_few_letters_gets_those(
 def test_a_folder_that_is_gone_is_a_sentence(folder: Path, verb: str) -> None:
     arguments = [verb, "a.py", "b.py"] if verb == "compare" else [verb, "a.py"]
     done = ended('mkdir gone; cd gone; rmdir ../gone; "$@"', folder, *arguments)
-    assert done.stderr == "leakcheck: the current folder does not exist any more; change into another\n"
+    assert done.stderr == "leakcheck: the current folder no longer exists; change to another\n"
     assert done.returncode == ExitCode.USAGE
 
 
@@ -168,7 +168,7 @@ sys.meta_path.insert(0, Stop())
         "typer",
         "leakcheck.cli.run",
         "leakcheck.runner.session",
-        "numpy",
+        "psutil",
         "msgspec",
     ],
 )

@@ -18,14 +18,14 @@ _INI = "[pytest]\nasyncio_default_fixture_loop_scope = function\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ran:
-    """A run of pytest as it came out."""
+class PytestRun:
+    """The outcome of a run of pytest."""
 
     code: int
     text: str
     outcomes: Mapping[str, int]
     results: Mapping[str, Result]
-    """By the id; none where nothing was measured."""
+    """By id; empty if nothing was measured."""
 
     @property
     def result(self) -> Result:
@@ -54,10 +54,10 @@ class Project:
         path.write_text(before + "\n" * bool(before) + textwrap.dedent(source).lstrip(), encoding="utf-8")
         return path
 
-    def run(self, *arguments: str, explain: bool = False) -> Ran:
+    def run(self, *arguments: str, explain: bool = False) -> PytestRun:
         """Run pytest, without explanations unless they are wanted, and read the document that it wrote."""
         self._json.unlink(missing_ok=True)
-        told = self._pytester.runpytest_subprocess(
+        result = self._pytester.runpytest_subprocess(
             "-p",
             "no:cacheprovider",
             f"--leakcheck-json={self._json.name}",
@@ -67,13 +67,13 @@ class Project:
         )
         results = run_file.load(self._json).results if self._json.exists() else ()
         try:
-            outcomes = told.parseoutcomes()
+            outcomes = result.parseoutcomes()
         except ValueError:
-            outcomes = {}  # it came to no test
+            outcomes = {}  # no test was run
         outcomes.pop("warnings", None)
-        return Ran(
-            code=int(told.ret),
-            text=f"{told.stdout}\n{told.stderr}",
+        return PytestRun(
+            code=int(result.ret),
+            text=f"{result.stdout}\n{result.stderr}",
             outcomes=outcomes,
             results={result.id: result for result in results},
         )

@@ -33,12 +33,12 @@ def test_under_xdist_the_results_travel_and_suspects_have_processes_of_their_own
         """,
     )
     # WHEN they are run by two workers, with a report
-    ran = project.run("-n", "2", "--shop", "open", "--junitxml=junit.xml", "-x", "test_clean.py", "test_leaking.py")
+    run = project.run("-n", "2", "--shop", "open", "--junitxml=junit.xml", "-x", "test_clean.py", "test_leaking.py")
     # THEN the verdicts, the section and the summary are there
-    assert ran.outcomes == {"passed": 1, "failed": 1}
-    assert ran.results["test_leaking.py::test_keeps"].verdict is Verdict.LEAK
-    assert ran.results["test_clean.py::test_is_told"].verdict is Verdict.CLEAN
-    assert "leakcheck: 2 tests measured, 1 over budget" in ran.text
+    assert run.outcomes == {"passed": 1, "failed": 1}
+    assert run.results["test_leaking.py::test_keeps"].verdict is Verdict.LEAK
+    assert run.results["test_clean.py::test_is_told"].verdict is Verdict.CLEAN
+    assert "leakcheck: 2 tests measured, 1 over budget" in run.text
     # AND no other process has written the report anew
     assert (project.folder / "junit.xml").read_text().count("<testcase") == 2
 
@@ -46,16 +46,16 @@ def test_under_xdist_the_results_travel_and_suspects_have_processes_of_their_own
 def test_under_xdist_a_mark_that_cannot_be_understood_fails_its_test(project: Project) -> None:
     pytest.importorskip("xdist")
     project.write("test_shop.py", LEAKING.replace("leakcheck\n", "leakcheck(calls=0)\n"))
-    ran = project.run("-n", "1")
-    assert ran.outcomes == {"errors": 1}
-    assert "test_shop.py::test_keeps: @pytest.mark.leakcheck: calls is 0; write how many calls" in ran.text
+    run = project.run("-n", "1")
+    assert run.outcomes == {"errors": 1}
+    assert "test_shop.py::test_keeps: @pytest.mark.leakcheck: calls is 0; write how many calls" in run.text
 
 
 def test_arguments_of_the_run_do_not_take_hold_in_its_isolated_processes(project: Project) -> None:
     # GIVEN a leaking test, and arguments that would deselect, stop, report or keep their folder for themselves
     project.write("test_shop.py", LEAKING)
     project.write("test_other.py", "def test_other(tmp_path):\n    assert list(tmp_path.iterdir()) == []\n")
-    ran = project.run(
+    run = project.run(
         *(
             "--maxfail=1",
             "--junitxml=junit.xml",
@@ -67,8 +67,8 @@ def test_arguments_of_the_run_do_not_take_hold_in_its_isolated_processes(project
         ),
         *("test_other.py", "test_shop.py"),
     )
-    assert ran.outcomes == {"passed": 1, "failed": 1}
-    assert ran.result.verdict is Verdict.LEAK
+    assert run.outcomes == {"passed": 1, "failed": 1}
+    assert run.result.verdict is Verdict.LEAK
     assert (project.folder / "junit.xml").read_text().count("<testcase") == 2
     # the folder of the run itself is still its own
     assert [path.name for path in (project.folder / "base").iterdir() if path.is_dir() and not path.is_symlink()] == [
@@ -83,8 +83,8 @@ def test_nothing_is_left_behind(project: Project, monkeypatch: pytest.MonkeyPatc
     place.mkdir()
     monkeypatch.setenv("TMPDIR", str(place))
     project.write("test_shop.py", LEAKING.replace("leakcheck\n", 'leakcheck(peak="1 GiB")\n'))
-    ran = project.run("--basetemp=base", explain=True)
-    assert ran.outcomes == {"failed": 1}
+    run = project.run("--basetemp=base", explain=True)
+    assert run.outcomes == {"failed": 1}
     assert [path.name for path in place.iterdir()] == []
 
 
@@ -105,11 +105,11 @@ def test_a_fixture_that_fails_in_an_isolated_process_is_told(project: Project) -
         """,
         before=LEAK,
     )
-    ran = project.run("-p", "no:xdist")
-    assert ran.outcomes == {"failed": 1}
-    assert "not replayable here" in ran.text
-    assert "in a process of its own the fixture alone (function) raised OSError: there can be only one" in ran.text
-    assert "leakcheck: 1 test measured, 1 not replayable here" in ran.text
+    run = project.run("-p", "no:xdist")
+    assert run.outcomes == {"failed": 1}
+    assert "not replayable here" in run.text
+    assert "in a process of its own the fixture alone (function) raised OSError: there can be only one" in run.text
+    assert "leakcheck: 1 test measured, 1 not replayable here" in run.text
 
 
 def test_our_mark_and_memrays_both_report_on_one_test(project: Project) -> None:
@@ -148,12 +148,12 @@ def test_our_mark_and_memrays_both_report_on_one_test(project: Project) -> None:
         """,
         before=LEAK,
     )
-    ran = project.run()
-    assert ran.code == pytest.ExitCode.TESTS_FAILED
-    assert ran.text.count("memory grows by ") >= 3
-    assert ran.text.count("Test was limited to 1.0MiB but allocated 4.8MiB") >= 2
-    assert "Test was allowed to leak 500.0B per location" in ran.text
-    verdicts = {name.partition("::test_")[2]: result.verdict for name, result in ran.results.items()}
+    run = project.run()
+    assert run.code == pytest.ExitCode.TESTS_FAILED
+    assert run.text.count("memory grows by ") >= 3
+    assert run.text.count("Test was limited to 1.0MiB but allocated 4.8MiB") >= 2
+    assert "Test was allowed to leak 500.0B per location" in run.text
+    verdicts = {name.partition("::test_")[2]: result.verdict for name, result in run.results.items()}
     assert verdicts == {
         "both": Verdict.LEAK,
         "both_leak": Verdict.LEAK,
@@ -161,7 +161,7 @@ def test_our_mark_and_memrays_both_report_on_one_test(project: Project) -> None:
         "theirs": Verdict.CLEAN,
         "neither": Verdict.CLEAN,
     }
-    assert ran.outcomes["passed"] == 1
+    assert run.outcomes["passed"] == 1
 
 
 @pytest.mark.slow
@@ -186,11 +186,11 @@ def test_a_known_leak_is_listed_and_does_not_fail(project: Project) -> None:
             KEPT.append(bytearray(1000))
         """,
     )
-    ran = project.run(explain=True)
-    assert ran.outcomes == {"passed": 1}
-    assert (ran.result.verdict, ran.result.gate) == (Verdict.LEAK, Gate.WITHIN)
-    assert [leak.reason for leak in ran.result.known] == ["ticket 12"]
-    assert "known leak" in ran.text
+    run = project.run(explain=True)
+    assert run.outcomes == {"passed": 1}
+    assert (run.result.verdict, run.result.gate) == (Verdict.LEAK, Gate.WITHIN)
+    assert [leak.reason for leak in run.result.known] == ["ticket 12"]
+    assert "known leak" in run.text
 
 
 def test_the_test_process_loads_nothing_heavy(project: Project) -> None:
@@ -210,6 +210,6 @@ def test_the_test_process_loads_nothing_heavy(project: Project) -> None:
         """,
     )
     # pytest-memray loads rich by itself, and psutil is what xdist counts cores with
-    ran = project.run("-p", "no:memray", "-p", "no:xdist")
-    assert ran.outcomes == {"failed": 1, "passed": 1}, ran.text
-    assert ran.results["test_a.py::test_keeps"].verdict is Verdict.LEAK
+    run = project.run("-p", "no:memray", "-p", "no:xdist")
+    assert run.outcomes == {"failed": 1, "passed": 1}, run.text
+    assert run.results["test_a.py::test_keeps"].verdict is Verdict.LEAK

@@ -35,10 +35,10 @@ def test_what_a_pool_keeps_with_each_call_fails_the_test(project: Project) -> No
         """,
     )
     # WHEN they are run
-    ran = project.run()
+    run = project.run()
     # THEN that one fails, and the judge, a child of the test process as well, is nobody's
-    assert ran.outcomes == {"passed": 1, "failed": 1}
-    leak, clean = ran.results["test_pool.py::test_keeps"], ran.results["test_pool.py::test_drops"]
+    assert run.outcomes == {"passed": 1, "failed": 1}
+    leak, clean = run.results["test_pool.py::test_keeps"], run.results["test_pool.py::test_drops"]
     assert (leak.verdict, clean.verdict) == (Verdict.LEAK, Verdict.CLEAN)
     assert leak.growth is not None
     assert leak.growth.meter is Meter.CHILDREN

@@ -129,12 +129,12 @@ def test_the_records_of_doubles_are_nobodys_leak_whatever_made_them(project: Pro
         """,
         before=SERVICE,
     )
-    ran = project.run("--leakcheck")
+    run = project.run("--leakcheck")
     # THEN all can be replayed, none of them grows, and each passes
-    verdicts = {name.partition("::")[2]: result.verdict.value for name, result in ran.results.items()}
-    assert set(verdicts.values()) == {"clean"}, (verdicts, ran.text)
-    assert set(ran.outcomes) <= {"passed"}, ran.text
-    assert "cannot be replayed" not in ran.text
+    verdicts = {name.partition("::")[2]: result.verdict.value for name, result in run.results.items()}
+    assert set(verdicts.values()) == {"clean"}, (verdicts, run.text)
+    assert set(run.outcomes) <= {"passed"}, run.text
+    assert "cannot be replayed" not in run.text
 
 
 def test_what_leaks_beside_a_double_is_found_at_its_size(project: Project) -> None:
@@ -163,10 +163,10 @@ def test_what_leaks_beside_a_double_is_found_at_its_size(project: Project) -> No
         """,
         before=LEAK + SERVICE,
     )
-    ran = project.run("--leakcheck")
-    assert ran.outcomes == {"failed": 2}
+    run = project.run("--leakcheck")
+    assert run.outcomes == {"failed": 2}
     for name in ("keeps", "hands_on"):
-        result = ran.results[f"test_shop.py::test_{name}"]
+        result = run.results[f"test_shop.py::test_{name}"]
         assert result.verdict is Verdict.LEAK
         assert result.growth is not None
         assert result.growth.bytes_per_1000_calls == pytest.approx(1000 * LEAK_BYTES_PER_CALL, rel=0.1)
@@ -198,7 +198,7 @@ def test_what_runs_once_leaves_its_calls_with_the_double(project: Project) -> No
             assert transport.send.call_count == 2, f"counted {transport.send.call_count}"
         """,
     )
-    ran = project.run("--leakcheck")
-    assert ran.outcomes == {"passed": 2, "failed": 1}, ran.text
-    assert "counted 1" in ran.text
-    assert "1 cannot be replayed" in ran.text
+    run = project.run("--leakcheck")
+    assert run.outcomes == {"passed": 2, "failed": 1}, run.text
+    assert "counted 1" in run.text
+    assert "1 cannot be replayed" in run.text

@@ -29,11 +29,11 @@ def test_a_callable_is_measured_inside_a_test_and_its_growth_compares(project: P
         """,
         before=LEAK,
     )
-    ran = project.run()
+    run = project.run()
     # without a budget of the call it is up to the test
-    assert ran.outcomes == {"passed": 1}
+    assert run.outcomes == {"passed": 1}
     name = "test_shop.py::test_measures"
-    assert {key: result.verdict for key, result in ran.results.items()} == {
+    assert {key: result.verdict for key, result in run.results.items()} == {
         name: Verdict.CLEAN,
         f"{name} #2": Verdict.LEAK,
         f"{name} #3": Verdict.CLEAN,
@@ -50,11 +50,11 @@ def test_a_budget_of_the_call_fails_the_test_with_the_explanation(project: Proje
             leakcheck(lambda: KEPT.append(bytearray(1000)), growth="64 KiB / 1000 calls")
         """,
     )
-    ran = project.run(explain=True)
-    assert ran.outcomes == {"failed": 1}
-    assert "over the budget of 64.0 KiB" in ran.text
-    assert "test_shop.KEPT" in ran.text
-    assert ">       leakcheck(" not in ran.text
+    run = project.run(explain=True)
+    assert run.outcomes == {"failed": 1}
+    assert "over the budget of 64.0 KiB" in run.text
+    assert "test_shop.KEPT" in run.text
+    assert ">       leakcheck(" not in run.text
 
 
 def test_a_peak_is_measured_where_it_is_asked_for(project: Project) -> None:
@@ -66,9 +66,9 @@ def test_a_peak_is_measured_where_it_is_asked_for(project: Project) -> None:
             leakcheck(lambda: bytearray(5_000_000), peak="4 MiB", calls=50)
         """,
     )
-    ran = project.run()
-    assert ran.outcomes == {"failed": 1}
-    assert "one call peaks at 4.77 MiB; the budget is 4.00 MiB." in ran.text
+    run = project.run()
+    assert run.outcomes == {"failed": 1}
+    assert "one call peaks at 4.77 MiB; the budget is 4.00 MiB." in run.text
 
 
 def test_what_the_callable_raises_is_raised_and_a_second_loop_is_refused(project: Project) -> None:
@@ -94,10 +94,10 @@ def test_what_the_callable_raises_is_raised_and_a_second_loop_is_refused(project
             leakcheck(lambda: None, growth="64 KB")
         """,
     )
-    ran = project.run()
-    assert ran.outcomes == {"passed": 1, "failed": 2}
-    assert "measure it in a plain `def` test" in ran.text
-    assert "leakcheck(...): '64 KB': there is no unit 'KB'" in ran.text
+    run = project.run()
+    assert run.outcomes == {"passed": 1, "failed": 2}
+    assert "measure it in a plain `def` test" in run.text
+    assert "leakcheck(...): '64 KB': there is no unit 'KB'" in run.text
 
 
 def test_a_test_with_the_fixture_is_not_replayed_itself(project: Project) -> None:

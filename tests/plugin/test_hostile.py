@@ -32,11 +32,11 @@ def test_after():
 
 def test_a_test_that_writes_to_every_descriptor_fails_alone(project: Project) -> None:
     project.write("test_shop.py", WRITES, before=LEAK)
-    ran = project.run()
-    assert ran.outcomes == {"passed": 2, "failed": 2}
-    assert ran.results["test_shop.py::test_before"].verdict is Verdict.CLEAN
-    assert ran.results["test_shop.py::test_writes"].gate is Gate.ERROR
-    assert "something wrote b'hello" in ran.text
-    growth = ran.results["test_shop.py::test_after"].growth
+    run = project.run()
+    assert run.outcomes == {"passed": 2, "failed": 2}
+    assert run.results["test_shop.py::test_before"].verdict is Verdict.CLEAN
+    assert run.results["test_shop.py::test_writes"].gate is Gate.ERROR
+    assert "something wrote b'hello" in run.text
+    growth = run.results["test_shop.py::test_after"].growth
     assert growth is not None
     assert abs(growth.bytes_per_1000_calls / 1000 - LEAK_BYTES_PER_CALL) < 0.02 * LEAK_BYTES_PER_CALL

@@ -28,10 +28,10 @@ def test_methods_of_a_class_are_replayed_on_one_instance(project: Project) -> No
         """,
         before=LEAK,
     )
-    ran = project.run()
-    assert ran.outcomes == {"passed": 1, "failed": 1}
-    assert ran.results["test_shop.py::TestShop::test_counts"].verdict is Verdict.CLEAN
-    assert ran.results["test_shop.py::TestShop::test_keeps"].verdict is Verdict.LEAK
+    run = project.run()
+    assert run.outcomes == {"passed": 1, "failed": 1}
+    assert run.results["test_shop.py::TestShop::test_counts"].verdict is Verdict.CLEAN
+    assert run.results["test_shop.py::TestShop::test_keeps"].verdict is Verdict.LEAK
 
 
 ASYNC = """
@@ -52,10 +52,10 @@ async def test_keeps():
 
 def test_async_tests_run_without_any_plugin_where_they_are_marked(project: Project) -> None:
     project.write("test_shop.py", LEAK + ASYNC.format(mark=""))
-    ran = project.run("-p", "no:asyncio")
-    assert ran.outcomes == {"passed": 1, "failed": 1}
-    assert ran.results["test_shop.py::test_waits"].verdict is Verdict.CLEAN
-    assert ran.results["test_shop.py::test_keeps"].verdict is Verdict.LEAK
+    run = project.run("-p", "no:asyncio")
+    assert run.outcomes == {"passed": 1, "failed": 1}
+    assert run.results["test_shop.py::test_waits"].verdict is Verdict.CLEAN
+    assert run.results["test_shop.py::test_keeps"].verdict is Verdict.LEAK
 
 
 def test_async_tests_run_in_the_loop_of_their_plugin(project: Project) -> None:
@@ -83,10 +83,10 @@ def test_async_tests_run_in_the_loop_of_their_plugin(project: Project) -> None:
         """,
         before=LEAK,
     )
-    ran = project.run()
-    assert ran.outcomes == {"passed": 1, "failed": 1}
-    assert ran.results["test_shop.py::test_waits"].verdict is Verdict.CLEAN
-    assert ran.results["test_shop.py::test_keeps"].verdict is Verdict.LEAK
+    run = project.run()
+    assert run.outcomes == {"passed": 1, "failed": 1}
+    assert run.results["test_shop.py::test_waits"].verdict is Verdict.CLEAN
+    assert run.results["test_shop.py::test_keeps"].verdict is Verdict.LEAK
 
 
 def test_methods_of_a_test_case_are_replayed_between_its_set_up_and_its_tear_down(project: Project) -> None:
@@ -139,18 +139,18 @@ def test_methods_of_a_test_case_are_replayed_between_its_set_up_and_its_tear_dow
         """,
         before=LEAK,
     )
-    ran = project.run()
-    assert "as always" in ran.text
-    assert "in a part" in ran.text
-    assert ran.outcomes["skipped"] == 1
-    verdicts = {name.removeprefix("test_shop.py::"): result.verdict for name, result in ran.results.items()}
+    run = project.run()
+    assert "as always" in run.text
+    assert "in a part" in run.text
+    assert run.outcomes["skipped"] == 1
+    verdicts = {name.removeprefix("test_shop.py::"): result.verdict for name, result in run.results.items()}
     assert verdicts == {
         "ShopTests::test_cleans_up": Verdict.CLEAN,
         "ShopTests::test_keeps": Verdict.LEAK,
         "AsyncShopTests::test_waits": Verdict.CLEAN,
         "AsyncShopTests::test_keeps": Verdict.LEAK,
     }
-    assert "FAILED test_shop.py::test_each_ended_once" not in ran.text
+    assert "FAILED test_shop.py::test_each_ended_once" not in run.text
 
 
 def test_what_the_tools_of_a_test_keep_is_nobodys_leak(project: Project) -> None:
@@ -202,13 +202,13 @@ def test_what_the_tools_of_a_test_keep_is_nobodys_leak(project: Project) -> None
         """,
     )
     for arguments in ((), ("--capture=sys",), ("-s",)):
-        ran = project.run(*arguments)
-        verdicts = {name.partition("::")[2]: result.verdict.value for name, result in ran.results.items()}
-        assert set(verdicts.values()) == {"clean"}, (verdicts, ran.text)
+        run = project.run(*arguments)
+        verdicts = {name.partition("::")[2]: result.verdict.value for name, result in run.results.items()}
+        assert set(verdicts.values()) == {"clean"}, (verdicts, run.text)
         assert len(verdicts) == 8
-        assert ran.code == 0
+        assert run.code == 0
         # what thousands of replays have written is not shown
-        assert ran.text.count("sold") < 10
+        assert run.text.count("sold") < 10
 
 
 def test_warnings_that_are_errors_stay_so_and_none_of_ours_is_one(project: Project) -> None:
@@ -228,10 +228,10 @@ def test_warnings_that_are_errors_stay_so_and_none_of_ours_is_one(project: Proje
         """,
         before=LEAK,
     )
-    ran = project.run("-W", "error")
-    assert ran.outcomes == {"passed": 1, "failed": 1}
-    assert ran.results["test_shop.py::test_keeps"].verdict is Verdict.LEAK
-    assert "Warning:" not in ran.text
+    run = project.run("-W", "error")
+    assert run.outcomes == {"passed": 1, "failed": 1}
+    assert run.results["test_shop.py::test_keeps"].verdict is Verdict.LEAK
+    assert "Warning:" not in run.text
 
 
 def test_djangos_test_cases_are_replayed_within_their_transactions(project: Project) -> None:
@@ -298,15 +298,15 @@ def test_djangos_test_cases_are_replayed_within_their_transactions(project: Proj
         before=LEAK,
     )
     # WHEN it is run
-    ran = project.run()
+    run = project.run()
     # THEN rows that are rolled back are no leak, and what is kept is; beside the test database was another one
-    verdicts = {name.removeprefix("test_shop.py::"): result.verdict for name, result in ran.results.items()}
+    verdicts = {name.removeprefix("test_shop.py::"): result.verdict for name, result in run.results.items()}
     assert verdicts == {
         "OrderTests::test_creates": Verdict.CLEAN,
         "OrderTests::test_reads": Verdict.CLEAN,
         "OrderTests::test_keeps": Verdict.LEAK,
         "test_with_the_fixture": Verdict.CLEAN,
-    }, ran.text
-    assert ran.outcomes == {"passed": 3, "failed": 1}
+    }, run.text
+    assert run.outcomes == {"passed": 3, "failed": 1}
     # AND no database is left behind
     assert sorted(path.name for path in project.folder.glob("*.db*")) == []

@@ -20,20 +20,20 @@ def test_a_leaking_test_fails_and_its_failure_says_what_the_command_would(projec
         """,
     )
     # WHEN it is run without any flag
-    ran = project.run(explain=True)
+    run = project.run(explain=True)
     # THEN it fails with the sentence, and a section names the culprit; and no frame of ours is shown
-    assert ran.outcomes == {"failed": 1}
-    assert "memory grows by 1." in ran.text
-    assert "over the budget of 4.00 KiB" in ran.text
-    assert "- leakcheck -" in ran.text
-    assert "allocated at  test_shop.py:6" in ran.text
-    assert "held by       test_shop.KEPT" in ran.text
-    assert "leakcheck: 1 test measured, 1 over budget" in ran.text
-    assert "pytest_plugin" not in ran.text
+    assert run.outcomes == {"failed": 1}
+    assert "memory grows by 1." in run.text
+    assert "over the budget of 4.00 KiB" in run.text
+    assert "- leakcheck -" in run.text
+    assert "allocated at  test_shop.py:6" in run.text
+    assert "held by       test_shop.KEPT" in run.text
+    assert "leakcheck: 1 test measured, 1 over budget" in run.text
+    assert "pytest_plugin" not in run.text
     # AND the document says the same
-    assert ran.result.verdict is Verdict.LEAK
-    assert ran.result.failures == ("growth",)
-    assert [one.name for one in ran.result.containers] == ["test_shop.KEPT"]
+    assert run.result.verdict is Verdict.LEAK
+    assert run.result.failures == ("growth",)
+    assert [one.name for one in run.result.containers] == ["test_shop.KEPT"]
 
 
 def test_a_clean_test_passes_and_is_not_listed(project: Project) -> None:
@@ -47,12 +47,12 @@ def test_a_clean_test_passes_and_is_not_listed(project: Project) -> None:
             assert sum([1, 2]) == 3
         """,
     )
-    ran = project.run()
-    assert ran.outcomes == {"passed": 1}
-    assert "leakcheck: 1 test measured =" in ran.text
-    assert "verdict" not in ran.text
-    assert (ran.result.verdict, ran.result.gate) == (Verdict.CLEAN, Gate.WITHIN)
-    assert ran.result.budget.growth_bytes_per_1000_calls == 1024
+    run = project.run()
+    assert run.outcomes == {"passed": 1}
+    assert "leakcheck: 1 test measured =" in run.text
+    assert "verdict" not in run.text
+    assert (run.result.verdict, run.result.gate) == (Verdict.CLEAN, Gate.WITHIN)
+    assert run.result.budget.growth_bytes_per_1000_calls == 1024
     # WHEN more is to be told THEN its row is there
     assert "test_shop.py::test_adds  clean" in project.run("-v").text
 
@@ -78,10 +78,10 @@ def test_parameters_are_variants_and_fixtures_are_set_up_once(project: Project) 
             assert len(MADE) == 2
         """,
     )
-    ran = project.run()
-    assert ran.outcomes == {"passed": 3}
-    assert list(ran.results) == ["test_shop.py::test_with[a]", "test_shop.py::test_with[b]"]
-    assert [result.variant for result in ran.results.values()] == ["a", "b"]
+    run = project.run()
+    assert run.outcomes == {"passed": 3}
+    assert list(run.results) == ["test_shop.py::test_with[a]", "test_shop.py::test_with[b]"]
+    assert [result.variant for result in run.results.values()] == ["a", "b"]
 
 
 def test_growth_within_the_marks_budget_passes_and_is_listed(project: Project) -> None:
@@ -96,12 +96,12 @@ def test_growth_within_the_marks_budget_passes_and_is_listed(project: Project) -
         """,
         before=LEAK,
     )
-    ran = project.run()
-    assert ran.outcomes == {"passed": 1}
-    assert (ran.result.verdict, ran.result.gate) == (Verdict.LEAK, Gate.WITHIN)
-    assert ran.result.growth is not None
-    assert ran.result.growth.bytes_per_1000_calls == pytest.approx(1000 * LEAK_BYTES_PER_CALL, rel=0.02)
-    assert "test_shop.py::test_keeps  leak" in ran.text
+    run = project.run()
+    assert run.outcomes == {"passed": 1}
+    assert (run.result.verdict, run.result.gate) == (Verdict.LEAK, Gate.WITHIN)
+    assert run.result.growth is not None
+    assert run.result.growth.bytes_per_1000_calls == pytest.approx(1000 * LEAK_BYTES_PER_CALL, rel=0.02)
+    assert "test_shop.py::test_keeps  leak" in run.text
 
 
 def test_a_peak_is_measured_in_a_process_of_its_own(project: Project) -> None:
@@ -119,11 +119,11 @@ def test_a_peak_is_measured_in_a_process_of_its_own(project: Project) -> None:
             assert "leakcheck.worker.peak" not in sys.modules
         """,
     )
-    ran = project.run()
-    assert ran.outcomes == {"failed": 1, "passed": 1}
-    assert "one call peaks at 4.77 MiB; the budget is 1.00 MiB." in ran.text
-    assert "at the peak  test_shop.py:5" in ran.text
-    assert ran.result.peak_bytes == pytest.approx(5_000_000, rel=0.01)
+    run = project.run()
+    assert run.outcomes == {"failed": 1, "passed": 1}
+    assert "one call peaks at 4.77 MiB; the budget is 1.00 MiB." in run.text
+    assert "at the peak  test_shop.py:5" in run.text
+    assert run.result.peak_bytes == pytest.approx(5_000_000, rel=0.01)
 
 
 def test_what_has_a_limit_passes_as_bounded(project: Project) -> None:
@@ -138,14 +138,14 @@ def test_what_has_a_limit_passes_as_bounded(project: Project) -> None:
             LAST.append(bytearray(100))
         """,
     )
-    ran = project.run()
-    assert ran.outcomes == {"passed": 1}
-    assert (ran.result.verdict, ran.result.gate) == (Verdict.BOUNDED, Gate.WITHIN)
-    assert "test_shop.LAST" in ran.text or "bounded" in ran.text
+    run = project.run()
+    assert run.outcomes == {"passed": 1}
+    assert (run.result.verdict, run.result.gate) == (Verdict.BOUNDED, Gate.WITHIN)
+    assert "test_shop.LAST" in run.text or "bounded" in run.text
 
 
 @pytest.mark.parametrize(
-    ("mark", "said"),
+    ("mark", "message"),
     [
         ('growth="64 KB"', "'64 KB': there is no unit 'KB'; the units are"),
         ('grwth="64 KiB"', "there is no 'grwth'; did you mean growth?"),
@@ -155,7 +155,9 @@ def test_what_has_a_limit_passes_as_bounded(project: Project) -> None:
         ('"64 KiB"', "takes names only, as in growth='64 KiB'"),
     ],
 )
-def test_a_mark_that_cannot_be_understood_is_told_before_any_test_runs(project: Project, mark: str, said: str) -> None:
+def test_a_mark_that_cannot_be_understood_is_told_before_any_test_runs(
+    project: Project, mark: str, message: str
+) -> None:
     project.write(
         "test_shop.py",
         f"""
@@ -169,10 +171,10 @@ def test_a_mark_that_cannot_be_understood_is_told_before_any_test_runs(project: 
             pass
         """,
     )
-    ran = project.run()
-    assert ran.code == pytest.ExitCode.USAGE_ERROR
-    assert f"test_shop.py::test_named: @pytest.mark.leakcheck: {said}" in ran.text
-    assert "this must not run" not in ran.text
+    run = project.run()
+    assert run.code == pytest.ExitCode.USAGE_ERROR
+    assert f"test_shop.py::test_named: @pytest.mark.leakcheck: {message}" in run.text
+    assert "this must not run" not in run.text
 
 
 def test_marks_can_be_selected_and_the_plugin_turned_off(project: Project) -> None:
@@ -189,9 +191,9 @@ def test_marks_can_be_selected_and_the_plugin_turned_off(project: Project) -> No
             pass
         """,
     )
-    ran = project.run("-m", "not leakcheck")
-    assert ran.outcomes == {"passed": 1, "deselected": 1}
-    assert ran.results == {}
+    run = project.run("-m", "not leakcheck")
+    assert run.outcomes == {"passed": 1, "deselected": 1}
+    assert run.results == {}
 
 
 def test_without_a_verdict_nothing_is_green(project: Project) -> None:
@@ -207,11 +209,11 @@ def test_without_a_verdict_nothing_is_green(project: Project) -> None:
         """,
         before=LEAK,
     )
-    ran = project.run()
-    assert ran.outcomes == {"failed": 1}
-    assert "all 10 calls are used up; a verdict takes about " in ran.text
-    assert "raise --leakcheck-calls" in ran.text
-    assert "1 inconclusive" in ran.text
+    run = project.run()
+    assert run.outcomes == {"failed": 1}
+    assert "all 10 calls are used up; a verdict takes about " in run.text
+    assert "raise --leakcheck-calls" in run.text
+    assert "1 inconclusive" in run.text
 
 
 # --- bodies that are not to be replayed -----------------------------------------------------------
@@ -235,10 +237,10 @@ def test_what_fails_skips_or_is_expected_to_fail_does_so_as_always(project: Proj
             assert 1 == 2
         """,
     )
-    ran = project.run()
-    assert ran.outcomes == {"failed": 1, "skipped": 1, "xfailed": 1}
-    assert "assert 1 == 2" in ran.text
-    assert ran.results == {}
+    run = project.run()
+    assert run.outcomes == {"failed": 1, "skipped": 1, "xfailed": 1}
+    assert "assert 1 == 2" in run.text
+    assert run.results == {}
 
 
 def test_a_body_that_runs_only_once_fails_where_it_is_marked_with_the_remedy(project: Project) -> None:
@@ -252,10 +254,10 @@ def test_a_body_that_runs_only_once_fails_where_it_is_marked_with_the_remedy(pro
             (tmp_path / "it").mkdir()
         """,
     )
-    ran = project.run()
-    assert ran.outcomes == {"failed": 1}
-    assert "raised on call 2: FileExistsError" in ran.text
-    assert "It runs once and not again, so it cannot be replayed" in ran.text
+    run = project.run()
+    assert run.outcomes == {"failed": 1}
+    assert "raised on call 2: FileExistsError" in run.text
+    assert "It runs once and not again, so it cannot be replayed" in run.text
 
 
 def test_a_body_that_runs_only_once_passes_where_nobody_asked_for_it_and_is_counted(project: Project) -> None:
@@ -266,9 +268,9 @@ def test_a_body_that_runs_only_once_passes_where_nobody_asked_for_it_and_is_coun
             (tmp_path / "it").mkdir()
         """,
     )
-    ran = project.run("--leakcheck")
-    assert ran.outcomes == {"passed": 1}
-    assert "leakcheck: 1 test measured, 1 cannot be replayed" in ran.text
+    run = project.run("--leakcheck")
+    assert run.outcomes == {"passed": 1}
+    assert "leakcheck: 1 test measured, 1 cannot be replayed" in run.text
 
 
 def test_a_body_that_hangs_when_replayed_is_given_up(project: Project) -> None:
@@ -285,9 +287,9 @@ def test_a_body_that_hangs_when_replayed_is_given_up(project: Project) -> None:
             ROOM.acquire()
         """,
     )
-    ran = project.run()
-    assert ran.outcomes == {"failed": 1}
-    assert "on call 3 it ran past" in ran.text
-    assert "raise timeout in [tool.leakcheck]" in ran.text
-    assert ran.result.trouble is not None
-    assert ran.result.trouble.kind == "hung"
+    run = project.run()
+    assert run.outcomes == {"failed": 1}
+    assert "on call 3 it ran past" in run.text
+    assert "raise timeout in [tool.leakcheck]" in run.text
+    assert run.result.trouble is not None
+    assert run.result.trouble.kind == "hung"

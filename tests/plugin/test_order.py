@@ -24,11 +24,11 @@ def test_six_identical_tests_have_six_identical_verdicts(project: Project, way: 
     if way == "reversed":
         project.write("conftest.py", REVERSED)
     # WHEN they are run
-    ran = project.run(*(["-n", "2"] if way == "two workers" else []))
+    run = project.run(*(["-n", "2"] if way == "two workers" else []))
     # THEN each has the verdict of its body, and the leaking ones have one figure
-    assert ran.outcomes == {"failed": 6, "passed": 6}
-    leaking = [result for name, result in ran.results.items() if name.startswith("test_leaking")]
-    clean = [result for name, result in ran.results.items() if name.startswith("test_clean")]
+    assert run.outcomes == {"failed": 6, "passed": 6}
+    leaking = [result for name, result in run.results.items() if name.startswith("test_leaking")]
+    clean = [result for name, result in run.results.items() if name.startswith("test_clean")]
     assert [result.verdict for result in leaking] == [Verdict.LEAK] * 6
     assert [result.verdict for result in clean] == [Verdict.CLEAN] * 6
     assert len({figure(result) for result in leaking}) == 1

@@ -56,15 +56,15 @@ def test_what_a_fixture_replaces_in_the_standard_library_does_not_reach_us(proje
         before=LEAK,
     )
     # WHEN all are replayed
-    ran = project.run("--leakcheck")
+    run = project.run("--leakcheck")
     # THEN the verdicts are those of the bodies
-    verdicts = {name.partition("::test_")[2]: result.verdict for name, result in ran.results.items()}
+    verdicts = {name.partition("::test_")[2]: result.verdict for name, result in run.results.items()}
     assert verdicts == {
         **{f"one[{kind}]": Verdict.CLEAN for kind in PATCHED},
         "keeps": Verdict.LEAK,
-    }, ran.text
-    assert ran.outcomes == {"passed": len(PATCHED), "failed": 1}, ran.text
-    growth = ran.results["test_shop.py::test_keeps"].growth
+    }, run.text
+    assert run.outcomes == {"passed": len(PATCHED), "failed": 1}, run.text
+    growth = run.results["test_shop.py::test_keeps"].growth
     assert growth is not None
     assert growth.bytes_per_1000_calls == pytest.approx(1000 * LEAK_BYTES_PER_CALL, rel=0.02)
 
@@ -111,9 +111,9 @@ def test_a_tool_that_replaces_names_in_every_module_does_not_reach_ours(project:
         """,
         before=LEAK,
     )
-    ran = project.run("--leakcheck")
-    verdicts = {name.partition("::test_")[2]: result.verdict for name, result in ran.results.items()}
-    assert verdicts == {"stands_still": Verdict.CLEAN, "keeps": Verdict.LEAK}, ran.text
+    run = project.run("--leakcheck")
+    verdicts = {name.partition("::test_")[2]: result.verdict for name, result in run.results.items()}
+    assert verdicts == {"stands_still": Verdict.CLEAN, "keeps": Verdict.LEAK}, run.text
 
 
 def test_nothing_stays_frozen_and_what_the_project_froze_does(project: Project) -> None:
@@ -172,6 +172,6 @@ def test_nothing_stays_frozen_and_what_the_project_froze_does(project: Project) 
             assert gc.get_freeze_count() <= 400
         """,
     )
-    ran = project.run("--leakcheck")
-    assert ran.outcomes == {"passed": 6}, ran.text
-    assert "cannot be replayed" not in ran.text
+    run = project.run("--leakcheck")
+    assert run.outcomes == {"passed": 6}, run.text
+    assert "cannot be replayed" not in run.text

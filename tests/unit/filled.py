@@ -12,7 +12,8 @@ from leakcheck.model.baseline import Baseline, BaselineEntry
 from leakcheck.model.comparison import CONTRAST_SCHEMA, Comparison
 from leakcheck.model.document_text import FREE, Commit, Day, Fingerprint, Moment, Release, TextFormat, Word
 from leakcheck.model.history import HistoryEntry
-from leakcheck.model.result import SCHEMA, Result, Run
+from leakcheck.model.result import Result
+from leakcheck.model.run import SCHEMA, Run
 from leakcheck.model.verdict import Gate, Verdict
 
 Text = Callable[[TextFormat], str]

@@ -18,7 +18,7 @@ from leakcheck.model.explanation import (
     RetentionPath,
     TracerName,
 )
-from leakcheck.model.result import Run
+from leakcheck.model.run import Run
 from leakcheck.model.stacks import Frame, FrameKind
 from leakcheck.model.verdict import Gate, Verdict
 from tests.unit.causes import SENT, SENT_PATH, SITE

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
 
-from leakcheck.model.result import Run
+from leakcheck.model.run import Run
 from leakcheck.reporters.html.page import render_report
 
 _VOID = {"meta", "br", "input", "link", "img", "hr"}

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from leakcheck.model.baseline import BaselineChange
 from leakcheck.model.explanation import KnownEntry, KnownLeak, PeakSite, TracerName
-from leakcheck.model.result import Run, Shard
+from leakcheck.model.run import Run, Shard
 from leakcheck.model.verdict import Gate
 from tests.unit.causes import SENT, SENT_PATH, SITE
 from tests.unit.hostile import EVERYTHING, run_with

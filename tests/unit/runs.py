@@ -3,7 +3,8 @@
 from leakcheck.analysis.memory_limit import wilson
 from leakcheck.model.answers import BoundedContainer, Failure, Readings
 from leakcheck.model.memory_limit import LimitResult
-from leakcheck.model.result import SCHEMA, Budget, Environment, Growth, Latency, Meter, Result, Run
+from leakcheck.model.result import Budget, Growth, Latency, Meter, Result
+from leakcheck.model.run import SCHEMA, Environment, Run
 from leakcheck.model.verdict import Gate, Verdict
 
 KIB, MIB = 1024, 1024**2

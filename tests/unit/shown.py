@@ -19,7 +19,8 @@ from leakcheck.model.explanation import (
     StackBytes,
     TracerName,
 )
-from leakcheck.model.result import Budget, Latency, Result, Run, Shard
+from leakcheck.model.result import Budget, Latency, Result
+from leakcheck.model.run import Run, Shard
 from leakcheck.model.stacks import Frame, FrameKind, StackTree
 from leakcheck.model.verdict import Gate, Verdict
 from tests.unit.causes import SENT, SENT_PATH, SITE

@@ -21,9 +21,9 @@ from leakcheck.doctor.model import DoctorReport
 from leakcheck.model.baseline import Baseline
 from leakcheck.model.document_text import FREE, Fingerprint, TextFormat, conforming, made_plain
 from leakcheck.model.errors import StoreError
-from leakcheck.model.result import Run
+from leakcheck.model.run import Run
 from leakcheck.runner.task import file_name
-from leakcheck.storage import run_file
+from leakcheck.storage import baseline_file, run_file
 from tests.unit.broken import mutated
 from tests.unit.ci_runner import obeyed
 from tests.unit.filled import (
@@ -170,7 +170,7 @@ def test_every_function_that_yields_a_document_is_among_these_and_makes_its_fact
 
 LOADED: dict[str, tuple[type, Callable[[Path], Any], Callable[[Callable[[TextFormat], str]], Any]]] = {
     "run": (Run, run_file.load, run_of_all),
-    "baseline": (Baseline, run_file.load_baseline, baseline_of_all),
+    "baseline": (Baseline, baseline_file.load_baseline, baseline_of_all),
 }
 
 
@@ -272,11 +272,11 @@ def test_a_run_that_is_broken_at_random_is_refused_or_told(seed: int, tmp_path: 
 
 def test_a_baseline_that_is_broken_at_random_is_refused_or_loaded(tmp_path: Path) -> None:
     chance = random.Random(7)
-    data = run_file.encode_baseline(baseline_of_all(fitting("x")))
+    data = baseline_file.encode_baseline(baseline_of_all(fitting("x")))
     file = tmp_path / "baseline.json"
     told = 0
     for _ in range(300):
         file.write_bytes(mutated(data, chance))
-        baseline = loaded(run_file.load_baseline, file)
+        baseline = loaded(baseline_file.load_baseline, file)
         told += isinstance(baseline, Baseline)
     assert 10 < told < 290

@@ -1,4 +1,4 @@
-"""The mark, the targets that name what is marked, and strange objects that would claim to be."""
+"""The mark, targets, and objects that look marked and are not."""
 
 import re
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from leakcheck.model.protocol import scenario_id
 from leakcheck.scenario import ScenarioMark, Target, mark_of, parse_target, scenario
 
 
-def test_a_bare_mark_takes_the_functions_name_and_leaves_the_function_as_it_was() -> None:
+def test_a_mark_without_arguments_takes_the_functions_name_and_returns_the_function_unchanged() -> None:
     def parse() -> int:
         return 7
 
@@ -26,7 +26,7 @@ def test_a_bare_mark_takes_the_functions_name_and_leaves_the_function_as_it_was(
     assert parse() == 7
 
 
-def test_a_mark_says_its_budgets_in_bytes() -> None:
+def test_a_mark_holds_its_budgets_in_bytes() -> None:
     @scenario(name="send", growth="64 KiB / 1000 calls", peak="10 MiB", timeout_seconds=5.0)
     def newsletter() -> None: ...
 
@@ -39,15 +39,15 @@ def test_a_mark_says_its_budgets_in_bytes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("variants", "said"),
+    ("variants", "message"),
     [
         ((0, 40), 'rows: a variant is a name, and 0 is none; write it in quotes: "0"'),
         ({"naive": 5}, 'rows: a variant is a name, and 5 is none; write it in quotes: "5"'),
         ("naive", 'rows: variants are a list of names; write variants=["naive"]'),
     ],
 )
-def test_variants_that_are_no_names_are_a_usage_error(variants: Any, said: str) -> None:
-    with pytest.raises(UsageError, match=re.escape(said)):
+def test_variants_that_are_not_names_are_a_usage_error(variants: Any, message: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(message)):
         scenario(name="rows", variants=variants)(lambda: None)
 
 
@@ -62,7 +62,7 @@ def test_variants_may_be_names_or_names_with_a_sentence_each() -> None:
     assert getattr(mark_of(explained), "variants", None) == {"naive": "It loads all."}
 
 
-def test_options_are_kept_by_pass_and_are_not_the_callers_own_dictionaries() -> None:
+def test_options_are_stored_by_pass_as_copies_of_the_callers_dictionaries() -> None:
     rows = {"rows": 200}
 
     @scenario(growth_options=rows, peak_options={"rows": 100_000})
@@ -76,12 +76,12 @@ def test_options_are_kept_by_pass_and_are_not_the_callers_own_dictionaries() -> 
 
 
 @pytest.mark.parametrize("budget", [{"growth": "64 Kib"}, {"peak": "10"}, {"peak": "1 MiB / 2 calls"}])
-def test_a_budget_that_is_none_is_refused_where_it_stands(budget: dict[str, str]) -> None:
+def test_an_invalid_budget_is_a_usage_error_when_the_function_is_marked(budget: dict[str, str]) -> None:
     with pytest.raises(UsageError):
         scenario(growth=budget.get("growth"), peak=budget.get("peak"))(lambda: None)
 
 
-def test_a_class_can_be_marked_and_its_children_and_objects_are_not() -> None:
+def test_a_class_can_be_marked_and_its_subclasses_and_instances_are_not() -> None:
     @scenario
     class Call:
         pass
@@ -94,7 +94,7 @@ def test_a_class_can_be_marked_and_its_children_and_objects_are_not() -> None:
     assert mark_of(Call()) is None
 
 
-def test_a_wrapper_that_takes_over_the_functions_attributes_takes_over_its_mark() -> None:
+def test_a_wrapper_that_copies_the_functions_attributes_copies_its_mark() -> None:
     @scenario
     def parse() -> None: ...
 
@@ -106,14 +106,14 @@ def test_a_wrapper_that_takes_over_the_functions_attributes_takes_over_its_mark(
 
 
 class AnswersAnything:
-    """A lazy proxy: there is no attribute that it does not have."""
+    """A lazy proxy that has every attribute."""
 
     def __getattr__(self, name: str) -> object:
         return ScenarioMark(name=name)
 
 
 class OutsideItsContext:
-    """As flask.request outside a request: whatever it is asked, it raises."""
+    """Like flask.request outside of a request: every access raises."""
 
     __slots__ = ()
 
@@ -147,22 +147,22 @@ class ClaimsToBeAClass:
     "make",
     [AnswersAnything, OutsideItsContext, LiesAboutItsAttributes, ClaimsToBeAClass, MagicMock, object, int, str, list],
 )
-def test_what_was_never_marked_has_no_mark_however_it_answers(make: Callable[[], object]) -> None:
+def test_an_object_that_was_never_marked_has_no_mark_whatever_its_attributes_are(make: Callable[[], object]) -> None:
     assert mark_of(make()) is None
 
 
-def test_an_attribute_of_that_name_that_is_no_mark_is_none() -> None:
+def test_an_attribute_of_the_marks_name_that_is_no_mark_is_ignored() -> None:
     holder = SimpleNamespace(**{"__leakcheck_scenario__": "yes"})
     assert mark_of(holder) is None
 
 
-def test_a_scenario_has_one_spelling() -> None:
+def test_an_id_is_the_name_with_the_variant_in_brackets() -> None:
     assert scenario_id("newsletter", None) == "newsletter"
     assert scenario_id("newsletter", "naive") == "newsletter[naive]"
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "bench.py").touch()
     (tmp_path / "folder.py").mkdir()
     monkeypatch.chdir(tmp_path)
@@ -183,20 +183,20 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("shop:Cart.checkout", Target(module="shop", name="Cart.checkout")),
     ],
 )
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("project_folder")
 def test_a_target_is_a_folder_a_file_a_scenario_or_a_callable(text: str, target: Target) -> None:
     assert parse_target(text) == target
 
 
 @pytest.mark.parametrize("text", ["bench.py", "bench.py::send", "bench.py::send[naive]", "shop.cart:checkout"])
-@pytest.mark.usefixtures("here")
-def test_a_target_is_printed_as_it_is_written(text: str) -> None:
+@pytest.mark.usefixtures("project_folder")
+def test_a_target_is_printed_as_it_was_written(text: str) -> None:
     assert str(parse_target(text)) == text
 
 
 @pytest.mark.parametrize("text", ["nowhere.py", "nowhere.py::send", "folder.py"])
-@pytest.mark.usefixtures("here")
-def test_a_file_that_is_not_there_is_named(text: str) -> None:
+@pytest.mark.usefixtures("project_folder")
+def test_a_missing_file_is_named_in_the_error(text: str) -> None:
     with pytest.raises(UsageError, match=r"\.py: there is no such file$"):
         parse_target(text)
 
@@ -205,14 +205,14 @@ def test_a_file_that_is_not_there_is_named(text: str) -> None:
     "text",
     ["", "nowhere", "bench.py::", "bench.py::send[]", "bench.py::send[naive", "shop.cart:", ":send", "shop.cart:2"],
 )
-@pytest.mark.usefixtures("here")
-def test_what_has_none_of_the_forms_is_refused_with_the_forms(text: str) -> None:
+@pytest.mark.usefixtures("project_folder")
+def test_an_invalid_target_is_an_error_that_lists_the_valid_forms(text: str) -> None:
     with pytest.raises(UsageError, match=r"write FOLDER, FILE\.py, FILE\.py::NAME"):
         parse_target(text)
 
 
 @given(st.text(max_size=20))
-def test_no_text_gets_anything_but_a_target_or_a_usage_error(text: str) -> None:
+def test_any_text_is_either_a_target_or_a_usage_error(text: str) -> None:
     try:
         assert str(parse_target(text))
     except UsageError:

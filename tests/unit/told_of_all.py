@@ -15,7 +15,7 @@ from leakcheck.doctor.model import DoctorReport
 from leakcheck.model.baseline import Baseline, BaselineStep
 from leakcheck.model.comparison import Comparison
 from leakcheck.model.history import HistoryEntry, Regression
-from leakcheck.model.result import Run
+from leakcheck.model.run import Run
 from leakcheck.reporters import baseline as accepted
 from leakcheck.reporters import comparison as contrast
 from leakcheck.reporters import history, pytest_text, terminal

@@ -12,7 +12,7 @@ from leakcheck.config.sources import SettingsLayer
 from leakcheck.model.baseline import Baseline
 from leakcheck.model.comparison import Comparison
 from leakcheck.model.errors import LeakcheckError
-from leakcheck.model.result import Run
+from leakcheck.model.run import Run
 from leakcheck.runner.baseline import BaselineRef, compared_run
 from leakcheck.runner.session import exit_code
 from leakcheck.storage.durations import durations_of

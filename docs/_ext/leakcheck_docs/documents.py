@@ -7,7 +7,7 @@ from dataclasses import is_dataclass
 from enum import Enum
 from typing import Any, get_args, get_type_hints
 
-from leakcheck.model.result import Run
+from leakcheck.model.run import Run
 from leakcheck.storage import run_file
 from leakcheck_docs.text import code, plain, sentences_of, table
 

@@ -1,1 +1,1 @@
-"""Two runs, a series of runs, two environments, the shards of one run."""
+"""Comparing results and histories, and merging shards of one run."""

@@ -1,30 +1,30 @@
-"""Whether two runs were measured under the same circumstances, and what differs where they were not."""
+"""Differences between the environments of two runs that make their figures incomparable."""
 
 from collections.abc import Iterator, Mapping
 
-from leakcheck.model.result import Environment, Run
+from leakcheck.model.run import Environment, Run
 
 _MOST_PACKAGES = 5
 
 
-def differences(one: Run, other: Run) -> Iterator[str]:
-    """Yield what differs between the circumstances of two runs, `what: here, there`; nothing where they are alike.
+def run_differences(before: Run, after: Run) -> Iterator[str]:
+    """Yield one line per difference between the environments of two runs, as `what: before, after`.
 
-    Alike are: the implementation, the version but for its last number, platform, allocator, libc, leakcheck's own
-    version, the commit, the packages and the baseline. Where the interpreter lies does not matter.
+    Compared are the implementation, the minor version of Python, the platform, the allocator, the libc, the version
+    of leakcheck, the commit, the packages and the baseline. The path of the interpreter does not matter.
     """
-    if one.environment is None or other.environment is None:
-        if one.environment is not other.environment:
+    if before.environment is None or after.environment is None:
+        if before.environment is not after.environment:
             yield "of one it is not known where it was measured"
     else:
-        yield from between_environments(one.environment, other.environment)
-    yield from _between({"baseline": one.baseline or "none"}, {"baseline": other.baseline or "none"})
+        yield from between_environments(before.environment, after.environment)
+    yield from _between({"baseline": before.baseline or "none"}, {"baseline": after.baseline or "none"})
 
 
-def between_environments(one: Environment, other: Environment) -> Iterator[str]:
-    """Yield what differs between two environments, as `differences` does."""
-    yield from _between(_facts(one), _facts(other))
-    packages = list(_between(_packages(one), _packages(other)))
+def between_environments(before: Environment, after: Environment) -> Iterator[str]:
+    """Yield one line per difference between two environments, as `run_differences` does."""
+    yield from _between(_facts(before), _facts(after))
+    packages = list(_between(_packages(before), _packages(after)))
     yield from packages[:_MOST_PACKAGES]
     if len(packages) > _MOST_PACKAGES:
         yield f"and {len(packages) - _MOST_PACKAGES:,} more packages"
@@ -46,8 +46,8 @@ def _packages(environment: Environment) -> dict[str, str]:
     return {f"package {name}": version for name, version in environment.packages.items()}
 
 
-def _between(one: Mapping[str, str], other: Mapping[str, str]) -> Iterator[str]:
-    for name in dict.fromkeys((*one, *other)):
-        here, there = one.get(name, "none"), other.get(name, "none")
-        if here != there:
-            yield f"{name}: {here}, {there}"
+def _between(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[str]:
+    for name in dict.fromkeys((*before, *after)):
+        old, new = before.get(name, "none"), after.get(name, "none")
+        if old != new:
+            yield f"{name}: {old}, {new}"

@@ -1,42 +1,42 @@
-"""What changed between two arms, and whether that is more than chance.
+"""Comparison of a scenario's results before and after a change.
 
-Growth and peak are exact to their bounds, so their difference has the bounds of both (interval
-arithmetic; no distribution is assumed). Timings are compared as ratios, and only where both arms
-were measured in turn on one machine.
+Growth and peak are exact within their bounds, so the bounds of a difference follow by interval arithmetic, without
+assuming a distribution. Timings are compared as ratios, and only where both sides were measured in turn on one
+machine.
 """
 
 import math
 from collections.abc import Callable, Sequence
 from statistics import fmean, stdev
 
-from leakcheck.analysis.numeric import special_functions
+from leakcheck.analysis.quantiles import poisson_mean, student
 from leakcheck.model.comparison import ChangeVerdict, Figure, Metric, MetricComparison, ScenarioComparison
 from leakcheck.model.result import Result
 from leakcheck.model.units import CALLS_PER_RATE
 
 _LEAST_BYTES = {Metric.GROWTH: 4.0 * CALLS_PER_RATE, Metric.PEAK: 4096.0}
-"""Half a list's slot per call, and a page: paths and names of other lengths make differences below that."""
+"""Half a list slot per call, and one page: paths and names of another length alone make smaller differences."""
 
 _LEAST_PEAK_SHARE, _LEAST_LATENCY_SHARE = 0.01, 0.05
-_SERVED_ONLY = "not measured: `leakcheck limit` serves it under a memory limit"
+_NEEDS_LIMIT_RUN = "not measured: `leakcheck limit` serves it under a memory limit"
 _AT_OTHER_TIMES = "measured at different times: timings are compared only side by side"
 _TOO_FEW_ROUNDS = "timings of fewer than three rounds differ by chance; measure with `leakcheck compare TARGET`"
 _FEWEST_ROUNDS = 3
 _SHORTEST_SECONDS = 20e-6
 _TOO_SHORT = "calls of less than 20 µs are timed now and then, and too coarsely to compare"
 
-Read = Callable[[Result], Figure | None]
+ReadFigure = Callable[[Result], Figure | None]
 
 
 def contrast(
     scenario: str, before: Sequence[Result], after: Sequence[Result], *, side_by_side: bool
 ) -> ScenarioComparison:
-    """Return the table of one scenario; each arm is given as the results of its rounds, one at least.
+    """Return the comparison of one scenario; each side is the results of its rounds, at least one.
 
-    `side_by_side` says that the arms were measured in turn in one go: without it no change of a
-    latency is claimed.
+    `side_by_side` means that the sides were measured in turn within one run; without it no change of a latency is
+    claimed.
     """
-    failed = _trouble_of(before, "before") or _trouble_of(after, "after")
+    failed = _failure_of(before, "before") or _failure_of(after, "after")
     rows = tuple(_row(metric, read, before, after, failed, side_by_side) for metric, read in _READ.items())
     return ScenarioComparison(
         scenario=scenario, before=before[0].id, after=after[0].id, rows=rows, rounds=min(len(before), len(after))
@@ -66,7 +66,7 @@ def _p95(result: Result) -> Figure | None:
 
 
 def _bounded(value: float | None, low: float | None, high: float | None) -> Figure | None:
-    """Return a figure; None where it has no bounds, as in documents of before there were any."""
+    """Return a figure; None without bounds, which older run files lack."""
     if value is None or low is None or high is None:
         return None
     return Figure(value=value, low=low, high=high)
@@ -78,16 +78,15 @@ def _error_rate(result: Result) -> Figure | None:
 
 
 def _crashes(result: Result) -> Figure | None:
-    """Return the crashes with the exact interval of a Poisson count (Garwood, Biometrika 28, 1936)."""
+    """Return the number of crashes with the exact interval of a Poisson count (Garwood, Biometrika 28, 1936)."""
     if result.limit is None:
         return None
-    gammaincinv = special_functions().gammaincinv
     count = result.limit.crashes
-    low = float(gammaincinv(count, 0.025)) if count else 0.0
-    return Figure(value=count, low=low, high=float(gammaincinv(count + 1, 0.975)))
+    low = poisson_mean(count, 0.025) if count else 0.0
+    return Figure(value=count, low=low, high=poisson_mean(count + 1, 0.975))
 
 
-_READ: dict[Metric, Read] = {
+_READ: dict[Metric, ReadFigure] = {
     Metric.ERROR_RATE: _error_rate,
     Metric.P50: _p50,
     Metric.P95: _p95,
@@ -96,12 +95,12 @@ _READ: dict[Metric, Read] = {
     Metric.CRASHES: _crashes,
 }
 _TIMINGS = (Metric.P50, Metric.P95)
-_SERVED = (Metric.ERROR_RATE, Metric.CRASHES)
+_LIMIT_METRICS = (Metric.ERROR_RATE, Metric.CRASHES)
 
 
 def _row(
     metric: Metric,
-    read: Read,
+    read: ReadFigure,
     before: Sequence[Result],
     after: Sequence[Result],
     failed: str,
@@ -115,30 +114,30 @@ def _row(
             after=new,
             change=None,
             answer=ChangeVerdict.UNKNOWN,
-            note=_SERVED_ONLY if metric in _SERVED else failed or _why_missing(metric),
+            note=_NEEDS_LIMIT_RUN if metric in _LIMIT_METRICS else failed or _why_missing(metric),
         )
     if metric not in _TIMINGS:
         change = Figure(value=new.value - old.value, low=new.low - old.high, high=new.high - old.low)
         return MetricComparison(
-            metric=metric, before=old, after=new, change=change, answer=_answer(change, _floor(metric, old))
+            metric=metric, before=old, after=new, change=change, answer=_answer(change, _least_change(metric, old))
         )
     rounds = [
-        (one.value, other.value)
-        for one, other in zip(map(read, before), map(read, after), strict=False)
-        if one is not None and other is not None and one.value > 0
+        (first.value, second.value)
+        for first, second in zip(map(read, before), map(read, after), strict=False)
+        if first is not None and second is not None and first.value > 0
     ]
-    note = _why_untold(old, new, len(rounds), side_by_side)
+    note = _why_no_ratio(old, new, len(rounds), side_by_side)
     if note:
         return MetricComparison(metric=metric, before=old, after=new, change=None, answer=ChangeVerdict.SAME, note=note)
     ratio = _ratio(old, new, rounds)
-    shifted = Figure(value=ratio.value - 1, low=ratio.low - 1, high=ratio.high - 1)
+    share = Figure(value=ratio.value - 1, low=ratio.low - 1, high=ratio.high - 1)
     return MetricComparison(
-        metric=metric, before=old, after=new, change=ratio, answer=_answer(shifted, _LEAST_LATENCY_SHARE)
+        metric=metric, before=old, after=new, change=ratio, answer=_answer(share, _LEAST_LATENCY_SHARE)
     )
 
 
-def _why_untold(before: Figure, after: Figure, rounds: int, side_by_side: bool) -> str:
-    """Return why no change of a timing can be claimed; nothing where it can."""
+def _why_no_ratio(before: Figure, after: Figure, rounds: int, side_by_side: bool) -> str:
+    """Return why no change of a timing can be claimed; "" where it can."""
     if not side_by_side:
         return _AT_OTHER_TIMES
     if min(before.low, after.low) < _SHORTEST_SECONDS:
@@ -147,14 +146,14 @@ def _why_untold(before: Figure, after: Figure, rounds: int, side_by_side: bool) 
 
 
 def _ratio(before: Figure, after: Figure, rounds: Sequence[tuple[float, float]]) -> Figure:
-    """Return after / before, with the wider of two bounds: what the calls bear out, and what the rounds do.
+    """Return after / before, with the wider of two intervals: that of the calls, and that of the rounds.
 
-    Calls of one process are alike where processes are not; so the ratios of the rounds, which were
-    measured in turn, have an interval of their own (Student's, 95 %, of the logarithms).
+    Calls within one process vary less than processes do. So the ratios of the rounds, which were measured in turn,
+    have an interval of their own: Student's, 95 %, of their logarithms.
     """
     logs = [math.log(new / old) for old, new in rounds]
     middle, count = fmean(logs), len(logs)
-    doubt = float(special_functions().stdtrit(count - 1, 0.975)) * stdev(logs) / math.sqrt(count)
+    doubt = student(count - 1, 0.975) * stdev(logs) / math.sqrt(count)
     return Figure(
         value=math.exp(middle),
         low=min(after.low / before.high, math.exp(middle - doubt)),
@@ -162,13 +161,13 @@ def _ratio(before: Figure, after: Figure, rounds: Sequence[tuple[float, float]])
     )
 
 
-def _pooled(results: Sequence[Result], read: Read) -> Figure | None:
-    """Return the middle of what the rounds found, with the least and the most that any of them bears out."""
-    found = sorted(filter(None, map(read, results)), key=lambda figure: figure.value)
-    if not found:
+def _pooled(results: Sequence[Result], read: ReadFigure) -> Figure | None:
+    """Return the lower median of the rounds, with the lowest and the highest bound of any round."""
+    figures = sorted(filter(None, map(read, results)), key=lambda figure: figure.value)
+    if not figures:
         return None
-    middle = found[(len(found) - 1) // 2]
-    return Figure(value=middle.value, low=min(one.low for one in found), high=max(one.high for one in found))
+    low, high = min(figure.low for figure in figures), max(figure.high for figure in figures)
+    return Figure(value=figures[(len(figures) - 1) // 2].value, low=low, high=high)
 
 
 def _answer(change: Figure, least: float) -> ChangeVerdict:
@@ -179,7 +178,7 @@ def _answer(change: Figure, least: float) -> ChangeVerdict:
     return ChangeVerdict.SAME
 
 
-def _floor(metric: Metric, before: Figure) -> float:
+def _least_change(metric: Metric, before: Figure) -> float:
     share = _LEAST_PEAK_SHARE if metric is Metric.PEAK else 0.0
     return max(_LEAST_BYTES.get(metric, 0.0), share * before.value)
 
@@ -191,6 +190,6 @@ def _why_missing(metric: Metric) -> str:
     }.get(metric, "not measured")
 
 
-def _trouble_of(results: Sequence[Result], arm: str) -> str:
-    trouble = next((one.trouble for one in results if one.trouble is not None), None)
-    return "" if trouble is None else f"{arm}: {trouble.kind}: {trouble.message}"
+def _failure_of(results: Sequence[Result], side: str) -> str:
+    failure = next((result.trouble for result in results if result.trouble is not None), None)
+    return "" if failure is None else f"{side}: {failure.kind}: {failure.message}"

@@ -1,10 +1,9 @@
-"""Where a scenario stepped: the runs whose figures left the level of those before.
+"""Step detection over the history of a scenario: between which two runs a figure left its level.
 
-Figures of exact meters differ from run to run by next to nothing, so no statistics are needed for
-the few runs there are: a figure has stepped when its bounds lie beyond those of an earlier run of
-the same level by more than a share and a size. The best run of a level is what counts. So one that
-creeps, by less than that from each run to the next, is found as well, and then all the runs on the
-way are named.
+Exact meters differ next to nothing from run to run, so the few runs of a history need no statistics: a figure has
+stepped when its bounds lie beyond those of an earlier run of the same level by more than a share and a size. Each run
+is compared with every run of its level, so a figure that creeps, by less than that from one run to the next, is found
+too, and the step then spans all runs on the way.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,15 +13,15 @@ from leakcheck.model.result import Meter
 from leakcheck.model.verdict import Verdict
 
 SHARE, SIZE_BYTES = 0.05, 16 * 1024
-"""A change is more than both: five percent, and 16 KiB."""
+"""A step exceeds both: 5 %, and 16 KiB."""
 
 _UNKNOWN_BYTES = 1e14
 Bounds = tuple[float, float]
-"""The lowest and the highest that a figure can be."""
+"""The lowest and the highest value that a figure may have."""
 
 
 def steps_of(records: Sequence[HistoryEntry]) -> list[Regression]:
-    """Return the steps of one series, whose records are in order of time; the newest step last."""
+    """Return the steps of one scenario's history, whose entries are in order of time; the newest step last."""
     steps = [
         Regression(
             metric=metric,
@@ -39,20 +38,20 @@ def steps_of(records: Sequence[HistoryEntry]) -> list[Regression]:
 
 
 def find_steps(figures: Sequence[Bounds | None]) -> list[tuple[int, int]]:
-    """Return where figures stepped up or down: the last one of another level, and the first of the new one.
+    """Return the indexes of each step up or down: the last run of the old level, and the first of the new one.
 
-    None is a run of which nothing is known, and neither steps nor ends a level.
+    None is a run without a usable figure, which neither steps nor ends a level.
     """
     steps: list[tuple[int, int]] = []
     level: list[int] = []
-    for at, figure in enumerate(figures):
+    for index, figure in enumerate(figures):
         if figure is None:
             continue
         beyond = [other for other in level if _differ(figures[other], figure)]
         if beyond:
-            steps.append((beyond[-1], at))
+            steps.append((beyond[-1], index))
             level = []
-        level.append(at)
+        level.append(index)
     return steps
 
 
@@ -61,13 +60,13 @@ def _differ(before: Bounds | None, after: Bounds) -> bool:
 
 
 def _is_above(upper: Bounds, lower: Bounds) -> bool:
-    """Tell whether one lies above another by more than the share and the size; above nothing, by anything."""
+    """Return whether bounds lie above others by more than the share and the size; above zero, any rise counts."""
     level = lower[1]
     return upper[0] > (max(level * (1 + SHARE), level + SIZE_BYTES) if level > 0 else 0)
 
 
 def _growth(record: HistoryEntry) -> Bounds | None:
-    """Return the growth's bounds: nothing for what stands still or has a limit; None where no exact meter tells."""
+    """Return the bounds of the growth: 0 for a clean or bounded run, None where no exact meter measured it."""
     low, high = record.growth_low, record.growth_high
     if low is None or high is None or record.verdict is Verdict.INCONCLUSIVE:
         return None

@@ -1,1 +1,1 @@
-"""What the explain passes found, made into shares of the growth, and advice."""
+"""Explaining a growth: retention paths, allocation sites, fingerprints and advice."""

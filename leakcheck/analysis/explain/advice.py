@@ -1,27 +1,27 @@
-"""Known traps: what to do about what a result shows, where it shows enough to be sure.
+"""Advice on known traps, where a result shows enough to be sure.
 
-Each rule looks at facts alone (containers, paths, what held the peak, what Django says of itself), never at the
-name of a scenario, and says nothing of what is fine.
+Rules depend only on measured facts (containers, retention paths, peak sites, Django's settings), never on the name of
+a scenario, and give no advice where nothing is wrong.
 """
 
 from collections.abc import Callable, Iterator
 
 from leakcheck.analysis.explain.allocation_sites import function_name
+from leakcheck.analysis.gate.known_leaks import path_text
 from leakcheck.model.advice import Advice, DjangoFacts
 from leakcheck.model.explanation import GrowingContainer, Link, PeakSite, RetentionPath
 from leakcheck.model.result import Result
-from leakcheck.model.stacks import Frame
 from leakcheck.model.units import format_size
 from leakcheck.model.verdict import Verdict
 
-DEAR_BYTES = 8 * 1024**2
-"""A peak below this needs no remedy, unless it is over its budget."""
+LARGE_PEAK_BYTES = 8 * 1024**2
+"""A smaller peak needs no advice, unless it is over its budget."""
 
 _MOSTLY = 0.5
-"""Share of the peak, or of the growth, that a trap must account for."""
+"""The share of the peak, or of the growth, that a trap must account for."""
 
-_HOLDS_QUERYSETS = ("module", "lru_cache", "type")
-"""The roots of a path that outlive any request."""
+_LONG_LIVED_ROOTS = ("module", "lru_cache", "type")
+"""Roots of retention paths that outlive any request."""
 
 _PREFETCH = "prefetch_related_objects"
 _FETCH_ALL = "_fetch_all"
@@ -33,19 +33,19 @@ _DATABASE = "django/db/"
 
 
 def advise(result: Result) -> tuple[Advice, ...]:
-    """Return the traps that a result shows; none where all is fine."""
+    """Return advice on the traps that a result shows; empty where nothing is wrong."""
     return tuple(advice for rule in _RULES for advice in rule(result, result.django))
 
 
 Rule = Callable[[Result, DjangoFacts | None], Iterator[Advice]]
 
 
-# --- what one call holds at its peak ---------------------------------------------------------------
+# --- the peak of one call --------------------------------------------------------------------------
 
 
 def _whole_result(result: Result, django: DjangoFacts | None) -> Iterator[Advice]:
-    """All rows of a queryset, and what was prefetched for them, in memory at once."""
-    for site in _dear(result, lambda site: _has(site, _FETCH_ALL)):
+    """A queryset holds all of its rows, and what was prefetched for them, at once."""
+    for site in _main_peak_site(result, lambda site: _has(site, _FETCH_ALL)):
         if _has(site, _PREFETCH):
             yield Advice(
                 trap="a queryset with prefetch_related() holds all of its rows, and all that belongs to them",
@@ -68,10 +68,10 @@ def _whole_result(result: Result, django: DjangoFacts | None) -> Iterator[Advice
 
 
 def _client_buffer(result: Result, django: DjangoFacts | None) -> Iterator[Advice]:
-    """MySQL's and MariaDB's clients hold the whole result, whatever Django does."""
+    """The clients of MySQL and MariaDB hold the whole result, whatever Django does."""
     if django is None or "mysql" not in django.vendors:
         return
-    for site in _dear(result, lambda site: _is_by(site, _MYSQL_CLIENTS) and not _has(site, _FETCH_ALL)):
+    for site in _main_peak_site(result, lambda site: _is_by(site, _MYSQL_CLIENTS) and not _has(site, _FETCH_ALL)):
         yield Advice(
             trap="the client of MySQL and MariaDB holds the whole result, also under .iterator()",
             remedy="read pages by primary key",
@@ -80,15 +80,14 @@ def _client_buffer(result: Result, django: DjangoFacts | None) -> Iterator[Advic
 
 
 def _no_server_side_cursors(result: Result, django: DjangoFacts | None) -> Iterator[Advice]:
-    """`iterator()` reads all rows first where PostgreSQL's cursors are turned off."""
-    off = (
-        [one.alias for one in django.databases if one.vendor == "postgresql" and not one.server_side_cursors]
-        if django
-        else []
-    )
-    if not off:
+    """`iterator()` reads all rows first where server-side cursors are disabled on PostgreSQL."""
+    databases = django.databases if django else ()
+    aliases = [
+        database.alias for database in databases if database.vendor == "postgresql" and not database.server_side_cursors
+    ]
+    if not aliases:
         return
-    for site in _dear(
+    for site in _main_peak_site(
         result,
         lambda site: (
             _is_by(site, (*_POSTGRESQL_CLIENTS, _DATABASE)) and _has(site, _ITERATOR) and not _has(site, _FETCH_ALL)
@@ -98,15 +97,15 @@ def _no_server_side_cursors(result: Result, django: DjangoFacts | None) -> Itera
             trap="without server-side cursors .iterator() reads the whole result first",
             remedy="read pages by primary key, or iterate over a connection that is not pooled by transaction, "
             "with DISABLE_SERVER_SIDE_CURSORS off",
-            evidence=f"DISABLE_SERVER_SIDE_CURSORS is set for {', '.join(off)}; {_evidence(result, site)}",
+            evidence=f"DISABLE_SERVER_SIDE_CURSORS is set for {', '.join(aliases)}; {_evidence(result, site)}",
         )
 
 
-# --- what stays from call to call ------------------------------------------------------------------
+# --- growth from call to call ----------------------------------------------------------------------
 
 
 def _query_log(result: Result, django: DjangoFacts | None) -> Iterator[Advice]:
-    """DEBUG logs every query; only a request's begin clears the log."""
+    """DEBUG logs every query, and only the start of a request clears the log."""
     for container in _growing(result, lambda container: container.name.endswith(".queries_log")):
         yield Advice(
             trap="under DEBUG every query is logged, and only a request clears the log",
@@ -116,7 +115,7 @@ def _query_log(result: Result, django: DjangoFacts | None) -> Iterator[Advice]:
 
 
 def _outbox(result: Result, django: DjangoFacts | None) -> Iterator[Advice]:
-    """The mail backend for tests keeps every mail."""
+    """The locmem mail backend keeps every mail."""
     for container in _growing(result, lambda container: container.name == "django.core.mail.outbox"):
         yield Advice(
             trap="the locmem mail backend keeps every mail",
@@ -126,10 +125,10 @@ def _outbox(result: Result, django: DjangoFacts | None) -> Iterator[Advice]:
 
 
 def _strong_receivers(result: Result, django: DjangoFacts | None) -> Iterator[Advice]:
-    """A receiver that is connected at every call, and never let go."""
+    """A signal receiver is connected at every call and never disconnected."""
     for container in _growing(result, lambda container: container.name.endswith(".receivers")):
         path = _path_of(result, container)
-        if path is not None and any(link.type.endswith("Signal") for link in path.links):
+        if path is not None and _through_signal(path.links):
             yield Advice(
                 trap="a signal receiver is connected at every call and never let go",
                 remedy="connect it once, at import or with a dispatch_uid, and let weak=False be",
@@ -138,10 +137,10 @@ def _strong_receivers(result: Result, django: DjangoFacts | None) -> Iterator[Ad
 
 
 def _local_memory_cache(result: Result, django: DjangoFacts | None) -> Iterator[Advice]:
-    """A cache in the process, with a limit that it never reaches."""
+    """A local-memory cache that does not reach its limit."""
     for container in _growing(result, lambda container: container.kind.startswith("LocMemCache")):
         if result.verdict is Verdict.BOUNDED:
-            continue  # it is full soon
+            continue  # it will be full soon
         yield Advice(
             trap="a local-memory cache grows in every process up to its MAX_ENTRIES",
             remedy="lower OPTIONS MAX_ENTRIES (300 is the default), or cache in Redis or Memcached",
@@ -150,16 +149,15 @@ def _local_memory_cache(result: Result, django: DjangoFacts | None) -> Iterator[
 
 
 def _kept_querysets(result: Result, django: DjangoFacts | None) -> Iterator[Advice]:
-    """Querysets that something outside of a request keeps, with their rows."""
+    """A long-lived object keeps querysets, with their rows."""
     for path in result.retention_paths:
         if not _is_main(path.share) or not path.links or result.verdict is not Verdict.LEAK:
             continue
-        if path.links[0].type in _HOLDS_QUERYSETS and _queryset_in(path.links) and not _receivers_in(path.links):
-            kept = path.links[: _queryset_in(path.links) + 1]
+        if path.links[0].type in _LONG_LIVED_ROOTS and _has_queryset(path.links) and not _through_signal(path.links):
             yield Advice(
                 trap="a queryset that is kept keeps every row that it has read",
                 remedy="keep what is needed of the rows (keys, values), and not the queryset",
-                evidence=f"{_steps(path.links)} is reached from {path.links[0].type} {kept[0].step}"
+                evidence=f"{path_text(path)} is reached from {path.links[0].type} {path.links[0].step}"
                 f"{_share_words(path.share)}",
             )
 
@@ -195,20 +193,20 @@ _RULES: tuple[Rule, ...] = (
 )
 
 
-# --- looking at facts ------------------------------------------------------------------------------
+# --- helpers ---------------------------------------------------------------------------------------
 
 
-def _dear(result: Result, matches: Callable[[PeakSite], bool]) -> Iterator[PeakSite]:
-    """Yield the line that holds most of a peak that is dear, where it matches."""
+def _main_peak_site(result: Result, matches: Callable[[PeakSite], bool]) -> Iterator[PeakSite]:
+    """Yield the line that holds most of the peak, if the peak is large or over budget and the line matches."""
     site = next(iter(result.peak_sites), None)
     if site is None or site.share < _MOSTLY or not matches(site):
         return
-    if "peak" in result.failures or site.bytes >= DEAR_BYTES:
+    if "peak" in result.failures or site.bytes >= LARGE_PEAK_BYTES:
         yield site
 
 
 def _growing(result: Result, matches: Callable[[GrowingContainer], bool]) -> Iterator[GrowingContainer]:
-    """Yield the containers that hold most of what grows, where they match."""
+    """Yield the matching containers that account for most of the growth."""
     for container in result.containers:
         if not container.stopped and _is_main(container.share) and matches(container):
             yield container
@@ -224,25 +222,19 @@ def _has(site: PeakSite, function: str) -> bool:
 
 
 def _is_by(site: PeakSite, files: tuple[str, ...]) -> bool:
-    first: Frame = site.frames[0]
-    return any(part in first.file for part in files)
+    return any(part in site.frames[0].file for part in files)
 
 
 def _path_of(result: Result, container: GrowingContainer) -> RetentionPath | None:
     return next((path for path in result.retention_paths if path.fingerprint == container.fingerprint), None)
 
 
-def _queryset_in(links: tuple[Link, ...]) -> int:
-    """Return where in a path the first queryset is; 0, where only a root stands, for none."""
-    return next((at for at, link in enumerate(links) if link.type.endswith("QuerySet")), 0)
+def _has_queryset(links: tuple[Link, ...]) -> bool:
+    return any(link.type.endswith("QuerySet") for link in links[1:])  # the first link is the root
 
 
-def _receivers_in(links: tuple[Link, ...]) -> bool:
+def _through_signal(links: tuple[Link, ...]) -> bool:
     return any(link.type.endswith("Signal") for link in links)
-
-
-def _steps(links: tuple[Link, ...]) -> str:
-    return "".join(link.step for link in links)
 
 
 def _evidence(result: Result, site: PeakSite) -> str:

@@ -1,9 +1,8 @@
-"""What each line holds against how long the window was: the slopes, line by line.
+"""The slope of each line: the bytes it holds at the end of a window against the length of the window.
 
-One window misleads: a bounded cache that replaced its entries in it seems to leak its whole size,
-and a table that doubled counts whole. What grows holds more the longer the window was. So each
-line's rate is the median of the slopes between any two windows (Theil 1950, Sen 1968), by which
-one window with a doubling in it is an outlier.
+A single window misleads: a bounded cache that replaced its entries in it seems to leak its whole size, and a table that
+doubled in it counts in full. What grows holds more, the longer the window. So the rate of a line is the median of the
+slopes between any two windows (Theil 1950, Sen 1968), for which one window with a doubling is an outlier.
 """
 
 import math
@@ -19,20 +18,20 @@ from leakcheck.model.stacks import Frame, frame_to_name
 from leakcheck.model.units import CALLS_PER_RATE
 
 DECIDING_WINDOWS = 3
-"""The longest windows alone say the rate: a short one may end before a bounded cache is full."""
+"""Only the longest windows decide the rate: a short one may end before a bounded cache is full."""
 
 _STEADY = 0.5
-"""Slopes between windows that differ by more than that factor are those of teeth, where there are teeth."""
+"""Under a sawtooth, a line whose slopes differ by more than this factor follows the sawtooth."""
 
 Line = tuple[str, str, int]
 Point = tuple[float, float]
 _Row = list[StackBytes | None]
-"""A stack in each of the windows."""
+"""One stack in each of the windows; None where the window did not report it."""
 
 
 @dataclass(slots=True)
 class SlopeBounds:
-    """Slopes in units per call, between each two windows that can be compared."""
+    """The median, lowest and highest slope between two windows, in units per call."""
 
     rate: float = 0.0
     low: float = 0.0
@@ -44,31 +43,31 @@ class SlopeBounds:
 
 @dataclass(slots=True)
 class GrownLine:
-    """All that the windows say of one line."""
+    """The growth of one line over the windows."""
 
     bytes: SlopeBounds
     blocks: SlopeBounds
     frames: tuple[Frame, ...]
-    """The stack that grows the fastest."""
+    """The fastest-growing stack."""
     stacks: int
     native_share: float
 
 
 def deciding_windows(windows: Sequence[Window]) -> list[Window]:
-    """Return the longest windows, the longest last."""
+    """Return the windows that decide the rate, the longest last."""
     return sorted(windows, key=lambda window: window.calls)[-DECIDING_WINDOWS:]
 
 
 def line_of(frames: Sequence[Frame]) -> Line:
-    """Return the line that a stack is named by."""
+    """Return the line that a stack is attributed to."""
     frame = frame_to_name(frames)
     return frame.function, frame.file, frame.line
 
 
 def grown_lines(windows: Sequence[Window], *, under_teeth: bool = False) -> dict[Line, GrownLine]:
-    """Return what the deciding windows say of each line.
+    """Return the growth of each line over the deciding windows.
 
-    `under_teeth` says that the growth to be explained counts the tables that doubled.
+    `under_teeth` means that the growth to be explained was measured under a sawtooth and counts tables that doubled.
     """
     deciding = deciding_windows(windows)
     return {line: _grown(rows, deciding, under_teeth) for line, rows in _by_line(deciding).items()}
@@ -77,10 +76,10 @@ def grown_lines(windows: Sequence[Window], *, under_teeth: bool = False) -> dict
 def grown_stacks(
     windows: Sequence[Window], *, most_per_call: float = math.inf, under_teeth: bool = False
 ) -> Iterator[StackBytes]:
-    """Yield the stacks of the lines that grow, by so many bytes a call at most, with their bytes and blocks per 1000.
+    """Yield the stacks of growing lines, with their bytes and blocks per 1000 calls.
 
-    The stacks of a line share what is said of the line: by their own slopes, or where no single one
-    has any, because each is rare, by what they hold.
+    Lines that grow by more than `most_per_call` bytes per call are left out. The stacks of a line share its growth in
+    proportion to their own slopes, or to the bytes they hold where each is too rare to have a slope.
     """
     deciding = deciding_windows(windows)
     for rows in _by_line(deciding).values():
@@ -89,11 +88,11 @@ def grown_stacks(
             continue
         weights = [max(_slopes_of(row, deciding, under_teeth).rate, 0.0) for row in rows]
         if not any(weights):
-            weights = [max(sum(one.bytes for one in row if one is not None), 0.0) for row in rows]
-        whole = sum(weights)
+            weights = [max(sum(stack.bytes for stack in row if stack is not None), 0.0) for row in rows]
+        total = sum(weights)
         for row, weight in zip(rows, weights, strict=True):
             if weight:
-                part = CALLS_PER_RATE * weight / whole
+                part = CALLS_PER_RATE * weight / total
                 yield replace(_any(row), bytes=part * line.bytes.rate, blocks=part * line.blocks.rate)
 
 
@@ -105,23 +104,23 @@ def _by_line(windows: Sequence[Window]) -> dict[Line, list[_Row]]:
 
 
 def _grown(rows: Sequence[_Row], windows: Sequence[Window], under_teeth: bool) -> GrownLine:
-    """Return what the windows say of a line, whose stacks are given.
+    """Return the growth of a line with these stacks.
 
-    They are added up before the slopes are taken, because a rare one has no slope of its own; but
-    for single blocks, and for teeth: where the sum does not rise steadily, those that do make the line.
+    The stacks are summed before the slopes are taken, because a rare stack has no slope of its own. Exceptions are
+    single blocks, and sums that do not rise steadily under a sawtooth: there the steadily rising stacks count.
     """
     slopes = [_slopes_of(row, windows, under_teeth) for row in rows]
     many = [row for row in rows if not _is_single_block(row)]
     total = slopes_between(_points(many, windows, "bytes"))
     if total.low <= 0 or (under_teeth and total.low < _STEADY * total.high):
-        rising = [one for row, one in zip(rows, slopes, strict=True) if one.low > 0 and not _is_single_block(row)]
+        rising = [own for row, own in zip(rows, slopes, strict=True) if own.low > 0 and not _is_single_block(row)]
         total = sum(rising, SlopeBounds()) if rising else total
-    for row, one in zip(rows, slopes, strict=True):
+    for row, own in zip(rows, slopes, strict=True):
         if _is_single_block(row):
-            total += one
-    fastest = max(range(len(rows)), key=lambda at: _rank(slopes[at], _frames(rows[at])))
-    native = sum(max(one.rate, 0.0) for row, one in zip(rows, slopes, strict=True) if _any(row).native)
-    whole = sum(max(one.rate, 0.0) for one in slopes)
+            total += own
+    fastest = max(range(len(rows)), key=lambda index: _rank(slopes[index], _frames(rows[index])))
+    native = sum(max(own.rate, 0.0) for row, own in zip(rows, slopes, strict=True) if _any(row).native)
+    whole = sum(max(own.rate, 0.0) for own in slopes)
     return GrownLine(
         bytes=total,
         blocks=slopes_between(_points(many, windows, "blocks")),
@@ -132,27 +131,31 @@ def _grown(rows: Sequence[_Row], windows: Sequence[Window], under_teeth: bool) -
 
 
 def _rank(slopes: SlopeBounds, frames: Sequence[Frame]) -> tuple[int, list[tuple[str, str]]]:
-    """Return what stacks are compared by: of those that grow alike, the same one is the first in each run."""
+    """Return a sort key by which, of stacks that grow alike, the same one comes first in every run."""
     return round(slopes.rate), [(frame.file, frame.function) for frame in frames]
 
 
 def _slopes_of(row: _Row, windows: Sequence[Window], under_teeth: bool) -> SlopeBounds:
     if not _is_single_block(row):
         return slopes_between(_points([row], windows, "bytes"))
-    seen = [(one.before + one.calls, at.bytes) for one, at in zip(windows, row, strict=True) if at is not None]
-    return _most_per_call(seen) if under_teeth else _growth_of_one_block(seen)
+    sizes = [
+        (window.before + window.calls, stack.bytes)
+        for window, stack in zip(windows, row, strict=True)
+        if stack is not None
+    ]
+    return _most_per_call(sizes) if under_teeth else _single_block_slopes(sizes)
 
 
 def _points(rows: Sequence[_Row], windows: Sequence[Window], unit: Literal["bytes", "blocks"]) -> list[Point]:
-    """Return the calls of each window, and what these stacks hold in it together."""
+    """Return the calls of each window, and the sum over the stacks in it."""
     return [
-        (window.calls, sum(getattr(row[at], unit) for row in rows if row[at] is not None))
-        for at, window in enumerate(windows)
+        (window.calls, sum(getattr(row[index], unit) for row in rows if row[index] is not None))
+        for index, window in enumerate(windows)
     ]
 
 
 def _any(row: _Row) -> StackBytes:
-    return next(one for one in row if one is not None)
+    return next(stack for stack in row if stack is not None)
 
 
 def _frames(row: _Row) -> tuple[Frame, ...]:
@@ -160,41 +163,41 @@ def _frames(row: _Row) -> tuple[Frame, ...]:
 
 
 def _by_stack(windows: Sequence[Window]) -> Iterator[_Row]:
-    """Yield for each stack what it holds in each window, None where it is not among the told."""
+    """Yield one row per stack, with None for windows that did not report it."""
     rows: dict[tuple[tuple[Frame, ...], bool, bool], _Row] = {}
-    for at, window in enumerate(windows):
+    for index, window in enumerate(windows):
         for stack in window.stacks:
             if stack.frames:
                 row = rows.setdefault((stack.frames, stack.native, stack.realloc), [None] * len(windows))
-                row[at] = stack
+                row[index] = stack
     yield from rows.values()
 
 
 def _is_single_block(row: _Row) -> bool:
-    """Tell whether a stack holds one block however long the window is: a table or a text that grows.
+    """Return whether a stack holds one block however long the window is: a table or a string that grows.
 
-    Each window that moves it sees it anew and whole, so its size says how many calls there were
-    since the process began, and not how long the window was. A window that did not see it says nothing.
+    Each window that resizes the block reports all of it as new, so its size depends on the calls since the process
+    started, and not on the length of the window.
     """
-    return all(one is None or one.blocks == 1 for one in row)
+    return all(stack is None or stack.blocks == 1 for stack in row)
 
 
-def _growth_of_one_block(points: Sequence[Point]) -> SlopeBounds:
+def _single_block_slopes(points: Sequence[Point]) -> SlopeBounds:
     """Return the slopes of a block's size against all calls so far.
 
-    A table that doubles is a stair, and two of its steps may lie closely together: no slope is
-    taken to be more than the later size over all calls, as if it had begun with the process.
+    The size of a doubling table is a step function, and two of its steps may be close together. So each slope is at
+    most the later size divided by all calls, as if the block had grown from the first call.
     """
-    return _summed_up(
+    return _bounds_of(
         [min((y2 - y1) / (x2 - x1), y2 / x2) for (x1, y1), (x2, y2) in combinations(points, 2) if x1 < x2]
     )
 
 
 def _most_per_call(points: Sequence[Point]) -> SlopeBounds:
-    """Return the most that a block is seen to take for each call there was, where it ever grew.
+    """Return the largest size of a block per call so far, if it grew at all.
 
-    That is what a table that doubles costs from one doubling to the next, closely enough: the windows
-    end at different distances from the last one.
+    This approximates the cost of a doubling table from one doubling to the next, because the windows end at different
+    distances from the last doubling.
     """
     if len(points) < 2 or max(points)[1] <= min(points)[1]:
         return SlopeBounds()
@@ -203,9 +206,9 @@ def _most_per_call(points: Sequence[Point]) -> SlopeBounds:
 
 
 def slopes_between(points: Sequence[Point]) -> SlopeBounds:
-    """Return the median, the least and the most slope between any two points; nothing where no two differ in x."""
-    return _summed_up([(y2 - y1) / (x2 - x1) for (x1, y1), (x2, y2) in combinations(points, 2) if x1 != x2])
+    """Return the slopes between any two points; zeros if no two differ in x."""
+    return _bounds_of([(y2 - y1) / (x2 - x1) for (x1, y1), (x2, y2) in combinations(points, 2) if x1 != x2])
 
 
-def _summed_up(slopes: Sequence[float]) -> SlopeBounds:
+def _bounds_of(slopes: Sequence[float]) -> SlopeBounds:
     return SlopeBounds(median(slopes), min(slopes), max(slopes)) if slopes else SlopeBounds()

@@ -1,4 +1,4 @@
-"""From what the search found to growing containers and retention paths, the heaviest first."""
+"""Growing containers and retention paths from the candidates of the retention pass, the heaviest first."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from leakcheck.model.units import CALLS_PER_RATE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CandidateContainer:
-    """The container that a holder is, as the measured process saw it."""
+    """The container that a retention candidate is, as the measured process saw it."""
 
     name: str
     kind: str
@@ -24,81 +24,80 @@ class CandidateContainer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """What the measured process answers for one thing that keeps what grows."""
+    """A retention candidate: one object that keeps growing memory alive, as the measured process reports it."""
 
     links: tuple[Link, ...]
     anchor: int
-    """How many of the links are its identity; those after it only say what it holds."""
+    """How many of the links identify it; the links after those only show what it holds."""
     kept: Frame | None = None
     set_at: Frame | None = None
     container: CandidateContainer | None = None
     objects_per_call: float = 0.0
     bytes_per_call: float | None = None
     weighed: str = ""
-    """How the bytes are known: `emptied`, `reckoned` from sizes, or not at all ("")."""
+    """How the bytes were measured: by emptying it (`emptied`), from sizes (`reckoned`), or not at all ("")."""
     held_by_native: bool = False
     first_objects_per_call: float = 0.0
 
 
-def containers_of(holders: Sequence[Candidate], growth_per_1000_calls: float) -> tuple[GrowingContainer, ...]:
-    """Return the growing containers with their shares of a growth, those without a weight last."""
-    found = [
-        GrowingContainer(
-            name=holder.container.name,
-            kind=holder.container.kind,
-            where=holder.container.where,
-            length=holder.container.length,
-            length_per_call=holder.container.length_per_call,
-            limit=holder.container.limit,
-            stopped=holder.container.stopped,
-            bytes_per_1000_calls=_per_1000(holder),
-            share=_share(holder, growth_per_1000_calls),
-            fingerprint=_fingerprint(holder),
-        )
-        for holder in sorted(holders, key=_weight)
-        if holder.container is not None
-    ]
-    return tuple(found)
-
-
-def paths_of(holders: Sequence[Candidate], growth_per_1000_calls: float) -> tuple[RetentionPath, ...]:
-    """Return the paths to what is held, with their shares of a growth, those without a weight last."""
+def containers_of(candidates: Sequence[Candidate], growth_per_1000_calls: float) -> tuple[GrowingContainer, ...]:
+    """Return the growing containers with their shares of the growth, unweighed ones last."""
     return tuple(
-        RetentionPath(
-            links=holder.links,
-            kept=holder.kept,
-            set_at=holder.set_at,
-            bytes_per_1000_calls=_per_1000(holder),
-            share=_share(holder, growth_per_1000_calls),
-            objects_per_call=holder.objects_per_call,
-            held_by_native=holder.held_by_native,
-            first_objects_per_call=holder.first_objects_per_call,
-            fingerprint=_fingerprint(holder),
+        GrowingContainer(
+            name=candidate.container.name,
+            kind=candidate.container.kind,
+            where=candidate.container.where,
+            length=candidate.container.length,
+            length_per_call=candidate.container.length_per_call,
+            limit=candidate.container.limit,
+            stopped=candidate.container.stopped,
+            bytes_per_1000_calls=_per_1000(candidate),
+            share=_share(candidate, growth_per_1000_calls),
+            fingerprint=_fingerprint(candidate),
         )
-        for holder in sorted(holders, key=_weight)
+        for candidate in sorted(candidates, key=_weight)
+        if candidate.container is not None
     )
 
 
-def held_share(holders: Sequence[Candidate], growth_per_1000_calls: float) -> float:
-    """Return the share of a growth that the heaviest Python holder explains; 0 where none was weighed."""
-    python = (holder for holder in holders if not holder.held_by_native)
-    return max((_share(holder, growth_per_1000_calls) or 0.0 for holder in python), default=0.0)
+def paths_of(candidates: Sequence[Candidate], growth_per_1000_calls: float) -> tuple[RetentionPath, ...]:
+    """Return the retention paths with their shares of the growth, unweighed ones last."""
+    return tuple(
+        RetentionPath(
+            links=candidate.links,
+            kept=candidate.kept,
+            set_at=candidate.set_at,
+            bytes_per_1000_calls=_per_1000(candidate),
+            share=_share(candidate, growth_per_1000_calls),
+            objects_per_call=candidate.objects_per_call,
+            held_by_native=candidate.held_by_native,
+            first_objects_per_call=candidate.first_objects_per_call,
+            fingerprint=_fingerprint(candidate),
+        )
+        for candidate in sorted(candidates, key=_weight)
+    )
 
 
-def _weight(holder: Candidate) -> float:
-    return -(holder.bytes_per_call or 0.0)
+def held_share(candidates: Sequence[Candidate], growth_per_1000_calls: float) -> float:
+    """Return the share of the growth that the heaviest candidate in Python explains; 0 where none was weighed."""
+    python = (candidate for candidate in candidates if not candidate.held_by_native)
+    return max((_share(candidate, growth_per_1000_calls) or 0.0 for candidate in python), default=0.0)
 
 
-def _per_1000(holder: Candidate) -> float | None:
-    return None if holder.bytes_per_call is None else CALLS_PER_RATE * holder.bytes_per_call
+def _weight(candidate: Candidate) -> float:
+    return -(candidate.bytes_per_call or 0.0)
 
 
-def _share(holder: Candidate, growth_per_1000_calls: float) -> float | None:
-    held = _per_1000(holder)
-    return None if held is None or growth_per_1000_calls <= 0 else held / growth_per_1000_calls
+def _per_1000(candidate: Candidate) -> float | None:
+    return None if candidate.bytes_per_call is None else CALLS_PER_RATE * candidate.bytes_per_call
 
 
-def _fingerprint(holder: Candidate) -> str:
-    if holder.held_by_native:
-        return native_fingerprint(holder.links)
-    return fingerprint_of(link.step for link in holder.links[: holder.anchor])
+def _share(candidate: Candidate, growth_per_1000_calls: float) -> float | None:
+    retained = _per_1000(candidate)
+    return None if retained is None or growth_per_1000_calls <= 0 else retained / growth_per_1000_calls
+
+
+def _fingerprint(candidate: Candidate) -> str:
+    if candidate.held_by_native:
+        return native_fingerprint(candidate.links)
+    return fingerprint_of(link.step for link in candidate.links[: candidate.anchor])

@@ -1,1 +1,1 @@
-"""From a rate to a verdict, and to a gate: budgets, baseline, known leaks."""
+"""The verdict on a growth, and the gate: budgets, baseline, known leaks."""

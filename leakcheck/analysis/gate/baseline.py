@@ -1,8 +1,8 @@
-"""Worse, better or the same: a result beside what was accepted.
+"""Comparison of a result with its baseline entry, and the entry that accepting a result writes.
 
-Worse is what is worse by more than a share *and* a size: a share alone makes much of little, a size
-alone makes nothing of the growth of what is small. A growth is worse with its lower bound, and not worse
-with its upper one; in between nothing is known. A peak is exact.
+A figure is worse if it exceeds the accepted one by more than a share *and* a size: a share alone overstates changes of
+small figures, and a size alone overstates those of large ones. A growth is worse if its lower bound is, and not worse
+if its upper bound is not; in between it is inconclusive. A peak is exact.
 """
 
 import math
@@ -19,7 +19,7 @@ _WORST_FIRST = (Gate.OVER, Gate.INCONCLUSIVE, Gate.WITHIN)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoundedFigure:
-    """One metric of a result as a baseline counts it, with its bounds."""
+    """One metric of a result as the baseline compares it, with its bounds."""
 
     value: float
     low: float
@@ -27,7 +27,7 @@ class BoundedFigure:
 
 
 def growth_figure(result: Result) -> BoundedFigure | None:
-    """Return the growth per 1000 calls: 0 for what stands still or has a limit; None where no exact meter tells."""
+    """Return the growth per 1000 calls: 0 for a clean or bounded result, None where no exact meter measured it."""
     growth = result.growth
     if growth is None or result.verdict is Verdict.INCONCLUSIVE:
         return None
@@ -39,14 +39,14 @@ def growth_figure(result: Result) -> BoundedFigure | None:
 
 
 def peak_figure(result: Result) -> BoundedFigure | None:
-    """Return the peak of one call; None where it was not measured."""
+    """Return the peak of one call; None if it was not measured."""
     peak = result.peak_bytes
     return None if peak is None else BoundedFigure(value=peak, low=peak, high=peak)
 
 
-def compare(metric: str, before: float, after: BoundedFigure, allowance: Tolerance) -> BaselineChange:
-    """Return what became of one metric."""
-    most = allowance.most(before)
+def compare(metric: str, before: float, after: BoundedFigure, tolerance: Tolerance) -> BaselineChange:
+    """Return the change of one metric from its accepted value."""
+    most = tolerance.most(before)
     gate = Gate.WITHIN if after.high <= most else Gate.OVER if after.low > most else Gate.INCONCLUSIVE
     return BaselineChange(
         metric=metric,
@@ -55,56 +55,52 @@ def compare(metric: str, before: float, after: BoundedFigure, allowance: Toleran
         low=after.low,
         high=after.high,
         gate=gate,
-        better=after.high < allowance.least(before),
-        allowed=str(allowance),
+        better=after.high < tolerance.least(before),
+        allowed=str(tolerance),
         most=most,
     )
 
 
-def compared(result: Result, accepted: BaselineEntry | None, allowance: Tolerance) -> Result:
-    """Return the result held to what was accepted of it; what is new is held to its budgets alone.
+def compared(result: Result, accepted: BaselineEntry | None, tolerance: Tolerance) -> Result:
+    """Return the result compared with its baseline entry; a new result is checked against its budgets alone.
 
-    A budget that the accepted figure keeps is still to be kept, however small the change. One that the
-    accepted figure breaks is excused: so a team can begin with code that leaks already.
+    A budget that the accepted figure keeps still applies, however small the change. A budget that the accepted figure
+    breaks is excused, so that a team can adopt leakcheck with code that already leaks.
     """
-    said = held_to_budgets(result)
+    gates = held_to_budgets(result)
     if accepted is None:
-        return replace(gated(result, said), is_new=True, changes=())
-    changes = tuple(_changes(result, accepted, allowance))
+        return replace(gated(result, gates), is_new=True, changes=())
+    changes = tuple(_changes(result, accepted, tolerance))
     for change in changes:
-        budget = said.get(change.metric, Gate.WITHIN)
-        said[change.metric] = min(Gate.WITHIN if change.excused else budget, change.gate, key=_WORST_FIRST.index)
+        budget = gates.get(change.metric, Gate.WITHIN)
+        gates[change.metric] = min(Gate.WITHIN if change.excused else budget, change.gate, key=_WORST_FIRST.index)
     if accepted.peak_bytes is not None and result.peak_trouble is not None:
-        # a peak that was accepted and cannot be seen is not known to be no worse
-        said["peak"] = Gate.INCONCLUSIVE
-    return replace(gated(result, said), is_new=False, changes=changes)
+        # an accepted peak that could not be measured may be worse
+        gates["peak"] = Gate.INCONCLUSIVE
+    return replace(gated(result, gates), is_new=False, changes=changes)
 
 
-def _changes(result: Result, accepted: BaselineEntry, allowance: Tolerance) -> Iterator[BaselineChange]:
+def _changes(result: Result, accepted: BaselineEntry, tolerance: Tolerance) -> Iterator[BaselineChange]:
+    growth_budget, peak_budget = result.budget.growth_bytes_per_1000_calls, result.budget.peak_bytes
     for metric, before, after, budget in (
-        (
-            "growth",
-            accepted.growth_bytes_per_1000_calls,
-            growth_figure(result),
-            result.budget.growth_bytes_per_1000_calls,
-        ),
-        ("peak", accepted.peak_bytes, peak_figure(result), result.budget.peak_bytes),
+        ("growth", accepted.growth_bytes_per_1000_calls, growth_figure(result), growth_budget),
+        ("peak", accepted.peak_bytes, peak_figure(result), peak_budget),
     ):
         if before is not None and after is not None:
-            change = compare(metric, before, after, allowance)
+            change = compare(metric, before, after, tolerance)
             excused = budget is not None and before > budget
             yield replace(change, excused=excused, reason=accepted.reason)
 
 
-_WOBBLE_SHARE, _WOBBLE_BYTES = 0.005, 1024
-"""Two fresh processes differ by up to a thousandth, or some hundred bytes: such a change is no change."""
+_NOISE_SHARE, _NOISE_BYTES = 0.005, 1024
+"""Two fresh processes differ by up to 0.1 %, or some hundred bytes. A smaller change does not rewrite a figure."""
 
-_UNKEPT = "growth is not kept: only resident pages show it"
-_UNKEPT_BLOCKS = "growth is not kept: there is no exact meter of bytes here"
+_ONLY_PAGES = "growth is not kept: only resident pages show it"
+_NO_BYTE_METER = "growth is not kept: there is no exact meter of bytes here"
 
 
 def is_acceptable(result: Result) -> bool:
-    """Tell whether a result is sure enough to be accepted: nothing failed, and each budget is kept or broken."""
+    """Return whether a result may be accepted: nothing failed, and each budget is clearly kept or broken."""
     unsure = result.verdict is Verdict.INCONCLUSIVE or Gate.INCONCLUSIVE in held_to_budgets(result).values()
     return result.gate not in (Gate.ERROR, Gate.INCONCLUSIVE) and not unsure
 
@@ -112,36 +108,37 @@ def is_acceptable(result: Result) -> bool:
 def accept(
     result: Result, target: str, old: BaselineEntry | None, *, allowance: Tolerance, reason: str | None = None
 ) -> BaselineEntry:
-    """Return what is accepted now: of figures that did not change the old ones, and without a word the old reason."""
+    """Return the new baseline entry; unchanged figures keep their old value, and so does the reason."""
     growth, peak, budget = growth_figure(result), peak_figure(result), result.budget
     same_verdict = old is not None and old.verdict is result.verdict
     old_growth = old.growth_bytes_per_1000_calls if old is not None and same_verdict else None
     old_peak = None if old is None else old.peak_bytes
-    kept_reason = "" if old is None else old.reason
+    old_reason = "" if old is None else old.reason
     return BaselineEntry(
         verdict=result.verdict,
         target=target,
         growth_bytes_per_1000_calls=None
         if growth is None
-        else _settled("growth", old_growth, growth, budget.growth_bytes_per_1000_calls, allowance),
-        # what was not looked at has not changed
-        peak_bytes=old_peak if peak is None else _settled("peak", old_peak, peak, budget.peak_bytes, allowance),
-        reason=kept_reason if reason is None else reason,
-        note="" if growth is not None else _unkept(result),
+        else _figure_to_write("growth", old_growth, growth, budget.growth_bytes_per_1000_calls, allowance),
+        peak_bytes=old_peak if peak is None else _figure_to_write("peak", old_peak, peak, budget.peak_bytes, allowance),
+        reason=old_reason if reason is None else reason,
+        note="" if growth is not None else _why_no_growth(result),
     )
 
 
-def _settled(metric: str, old: int | None, new: BoundedFigure, budget: float | None, allowance: Tolerance) -> int:
-    """Return the figure to write: the old one where the new one only wobbles, and would pass beside it."""
-    written = math.ceil(new.value)  # not below what is over a budget
+def _figure_to_write(
+    metric: str, old: int | None, new: BoundedFigure, budget: float | None, tolerance: Tolerance
+) -> int:
+    """Return the old figure if the new one differs only by noise and passes beside it; else the new one."""
+    rounded = math.ceil(new.value)  # rounding down could move a figure below its budget
     if old is None:
-        return written
-    doubt = max(new.high - new.value, new.value - new.low)
-    wobbles = abs(new.value - old) <= max(doubt, _WOBBLE_BYTES, _WOBBLE_SHARE * old)
-    same_side = budget is None or (old > budget) == (written > budget)
-    passes = compare(metric, old, new, allowance).gate is Gate.WITHIN
-    return old if wobbles and same_side and passes else written
+        return rounded
+    uncertainty = max(new.high - new.value, new.value - new.low)
+    is_noise = abs(new.value - old) <= max(uncertainty, _NOISE_BYTES, _NOISE_SHARE * old)
+    same_side = budget is None or (old > budget) == (rounded > budget)
+    passes = compare(metric, old, new, tolerance).gate is Gate.WITHIN
+    return old if is_noise and same_side and passes else rounded
 
 
-def _unkept(result: Result) -> str:
-    return _UNKEPT if result.growth is not None and result.growth.meter is Meter.RSS else _UNKEPT_BLOCKS
+def _why_no_growth(result: Result) -> str:
+    return _ONLY_PAGES if result.growth is not None and result.growth.meter is Meter.RSS else _NO_BYTE_METER

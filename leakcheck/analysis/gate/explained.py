@@ -1,38 +1,38 @@
-"""What an explanation changes: a limit gets its name, and a known leak no longer fails."""
+"""What an explanation changes in a result: a limit gets its name, and a known leak no longer fails."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
-from leakcheck.analysis.gate.known_leaks import account, main_fingerprint
+from leakcheck.analysis.gate.known_leaks import known_share, main_fingerprint
 from leakcheck.model.answers import BoundedContainer
 from leakcheck.model.explanation import Explain, Explanation, GrowingContainer, KnownEntry
 from leakcheck.model.result import Meter, Result
 from leakcheck.model.units import CALLS_PER_RATE
 from leakcheck.model.verdict import Gate, Verdict
 
-_WHOLE = 0.5
-"""Share of what grew that a container must hold, to be called what filled up."""
+_LEAST_SHARE = 0.5
+"""Of the growth: a container that holds less is not named as the one that filled up."""
 
 
 def is_to_be_explained(result: Result, explain: Explain) -> bool:
-    """Tell whether a result has something to explain: growth that was measured to its end, or that is wanted."""
+    """Return whether the growth of a result is to be explained."""
     growth = result.growth
     if growth is not None and growth.meter is Meter.CHILDREN:
-        return False  # what is looked for is looked for in the process that replays
+        return False  # the explaining passes look only into the process that replays
     if growth is None or result.trouble is not None or explain is Explain.NEVER:
         return False
     if result.verdict is Verdict.BOUNDED:
         return True
     if growth.bytes_per_1000_calls <= 0 or result.verdict is Verdict.CLEAN:
-        return False  # of what stands still there is nothing to explain
+        return False  # nothing grows
     return explain is Explain.ALWAYS or result.verdict is Verdict.LEAK or "growth" in result.failures
 
 
 def explained(result: Result, explanation: Explanation, entries: Sequence[KnownEntry], today: date) -> Result:
-    """Return a result with its explanation, its limit's name, and its known leaks set apart."""
+    """Return the result with its explanation, the container it is bounded by, and its known leaks."""
     if result.settled_after_calls is not None:
-        explanation = _what_stands_still(explanation)
+        explanation = _without_growing(explanation)
     result = replace(
         result,
         containers=explanation.containers,
@@ -46,18 +46,18 @@ def explained(result: Result, explanation: Explanation, entries: Sequence[KnownE
         fingerprint=main_fingerprint(explanation),
     )
     if result.verdict is Verdict.BOUNDED and result.bounded_by is None:
-        result = replace(result, bounded_by=_what_filled(explanation.containers))
+        result = replace(result, bounded_by=_filled_container(explanation.containers))
     return with_known(result, explanation, entries, today)
 
 
 def with_known(result: Result, explanation: Explanation, entries: Sequence[KnownEntry], today: date) -> Result:
-    """Return a result with its known leaks set apart: growth does not fail where all the rest is allowed.
+    """Return the result with its known leaks; growth does not fail if the rest of it is allowed.
 
-    That is within the budget, and no more than all of it could be without being worse than the baseline.
+    The rest is allowed if it is within the budget, and not worse than the baseline.
     """
-    accounted = account(explanation, entries, result.id, today)
-    result = replace(result, known=accounted.known)
-    if "growth" in result.failures and accounted.is_forgiven(_allowed_growth(result)):
+    share = known_share(explanation, entries, result.id, today)
+    result = replace(result, known=share.known)
+    if "growth" in result.failures and share.is_forgiven(_allowed_growth(result)):
         failures = tuple(name for name in result.failures if name != "growth")
         gate = Gate.WITHIN if result.gate is Gate.OVER and not failures else result.gate
         result = replace(result, failures=failures, gate=gate)
@@ -65,23 +65,23 @@ def with_known(result: Result, explanation: Explanation, entries: Sequence[Known
 
 
 def _allowed_growth(result: Result) -> float:
-    not_worse = [one.most for one in result.changes if one.metric == "growth" and one.most is not None]
+    not_worse = [change.most for change in result.changes if change.metric == "growth" and change.most is not None]
     return min([result.budget.growth_bytes_per_1000_calls, *not_worse])
 
 
-def _what_stands_still(explanation: Explanation) -> Explanation:
-    """Return an explanation without what seemed to grow for ever: where memory stands still, nothing does."""
-    ended = [one for one in explanation.containers if one.stopped or one.limit is not None]
-    names = {one.fingerprint for one in ended}
-    paths = tuple(path for path in explanation.retention_paths if path.fingerprint in names)
-    return replace(explanation, containers=tuple(ended), retention_paths=paths)
+def _without_growing(explanation: Explanation) -> Explanation:
+    """Return an explanation of memory that has settled: without the containers that seemed to grow without bound."""
+    bounded = [container for container in explanation.containers if container.stopped or container.limit is not None]
+    fingerprints = {container.fingerprint for container in bounded}
+    paths = tuple(path for path in explanation.retention_paths if path.fingerprint in fingerprints)
+    return replace(explanation, containers=tuple(bounded), retention_paths=paths)
 
 
-def _what_filled(containers: Sequence[GrowingContainer]) -> BoundedContainer | None:
-    """Return the container that filled, where one was seen to."""
+def _filled_container(containers: Sequence[GrowingContainer]) -> BoundedContainer | None:
+    """Return the heaviest container that filled up; None if no container accounts for enough of the growth."""
     for container in containers:
-        held, rate = container.bytes_per_1000_calls, container.length_per_call
-        if rate <= 0 or (container.share is not None and container.share < _WHOLE):
+        size, rate = container.bytes_per_1000_calls, container.length_per_call
+        if rate <= 0 or (container.share is not None and container.share < _LEAST_SHARE):
             continue
         return BoundedContainer(
             name=container.name,
@@ -89,6 +89,6 @@ def _what_filled(containers: Sequence[GrowingContainer]) -> BoundedContainer | N
             limit=container.length if container.limit is None else container.limit,
             length=container.length,
             length_per_call=0.0,
-            bytes_per_entry=0.0 if held is None else held / CALLS_PER_RATE / rate,
+            bytes_per_entry=0.0 if size is None else size / CALLS_PER_RATE / rate,
         )
     return None

@@ -1,4 +1,4 @@
-"""Known leaks: which part of a growth is on the list, and whether the rest is still too much."""
+"""Known leaks: which part of a growth is on the list, and whether the rest exceeds the budget."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,85 +11,93 @@ from leakcheck.model.explanation import AllocationSite, Explanation, KnownEntry,
 from leakcheck.model.result import Result
 from leakcheck.model.verdict import Gate, Verdict
 
-_MOST_OF_A_LINE = 0.75
+_SAME_LEAK_SHARE = 0.75
+"""Of the growth of a line that a retention path must account for, so that both are one leak."""
+
 _EXPLAINED = 0.9
-"""Share of a growth that culprits must account for before any of it is forgiven."""
+"""The share of a growth that must be explained before any of it is forgiven."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Culprit:
-    """One part of a growth, under all the names by which an entry may call it."""
+    """One part of a growth, with all names that an entry may match."""
 
     names: tuple[str, ...]
     fingerprint: str
     bytes_per_1000_calls: float
     share: float
-    also: tuple[str, ...] = ()
-    """Fingerprints of the same leak in the other view."""
+    aliases: tuple[str, ...] = ()
+    """Fingerprints of the same leak in the other view (paths or sites)."""
     is_vague: bool = False
-    """Native code holds it, and nothing told which: the same fingerprint may be another leak's elsewhere."""
+    """Held by unidentified native code: elsewhere the same fingerprint may be that of another leak."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownShare:
-    """A growth, divided into what is on the list and what is not."""
+    """A growth, divided into known leaks and the rest."""
 
     known: tuple[KnownLeak, ...] = ()
     rest_bytes_per_1000_calls: float = 0.0
-    """The growth of the culprits that are on no list."""
-    whole: bool = False
-    """The culprits account for the growth, so that what is on no list can be told."""
+    """The growth of the culprits that are not on the list."""
+    is_complete: bool = False
+    """Whether the culprits account for the growth; otherwise the rest is unknown."""
 
     def is_forgiven(self, budget_bytes_per_1000_calls: float) -> bool:
-        """Tell whether what is not on the list is within the budget."""
+        """Return whether the rest of the growth is within the budget."""
         valid = any(leak.expired is None for leak in self.known)
-        return valid and self.whole and self.rest_bytes_per_1000_calls <= budget_bytes_per_1000_calls
+        return valid and self.is_complete and self.rest_bytes_per_1000_calls <= budget_bytes_per_1000_calls
 
 
-def account(explanation: Explanation, entries: Sequence[KnownEntry], scenario: str, today: date) -> KnownShare:
+def known_share(explanation: Explanation, entries: Sequence[KnownEntry], scenario: str, today: date) -> KnownShare:
     """Return which part of an explained growth is known.
 
-    Holders and sites are two views of the same growth: the holders count where they account for
-    it, the sites where they do not. An entry that has expired is named, and forgives nothing.
+    Retention paths and allocation sites are two views of the same growth. The paths count if they account for it,
+    otherwise the sites do. An expired entry is listed, and forgives nothing.
     """
-    mine = [entry for entry in entries if is_for(entry, scenario)]
-    if not mine:
+    applicable = [entry for entry in entries if applies_to(entry, scenario)]
+    if not applicable:
         return KnownShare()
-    views = [_held(explanation), _allocated(explanation)]
-    whole = [view for view in views if _is_whole(view)]
-    # the names of either view are as good: a site's pattern finds its leak also where the holders count
-    matched = [(entry, part) for view in whole or views for part in view for entry in mine if names(entry, part)]
+    views = [_paths(explanation), _sites(explanation)]
+    complete = [view for view in views if _is_complete(view)]
+    # an entry may name its leak in either view: the pattern of a site finds its leak even if the paths count
+    matched = [
+        (entry, part)
+        for view in complete or views
+        for part in view
+        for entry in applicable
+        if matches_entry(entry, part)
+    ]
     if not matched:
-        return KnownShare(whole=bool(whole))
-    view = next(view for view in (whole or views) if any(part is found for part in view for _, found in matched))
+        return KnownShare(is_complete=bool(complete))
+    view = next(view for view in (complete or views) if any(part is match for part in view for _, match in matched))
     known: list[KnownLeak] = []
     rest = 0.0
     for part in view:
-        entry = next((entry for entry, found in matched if found is part), None)
+        entry = next((entry for entry, match in matched if match is part), None)
         leak = None if entry is None else _known(entry, part, today, _causes(entry, part, view, views, scenario))
         if leak is not None:
             known.append(leak)
         if leak is None or leak.expired is not None:
             rest += part.bytes_per_1000_calls
-    return KnownShare(known=tuple(known), rest_bytes_per_1000_calls=rest, whole=bool(whole))
+    return KnownShare(known=tuple(known), rest_bytes_per_1000_calls=rest, is_complete=bool(complete))
 
 
-def is_for(entry: KnownEntry, scenario: str) -> bool:
-    """Tell whether an entry is meant for a scenario, by its id or its name without the variant."""
-    # an id's brackets are no character class
+def applies_to(entry: KnownEntry, scenario: str) -> bool:
+    """Return whether an entry applies to a scenario, by its id or by its name without the variant."""
+    # the brackets of an id such as newsletter[naive] are not a character class
     pattern = entry.scenario.replace("[", "[[]")
     return fnmatchcase(scenario, pattern) or fnmatchcase(scenario.partition("[")[0], pattern)
 
 
 def entry_name(entry: KnownEntry) -> str:
-    """Return what an entry is called by: its fingerprint, or its pattern."""
+    """Return the fingerprint of an entry, or its pattern."""
     return entry.fingerprint or entry.match
 
 
-def names(entry: KnownEntry, part: Culprit) -> bool:
-    """Tell whether an entry names a culprit."""
+def matches_entry(entry: KnownEntry, part: Culprit) -> bool:
+    """Return whether an entry matches a culprit."""
     if entry.fingerprint:
-        return entry.fingerprint in (part.fingerprint, *part.also)
+        return entry.fingerprint in (part.fingerprint, *part.aliases)
     pattern = entry.match.replace("[", "[[]")
     return any(fnmatchcase(name, pattern) for name in part.names)
 
@@ -97,16 +105,16 @@ def names(entry: KnownEntry, part: Culprit) -> bool:
 def _causes(
     entry: KnownEntry, part: Culprit, view: list[Culprit], views: Sequence[list[Culprit]], scenario: str
 ) -> tuple[str, ...]:
-    """Return the fingerprints of the leak that a culprit is: its own, and the other view's where it alone matches."""
+    """Return the fingerprints of a culprit's leak: its own, and the other view's if the entry matches it alone."""
     own = f"{part.fingerprint} {scenario}" if part.is_vague else part.fingerprint
-    if sum(names(entry, other) for other in view) > 1:
+    if sum(matches_entry(entry, other) for other in view) > 1:
         return (own,)
     others = (
         other.fingerprint
         for other_view in views
         if other_view is not view
         for other in other_view
-        if names(entry, other)
+        if matches_entry(entry, other)
     )
     return (own, *others)
 
@@ -125,26 +133,25 @@ def _known(entry: KnownEntry, part: Culprit, today: date, causes: tuple[str, ...
 
 
 def main_fingerprint(explanation: Explanation) -> str:
-    """Return the fingerprint to put on the list: the heaviest of the view that accounts for the growth; "" for none."""
-    views = [_held(explanation), _allocated(explanation)]
-    counting = next((view for view in views if _is_whole(view)), [])
-    named = [*counting, *_held(explanation, weighed=False), *_allocated(explanation)]
-    return next((part.fingerprint for part in named), "")
+    """Return the fingerprint to put on the list: of the heaviest part in the view that counts, or ""."""
+    paths, sites = _paths(explanation), _sites(explanation)
+    counting = next((view for view in (paths, sites) if _is_complete(view)), [])
+    return next((part.fingerprint for part in (*counting, *_paths(explanation, weighed=False), *sites)), "")
 
 
-def _is_whole(view: Sequence[Culprit]) -> bool:
+def _is_complete(view: Sequence[Culprit]) -> bool:
     return sum(part.share for part in view) >= _EXPLAINED
 
 
-def _held(explanation: Explanation, *, weighed: bool = True) -> list[Culprit]:
-    names = {container.fingerprint: container.name for container in explanation.containers}
+def _paths(explanation: Explanation, *, weighed: bool = True) -> list[Culprit]:
+    containers = {container.fingerprint: container.name for container in explanation.containers}
     return [
         Culprit(
-            names=tuple(_path_names(path, names.get(path.fingerprint, ""))),
+            names=tuple(_path_names(path, containers.get(path.fingerprint, ""))),
             fingerprint=path.fingerprint,
             bytes_per_1000_calls=path.bytes_per_1000_calls or 0.0,
             share=path.share or 0.0,
-            also=tuple(site.fingerprint for site in explanation.sites if _is_same(path, site)),
+            aliases=tuple(site.fingerprint for site in explanation.sites if _is_same(path, site)),
             is_vague=path.held_by_native and path.line is None,
         )
         for path in explanation.retention_paths
@@ -153,8 +160,8 @@ def _held(explanation: Explanation, *, weighed: bool = True) -> list[Culprit]:
 
 
 def _is_same(path: RetentionPath, site: AllocationSite) -> bool:
-    """Tell whether a line allocated what native code holds, and not much else."""
-    return path.line is not None and site.frame == path.line and (path.share or 0.0) >= _MOST_OF_A_LINE * site.share
+    """Return whether a line allocated what a native path holds, and little else."""
+    return path.line is not None and site.frame == path.line and (path.share or 0.0) >= _SAME_LEAK_SHARE * site.share
 
 
 def _path_names(path: RetentionPath, container: str) -> Iterator[str]:
@@ -166,18 +173,18 @@ def _path_names(path: RetentionPath, container: str) -> Iterator[str]:
 
 
 def path_text(path: RetentionPath) -> str:
-    """Return a path as one line, as an entry's pattern sees it (`newsletter.views.SENT[*]._result_cache`)."""
+    """Return a path as the text that patterns are matched with: `newsletter.views.SENT[*]._result_cache`."""
     return "".join(link.step for link in path.links)
 
 
-def _allocated(explanation: Explanation) -> list[Culprit]:
+def _sites(explanation: Explanation) -> list[Culprit]:
     return [
         Culprit(
             names=tuple(_site_names(site)),
             fingerprint=site.fingerprint,
             bytes_per_1000_calls=site.bytes_per_1000_calls,
             share=site.share,
-            also=tuple(path.fingerprint for path in explanation.retention_paths if _is_same(path, site)),
+            aliases=tuple(path.fingerprint for path in explanation.retention_paths if _is_same(path, site)),
         )
         for site in explanation.sites
     ]
@@ -191,58 +198,59 @@ def _site_names(site: AllocationSite) -> Iterator[str]:
 
 
 def culprits_of(result: Result) -> list[Culprit]:
-    """Return all that a result names, with or without a weight."""
-    said = Explanation(containers=result.containers, retention_paths=result.retention_paths, sites=result.sites)
+    """Return everything that a result names, weighed or not."""
+    explanation = Explanation(containers=result.containers, retention_paths=result.retention_paths, sites=result.sites)
     containers = [
-        Culprit(names=(one.name,), fingerprint=one.fingerprint, bytes_per_1000_calls=0.0, share=0.0)
-        for one in result.containers
+        Culprit(names=(container.name,), fingerprint=container.fingerprint, bytes_per_1000_calls=0.0, share=0.0)
+        for container in result.containers
     ]
-    return [*_held(said, weighed=False), *_allocated(said), *containers]
+    return [*_paths(explanation, weighed=False), *_sites(explanation), *containers]
 
 
 EVERY_SCENARIO = "*"
-"""The scenario of an entry that names none."""
+"""The scenario pattern of an entry that names none."""
 
 
 def unseen_entries(entries: Sequence[KnownEntry], results: Sequence[Result]) -> tuple[KnownEntry, ...]:
-    """Return the entries that did not occur in any result with a verdict that they are for; none without such.
+    """Return the entries that occurred in no result, although a result that they apply to has a verdict.
 
-    Where a leak was not explained, nobody can say what occurred; and what an entry names in any result,
-    heavy or light, weighed or not, has occurred.
+    A leak that was not explained counts as no verdict, because what occurred in it is unknown. An entry that matches
+    anything in any result, heavy or light, weighed or not, has occurred.
     """
-    sure = [one for one in results if one.verdict is not Verdict.INCONCLUSIVE and _is_looked_into(one)]
-    seen = {leak.entry for one in results for leak in one.known}
-    culprits = [part for one in results for part in culprits_of(one)]
+    conclusive = [result for result in results if result.verdict is not Verdict.INCONCLUSIVE and _is_explained(result)]
+    seen = {leak.entry for result in results for leak in result.known}
+    culprits = [part for result in results for part in culprits_of(result)]
     return tuple(
         entry
         for entry in entries
         if entry_name(entry) not in seen
-        and any(is_for(entry, one.id) for one in sure)
-        and not any(names(entry, part) for part in culprits)
+        and any(applies_to(entry, result.id) for result in conclusive)
+        and not any(matches_entry(entry, part) for part in culprits)
     )
 
 
 def without_ambiguous(results: Sequence[Result], before: Sequence[Result] = ()) -> tuple[Result, ...]:
-    """Return the results, those as failed in which an entry without a scenario names another leak than elsewhere.
+    """Return the results, with a usage failure where an entry without a scenario matches different leaks.
 
-    One entry is for one leak: by its reason somebody accepted that one, and no other. `before` are
-    results of the same run that have been given out.
+    One entry is for one leak: its reason was given for that leak, and no other. `before` are earlier results of the
+    same run, which are not returned.
     """
     leaks: dict[str, list[set[str]]] = defaultdict(list)
     for result in (*before, *results):
         for leak in _unscoped(result):
-            same = [known for known in leaks[leak.entry] if not known.isdisjoint(leak.causes)]
-            others = [known for known in leaks[leak.entry] if known.isdisjoint(leak.causes)]
+            same = [causes for causes in leaks[leak.entry] if not causes.isdisjoint(leak.causes)]
+            others = [causes for causes in leaks[leak.entry] if causes.isdisjoint(leak.causes)]
             leaks[leak.entry] = [*others, set(leak.causes).union(*same)]
-    return tuple(_refused(result, {entry: len(known) for entry, known in leaks.items()}) for result in results)
+    counts = {entry: len(causes) for entry, causes in leaks.items()}
+    return tuple(_failed_if_ambiguous(result, counts) for result in results)
 
 
-def _refused(result: Result, leaks: Mapping[str, int]) -> Result:
-    entry = next((leak.entry for leak in _unscoped(result) if leaks[leak.entry] > 1), None)
+def _failed_if_ambiguous(result: Result, counts: Mapping[str, int]) -> Result:
+    entry = next((leak.entry for leak in _unscoped(result) if counts[leak.entry] > 1), None)
     if entry is None or result.trouble is not None:
         return result
     message = (
-        f"the known leak {entry} names {leaks[entry]} different leaks in this run, and an entry is for one: "
+        f"the known leak {entry} names {counts[entry]} different leaks in this run, and an entry is for one: "
         'give it the scenario that it is for (scenario = "..."), and list the other by its own fingerprint'
     )
     return replace(result, trouble=Failure(kind="usage", message=message), gate=Gate.ERROR)
@@ -252,6 +260,6 @@ def _unscoped(result: Result) -> list[KnownLeak]:
     return [leak for leak in result.known if leak.scenario == EVERY_SCENARIO and leak.causes]
 
 
-def _is_looked_into(result: Result) -> bool:
-    found = (result.containers, result.retention_paths, result.sites, result.sites_meter)
-    return result.verdict is not Verdict.LEAK or any(found)
+def _is_explained(result: Result) -> bool:
+    explanation = (result.containers, result.retention_paths, result.sites, result.sites_meter)
+    return result.verdict is not Verdict.LEAK or any(explanation)

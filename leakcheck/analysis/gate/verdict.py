@@ -1,4 +1,4 @@
-"""The verdict (what the code does) and the gate (what the team allows)."""
+"""The verdict (what the code does), the gate (whether the budgets allow it), and the order of results."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,53 +11,53 @@ from leakcheck.model.result import Budget, Growth, Result
 from leakcheck.model.verdict import Gate, Verdict
 
 _WIDEST_CLEAN_BYTES_PER_1000_CALLS = 32_000
-"""A standstill that is known less closely than to 32 bytes per call, one small object, is not called clean."""
+"""A plateau with wider bounds than 32 bytes per call, one small object, is not called clean."""
 
 _MOST_TIMES_AS_MANY = 100.0
-"""Bounds that are wider still say nothing of how many calls it takes."""
+"""Wider bounds do not tell how many calls are needed."""
 
 _EXPLAINED, _EXPLAINED_AT_LEAST = 0.9, 0.8
-"""Shares of the growth that a container with a limit must account for, to be its whole cause: of what the growth
-surely is, and of its point figure."""
+"""The shares that bounded containers must account for to be the whole cause of a growth: of its lower bound, and of its
+estimate."""
 
 _FILLED_ALL_ALONG = 0.5
-"""Share of what it would hold, had it filled at its present rate from the first call on. One that is
-emptied every thousand calls rises steeply in between, and explains nothing of what stays."""
+"""The share of what a container would hold if it had filled at its present rate from the first call. One that is
+emptied every thousand calls rises steeply in between, and does not explain what stays."""
 
 _LIMIT_OUT_OF_REACH_CALLS, _LIMIT_OUT_OF_REACH_BYTES = 1_000_000, 1024**3
-"""A limit that is further away than both is none: `deque(maxlen=10**9)`."""
+"""A limit further away than both does not count as one: `deque(maxlen=10**9)`."""
 
 
 def holder_with_limit(growth: Growth, limited: Sequence[BoundedContainer]) -> BoundedContainer | None:
-    """Return the container whose filling is the growth; None where what is left over could leak.
+    """Return the bounded container whose filling explains the growth; None if the rest could be a leak.
 
-    Several may fill at once: then the one that fills last is returned, when together they explain it. Only what
-    gained entries in the calls that were replayed to find out is among them: what is full already explains nothing.
+    Of several that fill at once and explain the growth together, return the one that fills last. `limited` are
+    the bounded containers that gained entries while they were checked: one that is full explains no growth.
     """
-    filling = [found for found in limited if found.bytes_per_1000_calls > 0 and _ends_it(found, growth.calls)]
-    explained = sum(found.bytes_per_1000_calls for found in filling)
+    filling = [bounded for bounded in limited if bounded.bytes_per_1000_calls > 0 and _will_fill(bounded, growth.calls)]
+    explained = sum(container.bytes_per_1000_calls for container in filling)
     needed = max(_EXPLAINED * growth.low, _EXPLAINED_AT_LEAST * growth.bytes_per_1000_calls)
     if not filling or explained < needed:
         return None
-    return max(filling, key=lambda found: found.calls_until_full)
+    return max(filling, key=lambda container: container.calls_until_full)
 
 
-def _ends_it(found: BoundedContainer, calls: int) -> bool:
-    """Tell whether a container has been filling since the beginning, and will be full some day."""
-    if found.length < _FILLED_ALL_ALONG * found.length_per_call * calls:
+def _will_fill(container: BoundedContainer, calls: int) -> bool:
+    """Return whether a container has been filling from the beginning and has a limit within reach."""
+    if container.length < _FILLED_ALL_ALONG * container.length_per_call * calls:
         return False
-    full_bytes = found.limit * found.bytes_per_entry
-    return found.calls_until_full <= _LIMIT_OUT_OF_REACH_CALLS or full_bytes <= _LIMIT_OUT_OF_REACH_BYTES
+    full_bytes = container.limit * container.bytes_per_entry
+    return container.calls_until_full <= _LIMIT_OUT_OF_REACH_CALLS or full_bytes <= _LIMIT_OUT_OF_REACH_BYTES
 
 
 def judge(shape: Shape, growth: Growth, *, bounded: bool) -> Verdict:
-    """Return the verdict; LEAK only for a steady rise that nothing known will end.
+    """Return the verdict; LEAK only for a steady rise without a known limit.
 
-    CLEAN only where little could hide: under big teeth a standstill may be as wide as a leak.
+    CLEAN needs a plateau with narrow bounds: under a high sawtooth they may be wide enough for a leak.
     """
     if shape.flat:
-        sure = growth.high - growth.low <= 2 * _WIDEST_CLEAN_BYTES_PER_1000_CALLS
-        if not sure or growth.calls < FEWEST_CALLS:
+        is_narrow = growth.high - growth.low <= 2 * _WIDEST_CLEAN_BYTES_PER_1000_CALLS
+        if not is_narrow or growth.calls < FEWEST_CALLS:
             return Verdict.INCONCLUSIVE
         return Verdict.BOUNDED if bounded else Verdict.CLEAN
     if bounded:
@@ -66,10 +66,10 @@ def judge(shape: Shape, growth: Growth, *, bounded: bool) -> Verdict:
 
 
 def calls_for_a_verdict(shape: Shape, growth: Growth, seconds_per_call: float) -> int:
-    """Return about how many calls it takes until there is one, where those that were replayed gave none.
+    """Return about how many calls a verdict takes, after an inconclusive one.
 
-    The bounds of a standstill narrow as the calls become more; a rise is believed after so many, and one that did not
-    become clear by then may by twice of it.
+    The bounds of a plateau narrow in proportion to the calls. A rise is accepted after `rising_calls`, and one that was
+    not clear by then may be after twice as many calls.
     """
     if not shape.flat:
         return ceil(max(rising_calls(seconds_per_call), 2 * growth.calls))
@@ -77,39 +77,33 @@ def calls_for_a_verdict(shape: Shape, growth: Growth, seconds_per_call: float) -
     return ceil(max(FEWEST_CALLS, growth.calls * min(width, _MOST_TIMES_AS_MANY)))
 
 
-def gate(
-    verdict: Verdict, growth: Growth | None, peak_bytes: int | None, budget: Budget, *, has_limit: bool = False
-) -> tuple[Gate, tuple[str, ...]]:
-    """Return what the budgets say together, and the names of those that are broken."""
-    return together(gates(verdict, growth, peak_bytes, budget, has_limit=has_limit))
-
-
 def gates(
     verdict: Verdict, growth: Growth | None, peak_bytes: int | None, budget: Budget, *, has_limit: bool = False
 ) -> dict[str, Gate]:
-    """Return what each budget says, by its name.
+    """Return the gate of each budget, by its name.
 
-    Growth is over when its lower bound is above the budget, and within when its upper bound is not.
-    Growth that a known limit will end is no growth per 1000 calls: `has_limit` is within. A peak is
-    exact.
+    Growth is over if its lower bound exceeds the budget, and within if its upper bound does not. With `has_limit`, a
+    known limit will end the growth, which is therefore within. A peak is exact.
     """
-    said = {"growth": Gate.WITHIN if has_limit else _gate_growth(verdict, growth, budget.growth_bytes_per_1000_calls)}
+    by_name = {
+        "growth": Gate.WITHIN if has_limit else _gate_growth(verdict, growth, budget.growth_bytes_per_1000_calls)
+    }
     if budget.peak_bytes is not None:
-        said["peak"] = _gate_peak(peak_bytes, budget.peak_bytes)
-    return said
+        by_name["peak"] = _gate_peak(peak_bytes, budget.peak_bytes)
+    return by_name
 
 
-def together(said: Mapping[str, Gate]) -> tuple[Gate, tuple[str, ...]]:
-    """Return the worst of what was said, and the names of what is over."""
-    failures = tuple(name for name, result in said.items() if result is Gate.OVER)
+def combine_gates(by_name: Mapping[str, Gate]) -> tuple[Gate, tuple[str, ...]]:
+    """Return the worst of several gates, and the names of those that are over."""
+    failures = tuple(name for name, gate in by_name.items() if gate is Gate.OVER)
     if failures:
         return Gate.OVER, failures
-    return (Gate.INCONCLUSIVE if Gate.INCONCLUSIVE in said.values() else Gate.WITHIN), ()
+    return (Gate.INCONCLUSIVE if Gate.INCONCLUSIVE in by_name.values() else Gate.WITHIN), ()
 
 
 def _gate_growth(verdict: Verdict, growth: Growth | None, budget: float) -> Gate:
     if growth is None or verdict is Verdict.INCONCLUSIVE:
-        # a rise that has not been followed to its end says nothing about the next 1000 calls
+        # the figure of a rise that is not clear yet does not predict the next 1000 calls
         return Gate.INCONCLUSIVE
     if growth.high <= budget:
         return Gate.WITHIN
@@ -123,38 +117,38 @@ def _gate_peak(peak_bytes: int | None, budget: float) -> Gate:
 
 
 def held_to_budgets(result: Result) -> dict[str, Gate]:
-    """Return what each budget says of a result, by its name; nothing of a peak that was left out on purpose."""
-    left_out = result.peak_bytes is None and result.peak_trouble is None
-    budget = replace(result.budget, peak_bytes=None) if left_out else result.budget
-    # what filled before it stood still got its name from the explanation, and is no limit that ends a growth
+    """Return the gate of each budget of a result, by its name; without the peak if it was not to be measured."""
+    is_skipped = result.peak_bytes is None and result.peak_trouble is None
+    budget = replace(result.budget, peak_bytes=None) if is_skipped else result.budget
+    # in a result that has settled, bounded_by names what filled up, not a limit that will end the growth
     is_filling = result.bounded_by is not None and result.settled_after_calls is None
     has_limit = is_filling and result.verdict is not Verdict.INCONCLUSIVE
     return gates(result.verdict, result.growth, result.peak_bytes, budget, has_limit=has_limit)
 
 
-def gated(result: Result, said: Mapping[str, Gate]) -> Result:
-    """Return the result with the gate that its metrics make, with its resources and whatever went wrong.
+def gated(result: Result, by_name: Mapping[str, Gate]) -> Result:
+    """Return the result with the overall gate of its metrics, its resources and its failures.
 
-    A peak pass that failed is an error where a peak is held to something, and memory is not over anyway.
+    A failed peak pass is an error if the peak is gated and no budget is broken anyway.
     """
-    gate, failures = together(said)
-    died = result.peak_trouble is not None and result.peak_trouble.kind != "missing" and "peak" in said
+    gate, failures = combine_gates(by_name)
+    died = result.peak_trouble is not None and result.peak_trouble.kind != "missing" and "peak" in by_name
     if result.trouble is not None or (died and gate is not Gate.OVER):
         gate = Gate.ERROR
     gate, failures = gate_resources(gate, failures, result.resources)
     return replace(result, gate=gate, failures=failures)
 
 
-_GROWS = (Verdict.LEAK, Verdict.INCONCLUSIVE, Verdict.BOUNDED, Verdict.CLEAN)
+_WORST_VERDICT_FIRST = (Verdict.LEAK, Verdict.INCONCLUSIVE, Verdict.BOUNDED, Verdict.CLEAN)
 
 
 def ranked(results: Sequence[Result]) -> tuple[Result, ...]:
-    """Return the results with what failed first, then by verdict and growth, then by peak; the rest in their order."""
+    """Return the results with failed ones first, then by verdict, growth and peak; equal ones keep their order."""
     return tuple(sorted(results, key=_rank))
 
 
 def _rank(result: Result) -> tuple[bool, int, float, float]:
     growth = result.growth
-    # below its own doubt a growth is none, and must not decide between two that stand still
+    # a growth within its own uncertainty must not decide the order of two plateaus
     rate = 0.0 if growth is None or growth.low <= 0 else growth.bytes_per_1000_calls
-    return growth is not None, _GROWS.index(result.verdict), -rate, -(result.peak_bytes or 0)
+    return growth is not None, _WORST_VERDICT_FIRST.index(result.verdict), -rate, -(result.peak_bytes or 0)

@@ -1,1 +1,1 @@
-"""From readings to a shape, to a rate with bounds; and when to stop replaying."""
+"""The growth of memory and other resources: shape, rate with bounds, and when to stop replaying."""

@@ -1,6 +1,6 @@
-"""Memory of child processes that live on: does it stand still, and what does that make of the scenario's verdict?
+"""The memory of child processes that outlive a call, and what it does to the verdict of a scenario.
 
-Only pages of theirs are seen, so they are followed as a rise is: for a while, and not until the first standstill.
+Only their resident pages can be read. So a plateau of theirs is accepted as late as a rise is, and not at once.
 """
 
 import math
@@ -9,92 +9,85 @@ from dataclasses import dataclass, replace
 
 from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.analysis.growth.series import Series
-from leakcheck.analysis.growth.shape import (
-    FEWEST_FLAT_CALLS,
-    FLAT_CALLS,
-    MOST_RISING_CALLS,
-    RISING_SECONDS,
-    rising_calls,
-)
+from leakcheck.analysis.growth.shape import MOST_RISING_CALLS, RISING_SECONDS, flat_calls, rising_calls
 from leakcheck.analysis.growth.stopping import NextBlock
-from leakcheck.analysis.growth.trend import CHUNKS, Slope, falls_back, is_flat, is_rising, slope, standstill
+from leakcheck.analysis.growth.trend import CHUNKS, Slope, falls_back, is_flat, is_rising, plateau_rate, slope
 from leakcheck.model.child_processes import Children, ChildrenReading
 from leakcheck.model.result import Growth, Meter
 from leakcheck.model.units import CALLS_PER_RATE
 from leakcheck.model.verdict import Verdict
 
-_PARTS, _PARTS_UNDER_TEETH = 20, 200
-"""Looks at living children in each block, so that there are enough of them to judge by where few calls fit; and where
-children are replaced now and then, or set free what they have gathered."""
+_PARTS, _PARTS_UNDER_SAWTOOTH = 20, 200
+"""Readings of child processes per block, so that there are enough even if few calls fit. A sawtooth needs more of them:
+children that are replaced now and then, or free what they have gathered."""
 
 _SMALLEST_RATE, _SMALLEST_RISE_BYTES = 64.0, 256 * 1024
-"""As for resident pages: bytes per call that count as standing still, and the least rise that is a leak."""
+"""As for resident pages: the bytes per call that count as a plateau, and the smallest rise that is a leak."""
 
 _RESOLUTION_BYTES = 2 * 4096.0
-"""Of a standstill: a page at either end, which the first byte of it takes whole."""
+"""Of a plateau: a page at either end, which becomes resident with its first byte."""
 
 _RESOLUTION_OF_RISE_BYTES = 16 * 1024.0
-"""Of a rise: what pymalloc asks for at once, a pool, which fills up unseen."""
+"""Of a rise: a pool of pymalloc, which fills up without becoming larger."""
 
-_WIDEST_DOUBT = 32.0
-"""Bytes per call. A standstill that is known less closely, because of teeth, is none: as for the scenario itself."""
+_WIDEST_CLEAN_BYTES_PER_CALL = 32.0
+"""A plateau with wider bounds, because of a sawtooth, is not called clean: as for the scenario itself."""
 
 _MOST_SETTLING_BYTES = 64 * 1024
-"""Pages that a healthy server adds for a thousand calls, ever more seldom: an SMTP server took 64 KiB from call 100
-to 1000. What is added with the calls adds them to each stretch of calls, and is no standstill however few they are."""
+"""Pages that a healthy server may add at a falling rate: an SMTP server took 64 KiB from call 100 to 1000. A leak adds
+pages at a constant rate, which is no plateau, however few they are."""
 
-_FLAT_SECONDS = 20.0
 _MOST_BYTES_PER_CALL = 1e12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildMemoryVerdict:
-    """What a scenario's growth and verdict are with its children taken in."""
+    """The growth and the verdict of a scenario together with its child processes."""
 
     growth: Growth
     verdict: Verdict
     is_changed: bool = False
-    """The children decided: what was found to end the scenario's own growth is no answer any more."""
+    """Whether the children decided: then the limit of the scenario's own growth does not explain the result."""
 
 
 def in_parts(
-    step: NextBlock, readings: Sequence[tuple[int, ChildrenReading]], *, most: int | None = None
+    block: NextBlock, readings: Sequence[tuple[int, ChildrenReading]], *, most: int | None = None
 ) -> Iterator[NextBlock]:
-    """Yield the step, or `most` parts of it at most: after each, children are looked at where some have lived."""
-    toothed = falls_back(Series(range(len(readings)), [reading.held_bytes for _, reading in readings]))
-    wanted = _PARTS_UNDER_TEETH if toothed else _PARTS
-    count = min(wanted, step.windows, wanted if most is None else most) if readings else 1
+    """Yield the block in parts, at most `most`, after each of which child processes are read; whole if none ran yet."""
+    is_sawtooth = falls_back(Series(range(len(readings)), [reading.held_bytes for _, reading in readings]))
+    parts = _PARTS_UNDER_SAWTOOTH if is_sawtooth else _PARTS
+    count = min(parts, block.windows, parts if most is None else most) if readings else 1
     for number in range(count):
-        windows = step.windows * (number + 1) // count - step.windows * number // count
-        yield replace(step, windows=windows)
+        windows = block.windows * (number + 1) // count - block.windows * number // count
+        yield replace(block, windows=windows)
 
 
 def judged_children(
     readings: Sequence[tuple[int, ChildrenReading]], progress: ReplayProgress, *, final: bool
 ) -> Children | None:
-    """Return what the children do; None where none ever lived on, inconclusive while it is too early to say.
+    """Return the verdict on child processes; None if none outlived a call, INCONCLUSIVE while it is too early.
 
-    `readings` are of so many calls each.
+    `readings` are pairs of the calls replayed so far and a reading.
     """
-    lived = [reading for calls, reading in readings if reading.processes and calls >= progress.calls / 4]
-    if not lived:
+    running = [reading for after, reading in readings if reading.processes and after >= progress.calls / 4]
+    if not running:
         return None
-    unmeasured = max(reading.unmeasured for reading in lived)
+    unmeasured = max(reading.unmeasured for reading in running)
+    calls = tuple(after for after, _ in readings)
     verdict, rate = Verdict.INCONCLUSIVE, None
     if not unmeasured:
-        calls = [after for after, _ in readings]
         held = Series(calls, [reading.held_bytes for _, reading in readings])
         gained = Series(calls, [reading.gained_bytes for _, reading in readings])
         verdict, rate = _judged(held, gained, progress, final=final)
     low, high = (-math.inf, math.inf) if rate is None else (rate.low, rate.high)
     return Children(
-        processes=lived[-1].processes,
+        processes=running[-1].processes,
         unmeasured=unmeasured,
         verdict=verdict,
         bytes_per_1000_calls=0.0 if rate is None else CALLS_PER_RATE * rate.per_call,
         low=CALLS_PER_RATE * max(low, -_MOST_BYTES_PER_CALL),
         high=CALLS_PER_RATE * min(high, _MOST_BYTES_PER_CALL),
-        calls=tuple(after for after, _ in readings),
+        calls=calls,
         held_bytes=tuple(reading.held_bytes for _, reading in readings),
     )
 
@@ -105,52 +98,50 @@ def _judged(held: Series, gained: Series, progress: ReplayProgress, *, final: bo
     rises = is_rising(late)
     if rises and (final or calls >= rising_calls(cost)) and late.values[-1] - late.values[0] >= _SMALLEST_RISE_BYTES:
         return Verdict.LEAK, slope(late, resolution=_RESOLUTION_OF_RISE_BYTES)
-    if rises or not (final or calls >= _believed_calls(cost)):
+    if rises or not (final or calls >= _plateau_calls(cost)):
         return Verdict.INCONCLUSIVE, None
-    since = calls / 2 if final else calls - max(_flat_calls(cost), calls / 3)
-    # children that come and go take what they take: what one gains while it lives is what may go on
+    since = calls / 2 if final else calls - max(flat_calls(cost), calls / 3)
+    # children that come and go change the total; then what each gains while it lives decides
     for series in (held, gained):
         tail = series.after(since)
-        if _stands_still(tail) or _hardly_moves(series.after(calls / 4)):
-            return Verdict.CLEAN, standstill(tail, resolution=_RESOLUTION_BYTES)
+        if _is_plateau(tail) or _has_settled(series.after(calls / 4)):
+            return Verdict.CLEAN, plateau_rate(tail, resolution=_RESOLUTION_BYTES)
     return Verdict.INCONCLUSIVE, None
 
 
-def _stands_still(tail: Series) -> bool:
-    """Tell whether a level is held, which teeth do not hide."""
-    return is_flat(tail, smallest_rate=_SMALLEST_RATE) and standstill(tail, resolution=0).doubt <= _WIDEST_DOUBT
+def _is_plateau(tail: Series) -> bool:
+    """Return whether the level is constant, with bounds that a sawtooth does not widen too far."""
+    is_constant = is_flat(tail, smallest_rate=_SMALLEST_RATE)
+    return is_constant and plateau_rate(tail, resolution=0).doubt <= _WIDEST_CLEAN_BYTES_PER_CALL
 
 
-def _hardly_moves(late: Series) -> bool:
-    """Tell whether so few pages were added that a server may need them that settles slowly."""
-    return len(late) >= 2 * CHUNKS and float(late.values.max() - late.values.min()) < _MOST_SETTLING_BYTES
+def _has_settled(late: Series) -> bool:
+    """Return whether no more pages were added than a slowly settling server needs."""
+    return len(late) >= 2 * CHUNKS and late.spread < _MOST_SETTLING_BYTES
 
 
-def _flat_calls(cost: float) -> float:
-    return min(max(_FLAT_SECONDS / max(cost, 1e-9), FEWEST_FLAT_CALLS), FLAT_CALLS)
-
-
-def _believed_calls(cost: float) -> float:
-    """Return after how many calls a standstill is believed: what was set free before is filled first, unseen."""
-    return max(_flat_calls(cost), min(RISING_SECONDS / max(cost, 1e-9), MOST_RISING_CALLS))
+def _plateau_calls(cost: float) -> float:
+    """Return after how many calls a plateau is accepted: before that, a leak may still fill freed memory unseen."""
+    return max(flat_calls(cost), min(RISING_SECONDS / max(cost, 1e-9), MOST_RISING_CALLS))
 
 
 def are_children_settled(children: Children | None) -> bool:
-    """Tell whether looking further would change nothing that is said of the children."""
+    """Return whether more calls would not change the verdict on the children."""
     return children is None or children.unmeasured > 0 or children.verdict is not Verdict.INCONCLUSIVE
 
 
 def with_children(growth: Growth, verdict: Verdict, children: Children | None) -> ChildMemoryVerdict:
     """Return the growth and the verdict of a scenario together with its children.
 
-    What the children surely gain is a leak, whatever ends the scenario's own growth; the larger of two leaks is the
-    figure. Where nothing is known of them, nothing is green.
+    A leak in the children is a leak, whatever limits the scenario's own growth, and the larger of two leaks is the
+    figure. Inconclusive children make a result without a leak inconclusive.
     """
+    own = ChildMemoryVerdict(growth=growth, verdict=verdict)
     if children is None:
-        return ChildMemoryVerdict(growth=growth, verdict=verdict)
+        return own
     if children.verdict is Verdict.LEAK:
         if verdict is Verdict.LEAK and growth.bytes_per_1000_calls >= children.bytes_per_1000_calls:
-            return ChildMemoryVerdict(growth=growth, verdict=verdict)
+            return own
         theirs = replace(
             growth,
             bytes_per_1000_calls=children.bytes_per_1000_calls,
@@ -160,8 +151,6 @@ def with_children(growth: Growth, verdict: Verdict, children: Children | None) -
             from_call=growth.calls // 4,
         )
         return ChildMemoryVerdict(growth=theirs, verdict=Verdict.LEAK, is_changed=True)
-    if verdict is Verdict.LEAK:
-        return ChildMemoryVerdict(growth=growth, verdict=verdict)
-    if children.verdict is Verdict.INCONCLUSIVE:
+    if children.verdict is Verdict.INCONCLUSIVE and verdict is not Verdict.LEAK:
         return ChildMemoryVerdict(growth=growth, verdict=Verdict.INCONCLUSIVE, is_changed=True)
-    return ChildMemoryVerdict(growth=growth, verdict=verdict)
+    return own

@@ -1,50 +1,49 @@
-"""Containers that gain entries with the calls, while the heap stands still because their tables have room.
+"""Containers that gain entries with the calls, while the heap is flat because their tables have room.
 
-Lengths are exact, so what is asked is whether they go on rising, call after call: a list that is pruned every
-two hundred calls falls back, and a cache that is full stops.
+Lengths are exact, so the question is whether they go on rising, call after call: a list that is pruned every two
+hundred calls falls back, and a cache that is full stops.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-
-from leakcheck.analysis.growth.series import Series
+from leakcheck.analysis.growth.series import Series, differences
 from leakcheck.analysis.growth.trend import Slope, is_rising, slope
 
 SMALLEST_GAIN = 0.5
-"""Bytes of table per call below which nothing is followed: a list that takes an entry in every sixteenth call."""
+"""Bytes of table per call below which no container is followed: a list with an entry in every sixteenth call."""
 
 _ALL_ALONG = 0.75
-"""Of what a container would hold, had it gained at its present rate from the first call on."""
+"""Of what a container would hold if it had gained at its present rate from the first call."""
 
 _MOST_FALLEN = 0.1
-"""Of its rise: a container that gives back more is one that somebody looks after."""
+"""Of its rise: a container that gives back more is being cleaned up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowedContainer:
-    """A container that became longer while the calls were looked at."""
+    """A container that became longer during the container-length check."""
 
     gained: int
     low: float
-    """What its table takes for each entry in bytes, just before it is enlarged."""
+    """Bytes of its table per entry, just before the table is enlarged."""
     high: float
-    """The same just after."""
+    """Bytes of its table per entry, just after the table is enlarged."""
 
     @property
     def mean(self) -> float:
-        """Return what an entry costs in the long run: a table is of one size between two steps that lie a factor apart.
+        """Return the bytes per entry in the long run, over a full cycle between two enlargements of the table.
 
-        The mean of c/n over n from c/high to c/low, each factor of n counting alike, is the logarithmic mean of both.
+        A table of c bytes serves n entries, n from c/high to c/low. The mean of c/n with equal weight on each factor of
+        n is the logarithmic mean of low and high.
         """
         return self.low if self.high <= self.low else (self.high - self.low) / math.log(self.high / self.low)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GainsAnswer:
-    """What a measured process answers about a look at all lengths."""
+    """The answer of a measured process to a container-length check."""
 
     gained_bytes: float
     followed: tuple[FollowedContainer, ...]
@@ -52,26 +51,26 @@ class GainsAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerGains:
-    """What a look at all lengths found, and the lengths of the containers that were followed since."""
+    """The result of a container-length check, and the lengths of the containers that were followed since."""
 
     since: int
-    """Calls replayed when the look ended."""
+    """Calls replayed when the check ended."""
     looked_at: int
-    """Calls that the look replayed."""
+    """Calls that the check replayed."""
     gained_bytes: float = 0.0
-    """Table bytes that all containers gained within the look."""
+    """Table bytes that all containers gained during the check."""
     followed: tuple[FollowedContainer, ...] = ()
     calls: tuple[int, ...] = ()
     lengths: tuple[tuple[int, ...], ...] = field(default=())
-    """A row for each container followed."""
+    """One row per followed container."""
 
     @property
     def any(self) -> bool:
-        """Tell whether anything gained enough entries to be followed."""
+        """Return whether containers gained enough to be followed."""
         return bool(self.followed) and self.gained_bytes >= SMALLEST_GAIN * self.looked_at
 
     def after(self, calls: Sequence[int], lengths: Sequence[Sequence[int]]) -> "ContainerGains":
-        """Return the gains with the readings of one more block."""
+        """Return the gains with the lengths read in one more block."""
         rows = self.lengths or tuple(() for _ in self.followed)
         return replace(
             self,
@@ -80,30 +79,31 @@ class ContainerGains:
         )
 
     def has_stopped(self) -> bool:
-        """Tell whether what was followed has gained nothing to speak of since, in as many calls as it was seen to."""
+        """Return whether the containers have gained nearly nothing since, in as many calls as the check replayed."""
         if not self.calls or self.calls[-1] - self.since < self.looked_at:
             return False
-        rising = self._steady()
-        gained = sum(self.followed[at].low * (self.lengths[at][-1] - self.lengths[at][0]) for at in rising)
+        gained = sum(
+            self.followed[index].low * (self.lengths[index][-1] - self.lengths[index][0]) for index in self._steady()
+        )
         return gained * self.share < SMALLEST_GAIN * max(self.calls[-1] - self.calls[0], 1)
 
     def is_rising(self) -> bool:
-        """Tell whether the lengths rise steadily, over as many calls as were followed."""
+        """Return whether the lengths rise steadily over all followed calls."""
         return bool(self.calls) and is_rising(self.table(), smallest_rate=SMALLEST_GAIN)
 
     def table(self) -> Series:
-        """Return the table bytes that the entries need at the least, of the containers that never fell back."""
-        return self._weighed([one.low for one in self.followed])
+        """Return the least table bytes of the entries, for containers that never fell back."""
+        return self._weighed([container.low for container in self.followed])
 
     def rate(self) -> Slope:
-        """Return the bytes per call that the tables grow by in the long run; the bounds are those of their factors."""
+        """Return the bytes per call that the tables gain in the long run, with the bounds of the bytes per entry."""
         share = self.share
         low, mean, high = (
             slope(self._weighed(weights), resolution=8.0)
             for weights in (
-                [one.low for one in self.followed],
-                [one.mean for one in self.followed],
-                [one.high for one in self.followed],
+                [container.low for container in self.followed],
+                [container.mean for container in self.followed],
+                [container.high for container in self.followed],
             )
         )
         return Slope(
@@ -112,30 +112,31 @@ class ContainerGains:
 
     @property
     def share(self) -> float:
-        """Return how much more all containers gained than those followed."""
-        seen = sum(one.gained * one.low for one in self.followed)
-        return max(1.0, self.gained_bytes / seen) if seen else 1.0
+        """Return the gain of all containers relative to that of the followed ones, at least 1."""
+        gained = sum(container.gained * container.low for container in self.followed)
+        return max(1.0, self.gained_bytes / gained) if gained else 1.0
 
     def _steady(self) -> list[int]:
-        return [at for at, row in enumerate(self.lengths) if _never_fell(row)]
+        return [index for index, lengths in enumerate(self.lengths) if _never_fell(lengths)]
 
     def _has_gained_all_along(self, lengths: Sequence[int]) -> bool:
-        """Tell whether it holds what it would hold, had it gained at this rate from the first call on.
+        """Return whether a container holds what it would if it had gained at this rate from the first call.
 
-        A list that is cut back every two hundred calls rises steadily in between, and holds too little.
+        A list that is pruned every two hundred calls rises steadily in between, and holds too little.
         """
         span = max(self.calls[-1] - self.calls[0], 1)
         return lengths[-1] * span >= _ALL_ALONG * (lengths[-1] - lengths[0]) * self.calls[-1]
 
     def _weighed(self, weights: Sequence[float]) -> Series:
-        values = np.zeros(len(self.calls))
-        for at in self._steady():
-            if self._has_gained_all_along(self.lengths[at]):
-                values += weights[at] * np.asarray(self.lengths[at], dtype=np.float64)
+        values = [0.0] * len(self.calls)
+        for index in self._steady():
+            lengths = self.lengths[index]
+            if self._has_gained_all_along(lengths):
+                values = [total + weights[index] * length for total, length in zip(values, lengths, strict=True)]
         return Series(self.calls, values)
 
 
 def _never_fell(lengths: Sequence[int]) -> bool:
-    steps = np.diff(np.asarray(lengths, dtype=np.float64))
-    risen = float(steps[steps > 0].sum())
-    return -float(steps[steps < 0].sum()) <= _MOST_FALLEN * risen
+    steps = differences(lengths)
+    risen = sum(step for step in steps if step > 0)
+    return -sum(step for step in steps if step < 0) <= _MOST_FALLEN * risen

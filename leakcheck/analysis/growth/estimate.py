@@ -1,4 +1,4 @@
-"""From the readings to a growth with bounds, in bytes per 1000 calls."""
+"""Estimates a growth with bounds from the readings, in bytes per 1000 calls."""
 
 import math
 from dataclasses import replace
@@ -11,9 +11,9 @@ from leakcheck.analysis.growth.trend import (
     RESOLUTION_BYTES,
     SMALLEST_RATE,
     Slope,
+    plateau_rate,
     rate_without_bounds,
     slope,
-    standstill,
 )
 from leakcheck.model.answers import Readings
 from leakcheck.model.result import Growth, Meter
@@ -22,37 +22,37 @@ from leakcheck.model.units import CALLS_PER_RATE
 _BLOCK_BYTES, _MOST_BLOCK_BYTES = 64, 512
 _RESOLUTION = {Meter.HEAP: RESOLUTION_BYTES, Meter.RSS: 4096.0}
 _SETTLED_RISE_BYTES = 64 * 1024
-_NEARLY = 0.99
-"""Of the rise: small teeth may touch the floor of the standstill long after it was reached."""
+_SETTLED_SHARE = 0.99
+"""Of the rise: a small sawtooth may touch the lowest level of the plateau long after it was reached."""
 _WARM_UP_CALLS = 100
 
 
 def rate_of(shape: Shape) -> Slope:
-    """Return the bytes per call, with bounds, that the meter which decided shows, and what it cannot see may be."""
-    rate, hidden = _shown(shape), shape.hidden_bytes_per_call
+    """Return the bytes per call on the deciding meter, with bounds that include what it cannot see."""
+    rate, hidden = _visible_rate(shape), shape.hidden_bytes_per_call
     if not hidden:
         return rate
-    # what Python's own bytes gain is gained, whatever C does; of what stands still, native memory may also shrink
+    # a rise of Python's bytes is certain, whatever C code does; under a plateau hidden native memory may also shrink
     return replace(rate, low=rate.low - hidden if shape.flat else rate.low, high=rate.high + hidden)
 
 
-def _shown(shape: Shape) -> Slope:
+def _visible_rate(shape: Shape) -> Slope:
     if shape.table_rate is not None:
         return shape.table_rate
     if shape.expansions:
         return capacity_rate(list(shape.expansions))
-    estimate = standstill if shape.flat else slope
+    estimate = plateau_rate if shape.flat else slope
     if shape.meter is Meter.BLOCKS:
         return _from_blocks(estimate(shape.tail, resolution=1.0))
     return estimate(shape.tail, resolution=_RESOLUTION[shape.meter])
 
 
 def estimate_growth(progress: ReplayProgress, shape: Shape) -> Growth:
-    """Return the growth on the meter that decided, with the other meters' rates beside it.
+    """Return the growth on the deciding meter, with the rates of the other meters.
 
-    All are estimated over the same calls: those that the verdict rests on.
+    All are estimated over the calls that the verdict is based on.
     """
-    readings, since = progress.readings, float(shape.tail.calls[0]) if len(shape.tail) else 0.0
+    readings, since = progress.readings, shape.tail.calls[0] if len(shape.tail) else 0.0
     per_call = rate_of(shape)
     blocks = _rate(readings, readings.blocks, since)
     return Growth(
@@ -70,32 +70,32 @@ def estimate_growth(progress: ReplayProgress, shape: Shape) -> Growth:
 
 
 def settled_after(progress: ReplayProgress, shape: Shape) -> int | None:
-    """Return the call at which memory that had grown stood still; None where it hardly grew.
+    """Return the call at which memory stopped growing; None if it hardly grew.
 
-    Caches that fill in the first hundred calls, and less than 64 KiB, are every program's.
+    Growth in the first hundred calls, or by less than 64 KiB, is the warm-up of any program.
     """
     readings = progress.readings
     whole = Series(readings.calls, readings.heap_bytes or readings.python_bytes or (0,) * len(readings.calls))
     grown = whole.after(_WARM_UP_CALLS)
-    # pages and blocks are no bytes of a cache: their tail is compared with nothing
+    # whole is in bytes of the heap, with which a tail of pages or blocks cannot be compared
     if not shape.flat or shape.meter is not Meter.HEAP or len(grown) < 2:
         return None
-    floor = shape.tail.values.min()
+    floor = min(shape.tail.values)
     if floor - grown.values[0] < _SETTLED_RISE_BYTES:
         return None
-    nearly = grown.values[0] + _NEARLY * (floor - grown.values[0])
-    settled = grown.calls[(grown.values >= nearly).argmax()]
-    # what rises by less than counts as standing still has not stopped rising
+    nearly = grown.values[0] + _SETTLED_SHARE * (floor - grown.values[0])
+    settled = next(call for call, size in zip(grown.calls, grown.values, strict=True) if size >= nearly)
+    # a rise slower than SMALLEST_RATE counts as flat all along, and has not stopped
     return int(settled) if floor - grown.values[0] >= SMALLEST_RATE * settled else None
 
 
 def rate_until(readings: Readings, calls: int) -> float:
-    """Return the bytes per 1000 calls that memory grew by until it stood still after so many calls."""
+    """Return the bytes per 1000 calls that memory grew by until it settled after `calls` calls."""
     heap = readings.heap_bytes or readings.python_bytes
-    risen = [(at, held) for at, held in zip(readings.calls, heap, strict=False) if at <= calls]
-    if len(risen) < 2:
+    growing = [(call, size) for call, size in zip(readings.calls, heap, strict=False) if call <= calls]
+    if len(growing) < 2:
         return 0.0
-    (first, before), (last, after) = risen[0], risen[-1]
+    (first, before), (last, after) = growing[0], growing[-1]
     return CALLS_PER_RATE * (after - before) / max(last - first, 1)
 
 
@@ -106,7 +106,7 @@ def _rate(readings: Readings, column: tuple[int, ...], since: float) -> float | 
 
 
 def _from_blocks(blocks: Slope) -> Slope:
-    """Return bytes for pymalloc's blocks, each of which holds 512 bytes at most."""
+    """Return a rate of pymalloc's blocks in bytes: 64 each, and between 16 and 512."""
     return Slope(
         per_call=_BLOCK_BYTES * blocks.per_call,
         low=min(_BLOCK_BYTES / 4 * blocks.low, _MOST_BLOCK_BYTES * blocks.low),
@@ -116,5 +116,5 @@ def _from_blocks(blocks: Slope) -> Slope:
 
 
 def _finite(bound: float) -> float:
-    """Return a bound that JSON can carry: nothing known is written as a terabyte per call."""
+    """Return a finite bound, as JSON has no infinity: unknown is a terabyte per call."""
     return max(-1e15, min(bound, 1e15)) if not math.isnan(bound) else 0.0

@@ -1,151 +1,154 @@
-"""Capacity that grows by a factor: a vector in C++, pools of an arena, an array that is doubled when it is full.
+"""Geometric growth of a capacity: a vector in C++, the pools of an arena, an array that is doubled when it is full.
 
-Between two of its steps it stands still for as long as it took to get there, so a standstill after a step is
-none before the next step is overdue; and steps that keep up with the calls are a leak, though no window rises.
+Between two steps it is flat for about as many calls as there were before. So a plateau after a step does not count
+before the next step is overdue, and steps that keep up with the calls are a leak, although no window rises.
 """
 
 import math
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
-import numpy as np
-
-from leakcheck.analysis.growth.series import Series
+from leakcheck.analysis.growth.series import Numbers, Series, differences
 from leakcheck.analysis.growth.trend import Slope
 
 _LARGEST_FACTOR = 4.0
-"""Pools that are four times the one before are the steepest in use; steps further apart are not one growth."""
+"""Pools of four times the size of the one before are the steepest in use; steps further apart are not one growth."""
 
 _OVERDUE = 1.25
 _SMALLEST_STEP_BYTES, _SMALLEST_STEP_PER_CALL = 512.0, 1.0
-"""Of all calls so far: a vector that takes one byte with each call is doubled in steps of that size."""
+"""The latter times the calls so far: a vector that takes a byte per call doubles in steps of that size."""
 
 _LARGEST_ROOM_BYTES, _SMALLEST_ENTRY_BYTES = 16 * 1024, 8
-"""What was doubled has room for as much as the step, and a pointer a call is the least that fills it. A larger step is
-mostly no capacity, but a module that is imported late."""
+"""Of a first step: what doubled has room for as much as the step, and at least a pointer per call fills it. A larger
+step is mostly not a capacity, but a module that is imported late."""
 
 _PLATEAU_SHARE, _CLIMB_SHARE = 1 / 16, 1 / 64
-"""Of the calls so far: a step comes after a standstill of the one at least, and takes the other at most."""
+"""Of the calls so far: a step follows a plateau of at least the former, and takes at most the latter."""
 
 _PLATEAU_RISE = 1 / 4
-"""Of the step: what may rise before it. A dict that fills rises all along, and its table's doubling is no step here."""
+"""Of the step: the most that may rise on the plateau before it. A dict that fills rises all along, so that the doubling
+of its table is not a step here."""
 
 _FEWEST, _SHORTEST_CHAIN = 3, 8.0
 _LATE_SHARE = 1 / 4
 _LARGER = 2.0
-"""What is taken in the later three quarters of the calls, to what was taken before, at the least. What is kept now and
-then takes as much each time, and is a leak of another kind."""
+"""The least ratio of the largest step in the later three quarters of the calls to the largest before. Objects that are
+kept now and then take as much each time, and are a leak of another kind."""
 
 _STEADY = 3.0
-"""Two sequences that take turns, as an arena's pools and its table do, stay within this factor of a straight line."""
+"""The factor around a straight line within which two alternating sequences stay, as an arena's pools and its table."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CapacityStep:
-    """A sudden rise for good, after a standstill: at which call, and the bytes that were live before and after it."""
+    """A sudden and lasting rise after a plateau: the call, and the live bytes before and after it."""
 
     call: float
     before: float
     after: float
 
 
-def expansions_of(series: Series) -> list[CapacityStep]:
-    """Return the steps of what is retained, in order; none of a smooth rise, and none of teeth.
+def find_capacity_steps(series: Series) -> list[CapacityStep]:
+    """Return the capacity steps of a series, in order; [] for a smooth rise or a sawtooth.
 
-    Under teeth that are higher than a step, the step is the chance in where they were read.
+    Under a sawtooth that is higher than a step, the step is an accident of where the sawtooth was read.
     """
     if len(series) < 2:
         return []
-    # what no later reading falls below is retained: teeth vanish
-    retained = np.minimum.accumulate(series.values[::-1])[::-1]
+    # retained is what no later reading falls below: a sawtooth disappears
+    retained = [*accumulate(reversed(series.values), min)][::-1]
     calls = series.calls
-    sudden = np.flatnonzero(np.diff(retained) >= np.maximum(_SMALLEST_STEP_BYTES, _SMALLEST_STEP_PER_CALL * calls[1:]))
-    # what came before the very first reading nobody saw rise
+    sudden = [
+        index
+        for index, (rise, call) in enumerate(zip(differences(retained), calls[1:], strict=True))
+        if rise >= _SMALLEST_STEP_BYTES and rise >= _SMALLEST_STEP_PER_CALL * call
+    ]
+    # nothing is known of a rise before the first reading
     unseen = calls[0] if calls[0] <= 2 * (calls[1] - calls[0]) else 0.0
-    found: list[CapacityStep] = []
+    steps: list[CapacityStep] = []
     since = 0
-    for climb in _climbs(sudden.tolist(), calls.tolist()):
+    for climb in _climbs(sudden, calls):
         first, last = climb[0], climb[-1] + 1
         rise, end = retained[last] - retained[first], calls[last]
         stood = calls[first] - calls[since] + (unseen if since == 0 else 0.0)
         is_sudden = calls[last] - calls[first] <= max(_CLIMB_SHARE * end, calls[first + 1] - calls[first])
-        teeth = series.values[since : first + 1].max() - retained[first]
+        tooth = max(series.values[since : first + 1]) - retained[first]
         if (
             is_sudden
-            and teeth <= rise
+            and tooth <= rise
             and stood >= _PLATEAU_SHARE * end
             and retained[first] - retained[since] <= _PLATEAU_RISE * rise
         ):
-            found.append(CapacityStep(call=float(end), before=float(retained[first]), after=float(retained[last])))
+            steps.append(CapacityStep(call=end, before=retained[first], after=retained[last]))
         since = last
-    return found
+    return steps
 
 
-def _climbs(sudden: list[int], calls: list[float]) -> list[list[int]]:
-    """Return rises that follow upon each other as one."""
+def _climbs(sudden: list[int], calls: Numbers) -> list[list[int]]:
+    """Group the indexes of rises that follow closely upon each other."""
     climbs: list[list[int]] = []
-    for place in sudden:
-        if climbs and calls[place] - calls[climbs[-1][-1] + 1] <= _CLIMB_SHARE * calls[place]:
-            climbs[-1].append(place)
+    for index in sudden:
+        if climbs and calls[index] - calls[climbs[-1][-1] + 1] <= _CLIMB_SHARE * calls[index]:
+            climbs[-1].append(index)
         else:
-            climbs.append([place])
+            climbs.append([index])
     return climbs
 
 
-def next_expansion_by(expansions: list[CapacityStep]) -> float:
-    """Return the call by which a capacity that grew so would have grown again; 0 for no expansions.
+def next_step_due(steps: list[CapacityStep]) -> float:
+    """Return the call by which the next capacity step is overdue; 0 if there was no step.
 
-    What has grown all along does so after as many calls again; of a single expansion nobody knows, and what was large
-    before the first call does when the room that it got is used up.
+    A capacity that grew from the first call on grows again after a similar factor. After a single step the factor is
+    unknown, and a capacity that was large before the first call grows once its new room is used up.
     """
-    if not expansions:
+    if not steps:
         return 0.0
-    late, last = expansions[-_FEWEST - 1 :], expansions[-1]
+    late, last = steps[-_FEWEST - 1 :], steps[-1]
     factor = max((later.call / earlier.call for earlier, later in pairwise(late)), default=_LARGEST_FACTOR)
     by = _OVERDUE * min(factor, _LARGEST_FACTOR) * last.call
-    if len(expansions) > 1 or _size(last) > _LARGEST_ROOM_BYTES:
+    if len(steps) > 1 or _size(last) > _LARGEST_ROOM_BYTES:
         return by
     return max(by, _OVERDUE * (last.call + _size(last) / _SMALLEST_ENTRY_BYTES))
 
 
-def keeping_up(expansions: list[CapacityStep]) -> list[CapacityStep]:
-    """Return the latest expansions whose levels rise as the calls do; none where they are too few to say so.
+def sustained_steps(steps: list[CapacityStep]) -> list[CapacityStep]:
+    """Return the latest steps if they keep up with the calls; [] if not, or if they are too few to tell.
 
-    Each comes at no more than four times the calls of the one before, all together span a factor of
-    eight, they become larger, and hold as much for each call all along, within a factor of three.
+    Each step comes at no more than five times the calls of the one before, together they span a factor of eight, they
+    become larger, and the bytes per call stay within a factor of three.
     """
     chain: list[CapacityStep] = []
-    for one in reversed(expansions):
-        if chain and chain[0].call > _OVERDUE * _LARGEST_FACTOR * one.call:
+    for step in reversed(steps):
+        if chain and chain[0].call > _OVERDUE * _LARGEST_FACTOR * step.call:
             break
-        chain.insert(0, one)
+        chain.insert(0, step)
     if len(chain) < _FEWEST or chain[-1].call < _SHORTEST_CHAIN * chain[0].call:
         return []
     early, late = _parts(chain)
     if max(map(_size, late)) < _LARGER * max(map(_size, early)):
         return []
-    held = [(one.after - chain[0].before) / one.call for one in late]
-    return chain if max(held) <= _STEADY * min(held) else []
+    per_call = [(step.after - chain[0].before) / step.call for step in late]
+    return chain if max(per_call) <= _STEADY * min(per_call) else []
 
 
 def capacity_rate(chain: list[CapacityStep]) -> Slope:
-    """Return the rate of expansions that keep up: between what each call needs just before one and just after it.
+    """Return the rate of steps that keep up, bounded by the bytes per call just before a step and just after it.
 
-    What is used lies between the two, and nearer to the lower one, which counts against a budget. The
-    figure is their geometric mean, the middle of a factor.
+    The bytes in use are between the two, and nearer to the lower one, which counts against a budget. The estimate is
+    their geometric mean.
     """
     base, (_, late) = chain[0].before, _parts(chain)
-    low = min((one.before - base) / one.call for one in late)
-    high = max((one.after - base) / one.call for one in late)
-    # more calls would not narrow it: the doubt is in the code and not in the readings
+    low = min((step.before - base) / step.call for step in late)
+    high = max((step.after - base) / step.call for step in late)
+    # more calls would not narrow the interval, which is a property of the code and not of the readings
     return Slope(per_call=math.sqrt(max(low, 0.0) * high), low=low, high=high, doubt=0.0)
 
 
 def _parts(chain: list[CapacityStep]) -> tuple[list[CapacityStep], list[CapacityStep]]:
-    """Return those of the first quarter of the calls, and those of the rest; a chain has both."""
+    """Return the steps of the first quarter of the calls, and the others; a chain has both."""
     border = _LATE_SHARE * chain[-1].call
-    return [one for one in chain if one.call <= border], [one for one in chain if one.call > border]
+    return [step for step in chain if step.call <= border], [step for step in chain if step.call > border]
 
 
-def _size(expansion: CapacityStep) -> float:
-    return expansion.after - expansion.before
+def _size(step: CapacityStep) -> float:
+    return step.after - step.before

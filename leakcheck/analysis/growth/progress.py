@@ -1,4 +1,4 @@
-"""What has been replayed and read so far, and what it cost."""
+"""The progress of the growth pass: readings, calls and costs so far."""
 
 from dataclasses import dataclass, field
 
@@ -7,16 +7,16 @@ from leakcheck.model.answers import Block, Readings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayProgress:
-    """What has been replayed and read so far, and what it cost."""
+    """The readings so far, the calls replayed, and what they cost."""
 
     readings: Readings = field(default_factory=Readings)
     calls: int = 0
     replay_seconds: float = 0.0
     watch_seconds: float = 0.0
-    """Collecting garbage and reading meters: what is ours."""
+    """Our overhead: collecting garbage and reading meters."""
     seconds_per_call: float = 0.0
     seconds_per_reading: float = 0.2e-3
-    """What a reading takes in a small process, until one was taken."""
+    """Until the first reading, an estimate for a small process."""
 
     @property
     def seconds(self) -> float:
@@ -24,14 +24,13 @@ class ReplayProgress:
         return self.replay_seconds + self.watch_seconds
 
     def after(self, block: Block) -> "ReplayProgress":
-        """Return the progress with one more block; the newest block says what a call costs."""
-        replayed = block.calls - self.calls
-        taken = len(block.readings.calls)
+        """Return the progress with one more block, which alone determines the cost of a call."""
+        new_calls, new_readings = block.calls - self.calls, len(block.readings.calls)
         return ReplayProgress(
             readings=self.readings + block.readings,
             calls=block.calls,
             replay_seconds=self.replay_seconds + block.replay_seconds,
             watch_seconds=self.watch_seconds + block.settle_seconds + block.set_aside_seconds,
-            seconds_per_call=block.replay_seconds / max(replayed, 1),
-            seconds_per_reading=block.settle_seconds / taken if taken else self.seconds_per_reading,
+            seconds_per_call=block.replay_seconds / max(new_calls, 1),
+            seconds_per_reading=block.settle_seconds / new_readings if new_readings else self.seconds_per_reading,
         )

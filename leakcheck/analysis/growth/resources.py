@@ -1,19 +1,15 @@
-"""What is counted beside memory: does it rise with the calls, how fast, and is that allowed?
+"""Resources other than memory (files, threads, ...): whether their counts rise, how fast, and whether that is allowed.
 
-Counts are exact, so there is no noise to see through, only shape: a pool fills and then stands still,
-workers come and go, and what leaks is never given back. So what counts is the *floor* of each stretch of
-calls, as it does for memory.
+Counts are exact, so there is no noise, only shape: a pool fills and is then flat, workers come and go, and a leak is
+never given back. So the lowest count of each chunk of calls decides, as for memory.
 """
 
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-import numpy as np
-from numpy.typing import NDArray
-
 from leakcheck.analysis.growth.progress import ReplayProgress
-from leakcheck.analysis.growth.series import Series
+from leakcheck.analysis.growth.series import Numbers, Series, differences
 from leakcheck.analysis.growth.shape import RISING_SECONDS, rising_calls
 from leakcheck.analysis.growth.trend import CHUNKS, STEADY_SHARE
 from leakcheck.model.answers import Readings
@@ -30,27 +26,27 @@ COLUMNS: Mapping[ResourceKind, str] = {
 }
 
 _FEWEST, _FEWEST_LATE, _LEAST_LATE_SHARE = 10, 4, 1 / 3
-"""A rise of less is not called a leak, nor one of which the later half brought fewer, or less than this
-share of the earlier half: it may be the last of a pool that is filled at random."""
+"""A smaller rise is not called a leak, nor one whose later half is below the second number, or below this share of the
+earlier half: it may be the end of a pool that fills at random."""
 
 _LARGEST_POOL, _LARGEST_POOL_OF_CHEAP_CALLS = 256, 1000
-"""A rise by more is no pool that fills; where calls are cheap, four times as much is waited for."""
+"""A larger rise is not a pool that fills. With cheap calls, four times as much is waited for."""
 
 _ENOUGH: Mapping[ResourceKind, int] = {
     ResourceKind.OPEN_FILES: 8000,
     ResourceKind.THREADS: 1000,
     ResourceKind.CHILD_PROCESSES: 1000,
 }
-"""Whoever has lost so many is shown to lose them, and the machine has others to serve."""
+"""After so many lost resources the leak is certain, and the machine must not run out of them."""
 
 _SCATTER = 2.0
-"""Standard deviations by which the later half may fall behind, where what leaks comes at random (Poisson)."""
+"""Standard deviations by which the later half may be smaller, because a leak may occur at random (Poisson)."""
 
 
 def judge_resources(readings: Readings, budgets: Mapping[str, float]) -> tuple[Resource, ...]:
-    """Return what rises steadily, with its rate; what stands still, or comes and goes, is not listed.
+    """Return the resources that rise steadily, with their rates.
 
-    `budgets` are per 1000 calls, by the kind's word; a kind without one is not looked at.
+    `budgets` are per 1000 calls, by kind; a kind without a budget is not judged.
     """
     judged = (_judged(kind, series, budgets[kind]) for kind, series in _watched(readings, budgets))
     return tuple(resource for resource in judged if resource is not None)
@@ -59,7 +55,7 @@ def judge_resources(readings: Readings, budgets: Mapping[str, float]) -> tuple[R
 def gate_resources(
     gate: Gate, failures: tuple[str, ...], resources: tuple[Resource, ...]
 ) -> tuple[Gate, tuple[str, ...]]:
-    """Return the gate and the broken budgets with those of resources; an error stays one."""
+    """Return the gate and the broken budgets, including those of resources; an error remains an error."""
     over = tuple(str(resource.kind) for resource in resources if resource.gate is Gate.OVER)
     unsure = any(resource.gate is Gate.INCONCLUSIVE for resource in resources)
     if gate is Gate.ERROR:
@@ -69,13 +65,13 @@ def gate_resources(
     return (Gate.INCONCLUSIVE if unsure and gate is Gate.WITHIN else gate), failures
 
 
-def with_names(resources: tuple[Resource, ...], said: Mapping[str, tuple[NamedCount, ...]]) -> tuple[Resource, ...]:
-    """Return the resources with what the measured process said they are."""
-    return tuple(replace(resource, named=said.get(resource.kind, ())) for resource in resources)
+def with_names(resources: tuple[Resource, ...], named: Mapping[str, tuple[NamedCount, ...]]) -> tuple[Resource, ...]:
+    """Return the resources with the names that the measured process reported."""
+    return tuple(replace(resource, named=named.get(resource.kind, ())) for resource in resources)
 
 
 def are_settled(progress: ReplayProgress, budgets: Mapping[str, float]) -> bool:
-    """Tell whether looking further would change nothing: what rises is followed as far as memory is."""
+    """Return whether more calls would not change the result; a rise is followed for as many calls as one of memory."""
     if progress.calls >= rising_calls(progress.seconds_per_call):
         return True
     most = _LARGEST_POOL if progress.seconds >= RISING_SECONDS else _LARGEST_POOL_OF_CHEAP_CALLS
@@ -83,12 +79,12 @@ def are_settled(progress: ReplayProgress, budgets: Mapping[str, float]) -> bool:
 
 
 def may_rise(readings: Readings, budgets: Mapping[str, float]) -> bool:
-    """Tell whether anything seems to be kept: of what cannot be taken back no more is to be lost."""
+    """Return whether any count may be rising, so that the growth pass must not lose more."""
     return any(_may_rise(series) for _, series in _watched(readings, budgets))
 
 
 def is_enough(readings: Readings, budgets: Mapping[str, float]) -> bool:
-    """Tell whether so much was lost that replaying on would hurt the machine."""
+    """Return whether so many resources were lost that more calls would harm the machine."""
     return any(
         kind in _ENOUGH and _rise(Series(readings.calls, getattr(readings, COLUMNS[kind]))) >= _ENOUGH[kind]
         for kind, _ in _watched(readings, budgets)
@@ -96,7 +92,7 @@ def is_enough(readings: Readings, budgets: Mapping[str, float]) -> bool:
 
 
 def _watched(readings: Readings, budgets: Mapping[str, float]) -> Iterator[tuple[ResourceKind, Series]]:
-    """Yield each kind that has a budget and enough readings, without the first quarter of the calls."""
+    """Yield each kind with a budget and enough readings, without the first quarter of the calls."""
     for kind, name in COLUMNS.items():
         column = getattr(readings, name)
         if kind not in budgets or len(column) != len(readings.calls) or not column or column[-1] <= min(column):
@@ -107,28 +103,28 @@ def _watched(readings: Readings, budgets: Mapping[str, float]) -> Iterator[tuple
 
 
 def _rise(series: Series) -> float:
-    return float(series.values[-1] - series.values[0])
+    return series.values[-1] - series.values[0]
 
 
 def _may_rise(series: Series) -> bool:
-    """Tell whether something was kept, and lately too."""
+    """Return whether the floors never fall, and rise in the later half."""
     floors = series.floors(CHUNKS).values
-    return bool((np.diff(floors) >= 0).all() and floors[-1] > floors[len(floors) // 2])
+    return min(differences(floors), default=0.0) >= 0 and floors[-1] > floors[len(floors) // 2]
 
 
 def _judged(kind: ResourceKind, series: Series, budget: float) -> Resource | None:
     floors = series.floors(CHUNKS)
     if not _may_rise(series) or len(floors) < CHUNKS:
         return None
-    rises = np.diff(floors.values)
-    total = float(rises.sum())
+    rises = differences(floors.values)
+    total = sum(rises)
     if total < _FEWEST or not _goes_on(rises):
         return None
-    # how far the floors stray from the straight line: nothing for one a call, some where it comes at random
-    line = floors.values[0] + total * (floors.calls - floors.calls[0]) / floors.span
-    strayed = float(np.abs(floors.values - line).max())
-    rate, doubt = total / floors.span, (1 + 2 * strayed) / floors.span
-    # that something stays with the calls is certain by now, however irregularly
+    # how far the floors deviate from a straight line: not at all for one per call, somewhat for a random leak
+    line = [floors.values[0] + total * (call - floors.calls[0]) / floors.span for call in floors.calls]
+    deviation = max(abs(value - expected) for value, expected in zip(floors.values, line, strict=True))
+    rate, doubt = total / floors.span, (1 + 2 * deviation) / floors.span
+    # that something stays is certain by now, however irregularly
     low, high = max(rate - doubt, 1 / floors.span), rate + doubt
     allowed = budget / CALLS_PER_RATE
     return Resource(
@@ -143,10 +139,10 @@ def _judged(kind: ResourceKind, series: Series, budget: float) -> Resource | Non
     )
 
 
-def _goes_on(rises: NDArray[np.float64]) -> bool:
-    """Tell whether the later half rises as the earlier one did, as far as chance allows, and to the end."""
+def _goes_on(rises: Numbers) -> bool:
+    """Return whether the later half rises as much as the earlier one, within chance, and up to the end."""
     middle = len(rises) // 2
-    early, late = float(rises[:middle].sum()), float(rises[-middle:].sum())
+    early, late = sum(rises[:middle]), sum(rises[-middle:])
     expected = STEADY_SHARE * early
     least = max(expected - _SCATTER * math.sqrt(expected), _LEAST_LATE_SHARE * early, _FEWEST_LATE)
-    return late >= least and bool(rises[-2:].any())
+    return late >= least and any(rises[-2:])

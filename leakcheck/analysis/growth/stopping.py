@@ -1,9 +1,9 @@
-"""When to stop replaying, and how to go on when it is too early to stop.
+"""The stopping rule of the growth pass: when to stop replaying, and which block to replay next.
 
-Exact meters settle a quiet scenario in a few hundred calls; a filling cache, a doubling table or
-a sawtooth may need ten thousand. So the parent looks again and again, each time at a third more
-calls, and ends as soon as what it sees would not change. A rise is believed late (a straight
-line may be a cache that is not full yet) and a standstill early.
+Exact meters decide a quiet scenario in a few hundred calls; a filling cache, a doubling table or a sawtooth may need
+ten thousand. So the readings are judged again and again, each time with a third more calls, until more calls would not
+change the result. A plateau is accepted early, and a rise late, because a straight line may be a cache that is not full
+yet.
 """
 
 from dataclasses import dataclass, replace
@@ -24,37 +24,37 @@ from leakcheck.analysis.growth.trend import Slope, has_teeth
 from leakcheck.model.result import Budget
 from leakcheck.model.units import CALLS_PER_RATE
 
-NEXT_LOOK = 1.35
-"""Each look sees this many times the calls of the one before."""
+CALLS_FACTOR = 1.35
+"""The factor between the calls at which the readings are judged."""
 
 PRECISION = 0.05
 PRECISION_SECONDS = 10.0
-"""A rise is followed until its rate is known to this share, and on which side of the budget it lies,
-but no longer than this for its sake."""
+"""A rise is followed until its rate is known to this share and is clearly on one side of the budget, but for no longer
+than this."""
 
 MOST_LOOKED_AT = 100
-"""Calls between two looks at all lengths, at the most: what takes an entry in every sixteenth call is seen by them."""
+"""The most calls between the two readings of all container lengths: they show an entry in every sixteenth call."""
 
 _BLOCK_SECONDS = 2.0
-_FIRST_CALLS, _FIRST_LOOK = 20, 100
+_FIRST_CALLS, _EARLY_CALLS = 20, 100
 _FEWEST_READINGS = 40
-"""Readings to judge by, also where few calls fit."""
+"""Readings to judge by, even if few calls fit."""
 
 _MANY_READINGS = 400
 _SHORTEST_WHERE_MANY_FIT = 10
 _SETTLE_SHARE = 1 / 60
-_SETTLE_SHARE_UNDER_TEETH = 1 / 2
-_CALLS_PER_WINDOW_UNDER_TEETH = 10
+_SETTLE_SHARE_UNDER_SAWTOOTH = 1 / 2
+_CALLS_PER_WINDOW_UNDER_SAWTOOTH = 10
 _TIMING_COST_SECONDS = 200e-9
 _TIMING_SHARE = 1 / 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopPolicy:
-    """How far a scenario may be followed."""
+    """The most calls and seconds that a scenario may take."""
 
     calls: int | None = None
-    """The most calls; None for as many as the time allows."""
+    """None for as many as the time allows."""
     seconds: float = 60.0
 
 
@@ -68,15 +68,15 @@ class NextBlock:
 
     @property
     def calls(self) -> int:
-        """Return how many calls the step replays."""
+        """Return how many calls the block replays."""
         return self.windows * self.calls_per_window
 
 
 def is_settled(shape: Shape, rate: Slope, progress: ReplayProgress, budget: Budget) -> bool:
-    """Tell whether looking further would change neither the verdict nor the gate."""
+    """Return whether more calls would change neither the verdict nor the gate."""
     if not (shape.flat or shape.rising):
         return False
-    # a standstill that is not sure is none: big teeth can hide a leak for a long time
+    # not so for a plateau: under a high sawtooth a leak may stay hidden for long
     if shape.rising and progress.seconds >= PRECISION_SECONDS:
         return True
     allowed = budget.growth_bytes_per_1000_calls / CALLS_PER_RATE
@@ -85,69 +85,69 @@ def is_settled(shape: Shape, rate: Slope, progress: ReplayProgress, budget: Budg
     return shape.flat or rate.doubt <= PRECISION * abs(rate.per_call)
 
 
-def calls_for_an_early_look(patience: StopPolicy) -> int:
-    """Return the calls for a look at lengths that comes first, where few are allowed: the rest is read in one piece."""
-    calls = patience.calls
+def calls_for_an_early_look(policy: StopPolicy) -> int:
+    """Return the calls of a container-length check that comes first if few calls are allowed; 0 if it does not."""
+    calls = policy.calls
     return calls // 4 if calls is not None and FEWEST_CALLS <= calls < FLAT_CALLS else 0
 
 
-def calls_kept_back(patience: StopPolicy) -> int:
-    """Return how many of the calls that are allowed are kept for a look at lengths, and for following what it finds."""
-    calls = patience.calls
+def calls_kept_back(policy: StopPolicy) -> int:
+    """Return how many of the allowed calls are reserved for the container-length check and what follows from it."""
+    calls = policy.calls
     return 0 if calls is None or calls < FLAT_CALLS else min(MOST_LOOKED_AT, calls // 5)
 
 
-def fewer(patience: StopPolicy, calls: int) -> StopPolicy:
-    """Return the patience with so many calls less, where their number is limited."""
-    return replace(patience, calls=patience.calls - calls) if patience.calls is not None else patience
+def fewer(policy: StopPolicy, calls: int) -> StopPolicy:
+    """Return the policy with `calls` fewer calls, if their number is limited."""
+    return replace(policy, calls=policy.calls - calls) if policy.calls is not None else policy
 
 
-def next_step(progress: ReplayProgress, patience: StopPolicy) -> NextBlock | None:
-    """Return the block to replay before the next look; None when calls or time are used up."""
+def next_step(progress: ReplayProgress, policy: StopPolicy) -> NextBlock | None:
+    """Return the block to replay before the readings are judged again; None when calls or time are used up."""
     calls, cost = progress.calls, progress.seconds_per_call
-    left = patience.seconds - progress.seconds
-    if (patience.calls is not None and calls >= patience.calls) or left <= 0:
+    left = policy.seconds - progress.seconds
+    if (policy.calls is not None and calls >= policy.calls) or left <= 0:
         return None
     if calls <= 1:
-        wanted = _FIRST_CALLS
+        size = _FIRST_CALLS
     elif calls < FLAT_CALLS:
-        wanted = _FIRST_LOOK
+        size = _EARLY_CALLS
     else:
-        wanted = ceil(calls * (NEXT_LOOK - 1))
-    # looks fall where a quiet scenario may be settled, and one where a rise is first believed
-    for look in (ceil(still_calls(cost)), QUIET_CALLS, ceil(rising_calls(cost))):
-        if calls < look:
-            wanted = min(wanted, look - calls)
-    affordable = int(min(_BLOCK_SECONDS, left) / cost) if cost else wanted
-    if patience.calls is not None:
-        wanted = min(wanted, patience.calls - calls)
-    wanted = max(1, min(wanted, affordable))
-    in_all = min(calls + left / cost if cost else 1e9, patience.calls or 1e9)
-    # where many calls fit, a reading after each would tell no more
-    per_window = max(_calls_per_window(progress), min(_SHORTEST_WHERE_MANY_FIT, int(in_all / _MANY_READINGS)))
-    per_window = min(per_window, wanted, max(1, int(in_all / _FEWEST_READINGS)))
-    windows = max(1, wanted // per_window)
+        size = ceil(calls * (CALLS_FACTOR - 1))
+    # end a block where a quiet scenario may be settled, and where a rise is first accepted
+    for milestone in (ceil(still_calls(cost)), QUIET_CALLS, ceil(rising_calls(cost))):
+        if calls < milestone:
+            size = min(size, milestone - calls)
+    affordable = int(min(_BLOCK_SECONDS, left) / cost) if cost else size
+    if policy.calls is not None:
+        size = min(size, policy.calls - calls)
+    size = max(1, min(size, affordable))
+    total = min(calls + left / cost if cost else 1e9, policy.calls or 1e9)
+    # if many calls fit, a reading after each would add nothing
+    per_window = max(_calls_per_window(progress), min(_SHORTEST_WHERE_MANY_FIT, int(total / _MANY_READINGS)))
+    per_window = min(per_window, size, max(1, int(total / _FEWEST_READINGS)))
+    windows = max(1, size // per_window)
     return NextBlock(windows=windows, calls_per_window=per_window, timed_per_window=_timed(per_window, cost))
 
 
 def _calls_per_window(progress: ReplayProgress) -> int:
-    """Return windows long enough that readings cost little, and short enough to see teeth.
+    """Return a window long enough that readings cost little, and short enough to sample a sawtooth.
 
-    Under teeth readings may cost half as much as the calls: taken rarely, they would beat with the
-    teeth, and the beat looks like growth.
+    Under a sawtooth, readings may cost half as much as the calls: rare ones would alias with the sawtooth, and an alias
+    looks like growth.
     """
     calls, cost = progress.calls, progress.seconds_per_call
     if not cost:
         return max(20, calls // 100)
     late = Series(progress.readings.calls, deciding_meter(progress.readings)[1]).after(calls / 4)
     if has_teeth(late):
-        affordable = ceil(progress.seconds_per_reading / _SETTLE_SHARE_UNDER_TEETH / cost)
-        return max(_CALLS_PER_WINDOW_UNDER_TEETH, calls // 2000, min(affordable, calls // 100))
+        affordable = ceil(progress.seconds_per_reading / _SETTLE_SHARE_UNDER_SAWTOOTH / cost)
+        return max(_CALLS_PER_WINDOW_UNDER_SAWTOOTH, calls // 2000, min(affordable, calls // 100))
     by_cost = ceil(progress.seconds_per_reading / _SETTLE_SHARE / cost)
     return max(1, calls // 400, min(by_cost, max(20, calls // 100)))
 
 
 def _timed(calls: int, cost: float) -> int:
-    """Return how many calls of a window are timed one by one: all, unless the clock would be felt."""
+    """Return how many calls of a window are timed one by one: all, unless reading the clock costs too much."""
     affordable = _TIMING_SHARE * calls * cost / _TIMING_COST_SECONDS
     return calls if affordable >= calls else max(1, int(affordable))

@@ -16,7 +16,7 @@ __builtins__ = BUILTINS
 
 
 _FRAMES = 25
-_CALLERS = ("load.py", "serve.py")
+_CALLERS = ("load.py", "allocations.py")
 """Our modules that call the user's code; what is allocated under another of ours is ours."""
 
 _Stack = tuple[tuple[str, int], ...]

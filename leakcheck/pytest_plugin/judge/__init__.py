@@ -1,6 +1,6 @@
-"""The other half of a measurement under pytest: a process beside the one that runs the tests.
+"""The judge: a process beside the test process that evaluates its readings.
 
-The test process replays and reads; this one decides how far, estimates, judges, has suspects measured in
-processes of their own, and writes the text. So statistics and tables are never loaded where memory is
-measured. One judge serves one test process, and ends with it.
+The test process replays and reads the meters. The judge decides how many calls to replay, estimates the growth,
+measures in isolated processes what seems to grow, and writes the text, so that the modules for this are never loaded
+where memory is measured. One judge serves one test process, and ends with it.
 """

@@ -1,4 +1,4 @@
-"""The judge's end of the line to the test process; the other end is `worker/channel.py`."""
+"""The judge's end of the connection to the test process; the other end is `worker/channel.py`."""
 
 import json
 import os
@@ -9,25 +9,26 @@ from pathlib import Path
 from typing import Any
 
 from leakcheck.model.child_processes import ChildrenReading
+from leakcheck.model.errors import LeakcheckException
 from leakcheck.model.failure import WorkerFailed, interfered, misunderstood
 from leakcheck.runner.answer_decoding import trouble_in
 from leakcheck.runner.message_reader import MessageReader
 from leakcheck.runner.process_tree import ProcessTree
 
-_LOOK_SECONDS = 0.5
+_POLL_SECONDS = 0.5
 _CHUNK_BYTES = 1 << 20
 
 
-class TestProcessGone(Exception):
+class TestProcessGone(LeakcheckException):
     """The test process has ended."""
 
 
 class JudgeConnection:
-    """A connection that the test process opens, and opens again where its tests closed it."""
+    """A connection that the test process opens, and opens again if its tests have closed it."""
 
     def __init__(self, listener: socket.socket, timeout_seconds: float = 60.0) -> None:
         self.timeout_seconds = timeout_seconds
-        """How long a block of calls may take beyond what it is expected to."""
+        """How long a block of calls may take beyond its expected duration."""
         self._listener = listener
         self._parent = os.getppid()
         self._children = ProcessTree(root=self._parent, besides=[os.getpid()])
@@ -35,7 +36,7 @@ class JudgeConnection:
         self._inbox = MessageReader(Path(listener.getsockname()).name.encode())
 
     def send(self, message: Mapping[str, Any]) -> None:
-        """Send one message; where nobody listens any more, the next `receive` finds out."""
+        """Send a message. If the test process has closed the connection, the next `receive` notices."""
         if self._connection is None:
             return
         try:
@@ -44,16 +45,19 @@ class JudgeConnection:
             pass
 
     def receive(self) -> dict[str, Any]:
-        """Return the next message. Raises Gone when the test process has ended, WorkerFailed for half an answer."""
+        """Return the next message.
+
+        Raises TestProcessGone when the test process has ended, and WorkerFailed for a damaged message.
+        """
         while not self._inbox.messages:
             if self._inbox.broken:
                 raise misunderstood(self._inbox.broken)
-            waited_for = [self._listener, *([] if self._connection is None else [self._connection])]
-            ready, _, _ = select.select(waited_for, [], [], _LOOK_SECONDS)
+            sockets = [self._listener, *([] if self._connection is None else [self._connection])]
+            ready, _, _ = select.select(sockets, [], [], _POLL_SECONDS)
             if self._connection in ready:
                 self._read()
             elif self._listener in ready:
-                self._hang_up()
+                self._close_connection()
                 self._connection, _ = self._listener.accept()
                 self._inbox.forget_half()
             elif os.getppid() != self._parent:
@@ -61,13 +65,13 @@ class JudgeConnection:
         return self._inbox.messages.popleft()
 
     def ask(self, message: Mapping[str, Any], *, during: str, extra_seconds: float = 0.0) -> dict[str, Any]:
-        """Have the test process do something, and return its answer.
+        """Send a request to the test process, and return its answer.
 
-        Nobody can end that process, so it is told how long it may take, and gives up by itself where it can.
-        Raises WorkerFailed where the test's body fails, and Gone.
+        That process must not be killed, so the request has a time limit, at which it gives up by itself where it can.
+        Raises WorkerFailed if the test's body fails, and TestProcessGone.
         """
         self.send({**message, "seconds": self.timeout_seconds + extra_seconds})
-        self.forgive()  # another test wrote it, before this one
+        self.forgive()  # what an earlier test has written
         answer = self.receive()
         if self._inbox.foreign:
             raise interfered(self._inbox.foreign)
@@ -76,11 +80,11 @@ class JudgeConnection:
         return answer
 
     def forgive(self) -> None:
-        """Forget what was no message of the test process's."""
+        """Discard input that was no message of ours."""
         self._inbox.forgive()
 
     def children(self) -> ChildrenReading:
-        """Return what the processes take that the test process has started, this one and its own not among them."""
+        """Return the memory of the test process's child processes, without the judge and its own children."""
         return self._children.reading()
 
     def _read(self) -> None:
@@ -92,9 +96,9 @@ class JudgeConnection:
         if data:
             self._inbox.feed(data)
         else:
-            self._hang_up()
+            self._close_connection()
 
-    def _hang_up(self) -> None:
+    def _close_connection(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None

@@ -1,4 +1,4 @@
-"""Screen in a process that lives on: what stands still there, and keeps its budget, is done."""
+"""Screen a test in the test process: if its memory is level there, no isolated process is needed."""
 
 import time
 from collections.abc import Mapping
@@ -7,6 +7,7 @@ from dataclasses import replace
 from leakcheck.analysis.growth.resources import may_rise
 from leakcheck.analysis.growth.stopping import StopPolicy
 from leakcheck.analysis.growth.trend import SMALLEST_RATE, is_rising
+from leakcheck.model.errors import LeakcheckException
 from leakcheck.model.failure import WorkerFailed
 from leakcheck.model.result import Result
 from leakcheck.model.verdict import Gate, Verdict
@@ -16,48 +17,53 @@ from leakcheck.runner.measure import judged, measure_peak
 from leakcheck.runner.task import Task
 
 _MOST_CALLS, _FEWEST_CALLS = 1200, 200
-"""A screen either sees a standstill soon, or hands over; before so many calls a rise is no reason to."""
+"""A screening either finds a level soon or gives up; a rise within the first `_FEWEST_CALLS` is no reason to."""
 
 
 def screen(task: Task, process: ReplayingProcess) -> Result | None:
-    """Return the result of what stands still, or fails; None wherever a process of its own has to tell.
+    """Return the result of a test that is clean or fails; None if an isolated process has to decide.
 
-    This process has a past, so what it kept may be full already; it has a future, so no container may be
-    emptied to see what it holds, and it is left alone as soon as anything seems to rise. A peak has a
-    process of its own in any case.
+    In the test process, containers may already be full from earlier tests, and none may be emptied to weigh its
+    entries, because later tests need them. So screening gives up as soon as anything seems to rise. A peak is always
+    measured in an isolated process.
     """
-    began = time.monotonic()
-    seen = GrowthPass()
-    allowed = task.settings.resource_budgets
-    patience = StopPolicy(
-        calls=min(task.settings.calls or _MOST_CALLS, _MOST_CALLS), seconds=task.settings.time_seconds
-    )
+    start = time.monotonic()
+    growth_pass = GrowthPass()
+    resource_budgets = task.settings.resource_budgets
+    policy = StopPolicy(calls=min(task.settings.calls or _MOST_CALLS, _MOST_CALLS), seconds=task.settings.time_seconds)
     try:
-        take(seen, process.ask({"kind": "first"}, during="call 1"))
+        take(growth_pass, process.ask({"kind": "first"}, during="call 1"))
         budget = task.settings.budget(task.scenario)
-        follow(seen, process, patience, budget, allowed, lambda: _hand_over_what_rises(seen, allowed))
+        follow(
+            growth_pass,
+            process,
+            policy,
+            budget,
+            resource_budgets,
+            lambda: _raise_if_rising(growth_pass, resource_budgets),
+        )
     except _NeedsOwnProcess:
         return None
     except WorkerFailed as failed:
-        take_trouble(seen, failed)
+        take_trouble(growth_pass, failed)
     peak, peak_trouble = None, None
-    if seen.trouble is None:
-        result = judged(replace(task, measure_peak=False), seen, None, None)
+    if growth_pass.trouble is None:
+        result = judged(replace(task, measure_peak=False), growth_pass, None, None)
         if result.verdict is not Verdict.CLEAN or result.gate is not Gate.WITHIN or result.resources:
             return None
         if task.measure_peak:
             peak, peak_trouble, _ = measure_peak(task)
-    return replace(judged(task, seen, peak, peak_trouble), duration_seconds=time.monotonic() - began)
+    return replace(judged(task, growth_pass, peak, peak_trouble), duration_seconds=time.monotonic() - start)
 
 
-class _NeedsOwnProcess(Exception):
-    """Something seems to rise: what is lost here is lost to all that this process does afterwards."""
+class _NeedsOwnProcess(LeakcheckException):
+    """Something seems to rise, and what the test leaks in this process stays there."""
 
 
-def _hand_over_what_rises(seen: GrowthPass, allowed: Mapping[str, float]) -> None:
-    assert seen.shape is not None
-    if seen.progress.calls < _FEWEST_CALLS:
+def _raise_if_rising(growth_pass: GrowthPass, resource_budgets: Mapping[str, float]) -> None:
+    assert growth_pass.shape is not None
+    if growth_pass.progress.calls < _FEWEST_CALLS:
         return
-    rises = not seen.shape.flat and is_rising(seen.shape.tail, smallest_rate=SMALLEST_RATE)
-    if rises or may_rise(seen.progress.readings, allowed):
+    rises = not growth_pass.shape.flat and is_rising(growth_pass.shape.tail, smallest_rate=SMALLEST_RATE)
+    if rises or may_rise(growth_pass.progress.readings, resource_budgets):
         raise _NeedsOwnProcess

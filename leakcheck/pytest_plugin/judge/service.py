@@ -1,4 +1,4 @@
-"""What a judge does for a test process: measure, judge, put into words, and write the document."""
+"""Handle the requests of a test process: measure a test and describe the result, and write the run document."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -13,7 +13,8 @@ from leakcheck.analysis.gate.known_leaks import unseen_entries, without_ambiguou
 from leakcheck.config.settings import Settings, resolve
 from leakcheck.config.sources import SettingsLayer
 from leakcheck.model.answers import Failure, ScenarioInfo
-from leakcheck.model.result import SCHEMA, Environment, Result, Run
+from leakcheck.model.result import Result
+from leakcheck.model.run import SCHEMA, Environment, Run
 from leakcheck.model.setup_stages import UNREACHED, SetupStages, is_shared
 from leakcheck.model.verdict import Gate
 from leakcheck.pytest_plugin.judge.connection import JudgeConnection
@@ -30,49 +31,49 @@ _SETUP_SECONDS = 240.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasureRequest:
-    """A measurement that the test process asks for. None means "not said here"."""
+    """A measurement that the test process requests. None means "not given here"."""
 
     name: str
-    """The test's node id, without the parameters that are its variant."""
+    """The test's node id without its parameters, which are the variant."""
     variant: str | None = None
     growth_bytes_per_1000_calls: float | None = None
     peak_bytes: float | None = None
     calls: int | None = None
     time: float | None = None
     screen: bool = True
-    """Whether the test process replays first, and other processes only what does not stand still there."""
+    """Whether the test process replays first, and isolated processes only what is not level there."""
     setups: Mapping[str, float] = field(default_factory=dict)
     """The seconds that each stage of this test's set-up took in the test process."""
     command: tuple[str, ...] = ()
-    """The pytest that comes to the body of this test, and has it replayed there."""
+    """The command of an isolated pytest process that replays the body of this test."""
 
 
 class JudgeService:
-    """The settings of one project, and what they are applied to."""
+    """Measures the tests of one project with its settings."""
 
-    def __init__(self, said: Mapping[str, Any]) -> None:
+    def __init__(self, project: Mapping[str, Any]) -> None:
         self._settings = resolve(
-            msgspec.convert(said["flags"], SettingsLayer),
-            folder=Path(said["root"]),
-            beside=msgspec.convert(said["ini"], SettingsLayer),
+            msgspec.convert(project["flags"], SettingsLayer),
+            folder=Path(project["root"]),
+            beside=msgspec.convert(project["ini"], SettingsLayer),
         )
-        self._folder = Path(said["folder"])
-        self._measured: list[Result] = []
-        """Those with known leaks."""
+        self._folder = Path(project["folder"])
+        self._with_known_leaks: list[Result] = []
+        """The results with known leaks."""
         self._unreached: dict[str, Failure] = {}
-        """What came of fixtures that further tests use, by their stage."""
+        """The failures of fixtures that other tests use too, by their stage."""
 
-    def measure(self, wanted: MeasureRequest, line: JudgeConnection) -> dict[str, Any]:
-        """Return the result, whether it fails the test, and what there is to say."""
-        task = self._task(wanted)
-        line.timeout_seconds = task.settings.timeout_seconds
-        result = screen(task, line) if wanted.screen else None
+    def measure(self, request: MeasureRequest, connection: JudgeConnection) -> dict[str, Any]:
+        """Return the result, whether it fails the test, and the text to print."""
+        task = self._task(request)
+        connection.timeout_seconds = task.settings.timeout_seconds
+        result = screen(task, connection) if request.screen else None
         if result is None:
-            result = self._measured_apart(task)
-        # who is the second by a known entry fails: the first test's answer has been given
-        [result] = without_ambiguous([result], before=self._measured)
+            result = self._measure_isolated(task)
+        # of two leaks that match one known entry the second fails: the first test has been answered already
+        [result] = without_ambiguous([result], before=self._with_known_leaks)
         if result.known:
-            self._measured.append(result)
+            self._with_known_leaks.append(result)
         unsure = result.gate is Gate.INCONCLUSIVE and not task.settings.allow_inconclusive
         return {
             "result": msgspec.to_builtins(result),
@@ -83,71 +84,75 @@ class JudgeService:
             "row": row(result),
         }
 
-    def _measured_apart(self, task: Task) -> Result:
-        """Return the result of processes of their own; one fixture that they cannot have is waited for once."""
-        known = next((found for stage, found in self._unreached.items() if stage in task.stages.seconds), None)
-        if known is not None:
-            return judged(task, GrowthPass(trouble=known), None, None)
+    def _measure_isolated(self, task: Task) -> Result:
+        """Return the result of isolated processes. A shared fixture that cannot be set up there is tried only once."""
+        failure = next(
+            (unreached for stage, unreached in self._unreached.items() if stage in task.stages.seconds), None
+        )
+        if failure is not None:
+            return judged(task, GrowthPass(trouble=failure), None, None)
         result = replace(measure(task, lambda *_: None), capture=None)
         trouble = result.trouble
         if trouble is not None and trouble.kind == UNREACHED and is_shared(task.stages.latest):
             self._unreached[task.stages.latest] = trouble
         return result
 
-    def _task(self, wanted: MeasureRequest) -> Task:
-        bare = ScenarioInfo(target=wanted.name, name=wanted.name, variant=wanted.variant)
-        layers = self._settings.budget(bare)
+    def _task(self, request: MeasureRequest) -> Task:
+        scenario_info = ScenarioInfo(target=request.name, name=request.name, variant=request.variant)
+        layers = self._settings.budget(scenario_info)
         scenario = replace(
-            bare,
-            target=bare.id,
-            growth_bytes_per_1000_calls=_first(wanted.growth_bytes_per_1000_calls, layers.growth_bytes_per_1000_calls),
-            peak_bytes=_first(wanted.peak_bytes, layers.peak_bytes),
+            scenario_info,
+            target=scenario_info.id,
+            growth_bytes_per_1000_calls=_first_set(
+                request.growth_bytes_per_1000_calls, layers.growth_bytes_per_1000_calls
+            ),
+            peak_bytes=_first_set(request.peak_bytes, layers.peak_bytes),
         )
         return Task(
             scenario=scenario,
-            settings=self._pinned(wanted),
+            settings=self._pinned(request),
             options={},
             setup=None,
             measure_peak=scenario.peak_bytes is not None,
             folder=self._folder,
             stop=Event(),
-            command=wanted.command,
+            command=request.command,
             setup_seconds=_SETUP_SECONDS,
-            stages=SetupStages(seconds=wanted.setups),
+            stages=SetupStages(seconds=request.setups),
         )
 
-    def _pinned(self, wanted: MeasureRequest) -> Settings:
-        """Return the settings without their layers of budgets: what the test's mark says comes last here."""
+    def _pinned(self, request: MeasureRequest) -> Settings:
+        """Return the settings without their layers of budgets, over which the test's marker has precedence."""
         return replace(
             self._settings,
-            calls=_first(wanted.calls, self._settings.calls),
-            time_seconds=_first(wanted.time, self._settings.time_seconds),
+            calls=_first_set(request.calls, self._settings.calls),
+            time_seconds=_first_set(request.time, self._settings.time_seconds),
             project=SettingsLayer(),
             overrides=(),
             said=SettingsLayer(),
         )
 
-    def save(self, path: str, results: list[Any], about: Mapping[str, Any]) -> None:
+    def save(self, path: str, results: list[Any], facts: Mapping[str, Any]) -> None:
         """Write the run document. Raises StoreError."""
-        read = tuple(msgspec.convert(result, Result) for result in results)
+        parsed = tuple(msgspec.convert(result, Result) for result in results)
         changed = git.changed_files()
         run = Run(
             schema=SCHEMA,
-            started=about["started"],
-            command=tuple(about["command"]),
+            started=facts["started"],
+            command=tuple(facts["command"]),
             environment=Environment(
-                **about["environment"],
+                **facts["environment"],
                 leakcheck=__version__,
                 git_commit=git.commit(),
                 git_dirty=None if changed is None else bool(changed),
             ),
-            results=read,
-            known_unseen=unseen_entries(self._settings.known, read),
-            finished=about["finished"],
-            duration_seconds=about["duration_seconds"],
+            results=parsed,
+            known_unseen=unseen_entries(self._settings.known, parsed),
+            finished=facts["finished"],
+            duration_seconds=facts["duration_seconds"],
         )
         run_file.save(run, Path(path))
 
 
-def _first(*said: Any) -> Any:
-    return next((one for one in said if one is not None), None)
+def _first_set(*values: Any) -> Any:
+    return next((value for value in values if value is not None), None)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from leakcheck.model.plain_text import plain
-from leakcheck.model.result import Run
+from leakcheck.model.run import Run
 from leakcheck.reporters.escape import plainly
 from leakcheck.reporters.export.stacks import StackKind, frame_label, stacks_of
 

@@ -7,7 +7,8 @@ from enum import StrEnum
 from typing import Any
 
 from leakcheck.model.explanation import ResourceKind
-from leakcheck.model.result import Result, Run
+from leakcheck.model.result import Result
+from leakcheck.model.run import Run
 from leakcheck.reporters.escape import csv_cell, plainly
 from leakcheck.reporters.messages.answers import status_counts
 from leakcheck.reporters.messages.causes import frame_location, path_words

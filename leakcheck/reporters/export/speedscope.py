@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from leakcheck import __version__
 from leakcheck.model.plain_text import plain
-from leakcheck.model.result import Run
+from leakcheck.model.run import Run
 from leakcheck.reporters.escape import plainly
 from leakcheck.reporters.export.stacks import KIND_DESCRIPTIONS, ExportStack, StackKind, stacks_of
 

@@ -12,15 +12,14 @@ import math
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from leakcheck.model.comparison import Comparison
 from leakcheck.model.plain_text import plain
-from leakcheck.model.result import Run
+from leakcheck.model.run import Run
 from leakcheck.model.units import format_duration, format_size
-from leakcheck.reporters import comparison as comparison_reporter
 from leakcheck.reporters.escape import plainly
 from leakcheck.reporters.html.flamegraph import Flamegraphs
 from leakcheck.reporters.html.sections import fold_frames, headline_of, remarks, sections_of
@@ -31,6 +30,9 @@ from leakcheck.reporters.messages.cells import gate_text, growth_text
 from leakcheck.reporters.messages.result import change_figures
 from leakcheck.reporters.messages.verdict import budget_text
 from leakcheck.reporters.terminal import environment_words
+
+if TYPE_CHECKING:
+    from leakcheck.model.comparison import Comparison
 
 REPORT, COMPARISON = "report.html", "compare.html"
 _HERE = Path(__file__).parent
@@ -67,11 +69,11 @@ def render_report(run: Run, memray_pages: Mapping[str, str] | None = None) -> It
 
 
 @plainly
-def render_comparison(comparison: Comparison) -> Iterator[tuple[str, bytes]]:
+def render_comparison(comparison: "Comparison") -> Iterator[tuple[str, bytes]]:
     """Yield a comparison as one file."""
     style, script = _asset("report.css"), _asset("theme.js")
     page = (
-        _environment()
+        _environment_of_comparisons()
         .get_template("compare.html")
         .render(comparison=comparison, style=Markup(style), script=Markup(script), policy=content_policy(style, script))
     )
@@ -128,12 +130,7 @@ def _environment() -> Environment:
         finalize=lambda value: plain(value) if type(value) is str else value,
     )
     environment.filters |= {
-        "answered": comparison_reporter.verdict_text,
         "statuses": statuses,
-        "arm": comparison_reporter.side_text,
-        "changed": comparison_reporter.change_words,
-        "figure": comparison_reporter.figure_words,
-        "pair": comparison_reporter.pair_text,
         "budget": budget_text,
         "change": change_figures,
         "container": container_text,
@@ -147,5 +144,21 @@ def _environment() -> Environment:
         "place": frame_location,
         "size": format_size,
         "where": environment_words,
+    }
+    return environment
+
+
+@lru_cache
+def _environment_of_comparisons() -> Environment:
+    # imported here: it needs CSV and Markdown, which the report of a run does not
+    from leakcheck.reporters import comparison
+
+    environment = _environment()
+    environment.filters |= {
+        "answered": comparison.verdict_text,
+        "arm": comparison.side_text,
+        "changed": comparison.change_words,
+        "figure": comparison.figure_words,
+        "pair": comparison.pair_text,
     }
     return environment

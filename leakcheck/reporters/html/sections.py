@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from leakcheck.model.result import Result, Run
+from leakcheck.model.result import Result
+from leakcheck.model.run import Run
 from leakcheck.model.stacks import Frame, FrameKind
 from leakcheck.model.verdict import Gate
 from leakcheck.reporters.charts.bars import Bars, Strips, bars_of, strips_of

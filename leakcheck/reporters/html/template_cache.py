@@ -1,10 +1,10 @@
 """A cache of compiled templates, in __pycache__: compiling them took a tenth of a short run."""
 
 import sys
-from importlib.metadata import version
 from importlib.util import cache_from_source
 from pathlib import Path
 
+import jinja2
 from jinja2 import FileSystemBytecodeCache
 from jinja2.bccache import Bucket
 
@@ -38,4 +38,14 @@ def bytecode_cache(folder: Path) -> FileSystemBytecodeCache | None:
     if sys.dont_write_bytecode or sys.implementation.cache_tag is None:
         return None
     folder = Path(cache_from_source(str(folder / "templates.py"))).parent
-    return _BytecodeFiles(str(folder), f"%s.{__version__}-jinja-{version('jinja2')}.cache")
+    return _BytecodeFiles(str(folder), f"%s.{__version__}-jinja-{_jinja_version()}.cache")
+
+
+def _jinja_version() -> str:
+    # from the name of its dist-info folder: importlib.metadata would import all of email
+    infos = list(Path(jinja2.__file__).parents[1].glob("[Jj]inja2-*.dist-info"))
+    if len(infos) == 1:
+        return infos[0].stem.partition("-")[2]
+    from importlib.metadata import version
+
+    return version("jinja2")

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from leakcheck.model.baseline import BaselineChange
 from leakcheck.model.plain_text import plain
-from leakcheck.model.result import Result, Run
+from leakcheck.model.result import Result
+from leakcheck.model.run import Run
 from leakcheck.model.units import format_size
 from leakcheck.model.verdict import Gate
 from leakcheck.reporters.messages import baseline

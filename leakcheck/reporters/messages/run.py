@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 
 from leakcheck.model.answers import SkippedRequest
 from leakcheck.model.plain_text import plain
-from leakcheck.model.result import Result, Run, Shard
+from leakcheck.model.result import Result
+from leakcheck.model.run import Run, Shard
 
 _MOST_URLS, _MOST_HOSTS = 5, 8
 

@@ -6,7 +6,8 @@ from math import ceil
 from leakcheck.model.answers import Failure
 from leakcheck.model.explanation import PageKind
 from leakcheck.model.plain_text import plain
-from leakcheck.model.result import Growth, Meter, Result, Run
+from leakcheck.model.result import Growth, Meter, Result
+from leakcheck.model.run import Run
 from leakcheck.model.units import format_growth, format_size, format_size_beside
 from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.reporters.messages.baseline import change_sentences

@@ -1,4 +1,4 @@
-"""Who measures: this machine, or the workers of a cluster. Tasks go in, results come out as they are done."""
+"""Executors run tasks, on this machine or on a Dask cluster, and yield results as they are done."""
 
 import importlib
 from collections.abc import Iterator, Sequence
@@ -9,63 +9,64 @@ from typing import Protocol
 
 from leakcheck.config.settings import Settings
 from leakcheck.model.protocol import Pass
-from leakcheck.model.result import Environment, Result
+from leakcheck.model.result import Result
+from leakcheck.model.run import Environment
 from leakcheck.runner.measure import measure
-from leakcheck.runner.scheduler import Job, room_for, side_by_side
+from leakcheck.runner.scheduler import Job, capacity_for, run_parallel
 from leakcheck.runner.task import Task, Watch
 from leakcheck.runner.warm_worker import WarmWorker
 
-_FLEET = "leakcheck.runner.executors.dask.executor"
-"""By name: it is imported where a cluster is meant, and needs what the extra `dask` installs."""
+_DASK_EXECUTOR = "leakcheck.runner.executors.dask.executor"
+"""Imported by name, only where a cluster is used: it needs what the extra `dask` installs."""
 
 
 class Executor(Protocol):
-    """Who measures."""
+    """Runs tasks."""
 
     @property
-    def waiting(self) -> WarmWorker | None:
-        """Return where a process that has described a file waits to measure; None where another machine measures."""
+    def warm_worker(self) -> WarmWorker | None:
+        """Return the keeper of a process that has collected a file; None where another machine measures."""
 
     def measured(
         self, tasks: Sequence[Task], environment: Environment | None, watch: Watch
     ) -> Iterator[tuple[int, Result]]:
-        """Yield the number and the result of each task as it is done; leaving early ends what is under way.
+        """Yield the index and the result of each task as it is done; leaving early ends the tasks under way.
 
-        `environment` is the one that all results must be of. Raises ExecutorLost where it breaks off.
+        All results must be of this `environment`. Raises ExecutorLost where the connection is lost.
         """
 
 
 class LocalExecutor:
-    """This machine: as many side by side as are wanted, and fit."""
+    """Runs tasks on this machine, as many in parallel as `jobs` and memory allow."""
 
-    def __init__(self, jobs: int | None, waiting: WarmWorker) -> None:
-        self._jobs, self.waiting = jobs, waiting
+    def __init__(self, jobs: int | None, warm_worker: WarmWorker) -> None:
+        self._jobs, self.warm_worker = jobs, warm_worker
 
     def measured(
         self, tasks: Sequence[Task], environment: Environment | None, watch: Watch
     ) -> Iterator[tuple[int, Result]]:
-        """Yield results as an Executor does."""
-        work = [Job(work=partial(measure, task, watch), memory_bytes=task.expected_memory) for task in tasks]
+        """Yield results as `Executor.measured` does."""
+        jobs = [Job(work=partial(measure, task, watch), memory_bytes=task.expected_memory) for task in tasks]
         if tasks:
-            described = self.waiting.for_first(tasks[0].plan(Pass.GROWTH))
-            work[0] = replace(work[0], work=partial(measure, tasks[0], watch, described))
+            warm_process = self.warm_worker.take_for(tasks[0].plan(Pass.GROWTH))
+            jobs[0] = replace(jobs[0], work=partial(measure, tasks[0], watch, warm_process))
 
         def stop() -> None:
             for task in tasks:
                 task.stop.set()
 
-        return side_by_side(work, room_for(self._jobs), stop=stop)
+        return run_parallel(jobs, capacity_for(self._jobs), stop=stop)
 
 
 @contextmanager
-def _here(jobs: int | None) -> Iterator[Executor]:
-    with WarmWorker() as waiting:
-        yield LocalExecutor(jobs, waiting)
+def _local_executor(jobs: int | None) -> Iterator[Executor]:
+    with WarmWorker() as warm_worker:
+        yield LocalExecutor(jobs, warm_worker)
 
 
 def executor_for(settings: Settings) -> AbstractContextManager[Executor]:
-    """Return who measures by these settings, to be entered. Raises UsageError where a cluster cannot be reached."""
+    """Return the context manager of the executor for these settings. Raises UsageError for an unreachable cluster."""
     if settings.cluster is None:
-        return _here(settings.jobs)
-    connected: AbstractContextManager[Executor] = importlib.import_module(_FLEET).connected(settings.cluster)
+        return _local_executor(settings.jobs)
+    connected: AbstractContextManager[Executor] = importlib.import_module(_DASK_EXECUTOR).connected(settings.cluster)
     return connected

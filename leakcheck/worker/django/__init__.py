@@ -1,4 +1,4 @@
-"""A user's own Django project in the measured process: opened, given databases of its own, and asked.
+"""Requests to a Django project, replayed on test databases of the measured process.
 
-Django is imported within functions alone: it is the user's, and where it is not installed all else still loads.
+Django is imported inside functions only: it is the user's, and these modules must load without it.
 """

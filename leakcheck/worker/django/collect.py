@@ -1,4 +1,4 @@
-"""Say which requests of a Django project are to be replayed, and which are left out, and why."""
+"""Collect the requests of a Django project to replay, and those to skip with the reason."""
 
 import json
 import signal
@@ -10,126 +10,126 @@ from typing import Any
 from leakcheck.model.errors import UsageError
 from leakcheck.model.protocol import PassRequest
 from leakcheck.scenario import Target
-from leakcheck.worker.django.login import cookies_of, login_of
-from leakcheck.worker.django.setup import handler, opened, scheme
-from leakcheck.worker.django.urls import Samples, all_urls, view_of
-from leakcheck.worker.web.options import DjangoRequestSettings, manner_of
-from leakcheck.worker.web.request import Response, environ_of, exchange_of, status_words
-from leakcheck.worker.web.wsgi import ask
+from leakcheck.worker.django.login import login_page, session_cookie
+from leakcheck.worker.django.setup import django_project, make_handler, site_scheme
+from leakcheck.worker.django.urls import Samples, all_urls, view_name
+from leakcheck.worker.web.options import DjangoRequestSettings, read_request_settings
+from leakcheck.worker.web.request import Response, build_request, status_text, wsgi_environ
+from leakcheck.worker.web.wsgi import send_request
 
 _LONGEST_TRIAL_SECONDS = 10
 _LONGEST_MIGRATIONS_SECONDS = 600
-"""Hundreds of migrations take minutes, once in a run, and nobody can make them shorter."""
+"""Hundreds of migrations take minutes; they run once in a run."""
 
 _ALL = "*"
 _NOT_ALLOWED = 405
 _METHODS_OF_VIEWS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-_LOGS_IN = "asks to log in: say --user NAME or --superuser"
-_LOGS_IN_AS_ANOTHER = "asks to log in as somebody else: say another --user, or --superuser"
+_NEEDS_LOGIN = "asks to log in: say --user NAME or --superuser"
+_NEEDS_OTHER_LOGIN = "asks to log in as somebody else: say another --user, or --superuser"
 
 
-class _TooLong(BaseException):
-    """The view did not answer in time."""
+class _TrialTimeout(BaseException):
+    """The view did not respond in time. No `Exception`, which a view might catch."""
 
 
-def describe_project(
-    target: Target, plan: PassRequest, say: Callable[[str, float], None]
+def collect_project(
+    target: Target, pass_request: PassRequest, report_progress: Callable[[str, float], None]
 ) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
-    """Return what is to be replayed (`request`, `view`) and what is left out (`request`, `reason`).
+    """Return the requests to replay (`request`, `view`) and those to skip (`request`, `reason`).
 
-    `say` is told what is being done, and how many seconds that may take beyond one step's timeout.
-    Raises UsageError for a request that leads nowhere.
+    `report_progress` is called with what is being done and how many seconds that may take beyond the timeout of a step.
+    Raises UsageError for a request whose path no URL pattern matches.
     """
     assert target.name is not None
-    manner: DjangoRequestSettings = manner_of(plan.options, DjangoRequestSettings)
-    found: list[dict[str, str]] = []
-    left_out: list[dict[str, str]] = []
-    say("making the test database", _LONGEST_MIGRATIONS_SECONDS)
-    with opened(target.name, manner, plan.shared_folder):
-        cookies = cookies_of(manner)
-        for request in target.requests:
-            method, _, address = request.partition(":")
+    settings: DjangoRequestSettings = read_request_settings(pass_request.options, DjangoRequestSettings)
+    collected: list[dict[str, str]] = []
+    skipped: list[dict[str, str]] = []
+    report_progress("making the test database", _LONGEST_MIGRATIONS_SECONDS)
+    with django_project(target.name, settings, pass_request.shared_folder):
+        cookies = session_cookie(settings)
+        for request_text in target.requests:
+            method, _, address = request_text.partition(":")
             if address == _ALL:
-                _look_at_all(method, manner, cookies, found, left_out, say)
+                _collect_all_urls(method, settings, cookies, collected, skipped, report_progress)
             else:
-                exchange = exchange_of(request, manner)
-                # whoever expects it to lead nowhere may ask for what leads nowhere
-                view = "" if manner.expect == 404 else view_of(exchange.path)
-                found.append({"request": request, "view": view})
-    return found, left_out
+                request = build_request(request_text, settings)
+                # with --expect 404 the path need not match any pattern
+                view = "" if settings.expect == 404 else view_name(request.path)
+                collected.append({"request": request_text, "view": view})
+    return collected, skipped
 
 
-def _look_at_all(
+def _collect_all_urls(
     method: str,
-    manner: DjangoRequestSettings,
+    settings: DjangoRequestSettings,
     cookies: str,
-    found: list[dict[str, str]],
-    left_out: list[dict[str, str]],
-    say: Callable[[str, float], None],
+    collected: list[dict[str, str]],
+    skipped: list[dict[str, str]],
+    report_progress: Callable[[str, float], None],
 ) -> None:
-    """Ask every URL once: what has no page for this visitor is left out, and what fails is not."""
-    application, methods = handler(""), [method, "POST"] if manner.unsafe else [method]
-    for url in all_urls(_samples_of(manner)):
-        reason = url.reason_to_leave_out
-        if reason is not None and not (manner.unsafe and not url.takes_argument):
-            left_out.append({"request": f"{method} {url.path}", "reason": reason})
+    """Request every URL once, and skip those that have no page for this user; those that fail are not skipped."""
+    application, methods = make_handler(""), [method, "POST"] if settings.unsafe else [method]
+    for url in all_urls(_argument_samples(settings)):
+        reason = url.reason_to_skip
+        if reason is not None and not (settings.unsafe and not url.takes_argument):
+            skipped.append({"request": f"{method} {url.path}", "reason": reason})
             continue
-        for asked in methods:
-            request = f"{asked}:{url.path}"
-            say(f"the first look at {asked} {url.path}", _LONGEST_TRIAL_SECONDS)
-            reason = _trial(application, request, manner, cookies)
+        for verb in methods:
+            request_text = f"{verb}:{url.path}"
+            report_progress(f"the first look at {verb} {url.path}", _LONGEST_TRIAL_SECONDS)
+            reason = _reason_to_skip(application, request_text, settings, cookies)
             if reason is None:
-                found.append({"request": request, "view": url.view})
+                collected.append({"request": request_text, "view": url.view})
             else:
-                left_out.append({"request": f"{asked} {url.path}", "reason": reason})
+                skipped.append({"request": f"{verb} {url.path}", "reason": reason})
 
 
-def _trial(application: Any, request: str, manner: DjangoRequestSettings, cookies: str) -> str | None:
-    exchange = exchange_of(request, manner, cookies=cookies, scheme=scheme())
+def _reason_to_skip(application: Any, request_text: str, settings: DjangoRequestSettings, cookies: str) -> str | None:
+    request = build_request(request_text, settings, cookies=cookies, scheme=site_scheme())
     try:
         with _alarm(_LONGEST_TRIAL_SECONDS):
-            answer = ask(application, environ_of(exchange), exchange.body)
-    except _TooLong:
+            response = send_request(application, wsgi_environ(request), request.body)
+    except _TrialTimeout:
         return f"gave no answer within {_LONGEST_TRIAL_SECONDS} s"
     except Exception:
-        return None  # it is replayed, and its failure told with its traceback
-    if answer.status == manner.expect:
+        return None  # it is replayed, and its failure reported with a traceback
+    if response.status == settings.expect:
         return None
-    if answer.status == _NOT_ALLOWED and (allowed := _methods_of(answer)):
-        return f"takes no {exchange.method}, only {', '.join(allowed)}: name it, as in {allowed[0]}:/path/"
-    if 400 <= answer.status < 500:
-        return f"answers {status_words(answer).partition(' (')[0]}"
-    if login_of(manner).is_wanted_by(exchange, answer):
-        return _LOGS_IN_AS_ANOTHER if cookies else _LOGS_IN
+    if response.status == _NOT_ALLOWED and (allowed := _allowed_methods(response)):
+        return f"takes no {request.method}, only {', '.join(allowed)}: name it, as in {allowed[0]}:/path/"
+    if 400 <= response.status < 500:
+        return f"answers {status_text(response).partition(' (')[0]}"
+    if login_page(settings).is_target_of(request, response):
+        return _NEEDS_OTHER_LOGIN if cookies else _NEEDS_LOGIN
     return None
 
 
-def _samples_of(manner: DjangoRequestSettings) -> Samples:
-    """Return the samples of arguments that the options say. Raises UsageError for what is no JSON object."""
+def _argument_samples(settings: DjangoRequestSettings) -> Samples:
+    """Return the sample arguments among the options. Raises UsageError if they are not a JSON object."""
     try:
-        said = json.loads(manner.arguments or "{}")
+        samples = json.loads(settings.arguments or "{}")
     except ValueError:
-        said = None
-    if not isinstance(said, dict):
-        raise UsageError(f'-o arguments={manner.arguments}: write a JSON object, such as {{"pk": 1}}')
-    return said
+        samples = None
+    if not isinstance(samples, dict):
+        raise UsageError(f'-o arguments={settings.arguments}: write a JSON object, such as {{"pk": 1}}')
+    return samples
 
 
-def _methods_of(answer: Response) -> list[str]:
-    """Return what a view says that it takes, but for what every view answers by itself."""
-    said = [method.strip().upper() for method in (answer.header("allow") or "").split(",")]
-    return [method for method in said if method in _METHODS_OF_VIEWS]
+def _allowed_methods(response: Response) -> list[str]:
+    """Return the methods of the Allow header, without HEAD and OPTIONS, which every view answers."""
+    methods = [method.strip().upper() for method in (response.header("allow") or "").split(",")]
+    return [method for method in methods if method in _METHODS_OF_VIEWS]
 
 
 @contextmanager
 def _alarm(seconds: int) -> Iterator[None]:
-    def ring(number: int, frame: FrameType | None) -> None:
-        raise _TooLong
+    def raise_timeout(number: int, frame: FrameType | None) -> None:
+        raise _TrialTimeout
 
-    before = signal.signal(signal.SIGALRM, ring)
+    previous = signal.signal(signal.SIGALRM, raise_timeout)
     signal.alarm(seconds)
     try:
         yield
     finally:
         signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGALRM, previous)

@@ -1,4 +1,4 @@
-"""Where a Django project lies, and what its manage.py says: read as text, and never run."""
+"""Find the folder of a Django project, and the settings named in its manage.py, which is read and never run."""
 
 import os
 import re
@@ -7,7 +7,7 @@ _SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE["']\s*[,\]]\s*(?:=\s*)?["']([\
 
 
 def project_folder(start: str) -> str | None:
-    """Return the nearest folder with a manage.py, from `start` upwards; None where there is none."""
+    """Return the nearest folder with a manage.py, from `start` upwards; None if there is none."""
     folder = os.path.abspath(start)
     while not os.path.isfile(os.path.join(folder, "manage.py")):
         parent = os.path.dirname(folder)
@@ -18,10 +18,10 @@ def project_folder(start: str) -> str | None:
 
 
 def settings_in_manage(folder: str) -> str | None:
-    """Return the settings that a folder's manage.py names first; None where it names none."""
+    """Return the settings module that a folder's manage.py names first; None if it names none."""
     try:
         with open(os.path.join(folder, "manage.py"), encoding="utf-8", errors="replace") as file:
-            found = _SETTINGS.search(file.read())
+            match = _SETTINGS.search(file.read())
     except OSError:
         return None
-    return found[1] if found else None
+    return match[1] if match else None

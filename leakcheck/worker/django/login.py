@@ -1,4 +1,4 @@
-"""Log somebody in, without the login page: a session made once, whose cookie each request brings."""
+"""Log a user in without the login page, by a session whose cookie each request sends."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -12,9 +12,9 @@ _NAME = "leakcheck"
 _EMAIL = "leakcheck@example.com"
 
 
-def cookies_of(manner: DjangoRequestSettings) -> str:
-    """Return the cookie of whoever is to be logged in; "" for nobody. Raises UsageError where that is impossible."""
-    if not (manner.user or manner.superuser):
+def session_cookie(request_settings: DjangoRequestSettings) -> str:
+    """Return the session cookie of the user to log in; "" for none. Raises UsageError if nobody can be logged in."""
+    if not (request_settings.user or request_settings.superuser):
         return ""
     from django.apps import apps
     from django.conf import settings
@@ -24,7 +24,7 @@ def cookies_of(manner: DjangoRequestSettings) -> str:
     from django.contrib.auth import load_backend, login
     from django.http import HttpRequest
 
-    user = _user(manner)
+    user = _get_user(request_settings)
     request = HttpRequest()
     request.session = import_module(settings.SESSION_ENGINE).SessionStore()
     backend = next(path for path in settings.AUTHENTICATION_BACKENDS if hasattr(load_backend(path), "get_user"))
@@ -33,13 +33,13 @@ def cookies_of(manner: DjangoRequestSettings) -> str:
     return f"{settings.SESSION_COOKIE_NAME}={request.session.session_key}"
 
 
-def login_of(manner: DjangoRequestSettings) -> LoginPage:
-    """Return how the project asks to log in, and what to say that has not been said yet."""
-    if manner.superuser:
+def login_page(settings: DjangoRequestSettings) -> LoginPage:
+    """Return the project's login page, with advice that depends on who is logged in already."""
+    if settings.superuser:
         remedy = "a superuser is logged in, and it asks for more; send that with --header 'NAME: VALUE'"
-    elif manner.user:
+    elif settings.user:
         remedy = (
-            f"{manner.user} is logged in and may not see it; log in with --superuser, or as somebody else with --user"
+            f"{settings.user} is logged in and may not see it; log in with --superuser, or as somebody else with --user"
         )
     else:
         remedy = "log in with --user NAME or --superuser"
@@ -47,7 +47,7 @@ def login_of(manner: DjangoRequestSettings) -> LoginPage:
 
 
 def _login_pages() -> Callable[[str], str | None]:
-    """Return what tells settings.LOGIN_URL, a path, a name or an address, in the language that a path is in."""
+    """Return a function that resolves settings.LOGIN_URL in the language of a path."""
     known: dict[str, str | None] = {}
 
     def page_for(path: str) -> str | None:
@@ -61,24 +61,24 @@ def _login_pages() -> Callable[[str], str | None]:
                 with translation.override(language):
                     known[language] = resolve_url(settings.LOGIN_URL)
             return known[language]
-        except Exception:  # a name that leads nowhere is found out when the project itself redirects
+        except Exception:  # a name that does not resolve fails when the project itself redirects
             return None
 
     return page_for
 
 
-def _user(manner: DjangoRequestSettings) -> Any:
-    """Return the chosen user, made where the database has none of that name."""
+def _get_user(settings: DjangoRequestSettings) -> Any:
+    """Return the user to log in, created if the database has none of that name."""
     from django.contrib.auth import get_user_model
 
     model: Any = get_user_model()
-    named = model._meta.get_field(model.USERNAME_FIELD)
-    name = manner.user or _value_of(named)
+    name_field = model._meta.get_field(model.USERNAME_FIELD)
+    name = settings.user or _default_value(name_field)
     try:
         user = model._default_manager.get_by_natural_key(name)
     except model.DoesNotExist:
-        user = _made(model, name, manner)
-    if manner.superuser and not (user.is_superuser and user.is_staff):
+        user = _create_user(model, name, settings)
+    if settings.superuser and not (user.is_superuser and user.is_staff):
         user.is_superuser = user.is_staff = True
         user.save()
     if not user.is_active:
@@ -86,9 +86,9 @@ def _user(manner: DjangoRequestSettings) -> Any:
     return user
 
 
-def _made(model: Any, name: str, manner: DjangoRequestSettings) -> Any:
-    required = {field: _value_of(model._meta.get_field(field)) for field in model.REQUIRED_FIELDS}
-    make = model._default_manager.create_superuser if manner.superuser else model._default_manager.create_user
+def _create_user(model: Any, name: str, settings: DjangoRequestSettings) -> Any:
+    required = {field: _default_value(model._meta.get_field(field)) for field in model.REQUIRED_FIELDS}
+    make = model._default_manager.create_superuser if settings.superuser else model._default_manager.create_user
     try:
         return make(**{model.USERNAME_FIELD: name, **required})
     except Exception as error:
@@ -98,5 +98,5 @@ def _made(model: Any, name: str, manner: DjangoRequestSettings) -> Any:
         ) from error
 
 
-def _value_of(field: Any) -> Any:
+def _default_value(field: Any) -> Any:
     return _EMAIL if field.get_internal_type() == "EmailField" or field.name == "email" else _NAME

@@ -1,43 +1,43 @@
-"""Make a scenario of a request to a Django project."""
+"""Make a scenario from a request to a Django project."""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 from leakcheck.model.protocol import PassRequest
-from leakcheck.worker.django.login import cookies_of, login_of
-from leakcheck.worker.django.setup import handler, opened, scheme
-from leakcheck.worker.web.options import ASGI, DjangoRequestSettings, manner_of
-from leakcheck.worker.web.request import exchange_of
+from leakcheck.worker.django.login import login_page, session_cookie
+from leakcheck.worker.django.setup import django_project, make_handler, site_scheme
+from leakcheck.worker.web.options import ASGI, DjangoRequestSettings, read_request_settings
+from leakcheck.worker.web.request import build_request
 
 Replay = Callable[[], Iterator[Callable[[], object]]]
 
 
-def replay_of_project(settings_module: str, request: str, plan: PassRequest) -> Replay:
-    """Return the generator function that replays one request to the project with these settings."""
-    manner: DjangoRequestSettings = manner_of(plan.options, DjangoRequestSettings)
+def make_project_replay(settings_module: str, request_text: str, pass_request: PassRequest) -> Replay:
+    """Return a generator function that sets the project up and yields what makes the request once."""
+    settings: DjangoRequestSettings = read_request_settings(pass_request.options, DjangoRequestSettings)
 
     def replay() -> Iterator[Callable[[], object]]:
         # no event loop runs while Django is set up, not even for ASGI: it would refuse to make databases
-        with opened(settings_module, manner, plan.shared_folder):
-            exchange = exchange_of(request, manner, cookies=cookies_of(manner), scheme=scheme())
-            login = login_of(manner)
-            application = handler(manner.protocol)
-            if manner.protocol == ASGI:
+        with django_project(settings_module, settings, pass_request.shared_folder):
+            request = build_request(request_text, settings, cookies=session_cookie(settings), scheme=site_scheme())
+            login = login_page(settings)
+            application = make_handler(settings.protocol)
+            if settings.protocol == ASGI:
                 from leakcheck.worker.web import asgi
 
-                awaited = asgi.visit(application, exchange, login, follow=manner.follow)
-                yield _rolled_back_async(awaited) if manner.atomic else awaited
+                async_call = asgi.make_call(application, request, login, follow=settings.follow)
+                yield _rolled_back_async(async_call) if settings.atomic else async_call
                 return
             from leakcheck.worker.web import wsgi
 
-            call = wsgi.visit(application, exchange, login, follow=manner.follow)
-            yield _rolled_back(call) if manner.atomic else call
+            call = wsgi.make_call(application, request, login, follow=settings.follow)
+            yield _rolled_back(call) if settings.atomic else call
 
     return replay
 
 
 def _rolled_back(call: Callable[[], object]) -> Callable[[], object]:
-    aliases = _aliases_kept_open()
+    aliases = _keep_connections_open()
 
     def call_and_roll_back() -> object:
         with _transactions(aliases):
@@ -50,15 +50,15 @@ def _rolled_back_async(call: Callable[[], Awaitable[object]]) -> Callable[[], Aw
     from asgiref.sync import ThreadSensitiveContext, sync_to_async
     from django.db import close_old_connections
 
-    aliases = _aliases_kept_open()
+    aliases = _keep_connections_open()
 
     def roll_back(transactions: AbstractContextManager[None]) -> None:
         transactions.__exit__(None, None, None)
         close_old_connections()  # the thread ends with the request
 
     async def call_and_roll_back() -> object:
-        # a context around the handler's own, which joins it: so the transactions are opened and ended in
-        # the thread in which the request is answered
+        # the handler's own context joins this one, so that the transactions are opened and ended in the
+        # thread that handles the request
         async with ThreadSensitiveContext():
             transactions = _transactions(aliases)
             await sync_to_async(transactions.__enter__)()
@@ -70,8 +70,8 @@ def _rolled_back_async(call: Callable[[], Awaitable[object]]) -> Callable[[], Aw
     return call_and_roll_back
 
 
-def _aliases_kept_open() -> list[str]:
-    """Return the databases, and keep requests from closing them: a transaction would end with its connection."""
+def _keep_connections_open() -> list[str]:
+    """Keep requests from closing connections, which would end their transactions; return the databases' aliases."""
     from django.core.signals import request_finished, request_started
     from django.db import close_old_connections, connections
 

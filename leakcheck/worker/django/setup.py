@@ -1,4 +1,4 @@
-"""Open a Django project: its settings, stand-ins for what must not be touched, and its handlers."""
+"""Set a Django project up: its settings, with replacements for what a replay must not reach, and its handler."""
 
 import os
 import sys
@@ -16,18 +16,20 @@ _MAIL = "django.core.mail.backends."
 _NO_MAIL = f"{_MAIL}dummy.EmailBackend"
 _HASHERS = "django.contrib.auth.hashers."
 _FAST_HASHER = f"{_HASHERS}MD5PasswordHasher"
-_replaced: list[str] = []
-"""The hasher that was the project's first."""
+_replaced_hashers: list[str] = []
+"""The project's first hasher, if it was replaced."""
 
 _KEPT_MAIL = frozenset({_NO_MAIL, f"{_MAIL}locmem.EmailBackend", f"{_MAIL}console.EmailBackend"})
-"""Backends that send nothing to anybody. Another one would send a mail a call."""
+"""Backends that send no mail. Any other would send one with each call."""
 
 
 @contextmanager
-def opened(settings_module: str, manner: DjangoRequestSettings, shared_folder: str | None) -> Iterator[None]:
-    """Set Django up with databases of this process's own, and destroy them at the end.
+def django_project(
+    settings_module: str, request_settings: DjangoRequestSettings, shared_folder: str | None
+) -> Iterator[None]:
+    """Set Django up with test databases of this process, and destroy them at the end.
 
-    Raises UsageError where Django or the settings cannot be found.
+    Raises UsageError if Django or the settings cannot be found.
     """
     folder = project_folder(os.getcwd())
     if folder is not None and folder not in sys.path:
@@ -41,20 +43,20 @@ def opened(settings_module: str, manner: DjangoRequestSettings, shared_folder: s
         ) from error
     from django.conf import settings
 
-    _read(settings, settings_module)
+    _load_settings(settings, settings_module)
     databases = Databases(shared_folder)
     try:
-        _mend(settings, manner)
+        _adjust_settings(settings, request_settings)
         django.setup()
-        databases.make(manner)
+        databases.make(request_settings)
         yield
     finally:
         databases.close()
 
 
-def _read(settings: Any, module: str) -> None:
+def _load_settings(settings: Any, module: str) -> None:
     try:
-        settings.INSTALLED_APPS  # noqa: B018 - the file is read when the first setting is
+        settings.INSTALLED_APPS  # noqa: B018 - reading a setting loads the module
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module}.".startswith(f"{error.name}."):
             raise
@@ -63,57 +65,58 @@ def _read(settings: Any, module: str) -> None:
         ) from error
 
 
-def _mend(settings: Any, manner: DjangoRequestSettings) -> None:
-    """Change the settings that would keep a replay from being one, and no others."""
+def _adjust_settings(settings: Any, request_settings: DjangoRequestSettings) -> None:
+    """Change the settings under which a request could not be replayed."""
     settings.ALLOWED_HOSTS = [*settings.ALLOWED_HOSTS, _HOST]
-    if manner.expect < 500:
-        # a view that fails fails the replay with its own traceback, and not with a page that says 500
+    if request_settings.expect < 500:
+        # a view that fails is to fail the replay with its traceback, not with a page of status 500
         settings.DEBUG_PROPAGATE_EXCEPTIONS = True
-    if not manner.hashers:
-        _hash_fast(settings)
-    if manner.mail:
+    if not request_settings.hashers:
+        _use_fast_hasher(settings)
+    if request_settings.mail:
         return
     mailers = getattr(settings, "MAILERS", None)  # Django 6.1; before it there is one backend
     if mailers:
         settings.MAILERS = {
-            name: said if said.get("BACKEND") in _KEPT_MAIL else {"BACKEND": _NO_MAIL} for name, said in mailers.items()
+            name: mailer if mailer.get("BACKEND") in _KEPT_MAIL else {"BACKEND": _NO_MAIL}
+            for name, mailer in mailers.items()
         }
     elif settings.EMAIL_BACKEND not in _KEPT_MAIL:
         settings.EMAIL_BACKEND = _NO_MAIL
 
 
-def _hash_fast(settings: Any) -> None:
-    """Have new passwords hashed as Django advises for tests: a login is made to take half a second otherwise.
+def _use_fast_hasher(settings: Any) -> None:
+    """Hash new passwords with MD5, as Django advises for tests: hashing one securely takes half a second.
 
-    What a fixture holds is still known by the hasher that made it. A hasher of the project's own is left in its place.
+    Passwords in fixtures are still checked by the hasher that made them. A custom hasher of the project is kept.
     """
     hashers = settings.PASSWORD_HASHERS
     if hashers and hashers[0].startswith(_HASHERS) and hashers[0] != _FAST_HASHER:
-        settings.PASSWORD_HASHERS = [_FAST_HASHER, *(one for one in hashers if one != _FAST_HASHER)]
-        _replaced.append(hashers[0])
+        settings.PASSWORD_HASHERS = [_FAST_HASHER, *(hasher for hasher in hashers if hasher != _FAST_HASHER)]
+        _replaced_hashers.append(hashers[0])
 
 
 def passwords_were_hashed_fast() -> bool:
-    """Tell whether a password was hashed in this process, and not as the project would have it."""
+    """Return whether this process has hashed passwords, and with a faster hasher than the project's."""
     hashers = sys.modules.get("django.contrib.auth.hashers")
-    return bool(_replaced) and hashers is not None and hashers.get_hashers.cache_info().currsize > 0
+    return bool(_replaced_hashers) and hashers is not None and hashers.get_hashers.cache_info().currsize > 0
 
 
-def scheme() -> str:
-    """Return `https` where the project sends everybody there who comes by `http`."""
+def site_scheme() -> str:
+    """Return `https` if the project redirects all of `http` to it, otherwise `http`."""
     from django.conf import settings
 
     return "https" if settings.SECURE_SSL_REDIRECT else "http"
 
 
-def handler(protocol: str) -> Any:
-    """Return the project's handler with all of its middleware, which asks for no CSRF token."""
+def make_handler(protocol: str) -> Any:
+    """Return the project's handler with all of its middleware, without CSRF checks."""
     if protocol == ASGI:
         from django.core.handlers.asgi import ASGIHandler as Handler
     else:
         from django.core.handlers.wsgi import WSGIHandler as Handler  # type: ignore[assignment]
     application = Handler()
-    # what django.test.Client sets on each request; on the class it costs nothing
-    checked = application.request_class
-    application.request_class = type(checked.__name__, (checked,), {"_dont_enforce_csrf_checks": True})
+    # django.test.Client sets this on each request; on the class it costs nothing
+    request_class = application.request_class
+    application.request_class = type(request_class.__name__, (request_class,), {"_dont_enforce_csrf_checks": True})
     return application

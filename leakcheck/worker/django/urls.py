@@ -1,4 +1,4 @@
-"""The URLs of a Django project: all that take no argument, and whether one of the user's leads anywhere."""
+"""List the URLs of a Django project, and resolve a path to its view."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -12,22 +12,22 @@ from leakcheck.model.errors import UsageError
 _ENDS_SESSION = re.compile(r"(?:log|sign)[-_]?(?:out|off)(?![a-z])", re.IGNORECASE)
 _SERVES_FILES = frozenset({"django.views.static", "django.contrib.staticfiles.views"})
 _CLOSE = 4
-_KEPT = "/:@!$&'()*+,;=-._~"
-"""What stands in a path as it is."""
+_UNQUOTED = "/:@!$&'()*+,;=-._~"
+"""Characters that are not percent-encoded in a path."""
 _IN_TEMPLATE = re.compile(r"%\((\w+)\)s")
 _IN_ROUTE = re.compile(r"<(?:[^>:]+:)?(\w+)>")
 TAKES_ARGUMENT = "takes an argument: name a sample of it under [tool.leakcheck.django.arguments]"
 
 Samples = Mapping[str, Any]
-"""Values by the arguments' names; for one URL alone a mapping of such, by its name, its pattern or its view."""
+"""Values by argument name; or, for one URL alone, a mapping of them by its name, pattern or view."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Url:
-    """One pattern, with all that stands before it."""
+    """A URL pattern, joined with those it is included from."""
 
     path: str
-    """Ready to be asked for; where it takes an argument, as the pattern is written."""
+    """The path to request; if it takes an argument, the pattern as it is written."""
     takes_argument: bool
     callback: Callable[..., Any]
     name: str
@@ -36,18 +36,18 @@ class Url:
     """The path with its arguments as `%(number)s`."""
     arguments: tuple[str, ...] = ()
     without_sample: str = ""
-    """Why the samples of its arguments lead nowhere; "" where none are known."""
+    """Why the samples of its arguments do not lead to it; "" if there are no samples."""
 
     @property
     def view(self) -> str:
-        """What answers it: `shop.views.ProductList`."""
+        """The dotted name of its view: `shop.views.ProductList`."""
         view = getattr(self.callback, "view_class", self.callback)
         name = getattr(view, "__qualname__", type(view).__name__)
         return f"{getattr(view, '__module__', type(view).__module__)}.{name}"
 
     @property
-    def reason_to_leave_out(self) -> str | None:
-        """Why it is not replayed by itself; None where it is."""
+    def reason_to_skip(self) -> str | None:
+        """Why it is not replayed unless it is named; None if it is."""
         if self.takes_argument:
             return self.without_sample or TAKES_ARGUMENT
         if self.view.rpartition(".")[0] in _SERVES_FILES:
@@ -58,84 +58,84 @@ class Url:
 
 
 def all_urls(samples: Samples) -> Iterator[Url]:
-    """Yield every URL of the project, in order; none that another pattern comes before."""
+    """Yield every URL of the project in order, without those that an earlier pattern matches."""
     from django.urls import Resolver404, get_resolver, resolve
 
-    seen: set[str] = set()
+    paths: set[str] = set()
     for pattern in _walk(get_resolver(), Url(path="/", takes_argument=False, callback=_walk, name="", template="/")):
         url = _with_samples(pattern, samples)
-        if url.path in seen:
+        if url.path in paths:
             continue
-        seen.add(url.path)
+        paths.add(url.path)
         if not url.takes_argument:
             try:
                 if resolve(unquote(url.path)).func is not url.callback:
                     continue
             except Resolver404:
-                continue  # a regular expression that no text was found for
+                continue  # no text could be generated for a regular expression
         yield url
-    home = _home()
-    if home is not None and home.path not in seen:
-        yield home
+    home_page = _home_page()
+    if home_page is not None and home_page.path not in paths:
+        yield home_page
 
 
 def _with_samples(url: Url, samples: Samples) -> Url:
-    """Return a URL with its arguments filled in, where the project's configuration has a sample of each."""
+    """Return a URL with its arguments filled in, if the project's configuration has a sample of each."""
     from django.urls import Resolver404, resolve
 
     if not url.takes_argument or not url.arguments:
         return url
     own = [samples[key] for key in (url.view, url.path, url.name) if isinstance(samples.get(key), Mapping)]
     known = {name: value for name, value in samples.items() if not isinstance(value, Mapping)}
-    for one in own:
-        known.update(one)
+    for values in own:
+        known.update(values)
     if any(name not in known for name in url.arguments):
         return url
-    # not by %: a path may have one of its own
+    # not with the % operator: a path may contain a %
     texts = _IN_TEMPLATE.split(url.template)
-    path = "".join(quote(str(known[text]) if at % 2 else text, safe=_KEPT) for at, text in enumerate(texts))
+    path = "".join(quote(str(known[text]) if index % 2 else text, safe=_UNQUOTED) for index, text in enumerate(texts))
     try:
-        there = resolve(unquote(path)).func
+        callback = resolve(unquote(path)).func
     except Resolver404:
-        there = None
-    if there is url.callback:
+        callback = None
+    if callback is url.callback:
         return replace(url, path=path, takes_argument=False)
     return replace(url, without_sample="takes another argument than the sample in [tool.leakcheck.django.arguments]")
 
 
-def _home() -> Url | None:
-    """Return the home page, which a pattern with an argument may answer too: a page by its path, here none."""
+def _home_page() -> Url | None:
+    """Return the home page, whose pattern may have an argument that is empty here; None if there is none."""
     from django.urls import Resolver404, resolve
 
     try:
-        found = resolve("/")
+        match = resolve("/")
     except Resolver404:
         return None
-    return Url(path="/", takes_argument=False, callback=found.func, name=found.url_name or "")
+    return Url(path="/", takes_argument=False, callback=match.func, name=match.url_name or "")
 
 
-def _walk(resolver: Any, above: Url) -> Iterator[Url]:
+def _walk(resolver: Any, parent: Url) -> Iterator[Url]:
     for entry in resolver.url_patterns:
-        piece, template, arguments = _piece(entry.pattern)
-        here = replace(
-            above,
-            path=above.path + piece,
-            template=above.template + template,
-            takes_argument=above.takes_argument or bool(arguments),
-            arguments=above.arguments + arguments,
+        piece, template, arguments = _pattern_parts(entry.pattern)
+        url = replace(
+            parent,
+            path=parent.path + piece,
+            template=parent.template + template,
+            takes_argument=parent.takes_argument or bool(arguments),
+            arguments=parent.arguments + arguments,
         )
         if hasattr(entry, "url_patterns"):
             yield from _walk(
-                entry, replace(here, name=f"{above.name}{entry.namespace}:" if entry.namespace else above.name)
+                entry, replace(url, name=f"{parent.name}{entry.namespace}:" if entry.namespace else parent.name)
             )
         else:
-            path = here.path if here.takes_argument else quote(here.path, safe=_KEPT)
-            name = f"{above.name}{entry.name}" if entry.name else ""
-            yield replace(here, path=path, callback=entry.callback, name=name)
+            path = url.path if url.takes_argument else quote(url.path, safe=_UNQUOTED)
+            name = f"{parent.name}{entry.name}" if entry.name else ""
+            yield replace(url, path=path, callback=entry.callback, name=name)
 
 
-def _piece(pattern: Any) -> tuple[str, str, tuple[str, ...]]:
-    """Return what a pattern adds to a path, the same with its arguments as `%(name)s`, and their names."""
+def _pattern_parts(pattern: Any) -> tuple[str, str, tuple[str, ...]]:
+    """Return the text of a pattern, the same with its arguments as `%(name)s`, and the arguments' names."""
     from django.utils.regex_helper import normalize
 
     regex = getattr(pattern, "_regex", None)
@@ -143,20 +143,20 @@ def _piece(pattern: Any) -> tuple[str, str, tuple[str, ...]]:
         route = str(pattern)
         parts = _IN_ROUTE.split(route)
         names = tuple(parts[1::2])
-        texts = [part if at % 2 == 0 else f"%({part})s" for at, part in enumerate(parts)]
+        texts = [part if index % 2 == 0 else f"%({part})s" for index, part in enumerate(parts)]
         return route, "".join(texts), names
-    ways = list(normalize(regex))
-    plain = [text for text, parameters in ways if not parameters]
+    alternatives = list(normalize(regex))
+    plain = [text for text, parameters in alternatives if not parameters]
     if plain:
-        # the shortest way through the expression; % stands doubled in it
+        # the shortest text that matches the expression; Django doubles each % in it
         text = min(plain, key=len).replace("%%", "%")
         return text, text, ()
-    template, parameters = min(ways, key=lambda way: len(way[1])) if ways else (str(pattern), ["?"])
+    template, parameters = min(alternatives, key=lambda pair: len(pair[1]), default=(str(pattern), ["?"]))
     return str(pattern), template.replace("%%", "%"), tuple(parameters)
 
 
-def view_of(path: str) -> str:
-    """Return the view that a path leads to. Raises UsageError, naming close ones, where there is none."""
+def view_name(path: str) -> str:
+    """Return the dotted name of a path's view. Raises UsageError, which names similar paths, if there is none."""
     from django.conf import settings
     from django.urls import Resolver404, resolve
     from django.utils import translation
@@ -164,14 +164,17 @@ def view_of(path: str) -> str:
     plain = unquote(path)
     with translation.override(translation.get_language_from_path(plain) or settings.LANGUAGE_CODE):
         try:
-            found = resolve(plain)
+            match = resolve(plain)
         except Resolver404:
-            there = [url.path for url in all_urls({}) if not url.takes_argument]
-            raise UsageError(_nowhere(path, there, settings.ROOT_URLCONF)) from None
-        return Url(path=path, takes_argument=False, callback=found.func, name=found.url_name or "").view
+            paths = [url.path for url in all_urls({}) if not url.takes_argument]
+            raise UsageError(_no_url_message(path, paths, settings.ROOT_URLCONF)) from None
+        return Url(path=path, takes_argument=False, callback=match.func, name=match.url_name or "").view
 
 
-def _nowhere(path: str, there: list[str], where: str) -> str:
-    close = get_close_matches(path, there, _CLOSE, cutoff=0.5)
-    others = f"close to it are {', '.join(close)}" if close else f"{where} has {', '.join(there[:_CLOSE]) or 'none'}"
-    return f"{path}: no URL of {where} matches it; {others}"
+def _no_url_message(path: str, paths: list[str], urlconf: str) -> str:
+    matches = get_close_matches(path, paths, _CLOSE, cutoff=0.5)
+    if matches:
+        others = f"close to it are {', '.join(matches)}"
+    else:
+        others = f"{urlconf} has {', '.join(paths[:_CLOSE]) or 'none'}"
+    return f"{path}: no URL of {urlconf} matches it; {others}"

@@ -1,1 +1,1 @@
-"""The limit pass in the measured process: a real server whose workers have a memory limit."""
+"""The limit pass: a gunicorn server whose workers run under a memory limit."""

@@ -1,6 +1,6 @@
-"""What a served scenario answers, as WSGI and as ASGI: each request of `/call` is one call.
+"""A scenario as a WSGI and as an ASGI application: each request for `/call` makes one call.
 
-The answers are made beforehand: where memory has ended there is none left to make them of.
+The parts of its responses are made beforehand, because none can be made when memory runs out.
 """
 
 import os
@@ -19,8 +19,9 @@ _OTHER_BYTES = 64 * 1024
 
 
 def kind_of(error: BaseException) -> str:
-    """Return a failure's kind: `MemoryError`, `answered 302` where that is a wrong answer to a request, or else
-    the exception's class with the start of what it says.
+    """Return `answered 302` for a response with that unexpected status, otherwise the exception's class and message.
+
+    The message is cut after 200 characters, and characters that a header cannot hold are replaced.
     """
     if isinstance(error, WrongAnswer):
         return f"answered {error.status}"
@@ -33,30 +34,30 @@ def kind_of(error: BaseException) -> str:
 
 
 def other_work() -> None:
-    """What the neighbours' requests do: a page of text is put together and let go."""
+    """Do the work of the other requests to the worker: build a page of text and drop it."""
     b" ".join([b"leakcheck"] * (_OTHER_BYTES // 10))
 
 
 class WsgiApp:
     """The scenario as a WSGI application."""
 
-    def __init__(self, subject: LoadedScenario) -> None:
-        self._subject = subject  # a generator that nobody holds is torn down
+    def __init__(self, scenario: LoadedScenario) -> None:
+        self._scenario = scenario  # keeps its generator from being collected, and so torn down
         self._call: Call = self._first
         self._lock = Lock()
         self._headers = [("Content-Type", "text/plain"), ("Content-Length", "2"), (WORKER_HEADER, str(os.getpid()))]
         self._no_memory = [*self._headers, (FAILURE_HEADER, "MemoryError")]
 
     def _first(self) -> None:
-        """Make the call that shows how it is called; where it fails, the next request is the first again."""
+        """Make the first call; if it fails, the next request makes the first call again."""
         with self._lock:
             if self._call == self._first:
-                self._call = self._subject.first_call()
+                self._call = self._scenario.first_call()
                 return
         self._call()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Make one call, or do other work, and answer how that went."""
+        """Make one call, or do other work; a failure is named in a header of the response."""
         try:
             if environ["PATH_INFO"] == CALL:
                 self._call()
@@ -73,17 +74,17 @@ class WsgiApp:
 
 
 class AsgiApp:
-    """The scenario as an ASGI application: an `async def` scenario is awaited on the server's own loop."""
+    """The scenario as an ASGI application: an `async def` scenario is awaited in the server's own event loop."""
 
-    def __init__(self, subject: LoadedScenario) -> None:
-        self._subject = subject
-        self._call = subject.bare_call
+    def __init__(self, scenario: LoadedScenario) -> None:
+        self._scenario = scenario
+        self._call = scenario.raw_call
         worker = (WORKER_HEADER.lower().encode(), str(os.getpid()).encode())
         self._headers = [(b"content-type", b"text/plain"), (b"content-length", b"2"), worker]
         self._no_memory = [*self._headers, (FAILURE_HEADER.lower().encode(), b"MemoryError")]
 
     async def __call__(self, scope: dict[str, Any], receive: Callable[..., Any], send: Callable[..., Any]) -> None:
-        """Make one call, or do other work, and answer how that went."""
+        """Make one call, or do other work; a failure is named in a header of the response."""
         if scope["type"] != "http":
             return
         status, headers = 200, self._headers

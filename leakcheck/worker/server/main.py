@@ -1,7 +1,4 @@
-"""Serve a scenario with gunicorn, each worker under the limit, and tell the engine when one ends.
-
-gunicorn is the user's: it is imported where it is measured, and nothing of ours stands in for it.
-"""
+"""Serve a scenario with the user's gunicorn, its worker under the limit, and tell the runner when a worker exits."""
 
 import os
 import socket
@@ -10,7 +7,7 @@ from typing import Any
 from leakcheck.model.errors import UsageError
 from leakcheck.model.protocol import PassRequest
 from leakcheck.worker.channel import Channel
-from leakcheck.worker.failure import describe_trouble
+from leakcheck.worker.failure import describe_failure
 from leakcheck.worker.load import LoadedScenario
 from leakcheck.worker.server.app import AsgiApp, WsgiApp
 from leakcheck.worker.server.memory_limit import CGROUP, RLIMIT, delegated_cgroup, join_cgroup, limit_data, make_cgroup
@@ -18,32 +15,31 @@ from leakcheck.worker.server.memory_limit import CGROUP, RLIMIT, delegated_cgrou
 _ASYNC_WORKERS = ("uvicorn_worker", "uvicorn.workers")
 
 
-def serve_limited(plan: PassRequest, channel: Channel) -> None:
-    """Serve until the engine ends this process."""
-    assert plan.serving is not None
+def serve_limit(pass_request: PassRequest, channel: Channel) -> None:
+    """Serve until the runner ends this process."""
+    assert pass_request.serving is not None
     try:
-        server = _server(plan, channel)
+        server = _server(pass_request, channel)
     except ImportError as error:
-        channel.send("trouble", trouble=describe_trouble(error, "missing"))
+        channel.send("trouble", trouble=describe_failure(error, "missing"))
         return
     server.run()
 
 
-def _server(plan: PassRequest, channel: Channel) -> Any:
-    """Return a gunicorn that is about to run. Raises ImportError where there is none."""
+def _server(pass_request: PassRequest, channel: Channel) -> Any:
+    """Return a gunicorn application that is ready to run. Raises ImportError if it is not installed."""
     from gunicorn import version_info
     from gunicorn.app.base import BaseApplication
 
-    wanted = plan.serving
-    assert wanted is not None
+    limits = pass_request.serving
+    assert limits is not None
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     port = listener.getsockname()[1]
-    limiter, folder = _limiter(wanted["limiter"], int(wanted["memory_bytes"]))
-    is_async = wanted["server"] == "uvicorn"
-
-    memory_bytes, threads = int(wanted["memory_bytes"]), int(wanted["threads"])
-    timeout_seconds = int(wanted["timeout_seconds"])
+    memory_bytes, threads = int(limits["memory_bytes"]), int(limits["threads"])
+    timeout_seconds = int(limits["timeout_seconds"])
+    limiter, folder = _limiter(limits["limiter"], memory_bytes)
+    is_async = limits["server"] == "uvicorn"
 
     def post_fork(server: Any, worker: Any) -> None:
         if folder is None:
@@ -68,16 +64,16 @@ def _server(plan: PassRequest, channel: Channel) -> Any:
                 "loglevel": "error",
                 "post_fork": post_fork,
                 "when_ready": when_ready,
-                # gunicorn counts what it ended itself too: what matters is that requests were in it
+                # also called for a worker that gunicorn has ended itself: it counts, since it had requests
                 "child_exit": lambda server, worker: channel.send("exit", pid=worker.pid),
             }
             for name, value in settings.items():
                 self.cfg.set(name, value)
 
         def load(self) -> Any:
-            # in the worker, under its limit: what set-up takes is the worker's too
-            subject = LoadedScenario(plan)
-            return AsgiApp(subject) if is_async else WsgiApp(subject)
+            # called in the worker, so that its limit applies to the set-up too
+            scenario = LoadedScenario(pass_request)
+            return AsgiApp(scenario) if is_async else WsgiApp(scenario)
 
     return Served()
 
@@ -94,9 +90,9 @@ def _async_worker() -> str:
     raise ImportError("No module named 'uvicorn_worker'", name="uvicorn_worker")
 
 
-def _limiter(wanted: str, memory_bytes: int) -> tuple[str, str | None]:
-    """Return the limiter's name, and the cgroup's folder where it is one."""
-    if wanted == "rlimit":
+def _limiter(name: str, memory_bytes: int) -> tuple[str, str | None]:
+    """Return the limiter's name and, if it is a cgroup, the cgroup's folder. Raises UsageError if none can be made."""
+    if name == "rlimit":
         return RLIMIT, None
     parent = delegated_cgroup()
     if parent is None:

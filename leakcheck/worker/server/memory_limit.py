@@ -1,4 +1,4 @@
-"""How a worker's memory is limited: by the kernel's own means, and which of them there are here."""
+"""Limit the memory of a server's worker, by a cgroup or by RLIMIT_DATA."""
 
 import os
 import resource
@@ -9,11 +9,11 @@ _CGROUPS = "/sys/fs/cgroup"
 
 
 def delegated_cgroup(root: str = _CGROUPS, pid: str = "self") -> str | None:
-    """Return a cgroup v2 in which children with a memory limit can be made; None where none is delegated."""
+    """Return the folder of a cgroup v2 in which children with a memory limit can be made; None if none is delegated."""
     try:
         with open(f"/proc/{pid}/cgroup", encoding="utf-8") as file:
-            own = next(line[3:].strip() for line in file if line.startswith("0::"))
-        folder = root + own.rstrip("/")
+            path = next(line[3:].strip() for line in file if line.startswith("0::"))
+        folder = root + path.rstrip("/")
         with open(f"{folder}/cgroup.controllers", encoding="utf-8") as file:
             if "memory" not in file.read().split():
                 return None
@@ -23,7 +23,7 @@ def delegated_cgroup(root: str = _CGROUPS, pid: str = "self") -> str | None:
 
 
 def make_cgroup(parent: str, limit_bytes: int) -> str:
-    """Make a child with the limit and without swap, and return its folder. Raises OSError where that is refused."""
+    """Make a child cgroup with the limit and without swap, and return its folder. Raises OSError if that is refused."""
     folder = f"{parent}/leakcheck-{os.getpid()}"
     with open(f"{parent}/cgroup.subtree_control", "w", encoding="utf-8") as file:
         file.write("+memory")
@@ -39,11 +39,11 @@ def make_cgroup(parent: str, limit_bytes: int) -> str:
 
 
 def join_cgroup(folder: str) -> None:
-    """Put this process into it."""
+    """Move this process into a cgroup."""
     with open(f"{folder}/cgroup.procs", "w", encoding="utf-8") as file:
         file.write(str(os.getpid()))
 
 
 def limit_data(limit_bytes: int) -> None:
-    """Let this process have no more private writable memory: what goes past that raises MemoryError."""
+    """Limit the private writable memory of this process: an allocation beyond it raises MemoryError."""
     resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes, limit_bytes))

@@ -1,1 +1,1 @@
-"""Requests of a web application, replayed in the process as a server makes them, without a server."""
+"""Requests to a web application, replayed in the measured process as a server would make them, without a server."""

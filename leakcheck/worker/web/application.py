@@ -1,15 +1,15 @@
-"""Find a WSGI or ASGI application by its name, and tell which of the two it is."""
+"""Find a WSGI or ASGI application by its name, and detect which of the two it is."""
 
 import functools
 import inspect
 from typing import Any
 
 from leakcheck.model.errors import UsageError
-from leakcheck.worker.load import find_dotted
+from leakcheck.worker.load import find_dotted, signature_of
 from leakcheck.worker.web.options import ASGI, WSGI
 
-_TAKES = {WSGI: 2, ASGI: 3}
-_GIVEN = {
+_ARGUMENT_COUNTS = {WSGI: 2, ASGI: 3}
+_SIGNATURES = {
     "": "(environ, start_response) or (scope, receive, send)",
     WSGI: "(environ, start_response)",
     ASGI: "(scope, receive, send)",
@@ -17,38 +17,37 @@ _GIVEN = {
 
 
 def find_application(module: str, name: str, protocol: str) -> tuple[Any, str]:
-    """Return an application and its protocol. A function without parameters is called: it makes one.
+    """Return an application and its protocol. A function without parameters is called, as a factory.
 
-    Raises UsageError for what is no application, or does not tell of which kind it is.
+    Raises UsageError if there is no application of that name, or if its protocol cannot be detected.
     """
     application = find_dotted(module, name)
-    where = f"{module}:{name}"
-    if inspect.isfunction(application) and _positional(application) == 0:
+    label = f"{module}:{name}"
+    if inspect.isfunction(application) and _required_positional(application) == 0:
         application = application()
     if inspect.iscoroutine(application):
         application.close()
-        raise UsageError(f"{where} is a coroutine function; name the application, or a plain function that makes it")
+        raise UsageError(f"{label} is a coroutine function; name the application, or a plain function that makes it")
     if not callable(application):
-        raise UsageError(f"{where} is {application!r}, which is no application: it cannot be called")
-    found = protocol or _protocol_of(application)
-    if found is None and any(_can_take(application, count) is not False for count in _TAKES.values()):
-        raise UsageError(f"{where}: cannot tell of which kind {application!r} is; say --wsgi or --asgi")
-    if found is None or _can_take(application, _TAKES[found]) is False:
+        raise UsageError(f"{label} is {application!r}, which is no application: it cannot be called")
+    detected = protocol or _protocol_of(application)
+    if detected is None and any(_can_take(application, count) is not False for count in _ARGUMENT_COUNTS.values()):
+        raise UsageError(f"{label}: cannot tell of which kind {application!r} is; say --wsgi or --asgi")
+    if detected is None or _can_take(application, _ARGUMENT_COUNTS[detected]) is False:
         kind = f"no {protocol.upper()} application" if protocol else "neither a WSGI nor an ASGI application"
         owner = application if inspect.isroutine(application) or isinstance(application, type) else type(application)
         raise UsageError(
-            f"{where} ({owner.__module__}.{owner.__qualname__}) is {kind}: no server could call it with "
-            f"{_GIVEN[protocol]}. Where its framework brings a server of its own, write a scenario that starts that "
-            "and asks it by a client; the guide has one under `Any other application`"
+            f"{label} ({owner.__module__}.{owner.__qualname__}) is {kind}: no server could call it with "
+            f"{_SIGNATURES[protocol]}. Where its framework brings a server of its own, write a scenario that starts "
+            "that and asks it by a client; the guide has one under `Any other application`"
         )
-    return application, found
+    return application, detected
 
 
 def _can_take(function: Any, arguments: int) -> bool | None:
-    """Tell whether it may be called with so many arguments; None where it does not tell."""
-    try:
-        signature = inspect.signature(function)
-    except (TypeError, ValueError):
+    """Return whether a callable takes this many arguments; None if it has no signature."""
+    signature = signature_of(function)
+    if signature is None:
         return None
     try:
         signature.bind(*range(arguments))
@@ -58,23 +57,23 @@ def _can_take(function: Any, arguments: int) -> bool | None:
 
 
 def _protocol_of(application: Any) -> str | None:
-    """Return how it wants to be called: ASGI is awaited, or takes three; WSGI takes two."""
-    plain = application
-    while isinstance(plain, functools.partial):
-        plain = plain.func
-    called = plain if inspect.isroutine(plain) else type(plain).__call__
-    if inspect.iscoroutinefunction(called):
+    """Return the protocol: ASGI for what is awaited or takes three arguments, WSGI for two, otherwise None."""
+    function = application
+    while isinstance(function, functools.partial):
+        function = function.func
+    method = function if inspect.isroutine(function) else type(function).__call__
+    if inspect.iscoroutinefunction(method):
         return ASGI
-    takes = _positional(application)
-    return {2: WSGI, 3: ASGI}.get(-1 if takes is None else takes)
+    count = _required_positional(application)
+    return {2: WSGI, 3: ASGI}.get(-1 if count is None else count)
 
 
-def _positional(function: Any) -> int | None:
-    """Return how many arguments a function must be given; None where it does not tell."""
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
+def _required_positional(function: Any) -> int | None:
+    """Return the number of required positional parameters; None if there is no signature or a `*args`."""
+    signature = signature_of(function)
+    if signature is None:
         return None
+    parameters = signature.parameters.values()
     if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters):
         return None
     return sum(

@@ -1,4 +1,4 @@
-"""Drive an ASGI application as a server does, start-up and shutdown of its lifespan included."""
+"""Call an ASGI application as a server does, including the start-up and shutdown of its lifespan."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -6,90 +6,90 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from leakcheck.model.errors import ScenarioFailed
-from leakcheck.worker.web.answer_counts import AnswerJudge
+from leakcheck.worker.web.answer_counts import ResponseChecker
 from leakcheck.worker.web.login_redirects import LoginPage
-from leakcheck.worker.web.request import MOST_HOPS, MOST_KEPT_BYTES, Request, Response, next_hop, scope_of
+from leakcheck.worker.web.request import MOST_HOPS, MOST_KEPT_BYTES, Request, Response, asgi_scope, next_hop
 
 Message = dict[str, Any]
 Application = Callable[
     [Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]
 ]
 State = dict[str, Any] | None
-"""What start-up left for the requests; None where the application knows no lifespan."""
+"""What start-up left for the requests; None if the application does not support the lifespan protocol."""
 
 
-def visit(
-    application: Application, exchange: Request, login: LoginPage, *, follow: bool, state: State = None
+def make_call(
+    application: Application, request: Request, login_page: LoginPage, *, follow: bool, state: State = None
 ) -> Callable[[], Awaitable[Response]]:
-    """Return a coroutine function that asks once; awaiting it raises ScenarioFailed for a wrong answer."""
-    scope, judge = scope_of(exchange, state), AnswerJudge(exchange, login)
+    """Return a coroutine function that makes the request once; it raises ScenarioFailed for a wrong response."""
+    scope, checker = asgi_scope(request, state), ResponseChecker(request, login_page)
 
     async def call() -> Response:
-        answer, last = await ask(application, scope, exchange.body), exchange
+        response, last = await send_request(application, scope, request.body), request
         if follow:
-            answer, last = await _followed(application, exchange, answer, judge, state)
-        judge.take(answer, last)
-        return answer
+            response, last = await _follow_redirects(application, request, response, checker, state)
+        checker.check_final(response, last)
+        return response
 
     return call
 
 
-async def _followed(
-    application: Application, asked: Request, answer: Response, judge: AnswerJudge, state: State
+async def _follow_redirects(
+    application: Application, request: Request, response: Response, checker: ResponseChecker, state: State
 ) -> tuple[Response, Request]:
     for _ in range(MOST_HOPS + 1):
-        hop = next_hop(asked, answer)
+        hop = next_hop(request, response)
         if hop is None:
-            return answer, asked
-        judge.pass_by(asked, answer)
-        answer, asked = await ask(application, scope_of(hop, state), hop.body), hop
-    raise ScenarioFailed(f"it was redirected more than {MOST_HOPS} times, at last to {asked}")
+            return response, request
+        checker.check_redirect(request, response)
+        response, request = await send_request(application, asgi_scope(hop, state), hop.body), hop
+    raise ScenarioFailed(f"it was redirected more than {MOST_HOPS} times, at last to {request}")
 
 
-async def ask(application: Application, scope: Mapping[str, Any], body: bytes) -> Response:
-    """Make one request and return the answer, once the application has returned."""
-    answer = Response()
-    kept = bytearray()
-    asked = False
-    answered = asyncio.Event()
+async def send_request(application: Application, scope: Mapping[str, Any], body: bytes) -> Response:
+    """Make one request and return the response. Raises ScenarioFailed if it is never completed."""
+    response = Response()
+    body_start = bytearray()
+    sent = False
+    finished = asyncio.Event()
 
     async def receive() -> Message:
-        nonlocal asked
-        if not asked:
-            asked = True
+        nonlocal sent
+        if not sent:
+            sent = True
             return {"type": "http.request", "body": body, "more_body": False}
-        # as a browser that waits: who listens for it going away must not hear that before the answer is there
-        await answered.wait()
+        # like a browser that waits: the application must not see a disconnect before the response is complete
+        await finished.wait()
         return {"type": "http.disconnect"}
 
     async def send(message: Message) -> None:
         if message["type"] == "http.response.start":
-            answer.status = message["status"]
-            answer.headers = [
+            response.status = message["status"]
+            response.headers = [
                 (bytes(name).decode("latin-1"), bytes(value).decode("latin-1"))
                 for name, value in message.get("headers", ())
             ]
         elif message["type"] == "http.response.body":
-            if answer.status >= 400 and len(kept) < MOST_KEPT_BYTES:
-                kept.extend(message.get("body", b""))
+            if response.status >= 400 and len(body_start) < MOST_KEPT_BYTES:
+                body_start.extend(message.get("body", b""))
             if not message.get("more_body", False):
-                answered.set()
+                finished.set()
 
-    # a copy, and of the state another: applications write into them
+    # copies of the scope and of the state, because applications write into them
     state = scope.get("state")
     await application({**scope, **({} if state is None else {"state": dict(state)})}, receive, send)
-    if not answered.is_set():
+    if not finished.is_set():
         raise ScenarioFailed("the application returned before its answer was complete")
-    answer.beginning = bytes(kept)
-    return answer
+    response.body_start = bytes(body_start)
+    return response
 
 
 @asynccontextmanager
 async def lifespan(application: Application) -> AsyncIterator[State]:
-    """Start the application up, yield what it leaves for its requests, and shut it down.
+    """Start the application up, yield its state for requests, and shut it down.
 
-    An application that ends or raises before it has answered knows no lifespan; servers let it be, too.
-    Raises ScenarioFailed where start-up or shutdown fails.
+    An application that returns or raises before it answers does not support lifespans, as servers assume too.
+    Raises ScenarioFailed if start-up or shutdown fails.
     """
     state: dict[str, Any] = {}
     to_application: asyncio.Queue[Message] = asyncio.Queue()
@@ -99,31 +99,34 @@ async def lifespan(application: Application) -> AsyncIterator[State]:
     async def live() -> None:
         await application(scope, to_application.get, from_application.put)
 
-    life = asyncio.create_task(live())
-    known = await _step("startup", life, to_application, from_application)
+    task = asyncio.create_task(live())
+    has_lifespan = await _lifespan_step("startup", task, to_application, from_application)
     try:
-        yield state if known else None
-        if known:
-            await _step("shutdown", life, to_application, from_application)
+        yield state if has_lifespan else None
+        if has_lifespan:
+            await _lifespan_step("shutdown", task, to_application, from_application)
     finally:
-        life.cancel()
-        await asyncio.wait([life])
-        if not life.cancelled():
-            life.exception()  # so that nobody complains that it was never looked at
+        task.cancel()
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # or asyncio would log that it was never retrieved
 
 
-async def _step(
-    step: str, life: "asyncio.Task[None]", out: "asyncio.Queue[Message]", back: "asyncio.Queue[Message]"
+async def _lifespan_step(
+    step: str,
+    task: "asyncio.Task[None]",
+    to_application: "asyncio.Queue[Message]",
+    from_application: "asyncio.Queue[Message]",
 ) -> bool:
-    """Tell the application to start or to end; return whether it answered that it did."""
-    await out.put({"type": f"lifespan.{step}"})
-    answer = asyncio.create_task(back.get())
-    either: list[asyncio.Task[Any]] = [answer, life]
-    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-    if not answer.done():
-        answer.cancel()
+    """Tell the application to start up or to shut down; return whether it answered."""
+    await to_application.put({"type": f"lifespan.{step}"})
+    reply = asyncio.create_task(from_application.get())
+    tasks: list[asyncio.Task[Any]] = [reply, task]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    if not reply.done():
+        reply.cancel()
         return False
-    message = answer.result()
+    message = reply.result()
     if message["type"] == f"lifespan.{step}.failed":
         raise ScenarioFailed(f"the application's lifespan.{step} failed: {message.get('message', '')}")
     return True

@@ -1,4 +1,4 @@
-"""Say which requests of a site are to be replayed: each is a scenario."""
+"""Collect the requests of a target to replay: each is a scenario."""
 
 from collections.abc import Callable
 from dataclasses import fields
@@ -7,33 +7,33 @@ from typing import Any
 from leakcheck.model.protocol import PassRequest
 from leakcheck.scenario import DJANGO, Target
 from leakcheck.worker.web.application import find_application
-from leakcheck.worker.web.options import DjangoRequestSettings, RequestSettings, manner_of
-from leakcheck.worker.web.request import exchange_of
+from leakcheck.worker.web.options import DjangoRequestSettings, RequestSettings, read_request_settings
+from leakcheck.worker.web.request import build_request
 
 
-def describe_site(
-    target: Target, plan: PassRequest, say: Callable[[str, float], None]
+def collect_requests(
+    target: Target, pass_request: PassRequest, report_progress: Callable[[str, float], None]
 ) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
-    """Return the fields of a `model.Description` for each request, and the requests that are left out."""
+    """Return the fields of a `ScenarioInfo` for each request, and the requests that are skipped."""
     site = f"{target.module}:{target.name}"
     if target.module == DJANGO:
-        from leakcheck.worker.django.collect import describe_project
+        from leakcheck.worker.django.collect import collect_project
 
-        found, left_out = describe_project(target, plan, say)
-        return [_row(site, one["request"], DjangoRequestSettings, one["view"]) for one in found], left_out
-    manner: RequestSettings = manner_of(plan.options, RequestSettings)
+        collected, skipped = collect_project(target, pass_request, report_progress)
+        return [_row(site, entry["request"], DjangoRequestSettings, entry["view"]) for entry in collected], skipped
+    settings: RequestSettings = read_request_settings(pass_request.options, RequestSettings)
     assert target.module is not None
     assert target.name is not None
-    find_application(target.module, target.name, manner.protocol)
+    find_application(target.module, target.name, settings.protocol)
     for request in target.requests:
-        exchange_of(request, manner)
+        build_request(request, settings)
     return [_row(site, request, RequestSettings) for request in target.requests], []
 
 
-def _row(site: str, request: str, manner: type[RequestSettings], view: str = "") -> dict[str, Any]:
+def _row(site: str, request: str, settings_class: type[RequestSettings], view: str = "") -> dict[str, Any]:
     return {
         "target": f"{site} {request}",
         "name": request.replace(":", " ", 1),
         "lesson": view,
-        "option_names": [one.name for one in fields(manner)],
+        "option_names": [field.name for field in fields(settings_class)],
     }

@@ -1,4 +1,4 @@
-"""Tell a redirect to a login page from all others: by what the site says of itself, and else by how people spell it."""
+"""Recognize a redirect to a login page, by the page that the site names or by the usual spellings."""
 
 import re
 from collections.abc import Callable
@@ -10,18 +10,18 @@ from leakcheck.worker.web.options import RequestSettings
 from leakcheck.worker.web.request import Request, Response
 
 _LOGS_IN = re.compile(r"(?:login|(?:^|[-_])(?:log|sign)[-_]?(?:in|on))$", re.IGNORECASE)
-"""The end of a segment: `login`, `user_login`, `sign-in`, `logon`; `plugin` and `design-in` are none."""
+"""The end of a path segment: matches `login`, `user_login`, `sign-in` and `logon`, not `plugin` or `design-in`."""
 
 _MAY_LOG_IN = frozenset({"auth", "authenticate", "authentication", "authorize", "authorise", "oauth", "oidc", "openid"})
 _MAY_LOG_IN |= {"sso", "saml", "cas", "adfs", "idp", "session", "sessions"}
-"""Segments that are a login page's where the address also says where to come back to."""
+"""Path segments of a login page, if the query also has an address to return to."""
 
 _COME_BACK = re.compile(
     r"(?:next|return|redirect|continue|back|goto|dest|target|callback)(?:to|url|uri|path|page|ion)?"
     r"|camefrom|service|relaystate|samlrequest|wreply|url|ru"
 )
 _CAME_FROM = frozenset({"from", "ref", "referer", "referrer", "source", "src", "old"})
-"""Parameters that tell where somebody came from, and lead nowhere."""
+"""Parameters with the address that a user came from, not one to return to."""
 
 _ENDING = re.compile(r"[;.].*|\d+$")
 _JOINTS = re.compile(r"[-_.]")
@@ -30,34 +30,36 @@ _NEEDS_LOGIN = frozenset({401, 403})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginPage:
-    """How a site asks to log in, and how to do so."""
+    """The login page of a site, and how to log in."""
 
     remedy: str
-    """What to say on the command line, as the end of a sentence."""
+    """The options that log in, as the end of a sentence."""
     page_for: Callable[[str], str | None] = lambda path: None
-    """The login page that the site itself names, beside a path of the language that a redirect is in."""
+    """Returns the login page that the site itself names, in the language of a path."""
 
-    def is_wanted_by(self, exchange: Request, answer: Response) -> bool:
-        """Tell whether an answer is a redirect to a login page. Who asks for a login page is never sent to one."""
-        if answer.leads_to is None:
+    def is_target_of(self, request: Request, response: Response) -> bool:
+        """Return whether a response is a redirect to a login page; never for a request for a login page itself."""
+        if response.redirect_target is None:
             return False
-        own = _Address(_host_of(exchange), exchange.path, exchange.query, "")
-        there = _address(answer.leads_to, own)
-        return not self._is_page(own, own) and (self._is_page(there, own) or _asks_to_come_back(there, exchange.path))
+        own_address = _Address(_host_of(request), request.path, request.query, "")
+        target = _address(response.redirect_target, own_address)
+        return not self._is_page(own_address, own_address) and (
+            self._is_page(target, own_address) or _asks_to_come_back(target, request.path)
+        )
 
-    def advice_for(self, answer: Response) -> str:
-        """Return the remedy where a status says that nobody, or the wrong one, is logged in; else ""."""
-        return self.remedy if answer.status in _NEEDS_LOGIN else ""
+    def advice_for(self, response: Response) -> str:
+        """Return the remedy if the status means that no user, or the wrong one, is logged in; otherwise ""."""
+        return self.remedy if response.status in _NEEDS_LOGIN else ""
 
-    def _is_page(self, address: "_Address", own: "_Address") -> bool:
-        said = self.page_for(address.path)
-        if said is not None:
-            named = _address(said, own)
-            # a home page that logs in is led to for other reasons, too
-            is_sure = named.path.strip("/") or _comes_back(address.query)
-            if is_sure and named.host == address.host and _same(named.path, address.path):
+    def _is_page(self, address: "_Address", own_address: "_Address") -> bool:
+        login_url = self.page_for(address.path)
+        if login_url is not None:
+            login_address = _address(login_url, own_address)
+            # if the login page is the home page, there are other reasons to redirect to it
+            is_specific = login_address.path.strip("/") or _comes_back(address.query)
+            if is_specific and login_address.host == address.host and _same_path(login_address.path, address.path):
                 return True
-        fragment, _, query = address.fragment.partition("?")  # a page that routes in the browser: `/#/login?next=/`
+        fragment, _, query = address.fragment.partition("?")  # a page routed in the browser: `/#/login?next=/`
         return _is_spelled_as_login(address.path, address.query) or _is_spelled_as_login(fragment.lstrip("!"), query)
 
 
@@ -68,57 +70,57 @@ class _Address(NamedTuple):
     fragment: str
 
 
-def _address(text: str, beside: _Address) -> _Address:
-    """Return the parts of an address that stands on a page. urllib would keep a hundred of them, as if they leaked."""
+def _address(text: str, base: _Address) -> _Address:
+    """Return the parts of an address relative to `base`. urllib is not used: its cache would look like growth."""
     text, _, fragment = text.partition("#")
     text, _, query = text.partition("?")
-    scheme, found, rest = text.partition("//")
-    if found and (not scheme or scheme.endswith(":")) and "/" not in scheme:
+    scheme, separator, rest = text.partition("//")
+    if separator and (not scheme or scheme.endswith(":")) and "/" not in scheme:
         host, _, path = rest.partition("/")
         return _Address(host.lower(), f"/{path}", query, fragment)
     if not text.startswith("/"):
-        text = f"{beside.path.rpartition('/')[0]}/{text}" if text else beside.path
-    return _Address(beside.host, text, query, fragment)
+        text = f"{base.path.rpartition('/')[0]}/{text}" if text else base.path
+    return _Address(base.host, text, query, fragment)
 
 
-def _host_of(exchange: Request) -> str:
-    return next((value.lower() for name, value in exchange.headers if name.lower() == "host"), "")
+def _host_of(request: Request) -> str:
+    return next((value.lower() for name, value in request.headers if name.lower() == "host"), "")
 
 
-def login_by_header(manner: RequestSettings) -> LoginPage:
-    """Return how an application of which nothing is known asks to log in."""
-    names = {line.partition(":")[0].strip().lower() for line in manner.header.splitlines()}
+def generic_login_page(settings: RequestSettings) -> LoginPage:
+    """Return the login page of an application about which nothing is known."""
+    names = {line.partition(":")[0].strip().lower() for line in settings.header.splitlines()}
     if names & {"cookie", "authorization"}:
         return LoginPage(remedy="what --header sends logs nobody in; send a session that is valid")
     return LoginPage(remedy="log in with --header 'Cookie: NAME=VALUE' or --header 'Authorization: VALUE'")
 
 
 def _is_spelled_as_login(path: str, query: str) -> bool:
-    """Tell whether a path ends in a word for logging in, or has one and an address to come back to beside it."""
+    """Return whether a path ends in a word for logging in, or has one and the query has an address to return to."""
     segments = [_ENDING.sub("", segment) for segment in path.split("/") if segment]
     if segments and _LOGS_IN.search(segments[-1]):
         return True
-    spelled = any(_LOGS_IN.search(segment) or segment.lower() in _MAY_LOG_IN for segment in segments)
-    return spelled and _comes_back(query)
+    has_login_word = any(_LOGS_IN.search(segment) or segment.lower() in _MAY_LOG_IN for segment in segments)
+    return has_login_word and _comes_back(query)
 
 
 def _comes_back(query: str) -> bool:
-    return any(_COME_BACK.fullmatch(_plain(name)) for name, _ in parse_qsl(query, keep_blank_values=True))
+    return any(_COME_BACK.fullmatch(_normalized(name)) for name, _ in parse_qsl(query, keep_blank_values=True))
 
 
 def _asks_to_come_back(address: _Address, path: str) -> bool:
-    """Tell whether an address holds the path that was asked for, to come back to it: `/enter/?next=/account/`."""
+    """Return whether the query of an address has the requested path, to return to it: `/enter/?next=/account/`."""
     return any(
-        _plain(name) not in _CAME_FROM
+        _normalized(name) not in _CAME_FROM
         and (value.startswith("/") or "://" in value)
-        and _same(_address(value, address).path, path)
+        and _same_path(_address(value, address).path, path)
         for name, value in parse_qsl(address.query)
     )
 
 
-def _same(one: str, other: str) -> bool:
-    return unquote(one).rstrip("/") == unquote(other).rstrip("/")
+def _same_path(path: str, other: str) -> bool:
+    return unquote(path).rstrip("/") == unquote(other).rstrip("/")
 
 
-def _plain(name: str) -> str:
+def _normalized(name: str) -> str:
     return _JOINTS.sub("", name).lower()

@@ -1,4 +1,4 @@
-"""How requests are replayed: options like any scenario's, for which the command line has flags."""
+"""Settings of replayed requests, given as options of a scenario; the command line has flags for them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -12,55 +12,55 @@ WSGI, ASGI = "wsgi", "asgi"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestSettings:
-    """What the options say of every request."""
+    """Settings of every request."""
 
     data: str = ""
-    """The body of requests that have one; `@FILE` reads it from there."""
+    """The body of requests that have one; `@FILE` reads it from a file."""
     header: str = ""
-    """`Name: value`, a line each."""
+    """`Name: value`, one on each line."""
     expect: int = 0
-    """The status that is expected; 0 for any below 400."""
+    """The expected status; 0 for any below 400."""
     follow: bool = False
     """Follow redirects, within the same call."""
     protocol: str = ""
-    """`wsgi` or `asgi`; "" finds out."""
+    """`wsgi` or `asgi`; "" to detect it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DjangoRequestSettings(RequestSettings):
-    """What the options say of the requests of a Django project."""
+    """Settings of the requests to a Django project."""
 
     user: str = ""
-    """Whom to log in, by the name they log in with."""
+    """The name of the user to log in."""
     superuser: bool = False
-    """Log in somebody who may do anything."""
+    """Log in a superuser."""
     fixtures: str = ""
-    """Fixtures to load, a line each."""
+    """Fixtures to load, one on each line."""
     migrate: bool = True
-    """Make the tables by migrations; else straight from the models, which is faster."""
+    """Create the tables with migrations; otherwise directly from the models, which is faster."""
     atomic: bool = False
     """Roll back what each call did to the databases."""
     mail: bool = False
     """Send mail through the project's own backend."""
     hashers: bool = False
-    """Hash passwords as the project does; else fast, as tests do."""
+    """Hash passwords as the project does; otherwise fast, as tests do."""
     arguments: str = ""
-    """Of a `*`, samples of the arguments that URLs take, as a JSON object."""
+    """For `*`: sample arguments of URLs, as a JSON object."""
     unsafe: bool = False
-    """Of a `*`, post to URLs too, and leave out none that ends a session."""
+    """For `*`: also send POST requests, and do not skip URLs that end the session."""
 
 
-def manner_of(options: Mapping[str, OptionValue], kind: type[RequestSettings]) -> Any:
-    """Return the options as a manner of that kind. Raises UsageError for one that has no place in it."""
-    defaults = {one.name: one.default for one in fields(kind)}
-    said: dict[str, OptionValue] = {}
+def read_request_settings(options: Mapping[str, OptionValue], settings_class: type[RequestSettings]) -> Any:
+    """Return the options as settings of that class. Raises UsageError for an unknown option or a wrong type."""
+    defaults = {field.name: field.default for field in fields(settings_class)}
+    values: dict[str, OptionValue] = {}
     for name, value in options.items():
         if name not in defaults:
             raise UsageError(f"-o {name}: there is no such option; the options here are {', '.join(defaults)}")
-        wanted = type(defaults[name])
-        if wanted is str and isinstance(value, int | float) and not isinstance(value, bool):
+        expected = type(defaults[name])
+        if expected is str and isinstance(value, int | float) and not isinstance(value, bool):
             value = str(value)  # -o data=1 reads as a number
-        if type(value) is not wanted:
-            raise UsageError(f"-o {name}={value}: must be of the kind {wanted.__name__}")
-        said[name] = value
-    return kind(**said)  # type: ignore[arg-type]
+        if type(value) is not expected:
+            raise UsageError(f"-o {name}={value}: must be of the kind {expected.__name__}")
+        values[name] = value
+    return settings_class(**values)  # type: ignore[arg-type]

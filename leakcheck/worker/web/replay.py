@@ -1,4 +1,4 @@
-"""Make a scenario of a request: a generator that opens the application and yields what asks once."""
+"""Make a scenario from a request: a generator that sets the application up and yields what makes the request once."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
@@ -6,34 +6,34 @@ from typing import Any
 from leakcheck.model.protocol import PassRequest
 from leakcheck.scenario import DJANGO, Target
 from leakcheck.worker.web.application import find_application
-from leakcheck.worker.web.login_redirects import login_by_header
-from leakcheck.worker.web.options import WSGI, RequestSettings, manner_of
-from leakcheck.worker.web.request import exchange_of
+from leakcheck.worker.web.login_redirects import generic_login_page
+from leakcheck.worker.web.options import WSGI, RequestSettings, read_request_settings
+from leakcheck.worker.web.request import build_request
 
 
-def replay_of(target: Target, plan: PassRequest) -> Callable[[], Any]:
-    """Return the generator function that replays a target's one request."""
-    (request,) = target.requests
+def make_replay(target: Target, pass_request: PassRequest) -> Callable[[], Any]:
+    """Return a generator function that replays the target's one request."""
+    (request_text,) = target.requests
     assert target.module is not None
     assert target.name is not None
     if target.module == DJANGO:
-        from leakcheck.worker.django.replay import replay_of_project
+        from leakcheck.worker.django.replay import make_project_replay
 
-        return replay_of_project(target.name, request, plan)
-    manner: RequestSettings = manner_of(plan.options, RequestSettings)
-    exchange, login = exchange_of(request, manner), login_by_header(manner)
-    # outside of any event loop: what a module does while it is imported may want none
-    application, protocol = find_application(target.module, target.name, manner.protocol)
+        return make_project_replay(target.name, request_text, pass_request)
+    settings: RequestSettings = read_request_settings(pass_request.options, RequestSettings)
+    request, login_page = build_request(request_text, settings), generic_login_page(settings)
+    # not in an event loop: a module may refuse to be imported in one
+    application, protocol = find_application(target.module, target.name, settings.protocol)
 
     def over_wsgi() -> Iterator[Callable[[], object]]:
         from leakcheck.worker.web import wsgi
 
-        yield wsgi.visit(application, exchange, login, follow=manner.follow)
+        yield wsgi.make_call(application, request, login_page, follow=settings.follow)
 
     async def over_asgi() -> AsyncIterator[Callable[[], object]]:
         from leakcheck.worker.web import asgi
 
         async with asgi.lifespan(application) as state:
-            yield asgi.visit(application, exchange, login, follow=manner.follow, state=state)
+            yield asgi.make_call(application, request, login_page, follow=settings.follow, state=state)
 
     return over_wsgi if protocol == WSGI else over_asgi

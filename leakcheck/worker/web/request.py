@@ -1,4 +1,4 @@
-"""A request as a server hands it on, made once; and the answer to it, judged."""
+"""Build requests for WSGI and ASGI applications, follow redirects, and check the status of responses."""
 
 import json
 import re
@@ -11,18 +11,18 @@ from urllib.parse import unquote, unquote_to_bytes, urljoin, urlsplit
 
 from leakcheck.model.errors import UsageError, WrongAnswer
 from leakcheck.worker.web.options import RequestSettings
-from leakcheck.worker.web.request_body import body_of
+from leakcheck.worker.web.request_body import encode_body
 
 MOST_HOPS = 20
 MOST_KEPT_BYTES = 64_000
-"""Of the body of an answer that is an error."""
+"""How much of an error's body is kept."""
 
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _KEEP_METHOD = frozenset({307, 308})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _DEFAULT_HOST = "localhost"
 _PORTS = {"http": 80, "https": 443}
-_LONGEST_SAYING = 200
+_LONGEST_ERROR_TEXT = 200
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _TAGS = re.compile(r"<(script|style).*?</\1>|<[^>]+>", re.IGNORECASE | re.DOTALL)
 
@@ -31,14 +31,14 @@ Headers = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One request."""
+    """A request to replay."""
 
     method: str
     path: str
-    """With its percent signs."""
+    """Percent-encoded."""
     query: str = ""
     headers: Headers = ()
-    """Names as they were written; `Host` and `Content-Length` are among them."""
+    """Names as they were written, including `Host` and `Content-Length`."""
     body: bytes = b""
     scheme: str = "http"
     expect: int = 0
@@ -54,41 +54,41 @@ class Request:
 
 @dataclass(slots=True)
 class Response:
-    """What came back: the body of an error, and of all else only that it was read to its end."""
+    """A response. Its body is kept only if it is an error, and is read to its end in any case."""
 
     status: int = 0
     headers: list[tuple[str, str]] | None = None
-    beginning: bytes = b""
+    body_start: bytes = b""
 
     def header(self, name: str) -> str | None:
         """Return the value of the first header of that name, in lower case."""
-        return next((value for found, value in self.headers or () if found.lower() == name), None)
+        return next((value for header_name, value in self.headers or () if header_name.lower() == name), None)
 
     @property
-    def leads_to(self) -> str | None:
-        """Where a redirect leads; None where this is none, or does not say it."""
+    def redirect_target(self) -> str | None:
+        """Return the address that a redirect leads to; None if this is no redirect or has no address."""
         return self.header("location") if 300 <= self.status < 400 else None
 
 
-def exchange_of(request: str, manner: RequestSettings, *, cookies: str = "", scheme: str = "http") -> Request:
-    """Return what `GET:/news/?page=2` says. Raises UsageError for a header or a file that cannot be read."""
-    method, _, address = request.partition(":")
+def build_request(text: str, settings: RequestSettings, *, cookies: str = "", scheme: str = "http") -> Request:
+    """Return the request that `GET:/news/?page=2` stands for. Raises UsageError for an invalid header or body file."""
+    method, _, address = text.partition(":")
     path, _, query = address.partition("?")
-    said = dict(_headers(manner.header))
-    names = {name.lower() for name in said}
+    own_headers = dict(_headers(settings.header))
+    names = {name.lower() for name in own_headers}
     body = b""
-    usual = {"Host": _DEFAULT_HOST, "User-Agent": "leakcheck", "Accept": "*/*"}
+    defaults = {"Host": _DEFAULT_HOST, "User-Agent": "leakcheck", "Accept": "*/*"}
     if method in _WITH_BODY:
-        type_said = next((value for name, value in said.items() if name.lower() == "content-type"), "")
-        body, content_type = body_of(manner.data, type_said)
-        if content_type != type_said:  # a boundary is ours to choose
-            said = {name: value for name, value in said.items() if name.lower() != "content-type"}
+        own_type = next((value for name, value in own_headers.items() if name.lower() == "content-type"), "")
+        body, content_type = encode_body(settings.data, own_type)
+        if content_type != own_type:  # encode_body has chosen the boundary
+            own_headers = {name: value for name, value in own_headers.items() if name.lower() != "content-type"}
             names.discard("content-type")
-        usual["Content-Type"] = content_type
-        usual["Content-Length"] = str(len(body))
+        defaults["Content-Type"] = content_type
+        defaults["Content-Length"] = str(len(body))
     if cookies and "cookie" not in names:
-        usual["Cookie"] = cookies
-    headers = {**{name: value for name, value in usual.items() if name.lower() not in names}, **said}
+        defaults["Cookie"] = cookies
+    headers = {**{name: value for name, value in defaults.items() if name.lower() not in names}, **own_headers}
     return Request(
         method=method,
         path=path,
@@ -96,35 +96,35 @@ def exchange_of(request: str, manner: RequestSettings, *, cookies: str = "", sch
         headers=tuple(headers.items()),
         body=body,
         scheme=scheme,
-        expect=manner.expect,
+        expect=settings.expect,
     )
 
 
 def _headers(lines: str) -> Iterable[tuple[str, str]]:
     for line in lines.splitlines():
-        name, found, value = line.partition(":")
-        if not found or not name.strip():
+        name, separator, value = line.partition(":")
+        if not separator or not name.strip():
             raise UsageError(f"--header {line!r}: write 'Name: value'")
         yield name.strip(), value.strip()
 
 
-def environ_of(exchange: Request) -> dict[str, Any]:
-    """Return the request as WSGI spells it, without its body's stream."""
-    fields = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in exchange.headers}
+def wsgi_environ(request: Request) -> dict[str, Any]:
+    """Return the request as a WSGI environ, without the body's stream."""
+    fields = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in request.headers}
     return {
-        "REQUEST_METHOD": exchange.method,
+        "REQUEST_METHOD": request.method,
         "SCRIPT_NAME": "",
-        # PEP 3333: bytes that are carried in a text
-        "PATH_INFO": unquote_to_bytes(exchange.path).decode("latin-1"),
-        "QUERY_STRING": exchange.query,
+        # PEP 3333: bytes decoded as latin-1
+        "PATH_INFO": unquote_to_bytes(request.path).decode("latin-1"),
+        "QUERY_STRING": request.query,
         "CONTENT_TYPE": fields.pop("HTTP_CONTENT_TYPE", ""),
         "CONTENT_LENGTH": fields.pop("HTTP_CONTENT_LENGTH", ""),
         "SERVER_NAME": _DEFAULT_HOST,
-        "SERVER_PORT": str(_PORTS[exchange.scheme]),
+        "SERVER_PORT": str(_PORTS[request.scheme]),
         "SERVER_PROTOCOL": "HTTP/1.1",
         "REMOTE_ADDR": "127.0.0.1",
         "wsgi.version": (1, 0),
-        "wsgi.url_scheme": exchange.scheme,
+        "wsgi.url_scheme": request.scheme,
         "wsgi.multithread": False,
         "wsgi.multiprocess": False,
         "wsgi.run_once": False,
@@ -132,54 +132,54 @@ def environ_of(exchange: Request) -> dict[str, Any]:
     }
 
 
-def scope_of(exchange: Request, state: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return the request as ASGI spells it; `state` is what the application's start-up left for its requests."""
+def asgi_scope(request: Request, state: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the request as an ASGI scope; `state` is what the application's start-up left for its requests."""
     return {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},
         "http_version": "1.1",
-        "method": exchange.method,
-        "scheme": exchange.scheme,
-        "path": unquote(exchange.path),
-        "raw_path": exchange.path.encode(),
-        "query_string": exchange.query.encode(),
+        "method": request.method,
+        "scheme": request.scheme,
+        "path": unquote(request.path),
+        "raw_path": request.path.encode(),
+        "query_string": request.query.encode(),
         "root_path": "",
-        "headers": [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in exchange.headers],
+        "headers": [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in request.headers],
         "client": ("127.0.0.1", 40000),
-        "server": (_DEFAULT_HOST, _PORTS[exchange.scheme]),
+        "server": (_DEFAULT_HOST, _PORTS[request.scheme]),
         **({} if state is None else {"state": state}),
     }
 
 
-def next_hop(exchange: Request, answer: Response) -> Request | None:
-    """Return the request that a redirect leads to; None where the answer is none, or leads to another host."""
-    location = answer.header("location")
-    if answer.status not in _REDIRECTS or location is None:
+def next_hop(request: Request, response: Response) -> Request | None:
+    """Return the request that follows a redirect; None if the response is no redirect or leads to another host."""
+    location = response.header("location")
+    if response.status not in _REDIRECTS or location is None:
         return None
-    host = dict(exchange.headers).get("Host", _DEFAULT_HOST)
-    there = urlsplit(urljoin(f"{exchange.scheme}://{host}{exchange.path}", location))
-    if there.netloc != host:
+    host = dict(request.headers).get("Host", _DEFAULT_HOST)
+    target = urlsplit(urljoin(f"{request.scheme}://{host}{request.path}", location))
+    if target.netloc != host:
         return None
-    keeps = answer.status in _KEEP_METHOD or exchange.method in ("GET", "HEAD")
-    dropped = () if keeps else ("content-type", "content-length")
-    headers = tuple((name, value) for name, value in exchange.headers if name.lower() not in dropped)
+    keeps_method = response.status in _KEEP_METHOD or request.method in ("GET", "HEAD")
+    dropped = () if keeps_method else ("content-type", "content-length")
+    headers = tuple((name, value) for name, value in request.headers if name.lower() not in dropped)
     return replace(
-        exchange,
-        method=exchange.method if keeps else "GET",
-        path=there.path or "/",
-        query=there.query,
-        body=exchange.body if keeps else b"",
-        headers=_with_cookies(headers, answer),
-        scheme=there.scheme,
+        request,
+        method=request.method if keeps_method else "GET",
+        path=target.path or "/",
+        query=target.query,
+        body=request.body if keeps_method else b"",
+        headers=_with_cookies(headers, response),
+        scheme=target.scheme,
     )
 
 
-def _with_cookies(headers: Headers, answer: Response) -> Headers:
-    """Return the headers of a browser that took the answer's cookies."""
+def _with_cookies(headers: Headers, response: Response) -> Headers:
+    """Return the headers with the cookies that the response sets."""
     from http.cookies import SimpleCookie
 
     jar = SimpleCookie(next((value for name, value in headers if name.lower() == "cookie"), ""))
-    for name, value in answer.headers or ():
+    for name, value in response.headers or ():
         if name.lower() == "set-cookie":
             jar.load(value)
     if not jar:
@@ -188,41 +188,41 @@ def _with_cookies(headers: Headers, answer: Response) -> Headers:
     return (*((name, value) for name, value in headers if name.lower() != "cookie"), ("Cookie", cookies))
 
 
-def check(exchange: Request, answer: Response, advice: str = "") -> None:
-    """Raise WrongAnswer, with the advice, for an answer that is not what was expected."""
-    if answer.status == exchange.expect or (not exchange.expect and 100 <= answer.status < 400):
+def check_status(request: Request, response: Response, advice: str = "") -> None:
+    """Raise WrongAnswer, with the advice, if the status is not the expected one."""
+    if response.status == request.expect or (not request.expect and 100 <= response.status < 400):
         return
-    said, remedy = f"it answered {status_words(answer)}", f"; {advice}" if advice else ""
-    if exchange.expect:
-        raise WrongAnswer(f"{said}, and {exchange.expect} was expected{remedy}", answer.status)
-    raise WrongAnswer(f"{said}{remedy}; if that is meant, say --expect {answer.status}", answer.status)
+    answered, remedy = f"it answered {status_text(response)}", f"; {advice}" if advice else ""
+    if request.expect:
+        raise WrongAnswer(f"{answered}, and {request.expect} was expected{remedy}", response.status)
+    raise WrongAnswer(f"{answered}{remedy}; if that is meant, say --expect {response.status}", response.status)
 
 
-def status_words(answer: Response) -> str:
-    """Return a status with what the answer says of it: `404 Not Found (Page not found at /nope/)`."""
+def status_text(response: Response) -> str:
+    """Return the status with the reason that the body gives: `404 Not Found (Page not found at /nope/)`."""
     try:
-        status = f"{answer.status} {HTTPStatus(answer.status).phrase}"
+        status = f"{response.status} {HTTPStatus(response.status).phrase}"
     except ValueError:
-        status = str(answer.status)
-    saying = _saying(answer.beginning.decode(errors="replace"))
-    return f"{status} ({saying})" if saying and saying not in status else status
+        status = str(response.status)
+    error_text = _error_text(response.body_start.decode(errors="replace"))
+    return f"{status} ({error_text})" if error_text and error_text not in status else status
 
 
-def _saying(body: str) -> str:
-    """Return the title of a page, what a JSON object says is wrong, or else the first words."""
+def _error_text(body: str) -> str:
+    """Return the title of a page, the message of a JSON object, or otherwise the start of the text."""
     title = _TITLE.search(body)
     if title is not None:
         text = unescape(title[1])
     else:
-        text = _wrong_in(body) or unescape(_TAGS.sub(" ", body))
+        text = _json_error(body) or unescape(_TAGS.sub(" ", body))
     text = " ".join(text.split())
-    return text if len(text) <= _LONGEST_SAYING else f"{text[: _LONGEST_SAYING - 1]}…"
+    return text if len(text) <= _LONGEST_ERROR_TEXT else f"{text[: _LONGEST_ERROR_TEXT - 1]}…"
 
 
-def _wrong_in(body: str) -> str | None:
+def _json_error(body: str) -> str | None:
     try:
-        said = json.loads(body)
+        document = json.loads(body) or {}
     except ValueError:
         return None
-    found = next((said[name] for name in ("detail", "error", "message") if name in said), None) if said else None
-    return found if isinstance(found, str) else None
+    message = next((document[name] for name in ("detail", "error", "message") if name in document), None)
+    return message if isinstance(message, str) else None

@@ -1,4 +1,4 @@
-"""The body of a request, as `--data` says it: JSON, a form, a form with files, or what a file holds."""
+"""Encode the body of a request from `--data`: JSON, a form, a form with files, or the content of a file."""
 
 import json
 import os
@@ -13,8 +13,8 @@ _BOUNDARY = "leakcheck-boundary"
 _LARGEST_BODY_BYTES = 256 * 1024 * 1024
 
 
-def body_of(data: str, content_type: str = "") -> tuple[bytes, str]:
-    """Return the body and its type; `content_type` is what a header of the user's says, and is kept.
+def encode_body(data: str, content_type: str = "") -> tuple[bytes, str]:
+    """Return the body and its content type. The `content_type` of a header of the user's is kept.
 
     `name=@FILE` in a form sends that file. Raises UsageError for a file that cannot be read.
     """
@@ -22,16 +22,16 @@ def body_of(data: str, content_type: str = "") -> tuple[bytes, str]:
         body = _read(data[1:], data)
         return body, content_type or (_JSON if _is_json(body) else _FORM)
     body = data.encode()
-    said = content_type.partition(";")[0].strip().lower()
-    if _is_json(body) or said not in ("", _MULTIPART):
+    media_type = content_type.partition(";")[0].strip().lower()
+    if _is_json(body) or media_type not in ("", _MULTIPART):
         return body, content_type or _JSON
-    if said != _MULTIPART and not any(value.startswith("@") for _, value in _fields(data)):
+    if media_type != _MULTIPART and not any(value.startswith("@") for _, value in _fields(data)):
         return body, _FORM
     return _multipart(data)
 
 
 def _fields(data: str) -> list[tuple[str, str]]:
-    """Return names and values of a form, not yet decoded: an `@` that is meant is written %40."""
+    """Return the names and values of a form, not yet decoded, so that %40 stands for an `@` that names no file."""
     pairs = (field.partition("=") for field in data.split("&") if field)
     return [(name, value) for name, _, value in pairs]
 
@@ -41,9 +41,9 @@ def _multipart(data: str) -> tuple[bytes, str]:
     for name, value in _fields(data):
         disposition = f'Content-Disposition: form-data; name="{_quoted(unquote_plus(name))}"'
         if value.startswith("@"):
-            path, _, said = unquote_plus(value[1:]).partition(";type=")
+            path, _, part_type = unquote_plus(value[1:]).partition(";type=")
             file_name = _quoted(os.path.basename(path))
-            header = f'{disposition}; filename="{file_name}"\r\nContent-Type: {said or _type_of(path)}'
+            header = f'{disposition}; filename="{file_name}"\r\nContent-Type: {part_type or _type_of(path)}'
             parts.append((header, _read(path, f"{name}={value}")))
         else:
             parts.append((disposition, unquote_plus(value).encode()))
@@ -54,22 +54,22 @@ def _multipart(data: str) -> tuple[bytes, str]:
     return b"".join(pieces) + f"--{boundary}--\r\n".encode(), f"{_MULTIPART}; boundary={boundary}"
 
 
-def _read(path: str, said: str) -> bytes:
+def _read(path: str, field: str) -> bytes:
     try:
         return read_file(Path(path), most_bytes=_LARGEST_BODY_BYTES, what="body may be", follows_links=True)
     except StoreError as error:
-        remedy = "" if said.startswith("@") else "; an @ that is meant is written %40"
-        raise UsageError(f"--data {said}: {error}{remedy}") from error
+        remedy = "" if field.startswith("@") else "; an @ that is meant is written %40"
+        raise UsageError(f"--data {field}: {error}{remedy}") from error
 
 
 def _type_of(path: str) -> str:
-    import mimetypes  # its tables are large, and few requests send a file
+    import mimetypes  # here, because its tables are large and few requests send a file
 
     return mimetypes.guess_type(path)[0] or "application/octet-stream"
 
 
 def _quoted(text: str) -> str:
-    """Return a name as browsers write it between quotation marks."""
+    """Return a name escaped as browsers do between quotation marks."""
     return text.replace("\r", "%0D").replace("\n", "%0A").replace('"', "%22")
 
 

@@ -1,4 +1,4 @@
-"""Under a memory limit: shares with their intervals, forecasts, and what an answer counts as."""
+"""Under a memory limit: shares with their intervals, forecasts, and the kinds of failures."""
 
 from pathlib import Path
 
@@ -10,24 +10,11 @@ from hypothesis import strategies as st
 from leakcheck.analysis.memory_limit import failures_of, foretell, foretold_by, successes_of, wilson
 from leakcheck.model.answers import Readings
 from leakcheck.model.memory_limit import FailureCount, LimitResult, Share
-from leakcheck.model.result import Growth, Meter
 from leakcheck.model.verdict import Verdict
 from leakcheck.runner.load_generator import _kind
 from leakcheck.worker.server.app import kind_of
 from leakcheck.worker.server.memory_limit import delegated_cgroup, make_cgroup
-
-
-def growing(rate: float, doubt: float = 0.0) -> Growth:
-    return Growth(
-        bytes_per_1000_calls=rate,
-        low=rate - doubt,
-        high=rate + doubt,
-        meter=Meter.HEAP,
-        heap_bytes_per_1000_calls=rate,
-        rss_bytes_per_1000_calls=rate,
-        blocks_per_1000_calls=0.0,
-        calls=1000,
-    )
+from tests.unit.runs import growth
 
 
 @pytest.mark.parametrize(
@@ -40,7 +27,7 @@ def test_an_error_rate_has_wilsons_interval(errors: int, requests: int, low: flo
     assert share.high == pytest.approx(high, abs=1e-4)
 
 
-def test_where_nothing_was_asked_nothing_is_known() -> None:
+def test_without_requests_nothing_is_known() -> None:
     assert wilson(0, 0) == Share(value=0.0, low=0.0, high=1.0)
     assert successes_of([]) is None
 
@@ -50,21 +37,21 @@ def test_where_nothing_was_asked_nothing_is_known() -> None:
     held=st.integers(10_000_000, 100_000_000),
     calls=st.integers(1, 10_000),
 )
-def test_memory_ends_where_the_growth_has_used_up_what_is_left(rate: float, held: int, calls: int) -> None:
-    forecast = foretell(growing(rate, rate / 100), 200_000_000, calls, held)
+def test_memory_runs_out_when_the_growth_has_used_up_the_rest(rate: float, held: int, calls: int) -> None:
+    forecast = foretell(growth(rate, rate / 100), 200_000_000, calls, held)
     assert forecast is not None
     assert held + (forecast.calls - calls) * rate / 1000 == pytest.approx(200_000_000)
     assert calls <= forecast.low <= forecast.calls <= forecast.high
 
 
-def test_nothing_is_foretold_of_what_may_not_grow_or_is_over_already() -> None:
-    assert foretell(growing(100, 200), 10**9, 10, 10**6) is None
-    assert foretell(growing(1e6), 10**5, 10, 10**6) is None
+def test_there_is_no_forecast_without_a_certain_growth_or_with_too_little_memory() -> None:
+    assert foretell(growth(100, 200), 10**9, 10, 10**6) is None
+    assert foretell(growth(1e6, 0), 10**5, 10, 10**6) is None
     readings = Readings(calls=(1, 2), rss_bytes=(10, 10))
-    assert foretold_by(Verdict.CLEAN, growing(1e6), readings, 10**9) is None
+    assert foretold_by(Verdict.CLEAN, growth(1e6, 0), readings, 10**9) is None
     assert foretold_by(Verdict.LEAK, None, readings, 10**9) is None
-    assert foretold_by(Verdict.LEAK, growing(1e6), Readings(), 10**9) is None
-    assert foretold_by(Verdict.LEAK, growing(1e6), readings, 10**6) is not None
+    assert foretold_by(Verdict.LEAK, growth(1e6, 0), Readings(), 10**9) is None
+    assert foretold_by(Verdict.LEAK, growth(1e6, 0), readings, 10**6) is not None
 
 
 def test_failures_are_counted_by_their_kind_the_most_frequent_first() -> None:
@@ -72,7 +59,7 @@ def test_failures_are_counted_by_their_kind_the_most_frequent_first() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "told", "kind"),
+    ("status", "header", "kind"),
     [
         (500, "MemoryError", "MemoryError"),
         (500, "ValueError: order 17", "ValueError"),
@@ -80,8 +67,8 @@ def test_failures_are_counted_by_their_kind_the_most_frequent_first() -> None:
         (503, "", "status 503"),
     ],
 )
-def test_a_failure_is_known_by_its_class_and_a_drivers_by_its_words(status: int, told: str, kind: str) -> None:
-    headers = {"X-Leakcheck-Failure": told} if told else {}
+def test_a_failure_is_named_by_its_class_and_a_drivers_by_its_message(status: int, header: str, kind: str) -> None:
+    headers = {"X-Leakcheck-Failure": header} if header else {}
     assert _kind(httpx.Response(status, headers=headers)) == kind
 
 
@@ -98,7 +85,7 @@ class Hostile(Exception):
         (KeyError(), "KeyError"),
     ],
 )
-def test_an_exception_becomes_a_header_that_nobody_can_break_out_of(error: Exception, kind: str) -> None:
+def test_an_exception_becomes_a_header_without_injected_lines(error: Exception, kind: str) -> None:
     assert kind_of(error) == kind
 
 
@@ -111,15 +98,15 @@ def test_a_cgroup_is_used_only_where_the_memory_controller_is_delegated(tmp_path
     (folder / "cgroup.subtree_control").write_text("")
     assert delegated_cgroup(str(tmp_path)) is None
     (folder / "cgroup.controllers").write_text("cpu memory\n")
-    found = delegated_cgroup(str(tmp_path))
-    assert found is not None
-    assert Path(found).samefile(folder)
-    made = Path(make_cgroup(found, 1000))
-    assert (made / "memory.max").read_text() == "1000"
-    assert (made / "memory.swap.max").read_text() == "0"
+    cgroup = delegated_cgroup(str(tmp_path))
+    assert cgroup is not None
+    assert Path(cgroup).samefile(folder)
+    created = Path(make_cgroup(cgroup, 1000))
+    assert (created / "memory.max").read_text() == "1000"
+    assert (created / "memory.swap.max").read_text() == "0"
 
 
-def test_a_limit_without_failures_names_none() -> None:
+def test_a_limit_run_without_failures_mentions_none() -> None:
     from leakcheck.model.result import Budget, Result
     from leakcheck.model.verdict import Gate
     from leakcheck.reporters.messages.memory_limit import served_sentences
@@ -139,7 +126,7 @@ def test_a_limit_without_failures_names_none() -> None:
         other_requests=50,
         other_errors=0,
         concurrency=2,
-        foretold=foretell(growing(1e6), 2**28, 100, 2**26),
+        foretold=foretell(growth(1e6, 0), 2**28, 100, 2**26),
     )
     result = Result(
         scenario="send\n::error::",
@@ -151,7 +138,7 @@ def test_a_limit_without_failures_names_none() -> None:
         budget=Budget(growth_bytes_per_1000_calls=1),
         limit=limit,
     )
-    said = list(served_sentences(result))
-    assert "none of 200 requests failed (less than 1.9%); no worker crashed; peak 44.0 MiB." in said[0]
-    assert "with 256 MiB memory ends after about" in said[2]
-    assert not any("\n" in sentence for sentence in said)
+    sentences = list(served_sentences(result))
+    assert "none of 200 requests failed (less than 1.9%); no worker crashed; peak 44.0 MiB." in sentences[0]
+    assert "with 256 MiB memory ends after about" in sentences[2]
+    assert not any("\n" in sentence for sentence in sentences)

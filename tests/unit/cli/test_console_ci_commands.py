@@ -1,4 +1,4 @@
-"""What is printed is obeyed by no CI runner, whatever stands in it and wherever lines happen to break."""
+"""No CI runner obeys what is printed, whatever the text is and wherever its lines break."""
 
 import io
 import sys
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leakcheck.cli.console import CiSafeStream, inert_streams
+from leakcheck.cli.console import CiSafeStream, ci_safe_streams
 from leakcheck.reporters.escape import inert
 from tests.unit.ci_runner import obeyed
 from tests.unit.hostile import run_with, text_of_others
@@ -18,7 +18,7 @@ from tests.unit.reporters.test_terminal import page
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "escaped"),
     [
         ("::error::x", "\\x3a:error::x"),
         ("  \xa0::error::x", "  \xa0\\x3a:error::x"),
@@ -27,25 +27,25 @@ from tests.unit.reporters.test_terminal import page
         ("a ##[group]x", "a \\x23#[group]x"),
         ("a ##vso[task.complete]", "a \\x23#vso[task.complete]"),
         ("###[x]", "#\\x23#[x]"),
-        # what no runner looks for is left alone
+        # what is no command to any runner is left alone
         ("a::error::x", "a::error::x"),
         ("bench.py::scenario", "bench.py::scenario"),
         ("# a heading [x]", "# a heading [x]"),
         (":x", ":x"),
     ],
 )
-def test_a_command_is_written_out(text: str, shown: str) -> None:
-    assert inert(text) == shown
-    assert inert(shown) == shown
+def test_commands_of_ci_runners_are_escaped_once(text: str, escaped: str) -> None:
+    assert inert(text) == escaped
+    assert inert(escaped) == escaped
 
 
 @given(text_of_others)
-def test_no_text_is_a_command_afterwards(text: str) -> None:
+def test_no_escaped_text_is_a_command(text: str) -> None:
     assert obeyed(inert(text)) == []
 
 
 @given(st.lists(text_of_others, max_size=4))
-def test_no_stream_holds_a_command_however_it_was_written(parts: list[str]) -> None:
+def test_no_stream_passes_on_a_command_however_it_is_written(parts: list[str]) -> None:
     below = io.StringIO(newline="")
     stream = CiSafeStream(below)
     for part in parts:
@@ -57,7 +57,7 @@ def test_no_stream_holds_a_command_however_it_was_written(parts: list[str]) -> N
 
 
 @given(text_of_others)
-def test_no_page_of_the_terminal_holds_a_command_when_it_is_printed(text: str) -> None:
+def test_a_printed_run_holds_no_command(text: str) -> None:
     below = io.StringIO()
     stream = CiSafeStream(below)
     stream.write(page(run_with(text), Path("reports")))
@@ -65,11 +65,11 @@ def test_no_page_of_the_terminal_holds_a_command_when_it_is_printed(text: str) -
     assert obeyed(below.getvalue()) == []
 
 
-def test_a_page_would_hold_commands_if_they_were_printed_as_they_are() -> None:
+def test_without_the_stream_a_printed_run_would_hold_commands() -> None:
     assert obeyed(page(RUNS["hostile"]))
 
 
-def test_bytes_pass_as_they_are_and_in_order() -> None:
+def test_bytes_pass_unchanged_and_in_order() -> None:
     raw = io.BytesIO()
     below = io.TextIOWrapper(raw, encoding="utf-8")
     stream = CiSafeStream(below)
@@ -86,11 +86,11 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_a_terminal_is_left_alone_and_a_pipe_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_is_left_alone_and_a_pipe_is_restored(monkeypatch: pytest.MonkeyPatch) -> None:
     pipe, terminal = io.StringIO(), Terminal()
     monkeypatch.setattr(sys, "stdout", pipe)
     monkeypatch.setattr(sys, "stderr", terminal)
-    with inert_streams():
+    with ci_safe_streams():
         print("::error::half a line", end="")
         print("half", end="", file=sys.stderr, flush=True)
         assert terminal.getvalue() == "half"
@@ -99,20 +99,20 @@ def test_a_terminal_is_left_alone_and_a_pipe_is_put_back(monkeypatch: pytest.Mon
     assert pipe.getvalue() == "\\x3a:error::half a line"
 
 
-def test_a_reader_that_went_away_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_pipe_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     class Broken(io.StringIO):
         def write(self, text: str) -> int:
             raise BrokenPipeError
 
-    stand_in = io.StringIO()
+    replacement = io.StringIO()
     monkeypatch.setattr(sys, "stdout", Broken())
-    with inert_streams():
+    with ci_safe_streams():
         sys.stdout.write("half a line")
-        sys.stdout = stand_in  # as click does
-    assert sys.stdout is stand_in
+        sys.stdout = replacement  # as click does
+    assert sys.stdout is replacement
 
 
-def test_a_path_is_echoed_as_its_text() -> None:
+def test_a_path_can_be_echoed() -> None:
     import typer
 
     raw = io.BytesIO()

@@ -1,4 +1,4 @@
-"""Streams that never fail, and what a command ends with where something of ours does."""
+"""Streams that never fail, and the exit codes of errors."""
 
 import errno
 import os
@@ -11,68 +11,66 @@ import pytest
 import typer
 
 from leakcheck.cli import main
-from leakcheck.cli.standard_streams import StreamStatus, _Descriptor, _standing, standing_streams
+from leakcheck.cli.standard_streams import StreamStatus, _Descriptor, _robust, robust_streams
 from leakcheck.model.errors import ExitCode, UsageError, worst
 from leakcheck.model.failure import VARIABLE, internal_error
 
 # --- streams --------------------------------------------------------------------------------------
 
 
-def test_what_cannot_be_written_is_remembered_and_not_raised() -> None:
+def test_an_error_is_remembered_and_not_raised() -> None:
     full = os.open("/dev/full", os.O_WRONLY)
     descriptor = _Descriptor(full)
     stream = TextIOWrapper(BufferedWriter(descriptor), write_through=True)
     stream.write("a line\n" * 10_000)
     stream.flush()
-    assert descriptor.failed is not None
-    assert descriptor.failed.errno == errno.ENOSPC
+    assert descriptor.error is not None
+    assert descriptor.error.errno == errno.ENOSPC
     os.close(full)
 
 
 def test_a_reader_that_went_away_is_no_failure() -> None:
-    ours, its = os.pipe()
-    os.close(ours)
-    standing, descriptor = StreamStatus(), _Descriptor(its)
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    status, descriptor = StreamStatus(), _Descriptor(write_end)
     descriptor.write(b"hello")
-    os.dup2(its, its)
-    standing.descriptors.append(descriptor)
-    assert descriptor.failed is not None
-    assert standing.failure == ""
-    os.close(its)
+    os.dup2(write_end, write_end)
+    status.descriptors.append(descriptor)
+    assert descriptor.error is not None
+    assert status.failure == ""
+    os.close(write_end)
 
 
-def test_a_pipe_that_does_not_block_gets_all_of_it() -> None:
-    # GIVEN a pipe that is full at first, and read by somebody who is slow
-    ours, its = os.pipe()
-    os.set_blocking(its, False)
+def test_a_nonblocking_pipe_receives_everything() -> None:
+    # GIVEN a pipe that is full at first, and a slow reader
+    read_end, write_end = os.pipe()
+    os.set_blocking(write_end, False)
     if (child := os.fork()) == 0:
-        os.close(its)
+        os.close(write_end)
         total = 0
-        while data := os.read(ours, 4096):
+        while data := os.read(read_end, 4096):
             total += len(data)
         os._exit(total == 500_000)
-    os.close(ours)
+    os.close(read_end)
     # WHEN much is written
-    with BufferedWriter(_Descriptor(its)) as stream:
+    with BufferedWriter(_Descriptor(write_end)) as stream:
         stream.write(b"x" * 500_000)
-    os.close(its)
-    # THEN it has come
+    os.close(write_end)
+    # THEN all of it arrives
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
 
 
-def test_what_an_encoding_has_no_letter_for_is_spelt_with_others(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_characters_that_an_encoding_lacks_are_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with (tmp_path / "out").open("w", encoding="ascii") as below:
         monkeypatch.setattr(sys, "stdout", below)
         monkeypatch.setattr(sys, "stderr", below)
-        with standing_streams():
+        with robust_streams():
             print("1 KiB ± 2 B · caf\udce9 … 3 µs ✓")
     assert (tmp_path / "out").read_text(encoding="ascii") == "1 KiB +- 2 B - caf? ... 3 us ?\n"
 
 
-def test_a_stream_that_was_closed_takes_everything() -> None:
-    stream = _standing(None, StreamStatus())
+def test_a_closed_stream_accepts_everything() -> None:
+    stream = _robust(None, StreamStatus())
     print("hello ±", file=stream, flush=True)
     stream.close()
 
@@ -100,16 +98,16 @@ def test_the_worst_wins(codes: Sequence[int], expected: int) -> None:
     assert worst(map(ExitCode, reversed(codes))) == expected
 
 
-def ends_with(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> int:
-    """Return what the command ends with where a verb raises something."""
+def exit_code_of(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> int:
+    """Return the exit code of a command that raises an error."""
 
-    def verb() -> None:
+    def command() -> None:
         raise error
 
-    made = typer.Typer(pretty_exceptions_enable=False)
-    made.command()(verb)
-    monkeypatch.setattr(main, "command_line", lambda verbs: made)
-    monkeypatch.setattr(main, "_hear_interrupts", lambda: None)
+    app = typer.Typer(pretty_exceptions_enable=False)
+    app.command()(command)
+    monkeypatch.setattr(main, "command_line", lambda names: app)
+    monkeypatch.setattr(main, "_handle_interrupts", lambda: None)
     monkeypatch.setattr(sys, "argv", ["leakcheck"])
     return main._run()
 
@@ -131,7 +129,7 @@ def _wrapped(error: BaseException, around: Exception) -> Exception:
         (EOFError(), ExitCode.INTERRUPTED),
         # an interrupt in the middle of an import may come out as another error
         (_wrapped(KeyboardInterrupt(), ImportError("initialization failed")), ExitCode.INTERRUPTED),
-        # whatever else would end with 1 is an error of ours
+        # anything else that exits with 1 is an internal error
         (ValueError("x"), ExitCode.INTERNAL),
         (MemoryError(), ExitCode.INTERNAL),
         (RecursionError(), ExitCode.INTERNAL),
@@ -142,16 +140,16 @@ def _wrapped(error: BaseException, around: Exception) -> Exception:
     ],
     ids=repr,
 )
-def test_only_over_budget_ends_with_1(monkeypatch: pytest.MonkeyPatch, error: BaseException, expected: int) -> None:
-    assert ends_with(monkeypatch, error) == expected
+def test_only_over_budget_exits_with_1(monkeypatch: pytest.MonkeyPatch, error: BaseException, expected: int) -> None:
+    assert exit_code_of(monkeypatch, error) == expected
 
 
 def test_an_internal_error_is_one_sentence(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    assert ends_with(monkeypatch, ValueError("two\nlines \x1b[31m")) == ExitCode.INTERNAL
-    told = capsys.readouterr().err
-    assert told.startswith("leakcheck: internal error in leakcheck: ValueError: two lines \\x1b[31m (leakcheck/cli/")
-    assert told.endswith("); please report it with `leakcheck doctor --markdown`\n")
-    assert told.count("\n") == 1
+    assert exit_code_of(monkeypatch, ValueError("two\nlines \x1b[31m")) == ExitCode.INTERNAL
+    errors = capsys.readouterr().err
+    assert errors.startswith("leakcheck: internal error in leakcheck: ValueError: two lines \\x1b[31m (leakcheck/cli/")
+    assert errors.endswith("); please report it with `leakcheck doctor --markdown`\n")
+    assert errors.count("\n") == 1
 
 
 def test_its_traceback_is_printed_on_demand(

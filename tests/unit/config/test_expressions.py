@@ -1,4 +1,4 @@
-"""-k: words of an id, joined by and, or, not and brackets."""
+"""-k expressions: words of an id with and, or, not and brackets."""
 
 import pytest
 from hypothesis import given
@@ -10,7 +10,7 @@ from leakcheck.model.errors import UsageError
 IDS = ("newsletter[naive]", "newsletter[iterator]", "digest", "import_names")
 
 
-def picked(expression: str) -> list[str]:
+def matching_ids(expression: str) -> list[str]:
     matches = parse_expression(expression)
     return [name for name in IDS if matches(name)]
 
@@ -30,17 +30,17 @@ def picked(expression: str) -> list[str]:
         ("(digest or newsletter) and naive", ["newsletter[naive]"]),
         ("newsletter and not (naive or values)", ["newsletter[iterator]"]),
         ("not(naive)and newsletter", ["newsletter[iterator]"]),
-        # a word that merely begins like an operator is a word
+        # "import" contains "or", and is one word all the same
         ("import", ["import_names"]),
         ("nothing", []),
     ],
 )
-def test_an_expression_picks_ids(expression: str, expected: list[str]) -> None:
-    assert picked(expression) == expected
+def test_an_expression_selects_ids(expression: str, expected: list[str]) -> None:
+    assert matching_ids(expression) == expected
 
 
 @pytest.mark.parametrize(
-    ("expression", "at"),
+    ("expression", "location"),
     [
         ("", "at its end"),
         ("  ", "at its end"),
@@ -54,20 +54,20 @@ def test_an_expression_picks_ids(expression: str, expected: list[str]) -> None:
         ("naive digest", "near 'digest'"),
     ],
 )
-def test_a_broken_expression_says_where_it_breaks_off(expression: str, at: str) -> None:
-    with pytest.raises(UsageError, match=f"breaks off {at}"):
+def test_the_error_for_a_broken_expression_says_where_it_breaks_off(expression: str, location: str) -> None:
+    with pytest.raises(UsageError, match=f"breaks off {location}"):
         parse_expression(expression)
 
 
 @given(left=st.sampled_from(IDS), right=st.sampled_from(IDS), name=st.sampled_from(IDS))
-def test_not_both_is_not_the_one_or_not_the_other(left: str, right: str, name: str) -> None:
+def test_not_of_both_is_not_the_left_or_not_the_right(left: str, right: str, name: str) -> None:
     both = parse_expression(f"not ({left} and {right})")
     either = parse_expression(f"not {left} or not {right}")
     assert both(name) == either(name)
 
 
 @given(st.text(alphabet="ab ()", max_size=30) | st.text(max_size=10))
-def test_no_text_gets_anything_but_a_choice_or_a_usage_error(text: str) -> None:
+def test_any_text_is_either_an_expression_or_a_usage_error(text: str) -> None:
     try:
         assert parse_expression(text)("newsletter") in (True, False)
     except UsageError:

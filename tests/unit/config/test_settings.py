@@ -1,4 +1,4 @@
-"""The settings: which layer wins, and what is said of a setting that cannot be used."""
+"""Settings: which layer wins, and the errors for invalid settings."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -37,11 +37,11 @@ def settings(tmp_path: Path) -> Resolve:
     return resolve_
 
 
-def test_without_a_word_from_anybody_the_defaults_hold(settings: Resolve) -> None:
-    plain = settings()
-    assert (plain.calls, plain.time_seconds, plain.timeout_seconds) == (None, 60.0, 60.0)
-    assert (plain.output, plain.allow_inconclusive) == (Path("reports"), False)
-    budget = plain.budget(NAIVE)
+def test_without_any_settings_the_defaults_apply(settings: Resolve) -> None:
+    defaults = settings()
+    assert (defaults.calls, defaults.time_seconds, defaults.timeout_seconds) == (None, 60.0, 60.0)
+    assert (defaults.output, defaults.allow_inconclusive) == (Path("reports"), False)
+    budget = defaults.budget(NAIVE)
     assert budget.growth_bytes_per_1000_calls == parse_growth(DEFAULT_GROWTH_BUDGET)
     assert budget.peak_bytes is None
 
@@ -57,7 +57,7 @@ def test_the_default_budget_lies_between_a_clean_view_and_one_object_per_call() 
         ({"table": "time = 10", "environment": {"LEAKCHECK_TIME": "20"}}, 20),
         ({"table": "time = 10", "environment": {"LEAKCHECK_TIME": "20"}, "flags": SettingsLayer(time=30.0)}, 30),
         ({"table": "time = 10", "flags": SettingsLayer(time=30.0)}, 30),
-        # None and an empty variable mean: not said here
+        # None and an empty variable do not set anything
         ({"table": "time = 10", "environment": {"LEAKCHECK_TIME": ""}, "flags": SettingsLayer(time=None)}, 10),
     ],
 )
@@ -65,13 +65,13 @@ def test_a_later_layer_wins(settings: Resolve, layers: Mapping[str, object], exp
     assert settings(**layers).time_seconds == expected
 
 
-def test_a_flag_can_turn_off_what_the_project_turned_on(settings: Resolve) -> None:
+def test_a_flag_can_turn_off_a_setting_of_the_project(settings: Resolve) -> None:
     assert settings("allow_inconclusive = true").allow_inconclusive
     assert not settings(flags=SettingsLayer(allow_inconclusive=False)).allow_inconclusive
 
 
-def test_every_setting_can_be_said_in_the_environment(settings: Resolve) -> None:
-    said = settings(
+def test_every_setting_can_be_set_in_the_environment(settings: Resolve) -> None:
+    resolved = settings(
         environment={
             "LEAKCHECK_CALLS": "500",
             "LEAKCHECK_TIMEOUT": "2.5",
@@ -85,13 +85,13 @@ def test_every_setting_can_be_said_in_the_environment(settings: Resolve) -> None
             "PYTHONPATH": "is not ours",
         }
     )
-    assert (said.calls, said.timeout_seconds, said.memory_limit_bytes) == (500, 2.5, 1024**3)
-    assert (said.python, said.output, said.allow_inconclusive) == ("/opt/python", Path("elsewhere"), True)
-    assert said.budget(NAIVE).peak_bytes == 5 * 1024**2
-    assert (said.baseline, said.change) == (Path("accepted.json"), Tolerance(share=0.1, bytes=1024**2))
+    assert (resolved.calls, resolved.timeout_seconds, resolved.memory_limit_bytes) == (500, 2.5, 1024**3)
+    assert (resolved.python, resolved.output, resolved.allow_inconclusive) == ("/opt/python", Path("elsewhere"), True)
+    assert resolved.budget(NAIVE).peak_bytes == 5 * 1024**2
+    assert (resolved.baseline, resolved.change) == (Path("accepted.json"), Tolerance(share=0.1, bytes=1024**2))
 
 
-def test_the_nearest_pyproject_above_is_read(tmp_path: Path) -> None:
+def test_the_nearest_pyproject_in_a_parent_folder_is_read(tmp_path: Path) -> None:
     below = tmp_path / "src" / "package"
     below.mkdir(parents=True)
     (tmp_path / "pyproject.toml").write_text("[tool.leakcheck]\ncalls = 7\n")
@@ -106,7 +106,7 @@ def growth(settings: Settings, scenario: ScenarioInfo = NAIVE) -> float:
     return settings.budget(scenario).growth_bytes_per_1000_calls
 
 
-def test_a_budget_is_the_projects_then_the_marks_then_the_overrides_then_the_flags(settings: Resolve) -> None:
+def test_budgets_of_project_mark_override_and_flags_win_in_this_order(settings: Resolve) -> None:
     marked = replace(NAIVE, growth_bytes_per_1000_calls=2000.0)
     assert growth(settings(PROJECT_SAYS)) == 1000
     assert growth(settings(PROJECT_SAYS), marked) == 2000
@@ -117,7 +117,7 @@ def test_a_budget_is_the_projects_then_the_marks_then_the_overrides_then_the_fla
     )
 
 
-def test_growth_and_peak_are_overridden_apart(settings: Resolve) -> None:
+def test_growth_and_peak_are_overridden_separately(settings: Resolve) -> None:
     budget = settings(PROJECT_SAYS + OVERRIDE.format("newsletter")).budget(replace(NAIVE, peak_bytes=9.0))
     assert budget.growth_bytes_per_1000_calls == 3000
     assert budget.peak_bytes == 9
@@ -134,24 +134,24 @@ def test_growth_and_peak_are_overridden_apart(settings: Resolve) -> None:
         ("*", True),
         ("news", False),
         ("NEWSLETTER", False),
-        # brackets are an id's own, and no class of characters
+        # brackets are part of the id, not a character class
         ("newslette[r]", False),
         ("newsletter[iterator]", False),
     ],
 )
-def test_an_override_matches_an_id_or_a_name_and_takes_brackets_as_they_stand(
+def test_an_override_matches_an_id_or_a_name_and_takes_brackets_literally(
     settings: Resolve, pattern: str, matches: bool
 ) -> None:
     assert growth(settings(PROJECT_SAYS + OVERRIDE.format(pattern))) == (3000 if matches else 1000)
 
 
-def test_of_two_overrides_that_match_the_last_one_wins(settings: Resolve) -> None:
+def test_the_last_matching_override_wins(settings: Resolve) -> None:
     table = OVERRIDE.format("*") + OVERRIDE.format("newsletter").replace("3 kB", "6 kB")
     assert growth(settings(table)) == 6000
 
 
 @pytest.mark.parametrize(
-    ("table", "says"),
+    ("table", "message"),
     [
         ("grwth = '1 B'", "there is no option 'grwth'; did you mean growth?"),
         ("alow_inconclusive = true", "did you mean allow_inconclusive?"),
@@ -166,23 +166,25 @@ def test_of_two_overrides_that_match_the_last_one_wins(settings: Resolve) -> Non
         ("time = true", "got `bool` - at `$.time`"),
     ],
 )
-def test_a_table_that_cannot_be_used_names_the_file_and_the_setting(settings: Resolve, table: str, says: str) -> None:
+def test_the_error_for_an_invalid_table_names_the_file_and_the_setting(
+    settings: Resolve, table: str, message: str
+) -> None:
     with pytest.raises(ConfigError) as caught:
         settings(table)
     assert "pyproject.toml: [tool.leakcheck]" in str(caught.value)
-    assert says in str(caught.value)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize(
     "text", [b"[tool]\nleakcheck = 3", b"[[tool.leakcheck]]\ncalls = 3", b"not toml", b"\xff\xfe", b"a = 1\na = 2"]
 )
-def test_a_file_that_holds_no_table_is_named(settings: Resolve, text: bytes) -> None:
+def test_the_error_for_an_unusable_file_names_it(settings: Resolve, text: bytes) -> None:
     with pytest.raises(ConfigError, match=r"pyproject\.toml: "):
         settings(text)
 
 
 @pytest.mark.parametrize("text", [b"", b"tool = 3", b"[tool.other]\ncalls = 3"])
-def test_a_file_that_says_nothing_to_us_changes_nothing(settings: Resolve, text: bytes) -> None:
+def test_a_file_without_our_table_changes_nothing(settings: Resolve, text: bytes) -> None:
     assert settings(text).calls is None
 
 
@@ -210,33 +212,31 @@ def test_a_variable_of_the_wrong_type_is_refused(settings: Resolve, environment:
         SettingsLayer(timeout=float("nan")),
     ],
 )
-def test_a_value_that_means_nothing_is_refused_before_anything_is_measured(
-    settings: Resolve, flags: SettingsLayer
-) -> None:
+def test_an_invalid_value_is_refused_before_anything_is_measured(settings: Resolve, flags: SettingsLayer) -> None:
     with pytest.raises(UsageError):
         settings(flags=flags)
 
 
-def test_a_wrong_budget_in_an_override_is_refused_even_where_it_matches_nothing(settings: Resolve) -> None:
+def test_an_invalid_budget_in_an_override_is_refused_even_if_it_matches_nothing(settings: Resolve) -> None:
     with pytest.raises(UsageError, match="there is no unit 'KIB'"):
         settings(OVERRIDE.format("nobody").replace("3 kB", "3 KIB"))
 
 
-def test_one_call_and_a_moment_are_enough(settings: Resolve) -> None:
-    least = settings(flags=SettingsLayer(calls=1, time=0.001, timeout=0.001))
-    assert (least.calls, least.time_seconds, least.timeout_seconds) == (1, 0.001, 0.001)
+def test_one_call_and_a_millisecond_are_valid(settings: Resolve) -> None:
+    smallest = settings(flags=SettingsLayer(calls=1, time=0.001, timeout=0.001))
+    assert (smallest.calls, smallest.time_seconds, smallest.timeout_seconds) == (1, 0.001, 0.001)
 
 
 KNOWN = '[[tool.leakcheck.known]]\nreason = "ticket 12"\n'
 
 
-def test_known_leaks_are_read_with_their_day_of_expiry(settings: Resolve) -> None:
+def test_known_leaks_are_read_with_their_expiry_date(settings: Resolve) -> None:
     (entry,) = settings(f'\n{KNOWN}match = "*SENT*"\nscenario = "news*"\nexpires = 2027-01-31\n').known
     assert entry == KnownEntry(reason="ticket 12", match="*SENT*", scenario="news*", expires=date(2027, 1, 31))
 
 
 @pytest.mark.parametrize(
-    ("table", "said"),
+    ("table", "message"),
     [
         (KNOWN, "either a fingerprint"),
         (f'{KNOWN}match = "a"\nfingerprint = "b"\n', "either a fingerprint"),
@@ -252,19 +252,19 @@ def test_known_leaks_are_read_with_their_day_of_expiry(settings: Resolve) -> Non
         ('explain = "sometimes"\n', "explain"),
     ],
 )
-def test_a_known_leak_that_cannot_be_used_is_refused_by_name(settings: Resolve, table: str, said: str) -> None:
-    with pytest.raises(ConfigError, match=said.replace("?", r"\?")):
+def test_the_error_for_an_invalid_known_leak_names_the_problem(settings: Resolve, table: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message.replace("?", r"\?")):
         settings(f"\n{table}")
 
 
-def test_explaining_can_be_left_out_by_any_layer(settings: Resolve) -> None:
+def test_explain_can_be_set_in_any_layer(settings: Resolve) -> None:
     assert settings().explain is Explain.AUTO
     assert settings('explain = "always"').explain is Explain.ALWAYS
     assert settings('explain = "always"', {"LEAKCHECK_EXPLAIN": "never"}).explain is Explain.NEVER
     assert settings("", {"LEAKCHECK_EXPLAIN": "never"}, SettingsLayer(explain=Explain.AUTO)).explain is Explain.AUTO
 
 
-def test_the_baseline_lies_beside_pyproject_and_a_flags_word_is_meant_from_here(
+def test_a_baseline_in_pyproject_is_relative_to_it_and_one_in_a_flag_to_the_current_folder(
     settings: Resolve, tmp_path: Path
 ) -> None:
     assert settings().baseline == Path("leakcheck-baseline.json")
@@ -273,23 +273,25 @@ def test_the_baseline_lies_beside_pyproject_and_a_flags_word_is_meant_from_here(
     assert settings(None, {}, SettingsLayer(baseline="mine.json")).baseline == Path("mine.json")
 
 
-def test_a_baseline_below_here_is_named_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_baseline_below_the_current_folder_is_a_relative_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "pyproject.toml").write_text("")
     monkeypatch.chdir(tmp_path)
     assert resolve(SettingsLayer(), environment={}).baseline == Path("leakcheck-baseline.json")
 
 
-def test_a_change_has_a_default_of_both_parts(settings: Resolve) -> None:
+def test_the_tolerance_has_a_default_of_both_parts(settings: Resolve) -> None:
     assert settings().change == Tolerance(share=0.05, bytes=16 * 1024)
     assert settings('change = "+1 % and +1 KiB"').change == Tolerance(share=0.01, bytes=1024)
     with pytest.raises(ConfigError, match=r"pyproject\.toml.*write both parts"):
         settings('change = "+1 %"')
 
 
-def test_what_a_process_takes_is_declared_by_its_mark_and_by_the_last_override_that_matches(settings: Resolve) -> None:
+def test_declared_memory_is_that_of_the_last_matching_override_else_of_the_mark(settings: Resolve) -> None:
     table = "\n" + "".join(
-        f'[[tool.leakcheck.overrides]]\nmatch = "{match}"\n{said}\n'
-        for match, said in (
+        f'[[tool.leakcheck.overrides]]\nmatch = "{match}"\n{setting}\n'
+        for match, setting in (
             ("news*", 'memory = "1 GiB"'),
             ("newsletter", 'peak = "1 MiB"'),
             ("other", 'memory = "2 B"'),
@@ -303,7 +305,7 @@ def test_what_a_process_takes_is_declared_by_its_mark_and_by_the_last_override_t
         settings(table.replace("1 GiB", "1 KIB"))
 
 
-def test_a_shard_is_said_for_one_command_and_not_for_the_project(settings: Resolve) -> None:
+def test_a_shard_is_set_for_one_command_and_not_in_pyproject(settings: Resolve) -> None:
     assert settings().part is None
     assert settings(environment={"LEAKCHECK_SHARD": "1/3"}).part == ShardSpec(number=1, count=3)
     assert settings(environment={"LEAKCHECK_SHARD": "1/3"}, flags=SettingsLayer(shard="2/3")).part == ShardSpec(
@@ -313,12 +315,12 @@ def test_a_shard_is_said_for_one_command_and_not_for_the_project(settings: Resol
         settings('shard = "1/3"')
 
 
-def test_durations_lie_beside_the_project_unless_a_layer_says_where(settings: Resolve, tmp_path: Path) -> None:
+def test_durations_are_beside_pyproject_unless_a_layer_names_a_file(settings: Resolve, tmp_path: Path) -> None:
     assert settings("").durations is None
-    beside = tmp_path / "leakcheck-durations.json"
-    beside.touch()
-    assert settings("").durations == beside
-    # what the project says is told from where the project lies, and what a command says from where it is given
+    default = tmp_path / "leakcheck-durations.json"
+    default.touch()
+    assert settings("").durations == default
+    # a path in pyproject.toml is relative to it, any other to the current folder
     assert settings('durations = "ci/times.json"').durations == tmp_path / "ci" / "times.json"
     assert settings("", {"LEAKCHECK_DURATIONS": "a.json"}).durations == Path("a.json")
     assert settings("", {"LEAKCHECK_DURATIONS": "a.json"}, SettingsLayer(durations="b.json")).durations == Path(
@@ -336,7 +338,7 @@ def test_durations_lie_beside_the_project_unless_a_layer_says_where(settings: Re
         ({"environment": {"LEAKCHECK_JOBS": "auto"}, "flags": SettingsLayer(jobs="4")}, 4),
     ],
 )
-def test_jobs_are_said_by_any_layer(settings: Resolve, layers: Mapping[str, object], expected: int | None) -> None:
+def test_jobs_can_be_set_in_any_layer(settings: Resolve, layers: Mapping[str, object], expected: int | None) -> None:
     assert settings(**layers).jobs == expected
 
 
@@ -354,7 +356,7 @@ def test_jobs_are_said_by_any_layer(settings: Resolve, layers: Mapping[str, obje
         ('executor = "dask:tcp://ten:8786"', {}, SettingsLayer(executor="local"), None),
     ],
 )
-def test_who_measures_is_a_setting_like_any_other(
+def test_the_executor_can_be_set_in_any_layer(
     settings: Resolve, table: str, environment: Mapping[str, str], flags: SettingsLayer, cluster: str | None
 ) -> None:
     assert settings(table, environment, flags).cluster == cluster
@@ -363,7 +365,7 @@ def test_who_measures_is_a_setting_like_any_other(
 @pytest.mark.parametrize(
     "text", ["", "dask", "dask:", "tcp://ten:8786", "dask:tcp://ten", "dask:http://ten:8786", "dask:tcp://ten:8786/x"]
 )
-def test_an_executor_that_is_none_is_refused_with_examples(settings: Resolve, text: str) -> None:
+def test_an_invalid_executor_is_refused_with_examples(settings: Resolve, text: str) -> None:
     with pytest.raises(
         UsageError, match=r"write local to measure here, or dask:tcp://HOST:PORT .* dask:tcp://10\.0\.0\.5:8786"
     ):

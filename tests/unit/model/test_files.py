@@ -1,4 +1,4 @@
-"""Files that somebody else put there: read where they are files, to a bound, and never through a link."""
+"""Files from outside: only regular files are read, up to a size, and never through a link."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from leakcheck.config.sources import SettingsLayer, find_pyproject, read_pyproje
 from leakcheck.model.baseline import SCHEMA, Baseline
 from leakcheck.model.errors import ConfigError, LeakcheckError, StoreError
 from leakcheck.runner.collect import scenario_files
-from leakcheck.storage import run_file
+from leakcheck.storage import atomic, baseline_file, run_file
 from leakcheck.storage.captures import open_capture
 from leakcheck.storage.durations import read_durations
 from leakcheck.storage.history import find_documents, gather
@@ -34,7 +34,7 @@ def make_link_to_nowhere(path: Path) -> None:
     path.symlink_to(path.parent / "nowhere")
 
 
-def make_circle(path: Path) -> None:
+def make_loop(path: Path) -> None:
     path.symlink_to(path)
 
 
@@ -47,35 +47,35 @@ def make_pipe(path: Path) -> None:
 
 
 def make_socket(path: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as made:
-        made.bind(str(path))
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
 
 
 def make_sparse(path: Path) -> None:
     with path.open("wb") as file:
-        file.truncate(5 * 1024**3)  # a hole: it takes no room
+        file.truncate(5 * 1024**3)  # a sparse file: it takes no space
 
 
 def make_folder(path: Path) -> None:
     path.mkdir()
 
 
-NO_FILES: tuple[Callable[[Path], None], ...] = (
-    *(make_link, make_link_to_nowhere, make_circle, make_endless),
+SPECIAL_FILES: tuple[Callable[[Path], None], ...] = (
+    *(make_link, make_link_to_nowhere, make_loop, make_endless),
     *(make_pipe, make_socket, make_sparse, make_folder),
 )
 READERS: dict[str, Callable[[Path], object]] = {
     "run": run_file.load,
-    "baseline": run_file.load_baseline,
+    "baseline": baseline_file.load_baseline,
     "durations": read_durations,
     "settings": read_pyproject,
     "capture": lambda path: open_capture(path.parent, path.name),
 }
 
 
-@pytest.mark.parametrize("make", NO_FILES, ids=lambda make: make.__name__)
+@pytest.mark.parametrize("make", SPECIAL_FILES, ids=lambda make: make.__name__)
 @pytest.mark.parametrize("name", READERS)
-def test_what_is_no_file_of_its_own_is_refused_at_once_and_tells_nothing(
+def test_anything_but_a_regular_file_is_refused_without_quoting_its_content(
     tmp_path: Path, name: str, make: Callable[[Path], None]
 ) -> None:
     path = tmp_path / "document.json"
@@ -87,18 +87,18 @@ def test_what_is_no_file_of_its_own_is_refused_at_once_and_tells_nothing(
 
 
 @pytest.mark.parametrize("name", [name for name in READERS if name != "capture"])
-def test_a_link_is_called_one_with_the_remedy(tmp_path: Path, name: str) -> None:
+def test_the_error_for_a_link_names_the_remedy(tmp_path: Path, name: str) -> None:
     make_endless(tmp_path / "document.json")
     with pytest.raises(LeakcheckError, match=r"it is a link, which is not followed; put the file itself there"):
         READERS[name](tmp_path / "document.json")
 
 
-def test_a_file_of_the_kernels_is_read_to_its_end_though_it_says_that_it_is_empty(tmp_path: Path) -> None:
+def test_a_file_of_the_kernel_is_read_completely_although_its_size_is_0(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="is not a run document"):
         run_file.load(Path("/proc/self/status"))
 
 
-def test_a_run_in_a_folder_that_is_a_link_is_read_and_found_once(tmp_path: Path) -> None:
+def test_a_run_in_a_linked_folder_can_be_loaded_and_is_found_once(tmp_path: Path) -> None:
     folder = tmp_path / "reports" / "2026-11-24T10-12-07"
     folder.mkdir(parents=True)
     run_file.save(run_of(CLEAN), folder / run_file.DOCUMENT)
@@ -110,34 +110,32 @@ def test_a_run_in_a_folder_that_is_a_link_is_read_and_found_once(tmp_path: Path)
 
 
 @pytest.mark.parametrize("make", [make_link, make_endless, make_pipe], ids=lambda make: make.__name__)
-def test_a_baseline_is_written_through_no_link_and_into_no_pipe(tmp_path: Path, make: Callable[[Path], None]) -> None:
+def test_a_baseline_is_not_written_through_a_link_or_into_a_pipe(tmp_path: Path, make: Callable[[Path], None]) -> None:
     make(tmp_path / "baseline.json")
     with pytest.raises(StoreError, match="cannot be read"):
-        run_file.save_baseline(Baseline(schema=SCHEMA), tmp_path / "baseline.json")
+        baseline_file.save_baseline(Baseline(schema=SCHEMA), tmp_path / "baseline.json")
     assert not (tmp_path / "elsewhere").exists() or (tmp_path / "elsewhere").read_text() == SECRET
 
 
 @pytest.mark.parametrize("make", [make_link, make_endless, make_pipe], ids=lambda make: make.__name__)
-def test_what_is_written_into_a_strangers_folder_takes_the_place_of_a_link(
-    tmp_path: Path, make: Callable[[Path], None]
-) -> None:
+def test_replace_file_replaces_a_link_instead_of_following_it(tmp_path: Path, make: Callable[[Path], None]) -> None:
     make(tmp_path / "report.html")
-    run_file.replace_file(tmp_path / "report.html", b"ours")
+    atomic.replace_file(tmp_path / "report.html", b"ours")
     assert (tmp_path / "report.html").read_bytes() == b"ours"
     assert not (tmp_path / "report.html").is_symlink()
     assert not (tmp_path / "elsewhere").exists() or (tmp_path / "elsewhere").read_text() == SECRET
 
 
 @pytest.mark.parametrize("make", [make_endless, make_pipe, make_link_to_nowhere], ids=lambda make: make.__name__)
-def test_settings_that_are_no_file_are_not_passed_over(tmp_path: Path, make: Callable[[Path], None]) -> None:
-    """Else a project's budgets would be gone without a word, and those of a folder above be taken."""
+def test_settings_that_are_no_regular_file_are_not_skipped(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    """Otherwise the project's budgets would be silently ignored, and those of a parent folder used."""
     make(tmp_path / "pyproject.toml")
     assert find_pyproject(tmp_path) == tmp_path / "pyproject.toml"
     with pytest.raises(ConfigError, match=r"pyproject\.toml: cannot be read \(it is a"):
         resolve(SettingsLayer(), environment={}, folder=tmp_path)
 
 
-def test_a_folder_of_scenarios_with_a_pipe_and_a_device_is_looked_through(tmp_path: Path) -> None:
+def test_pipes_and_devices_in_a_folder_of_scenarios_are_skipped(tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text("from leakcheck import scenario\n@scenario\ndef own(): pass\n")
     make_pipe(tmp_path / "pipe.py")
     make_endless(tmp_path / "zero.py")
@@ -145,19 +143,15 @@ def test_a_folder_of_scenarios_with_a_pipe_and_a_device_is_looked_through(tmp_pa
     assert scenario_files(tmp_path) == [tmp_path / "own.py"]
 
 
-def test_a_lock_file_that_is_a_device_is_not_read_for_ever(tmp_path: Path) -> None:
+def test_a_lock_file_that_is_a_device_is_not_read_endlessly(tmp_path: Path) -> None:
     (tmp_path / "requirements").mkdir()
     make_endless(tmp_path / "requirements" / "base.txt")
     with pytest.raises(StoreError, match="it is a device"):
         lock_of(tmp_path)
 
 
-# --- what is in a file ----------------------------------------------------------------------------
-
-
-def documents(**changes: Any) -> dict[str, bytes]:
-    run = json.loads(run_file.encode(run_of(CLEAN)))
-    return {"run": json.dumps({**run, **changes}).encode()}
+def document_with(**changes: Any) -> bytes:
+    return json.dumps({**json.loads(run_file.encode(run_of(CLEAN))), **changes}).encode()
 
 
 @pytest.mark.parametrize(
@@ -172,17 +166,17 @@ def documents(**changes: Any) -> dict[str, bytes]:
         b"\xef\xbb\xbf{}",
         b"\xff\xfe{\x00}\x00",
         b"\x00" * 1000,
-        documents(schema="leakcheck.run/2")["run"],
-        documents(schema="x" * 100_000)["run"],
-        documents(schema=None)["run"],
-        documents(duration_seconds=1e308)["run"],
-        documents(started="2026-13-45T99:99:99")["run"],
-        documents(started="-1")["run"],
+        document_with(schema="leakcheck.run/2"),
+        document_with(schema="x" * 100_000),
+        document_with(schema=None),
+        document_with(duration_seconds=1e308),
+        document_with(started="2026-13-45T99:99:99"),
+        document_with(started="-1"),
     ],
     ids=lambda data: repr(data[:24]),
 )
 @pytest.mark.parametrize("name", ["run", "baseline", "durations"])
-def test_what_is_no_document_is_refused_in_a_short_sentence(tmp_path: Path, name: str, data: bytes) -> None:
+def test_an_invalid_document_is_refused_in_a_short_sentence(tmp_path: Path, name: str, data: bytes) -> None:
     (tmp_path / "document.json").write_bytes(data)
     with pytest.raises(StoreError) as caught:
         READERS[name](tmp_path / "document.json")
@@ -196,26 +190,23 @@ def test_what_is_no_document_is_refused_in_a_short_sentence(tmp_path: Path, name
         ("durations", '{"schema": "leakcheck.durations/1", "seconds": {%s, %s}}'),
     ],
 )
-def test_a_name_that_stands_twice_in_a_file_that_is_reviewed_is_refused(tmp_path: Path, name: str, text: str) -> None:
-    """JSON lets the last one count, and whoever reviews the file may look at the first."""
+def test_a_repeated_key_in_a_reviewed_file_is_refused(tmp_path: Path, name: str, text: str) -> None:
+    """The last one counts in JSON, and a reviewer may look at the first."""
     value = '{"verdict": "clean"}' if name == "baseline" else "1.0"
-    for first, second in (("a", "a"), ("a", "\\u0061"), ("a\\u0000", "a\\\\x00")):
-        (tmp_path / "document.json").write_text(text % (f'"{first}": {value}', f'"{second}": {value}'))
+    for key, repeated in (("a", "a"), ("a", "\\u0061"), ("a\\u0000", "a\\\\x00")):
+        (tmp_path / "document.json").write_text(text % (f'"{key}": {value}', f'"{repeated}": {value}'))
         with pytest.raises(StoreError, match="stands in it twice"):
             READERS[name](tmp_path / "document.json")
 
 
-# --- the index of the history ---------------------------------------------------------------------
-
-
-def runs(tmp_path: Path) -> list[Path]:
+def save_run(tmp_path: Path) -> list[Path]:
     folder = tmp_path / "reports" / "first"
     folder.mkdir(parents=True)
     run_file.save(run_of(CLEAN), folder / run_file.DOCUMENT)
     return find_documents(tmp_path / "reports", run_file.DOCUMENT)
 
 
-def database(path: Path) -> None:
+def create_database(path: Path) -> None:
     connection = sqlite3.connect(path)
     connection.execute("CREATE TABLE precious (value)")
     connection.commit()
@@ -223,41 +214,41 @@ def database(path: Path) -> None:
 
 
 def test_an_index_that_is_a_link_to_another_database_is_left_alone(tmp_path: Path) -> None:
-    """GIVEN a link that somebody committed to a database of the project's WHEN the history is told."""
-    database(tmp_path / "db.sqlite3")
+    """GIVEN a link to a database of the project WHEN the history is gathered THEN the database is unchanged."""
+    create_database(tmp_path / "db.sqlite3")
     before = (tmp_path / "db.sqlite3").read_bytes()
-    found = runs(tmp_path)
+    documents = save_run(tmp_path)
     index = tmp_path / ".leakcheck" / "history.sqlite"
     index.parent.mkdir()
     index.symlink_to(tmp_path / "db.sqlite3")
-    past = gather(index, found, run_file.load)
-    assert [record.scenario for record in past.records] == [CLEAN.id]
-    assert "it is a link" in past.notices[0]
+    history = gather(index, documents, run_file.load)
+    assert [record.scenario for record in history.records] == [CLEAN.id]
+    assert "it is a link" in history.notices[0]
     assert (tmp_path / "db.sqlite3").read_bytes() == before
-    # AND a folder that is a link is none of ours either
+    # AND likewise if the folder is a link
     index.unlink()
     index.parent.rmdir()
     (tmp_path / "shared").mkdir()
-    database(tmp_path / "shared" / "history.sqlite")
+    create_database(tmp_path / "shared" / "history.sqlite")
     index.parent.symlink_to(tmp_path / "shared")
-    assert "it is a link" in gather(index, found, run_file.load).notices[0]
+    assert "it is a link" in gather(index, documents, run_file.load).notices[0]
 
 
 @pytest.mark.parametrize("make", [make_pipe, make_socket, make_folder], ids=lambda make: make.__name__)
-def test_an_index_that_is_no_file_is_left_out(tmp_path: Path, make: Callable[[Path], None]) -> None:
-    found = runs(tmp_path)
+def test_an_index_that_is_no_regular_file_is_not_used(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    documents = save_run(tmp_path)
     index = tmp_path / ".leakcheck" / "history.sqlite"
     index.parent.mkdir()
     make(index)
-    past = gather(index, found, run_file.load)
-    assert [record.scenario for record in past.records] == [CLEAN.id]
-    assert "the index is left out" in past.notices[0]
+    history = gather(index, documents, run_file.load)
+    assert [record.scenario for record in history.records] == [CLEAN.id]
+    assert "the index is left out" in history.notices[0]
 
 
-def test_an_index_with_a_view_that_computes_for_ever_and_one_with_a_journal_are_made_anew(tmp_path: Path) -> None:
-    found = runs(tmp_path)
+def test_an_index_with_an_endless_view_or_with_a_journal_is_rebuilt(tmp_path: Path) -> None:
+    documents = save_run(tmp_path)
     index = tmp_path / ".leakcheck" / "history.sqlite"
-    before = gather(index, found, run_file.load)
+    before = gather(index, documents, run_file.load)
     connection = sqlite3.connect(index)
     connection.execute("DROP TABLE records")
     connection.execute(
@@ -265,9 +256,9 @@ def test_an_index_with_a_view_that_computes_for_ever_and_one_with_a_journal_are_
     )
     connection.commit()
     connection.close()
-    assert gather(index, found, run_file.load).records == before.records
+    assert gather(index, documents, run_file.load).records == before.records
     index.with_name("history.sqlite-journal").write_bytes(b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7" + bytes(504))
-    assert gather(index, found, run_file.load).records == before.records
+    assert gather(index, documents, run_file.load).records == before.records
     assert [path.name for path in index.parent.iterdir()] == ["history.sqlite"]
 
 
@@ -275,14 +266,14 @@ def test_an_index_with_a_view_that_computes_for_ever_and_one_with_a_journal_are_
     "change",
     ["git_commit = char(27) || '[2J'", "growth_low = 9e999", "peak_bytes = 1e300", "started = 'soon'", "meter = '='"],
 )
-def test_a_row_that_is_no_record_is_made_anew(tmp_path: Path, change: str) -> None:
-    found = runs(tmp_path)
+def test_an_index_with_an_invalid_row_is_rebuilt(tmp_path: Path, change: str) -> None:
+    documents = save_run(tmp_path)
     index = tmp_path / ".leakcheck" / "history.sqlite"
-    before = gather(index, found, run_file.load)
+    before = gather(index, documents, run_file.load)
     connection = sqlite3.connect(index)
     connection.execute(f"UPDATE records SET {change}")
     connection.commit()
     connection.close()
-    past = gather(index, found, run_file.load)
-    assert past.records == before.records
-    assert "was broken, and is made anew" in past.notices[0]
+    history = gather(index, documents, run_file.load)
+    assert history.records == before.records
+    assert "was broken, and is made anew" in history.notices[0]

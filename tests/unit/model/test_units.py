@@ -1,4 +1,4 @@
-"""Sizes, rates and durations: what people write is read, and what is printed can be read again."""
+"""Sizes, rates, tolerances and durations: what is formatted can be parsed again."""
 
 import math
 
@@ -25,12 +25,12 @@ SIZES = st.floats(min_value=0, max_value=1e15)
 
 
 @given(number=st.integers(0, 10**9), unit=st.sampled_from(sorted(UNITS)), space=SPACES, around=SPACES)
-def test_every_unit_means_its_bytes_with_spaces_or_without(number: int, unit: str, space: str, around: str) -> None:
+def test_every_unit_is_parsed_with_and_without_spaces(number: int, unit: str, space: str, around: str) -> None:
     assert parse_size(f"{around}{number}{space}{unit}{around}") == number * UNITS[unit]
 
 
 @given(number=st.integers(0, 10**6), calls=st.integers(1, 10**6), space=SPACES, plural=st.sampled_from(["", "s"]))
-def test_a_growth_is_brought_to_1000_calls(number: int, calls: int, space: str, plural: str) -> None:
+def test_a_growth_is_converted_to_1000_calls(number: int, calls: int, space: str, plural: str) -> None:
     text = f"{number}{space}KiB{space}/{space}{calls}{space}call{plural}"
     assert parse_growth(text) == pytest.approx(number * 1024 * 1000 / calls)
 
@@ -39,7 +39,7 @@ def test_a_growth_is_brought_to_1000_calls(number: int, calls: int, space: str, 
     ("text", "size_bytes"),
     [("10 MiB", 10 * 1024**2), ("1.5kB", 1500), (".5 KiB", 512), ("2. B", 2), ("10 MiB / call", 10 * 1024**2)],
 )
-def test_a_size_may_have_decimals_and_may_say_per_call(text: str, size_bytes: float) -> None:
+def test_a_size_may_have_decimals_and_may_be_per_call(text: str, size_bytes: float) -> None:
     assert parse_size(text) == size_bytes
 
 
@@ -85,14 +85,14 @@ def test_a_growth_without_calls_is_per_1000(text: str, bytes_per_1000_calls: flo
     ],
 )
 @pytest.mark.parametrize("parse", [parse_size, parse_growth])
-def test_whatever_is_not_in_the_grammar_is_refused_with_the_grammar(parse: object, text: str) -> None:
+def test_the_error_for_any_other_text_shows_the_grammar(parse: object, text: str) -> None:
     assert callable(parse)
     with pytest.raises(UsageError, match=r"is not a size; write NUMBER \(B\|kB\|KiB"):
         parse(text)
 
 
 @given(st.text(max_size=30))
-def test_no_text_gets_anything_but_a_size_or_a_usage_error(text: str) -> None:
+def test_any_text_is_either_a_size_or_a_usage_error(text: str) -> None:
     try:
         assert math.isfinite(parse_growth(text))
     except UsageError:
@@ -100,16 +100,16 @@ def test_no_text_gets_anything_but_a_size_or_a_usage_error(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("unit", "meant"),
+    ("unit", "suggestion"),
     [("kib", "KiB"), ("KB", "kB"), ("mb", "MB"), ("Mib", "MiB"), ("K", "kB"), ("g", "GB"), ("b", "B")],
 )
-def test_a_unit_in_the_wrong_case_gets_a_hint(unit: str, meant: str) -> None:
-    with pytest.raises(UsageError, match=rf"there is no unit '{unit}'.*; did you mean {meant}\?$"):
+def test_a_unit_in_the_wrong_case_gets_a_hint(unit: str, suggestion: str) -> None:
+    with pytest.raises(UsageError, match=rf"there is no unit '{unit}'.*; did you mean {suggestion}\?$"):
         parse_size(f"10 {unit}")
 
 
 @pytest.mark.parametrize("unit", ["TiB", "bytes", "rows"])
-def test_a_unit_that_nothing_resembles_gets_the_list_and_no_hint(unit: str) -> None:
+def test_an_unknown_unit_gets_the_list_of_units_and_no_hint(unit: str) -> None:
     with pytest.raises(UsageError, match=rf"there is no unit '{unit}'; the units are B, kB, .*GiB$"):
         parse_size(f"10 {unit}")
 
@@ -119,19 +119,19 @@ def test_a_size_per_several_calls_is_refused_because_it_is_a_growth() -> None:
         parse_size("10 MiB / 2 calls")
 
 
-def test_a_growth_per_no_calls_means_nothing() -> None:
+def test_a_growth_per_0_calls_is_refused() -> None:
     with pytest.raises(UsageError, match="per 0 calls means nothing"):
         parse_growth("1 KiB / 0 calls")
 
 
 @given(SIZES)
-def test_a_printed_size_is_read_again_within_its_three_digits(size_bytes: float) -> None:
+def test_a_formatted_size_is_parsed_again_to_three_digits(size_bytes: float) -> None:
     printed = format_size(size_bytes).replace(",", "")
     assert parse_size(printed) == pytest.approx(size_bytes, rel=0.006, abs=0.5)
 
 
 @given(SIZES)
-def test_a_printed_growth_is_in_the_grammar_that_is_read(bytes_per_1000_calls: float) -> None:
+def test_a_formatted_growth_is_parsed_again_to_three_digits(bytes_per_1000_calls: float) -> None:
     printed = format_growth(bytes_per_1000_calls)
     assert parse_growth(printed) == pytest.approx(bytes_per_1000_calls, rel=0.006, abs=0.5)
 
@@ -141,7 +141,7 @@ def test_a_growth_of_a_thousand_kib_is_printed_without_a_comma() -> None:
 
 
 @given(SIZES)
-def test_a_size_below_nothing_is_printed_as_its_opposite_with_a_minus(size_bytes: float) -> None:
+def test_a_negative_size_is_printed_with_a_minus(size_bytes: float) -> None:
     assert format_size(-size_bytes) == f"-{format_size(size_bytes)}"
 
 
@@ -168,12 +168,12 @@ def test_a_size_is_printed_with_three_digits_and_whole_bytes_below_a_kib(size_by
 
 
 @given(size_bytes=st.integers(0, 2**50), more=st.integers(1, 2**40))
-def test_two_sizes_that_differ_never_look_equal_side_by_side(size_bytes: int, more: int) -> None:
-    other = size_bytes + more
-    assert format_size_beside(size_bytes, other) != format_size_beside(other, size_bytes)
+def test_different_sizes_never_look_equal_side_by_side(size_bytes: int, more: int) -> None:
+    larger = size_bytes + more
+    assert format_size_beside(size_bytes, larger) != format_size_beside(larger, size_bytes)
 
 
-def test_two_sizes_that_rounding_would_make_equal_are_shown_in_bytes() -> None:
+def test_sizes_that_rounding_would_make_equal_are_shown_in_bytes() -> None:
     budget = 10 * 1024**2
     assert format_size_beside(budget + 1, budget) == "10,485,761 B"
     assert format_size_beside(budget, budget + 1) == "10,485,760 B"
@@ -195,7 +195,7 @@ def test_two_sizes_that_rounding_would_make_equal_are_shown_in_bytes() -> None:
         (125, "2 min 5 s"),
     ],
 )
-def test_a_duration_is_printed_in_its_own_unit(seconds: float, printed: str) -> None:
+def test_a_duration_is_printed_in_a_suitable_unit(seconds: float, printed: str) -> None:
     assert format_duration(seconds) == printed
 
 
@@ -206,7 +206,7 @@ def test_a_duration_is_printed_in_its_own_unit(seconds: float, printed: str) -> 
     space=SPACES,
     plus=st.sampled_from(["", "+"]),
 )
-def test_a_change_has_a_share_and_a_size_and_what_is_printed_is_read_again(
+def test_a_tolerance_has_a_share_and_a_size_and_is_parsed_again_after_formatting(
     hundredths: int, number: int, unit: str, space: str, plus: str
 ) -> None:
     percent = f"{hundredths / 100:.2f}"
@@ -227,7 +227,7 @@ def test_a_change_has_a_share_and_a_size_and_what_is_printed_is_read_again(
         ("+1 % and +2048 MiB", "+1 % and +2 GiB"),
     ],
 )
-def test_a_change_is_printed_without_rounding(text: str, printed: str) -> None:
+def test_a_tolerance_is_printed_without_rounding(text: str, printed: str) -> None:
     assert format_change(*parse_change(text)) == printed
 
 
@@ -235,16 +235,16 @@ def test_a_change_is_printed_without_rounding(text: str, printed: str) -> None:
     "text",
     ["", "+5 %", "+16 KiB", "5 and 16 KiB", "-5 % and -16 KiB", "+5 % and -1 B", "+5 % or +1 B", "+5 %and +1 B", "nan"],
 )
-def test_a_change_of_one_part_alone_or_downwards_is_refused_with_an_example(text: str) -> None:
+def test_a_tolerance_of_one_part_or_below_0_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(UsageError, match=r"\+5 % and \+16 KiB|is not a size"):
         parse_change(text)
 
 
 @given(st.text(max_size=30))
-def test_no_text_gets_anything_but_a_change_or_a_usage_error(text: str) -> None:
-    for said in (text, f"+5 % and +{text}", f"+{text} % and +1 B"):
+def test_any_text_is_either_a_tolerance_or_a_usage_error(text: str) -> None:
+    for tolerance in (text, f"+5 % and +{text}", f"+{text} % and +1 B"):
         try:
-            assert all(part >= 0 and math.isfinite(part) for part in parse_change(said))
+            assert all(part >= 0 and math.isfinite(part) for part in parse_change(tolerance))
         except UsageError:
             pass
 
@@ -260,7 +260,7 @@ def test_no_text_gets_anything_but_a_change_or_a_usage_error(text: str) -> None:
         (16 * 1024.0, 0.0, "+16.0 KiB"),
     ],
 )
-def test_a_difference_is_a_share_of_what_was_and_a_size_where_nothing_was(
+def test_a_difference_is_a_percentage_or_a_size_if_the_old_value_is_0(
     after: float, before: float, printed: str
 ) -> None:
     assert format_difference(after, before) == printed

@@ -1,4 +1,4 @@
-"""What the plugin reads and says without a pytest around it."""
+"""Growth and budgets, marker arguments, results as JSON, and the plugin's text, without running pytest."""
 
 import json
 import subprocess
@@ -13,7 +13,7 @@ from leakcheck.model.answers import Failure
 from leakcheck.model.errors import UsageError
 from leakcheck.model.explanation import KnownLeak
 from leakcheck.model.result import Growth, Meter, Result
-from leakcheck.pytest_plugin.marker import MarkerArgs, read_terms
+from leakcheck.pytest_plugin.marker import MarkerArgs, parse_marker_args
 from leakcheck.pytest_plugin.result_json import read_result
 from leakcheck.reporters.pytest_text import in_pytest, is_fine, main_sentences, row, whole_text
 from tests.unit.causes import SENT, SENT_PATH, SITE
@@ -41,7 +41,7 @@ def a_growth(low: float, figure: float, high: float) -> Growth:
 # --- a growth and a budget ------------------------------------------------------------------------
 
 
-def test_a_growth_keeps_a_budget_only_where_its_upper_bound_does() -> None:
+def test_growth_is_within_a_budget_only_if_its_upper_bound_is() -> None:
     growth = a_growth(900, 1000, 1024)
     assert growth <= "1 KiB / 1000 calls"
     assert not growth < "1 KiB / 1000 calls"
@@ -49,7 +49,7 @@ def test_a_growth_keeps_a_budget_only_where_its_upper_bound_does() -> None:
     assert not growth <= 1023
 
 
-def test_a_growth_is_above_a_budget_only_where_its_lower_bound_is() -> None:
+def test_growth_is_above_a_budget_only_if_its_lower_bound_is() -> None:
     growth = a_growth(1024, 1100, 1200)
     assert growth >= "1 KiB / 1000 calls"
     assert not growth > "1 KiB / 1000 calls"
@@ -57,7 +57,7 @@ def test_a_growth_is_above_a_budget_only_where_its_lower_bound_is() -> None:
     assert growth > "1 B / call"
 
 
-def test_where_a_budget_lies_between_the_bounds_nothing_is_claimed() -> None:
+def test_growth_is_neither_within_nor_above_a_budget_between_its_bounds() -> None:
     growth = a_growth(900, 1000, 1100)
     assert not growth <= 1000
     assert not growth >= 1000
@@ -69,42 +69,42 @@ def test_a_budget_without_a_unit_is_refused() -> None:
         _ = a_growth(0, 0, 0) <= "64"
 
 
-# --- marks ----------------------------------------------------------------------------------------
+# --- markers --------------------------------------------------------------------------------------
 
 
-def test_terms_are_read_in_numbers() -> None:
-    assert read_terms(growth="64 KiB / 1000 calls", peak="20 MiB", calls=50, time=2) == MarkerArgs(
+def test_marker_arguments_are_parsed_into_numbers() -> None:
+    assert parse_marker_args(growth="64 KiB / 1000 calls", peak="20 MiB", calls=50, time=2) == MarkerArgs(
         growth_bytes_per_1000_calls=64 * 1024, peak_bytes=20 * 1024**2, calls=50, time=2.0
     )
-    assert read_terms() == read_terms(growth=None) == MarkerArgs()
+    assert parse_marker_args() == parse_marker_args(growth=None) == MarkerArgs()
 
 
-def test_the_nearer_terms_win_where_they_say_something() -> None:
-    near, far = read_terms(calls=50), read_terms(calls=100, time=3)
-    assert near.over(far) == read_terms(calls=50, time=3)
+def test_the_nearer_marker_wins_for_the_arguments_that_it_has() -> None:
+    near, far = parse_marker_args(calls=50), parse_marker_args(calls=100, time=3)
+    assert near.overriding(far) == parse_marker_args(calls=50, time=3)
 
 
-# --- results over the line ------------------------------------------------------------------------
+# --- results as JSON ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "result", [CLEAN, LEAK, NAIVE, BOUNDED, UNSURE, BROKEN, EXPLAINED, FORGIVEN], ids=lambda r: r.id
 )
-def test_a_result_is_the_same_after_a_journey_as_json(result: Result) -> None:
+def test_a_result_is_the_same_after_a_round_trip_through_json(result: Result) -> None:
     assert read_result(json.loads(json.dumps(msgspec.to_builtins(result)))) == result
 
 
-# --- words ----------------------------------------------------------------------------------------
+# --- text -----------------------------------------------------------------------------------------
 
 
-def test_a_clean_result_needs_no_words() -> None:
+def test_a_clean_result_has_no_sentences() -> None:
     assert is_fine(CLEAN)
     assert list(main_sentences(CLEAN)) == []
     assert not is_fine(FORGIVEN)
     assert not is_fine(BOUNDED)
 
 
-def test_the_text_holds_the_row_the_sentence_and_the_causes_and_counts_nothing() -> None:
+def test_the_text_has_the_row_the_sentence_and_the_causes_and_no_summary() -> None:
     text = whole_text(EXPLAINED)
     assert row(EXPLAINED)[0] in text
     assert next(main_sentences(EXPLAINED)) in " ".join(text.split("\n"))
@@ -114,32 +114,32 @@ def test_the_text_holds_the_row_the_sentence_and_the_causes_and_counts_nothing()
     assert "\x1b" not in text
 
 
-def test_a_body_that_runs_only_once_is_told_with_the_remedy() -> None:
+def test_a_body_that_runs_only_once_is_reported_as_not_replayable() -> None:
     once = replace(BROKEN, trouble=Failure(kind="raised", message="IntegrityError", call=2))
     assert any("cannot be replayed" in sentence for sentence in main_sentences(once))
     never = replace(BROKEN, trouble=Failure(kind="raised", message="IntegrityError", call=1))
     assert not any("cannot be replayed" in sentence for sentence in main_sentences(never))
 
 
-def test_remedies_are_spelt_as_pytests_user_spells_them() -> None:
+def test_remedies_name_the_options_of_pytest() -> None:
     assert in_pytest("all calls are used up; raise --calls.") == "all calls are used up; raise --leakcheck-calls."
     assert in_pytest("raise --time, or the budget") == "raise leakcheck_time, or the budget"
     assert in_pytest("raise --timeout, or") == "raise timeout in [tool.leakcheck], or"
     assert in_pytest("unrecognized arguments: --time") == "unrecognized arguments: --time"
 
 
-# --- what importing it costs ----------------------------------------------------------------------
+# --- imports --------------------------------------------------------------------------------------
 
 
-def test_importing_the_plugin_loads_the_standard_library_pytest_and_words_alone() -> None:
+def test_importing_the_plugin_loads_only_the_standard_library_pytest_and_a_few_models() -> None:
     program = (
         "import sys, pytest, _pytest.unittest; before = set(sys.modules); import leakcheck.pytest_plugin.plugin;"
         "new = set(sys.modules) - before;"
         "print(*sorted(name for name in new if not name.startswith('leakcheck.pytest_plugin')))"
     )
     folder = Path(__file__).parents[3]
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=folder)
-    loaded = set(done.stdout.split())
+    completed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=folder)
+    loaded = set(completed.stdout.split())
     ours = {name for name in loaded if name.startswith("leakcheck")}
     assert ours == {
         *("leakcheck", "leakcheck._version", "leakcheck.scenario", "leakcheck.model"),

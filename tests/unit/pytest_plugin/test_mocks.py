@@ -1,4 +1,4 @@
-"""The records of test doubles are as they were before each replay."""
+"""The records of mocks are restored before each replay."""
 
 import gc
 from unittest import mock
@@ -6,78 +6,84 @@ from unittest import mock
 from leakcheck.pytest_plugin.mocks import MockCalls
 
 
-def test_what_was_noted_before_stays_and_what_a_replay_adds_goes() -> None:
-    # GIVEN a double that was called already
-    double = mock.Mock()
-    double.send("before")
-    doubles = MockCalls()
-    assert doubles
+def test_calls_recorded_before_stay_and_those_of_a_replay_are_removed() -> None:
+    # GIVEN a mock that has been called
+    mocked = mock.Mock()
+    mocked.send("before")
+    mock_calls = MockCalls()
+    assert mock_calls
     # WHEN it is called in the first replay and in the next ones, and reset in between
-    double.send("first")
-    doubles.first_is_over()
+    mocked.send("first")
+    mock_calls.first_replay_ended()
     for replay in range(3):
-        assert double.mock_calls == [mock.call.send("before")]
-        assert double.send.call_count == 1
-        double.send(replay)
+        assert mocked.mock_calls == [mock.call.send("before")]
+        assert mocked.send.call_count == 1
+        mocked.send(replay)
         if replay == 1:
-            double.reset_mock()
-            double.send("anew")
-        doubles.take_back()
-    # THEN it knows what it knew
-    double.send.assert_called_once_with("before")
-    assert double.send.call_args == mock.call("before")
-    # AND what the first one left, where that was the test's run
-    doubles.put_back()
-    assert double.mock_calls == [mock.call.send("before"), mock.call.send("first")]
-    assert double.send.call_count == 2
+            mocked.reset_mock()
+            mocked.send("anew")
+        mock_calls.restore()
+    # THEN it has the calls from before
+    mocked.send.assert_called_once_with("before")
+    assert mocked.send.call_args == mock.call("before")
+    # AND those of the first replay too, if that counts as the run of the test
+    mock_calls.restore_first_replay()
+    assert mocked.mock_calls == [mock.call.send("before"), mock.call.send("first")]
+    assert mocked.send.call_count == 2
 
 
-def test_what_a_later_replay_has_a_double_make_is_blank_for_the_next_one() -> None:
-    double = mock.MagicMock()
-    doubles = MockCalls()
-    doubles.first_is_over()
+def test_a_child_mock_made_by_a_later_replay_is_blank_for_the_next_one() -> None:
+    mocked = mock.MagicMock()
+    mock_calls = MockCalls()
+    mock_calls.first_replay_ended()
     for _ in range(3):
-        double.open("file").read()
-        double.open.assert_called_once_with("file")
-        double.open.return_value.read.assert_called_once_with()
-        doubles.take_back()
-    assert double.mock_calls == []
-    assert double.open.return_value.mock_calls == []
+        mocked.open("file").read()
+        mocked.open.assert_called_once_with("file")
+        mocked.open.return_value.read.assert_called_once_with()
+        mock_calls.restore()
+    assert mocked.mock_calls == []
+    assert mocked.open.return_value.mock_calls == []
 
 
-def test_of_ever_new_attributes_a_hundred_are_kept() -> None:
-    double = mock.Mock()
-    doubles = MockCalls()
-    doubles.first_is_over()
+def test_a_hundred_of_ever_new_child_mocks_are_kept() -> None:
+    mocked = mock.Mock()
+    mock_calls = MockCalls()
+    mock_calls.first_replay_ended()
     for number in range(200):
-        getattr(double, f"call_{number}")
-        doubles.take_back()
-    kept = [name for name in vars(double)["_mock_children"] if name.startswith("call_")]
+        getattr(mocked, f"call_{number}")
+        mock_calls.restore()
+    kept = [name for name in vars(mocked)["_mock_children"] if name.startswith("call_")]
     assert kept == [f"call_{number}" for number in range(100)]
 
 
-def test_an_answer_that_each_replay_makes_anew_goes_with_the_next_one() -> None:
+def test_the_record_of_a_return_value_ends_when_the_next_replay_replaces_it() -> None:
     class Answer(mock.MagicMock):
-        """One that can be counted."""
+        """A mock of a class of its own, so that its instances can be counted."""
 
-    double = mock.Mock()
-    doubles = MockCalls()
-    double.return_value = Answer()
-    doubles.first_is_over()
+    mocked = mock.Mock()
+    mock_calls = MockCalls()
+    mocked.return_value = Answer()
+    mock_calls.first_replay_ended()
     for _ in range(20):
-        double.return_value = Answer()
-        double().read().close()
-        double.return_value.read.assert_called_once_with()
-        doubles.take_back()
+        mocked.return_value = Answer()
+        mocked().read().close()
+        mocked.return_value.read.assert_called_once_with()
+        mock_calls.restore()
     gc.collect()
     # those of the first replay and of the last one
-    assert sum(isinstance(one, Answer) and "read" in vars(one)["_mock_children"] for one in gc.get_objects()) == 1
+    assert (
+        sum(
+            issubclass(type(candidate), Answer) and "read" in vars(candidate)["_mock_children"]  # asks no proxy
+            for candidate in gc.get_objects()
+        )
+        == 1
+    )
 
 
-def test_doubles_that_answer_each_other_are_gone_through_once() -> None:
+def test_mocks_that_return_each_other_are_visited_once() -> None:
     query = mock.MagicMock()
-    doubles = MockCalls()
-    doubles.first_is_over()
+    mock_calls = MockCalls()
+    mock_calls.first_replay_ended()
     for _ in range(3):
         late = mock.MagicMock()
         query.all.return_value, query.filter.return_value, late.all.return_value = query, late, query
@@ -85,5 +91,5 @@ def test_doubles_that_answer_each_other_are_gone_through_once() -> None:
         query.all().filter(1).filter(2).all()
         query.filter.assert_called_once_with(1)
         late.filter.assert_called_once_with(2)
-        doubles.take_back()
+        mock_calls.restore()
     assert query.mock_calls == []

@@ -1,4 +1,4 @@
-"""What set-up left is set aside from collection, unless a call looks for it."""
+"""What set-up left is set aside from collection, unless a call checks whether it is collected."""
 
 import gc
 import weakref
@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from leakcheck.probe.meters.memory import Meters
-from leakcheck.pytest_plugin.replay import _MOST_IMMORTAL, _thawed_again
+from leakcheck.pytest_plugin.replay import _MOST_IMMORTAL, _thawed_afterwards
 from leakcheck.worker.channel import Channel
 from leakcheck.worker.growth import GrowthReplay
 
@@ -24,26 +24,26 @@ class Node:
         self.me = self
 
 
-class Listener:
-    """Takes the place of the line to the engine."""
+class FakeChannel:
+    """Replaces the channel to the runner."""
 
     def __init__(self) -> None:
         self.kinds: list[str] = []
 
     def send(self, kind: str, **fields: Any) -> None:
-        """Note what kind of message is sent."""
+        """Record the kind of a message."""
         self.kinds.append(kind)
 
 
 @pytest.fixture
-def thawed() -> Iterator[None]:
-    """Leave nothing frozen."""
+def unfrozen_afterwards() -> Iterator[None]:
+    """Unfreeze everything after the test."""
     yield
     gc.unfreeze()
 
 
-@pytest.mark.usefixtures("thawed")
-def test_a_call_that_waits_for_something_of_set_up_to_be_collected_is_replayed_with_nothing_set_aside() -> None:
+@pytest.mark.usefixtures("unfrozen_afterwards")
+def test_a_call_that_checks_that_an_object_of_set_up_is_collected_is_replayed_with_nothing_set_aside() -> None:
     # GIVEN objects of set-up, and calls that each drop the oldest, collect and look
     nodes, failed = deque(Node() for _ in range(5)), []
 
@@ -55,19 +55,19 @@ def test_a_call_that_waits_for_something_of_set_up_to_be_collected_is_replayed_w
             failed.append(1)
         assert reference() is None
 
-    listener = Listener()
+    channel = FakeChannel()
     replay = GrowthReplay(call, Meters(()))
     # WHEN they are replayed
-    replay.block(cast(Channel, listener), windows=2, calls_per_window=3, timed_per_window=0)
+    replay.replay_block(cast(Channel, channel), windows=2, calls_per_window=3, timed_per_window=0)
     # THEN the first one failed, all were replayed after it, and nothing is set aside any more
     assert failed == [1]
-    assert listener.kinds == ["block"]
+    assert channel.kinds == ["block"]
     assert replay.calls == 7
     assert gc.get_freeze_count() <= IMMORTAL
 
 
-@pytest.mark.usefixtures("thawed")
-def test_a_call_that_fails_either_way_fails() -> None:
+@pytest.mark.usefixtures("unfrozen_afterwards")
+def test_a_call_that_also_fails_with_nothing_set_aside_fails() -> None:
     calls = []
 
     def call() -> None:
@@ -75,25 +75,25 @@ def test_a_call_that_fails_either_way_fails() -> None:
         raise AssertionError("always")
 
     with pytest.raises(AssertionError, match="always"):
-        GrowthReplay(call, Meters(())).block(
-            cast(Channel, Listener()), windows=1, calls_per_window=1, timed_per_window=0
+        GrowthReplay(call, Meters(())).replay_block(
+            cast(Channel, FakeChannel()), windows=1, calls_per_window=1, timed_per_window=0
         )
     assert len(calls) == 2
 
 
-@pytest.mark.usefixtures("thawed")
-def test_what_we_freeze_is_thawed_and_what_the_project_froze_stays() -> None:
+@pytest.mark.usefixtures("unfrozen_afterwards")
+def test_objects_that_we_freeze_are_thawed_and_those_of_the_project_stay_frozen() -> None:
     at_start = gc.get_freeze_count()
-    with _thawed_again(at_start) as may_freeze:
+    with _thawed_afterwards(at_start) as may_freeze:
         assert may_freeze
         gc.freeze()
     assert gc.get_freeze_count() == 0
-    # a few that the interpreter leaves there by itself are nobody's
+    # a few objects that the interpreter itself moves there do not count
     gc.freeze()
     frozen = gc.get_freeze_count()
     assert frozen > 5 * _MOST_IMMORTAL
-    with _thawed_again(frozen - 5001) as may_freeze:
+    with _thawed_afterwards(frozen - 5001) as may_freeze:
         assert not may_freeze
     assert gc.get_freeze_count() >= frozen
-    with _thawed_again(frozen - 4999) as may_freeze:
+    with _thawed_afterwards(frozen - 4999) as may_freeze:
         assert may_freeze

@@ -7,7 +7,8 @@ from hypothesis import given
 
 from leakcheck.model.explanation import KnownEntry
 from leakcheck.model.plain_text import plain
-from leakcheck.model.result import Result, Run
+from leakcheck.model.result import Result
+from leakcheck.model.run import Run
 from leakcheck.reporters.github import MOST_OF_A_KIND, annotations, escape_message, escape_property
 from leakcheck.reporters.locations import Workspace
 from tests.unit.ci_runner import Command, obeyed

@@ -7,7 +7,8 @@ from typing import Any
 from hypothesis import given
 
 from leakcheck.model.plain_text import plain
-from leakcheck.model.result import Result, Run
+from leakcheck.model.result import Result
+from leakcheck.model.run import Run
 from leakcheck.reporters.gitlab import gitlab
 from leakcheck.reporters.locations import Workspace
 from tests.unit.causes import SITE

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from leakcheck.model.result import Run
+from leakcheck.model.run import Run
 from leakcheck.reporters.github import annotations
 from leakcheck.reporters.gitlab import gitlab
 from leakcheck.reporters.junit import junit

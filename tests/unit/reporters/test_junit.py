@@ -10,7 +10,7 @@ from hypothesis import given
 from junitparser import Error, Failure, JUnitXml, Skipped, TestSuite
 
 from leakcheck.model.plain_text import plain
-from leakcheck.model.result import Run
+from leakcheck.model.run import Run
 from leakcheck.model.verdict import Gate
 from leakcheck.reporters.junit import junit
 from tests.unit.ci_runner import obeyed

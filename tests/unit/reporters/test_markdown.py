@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 
 from leakcheck.model.plain_text import plain
-from leakcheck.model.result import Result, Run
+from leakcheck.model.result import Result
+from leakcheck.model.run import Run
 from leakcheck.model.verdict import Gate
 from leakcheck.reporters.escape import inert
 from leakcheck.reporters.markdown import MOST_BYTES_OF_A_COMMENT, block, code_span, escape_html, markdown, run_headline

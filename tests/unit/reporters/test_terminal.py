@@ -16,7 +16,8 @@ from leakcheck.analysis.gate.baseline import compared
 from leakcheck.model.answers import Failure
 from leakcheck.model.baseline import BaselineEntry, Tolerance
 from leakcheck.model.explanation import KnownEntry, KnownLeak, Link, RetentionPath, TracerName
-from leakcheck.model.result import Environment, Growth, Result, Run, Shard
+from leakcheck.model.result import Growth, Result
+from leakcheck.model.run import Environment, Run, Shard
 from leakcheck.model.verdict import Gate
 from leakcheck.reporters.messages.cells import gate_text, growth_text
 from leakcheck.reporters.terminal import render_run

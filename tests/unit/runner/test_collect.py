@@ -9,7 +9,7 @@ from leakcheck.runner.collect import scenario_files
 SCENARIO = "from leakcheck import scenario\n\n@scenario\ndef parse(): ...\n"
 
 
-def found(folder: Path) -> list[str]:
+def files_in(folder: Path) -> list[str]:
     return [str(path.relative_to(folder)) for path in scenario_files(folder)]
 
 
@@ -22,7 +22,7 @@ def write(folder: Path, name: str, text: str = SCENARIO) -> None:
 def test_files_that_hold_scenarios_are_found_below_a_folder_in_order(tmp_path: Path) -> None:
     for name in ("b.py", "a.py", "deep/down/c.py"):
         write(tmp_path, name)
-    assert found(tmp_path) == ["a.py", "b.py", "deep/down/c.py"]
+    assert files_in(tmp_path) == ["a.py", "b.py", "deep/down/c.py"]
 
 
 @pytest.mark.parametrize(
@@ -36,9 +36,9 @@ def test_files_that_hold_scenarios_are_found_below_a_folder_in_order(tmp_path: P
         "@other\n@scenario\ndef f(): yield",
     ],
 )
-def test_every_form_of_the_mark_is_seen(tmp_path: Path, text: str) -> None:
+def test_every_form_of_the_decorator_is_recognized(tmp_path: Path, text: str) -> None:
     write(tmp_path, "marked.py", text)
-    assert found(tmp_path) == ["marked.py"]
+    assert files_in(tmp_path) == ["marked.py"]
 
 
 @pytest.mark.parametrize(
@@ -53,35 +53,35 @@ def test_every_form_of_the_mark_is_seen(tmp_path: Path, text: str) -> None:
         "scenario = 1\ndef f(:",
     ],
 )
-def test_a_file_without_a_mark_is_not_found(tmp_path: Path, text: str) -> None:
+def test_a_file_without_the_decorator_is_not_found(tmp_path: Path, text: str) -> None:
     write(tmp_path, "plain.py", text)
-    assert found(tmp_path) == []
+    assert files_in(tmp_path) == []
 
 
 @pytest.mark.parametrize("folder", ["__pycache__", "node_modules", "site-packages", ".git", ".venv"])
-def test_folders_of_other_people_are_not_entered(tmp_path: Path, folder: str) -> None:
+def test_folders_of_third_party_code_are_not_entered(tmp_path: Path, folder: str) -> None:
     write(tmp_path, f"{folder}/marked.py")
-    assert found(tmp_path) == []
+    assert files_in(tmp_path) == []
 
 
-def test_a_virtual_environment_is_known_by_its_file_whatever_its_name(tmp_path: Path) -> None:
+def test_a_virtual_environment_is_recognized_by_its_pyvenv_cfg(tmp_path: Path) -> None:
     write(tmp_path, "python311/lib/marked.py")
     write(tmp_path, "python311/pyvenv.cfg", "")
-    assert found(tmp_path) == []
+    assert files_in(tmp_path) == []
 
 
-def test_a_file_that_names_us_and_does_not_parse_is_found_so_that_its_error_is_told(tmp_path: Path) -> None:
+def test_a_file_that_names_leakcheck_and_does_not_parse_is_found_so_that_its_error_is_reported(tmp_path: Path) -> None:
     write(tmp_path, "broken.py", "from leakcheck import scenario\n@scenario\ndef f(:")
-    assert found(tmp_path) == ["broken.py"]
+    assert files_in(tmp_path) == ["broken.py"]
 
 
-def test_a_file_of_no_text_at_all_or_a_link_to_nowhere_is_passed_over(tmp_path: Path) -> None:
+def test_a_binary_file_and_a_broken_link_are_ignored(tmp_path: Path) -> None:
     (tmp_path / "bytes.py").write_bytes(b"\x00\xff scenario")
     (tmp_path / "gone.py").symlink_to(tmp_path / "nowhere")
     (tmp_path / "text.txt").write_text(SCENARIO)
-    assert found(tmp_path) == []
+    assert files_in(tmp_path) == []
 
 
-def test_no_code_is_run_by_looking(tmp_path: Path) -> None:
+def test_searching_runs_no_code(tmp_path: Path) -> None:
     write(tmp_path, "marked.py", f"{SCENARIO}\nraise SystemExit('I ran')\n")
-    assert found(tmp_path) == ["marked.py"]
+    assert files_in(tmp_path) == ["marked.py"]

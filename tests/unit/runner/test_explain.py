@@ -1,4 +1,4 @@
-"""Which tracers are asked, in which order, and which of their answers is taken."""
+"""Which tracers are tried, in which order, and which of their answers is used."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,7 +14,7 @@ from leakcheck.runner import explain
 from leakcheck.runner.explain_request import ExplainRequest
 from leakcheck.runner.task import Task
 
-NATIVE, PLAIN, TRACEMALLOC, LINES = (
+NATIVE, MEMRAY, TRACEMALLOC, LINES = (
     TracerName.MEMRAY_NATIVE,
     TracerName.MEMRAY,
     TracerName.TRACEMALLOC,
@@ -22,11 +22,11 @@ NATIVE, PLAIN, TRACEMALLOC, LINES = (
 )
 OWN = Frame(function="call", file="views.py", line=3, kind=FrameKind.OWN, source="decode(data)")
 EXTENSION = Frame(function="make", file="_fast.so", line=0, kind=FrameKind.NATIVE)
-CASE = ExplainRequest(bytes_per_1000_calls=100_000, meter=Meter.HEAP, seconds_per_call=1e-6)
+REQUEST = ExplainRequest(bytes_per_1000_calls=100_000, meter=Meter.HEAP, seconds_per_call=1e-6)
 
 
 def traced(fraction: float, *frames: Frame, native: bool = False) -> tuple[Window, ...]:
-    """Return windows that explain so much of 100 bytes a call."""
+    """Return windows that explain this fraction of 100 bytes per call."""
     stacks = frames or (OWN,)
     return tuple(
         Window(
@@ -39,110 +39,110 @@ def traced(fraction: float, *frames: Frame, native: bool = False) -> tuple[Windo
     )
 
 
-def holder(share: float, *, native: bool = False) -> Candidate:
+def candidate(share: float, *, native: bool = False) -> Candidate:
     link = Link(step="native code", type="list") if native else Link(step="views", type="module")
     return Candidate(links=(link,), anchor=1, bytes_per_call=100 * share, held_by_native=native)
 
 
-class Asked:
-    """Answers for the measured processes, and notes which tracers were asked."""
+class ScriptedPasses:
+    """Answers for the measured processes, and records which tracers were tried."""
 
-    def __init__(self, answers: Mapping[TracerName, tuple[Window, ...]], holders: tuple[Candidate, ...]) -> None:
-        self.meters: list[TracerName] = []
+    def __init__(self, answers: Mapping[TracerName, tuple[Window, ...]], candidates: tuple[Candidate, ...]) -> None:
+        self.tracers: list[TracerName] = []
         self._answers = answers
-        self._holders = holders
+        self._candidates = candidates
 
     def search(self, *_: Any) -> explain._Findings:
-        return explain._Findings(holders=self._holders)
+        return explain._Findings(candidates=self._candidates)
 
-    def trace(self, task: Task, case: ExplainRequest, meter: TracerName) -> explain._Findings:
-        self.meters.append(meter)
-        return explain._Findings(windows=list(self._answers.get(meter, ())))
+    def trace(self, task: Task, request: ExplainRequest, tracer: TracerName) -> explain._Findings:
+        self.tracers.append(tracer)
+        return explain._Findings(windows=list(self._answers.get(tracer, ())))
 
 
-def asked(
+def explained(
     monkeypatch: pytest.MonkeyPatch,
     answers: Mapping[TracerName, tuple[Window, ...]],
-    *holders: Candidate,
-    case: ExplainRequest = CASE,
+    *candidates: Candidate,
+    request: ExplainRequest = REQUEST,
 ) -> tuple[list[TracerName], Explanation]:
-    script = Asked(answers, holders)
+    script = ScriptedPasses(answers, candidates)
     monkeypatch.setattr(explain, "_search", script.search)
     monkeypatch.setattr(explain, "_trace", script.trace)
-    found = explain.explain(cast(Task, None), case, lambda _: None)
-    return script.meters, found
+    explanation = explain.explain(cast(Task, None), request, lambda _: None)
+    return script.tracers, explanation
 
 
-def test_what_python_holds_needs_no_native_frames(monkeypatch: pytest.MonkeyPatch) -> None:
-    meters, found = asked(monkeypatch, {PLAIN: traced(1.0)}, holder(0.9))
-    assert (meters, found.sites_meter) == ([PLAIN], PLAIN)
+def test_what_python_objects_retain_is_traced_without_native_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    tracers, explanation = explained(monkeypatch, {MEMRAY: traced(1.0)}, candidate(0.9))
+    assert (tracers, explanation.sites_meter) == ([MEMRAY], MEMRAY)
 
 
 @pytest.mark.parametrize(
-    "holders", [(), (holder(0.4),), (holder(0.9, native=True),), (holder(0.6), holder(0.3, native=True))]
+    "candidates", [(), (candidate(0.4),), (candidate(0.9, native=True),), (candidate(0.6), candidate(0.3, native=True))]
 )
-def test_what_native_code_holds_is_traced_with_native_frames(
-    holders: tuple[Candidate, ...], monkeypatch: pytest.MonkeyPatch
+def test_what_native_code_retains_is_traced_with_native_frames(
+    candidates: tuple[Candidate, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers = {NATIVE: traced(1.0, EXTENSION, OWN), PLAIN: traced(1.0)}
-    meters, found = asked(monkeypatch, answers, *holders)
-    assert (meters, found.sites_meter) == ([NATIVE], NATIVE)
-    assert {path.native for path in found.retention_paths if path.held_by_native} <= {EXTENSION}
+    answers = {NATIVE: traced(1.0, EXTENSION, OWN), MEMRAY: traced(1.0)}
+    tracers, explanation = explained(monkeypatch, answers, *candidates)
+    assert (tracers, explanation.sites_meter) == ([NATIVE], NATIVE)
+    assert {path.native for path in explanation.retention_paths if path.held_by_native} <= {EXTENSION}
 
 
-def test_what_a_plain_tracer_sees_native_code_take_is_traced_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    answers = {PLAIN: traced(1.0, native=True), NATIVE: traced(0.95, EXTENSION, OWN, native=True)}
-    meters, found = asked(monkeypatch, answers, holder(0.9))
-    assert meters == [PLAIN, NATIVE]
-    assert found.sites[0].frames[0] == EXTENSION
+def test_allocations_of_native_code_are_traced_again_with_native_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = {MEMRAY: traced(1.0, native=True), NATIVE: traced(0.95, EXTENSION, OWN, native=True)}
+    tracers, explanation = explained(monkeypatch, answers, candidate(0.9))
+    assert tracers == [MEMRAY, NATIVE]
+    assert explanation.sites[0].frames[0] == EXTENSION
 
 
 @pytest.mark.parametrize(("fraction", "following"), [(0.0, True), (0.49, True), (0.51, False)])
-def test_a_pass_that_explains_little_makes_room_for_the_next(
+def test_after_a_tracer_that_explains_little_the_next_is_tried(
     fraction: float, following: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers = {NATIVE: traced(fraction), TRACEMALLOC: traced(0.98), LINES: traced(0.6)}
-    meters, found = asked(monkeypatch, answers)
-    assert meters == ([NATIVE, PLAIN, TRACEMALLOC] if following else [NATIVE, LINES])
-    assert found.sites_meter is (TRACEMALLOC if following else LINES)
+    tracers, explanation = explained(monkeypatch, answers)
+    assert tracers == ([NATIVE, MEMRAY, TRACEMALLOC] if following else [NATIVE, LINES])
+    assert explanation.sites_meter is (TRACEMALLOC if following else LINES)
 
 
-def test_one_window_says_nothing_and_the_next_tracer_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    meters, found = asked(monkeypatch, {NATIVE: traced(1.0)[:1], PLAIN: traced(1.0)})
-    assert (meters, found.sites_meter) == ([NATIVE, PLAIN], PLAIN)
+def test_after_a_tracer_with_a_single_window_the_next_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    tracers, explanation = explained(monkeypatch, {NATIVE: traced(1.0)[:1], MEMRAY: traced(1.0)})
+    assert (tracers, explanation.sites_meter) == ([NATIVE, MEMRAY], MEMRAY)
 
 
-def test_the_better_of_two_answers_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    meters, found = asked(monkeypatch, {NATIVE: traced(0.3), LINES: traced(0.1)})
-    assert meters == [NATIVE, PLAIN, TRACEMALLOC, LINES]
-    assert found.sites_meter is NATIVE
+def test_the_better_of_two_answers_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    tracers, explanation = explained(monkeypatch, {NATIVE: traced(0.3), LINES: traced(0.1)})
+    assert tracers == [NATIVE, MEMRAY, TRACEMALLOC, LINES]
+    assert explanation.sites_meter is NATIVE
 
 
-def test_a_line_that_is_larger_than_the_growth_can_be_is_named_by_no_tracer(monkeypatch: pytest.MonkeyPatch) -> None:
-    # GIVEN a tracer by which one line takes a hundred times the growth, and another that is right
-    meters, found = asked(monkeypatch, {NATIVE: traced(102.81), PLAIN: traced(0.99)})
-    # WHEN either is asked THEN the first names nothing
-    assert (meters, found.sites_meter) == ([NATIVE, PLAIN], PLAIN)
-    assert found.sites[0].share == pytest.approx(0.99)
-    _, alone = asked(monkeypatch, {NATIVE: traced(102.81)})
+def test_a_line_that_is_larger_than_the_growth_can_be_is_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN a tracer by which one line takes a hundred times the growth, and a correct one
+    tracers, explanation = explained(monkeypatch, {NATIVE: traced(102.81), MEMRAY: traced(0.99)})
+    # WHEN both are tried THEN the first names nothing
+    assert (tracers, explanation.sites_meter) == ([NATIVE, MEMRAY], MEMRAY)
+    assert explanation.sites[0].share == pytest.approx(0.99)
+    _, alone = explained(monkeypatch, {NATIVE: traced(102.81)})
     assert (alone.sites, alone.explained_fraction) == ((), 0.0)
-    # AND where the growth itself may be as large, it does
-    wide = replace(CASE, most_bytes_per_1000_calls=20_000_000.0)
-    _, found = asked(monkeypatch, {NATIVE: traced(102.81)}, case=wide)
-    assert len(found.sites) == 1
+    # AND it does name the line where the growth itself may be that large
+    wide = replace(REQUEST, most_bytes_per_1000_calls=20_000_000.0)
+    _, explanation = explained(monkeypatch, {NATIVE: traced(102.81)}, request=wide)
+    assert len(explanation.sites) == 1
 
 
-def test_lines_that_add_up_to_more_than_is_possible_are_not_named_either(monkeypatch: pytest.MonkeyPatch) -> None:
-    many = [replace(OWN, line=number, source=f"line {number}") for number in range(4)]
+def test_lines_that_add_up_to_more_than_the_growth_can_be_are_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = [replace(OWN, line=number, source=f"line {number}") for number in range(4)]
     windows = tuple(
-        replace(window, stacks=tuple(replace(window.stacks[0], frames=(frame,)) for frame in many))
+        replace(window, stacks=tuple(replace(window.stacks[0], frames=(frame,)) for frame in frames))
         for window in traced(0.9)
     )
-    _, found = asked(monkeypatch, {NATIVE: windows})
-    assert (found.sites, found.explained_fraction) == ((), None)
-    assert any("adds up to 4 times the growth" in note for note in found.notes)
+    _, explanation = explained(monkeypatch, {NATIVE: windows})
+    assert (explanation.sites, explanation.explained_fraction) == ((), None)
+    assert any("adds up to 4 times the growth" in note for note in explanation.notes)
 
 
-def test_of_pages_alone_no_tracer_of_pythons_blocks_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    meters, _ = asked(monkeypatch, {}, case=replace(CASE, meter=Meter.RSS))
-    assert meters == [NATIVE, LINES]
+def test_for_growth_of_pages_alone_no_tracer_of_python_blocks_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    tracers, _ = explained(monkeypatch, {}, request=replace(REQUEST, meter=Meter.RSS))
+    assert tracers == [NATIVE, LINES]

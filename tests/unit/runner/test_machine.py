@@ -1,4 +1,4 @@
-"""Cores and memory where a control group has less than the machine: its files are read, whatever they hold."""
+"""Cores and memory within the limits of a control group, whatever its files contain."""
 
 import os
 from pathlib import Path
@@ -12,8 +12,8 @@ CORES = len(os.sched_getaffinity(0))
 KIB = 1024
 
 
-class Groups:
-    """A made-up tree of control groups, and our place in it."""
+class ControlGroups:
+    """A fake tree of control groups, and the membership of this process."""
 
     def __init__(self, folder: Path) -> None:
         self.root = folder / "cgroup"
@@ -30,8 +30,8 @@ class Groups:
 
 
 @pytest.fixture
-def groups(tmp_path: Path) -> Groups:
-    return Groups(tmp_path)
+def groups(tmp_path: Path) -> ControlGroups:
+    return ControlGroups(tmp_path)
 
 
 def limit_memory(folder: Path, limit: str, used: int, cached: int = 0) -> None:
@@ -40,7 +40,7 @@ def limit_memory(folder: Path, limit: str, used: int, cached: int = 0) -> None:
     (folder / "memory.stat").write_text(f"anon 5\ninactive_file {cached}\nactive_file {cached}\nshmem 7\n")
 
 
-def test_without_limits_there_is_what_the_machine_has(groups: Groups) -> None:
+def test_without_limits_the_machine_counts(groups: ControlGroups) -> None:
     assert groups.cores() == CORES
     assert groups.free_bytes() == pytest.approx(psutil.virtual_memory().available, rel=0.5)
 
@@ -54,18 +54,18 @@ def test_without_limits_there_is_what_the_machine_has(groups: Groups) -> None:
         ("1000 100000", 1),
         ("150000 100000", min(2, CORES)),
         ("99900000 100000", CORES),
-        # what is not as the kernel writes it says nothing
+        # an invalid file is ignored
         ("", CORES),
         ("much", CORES),
         ("100000 0", CORES),
     ],
 )
-def test_a_quota_of_cpu_counts_as_so_many_cores(groups: Groups, quota: str, expected: int) -> None:
+def test_a_cpu_quota_limits_the_cores(groups: ControlGroups, quota: str, expected: int) -> None:
     (groups.inside / "cpu.max").write_text(f"{quota}\n")
     assert groups.cores() == expected
 
 
-def test_the_narrowest_of_the_groups_around_us_counts(groups: Groups) -> None:
+def test_the_lowest_limit_of_all_parent_groups_counts(groups: ControlGroups) -> None:
     (groups.inside / "cpu.max").write_text("max 100000\n")
     (groups.root / "cpu.max").write_text("100000 100000\n")
     assert groups.cores() == 1
@@ -74,28 +74,28 @@ def test_the_narrowest_of_the_groups_around_us_counts(groups: Groups) -> None:
     assert groups.free_bytes() == 300 * KIB
 
 
-def test_cached_files_count_as_free_because_they_are_given_up(groups: Groups) -> None:
+def test_cached_files_count_as_free_because_they_can_be_reclaimed(groups: ControlGroups) -> None:
     limit_memory(groups.inside, str(900 * KIB), 700 * KIB, cached=250 * KIB)
     assert groups.free_bytes() == 700 * KIB
 
 
-def test_a_group_that_is_over_its_limit_has_nothing_free(groups: Groups) -> None:
+def test_a_group_that_is_over_its_limit_has_nothing_free(groups: ControlGroups) -> None:
     limit_memory(groups.inside, str(900 * KIB), 1000 * KIB)
     assert groups.free_bytes() == 0
 
 
 @pytest.mark.parametrize("limit", ["max", "", "nan and more"])
-def test_a_group_without_a_limit_leaves_the_machines_memory(groups: Groups, limit: str) -> None:
+def test_without_a_memory_limit_the_memory_of_the_machine_counts(groups: ControlGroups, limit: str) -> None:
     limit_memory(groups.inside, limit, 100 * KIB)
     assert groups.free_bytes() > 900 * KIB
 
 
-def test_where_nobody_tells_our_group_the_machine_counts(tmp_path: Path) -> None:
-    nowhere = tmp_path / "nowhere"
-    assert machine.cores(groups=tmp_path, membership=nowhere) == CORES
-    assert machine.free_bytes(groups=tmp_path, membership=nowhere) > 0
+def test_without_a_membership_file_the_machine_counts(tmp_path: Path) -> None:
+    missing = tmp_path / "nowhere"
+    assert machine.cores(groups=tmp_path, membership=missing) == CORES
+    assert machine.free_bytes(groups=tmp_path, membership=missing) > 0
 
 
-def test_this_machine_has_a_core_and_some_memory() -> None:
+def test_this_machine_has_a_core_and_free_memory() -> None:
     assert 1 <= machine.cores() <= CORES
     assert machine.free_bytes() > 0

@@ -1,4 +1,4 @@
-"""Whatever comes over the line: what is a message of ours is one, and all else is told apart from it."""
+"""Whatever comes over the connection: valid frames become messages, and everything else is told apart."""
 
 import json
 from array import array
@@ -28,70 +28,70 @@ def block(*columns: list[int], **fields: Any) -> bytes:
     return frame(message, numbers.tobytes())
 
 
-def inbox_after(*parts: bytes) -> MessageReader:
-    inbox = MessageReader(TOKEN)
+def reader_after(*parts: bytes) -> MessageReader:
+    reader = MessageReader(TOKEN)
     for part in parts:
-        inbox.feed(part)
-    return inbox
+        reader.feed(part)
+    return reader
 
 
-SAID = [{"kind": "ready", "setup_seconds": 0.5}, {"kind": "bye"}]
+MESSAGES = [{"kind": "ready", "setup_seconds": 0.5}, {"kind": "bye"}]
 
 
 @given(st.lists(st.integers(1, 40), max_size=30))
 def test_messages_come_whole_however_they_are_cut(lengths: list[int]) -> None:
-    data = b"".join(map(frame, SAID)) + block([1, 2], [4096, 4096], [7])
-    inbox = MessageReader(TOKEN)
+    data = b"".join(map(frame, MESSAGES)) + block([1, 2], [4096, 4096], [7])
+    reader = MessageReader(TOKEN)
     for length in lengths:
-        inbox.feed(data[:length])
+        reader.feed(data[:length])
         data = data[length:]
-    inbox.feed(data)
-    assert list(inbox.messages)[:2] == SAID
-    assert inbox.messages[2]["block"] == {
+    reader.feed(data)
+    assert list(reader.messages)[:2] == MESSAGES
+    assert reader.messages[2]["block"] == {
         "readings": {"calls": [1, 2], "rss_bytes": [4096, 4096]},
         "latencies_ns": [7],
         "calls": 3,
     }
-    assert (inbox.foreign, inbox.broken) == (b"", "")
+    assert (reader.foreign, reader.broken) == (b"", "")
 
 
 @given(st.binary(min_size=1, max_size=60).filter(lambda data: b"<" not in data), st.integers(0, 2))
-def test_what_somebody_else_writes_between_messages_is_told_apart(stray: bytes, place: int) -> None:
-    frames = [frame(SAID[0]), frame(SAID[1])]
-    frames.insert(place, stray)
-    inbox = inbox_after(*frames)
-    assert list(inbox.messages) == SAID
-    assert inbox.foreign == stray
+def test_foreign_bytes_between_messages_are_told_apart(stray: bytes, index: int) -> None:
+    frames = [frame(MESSAGES[0]), frame(MESSAGES[1])]
+    frames.insert(index, stray)
+    reader = reader_after(*frames)
+    assert list(reader.messages) == MESSAGES
+    assert reader.foreign == stray
 
 
-def test_what_somebody_else_writes_is_noticed_at_once() -> None:
-    assert inbox_after(b"hello\n").foreign == b"hello\n"
-    assert inbox_after(b'{"kind":"block"}\n').foreign == b'{"kind":"block"}\n'
-    # the beginning of a frame is none yet
-    assert inbox_after(frame(SAID[0])[:9]).foreign == b""
+def test_foreign_bytes_are_noticed_at_once() -> None:
+    assert reader_after(b"hello\n").foreign == b"hello\n"
+    assert reader_after(b'{"kind":"block"}\n').foreign == b'{"kind":"block"}\n'
+    # the beginning of a frame is not foreign
+    assert reader_after(frame(MESSAGES[0])[:9]).foreign == b""
 
 
 @given(st.binary(min_size=1, max_size=20), st.data())
-def test_a_message_into_which_somebody_wrote_is_none(stray: bytes, data: st.DataObject) -> None:
-    whole = frame(SAID[0])
-    at = data.draw(st.integers(1, len(whole) - 1))
-    inbox = inbox_after(whole[:at] + stray + whole[at:], frame(SAID[1]))
-    assert SAID[0] not in inbox.messages or inbox.foreign == stray
-    assert all(message in SAID for message in inbox.messages)
+def test_a_message_with_foreign_bytes_inside_is_dropped(stray: bytes, data: st.DataObject) -> None:
+    whole = frame(MESSAGES[0])
+    split = data.draw(st.integers(1, len(whole) - 1))
+    reader = reader_after(whole[:split] + stray + whole[split:], frame(MESSAGES[1]))
+    assert MESSAGES[0] not in reader.messages or reader.foreign == stray
+    assert all(message in MESSAGES for message in reader.messages)
 
 
 @given(st.binary(max_size=300))
-def test_no_bytes_are_too_odd(data: bytes) -> None:
-    inbox = inbox_after(data, b"<" + TOKEN + data, frame(data))
-    assert all(isinstance(message["kind"], str) for message in inbox.messages)
+def test_any_bytes_can_be_read(data: bytes) -> None:
+    reader = reader_after(data, b"<" + TOKEN + data, frame(data))
+    assert all(isinstance(message["kind"], str) for message in reader.messages)
 
 
-def test_a_flood_is_not_kept() -> None:
-    inbox = MessageReader(TOKEN)
+def test_a_flood_of_foreign_bytes_is_not_kept() -> None:
+    reader = MessageReader(TOKEN)
     for _ in range(100):
-        inbox.feed(b"x" * 100_000)
-    assert len(inbox.foreign) <= 200
-    assert len(inbox._received) == 0
+        reader.feed(b"x" * 100_000)
+    assert len(reader.foreign) <= 200
+    assert len(reader._received) == 0
 
 
 @pytest.mark.parametrize(
@@ -117,29 +117,29 @@ def test_a_flood_is_not_kept() -> None:
     ],
     ids=lambda message: message[:30].decode(errors="replace"),
 )
-def test_a_frame_that_holds_no_message_is_broken_and_the_next_is_not(message: bytes) -> None:
-    inbox = inbox_after(frame(message), frame(SAID[0]))
-    assert inbox.broken
-    assert list(inbox.messages) == [SAID[0]]
-    assert inbox.foreign == b""
+def test_a_frame_without_a_message_is_broken_and_the_next_is_read(message: bytes) -> None:
+    reader = reader_after(frame(message), frame(MESSAGES[0]))
+    assert reader.broken
+    assert list(reader.messages) == [MESSAGES[0]]
+    assert reader.foreign == b""
 
 
-def test_a_frame_of_more_than_any_answer_has_is_not_waited_for() -> None:
+def test_a_frame_larger_than_any_answer_is_not_waited_for() -> None:
     sizes = (1 << 40).to_bytes(8, "little") + bytes(8)
-    assert inbox_after(b"<" + TOKEN + sizes).broken == "it has 1,099,511,627,809 bytes"
+    assert reader_after(b"<" + TOKEN + sizes).broken == "it has 1,099,511,627,809 bytes"
 
 
 @pytest.mark.parametrize("without", ["names", "calls", "seconds"])
-def test_columns_without_their_words_are_no_block(without: str) -> None:
+def test_columns_without_their_fields_are_no_block(without: str) -> None:
     message = {"kind": "block", "names": ["calls"], "calls": 3, "seconds": {}, "lengths": [1, 0]}
     del message[without]
-    assert inbox_after(frame(message, bytes(8))).broken
+    assert reader_after(frame(message, bytes(8))).broken
 
 
-def test_half_a_letter_is_replaced_but_in_the_name_of_a_file() -> None:
-    said = {"kind": "described", "scenarios": [{"target": "caf\udce9.py::x", "name": "caf\udce9", "of\udce9": 1}]}
-    (message,) = inbox_after(frame(said)).messages
+def test_a_lone_surrogate_is_replaced_except_in_the_name_of_a_file() -> None:
+    described = {"kind": "described", "scenarios": [{"target": "caf\udce9.py::x", "name": "caf\udce9", "of\udce9": 1}]}
+    (message,) = reader_after(frame(described)).messages
     assert message["scenarios"] == [{"target": "caf\udce9.py::x", "name": "caf?", "of?": 1}]
-    # two halves that belong together are a letter
-    (message,) = inbox_after(frame({"kind": "x", "said": "\U0001f600 \udce9"})).messages
-    assert message["said"] == "\U0001f600 ?"
+    # a surrogate pair is one character
+    (message,) = reader_after(frame({"kind": "x", "text": "\U0001f600 \udce9"})).messages
+    assert message["text"] == "\U0001f600 ?"

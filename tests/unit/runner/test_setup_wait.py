@@ -1,4 +1,4 @@
-"""How long a process of its own is waited for, and what is said where it never comes to the test."""
+"""How long to wait for the stages of a set-up, and the trouble of a process that never reaches the test."""
 
 import os
 import subprocess
@@ -33,22 +33,24 @@ def test_a_stage_may_take_four_times_as_long_as_here_and_five_seconds() -> None:
     assert stages.longest_wait_seconds() == 5.0
     stages.latest = LOCK
     assert stages.longest_wait_seconds() == 13.0
-    stages.latest = "one that the session did not come by"
+    stages.latest = "a stage that the session did not run"
     assert stages.longest_wait_seconds() is None
 
 
 @pytest.mark.parametrize(
     ("busy_seconds", "new_pages", "expected"),
     [
-        (0.01, 10, False),  # it sleeps between two looks
-        (0.15, 10, False),  # and without pausing much
-        (5.0, 60, False),  # it looks without a pause
-        (0.45, 5000, False),  # it is woken now and then
+        (0.01, 10, False),  # it polls and sleeps
+        (0.15, 10, False),  # it polls with short sleeps
+        (5.0, 60, False),  # it polls without sleeping
+        (0.45, 5000, False),  # it is woken up now and then
         (0.55, 110, True),
         (2.5, 20_000, True),  # it migrates a database
     ],
 )
-def test_who_only_waits_is_told_from_who_works(busy_seconds: float, new_pages: int, expected: bool) -> None:
+def test_a_process_that_works_is_told_from_one_that_only_waits(
+    busy_seconds: float, new_pages: int, expected: bool
+) -> None:
     assert is_at_work(busy_seconds, new_pages, 5.0) is expected
 
 
@@ -61,16 +63,16 @@ def test_a_fixture_is_called_by_its_name_and_scope() -> None:
     assert not is_shared(BODY)
 
 
-class Scripted:
-    """A process that says the messages of a script; None is a silence."""
+class ScriptedProcess:
+    """A process that sends the messages of a script; None is a timeout."""
 
     def __init__(self, *script: dict[str, Any] | None) -> None:
         self.pid = 1
         self.waits: list[float] = []
         self._script = list(script)
 
-    def speaks_within(self, seconds: float, during: str) -> bool:
-        """Note how long it is waited for."""
+    def has_message_within(self, seconds: float, during: str) -> bool:
+        """Record the timeout."""
         self.waits.append(round(seconds, 1))
         if self._script[0] is None:
             self._script.pop(0)
@@ -93,27 +95,29 @@ READY = {"kind": "ready"}
 
 
 def stage(name: str) -> dict[str, Any]:
-    """Return a message that says a stage."""
+    """Return the message of a stage."""
     return {"kind": "stage", "stage": name}
 
 
 @contextmanager
-def efforts(monkeypatch: pytest.MonkeyPatch, *found: ProcessEffort) -> Iterator[None]:
-    """Have the process be seen at work as is said, each time that it is looked at."""
-    left = list(found)
+def efforts(monkeypatch: pytest.MonkeyPatch, *readings: ProcessEffort) -> Iterator[None]:
+    """Have each reading of the process's effort return the next of these."""
+    left = list(readings)
     monkeypatch.setattr(setup_wait, "effort_of", lambda pid: left.pop(0) if left else ProcessEffort())
     yield
 
 
-def test_each_stage_is_waited_for_as_long_as_it_may_take(monkeypatch: pytest.MonkeyPatch) -> None:
-    process = Scripted(stage(BODY), stage(LOCK), stage(BODY), READY)
+def test_each_stage_has_its_own_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    process = ScriptedProcess(stage(BODY), stage(LOCK), stage(BODY), READY)
     with efforts(monkeypatch):
         assert setup_wait.first_answer(process, SetupStages(seconds=STAGES), 300.0) == READY
     assert process.waits == [7.0, 5.0, 9.0, 5.0]
 
 
-def test_a_stage_that_comes_to_no_end_is_told_with_what_it_took_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    process = Scripted(stage(BODY), stage(LOCK), None)
+def test_the_trouble_of_a_stage_that_does_not_end_names_its_time_in_the_test_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    process = ScriptedProcess(stage(BODY), stage(LOCK), None)
     with efforts(monkeypatch), pytest.raises(WorkerFailed) as failed:
         setup_wait.first_answer(process, SetupStages(seconds=STAGES), 300.0)
     trouble = failed.value.trouble
@@ -124,22 +128,22 @@ def test_a_stage_that_comes_to_no_end_is_told_with_what_it_took_here(monkeypatch
     assert trouble.message.startswith("not replayable here")
 
 
-def test_what_is_at_work_is_waited_for_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    process = Scripted(stage(LOCK), None, None, READY)
+def test_a_stage_that_works_is_waited_for_until_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    process = ScriptedProcess(stage(LOCK), None, None, READY)
     work = [ProcessEffort(busy_seconds=5.0 * number, new_pages=5000 * number) for number in range(6)]
     with efforts(monkeypatch, ProcessEffort(), *work):
         assert setup_wait.first_answer(process, SetupStages(seconds=STAGES), 300.0) == READY
     assert process.waits == [7.0, 9.0, 9.0, 9.0]
 
 
-def test_no_stage_is_waited_for_longer_than_a_set_up_may_take(monkeypatch: pytest.MonkeyPatch) -> None:
-    process = Scripted(stage("unknown"), None)
+def test_no_stage_is_waited_for_longer_than_the_whole_set_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    process = ScriptedProcess(stage("unknown"), None)
     with efforts(monkeypatch), pytest.raises(WorkerFailed, match="came to no end within"):
         setup_wait.first_answer(process, SetupStages(seconds=STAGES), 30.0)
     assert process.waits == [7.0, 30.0]
 
 
-def test_the_effort_of_a_process_is_read() -> None:
+def test_the_effort_of_a_process_counts_its_cpu_time_and_new_pages() -> None:
     # GIVEN a process that works until it has touched forty megabytes, and then waits
     source = "x = bytearray(40_000_000); print(sum(x), flush=True); input()"
     with subprocess.Popen([sys.executable, "-c", source], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:

@@ -1,4 +1,4 @@
-"""The baseline's file: what it looks like, and that nothing but a baseline is read, or written, or lost."""
+"""The baseline file: its format, and that invalid files are refused and valid ones never lost."""
 
 import json
 import os
@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from leakcheck.model.baseline import SCHEMA, Baseline, BaselineEntry
 from leakcheck.model.document_text import made_plain
-from leakcheck.model.errors import NothingMeasured, StoreError
+from leakcheck.model.errors import StoreError
 from leakcheck.model.verdict import Verdict
-from leakcheck.storage.run_file import encode_baseline, load_baseline, newest_run, save_baseline
+from leakcheck.storage.baseline_file import encode_baseline, load_baseline, save_baseline
 from tests.unit.hostile import text_of_others
 from tests.unit.runs import ENVIRONMENT
 
@@ -40,42 +40,42 @@ BASELINE = Baseline(
 )
 
 
-def test_the_file_looks_as_its_gold_file() -> None:
+def test_the_file_is_as_its_gold_file() -> None:
     written = encode_baseline(BASELINE)
     if os.environ.get("LEAKCHECK_GOLD") == "write":
         GOLD.write_bytes(written)
     assert written == GOLD.read_bytes()
 
 
-def test_an_environment_is_named_by_what_its_figures_depend_on() -> None:
+def test_the_key_of_an_environment_holds_what_figures_depend_on() -> None:
     assert ENVIRONMENT.key == "cpython-3.11-linux-x86_64-pymalloc"
     assert replace(ENVIRONMENT, python="3.13.0rc1").key == "cpython-3.13-linux-x86_64-pymalloc"
     assert replace(ENVIRONMENT, allocator="malloc", platform="darwin-arm64").key == "cpython-3.11-darwin-arm64-malloc"
     assert replace(ENVIRONMENT, executable="elsewhere", libc="musl", git_dirty=None).key == ENVIRONMENT.key
 
 
-def test_what_was_saved_is_loaded_as_it_was(tmp_path: Path) -> None:
+def test_a_saved_baseline_is_loaded_unchanged(tmp_path: Path) -> None:
     save_baseline(BASELINE, tmp_path / "baseline.json")
     assert load_baseline(tmp_path / "baseline.json") == BASELINE
     assert [path.name for path in tmp_path.iterdir()] == ["baseline.json"]
 
 
-def test_the_order_in_which_things_were_accepted_does_not_show() -> None:
-    turned = {
+def test_the_file_does_not_depend_on_the_order_of_entries() -> None:
+    reordered = {
         environment: dict(reversed([*entries.items()]))
         for environment, entries in reversed([*BASELINE.environments.items()])
     }
-    assert encode_baseline(replace(BASELINE, environments=turned)) == encode_baseline(BASELINE)
+    assert encode_baseline(replace(BASELINE, environments=reordered)) == encode_baseline(BASELINE)
 
 
 def test_a_changed_figure_is_one_changed_line() -> None:
     entries = {**BASELINE.environments[ENVIRONMENT.key], "newsletter[retained]": replace(LEAK, peak_bytes=1)}
     after = replace(BASELINE, environments={**BASELINE.environments, ENVIRONMENT.key: entries})
     lines = zip(encode_baseline(BASELINE).splitlines(), encode_baseline(after).splitlines(), strict=True)
-    assert sum(before != now for before, now in lines) == 1
+    assert sum(old != new for old, new in lines) == 1
 
 
-def test_no_file_is_no_baseline(tmp_path: Path) -> None:
+def test_a_missing_file_is_no_baseline(tmp_path: Path) -> None:
     assert load_baseline(tmp_path / "baseline.json") is None
 
 
@@ -107,7 +107,7 @@ def with_entry(**changes: Any) -> bytes:
     ],
     ids=lambda data: repr(data[:20]),
 )
-def test_what_is_no_baseline_is_refused_in_one_short_line(tmp_path: Path, data: bytes) -> None:
+def test_an_invalid_baseline_is_refused_in_one_short_line(tmp_path: Path, data: bytes) -> None:
     file = tmp_path / "baseline.json"
     file.write_bytes(data)
     with pytest.raises(StoreError, match=r"baseline\.json: is not a baseline") as caught:
@@ -116,14 +116,14 @@ def test_what_is_no_baseline_is_refused_in_one_short_line(tmp_path: Path, data: 
     assert file.read_bytes() == data
 
 
-def test_a_merge_that_was_not_finished_is_called_by_its_name(tmp_path: Path) -> None:
+def test_marks_of_an_unfinished_merge_are_reported_as_that(tmp_path: Path) -> None:
     file = tmp_path / "baseline.json"
     file.write_bytes(b"{\n<<<<<<< HEAD\n}\n=======\n}\n>>>>>>> theirs\n")
     with pytest.raises(StoreError, match=r"a merge left its marks in it; .* leakcheck baseline update"):
         load_baseline(file)
 
 
-def test_another_schema_is_named_beside_the_one_that_is_read(tmp_path: Path) -> None:
+def test_the_error_for_another_schema_names_both_schemas(tmp_path: Path) -> None:
     file = tmp_path / "baseline.json"
     save = encode_baseline(BASELINE).replace(SCHEMA.encode(), b"leakcheck.baseline/2")
     file.write_bytes(save)
@@ -131,7 +131,7 @@ def test_another_schema_is_named_beside_the_one_that_is_read(tmp_path: Path) -> 
         load_baseline(file)
 
 
-def test_a_file_that_cannot_be_read_is_not_taken_for_none(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_not_treated_as_missing(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="cannot be read"):
         load_baseline(tmp_path)
     huge = tmp_path / "baseline.json"
@@ -141,7 +141,7 @@ def test_a_file_that_cannot_be_read_is_not_taken_for_none(tmp_path: Path) -> Non
         load_baseline(huge)
 
 
-def test_what_could_not_be_read_again_is_not_written(tmp_path: Path) -> None:
+def test_a_baseline_that_could_not_be_loaded_again_is_not_written(tmp_path: Path) -> None:
     file = tmp_path / "baseline.json"
     save_baseline(BASELINE, file)
     with pytest.raises(StoreError):
@@ -162,21 +162,10 @@ NAMES = text_of_others
 
 @settings(max_examples=60)
 @given(st.dictionaries(NAMES, st.dictionaries(NAMES, ENTRIES, max_size=3), max_size=3))
-def test_whatever_names_and_reasons_hold_comes_back_and_is_plain(
+def test_any_names_and_reasons_are_loaded_again_with_control_characters_escaped(
     tmp_path_factory: pytest.TempPathFactory, environments: dict[str, dict[str, BaselineEntry]]
 ) -> None:
     file = tmp_path_factory.getbasetemp() / "any-baseline.json"
     saved = Baseline(schema=SCHEMA, environments=environments)
     save_baseline(saved, file)
     assert load_baseline(file) == made_plain(saved)
-
-
-def test_the_newest_run_is_the_one_that_began_last(tmp_path: Path) -> None:
-    with pytest.raises(NothingMeasured, match="there is no run in it"):
-        newest_run(tmp_path / "reports")
-    began = "2026-11-24T10-12-07"
-    for name in (f"{began}-10", f"{began}-2", began, "2025-12-24T10-12-07", "sample"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "run.json").touch()
-    (tmp_path / "2027-01-01T00-00-00").mkdir()  # interrupted before anything was saved
-    assert newest_run(tmp_path).name == "2026-11-24T10-12-07-10"

@@ -1,4 +1,4 @@
-"""What git says of a tree: what no commit holds, whatever it is called, and nothing where there is no repository."""
+"""git: the commit, uncommitted files whatever they are called, and None outside of a repository."""
 
 import subprocess
 from pathlib import Path
@@ -11,7 +11,7 @@ from leakcheck.worker import environment
 
 @pytest.fixture
 def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A repository with one commit, to stand in."""
+    """A repository with one commit, as the current folder."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "shop.py").write_text("first\n")
     git("init", "-q")
@@ -30,7 +30,7 @@ def test_a_clean_tree_has_a_commit_and_no_changes(tree: Path) -> None:
     assert len(repository.commit() or "") == 40
 
 
-def test_what_is_changed_added_renamed_or_removed_is_named_from_the_top(
+def test_changed_added_renamed_and_removed_files_are_listed_relative_to_the_top(
     tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("kept.py", "moved.py"):
@@ -49,7 +49,7 @@ def test_what_is_changed_added_renamed_or_removed_is_named_from_the_top(
     assert set(changed) == {"shop.py", "kept.py", "moved.py", "away.py", 'a "quoted" näme.py'}
 
 
-def test_what_python_and_we_make_is_not_counted_and_what_is_beside_it_is(tree: Path) -> None:
+def test_caches_of_python_and_files_of_ours_are_left_out_and_their_neighbours_are_not(tree: Path) -> None:
     for name in ("reports/run/run.json", "bench/__pycache__/shop.pyc", "accepted.json", "reports.py"):
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
         (tree / name).touch()
@@ -57,7 +57,7 @@ def test_what_python_and_we_make_is_not_counted_and_what_is_beside_it_is(tree: P
     assert repository.changed_files(besides) == ("reports.py",)
 
 
-def test_before_the_first_commit_all_is_uncommitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_before_the_first_commit_every_file_is_uncommitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     git("init", "-q")
     (tmp_path / "shop.py").touch()
@@ -65,7 +65,9 @@ def test_before_the_first_commit_all_is_uncommitted(tmp_path: Path, monkeypatch:
     assert repository.changed_files() == ("shop.py",)
 
 
-def test_without_a_repository_or_without_git_nothing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_repository_or_without_git_the_answer_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert (repository.commit(), repository.changed_files()) == (None, None)
@@ -74,7 +76,7 @@ def test_without_a_repository_or_without_git_nothing_is_said(tmp_path: Path, mon
 
 
 @pytest.mark.parametrize(
-    ("said", "allocator"),
+    ("pythonmalloc", "allocator"),
     [
         ("", "pymalloc"),
         ("default", "pymalloc"),
@@ -84,5 +86,5 @@ def test_without_a_repository_or_without_git_nothing_is_said(tmp_path: Path, mon
         ("malloc_debug", "malloc_debug"),
     ],
 )
-def test_an_allocator_has_one_name_however_it_was_chosen(said: str, allocator: str) -> None:
-    assert environment._allocator(said) == allocator
+def test_an_allocator_has_one_name_however_it_was_chosen(pythonmalloc: str, allocator: str) -> None:
+    assert environment._allocator(pythonmalloc) == allocator

@@ -1,4 +1,4 @@
-"""The index of the history: as the documents say, whatever became of the index."""
+"""The history: the same entries whatever state the index is in."""
 
 import os
 import sqlite3
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from leakcheck.model.plain_text import plain
-from leakcheck.model.result import Run
+from leakcheck.model.run import Run
 from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.storage import run_file
 from leakcheck.storage.history import History, find_documents, gather
@@ -18,7 +18,7 @@ from tests.unit.runs import BROKEN, CLEAN, ENVIRONMENT, LEAK, MIB, NAIVE, run_of
 
 
 class Folder:
-    """A folder of runs with its index, and the documents that were read."""
+    """A folder of runs with its index; notes which documents were read."""
 
     def __init__(self, path: Path) -> None:
         self.runs = path / "runs"
@@ -26,14 +26,14 @@ class Folder:
         self.read: list[str] = []
 
     def save(self, name: str, run: Run | bytes, started: str = "2026-11-24T10:12:07+00:00") -> Path:
-        """Write a run's document."""
+        """Write a run document."""
         document = self.runs / name / run_file.DOCUMENT
         document.parent.mkdir(parents=True, exist_ok=True)
         document.write_bytes(run if isinstance(run, bytes) else run_file.encode(replace(run, started=started)))
         return document
 
     def gather(self, *, rebuild: bool = False) -> History:
-        """Gather it all, and note what had to be read."""
+        """Gather all entries, and note which documents had to be read."""
         self.read = []
         return gather(self.index, find_documents(self.runs, run_file.DOCUMENT), self._load, rebuild=rebuild)
 
@@ -44,25 +44,25 @@ class Folder:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Folder:
-    made = Folder(tmp_path)
-    made.save("a", run_of(CLEAN, LEAK))
-    made.save("b", run_of(NAIVE), "2026-11-24T11:00:00+00:00")
-    return made
+    result = Folder(tmp_path)
+    result.save("a", run_of(CLEAN, LEAK))
+    result.save("b", run_of(NAIVE), "2026-11-24T11:00:00+00:00")
+    return result
 
 
-def names(past: History) -> Sequence[str]:
-    return [record.scenario for record in past.records]
+def names(history: History) -> Sequence[str]:
+    return [record.scenario for record in history.records]
 
 
-def test_runs_of_the_same_second_stand_in_the_order_in_which_they_began(tmp_path: Path) -> None:
+def test_runs_of_the_same_second_are_in_the_order_in_which_they_started(tmp_path: Path) -> None:
     folder = Folder(tmp_path)
-    names_of_runs = [run_file.make_run_folder(folder.runs, datetime(2026, 11, 24, 10, 12, 7)).name for _ in range(12)]
-    for name in reversed(names_of_runs):
+    run_names = [run_file.make_run_folder(folder.runs, datetime(2026, 11, 24, 10, 12, 7)).name for _ in range(12)]
+    for name in reversed(run_names):
         folder.save(name, run_of(CLEAN))
-    assert [Path(record.document).parent.name for record in folder.gather().records] == names_of_runs
+    assert [Path(record.document).parent.name for record in folder.gather().records] == run_names
 
 
-def test_a_record_says_what_its_document_says(folder: Folder) -> None:
+def test_an_entry_has_the_values_of_its_document(folder: Folder) -> None:
     clean, leak, naive = folder.gather().records
     assert (clean.scenario, leak.scenario, naive.scenario) == (CLEAN.id, LEAK.id, NAIVE.id)
     assert (leak.verdict, leak.gate) == (Verdict.LEAK, Gate.OVER)
@@ -75,9 +75,9 @@ def test_a_record_says_what_its_document_says(folder: Folder) -> None:
 
 
 def test_a_document_is_read_once_until_it_changes(folder: Folder) -> None:
-    first = folder.gather()
+    history = folder.gather()
     assert folder.read == ["a", "b"]
-    assert folder.gather() == first
+    assert folder.gather() == history
     assert folder.read == []
     document = folder.save("b", run_of(NAIVE, CLEAN), "2026-11-24T11:00:00+00:00")
     os.utime(document, ns=(1, 1))
@@ -85,7 +85,7 @@ def test_a_document_is_read_once_until_it_changes(folder: Folder) -> None:
     assert folder.read == ["b"]
 
 
-def test_a_run_in_a_folder_whose_name_is_no_utf_8_is_told(tmp_path: Path) -> None:
+def test_a_run_in_a_folder_whose_name_is_not_utf_8_is_included(tmp_path: Path) -> None:
     folder = Folder(tmp_path / os.fsdecode(b"caf\xe9"))
     folder.save("a", run_of(CLEAN))
     for _ in range(2):
@@ -94,7 +94,7 @@ def test_a_run_in_a_folder_whose_name_is_no_utf_8_is_told(tmp_path: Path) -> Non
     assert folder.read == []
 
 
-def test_a_run_that_is_gone_is_forgotten(folder: Folder) -> None:
+def test_a_deleted_run_is_removed_from_the_index(folder: Folder) -> None:
     folder.gather()
     (folder.runs / "a" / run_file.DOCUMENT).unlink()
     assert names(folder.gather()) == [NAIVE.id]
@@ -103,30 +103,30 @@ def test_a_run_that_is_gone_is_forgotten(folder: Folder) -> None:
     connection.close()
 
 
-def test_runs_are_in_the_order_of_the_moments_that_they_began(folder: Folder) -> None:
-    """GIVEN a run that began at a later hour by its own clock, and earlier in truth THEN it comes first."""
+def test_runs_are_sorted_by_start_across_time_zones(folder: Folder) -> None:
+    """GIVEN a run that started at a later local hour, but earlier in UTC THEN it comes first."""
     folder.save("c", run_of(BROKEN), "2026-11-24T12:00:00+09:00")
     assert names(folder.gather())[0] == BROKEN.id
 
 
-def test_a_comparisons_runs_are_left_to_it(folder: Folder) -> None:
+def test_the_runs_of_a_comparison_are_left_out(folder: Folder) -> None:
     folder.save("compared/runs/x", run_of(BROKEN))
     assert BROKEN.id not in names(folder.gather())
 
 
-def test_what_cannot_be_read_is_named_and_the_rest_is_there(folder: Folder) -> None:
+def test_unreadable_documents_are_reported_and_the_others_are_included(folder: Folder) -> None:
     folder.save("broken", b"{")
     for name, started in (("timeless", "yesterday"), ("before_time", "0001-01-01T00:00:00")):
         folder.save(name, run_file.encode(run_of(CLEAN)).replace(b"2026-11-24T10:12:07+00:00", started.encode()))
     for _ in range(2):  # the second time from the index
-        past = folder.gather()
-        assert names(past) == [CLEAN.id, LEAK.id, NAIVE.id]
-        assert [text for text in past.skipped if "broken" in text and "is not a run document" in text]
-        assert [text for text in past.skipped if "timeless" in text and "'yesterday'" in text]
-        assert len(past.skipped) == 3
+        history = folder.gather()
+        assert names(history) == [CLEAN.id, LEAK.id, NAIVE.id]
+        assert [text for text in history.skipped if "broken" in text and "is not a run document" in text]
+        assert [text for text in history.skipped if "timeless" in text and "'yesterday'" in text]
+        assert len(history.skipped) == 3
 
 
-def test_names_with_quotes_and_commands_are_text(folder: Folder) -> None:
+def test_names_with_quotes_and_sql_are_stored_as_text(folder: Folder) -> None:
     name = "'); DROP TABLE records; --\x1b[31m\u202e"
     folder.save("c", run_of(replace(CLEAN, scenario=name, peak_bytes=2**63)))
     [record] = [record for record in folder.gather().records if plain(name) in record.scenario]
@@ -168,28 +168,28 @@ def change(index: Path, statement: str) -> None:
 @pytest.mark.parametrize(
     "break_it",
     [break_text, break_end, break_tables, break_verdict, break_numbers, break_texts],
-    ids=lambda one: one.__name__,
+    ids=lambda function: function.__name__,
 )
-def test_a_broken_index_is_made_anew_and_said(folder: Folder, break_it: object) -> None:
+def test_a_broken_index_is_rebuilt_with_a_notice(folder: Folder, break_it: object) -> None:
     before = folder.gather()
     assert callable(break_it)
     break_it(folder.index)
-    past = folder.gather()
-    assert past.records == before.records
+    history = folder.gather()
+    assert history.records == before.records
     assert folder.read[-2:] == ["a", "b"]
-    [notice] = past.notices
+    [notice] = history.notices
     assert "was broken, and is made anew" in notice
     assert folder.gather() == before
 
 
-def test_an_index_of_another_version_is_made_anew_without_a_word(folder: Folder) -> None:
+def test_an_index_of_another_version_is_rebuilt_without_a_notice(folder: Folder) -> None:
     before = folder.gather()
     change(folder.index, "PRAGMA user_version = 99")
     assert folder.gather() == before
     assert folder.read == ["a", "b"]
 
 
-def test_without_its_index_everything_is_as_it_was(folder: Folder) -> None:
+def test_a_deleted_index_is_rebuilt(folder: Folder) -> None:
     before = folder.gather()
     folder.index.unlink()
     assert folder.gather() == before
@@ -197,25 +197,25 @@ def test_without_its_index_everything_is_as_it_was(folder: Folder) -> None:
     assert folder.read == ["a", "b"]
 
 
-def test_where_no_index_can_be_written_there_is_one_in_memory(folder: Folder) -> None:
+def test_if_no_index_can_be_written_one_is_built_in_memory(folder: Folder) -> None:
     folder.index.parent.write_text("a file where the folder should be")
-    past = folder.gather()
-    assert len(past.records) == 3
-    [notice] = past.notices
+    history = folder.gather()
+    assert len(history.records) == 3
+    [notice] = history.notices
     assert "cannot be written, and is left out" in notice
 
 
-def test_an_index_that_is_in_use_is_left_as_it_is(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_index_in_use_is_left_alone(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     before = folder.gather()
     folder.save("c", run_of(CLEAN))
     connect = sqlite3.connect
     monkeypatch.setattr("leakcheck.storage.history.sqlite3.connect", lambda name: connect(name, timeout=0))
-    other = connect(folder.index)
-    other.execute("BEGIN EXCLUSIVE")
-    past = folder.gather()
-    other.rollback()
-    other.close()
-    assert len(past.records) == 4
-    assert "cannot be used now" in past.notices[0]
+    locking = connect(folder.index)
+    locking.execute("BEGIN EXCLUSIVE")
+    history = folder.gather()
+    locking.rollback()
+    locking.close()
+    assert len(history.records) == 4
+    assert "cannot be used now" in history.notices[0]
     assert len(folder.gather().records) == len(before.records) + 1
     assert folder.read == ["c"]

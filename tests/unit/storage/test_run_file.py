@@ -1,4 +1,4 @@
-"""Saved runs: written whole or not at all, and read as the work of a stranger."""
+"""Saved runs: written completely or not at all, and validated when they are loaded."""
 
 import json
 import os
@@ -18,8 +18,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leakcheck.model.errors import StoreError
-from leakcheck.model.result import SCHEMA, Result, Run
+from leakcheck.model.errors import NothingMeasured, StoreError
+from leakcheck.model.result import Result
+from leakcheck.model.run import SCHEMA, Run
+from leakcheck.storage.atomic import write_atomically
 from leakcheck.storage.run_file import (
     DOCUMENT,
     RunFile,
@@ -27,9 +29,9 @@ from leakcheck.storage.run_file import (
     encode,
     load,
     make_run_folder,
+    newest_run,
     run_schema,
     save,
-    write_atomically,
 )
 from tests.unit.runs import BOUNDED, BROKEN, CLEAN, LEAK, UNSURE, run_of
 
@@ -37,13 +39,13 @@ RUN = run_of(CLEAN, LEAK, BOUNDED, UNSURE, BROKEN)
 STARTED = datetime(2026, 11, 24, 10, 12, 7)
 
 
-def test_a_run_that_was_saved_is_loaded_as_it_was_from_its_file_or_its_folder(tmp_path: Path) -> None:
+def test_a_saved_run_is_loaded_unchanged_from_its_file_or_its_folder(tmp_path: Path) -> None:
     save(RUN, tmp_path / DOCUMENT)
     assert load(tmp_path / DOCUMENT) == RUN
     assert load(tmp_path) == RUN
 
 
-def test_a_document_that_is_saved_as_results_come_is_the_same_each_time(tmp_path: Path) -> None:
+def test_a_document_saved_after_each_result_is_the_same_as_one_saved_once(tmp_path: Path) -> None:
     file = RunFile(tmp_path / DOCUMENT)
     for count in range(len(RUN.results) + 1):
         run = replace(RUN, results=RUN.results[:count], duration_seconds=float(count))
@@ -53,7 +55,7 @@ def test_a_document_that_is_saved_as_results_come_is_the_same_each_time(tmp_path
     assert load(tmp_path).results == RUN.results[::-1]
 
 
-def test_of_a_document_that_is_saved_as_results_come_each_result_is_encoded_once(tmp_path: Path) -> None:
+def test_in_a_document_saved_after_each_result_every_result_is_encoded_once(tmp_path: Path) -> None:
     file = RunFile(tmp_path / DOCUMENT)
     file.save(RUN)
     with mock.patch("leakcheck.storage.run_file.msgspec.json.encode", wraps=msgspec.json.encode) as encoding:
@@ -61,21 +63,21 @@ def test_of_a_document_that_is_saved_as_results_come_each_result_is_encoded_once
     assert [type(call.args[0]) for call in encoding.call_args_list] == [Result, dict]
 
 
-def test_a_run_folder_is_named_after_its_beginning_and_belongs_to_one_run(tmp_path: Path) -> None:
+def test_a_run_folder_is_named_after_its_start_and_belongs_to_one_run(tmp_path: Path) -> None:
     parent = tmp_path / "reports"
     names = [make_run_folder(parent, STARTED).name for _ in range(3)]
     assert names == ["2026-11-24T10-12-07", "2026-11-24T10-12-07-2", "2026-11-24T10-12-07-3"]
 
 
-def test_a_file_where_the_folder_should_be_is_named_with_the_remedy(tmp_path: Path) -> None:
+def test_the_error_for_a_file_in_place_of_the_folder_names_the_remedy(tmp_path: Path) -> None:
     (tmp_path / "reports").touch()
     with pytest.raises(StoreError, match="choose another with --output"):
         make_run_folder(tmp_path / "reports", STARTED)
 
 
 @contextmanager
-def room_for(most_bytes: int) -> Iterator[None]:
-    """Let no file grow past this size: what a full disk is, without filling one."""
+def disk_space(most_bytes: int) -> Iterator[None]:
+    """Let no file grow beyond this size, as on a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, hard))
     try:
@@ -84,16 +86,16 @@ def room_for(most_bytes: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_an_old_document_survives_a_write_that_finds_no_room(tmp_path: Path) -> None:
+def test_the_old_document_survives_a_write_to_a_full_disk(tmp_path: Path) -> None:
     document = tmp_path / DOCUMENT
     save(RUN, document)
-    with pytest.raises(StoreError, match=r"cannot be written .*; free some room"), room_for(100):
+    with pytest.raises(StoreError, match=r"cannot be written .*; free some room"), disk_space(100):
         save(run_of(CLEAN), document)
     assert load(document) == RUN
     assert [path.name for path in tmp_path.iterdir()] == [DOCUMENT]
 
 
-def test_an_old_document_survives_an_interrupt_in_the_middle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_old_document_survives_an_interrupted_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     document = tmp_path / DOCUMENT
     save(RUN, document)
 
@@ -107,7 +109,7 @@ def test_an_old_document_survives_an_interrupt_in_the_middle(tmp_path: Path, mon
     assert [path.name for path in tmp_path.iterdir()] == [DOCUMENT]
 
 
-def test_a_document_may_be_read_by_whom_the_umask_lets(tmp_path: Path) -> None:
+def test_the_permissions_of_a_document_follow_the_umask(tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:
         write_atomically(tmp_path / DOCUMENT, b"{}")
@@ -117,23 +119,23 @@ def test_a_document_may_be_read_by_whom_the_umask_lets(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / DOCUMENT).stat().st_mode) == 0o640
 
 
-def test_a_device_is_written_to_and_not_replaced() -> None:
+def test_a_device_is_written_to_instead_of_replaced() -> None:
     write_atomically(Path("/dev/null"), b"{}")
     assert Path("/dev/null").is_char_device()
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_the_error_for_a_missing_folder_names_it(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="nowhere"):
         write_atomically(tmp_path / "nowhere" / DOCUMENT, b"{}")
 
 
-def stranger(path: Path, data: bytes) -> Run:
+def load_bytes(path: Path, data: bytes) -> Run:
     path.write_bytes(data)
     return load(path)
 
 
 def as_json(**changes: Any) -> bytes:
-    """Return a real document with some fields changed; dots step into it."""
+    """Return a real document with some fields changed; `results__0__gate` is a field of a field."""
     document = json.loads(encode(RUN))
     for where, value in changes.items():
         *steps, last = where.split("__")
@@ -144,8 +146,8 @@ def as_json(**changes: Any) -> bytes:
     return json.dumps(document).encode()
 
 
-def test_a_document_that_nobody_changed_is_no_stranger(tmp_path: Path) -> None:
-    assert stranger(tmp_path / DOCUMENT, as_json()) == RUN
+def test_an_unchanged_document_is_valid(tmp_path: Path) -> None:
+    assert load_bytes(tmp_path / DOCUMENT, as_json()) == RUN
 
 
 @pytest.mark.parametrize(
@@ -178,31 +180,31 @@ def test_a_document_that_nobody_changed_is_no_stranger(tmp_path: Path) -> None:
     ],
     ids=lambda data: data[:20].decode(errors="replace"),
 )
-def test_what_is_not_a_run_document_is_refused_in_one_short_line(tmp_path: Path, data: bytes) -> None:
+def test_an_invalid_document_is_refused_in_one_short_line(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(StoreError, match="is not a run document") as caught:
-        stranger(tmp_path / DOCUMENT, data)
+        load_bytes(tmp_path / DOCUMENT, data)
     assert len(str(caught.value)) < 400
 
 
-def test_another_schema_is_named_beside_the_one_that_is_read(tmp_path: Path) -> None:
+def test_the_error_for_another_schema_names_both_schemas(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"has the schema 'leakcheck\.run/2'; this leakcheck reads leakcheck\.run/1"):
-        stranger(tmp_path / DOCUMENT, as_json(schema="leakcheck.run/2"))
+        load_bytes(tmp_path / DOCUMENT, as_json(schema="leakcheck.run/2"))
 
 
-def test_a_field_that_a_later_version_added_is_passed_over(tmp_path: Path) -> None:
-    assert stranger(tmp_path / DOCUMENT, as_json(results__0__added_later=[1])) == RUN
+def test_a_field_of_a_later_version_is_ignored(tmp_path: Path) -> None:
+    assert load_bytes(tmp_path / DOCUMENT, as_json(results__0__added_later=[1])) == RUN
 
 
-def test_a_document_larger_than_any_of_ours_is_not_even_opened(tmp_path: Path) -> None:
+def test_a_document_larger_than_any_we_write_is_refused(tmp_path: Path) -> None:
     huge = tmp_path / DOCUMENT
     with huge.open("wb") as file:
-        file.truncate(256 * 1024**2 + 1)  # a hole: it takes no room
+        file.truncate(256 * 1024**2 + 1)  # a sparse file: it takes no space
     with pytest.raises(StoreError, match="is larger than any run we write"):
         load(huge)
 
 
 @pytest.mark.parametrize("name", ["nowhere.json", "folder"])
-def test_a_document_that_is_not_there_is_named(tmp_path: Path, name: str) -> None:
+def test_the_error_for_a_missing_document_names_it(tmp_path: Path, name: str) -> None:
     (tmp_path / "folder").mkdir()
     with pytest.raises(StoreError, match=f"{name}.*: cannot be read"):
         load(tmp_path / name)
@@ -217,17 +219,17 @@ ANY_JSON = st.recursive(NOTHING_NESTED, lambda inner: st.lists(inner) | st.dicti
     field=st.sampled_from(["results", "environment", "command", "started", "finished", "duration_seconds"]),
     value=ANY_JSON,
 )
-def test_no_document_gets_anything_but_a_run_or_a_store_error(
+def test_any_document_is_either_a_run_or_a_store_error(
     tmp_path_factory: pytest.TempPathFactory, field: str, value: object
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "stranger.json"
     try:
-        assert isinstance(stranger(path, as_json(**{field: value})), Run)
+        assert isinstance(load_bytes(path, as_json(**{field: value})), Run)
     except StoreError:
         pass
 
 
-def test_the_published_schema_is_a_schema_and_real_documents_keep_to_it() -> None:
+def test_the_published_schema_is_valid_and_real_documents_conform_to_it() -> None:
     schema = run_schema()
     assert schema["title"] == SCHEMA
     jsonschema.Draft202012Validator.check_schema(schema)
@@ -236,14 +238,14 @@ def test_the_published_schema_is_a_schema_and_real_documents_keep_to_it() -> Non
         validator.validate(json.loads(encode(run)))
 
 
-def test_the_published_schema_refuses_what_is_no_run() -> None:
+def test_the_published_schema_refuses_invalid_documents() -> None:
     validator = jsonschema.Draft202012Validator(run_schema())
     assert not validator.is_valid({})
     assert not validator.is_valid(json.loads(as_json(results__0__verdict="splendid")))
     assert not validator.is_valid(json.loads(as_json(results__0__growth__calls="many")))
 
 
-def test_every_budget_broken_is_in_the_document_by_name() -> None:
+def test_the_document_names_every_exceeded_budget() -> None:
     [result] = json.loads(encode(run_of(replace(LEAK, failures=("growth", "peak")))))["results"]
     assert result["verdict"] == "leak"
     assert result["failures"] == ["growth", "peak"]
@@ -252,7 +254,7 @@ def test_every_budget_broken_is_in_the_document_by_name() -> None:
 
 
 @pytest.mark.parametrize("name", ["../secret.bin", "captures/../../secret.bin", "captures", "nothing.bin", "link.bin"])
-def test_a_document_names_no_file_outside_its_folder(tmp_path: Path, name: str) -> None:
+def test_a_document_cannot_name_a_file_outside_of_its_folder(tmp_path: Path, name: str) -> None:
     folder = tmp_path / "run"
     (folder / "captures").mkdir(parents=True)
     (tmp_path / "secret.bin").touch()
@@ -261,3 +263,14 @@ def test_a_document_names_no_file_outside_its_folder(tmp_path: Path, name: str) 
     with pytest.raises(StoreError, match="is not there"):
         beside(folder, name)
     assert beside(folder, "captures/own.bin") == (folder / "captures" / "own.bin").resolve()
+
+
+def test_the_newest_run_is_the_one_that_started_last(tmp_path: Path) -> None:
+    with pytest.raises(NothingMeasured, match="there is no run in it"):
+        newest_run(tmp_path / "reports")
+    started = "2026-11-24T10-12-07"
+    for name in (f"{started}-10", f"{started}-2", started, "2025-12-24T10-12-07", "sample"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "run.json").touch()
+    (tmp_path / "2027-01-01T00-00-00").mkdir()  # interrupted before anything was saved
+    assert newest_run(tmp_path).name == "2026-11-24T10-12-07-10"

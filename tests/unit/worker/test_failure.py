@@ -1,4 +1,4 @@
-"""How a failure is told: with the frames of the user's code, and neither ours nor what carries our calls out."""
+"""A failure is described with the frames of the user's code, and without ours or those that lead to it."""
 
 import asyncio
 import contextlib
@@ -6,19 +6,19 @@ from collections.abc import Iterator
 
 from leakcheck.scenario import scenario
 from leakcheck.worker import failure
-from leakcheck.worker.failure import describe_trouble
+from leakcheck.worker.failure import describe_failure
 
 
-def trouble_of(function: object) -> dict[str, object]:
-    """Return what is told of a function that fails, called as the measured process calls it."""
+def failure_of(function: object) -> dict[str, object]:
+    """Return the description of a function's failure, called as the measured process calls it."""
     code = compile("def call(function):\n    return function()\n", failure._OURS[0] + "/called.py", "exec")
-    called: dict[str, object] = {}
-    exec(code, called)
+    namespace: dict[str, object] = {}
+    exec(code, namespace)
     try:
-        called["call"](function)  # type: ignore[operator]
+        namespace["call"](function)  # type: ignore[operator]
     except BaseException as error:
-        # the frame of this test stands outside of what the worker would have
-        return describe_trouble(error.with_traceback(error.__traceback__ and error.__traceback__.tb_next), "raised")
+        # drop the frame of this test, which the worker would not have
+        return describe_failure(error.with_traceback(error.__traceback__ and error.__traceback__.tb_next), "raised")
     raise AssertionError("it did not fail")
 
 
@@ -26,7 +26,7 @@ def fail() -> None:
     raise ValueError("broken")
 
 
-def test_the_frames_of_the_user_are_told_and_those_that_carry_our_call_out_are_not() -> None:
+def test_a_failure_has_the_frames_of_the_user_and_not_those_that_lead_to_them() -> None:
     @contextlib.contextmanager
     def manager() -> Iterator[None]:
         fail()
@@ -36,27 +36,27 @@ def test_the_frames_of_the_user_are_told_and_those_that_carry_our_call_out_are_n
         fail()
 
     for function in (manager().__enter__, lambda: asyncio.run(call())):
-        details = str(trouble_of(function)["details"])
+        details = str(failure_of(function)["details"])
         assert "in fail" in details
         assert "raise ValueError" in details
 
 
-def test_a_context_of_ours_that_refuses_shows_no_frame_of_the_standard_library() -> None:
+def test_a_usage_error_of_our_own_context_manager_has_no_frames() -> None:
     source = (
         "import contextlib\n\nfrom leakcheck.model.errors import UsageError\n\n"
         "@contextlib.contextmanager\ndef manager():\n    raise UsageError('no')\n    yield\n"
     )
-    made: dict[str, object] = {}
-    exec(compile(source, failure._OURS[0] + "/opened.py", "exec"), made)
+    namespace: dict[str, object] = {}
+    exec(compile(source, failure._OURS[0] + "/opened.py", "exec"), namespace)
 
-    found = trouble_of(made["manager"]().__enter__)  # type: ignore[operator]
-    assert (found["kind"], found["message"], found["details"]) == ("usage", "no", "")
+    failure_fields = failure_of(namespace["manager"]().__enter__)  # type: ignore[operator]
+    assert (failure_fields["kind"], failure_fields["message"], failure_fields["details"]) == ("usage", "no", "")
 
 
-def test_a_mistake_in_the_users_file_is_told_with_its_line() -> None:
+def test_a_mistake_in_the_users_file_is_reported_with_its_line() -> None:
     def mark() -> None:
         scenario(growth="a lot")(fail)
 
-    found = trouble_of(mark)
-    assert found["kind"] == "usage"
-    assert "test_failure.py" in str(found["details"])
+    failure_fields = failure_of(mark)
+    assert failure_fields["kind"] == "usage"
+    assert "test_failure.py" in str(failure_fields["details"])

@@ -1,5 +1,5 @@
-"""Measuring on a Dask cluster: errands go to its workers, and answers come back, both as JSON.
+"""Measure on a Dask cluster: jobs go to its workers and answers come back, both as JSON.
 
-`cluster` and `sending` are the parent's side, `station` is what a Dask worker runs, and `office` the process
-that it starts for each errand: there the engine starts the measured processes, as it does anywhere.
+`executor`, `submission` and `client` run in the parent process, `worker_side` in a Dask worker, and `job_process` in
+the process that it starts for each job. That process starts the measured processes as a local run does.
 """

@@ -1,4 +1,4 @@
-"""A Dask cluster as it is seen from here: connect, ask what its workers have, send, receive. Dask is imported here."""
+"""The connection to a Dask scheduler: list its workers, submit jobs, receive answers. Dask is imported here."""
 
 import contextlib
 import importlib.util
@@ -10,47 +10,47 @@ from queue import SimpleQueue
 from typing import Any
 from uuid import uuid4
 
-from leakcheck.model.errors import ExecutorLost, UsageError
+from leakcheck.model.errors import ExecutorLost, LeakcheckException, UsageError
 from leakcheck.model.units import format_size
 from leakcheck.runner.executors.dask import worker_side
 
-CONNECT_SECONDS = 5.0
+_CONNECT_SECONDS = 5.0
 _CLOSE_SECONDS = 2.0
-_LOOK_SECONDS = 60.0
-RESOURCES = ("cores", "memory")
+_RESULT_SECONDS = 60.0
+_RESOURCES = ("cores", "memory")
 _NO_DASK = "there is no Dask here; install it with: pip install 'pytest-leakcheck[dask]'"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterWorker:
-    """A worker of the cluster, and what it declares to have."""
+    """A worker of the cluster and the resources that it declares."""
 
     address: str
     threads: int
-    has: Mapping[str, float]
+    resources: Mapping[str, float]
 
     @property
     def slots(self) -> int:
-        """Return how many measurements it can make at a time; memory may allow fewer."""
-        return min(self.threads, int(self.has.get("cores", 0)))
+        """Return how many jobs it can run at a time; memory may allow fewer."""
+        return min(self.threads, int(self.resources.get("cores", 0)))
 
     def fits(self, needs: Mapping[str, float]) -> bool:
-        """Tell whether it may be asked for that."""
-        return all(self.has.get(name, 0) >= amount for name, amount in needs.items())
+        """Return whether it declares at least these resources."""
+        return all(self.resources.get(name, 0) >= amount for name, amount in needs.items())
 
     @property
-    def words(self) -> str:
-        """Return what it has, for people."""
-        return f"cores={self.has['cores']:g} and {format_size(self.has['memory'])}"
+    def description(self) -> str:
+        """Return its resources as text for a message."""
+        return f"cores={self.resources['cores']:g} and {format_size(self.resources['memory'])}"
 
 
-class WorkersLost(Exception):
-    """As many workers as the scheduler allows were lost with an errand; it does not try another."""
+class WorkersLost(LeakcheckException):
+    """As many workers as the scheduler allows were lost while they ran a job; it does not try another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerEvent:
-    """What a worker said while it works; nothing in `doing` says that it begins."""
+    """An event that a worker logged for a job; an empty `doing` means that the job has started."""
 
     key: str
     worker: str
@@ -64,47 +64,47 @@ class DaskClient:
         self._client = client
         self.address = address
         self.run = f"leakcheck-{uuid4().hex[:12]}"
-        """The name of what is asked of it from here, among all that others do there."""
-        self.told: SimpleQueue[WorkerEvent] = SimpleQueue()
-        client.subscribe_topic(self.run, self._take)
+        """A name for this run, unique among everything that uses the cluster; keys of jobs begin with it."""
+        self.events: SimpleQueue[WorkerEvent] = SimpleQueue()
+        client.subscribe_topic(self.run, self._receive_event)
 
-    def _take(self, event: tuple[float, Mapping[str, Any]]) -> None:
-        _, said = event
-        self.told.put(WorkerEvent(key=said["key"], worker=said["worker"], doing=said["doing"]))
+    def _receive_event(self, event: tuple[float, Mapping[str, Any]]) -> None:
+        _, fields = event
+        self.events.put(WorkerEvent(key=fields["key"], worker=fields["worker"], doing=fields["doing"]))
 
-    def members(self) -> list[ClusterWorker]:
-        """Return the workers that declare what they have. Raises ExecutorLost."""
+    def usable_workers(self) -> list[ClusterWorker]:
+        """Return the workers that declare cores and memory. Raises ExecutorLost."""
         return [
-            ClusterWorker(address=address, threads=said["nthreads"], has=said["resources"])
-            for address, said in self._workers().items()
-            if all(name in said["resources"] for name in RESOURCES)
+            ClusterWorker(address=address, threads=info["nthreads"], resources=info["resources"])
+            for address, info in self._worker_infos().items()
+            if all(name in info["resources"] for name in _RESOURCES)
         ]
 
-    def count(self) -> int:
-        """Return how many workers there are, whatever they declare. Raises ExecutorLost."""
-        return len(self._workers())
+    def worker_count(self) -> int:
+        """Return the number of workers, whatever they declare. Raises ExecutorLost."""
+        return len(self._worker_infos())
 
-    def _workers(self) -> Mapping[str, Any]:
+    def _worker_infos(self) -> Mapping[str, Any]:
         with self._or_lost():
-            # all of them: some versions tell of five where nothing is said
+            # -1 means all of them: some versions of Dask list only five by default
             workers: Mapping[str, Any] = self._client.scheduler_info(n_workers=-1)["workers"]
         return workers
 
-    def looked(self, errand: bytes, members: Sequence[ClusterWorker]) -> Mapping[str, Any]:
-        """Return what each of the workers answers to an errand that only asks, or what it raised."""
+    def check_on_workers(self, job: bytes, workers: Sequence[ClusterWorker]) -> Mapping[str, Any]:
+        """Return what each worker, by its address, answers to a job that only checks; or the exception it raised."""
         with self._or_lost():
             answers: Mapping[str, Any] = self._client.run(
-                worker_side.look, errand, workers=[one.address for one in members], on_error="return"
+                worker_side.check_job, job, workers=[worker.address for worker in workers], on_error="return"
             )
         return answers
 
-    def send(self, errand: bytes, key: str, needs: Mapping[str, float]) -> Any:
-        """Send an errand to whichever worker has room, and return what stands for its answer."""
+    def submit(self, job: bytes, key: str, needs: Mapping[str, float]) -> Any:
+        """Submit a job to whichever worker has room, and return its future."""
         with self._or_lost():
-            return self._client.submit(worker_side.do, errand, self.run, key=key, resources=dict(needs), pure=False)
+            return self._client.submit(worker_side.run_job, job, self.run, key=key, resources=dict(needs), pure=False)
 
-    def take(self, future: Any) -> bytes:
-        """Return the answer that has come. Raises what the worker raised, WorkersLost and ExecutorLost."""
+    def result(self, future: Any) -> bytes:
+        """Return the answer of a future that is done. Raises what the worker raised, WorkersLost and ExecutorLost."""
         from distributed.scheduler import KilledWorker
 
         if future.status in ("cancelled", "lost"):
@@ -115,27 +115,27 @@ class DaskClient:
                 raise WorkersLost from error
             raise error
         with self._or_lost():
-            answer: bytes = future.result(timeout=_LOOK_SECONDS)
+            answer: bytes = future.result(timeout=_RESULT_SECONDS)
         future.release()
         return answer
 
     def cancel(self, futures: Sequence[Any]) -> None:
-        """Give up what was sent: what waits is forgotten, and what runs is ended by its worker."""
+        """Cancel submitted jobs: those that wait are dropped, and those that run are ended by their worker."""
         if futures and self.is_connected:
             with contextlib.suppress(Exception):
                 self._client.cancel(list(futures), force=True)
 
-    def forget(self) -> None:
-        """Have the workers remove what the run left there, once nothing of it is under way any more."""
+    def clean_up_workers(self) -> None:
+        """Have the workers wait until no job of the run is under way, and remove the files it left there."""
         if not self.is_connected:
             return
         with contextlib.suppress(Exception):
-            addresses = [one.address for one in self.members()]
-            self._client.run(worker_side.forget, self.run, workers=addresses, on_error="ignore")
+            addresses = [worker.address for worker in self.usable_workers()]
+            self._client.run(worker_side.clean_up_run, self.run, workers=addresses, on_error="ignore")
 
     @property
     def is_connected(self) -> bool:
-        """Tell whether the scheduler still answers."""
+        """Return whether the scheduler still answers."""
         return bool(self._client.status == "running")
 
     def lost(self) -> ExecutorLost:
@@ -155,35 +155,35 @@ class DaskClient:
 
 @contextmanager
 def connected(address: str) -> Iterator[DaskClient]:
-    """Connect to a scheduler, and hang up in the end.
+    """Connect to a scheduler for the duration of the block.
 
-    Raises UsageError where there is no Dask here, or no scheduler there.
+    Raises UsageError where Dask is not installed, or no scheduler answers at the address.
     """
     if importlib.util.find_spec("distributed") is None:
         raise UsageError(f"--executor dask:{address}: {_NO_DASK}")
     import distributed
 
-    _silence()
+    _silence_dask_logs()
     try:
         make_client: Callable[..., Any] = distributed.Client
-        client = make_client(address, timeout=CONNECT_SECONDS, set_as_default=False, direct_to_workers=False)
+        client = make_client(address, timeout=_CONNECT_SECONDS, set_as_default=False, direct_to_workers=False)
     except (OSError, TimeoutError, ValueError) as error:
         raise UsageError(
-            f"--executor dask:{address}: no scheduler answers there within {CONNECT_SECONDS:g} s "
+            f"--executor dask:{address}: no scheduler answers there within {_CONNECT_SECONDS:g} s "
             f"({str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__}); "
             "start one with `dask scheduler`, or look whether a firewall is in between"
         ) from error
-    cluster = DaskClient(client, address)
+    connection = DaskClient(client, address)
     try:
-        yield cluster
+        yield connection
     finally:
-        cluster.forget()
+        connection.clean_up_workers()
         with contextlib.suppress(Exception):
             client.close(timeout=_CLOSE_SECONDS)
 
 
-def _silence() -> None:
-    """Drop what Dask logs in this process: of a lost connection there is a sentence of ours."""
+def _silence_dask_logs() -> None:
+    """Drop what Dask logs in this process: leakcheck reports a lost connection itself."""
     for name in ("distributed", *(name for name in logging.root.manager.loggerDict if name.startswith("distributed."))):
         logger = logging.getLogger(name)
         logger.handlers[:] = [logging.NullHandler()]

@@ -1,9 +1,9 @@
-"""Where a measurement belongs, and whether this machine is such a place.
+"""The environment that a task must be measured in, and the check whether this machine provides it.
 
-The user's files must be the same everywhere, by a shared file system or by one image. What proves it: the digest of
-the file that holds the scenario and of pyproject.toml, and where both sides see a git repository the commit and what
-differs from it in Python files. Figures of different Pythons, libraries or packages cannot be compared, here as in
-`leakcheck merge`.
+The user's files must be the same on every machine, by a shared file system or by one image. This is checked by the
+digests of the file that holds the scenario and of pyproject.toml, and where both machines see a git repository, by the
+commit and the uncommitted changes to Python files. Figures of different Pythons, libraries or packages cannot be
+compared, as in `leakcheck merge`.
 """
 
 import hashlib
@@ -21,91 +21,98 @@ from leakcheck.model.answers import ScenarioInfo
 from leakcheck.model.errors import UsageError
 from leakcheck.model.failure import WorkerFailed
 from leakcheck.model.protocol import Pass, PassRequest
-from leakcheck.model.result import Environment
-from leakcheck.runner.collect import surroundings_of
+from leakcheck.model.run import Environment
+from leakcheck.runner.collect import worker_limits_of
 from leakcheck.runner.worker_process import WorkerProcess
 from leakcheck.scenario import DJANGO, parse_target
 from leakcheck.storage import git
 
-_DECIDING = ("PYTHON*", "MALLOC_*", "GLIBC_TUNABLES", "LD_PRELOAD", "*_NUM_THREADS", "DJANGO_SETTINGS_MODULE")
-"""Variables that decide what is measured: they are those of the command, and never those of a worker. Dask's nanny
-sets some of them, and one changes what malloc keeps."""
+_MEASUREMENT_VARIABLES = (
+    "PYTHON*",
+    "MALLOC_*",
+    "GLIBC_TUNABLES",
+    "LD_PRELOAD",
+    "*_NUM_THREADS",
+    "DJANGO_SETTINGS_MODULE",
+)
+"""Environment variables that affect what is measured. They are taken from the command and never from the worker:
+Dask's nanny sets some of them, one of which changes what malloc keeps."""
 
-_OF_DASK = "DASK_*"
+_DASK_VARIABLES = "DASK_*"
 _ALGORITHM = "sha256"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionEnvironment:
-    """The surroundings that a measurement must have, on whichever machine."""
+    """What must be the same on the machine that measures as on the one that submitted the task."""
 
     folder: str
     """The working folder."""
     environment: Environment
     python: str | None
-    """The interpreter, where one was named; None: the one that runs leakcheck there."""
+    """The interpreter, where one was named; None for the one that runs leakcheck on that machine."""
     files: Mapping[str, str]
-    """Digests of the user's files, by their paths from the folder."""
+    """Digests of the user's files, by their paths relative to the folder."""
     changes: str | None
-    """The digest of what the commit does not hold; None outside of a repository."""
+    """The digest of the uncommitted changes; None outside a repository."""
     variables: Mapping[str, str]
 
 
 def place_here(scenario: ScenarioInfo, settings: Settings, environment: Environment) -> ExecutionEnvironment:
-    """Return the place that this process measures a scenario in."""
+    """Return the environment that this process would measure a scenario in."""
     return ExecutionEnvironment(
         folder=str(Path.cwd()),
         environment=environment,
         python=settings.python,
         files={path: digest for path in _files_of(scenario) if (digest := _digest(path)) is not None},
         changes=git.changes(),
-        variables={name: value for name, value in os.environ.items() if _is_deciding(name)},
+        variables={name: value for name, value in os.environ.items() if _affects_measurement(name)},
     )
 
 
 def enter(place: ExecutionEnvironment) -> None:
-    """Make this process's folder and variables those of a place. Raises OSError where there is no such folder."""
+    """Take over the folder and the variables of an environment. Raises OSError where there is no such folder."""
     os.chdir(place.folder)
     for name in list(os.environ):
-        if _is_deciding(name) or fnmatchcase(name, _OF_DASK):
+        if _affects_measurement(name) or fnmatchcase(name, _DASK_VARIABLES):
             del os.environ[name]
     os.environ.update(place.variables)
 
 
-def differences_here(place: ExecutionEnvironment, target: str, settings: Settings) -> Iterator[str]:
-    """Yield what is not as it must be, after `enter`; nothing where it may be measured here."""
+def differences(place: ExecutionEnvironment, target: str, settings: Settings) -> Iterator[str]:
+    """Yield in what this machine differs from the environment; nothing where it may measure. Call `enter` first."""
     if place.python is not None and not os.access(place.python, os.X_OK):
         yield f"there is no Python {place.python}"
         return
     for path, digest in place.files.items():
-        found = _digest(path)
-        if found is None:
+        own_digest = _digest(path)
+        if own_digest is None:
             yield f"there is no file {path} in {place.folder}"
-        elif found != digest:
+        elif own_digest != digest:
             yield f"{path} in {place.folder} is another one, or was changed since the run began"
-    there = git.commit()
-    changes = git.changes() if place.changes is not None and there == place.environment.git_commit else None
+    commit = git.commit()
+    changes = git.changes() if place.changes is not None and commit == place.environment.git_commit else None
     if changes is not None and changes != place.changes:
         yield f"what differs from the commit in {place.folder} is something else"
     try:
-        environment = _environment(target, settings)
+        environment = _environment_of_interpreter(target, settings)
     except (WorkerFailed, UsageError) as error:
         yield f"its Python does not start: {error}"
         return
-    # an image may come without its repository: then the files have to do
-    environment = replace(environment, git_commit=there or place.environment.git_commit)
+    # an image may come without its repository: then the digests of the files have to do
+    environment = replace(environment, git_commit=commit or place.environment.git_commit)
     yield from between_environments(place.environment, environment)
 
 
-def _environment(target: str, settings: Settings) -> Environment:
-    """Ask the interpreter that will measure; it ends before it imports anything of the user's."""
-    plan = PassRequest(work=Pass.DESCRIBE, target=target)
-    with WorkerProcess(plan, surroundings_of(settings)) as worker:
+def _environment_of_interpreter(target: str, settings: Settings) -> Environment:
+    """Return what the interpreter that will measure reports; it is ended before it imports the user's code."""
+    request = PassRequest(work=Pass.DESCRIBE, target=target)
+    with WorkerProcess(request, worker_limits_of(settings)) as worker:
         return Environment(**worker.start()["environment"], leakcheck=__version__)
 
 
 def _files_of(scenario: ScenarioInfo) -> Iterator[str]:
-    """Yield the files that hold a scenario, and the settings, as far as they can be told without importing them."""
+    """Yield the file of a scenario, where it is known without an import, and pyproject.toml, where there is one."""
     target = parse_target(scenario.target)
     if target.path is not None:
         yield str(target.path)
@@ -119,11 +126,11 @@ def _files_of(scenario: ScenarioInfo) -> Iterator[str]:
 
 
 def _source_of(module: str | None) -> str | None:
-    """Return the file of a module that lies here or on PYTHONPATH; packages that are installed have a version."""
+    """Return the file of a module in this folder or on PYTHONPATH; installed packages are compared by version."""
     *packages, last = (module or "").split(".")
     for folder in ("", *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))):
-        place = Path(folder, *packages)
-        for path in (place / f"{last}.py", place / last / "__init__.py"):
+        parent = Path(folder, *packages)
+        for path in (parent / f"{last}.py", parent / last / "__init__.py"):
             if path.is_file():
                 return str(path)
     return None
@@ -137,5 +144,5 @@ def _digest(path: str) -> str | None:
         return None
 
 
-def _is_deciding(name: str) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in _DECIDING)
+def _affects_measurement(name: str) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in _MEASUREMENT_VARIABLES)

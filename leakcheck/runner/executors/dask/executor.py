@@ -1,4 +1,4 @@
-"""The executor that measures on a cluster: tasks become errands, and what comes back becomes results."""
+"""The executor that measures on a Dask cluster: tasks become jobs, and their answers become results."""
 
 import time
 import zlib
@@ -11,23 +11,24 @@ from typing import Any
 from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.model.answers import Failure
 from leakcheck.model.errors import StoreError, UsageError
-from leakcheck.model.result import Environment, Host, Result
-from leakcheck.runner.executors.dask import client as clusters
+from leakcheck.model.result import Host, Result
+from leakcheck.model.run import Environment
+from leakcheck.runner.executors.dask import client as dask_client
 from leakcheck.runner.executors.dask.client import ClusterWorker, DaskClient
 from leakcheck.runner.executors.dask.environment_check import place_here
 from leakcheck.runner.executors.dask.job import DaskJob, JobAnswer, JobResult, JobTask, decode, encode, measurement_of
 from leakcheck.runner.executors.dask.job_process import MOST_CAPTURE_BYTES
 from leakcheck.runner.executors.dask.submission import (
-    PATIENCE_SECONDS,
     SAME_EVERYWHERE,
-    refusal_words,
+    WORKER_WAIT_SECONDS,
+    refusal_message,
     sent,
     worker_command,
 )
 from leakcheck.runner.growth_pass import GrowthPass
 from leakcheck.runner.measure import judged
 from leakcheck.runner.task import Task, Watch
-from leakcheck.storage import run_file
+from leakcheck.storage import atomic, run_file
 from leakcheck.storage.captures import FOLDER, free_name
 
 _POLL_SECONDS = 0.2
@@ -36,15 +37,15 @@ _EXAMPLE_BYTES, _EXAMPLE_CORES = 8e9, 2
 
 @contextmanager
 def connected(address: str) -> Iterator["DaskExecutor"]:
-    """Connect to a scheduler and yield the executor that measures there. Raises UsageError as `cluster` does."""
-    with clusters.connected(address) as cluster:
+    """Connect to a scheduler and yield its executor. Raises UsageError as `client.connected` does."""
+    with dask_client.connected(address) as cluster:
         yield DaskExecutor(cluster)
 
 
 class DaskExecutor:
-    """A cluster as an Executor."""
+    """An Executor that measures on the workers of a Dask cluster."""
 
-    waiting = None
+    warm_worker = None
 
     def __init__(self, cluster: DaskClient) -> None:
         self._cluster = cluster
@@ -52,74 +53,76 @@ class DaskExecutor:
     def measured(
         self, tasks: Sequence[Task], environment: Environment | None, watch: Watch
     ) -> Iterator[tuple[int, Result]]:
-        """Yield results as an Executor does. Raises UsageError where a worker cannot measure this as it should."""
+        """Yield results as `Executor.measured` does. Raises UsageError where a worker's environment differs."""
         if environment is None or not tasks:
             return
-        errands = [_errand_of(task, environment) for task in tasks]
-        check(self._cluster, errands)
+        jobs = [_job_of(task, environment) for task in tasks]
+        check(self._cluster, jobs)
 
-        def told(number: int, name: str, doing: str) -> None:
+        def report(number: int, name: str, doing: str) -> None:
             watch(tasks[number].scenario, doing, ReplayProgress())
 
-        for number, came in sent(self._cluster, errands, told):
-            if came.answer is not None and came.elsewhere is not None:
-                (done,) = came.answer.done
-                yield number, result_of(done, came.elsewhere, tasks[number].folder)
-            elif came.trouble is not None:
-                yield number, not_measured(errands[number].measurements[0], came.trouble)
+        for number, outcome in sent(self._cluster, jobs, report):
+            if outcome.answer is not None and outcome.elsewhere is not None:
+                (job_result,) = outcome.answer.done
+                yield number, result_of(job_result, outcome.elsewhere, tasks[number].folder)
+            elif outcome.trouble is not None:
+                yield number, not_measured(jobs[number].measurements[0], outcome.trouble)
 
 
-def _errand_of(task: Task, environment: Environment) -> DaskJob:
+def _job_of(task: Task, environment: Environment) -> DaskJob:
     place = place_here(task.scenario, task.settings, environment)
     return DaskJob(name=task.scenario.id, measurements=(measurement_of(task, place),))
 
 
-def check(cluster: DaskClient, errands: Sequence[DaskJob]) -> None:
-    """Have all workers look whether they could do the errands. Raises UsageError with what is wrong with each."""
-    members = _members(cluster)
-    question = DaskJob(name="look", measurements=tuple(_one_for_each_folder(errands)), turns=())
-    refused = [words for one in cluster.looked(encode(question), members).items() if (words := _refusal(*one))]
-    if refused:
-        raise UsageError(f"--executor dask:{cluster.address}: {'. '.join(refused)}. All {SAME_EVERYWHERE}")
+def check(cluster: DaskClient, jobs: Sequence[DaskJob]) -> None:
+    """Have every worker check whether it could run the jobs. Raises UsageError with what is wrong on each."""
+    workers = _usable_workers(cluster)
+    question = DaskJob(name="look", measurements=tuple(_one_for_each_folder(jobs)), turns=())
+    answers = cluster.check_on_workers(encode(question), workers)
+    refusals = [refusal for address, answer in answers.items() if (refusal := _refusal(address, answer))]
+    if refusals:
+        raise UsageError(f"--executor dask:{cluster.address}: {'. '.join(refusals)}. All {SAME_EVERYWHERE}")
 
 
-def _members(cluster: DaskClient) -> list[ClusterWorker]:
-    """Return the workers that declare what they have. Raises UsageError where none does, for some time."""
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not (members := cluster.members()):
-        # those that are there and declare nothing will not change their mind
-        count = cluster.count()
+def _usable_workers(cluster: DaskClient) -> list[ClusterWorker]:
+    """Return the workers that declare resources. Raises UsageError where none does within `WORKER_WAIT_SECONDS`."""
+    end = time.monotonic() + WORKER_WAIT_SECONDS
+    while not (workers := cluster.usable_workers()):
+        # workers that run without declaring resources will not declare any later
+        count = cluster.worker_count()
         if count or time.monotonic() > end:
-            there = "has no workers" if not count else f"has {count}, and none declares its cores and memory"
+            state = "has no workers" if not count else f"has {count}, and none declares its cores and memory"
             command = worker_command(cluster.address, _EXAMPLE_BYTES, _EXAMPLE_CORES)
-            raise UsageError(f"--executor dask:{cluster.address}: the cluster {there}; start each with: {command}")
+            raise UsageError(f"--executor dask:{cluster.address}: the cluster {state}; start each with: {command}")
         time.sleep(_POLL_SECONDS)
-    return members
+    return workers
 
 
-def _one_for_each_folder(errands: Sequence[DaskJob]) -> Iterator[JobTask]:
-    """Yield measurements whose places, together, name all files of all errands."""
+def _one_for_each_folder(jobs: Sequence[DaskJob]) -> Iterator[JobTask]:
+    """Yield a task for each folder and interpreter, whose environment names all files that the jobs have there."""
     first: dict[tuple[str, str | None], JobTask] = {}
     files: dict[tuple[str, str | None], dict[str, str]] = {}
-    for one in (one for errand in errands for one in errand.measurements):
-        key = (one.place.folder, one.place.python)
-        first.setdefault(key, one)
-        files.setdefault(key, {}).update(one.place.files)
-    for key, one in first.items():
-        yield replace(one, place=replace(one.place, files=files[key]))
+    for task in (task for job in jobs for task in job.measurements):
+        key = (task.place.folder, task.place.python)
+        first.setdefault(key, task)
+        files.setdefault(key, {}).update(task.place.files)
+    for key, task in first.items():
+        yield replace(task, place=replace(task.place, files=files[key]))
 
 
-def _refusal(address: str, said: Any) -> str:
-    if isinstance(said, BaseException):
-        missing = isinstance(said, ModuleNotFoundError) and (said.name or "").startswith("leakcheck")
-        what = "has no such leakcheck as this one" if missing else f"failed: {type(said).__name__}: {said}"
+def _refusal(address: str, answer: Any) -> str:
+    """Return why a worker cannot run the jobs; empty where it can. It answered with bytes, or raised an exception."""
+    if isinstance(answer, BaseException):
+        missing = isinstance(answer, ModuleNotFoundError) and (answer.name or "").startswith("leakcheck")
+        what = "has no such leakcheck as this one" if missing else f"failed: {type(answer).__name__}: {answer}"
         return f"the worker {address} {what}"
-    answer = decode(said, JobAnswer)
-    return refusal_words(answer) if answer.refused else ""
+    decoded = decode(answer, JobAnswer)
+    return refusal_message(decoded) if decoded.refused else ""
 
 
 def result_of(done: JobResult, elsewhere: Host, folder: Path) -> Result:
-    """Return a result as if it had been measured here, with its capture in the run's folder, and where it was."""
+    """Return the result with the host that measured it, and its capture written to the run's folder here."""
     result = replace(done.result, elsewhere=elsewhere)
     if result.capture is None or done.capture is None:
         return replace(result, capture=None)
@@ -131,19 +134,19 @@ def result_of(done: JobResult, elsewhere: Host, folder: Path) -> Result:
 
 
 def keep_capture(folder: Path, name: str, compressed: bytes) -> str:
-    """Write a capture into a run's folder, and return its name there.
+    """Write a capture to a run's folder, and return its path relative to it.
 
-    Of the name that it came with only the end counts, so that it leads nowhere else. Raises StoreError where there is
-    no room for it, and zlib.error for what is not compressed.
+    Only the last part of the name that it came with is used, so that it cannot lead out of the folder. Raises
+    StoreError where it cannot be written, and zlib.error where the data is not compressed.
     """
     end = PurePosixPath(name.replace("\0", "")).name
     target = free_name(folder / FOLDER / (end if end not in ("", "..") else "capture.bin"))
     run_file.make_folder(target.parent)
-    run_file.write_atomically(target, zlib.decompressobj().decompress(compressed, MOST_CAPTURE_BYTES))
+    atomic.write_atomically(target, zlib.decompressobj().decompress(compressed, MOST_CAPTURE_BYTES))
     return str(target.relative_to(folder))
 
 
 def not_measured(measurement: JobTask, trouble: Failure, elsewhere: Host | None = None) -> Result:
-    """Return the result of what nobody measured."""
-    task = measurement.here()
+    """Return the result of a task that was not measured because of this trouble."""
+    task = measurement.detached()
     return replace(judged(task, GrowthPass(trouble=trouble), None, None), elsewhere=elsewhere)

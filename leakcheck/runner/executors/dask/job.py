@@ -1,7 +1,7 @@
-"""What crosses the wire: an errand goes out, an answer comes back, each as JSON.
+"""The messages between the parent and a Dask worker: a job goes out, an answer comes back, both as JSON.
 
-A Task holds what only its own process has: an event, folders that are open here. A Measurement is what remains, and
-a Task is made of it again where it is measured.
+A Task holds what only its own process has: an event, and folders of this machine. A JobTask is the rest of it, and
+becomes a Task again in the process that measures it.
 """
 
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ _Message = TypeVar("_Message")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobTask:
-    """One measurement as it travels: all that a Task needs, and where it belongs."""
+    """A task as it is sent: everything else that a Task needs, and the environment that it must be measured in."""
 
     scenario: ScenarioInfo
     settings: Settings
@@ -42,14 +42,14 @@ class JobTask:
     @property
     def expected_memory(self) -> float:
         """Return the bytes that its process is taken to need."""
-        return self.here().expected_memory
+        return self.detached().expected_memory
 
-    def here(self) -> Task:
-        """Return the task as something to ask, and not to measure."""
+    def detached(self) -> Task:
+        """Return a Task without a folder, for its properties: it cannot be measured."""
         return self.task(Path(), Event(), None)
 
     def task(self, folder: Path, stop: Event, shared_folder: Path | None) -> Task:
-        """Return the task that it is on this machine."""
+        """Return the Task to measure on this machine."""
         return Task(
             scenario=self.scenario,
             settings=self.settings,
@@ -65,11 +65,11 @@ class JobTask:
 
 
 def measurement_of(task: Task, place: ExecutionEnvironment) -> JobTask:
-    """Return what travels of a task."""
+    """Return the part of a task that is sent."""
     accepted = task.accepted
     return JobTask(
         scenario=task.scenario,
-        # no other process may send it on
+        # without the cluster: whoever receives it measures it, and does not submit it again
         settings=replace(task.settings, cluster=None),
         options=task.options,
         setup=task.setup,
@@ -77,46 +77,46 @@ def measurement_of(task: Task, place: ExecutionEnvironment) -> JobTask:
         serving=task.serving,
         accepted=None
         if accepted is None
-        else {name: one for name, one in accepted.items() if name == task.scenario.id},
+        else {name: entry for name, entry in accepted.items() if name == task.scenario.id},
         place=place,
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DaskJob:
-    """What one worker is to do in one go, in turn: all of it there, or all of it again on another."""
+    """Measurements that one worker makes, one after the other; if it is lost, another one makes all of them again."""
 
     name: str
-    """What people are told that it is: a scenario's id."""
+    """The name that progress and messages show: a scenario's id."""
     measurements: tuple[JobTask, ...]
     turns: tuple[int, ...] = (0,)
-    """The numbers of the measurements, in the order in which they are made; none: only look whether they could be."""
+    """Indices into `measurements`, in the order in which to make them; empty: only check whether they can be made."""
     keeps_captures: bool = True
     leakcheck: str = __version__
 
     @property
     def needs(self) -> dict[str, float]:
-        """Return the resources that it takes of a worker."""
-        return {"cores": 1, "memory": max(one.expected_memory for one in self.measurements)}
+        """Return the resources of a worker that it takes."""
+        return {"cores": 1, "memory": max(task.expected_memory for task in self.measurements)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobResult:
-    """What came of one turn."""
+    """The result of one turn."""
 
     result: Result
     capture: bytes | None = None
-    """The file that the result names, compressed; None where there is none, or it is too large to travel."""
+    """The capture file that the result names, compressed; None where there is none, or it is too large to send."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobAnswer:
-    """What a worker answers."""
+    """The answer to a job."""
 
     host: str
     worker: str
     refused: tuple[str, ...] = ()
-    """Why nothing was measured there: what is not as it is here."""
+    """What differs between the two machines, so that nothing was measured."""
     done: tuple[JobResult, ...] = ()
 
 
@@ -126,7 +126,7 @@ class _Header:
 
 
 def encode(message: object) -> bytes:
-    """Return a message as one line. Raises UsageError for what JSON has no word for."""
+    """Return a message as one line of JSON. Raises UsageError for what JSON cannot represent."""
     try:
         return msgspec.json.encode(message, enc_hook=_to_text)
     except (TypeError, ValueError) as error:
@@ -134,12 +134,12 @@ def encode(message: object) -> bytes:
 
 
 def decode(data: bytes, kind: type[_Message]) -> _Message:
-    """Return a message. Raises msgspec.ValidationError for one that is none."""
+    """Return the message of that type. Raises msgspec.ValidationError where the data is no such message."""
     return msgspec.json.decode(data, type=kind, dec_hook=_from_text)
 
 
 def version_in(data: bytes) -> str:
-    """Return which leakcheck wrote an errand: of another one the rest may not be understood."""
+    """Return the version of leakcheck that wrote a job; the job of another version may not decode."""
     return msgspec.json.decode(data, type=_Header).leakcheck
 
 

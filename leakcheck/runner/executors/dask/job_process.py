@@ -1,9 +1,8 @@
-"""The process that a worker of the cluster starts for each errand: `python -m ….job_process FOLDER WORKER`.
+"""The process that a Dask worker starts for each job: `python -m leakcheck.….job_process FOLDER WORKER`.
 
-It has a working folder and variables of its own, which the Dask worker's threads could not have. The errand comes as
-the first line of its standard input. When that ends, somebody let go of it: the errand is not wanted any more, or
-the worker died, and then nothing may be left that runs. Lines of its standard output tell what is done, and the
-last one is the answer.
+It has a working folder and environment variables of its own, which the threads of a Dask worker could not have. The
+job comes as the first line of standard input. When standard input ends, the job is not wanted any more or the worker
+died, and everything that runs must end. Lines of standard output report the activity; the last one is the answer.
 """
 
 import os
@@ -18,32 +17,36 @@ from typing import BinaryIO
 
 from leakcheck import __version__
 from leakcheck.model.failure import MeasurementStopped, internal_error
-from leakcheck.runner.executors.dask.environment_check import differences_here, enter
+from leakcheck.runner.executors.dask.environment_check import differences, enter
 from leakcheck.runner.executors.dask.job import DaskJob, JobAnswer, JobResult, JobTask, decode, encode, version_in
 from leakcheck.runner.temporary_folders import own_folder, remove_leftovers
 from leakcheck.runner.worker_limits import own_this_process
 
 DOING, ANSWER = b"doing ", b"answer "
 MOST_CAPTURE_BYTES = 256 * 1024 * 1024
-"""A larger capture stays where it was made: what it says of the peak is in the result."""
+"""A larger capture stays on the worker; the result has what it shows of the peak."""
 
-Say = Callable[[str, str], None]
-"""Told the scenario's id, and what is done with it."""
+Watch = Callable[[str, str], None]
+"""Called with the scenario's id, and what is being done."""
 
 
 def main() -> None:
-    """Run one errand to its end."""
+    """Run one job to its end."""
     shared_folder, worker = Path(sys.argv[1]), sys.argv[2]
-    # whatever else is printed here must not be taken for a line of ours
+    # whatever else this process prints must not be taken for a line of the protocol
     out = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
-    order = sys.stdin.buffer.readline()
+    data = sys.stdin.buffer.readline()
     own_this_process()
     remove_leftovers()
     stop = Event()
-    Thread(target=_wait_for_the_end, args=(stop,), daemon=True).start()
+    Thread(target=_stop_at_end_of_input, args=(stop,), daemon=True).start()
+
+    def watch(name: str, doing: str) -> None:
+        _write(out, DOING + encode([name, doing]) + b"\n")
+
     try:
-        answer = serve(order, shared_folder, worker, stop, lambda name, doing: _say(out, name, doing))
+        answer = _run(data, shared_folder, worker, stop, watch)
     except MeasurementStopped:
         return
     except Exception as error:
@@ -51,41 +54,39 @@ def main() -> None:
     _write(out, ANSWER + encode(answer) + b"\n")
 
 
-def serve(order: bytes, shared_folder: Path, worker: str, stop: Event, say: Say) -> JobAnswer:
-    """Return what comes of an errand. Raises Stopped, and whatever is wrong with this installation."""
+def _run(data: bytes, shared_folder: Path, worker: str, stop: Event, watch: Watch) -> JobAnswer:
+    """Return the answer to a job. Raises MeasurementStopped, and whatever a broken installation raises."""
     host = socket.gethostname()
-    if (theirs := version_in(order)) != __version__:
-        return JobAnswer(host=host, worker=worker, refused=(f"leakcheck: {theirs}, {__version__}",))
-    errand = decode(order, DaskJob)
-    places: list[JobTask] = []
-    for one in errand.measurements:
-        if all(one.place != other.place for other in places):
-            places.append(one)
-    refused = [why for one in places for why in _refusals(one)]
-    if refused or not errand.turns:
-        return JobAnswer(host=host, worker=worker, refused=tuple(dict.fromkeys(refused)))
-    done = tuple(_measured(errand.measurements[turn], errand, shared_folder, stop, say) for turn in errand.turns)
-    return JobAnswer(host=host, worker=worker, done=done)
+    if (version := version_in(data)) != __version__:
+        return JobAnswer(host=host, worker=worker, refused=(f"leakcheck: {version}, {__version__}",))
+    job = decode(data, DaskJob)
+    to_check: list[JobTask] = []
+    for task in job.measurements:
+        if all(task.place != other.place for other in to_check):
+            to_check.append(task)
+    refusals = [refusal for task in to_check for refusal in _refusals(task)]
+    if refusals or not job.turns:
+        return JobAnswer(host=host, worker=worker, refused=tuple(dict.fromkeys(refusals)))
+    results = tuple(_measure(job.measurements[turn], job, shared_folder, stop, watch) for turn in job.turns)
+    return JobAnswer(host=host, worker=worker, done=results)
 
 
-def _refusals(measurement: JobTask) -> list[str]:
-    place = measurement.place
+def _refusals(task: JobTask) -> list[str]:
     try:
-        enter(place)
+        enter(task.place)
     except OSError as error:
-        return [f"there is no folder {place.folder} ({error.strerror})"]
-    return list(differences_here(place, measurement.scenario.target, measurement.settings))
+        return [f"there is no folder {task.place.folder} ({error.strerror})"]
+    return list(differences(task.place, task.scenario.target, task.settings))
 
 
-def _measured(measurement: JobTask, errand: DaskJob, shared_folder: Path, stop: Event, say: Say) -> JobResult:
-    from leakcheck.runner.measure import measure  # dear, and not needed to look around
+def _measure(task: JobTask, job: DaskJob, shared_folder: Path, stop: Event, watch: Watch) -> JobResult:
+    from leakcheck.runner.measure import measure  # slow to import, and a job that only checks does without it
 
-    enter(measurement.place)
-    name = measurement.scenario.id
+    enter(task.place)
+    name = task.scenario.id
     with own_folder() as folder:
-        task = measurement.task(folder, stop, shared_folder)
-        result = measure(task, lambda scenario, doing, progress: say(name, doing))
-        if result.capture is None or not errand.keeps_captures:
+        result = measure(task.task(folder, stop, shared_folder), lambda scenario, doing, progress: watch(name, doing))
+        if result.capture is None or not job.keeps_captures:
             return JobResult(result=replace(result, capture=None))
         path = folder / result.capture
         size = path.stat().st_size
@@ -95,14 +96,10 @@ def _measured(measurement: JobTask, errand: DaskJob, shared_folder: Path, stop: 
         return JobResult(result=result, capture=zlib.compress(path.read_bytes()))
 
 
-def _wait_for_the_end(stop: Event) -> None:
+def _stop_at_end_of_input(stop: Event) -> None:
     while os.read(0, 4096):
         pass
     stop.set()
-
-
-def _say(out: BinaryIO, name: str, doing: str) -> None:
-    _write(out, DOING + encode([name, doing]) + b"\n")
 
 
 def _write(out: BinaryIO, line: bytes) -> None:

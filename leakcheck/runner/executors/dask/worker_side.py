@@ -1,7 +1,7 @@
-"""What a worker of the cluster runs: it starts an office for the errand, and hands on what that says.
+"""What runs in a Dask worker: it starts a process for each job, and passes on its activity and its answer.
 
-Dask finds these functions by the module's name. Nothing of the user's is imported here, nor in the office: a Dask
-worker lives for days and has many users.
+Dask finds these functions by the module's name. Neither the worker nor the job process imports the user's code: a
+Dask worker lives for days and has many users.
 """
 
 import asyncio
@@ -17,119 +17,120 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from leakcheck.model.errors import LeakcheckException
 from leakcheck.runner.executors.dask.job_process import ANSWER, DOING
 
 _POLL_SECONDS = 0.25
 _GRACE_SECONDS = 10.0
-_LEAST_SECONDS_BETWEEN = 0.2
+_LEAST_SECONDS_BETWEEN_EVENTS = 0.2
 _MOST_CHARACTERS = 2000
-_SHARED = "leakcheck-shared-"
-_WANTED = ("executing", "long-running")
-_CLOSING = ("closing", "closed", "failed")
-_under_way: list[str] = []
-"""The runs of the errands that offices of this worker are doing now."""
+_SHARED_PREFIX = "leakcheck-shared-"
+_RUNNING_STATES = ("executing", "long-running")
+_CLOSING_STATES = ("closing", "closed", "failed")
+_active_runs: list[str] = []
+"""The run of each job that this worker is running now."""
 
-Say = Callable[[bytes], None]
-
-
-class JobUnwanted(Exception):
-    """Nobody waits for this errand any more."""
+LogEvent = Callable[[bytes], None]
 
 
-class JobProcessFailed(Exception):
-    """The office ended without an answer; the message is the end of what it wrote."""
+class JobUnwanted(LeakcheckException):
+    """Nobody waits for this job any more."""
 
 
-def do(errand: bytes, run: str) -> bytes:
-    """Return the answer to an errand of a run; called by Dask, in a thread of its worker."""
+class JobProcessFailed(LeakcheckException):
+    """The job process ended without an answer; the message is the end of its output."""
+
+
+def run_job(job: bytes, run: str) -> bytes:
+    """Return the answer to a job of a run. Dask calls this in a thread of its worker."""
     from distributed import get_worker
 
     worker = get_worker()
     key = worker.get_current_task()
 
     def is_wanted() -> bool:
-        # a cancelled task, or one whose client is gone, is forgotten by the scheduler, which tells its worker;
-        # a worker that lost its scheduler closes, and waits with that for its threads
+        # a cancelled task, or one whose client is gone, is forgotten by the scheduler, which tells its worker; a
+        # worker that lost its scheduler closes, but first waits for its threads, and so for this job
         task = worker.state.tasks.get(key)
-        return task is not None and task.state in _WANTED and worker.status.name not in _CLOSING
+        return task is not None and task.state in _RUNNING_STATES and worker.status.name not in _CLOSING_STATES
 
-    def say(doing: bytes) -> None:
+    def log_event(doing: bytes) -> None:
         worker.log_event(run, {"key": str(key), "worker": worker.address, "doing": doing})
 
-    say(b"")
-    shared = shared_folder(worker, run)
+    log_event(b"")
+    shared = _shared_folder(worker, run)
     shared.mkdir(parents=True, exist_ok=True)
-    _under_way.append(run)
+    _active_runs.append(run)
     try:
-        return _through_office(errand, shared, worker.address, is_wanted, say)
+        return _run_process(job, shared, worker.address, is_wanted, log_event)
     finally:
-        _under_way.remove(run)
+        _active_runs.remove(run)
 
 
-async def look(errand: bytes, dask_worker: Any) -> bytes:
-    """Return the answer to an errand that only asks whether it could be run here."""
+async def check_job(job: bytes, dask_worker: Any) -> bytes:
+    """Return the answer to a job that only checks whether this worker could run it."""
 
-    def asked() -> bytes:
+    def check() -> bytes:
         with tempfile.TemporaryDirectory(prefix="leakcheck-") as folder:
-            return _through_office(errand, Path(folder), dask_worker.address, lambda: True, lambda doing: None)
+            return _run_process(job, Path(folder), dask_worker.address, lambda: True, lambda doing: None)
 
-    return await asyncio.to_thread(asked)
+    return await asyncio.to_thread(check)
 
 
-async def forget(run: str, dask_worker: Any) -> None:
-    """Wait until nothing of a run is under way here any more, and remove what its processes left each other."""
+async def clean_up_run(run: str, dask_worker: Any) -> None:
+    """Wait until no job of a run is active on this worker, and remove the folder that its processes shared."""
     end = time.monotonic() + _GRACE_SECONDS
-    while run in _under_way and time.monotonic() < end:
+    while run in _active_runs and time.monotonic() < end:
         await asyncio.sleep(0.05)
-    await asyncio.to_thread(shutil.rmtree, shared_folder(dask_worker, run), ignore_errors=True)
+    await asyncio.to_thread(shutil.rmtree, _shared_folder(dask_worker, run), ignore_errors=True)
 
 
-def shared_folder(worker: Any, run: str) -> Path:
-    """Return the folder of a run on this worker; it lies in the worker's own, and goes with it at the latest."""
-    return Path(worker.local_directory) / f"{_SHARED}{run}"
+def _shared_folder(worker: Any, run: str) -> Path:
+    """Return the folder of a run, below the worker's own folder, which Dask removes at the latest with the worker."""
+    return Path(worker.local_directory) / f"{_SHARED_PREFIX}{run}"
 
 
-def _through_office(errand: bytes, shared: Path, address: str, is_wanted: Callable[[], bool], say: Say) -> bytes:
-    # -P: the folder that the worker was started in may hold a leakcheck of its own
+def _run_process(job: bytes, shared: Path, address: str, is_wanted: Callable[[], bool], log_event: LogEvent) -> bytes:
+    # -P: the folder that the worker was started in may hold another leakcheck
     command = [sys.executable, "-P", "-m", "leakcheck.runner.executors.dask.job_process", str(shared), address]
     with (
-        tempfile.TemporaryFile() as written,
-        # a session of its own: who interrupts the worker in a terminal does not interrupt this one half-way
+        tempfile.TemporaryFile() as errors,
+        # in a session of its own: an interrupt in the worker's terminal must not interrupt the job half-way
         subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=written, start_new_session=True
-        ) as office,
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, start_new_session=True
+        ) as process,
     ):
-        assert office.stdin is not None
+        assert process.stdin is not None
         try:
             with contextlib.suppress(BrokenPipeError):
-                office.stdin.write(errand + b"\n")
-                office.stdin.flush()
-            for line in _throttled(_lines(office, is_wanted)):
+                process.stdin.write(job + b"\n")
+                process.stdin.flush()
+            for line in _throttled(_lines(process, is_wanted)):
                 if line.startswith(ANSWER):
                     return line.removeprefix(ANSWER)
                 if line.startswith(DOING):
-                    say(line.removeprefix(DOING))
+                    log_event(line.removeprefix(DOING))
         finally:
-            _let_go(office)
-        written.seek(0, os.SEEK_END)
-        written.seek(max(0, written.tell() - 4 * _MOST_CHARACTERS))
-        said = written.read().decode(errors="replace").strip()[-_MOST_CHARACTERS:]
-        raise JobProcessFailed(f"exit status {office.returncode}\n{said}")
+            _end(process)
+        errors.seek(0, os.SEEK_END)
+        errors.seek(max(0, errors.tell() - 4 * _MOST_CHARACTERS))
+        tail = errors.read().decode(errors="replace").strip()[-_MOST_CHARACTERS:]
+        raise JobProcessFailed(f"exit status {process.returncode}\n{tail}")
 
 
-def _lines(office: "subprocess.Popen[bytes]", is_wanted: Callable[[], bool]) -> Iterator[bytes]:
-    """Yield the lines as they come. Raises Unwanted."""
-    assert office.stdout is not None
+def _lines(process: "subprocess.Popen[bytes]", is_wanted: Callable[[], bool]) -> Iterator[bytes]:
+    """Yield the lines of the process's output as they come. Raises JobUnwanted."""
+    assert process.stdout is not None
     pieces: list[bytes] = []
     with selectors.DefaultSelector() as selector:
-        selector.register(office.stdout, selectors.EVENT_READ)
+        selector.register(process.stdout, selectors.EVENT_READ)
         while True:
             is_ready = selector.select(_POLL_SECONDS)
             if not is_wanted():
                 raise JobUnwanted
             if not is_ready:
                 continue
-            data = os.read(office.stdout.fileno(), 1 << 20)
+            data = os.read(process.stdout.fileno(), 1 << 20)
             if not data:
                 return
             *whole, rest = data.split(b"\n")
@@ -140,22 +141,22 @@ def _lines(office: "subprocess.Popen[bytes]", is_wanted: Callable[[], bool]) -> 
 
 
 def _throttled(lines: Iterator[bytes]) -> Iterator[bytes]:
-    """Leave out progress that says nothing new, or comes right after other progress: the scheduler keeps each event."""
-    told, last = 0.0, b""
+    """Drop activity that repeats the last, or comes right after it: the scheduler keeps every event."""
+    logged, last = 0.0, b""
     for line in lines:
         if line.startswith(DOING):
-            if line == last or time.monotonic() - told < _LEAST_SECONDS_BETWEEN:
+            if line == last or time.monotonic() - logged < _LEAST_SECONDS_BETWEEN_EVENTS:
                 continue
-            told, last = time.monotonic(), line
+            logged, last = time.monotonic(), line
         yield line
 
 
-def _let_go(office: "subprocess.Popen[bytes]") -> None:
-    """Close its input, upon which it ends what it measures and itself."""
-    assert office.stdin is not None
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """Close the process's input, upon which it ends what it measures and then itself."""
+    assert process.stdin is not None
     with contextlib.suppress(BrokenPipeError):
-        office.stdin.close()
+        process.stdin.close()
     try:
-        office.wait(_GRACE_SECONDS)
+        process.wait(_GRACE_SECONDS)
     except subprocess.TimeoutExpired:
-        office.kill()
+        process.kill()

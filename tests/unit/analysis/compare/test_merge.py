@@ -1,4 +1,4 @@
-"""Runs joined to one: what must be there, what must be alike, and what comes of it."""
+"""Merging runs: which belong together, which environments are comparable, and the merged run."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,7 +12,8 @@ from leakcheck.analysis.compare.merge import SavedShard, joined, problems
 from leakcheck.model.answers import Failure
 from leakcheck.model.errors import ExitCode
 from leakcheck.model.explanation import KnownEntry, KnownLeak
-from leakcheck.model.result import Result, Run, Shard
+from leakcheck.model.result import Result
+from leakcheck.model.run import Run, Shard
 from leakcheck.model.verdict import Gate
 from leakcheck.runner.session import exit_code
 from tests.unit.runs import BROKEN, CLEAN, ENVIRONMENT, LEAK, run_of
@@ -37,25 +38,25 @@ TWO = shard(2, result("delta", LEAK), result("charlie"), duration_seconds=12.0, 
 THREE = shard(3, result("echo"), duration_seconds=11.0)
 
 
-def pieces(*runs: Run) -> list[SavedShard]:
+def saved(*runs: Run) -> list[SavedShard]:
     return [SavedShard(where=f"run {letter}", run=run) for letter, run in zip("abcdefgh", runs, strict=False)]
 
 
 def reasons(*runs: Run) -> list[str]:
-    return list(problems(pieces(*runs)))
+    return list(problems(saved(*runs)))
 
 
-# --- what belongs together ------------------------------------------------------------------------
+# --- which runs belong together -------------------------------------------------------------------
 
 
-def test_all_shards_of_a_whole_can_be_joined_in_any_order() -> None:
+def test_all_shards_of_a_whole_can_be_merged_in_any_order() -> None:
     assert reasons(ONE, TWO, THREE) == []
     assert reasons(THREE, ONE, TWO) == []
     assert reasons() == []
 
 
-def test_a_shard_with_nothing_in_it_belongs_to_the_whole() -> None:
-    four = [replace(one, shard=replace(one.shard, count=4)) for one in (ONE, TWO, THREE) if one.shard is not None]
+def test_an_empty_shard_belongs_to_the_whole() -> None:
+    four = [replace(run, shard=replace(run.shard, count=4)) for run in (ONE, TWO, THREE) if run.shard is not None]
     assert reasons(*four, shard(4, count=4)) == []
 
 
@@ -83,11 +84,11 @@ def test_a_shard_with_nothing_in_it_belongs_to_the_whole() -> None:
     ],
     ids=lambda value: str(value)[:60] if isinstance(value, list) and value and isinstance(value[0], str) else "",
 )
-def test_what_does_not_belong_together_is_said(runs: list[Run], expected: list[str]) -> None:
+def test_runs_that_do_not_belong_together_are_refused_with_a_reason(runs: list[Run], expected: list[str]) -> None:
     assert reasons(*runs) == expected
 
 
-def test_every_reason_is_said_at_once() -> None:
+def test_all_reasons_are_reported_at_once() -> None:
     other = replace(THREE, finished=False, environment=replace(ENVIRONMENT, python="3.12.1"))
     assert reasons(ONE, other) == [
         "run b was not finished: measure it again",
@@ -96,24 +97,24 @@ def test_every_reason_is_said_at_once() -> None:
     ]
 
 
-def test_a_count_beyond_reason_is_answered_at_once_and_in_short() -> None:
+def test_an_absurd_shard_count_is_answered_quickly_and_briefly() -> None:
     huge = shard(1, count=10**18)
     assert reasons(huge) == [f"shard {number} of 1,000,000,000,000,000,000 is missing" for number in range(2, 7)]
 
 
 @pytest.mark.parametrize("count", [0, -3])
-def test_a_count_that_means_nothing_is_refused(count: int) -> None:
+def test_a_shard_count_below_one_is_refused(count: int) -> None:
     assert reasons(shard(1, count=count)) != []
 
 
-def test_two_scenarios_of_one_name_in_two_files_are_no_duplicate() -> None:
+def test_scenarios_of_the_same_name_in_two_files_are_no_duplicates() -> None:
     twins = [replace(result("same"), target=f"{file}.py::same") for file in "ba"]
     runs = [shard(number, twin, count=2, whole=("same", "same")) for number, twin in enumerate(twins, 1)]
     assert reasons(*runs) == []
-    assert [one.target for one in joined(runs, ()).results] == ["a.py::same", "b.py::same"]
+    assert [merged.target for merged in joined(runs, ()).results] == ["a.py::same", "b.py::same"]
 
 
-# --- what must be alike ---------------------------------------------------------------------------
+# --- the environment ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -132,85 +133,85 @@ def test_two_scenarios_of_one_name_in_two_files_are_no_duplicate() -> None:
         ({"packages": {}}, "package Django: 5.2.19, none"),
     ],
 )
-def test_a_circumstance_that_differs_is_named(changes: dict[str, Any], expected: str) -> None:
+def test_a_difference_of_environments_is_reported(changes: dict[str, Any], expected: str) -> None:
     other = replace(TWO, environment=replace(ENVIRONMENT, **changes))
     assert reasons(ONE, other, THREE) == [f"run a and run b cannot be compared: {expected}"]
 
 
 @pytest.mark.parametrize("changes", [{"python": "3.11.9"}, {"executable": "/elsewhere"}, {"git_dirty": False}])
-def test_a_circumstance_that_does_not_matter_may_differ(changes: dict[str, Any]) -> None:
+def test_a_difference_that_does_not_matter_is_ignored(changes: dict[str, Any]) -> None:
     assert reasons(ONE, replace(TWO, environment=replace(ENVIRONMENT, **changes)), THREE) == []
 
 
-def test_a_run_of_which_nothing_is_known_compares_with_none() -> None:
-    (said,) = reasons(ONE, replace(TWO, environment=None), THREE)
-    assert said == "run a and run b cannot be compared: of one it is not known where it was measured"
+def test_a_run_without_an_environment_is_not_comparable() -> None:
+    (reason,) = reasons(ONE, replace(TWO, environment=None), THREE)
+    assert reason == "run a and run b cannot be compared: of one it is not known where it was measured"
 
 
-def test_one_baseline_is_for_all() -> None:
-    (said,) = reasons(ONE, replace(TWO, baseline="leakcheck-baseline.json"), THREE)
-    assert said == "run a and run b cannot be compared: baseline: none, leakcheck-baseline.json"
+def test_all_runs_must_have_the_same_baseline() -> None:
+    (reason,) = reasons(ONE, replace(TWO, baseline="leakcheck-baseline.json"), THREE)
+    assert reason == "run a and run b cannot be compared: baseline: none, leakcheck-baseline.json"
 
 
-def test_of_many_packages_that_differ_a_few_are_named() -> None:
+def test_of_many_different_packages_a_few_are_listed() -> None:
     other = replace(ENVIRONMENT, packages={f"package{number}": "1" for number in range(1000)})
     assert len(reasons(ONE, replace(TWO, environment=other), THREE)) == 6
 
 
-# --- runs that were no shards ---------------------------------------------------------------------
+# --- unsharded runs ------------------------------------------------------------------------------
 
 
-def test_runs_of_different_scenarios_can_be_joined_without_being_shards() -> None:
+def test_unsharded_runs_of_different_scenarios_can_be_merged() -> None:
     runs = [run_of(result("zulu"), result("alpha")), run_of(result("kilo"))]
     assert reasons(*runs) == []
-    assert [one.id for one in joined(runs, ()).results] == ["zulu", "alpha", "kilo"]
+    assert [merged.id for merged in joined(runs, ()).results] == ["zulu", "alpha", "kilo"]
 
 
-def test_runs_of_the_same_scenario_cannot_be_joined() -> None:
+def test_runs_of_the_same_scenario_cannot_be_merged() -> None:
     assert reasons(run_of(result("alpha")), run_of(result("alpha"))) == ["alpha was measured in run a and in run b"]
 
 
-# --- what comes of it -----------------------------------------------------------------------------
+# --- the merged run -------------------------------------------------------------------------------
 
 
-def test_the_joined_run_stands_as_if_all_had_been_measured_at_once() -> None:
+def test_the_merged_run_is_as_if_all_had_been_measured_at_once() -> None:
     run = joined([THREE, TWO, ONE], ["leakcheck", "merge"])
-    assert [one.id for one in run.results] == ["bad.py", *NAMES]
+    assert [merged.id for merged in run.results] == ["bad.py", *NAMES]
     assert (run.finished, run.shard, run.command) == (True, None, ("leakcheck", "merge"))
-    # it began with the first, and took as long as the longest
+    # it started with the first run, and took as long as the longest
     assert (run.started, run.duration_seconds) == (TWO.started, 12.0)
     assert run.environment == ENVIRONMENT
 
 
-def test_its_exit_code_is_that_of_all_results() -> None:
+def test_the_exit_code_of_a_merged_run_is_that_of_all_results() -> None:
     whole = joined([ONE, TWO, THREE], ())
     assert exit_code(whole.results) is ExitCode.SCENARIO_FAILED
     assert exit_code(joined([replace(ONE, results=ONE.results[1:]), TWO, THREE], ()).results) is ExitCode.OVER_BUDGET
 
 
-def test_a_tree_that_was_changed_anywhere_was_changed() -> None:
+def test_a_merged_run_is_dirty_if_any_run_was() -> None:
     clean, dirty = (
-        replace(one, environment=replace(ENVIRONMENT, git_dirty=is_dirty))
-        for one, is_dirty in ((ONE, False), (TWO, True))
+        replace(run, environment=replace(ENVIRONMENT, git_dirty=is_dirty))
+        for run, is_dirty in ((ONE, False), (TWO, True))
     )
     environment = joined([clean, dirty], ()).environment
     assert environment is not None
     assert environment.git_dirty is True
 
 
-def test_a_known_leak_is_unseen_only_where_no_shard_saw_it() -> None:
-    seen, unseen = KnownEntry(match="*SENT*", reason="ticket 12"), KnownEntry(match="*OUTBOX*", reason="ticket 7")
+def test_a_known_leak_is_unseen_only_if_no_shard_saw_it() -> None:
+    occurring, missing = KnownEntry(match="*SENT*", reason="ticket 12"), KnownEntry(match="*OUTBOX*", reason="ticket 7")
     leak = KnownLeak(entry="*SENT*", reason="ticket 12", bytes_per_1000_calls=1.0, share=1.0)
     known = replace(TWO.results[0], known=(leak,), gate=Gate.WITHIN)
     runs = [
-        replace(ONE, known_unseen=(seen, unseen)),
-        replace(TWO, results=(known, TWO.results[1]), known_unseen=(unseen,)),
+        replace(ONE, known_unseen=(occurring, missing)),
+        replace(TWO, results=(known, TWO.results[1]), known_unseen=(missing,)),
         THREE,
     ]
-    assert joined(runs, ()).known_unseen == (unseen,)
+    assert joined(runs, ()).known_unseen == (missing,)
 
 
 @settings(max_examples=60)
 @given(st.permutations([ONE, TWO, THREE]))
-def test_the_order_in_which_the_runs_are_named_changes_nothing(runs: list[Run]) -> None:
+def test_the_order_of_the_runs_changes_nothing(runs: list[Run]) -> None:
     assert joined(runs, ()) == joined([ONE, TWO, THREE], ())

@@ -1,4 +1,4 @@
-"""Two arms beside each other: what may be said of a change, and what not."""
+"""Two sides compared: which changes are claimed, which are not, and how they are shown."""
 
 from dataclasses import replace
 
@@ -20,11 +20,12 @@ from leakcheck.model.comparison import (
     Side,
     Unit,
 )
-from leakcheck.model.result import Budget, Growth, Latency, Meter, Result
+from leakcheck.model.result import Budget, Latency, Result
 from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.reporters.comparison import change_words, figure_words, markdown, render_comparison, table
 from tests.unit.ci_runner import obeyed
 from tests.unit.rendered import rendered
+from tests.unit.runs import growth as growth_of
 from tests.unit.runs import limit_of
 
 
@@ -47,20 +48,6 @@ def result(
         p95_low=milliseconds / 505,
         p95_high=milliseconds / 495,
     )
-    grown = (
-        None
-        if growth is None
-        else Growth(
-            bytes_per_1000_calls=growth,
-            low=growth - doubt,
-            high=growth + doubt,
-            meter=Meter.HEAP,
-            heap_bytes_per_1000_calls=growth,
-            rss_bytes_per_1000_calls=None,
-            blocks_per_1000_calls=0.0,
-            calls=1000,
-        )
-    )
     return Result(
         scenario=name,
         variant=None,
@@ -69,7 +56,7 @@ def result(
         gate=Gate.WITHIN,
         failures=(),
         budget=Budget(growth_bytes_per_1000_calls=4096),
-        growth=grown,
+        growth=None if growth is None else growth_of(growth, doubt),
         peak_bytes=peak,
         latency_seconds=latency,
         trouble=trouble,
@@ -87,27 +74,25 @@ def rows(before: list[Result], after: list[Result], *, side_by_side: bool = True
     milliseconds=st.floats(0.1, 1e4),
     rounds=st.integers(1, 5),
 )
-def test_nothing_is_said_of_an_arm_beside_itself(
+def test_a_side_compared_with_itself_has_no_change(
     growth: float, doubt: float, peak: int, milliseconds: float, rounds: int
 ) -> None:
-    arm = [result(growth=growth, doubt=doubt, peak=peak, milliseconds=milliseconds, spread=0.01)] * rounds
-    answers = {row.answer for row in rows(arm, arm).values()}
+    side = [result(growth=growth, doubt=doubt, peak=peak, milliseconds=milliseconds, spread=0.01)] * rounds
+    answers = {row.answer for row in rows(side, side).values()}
     assert answers == {ChangeVerdict.SAME, ChangeVerdict.UNKNOWN}
 
 
 @pytest.mark.parametrize(
     ("before", "after", "answer"),
     [
-        (0.0, 4_199.0, ChangeVerdict.WORSE),  # half a slot a call, beyond both doubts
+        (0.0, 4_199.0, ChangeVerdict.WORSE),  # half a slot per call, beyond both bounds
         (0.0, 3_999.0, ChangeVerdict.SAME),
         (0.0, 200.0, ChangeVerdict.SAME),
         (4_199.0, 0.0, ChangeVerdict.BETTER),
         (1e6, 1e6 + 199.0, ChangeVerdict.SAME),
     ],
 )
-def test_growth_changes_where_both_doubts_leave_a_difference(
-    before: float, after: float, answer: ChangeVerdict
-) -> None:
+def test_growth_changes_if_the_intervals_leave_a_difference(before: float, after: float, answer: ChangeVerdict) -> None:
     row = rows([result(growth=before)], [result(growth=after)])[Metric.GROWTH]
     assert row.answer is answer
     assert row.change is not None
@@ -126,15 +111,15 @@ def test_growth_changes_where_both_doubts_leave_a_difference(
         (10_000_000, 9_000_000, ChangeVerdict.BETTER),
     ],
 )
-def test_a_peak_changes_by_a_page_and_a_hundredth_at_least(before: int, after: int, answer: ChangeVerdict) -> None:
+def test_a_peak_changes_by_at_least_a_page_and_one_percent(before: int, after: int, answer: ChangeVerdict) -> None:
     assert rows([result(peak=before)], [result(peak=after)])[Metric.PEAK].answer is answer
 
 
-def test_a_latency_changes_where_rounds_and_calls_agree() -> None:
+def test_a_latency_changes_if_rounds_and_calls_agree() -> None:
     # GIVEN three rounds that all say half, and three that contradict each other
     slow, fast = [result(milliseconds=10.0 + 0.1 * n) for n in range(3)], [result(milliseconds=5.0)] * 3
     noisy = [result(milliseconds=number) for number in (4.0, 11.0, 6.0)]
-    # THEN the first is told as a ratio, and the second is not
+    # THEN the first is reported as a ratio, and the second is not
     row = rows(slow, fast)[Metric.P50]
     assert row.answer is ChangeVerdict.BETTER
     assert row.change is not None
@@ -142,7 +127,7 @@ def test_a_latency_changes_where_rounds_and_calls_agree() -> None:
     assert rows(slow, noisy)[Metric.P50].answer is ChangeVerdict.SAME
 
 
-def test_timings_are_told_side_by_side_in_three_rounds_of_calls_that_can_be_timed() -> None:
+def test_timings_are_compared_only_side_by_side_in_three_rounds_of_calls_long_enough() -> None:
     slow, fast = [result(milliseconds=10)] * 3, [result(milliseconds=5)] * 3
     apart = rows(slow, fast, side_by_side=False)[Metric.P50]
     assert (apart.answer, apart.note.partition(":")[0]) == (ChangeVerdict.SAME, "measured at different times")
@@ -151,13 +136,13 @@ def test_timings_are_told_side_by_side_in_three_rounds_of_calls_that_can_be_time
     assert "20 µs" in rows(tiny, tiny)[Metric.P50].note
 
 
-def test_what_was_not_measured_says_why() -> None:
+def test_a_metric_that_was_not_measured_has_a_note() -> None:
     died = Failure(kind="died", message="the process ended")
-    found = rows([result(growth=None, peak=None, trouble=died)], [result(peak=None)])
-    assert found[Metric.GROWTH].answer is ChangeVerdict.UNKNOWN
-    assert found[Metric.GROWTH].note == "before: died: the process ended"
+    metrics = rows([result(growth=None, peak=None, trouble=died)], [result(peak=None)])
+    assert metrics[Metric.GROWTH].answer is ChangeVerdict.UNKNOWN
+    assert metrics[Metric.GROWTH].note == "before: died: the process ended"
     assert rows([result(peak=None)], [result()])[Metric.PEAK].note == "not measured: there was no peak pass"
-    assert "leakcheck limit" in found[Metric.ERROR_RATE].note
+    assert "leakcheck limit" in metrics[Metric.ERROR_RATE].note
 
 
 def served(errors: int, crashes: int) -> Result:
@@ -172,20 +157,20 @@ def served(errors: int, crashes: int) -> Result:
         ((2, 1), (4, 3), (ChangeVerdict.SAME, ChangeVerdict.SAME)),
     ],
 )
-def test_errors_and_crashes_of_served_runs_change_where_their_intervals_part(
+def test_errors_and_crashes_of_limit_runs_change_if_their_intervals_separate(
     before: tuple[int, int], after: tuple[int, int], answers: tuple[ChangeVerdict, ChangeVerdict]
 ) -> None:
-    found = rows([served(*before)], [served(*after)])
-    assert (found[Metric.ERROR_RATE].answer, found[Metric.CRASHES].answer) == answers
+    metrics = rows([served(*before)], [served(*after)])
+    assert (metrics[Metric.ERROR_RATE].answer, metrics[Metric.CRASHES].answer) == answers
 
 
-def test_rounds_are_pooled_by_their_middle_and_their_outermost_bounds() -> None:
-    arm = [result(growth=growth) for growth in (300.0, 100.0, 200.0)]
-    assert rows(arm, arm)[Metric.GROWTH].before == Figure(value=200.0, low=0.0, high=400.0)
+def test_rounds_are_pooled_by_their_median_and_their_outermost_bounds() -> None:
+    side = [result(growth=growth) for growth in (300.0, 100.0, 200.0)]
+    assert rows(side, side)[Metric.GROWTH].before == Figure(value=200.0, low=0.0, high=400.0)
 
 
 @given(st.lists(st.integers(1, 10**9), min_size=1, max_size=300))
-def test_the_bounds_of_a_latency_hold_it(samples: list[int]) -> None:
+def test_the_bounds_of_a_latency_contain_it(samples: list[int]) -> None:
     latency = summarize_latency(samples)
     assert latency is not None
     assert latency.p50_low is not None
@@ -201,7 +186,7 @@ def test_the_bounds_of_a_median_are_those_of_the_tables(count: int, low: int, hi
     assert (latency.p50_low, latency.p50_high) == (low, high)
 
 
-# --- how it is told -------------------------------------------------------------------------------
+# --- reports --------------------------------------------------------------------------------------
 
 
 def comparison(name: str = "send") -> Comparison:
@@ -215,10 +200,10 @@ def comparison(name: str = "send") -> Comparison:
     )
 
 
-def test_figures_and_changes_are_told_with_their_doubt() -> None:
-    told = rows([result()], [result(growth=1e6)])[Metric.GROWTH]
-    assert figure_words(told.after, Unit.BYTES) == "977 KiB ± 100 B"
-    assert change_words(told) == "+977 KiB ± 200 B"
+def test_figures_and_changes_are_shown_with_their_uncertainty() -> None:
+    growth = rows([result()], [result(growth=1e6)])[Metric.GROWTH]
+    assert figure_words(growth.after, Unit.BYTES) == "977 KiB ± 100 B"
+    assert change_words(growth) == "+977 KiB ± 200 B"
     assert change_words(rows([result()], [result(growth=-1e6)])[Metric.GROWTH]) == "-977 KiB ± 200 B"
     assert change_words(rows([result()], [result()])[Metric.PEAK]) == "~"
     assert figure_words(None, Unit.BYTES) == "-"
@@ -228,7 +213,7 @@ def test_figures_and_changes_are_told_with_their_doubt() -> None:
 @pytest.mark.parametrize(
     "name", ["a|b", "<script>x</script>", "`code`", "@everyone #1", "x\ny", "\u202eevil", "[a](b)"]
 )
-def test_names_that_others_chose_come_out_as_text(name: str) -> None:
+def test_untrusted_names_are_rendered_as_text(name: str) -> None:
     [(_, document)] = markdown(comparison(name))
     text = document.decode()
     heading = next(line for line in text.splitlines() if line.startswith("### "))
@@ -242,7 +227,7 @@ def test_names_that_others_chose_come_out_as_text(name: str) -> None:
     assert all(line.count("|") - line.count("\\|") == 6 for line in text.splitlines() if line.startswith("|"))
 
 
-def test_a_spreadsheet_takes_no_name_for_a_formula() -> None:
+def test_a_name_is_not_a_formula_in_a_spreadsheet() -> None:
     [(_, document)] = table(comparison("=1+1"))
     header, *lines = document.decode().splitlines()
     assert header.startswith("scenario,metric,unit,before_value")
@@ -260,7 +245,7 @@ def test_the_terminal_shows_each_metric_once() -> None:
     assert "commit 012345678" in shown
 
 
-def test_a_page_shows_the_table_and_lets_nothing_in() -> None:
+def test_a_page_shows_the_table_and_escapes_names() -> None:
     from leakcheck.reporters.html.page import render_comparison as render_page
 
     [(_, page)] = render_page(comparison("<script>alert(1)</script>\u202e"))
@@ -274,8 +259,8 @@ def test_a_page_shows_the_table_and_lets_nothing_in() -> None:
     assert "https://" not in text
 
 
-def test_a_contrast_knows_its_rounds() -> None:
-    found: ScenarioComparison = contrast(
+def test_a_comparison_has_the_number_of_its_rounds() -> None:
+    compared: ScenarioComparison = contrast(
         "send", [result()] * 3, [replace(result(), scenario="other")] * 2, side_by_side=True
     )
-    assert (found.before, found.after, found.rounds) == ("send", "other", 2)
+    assert (compared.before, compared.after, compared.rounds) == ("send", "other", 2)

@@ -1,4 +1,4 @@
-"""Where a scenario stepped: at the run whose bounds leave the level, and nowhere else."""
+"""Step detection: at the run whose bounds leave the level, and nowhere else."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -23,32 +23,32 @@ bounds = st.tuples(values, values).map(lambda pair: (min(pair), max(pair)))
 series = st.lists(st.none() | bounds, max_size=12)
 
 
-def test_the_run_that_rose_is_found_and_the_one_before_it() -> None:
+def test_a_step_has_the_run_that_rose_and_the_one_before_it() -> None:
     assert find_steps(exactly(0, 0, 0, 8 * MIB, 8 * MIB)) == [(2, 3)]
 
 
-def test_a_level_that_is_mended_is_a_step_too() -> None:
+def test_a_fixed_leak_is_a_step_too() -> None:
     assert find_steps(exactly(8 * MIB, 8 * MIB, 0, 0)) == [(1, 2)]
 
 
-def test_a_leak_that_came_after_a_greater_one_was_mended_is_found() -> None:
+def test_a_leak_after_a_larger_one_was_fixed_is_found() -> None:
     assert find_steps(exactly(0, 9 * MIB, 0, 2 * MIB)) == [(0, 1), (1, 2), (2, 3)]
 
 
-def test_a_change_counts_by_both_its_share_and_its_size() -> None:
+def test_a_change_must_exceed_both_the_share_and_the_size() -> None:
     assert find_steps(exactly(100 * KIB, 100 * KIB + SIZE_BYTES)) == []
     assert find_steps(exactly(100 * KIB, 100 * KIB + SIZE_BYTES + 1)) == [(0, 1)]
     assert find_steps(exactly(100 * MIB, 100 * MIB * (1 + SHARE))) == []
     assert find_steps(exactly(100 * MIB, 100 * MIB * (1 + SHARE) + 1)) == [(0, 1)]
 
 
-def test_above_nothing_the_smallest_leak_is_a_step() -> None:
-    """WHEN one object a call is kept, which is less than 16 KiB per 1000 calls THEN it is found."""
+def test_above_zero_the_smallest_leak_is_a_step() -> None:
+    """WHEN one object per call is kept, less than 16 KiB per 1000 calls, THEN it is found."""
     assert find_steps(exactly(0, 0, 16_000)) == [(1, 2)]
 
 
-def test_what_creeps_is_found_with_all_the_runs_on_the_way() -> None:
-    """WHEN each run is 3 % above the one before THEN the second one that adds up to 5 % is told from the first."""
+def test_a_creeping_growth_is_found_with_all_runs_on_the_way() -> None:
+    """WHEN each run is 3 % above the one before THEN the third is a step from the first."""
     assert find_steps(exactly(100 * MIB, 103 * MIB, 106 * MIB)) == [(0, 2)]
 
 
@@ -56,7 +56,7 @@ def test_bounds_that_overlap_are_no_step() -> None:
     assert find_steps([(0.0, 9 * MIB), (8 * MIB, 12 * MIB)]) == []
 
 
-def test_a_run_of_which_nothing_is_known_is_passed_over() -> None:
+def test_a_run_without_a_figure_is_skipped() -> None:
     assert find_steps([(0.0, 0.0), None, (MIB, MIB), None]) == [(0, 2)]
 
 
@@ -69,47 +69,47 @@ def test_a_step_separates_two_levels_in_order(figures: list[Bounds | None]) -> N
         assert first is not None
         assert second is not None
         assert second[0] > first[1] or second[1] < first[0]
-    assert all(one[1] <= other[0] for one, other in pairwise(steps))
+    assert all(first[1] <= second[0] for first, second in pairwise(steps))
 
 
 @given(series)
-def test_the_first_run_that_lies_above_all_before_it_is_never_missed(figures: list[Bounds | None]) -> None:
+def test_the_first_run_above_all_before_it_is_never_missed(figures: list[Bounds | None]) -> None:
     ends = {after for _, after in find_steps(figures)}
     level: list[Bounds] = []
-    for at, figure in enumerate(figures):
-        if at in ends:
+    for index, figure in enumerate(figures):
+        if index in ends:
             level = []
         if figure is None:
             continue
-        if level and at not in ends:
+        if level and index not in ends:
             highest = max(high for _, high in level)
             assert figure[0] <= max(highest * (1 + SHARE), highest + SIZE_BYTES)
         level.append(figure)
 
 
 @given(bounds, st.integers(1, 12))
-def test_where_nothing_changed_there_is_no_step(figure: Bounds, count: int) -> None:
+def test_without_a_change_there_is_no_step(figure: Bounds, count: int) -> None:
     assert find_steps([figure] * count) == []
 
 
-def found(*records: HistoryEntry) -> list[tuple[str, int, int]]:
-    numbered = {one.started: at for at, one in enumerate(records)}
+def numbered_steps(*records: HistoryEntry) -> list[tuple[str, int, int]]:
+    numbered = {entry.started: index for index, entry in enumerate(records)}
     return [(step.metric, numbered[step.before.started], numbered[step.after.started]) for step in steps_of(records)]
 
 
-def test_growth_and_peak_step_by_themselves_in_the_order_of_time() -> None:
+def test_growth_and_peak_step_independently_in_order_of_time() -> None:
     runs = [record(0), record(1, growth=MIB), record(2, growth=MIB, peak=9 * MIB)]
-    assert found(*runs) == [("growth", 0, 1), ("peak", 1, 2)]
+    assert numbered_steps(*runs) == [("growth", 0, 1), ("peak", 1, 2)]
     growth, peak = steps_of(runs)
     assert growth.rose
     assert (growth.before_bytes, growth.after_bytes) == (0, MIB)
     assert (peak.before_bytes, peak.after_bytes) == (1000_000, 9 * MIB)
 
 
-def test_a_cache_that_fills_is_no_step_and_nothing_is_concluded_from_what_is_unsure() -> None:
+def test_a_bounded_run_is_no_step_and_uncertain_runs_are_skipped() -> None:
     filling = record(1, growth=500 * KIB, verdict=Verdict.BOUNDED)
     unsure = record(2, growth=500 * KIB, verdict=Verdict.INCONCLUSIVE)
     unknown = replace(record(3, growth=MIB), growth_low=-1e15, growth_high=1e15)
     pages = replace(record(4, growth=MIB), meter=Meter.RSS.value)
     failed = record(5, growth=None, peak=None)
-    assert found(record(0), filling, unsure, unknown, pages, failed, record(6)) == []
+    assert numbered_steps(record(0), filling, unsure, unknown, pages, failed, record(6)) == []

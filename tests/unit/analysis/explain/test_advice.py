@@ -1,4 +1,4 @@
-"""Advice on known traps: on results as they were measured, and never on one that is fine.
+"""Advice on known traps, for results as they were measured, and none where nothing is wrong.
 
 `gold/traps.json` holds real results of the gallery, the newsletter and the shop, without their readings. Those of
 the shop "on PostgreSQL" were measured with DISABLE_SERVER_SIDE_CURSORS.
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from leakcheck.analysis.explain.advice import DEAR_BYTES, advise
+from leakcheck.analysis.explain.advice import LARGE_PEAK_BYTES, advise
 from leakcheck.model.advice import DatabaseFacts, DjangoFacts
 from leakcheck.model.explanation import PeakSite
 from leakcheck.model.result import Result
@@ -52,20 +52,20 @@ METHOD = "lru_cache on a method keeps every self"
         ("GET /catalogue/chunks/", []),
     ],
 )
-def test_a_trap_is_known_by_what_was_measured(name: str, traps: list[str]) -> None:
-    found = advise(RESULTS[name])
+def test_a_trap_is_recognized_by_what_was_measured(name: str, traps: list[str]) -> None:
+    advised = advise(RESULTS[name])
 
-    assert len(found) == len(traps), found
-    for advice, trap in zip(found, traps, strict=True):
+    assert len(advised) == len(traps), advised
+    for advice, trap in zip(advised, traps, strict=True):
         assert advice.trap.startswith(trap)
 
 
 @pytest.mark.parametrize("result", [CLEAN, LEAK, BOUNDED, UNSURE], ids=lambda result: result.id)
-def test_nothing_is_advised_where_nothing_is_known(result: Result) -> None:
+def test_there_is_no_advice_without_causes(result: Result) -> None:
     assert advise(result) == ()
 
 
-def test_the_names_of_scenarios_decide_nothing() -> None:
+def test_advice_does_not_depend_on_the_names_of_scenarios() -> None:
     for result in RESULTS.values():
         renamed = replace(result, scenario="another", variant=None, target="another.py::another")
         assert advise(renamed) == advise(result)
@@ -83,14 +83,14 @@ def test_the_evidence_is_what_was_measured() -> None:
 def test_a_peak_that_is_small_and_within_its_budget_needs_no_advice() -> None:
     naive = replace(RESULTS["newsletter[naive]"], failures=())
     [site, *others] = naive.peak_sites
-    small = replace(naive, peak_sites=(replace(site, bytes=DEAR_BYTES - 1), *others))
+    small = replace(naive, peak_sites=(replace(site, bytes=LARGE_PEAK_BYTES - 1), *others))
 
     assert advise(naive) != ()
     assert advise(small) == ()
     assert advise(replace(small, failures=("peak",))) != ()
 
 
-def test_a_clean_result_with_a_container_that_grows_a_little_gets_none() -> None:
+def test_a_container_with_a_small_share_or_that_stopped_gets_no_advice() -> None:
     outbox = RESULTS["locmem_outbox"]
     [container] = outbox.containers
 
@@ -103,7 +103,7 @@ def on_mysql(result: Result) -> Result:
     return replace(result, django=DjangoFacts(version="5.2", debug=False, databases=(database,)))
 
 
-def test_on_mysql_and_mariadb_pages_are_advised_in_place_of_an_iterator() -> None:
+def test_on_mysql_and_mariadb_paging_is_advised_instead_of_an_iterator() -> None:
     [advice] = advise(on_mysql(RESULTS["newsletter[naive]"]))
 
     assert advice.remedy.startswith("read pages by primary key")
@@ -113,7 +113,7 @@ def frame(function: str, file: str, kind: FrameKind = FrameKind.LIBRARY) -> Fram
     return Frame(function=function, file=file, line=1, kind=kind)
 
 
-def test_the_clients_buffer_of_mysql_and_mariadb_is_known_by_its_module() -> None:
+def test_the_client_buffer_of_mysql_and_mariadb_is_recognized_by_its_module() -> None:
     """GIVEN the peak of an iterator over MySQLdb, whose client holds the result THEN pages are advised."""
     frames = (
         frame("_get_result", "MySQLdb/cursors.py"),
@@ -130,4 +130,4 @@ def test_the_clients_buffer_of_mysql_and_mariadb_is_known_by_its_module() -> Non
     [advice] = advise(on_mysql(peaking))
 
     assert advice.trap.startswith("the client of MySQL and MariaDB holds the whole result")
-    assert advise(peaking) == (), "of a database that nobody told of nothing is said"
+    assert advise(peaking) == (), "no advice for an unknown database"

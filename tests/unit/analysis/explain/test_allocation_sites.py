@@ -1,4 +1,4 @@
-"""From stacks to lines: slopes, teeth, tables, names, and how long the next window is."""
+"""Allocation sites: slopes, sawtooths, tables, names, and the length of the next window."""
 
 import math
 from dataclasses import replace
@@ -11,10 +11,10 @@ from leakcheck.analysis.explain.allocation_sites import (
     FEWEST_CALLS,
     MOST_CALLS,
     explained_fraction,
-    fingerprint,
     most_possible,
     next_window,
     peak_sites,
+    site_fingerprint,
     sites_of,
 )
 from leakcheck.analysis.explain.fingerprint import fingerprint_of
@@ -41,12 +41,12 @@ def stack(*frames: Frame, size: float, blocks: float = 2.0, native: bool = False
 
 
 def windows(*rows: tuple[int, list[StackBytes]], other: float = 0.0) -> list[Window]:
-    """Windows of so many calls with these stacks, one after the other in one process."""
-    found, before = [], 20
+    """Return windows with these calls and stacks, one after the other in one process."""
+    traced, before = [], 20
     for calls, stacks in rows:
-        found.append(Window(calls=calls, stacks=tuple(stacks), before=before, other_bytes=other * calls))
+        traced.append(Window(calls=calls, stacks=tuple(stacks), before=before, other_bytes=other * calls))
         before += calls
-    return found
+    return traced
 
 
 def leaking(per_call: float, *calls: int, constant: float = 0.0) -> list[Window]:
@@ -63,44 +63,44 @@ def leaking(per_call: float, *calls: int, constant: float = 0.0) -> list[Window]
     constant=st.floats(0, 1e7),
     first=st.integers(5, 2000),
 )
-def test_a_steady_leak_has_its_rate_whatever_the_windows_have_in_common(
+def test_a_steady_leak_has_its_rate_whatever_constant_the_windows_share(
     per_call: float, constant: float, first: int
 ) -> None:
-    seen = leaking(per_call, first, 2 * first, 3 * first, constant=constant)
-    [site] = sites_of(seen, 1000 * per_call)
+    traced = leaking(per_call, first, 2 * first, 3 * first, constant=constant)
+    [site] = sites_of(traced, 1000 * per_call)
     assert site.bytes_per_1000_calls == pytest.approx(1000 * per_call, rel=1e-3)
     assert site.low == pytest.approx(site.high, rel=1e-2)
     assert site.share == pytest.approx(1.0, rel=1e-3)
     assert site.blocks_per_1000_calls == pytest.approx(1000)
-    assert explained_fraction(seen, 1000 * per_call) == pytest.approx(1.0, rel=1e-3)
+    assert explained_fraction(traced, 1000 * per_call) == pytest.approx(1.0, rel=1e-3)
 
 
-@given(at=st.sampled_from([0, 1, 2]), table=st.floats(0, 9_900))
-def test_a_table_that_doubles_in_one_window_is_an_outlier(at: int, table: float) -> None:
-    # GIVEN 100 bytes a call, and in one of the windows a table beside them
+@given(window=st.sampled_from([0, 1, 2]), table=st.floats(0, 9_900))
+def test_a_table_that_doubles_in_one_window_is_an_outlier(window: int, table: float) -> None:
+    # GIVEN 100 bytes per call, and a table in one of the windows
     rows = [
-        (calls, [stack(own(1), size=100.0 * calls + table * (at == number), blocks=calls)])
+        (calls, [stack(own(1), size=100.0 * calls + table * (window == number), blocks=calls)])
         for number, calls in enumerate((100, 200, 300))
     ]
-    # WHEN it is in the middle window THEN the rate is the leak's; else the table counts over the longest step
-    moved = {0: -table / 200, 1: 0.0, 2: table / 200}[at]
+    # WHEN it is in the middle window THEN the rate is that of the leak; else the table counts over the longest step
+    moved = {0: -table / 200, 1: 0.0, 2: table / 200}[window]
     assert explained_fraction(windows(*rows), 100_000) == pytest.approx(1 + moved / 100)
 
 
-def test_what_every_window_has_is_no_leak() -> None:
+def test_bytes_that_every_window_holds_are_no_leak() -> None:
     # GIVEN a full cache, whose entries each window replaces
-    seen = windows(*((calls, [stack(own(1), size=50_000, blocks=500)]) for calls in (1000, 2000, 3000)))
-    assert sites_of(seen, 10_000) == ()
-    assert explained_fraction(seen, 10_000) == 0.0
+    traced = windows(*((calls, [stack(own(1), size=50_000, blocks=500)]) for calls in (1000, 2000, 3000)))
+    assert sites_of(traced, 10_000) == ()
+    assert explained_fraction(traced, 10_000) == 0.0
 
 
-def test_a_cache_that_is_full_in_the_longer_windows_is_not_told() -> None:
-    seen = windows(*((calls, [stack(own(1), size=min(calls, 250) * 100.0, blocks=9)]) for calls in (200, 400, 800)))
-    assert sites_of(seen, 100_000) == ()
+def test_a_cache_that_is_full_in_the_longer_windows_is_not_reported() -> None:
+    traced = windows(*((calls, [stack(own(1), size=min(calls, 250) * 100.0, blocks=9)]) for calls in (200, 400, 800)))
+    assert sites_of(traced, 100_000) == ()
 
 
-def test_a_list_that_grows_is_seen_whole_by_each_window_and_counted_once() -> None:
-    # GIVEN 16 bytes a call, and a list of 8 bytes a call that each window moves
+def test_a_list_that_each_window_reports_as_a_whole_is_counted_once() -> None:
+    # GIVEN 16 bytes per call, and a list of 8 bytes per call that each window reallocates
     rows, before = [], 20
     for calls in (100, 200, 300):
         before += calls
@@ -113,37 +113,37 @@ def test_a_list_that_grows_is_seen_whole_by_each_window_and_counted_once() -> No
                 ],
             )
         )
-    # WHEN it is added up THEN the list is 8 bytes a call, not 8 a call for all calls before as well
+    # THEN the list counts 8 bytes per call, and not again for all calls before
     [site] = sites_of(windows(*rows), 24_000)
     assert site.bytes_per_1000_calls == pytest.approx(24_000)
 
 
-def test_a_leak_under_teeth_of_the_same_line_is_its_steady_stacks() -> None:
-    # GIVEN a line whose calls fill and clear something big, and beside it lose 100 bytes each
-    teeth = (900_000, 100_000, 700_000)
+def test_a_leak_under_a_sawtooth_of_the_same_line_is_that_of_its_steady_stacks() -> None:
+    # GIVEN a line whose calls fill and clear something large, and also leak 100 bytes each
+    sawtooth = (900_000, 100_000, 700_000)
     rows = [
         (calls, [stack(library(1), own(1), size=100.0 * calls), stack(library(2), own(1), size=tooth, blocks=9)])
-        for calls, tooth in zip((100, 200, 300), teeth, strict=True)
+        for calls, tooth in zip((100, 200, 300), sawtooth, strict=True)
     ]
-    # WHEN it is explained THEN the steady stack is told, at its rate
+    # WHEN it is explained THEN the steady stack is reported, at its rate
     [site] = sites_of(windows(*rows), 100_000)
     assert site.bytes_per_1000_calls == pytest.approx(100_000)
     assert site.frames[0] == library(1)
     assert explained_fraction(windows(*rows), 100_000) == pytest.approx(1.0)
 
 
-def test_teeth_of_another_line_do_not_spoil_what_is_explained() -> None:
-    teeth = (900_000, 100_000, 700_000)
+def test_a_sawtooth_of_another_line_does_not_change_the_explained_fraction() -> None:
+    sawtooth = (900_000, 100_000, 700_000)
     rows = [
         (calls, [stack(own(1), size=100.0 * calls), stack(own(2), size=tooth, blocks=9)])
-        for calls, tooth in zip((100, 200, 300), teeth, strict=True)
+        for calls, tooth in zip((100, 200, 300), sawtooth, strict=True)
     ]
     assert [site.frame.line for site in sites_of(windows(*rows), 100_000)] == [1]
     assert explained_fraction(windows(*rows), 100_000) == pytest.approx(1.0)
 
 
-def test_stacks_that_lead_through_one_line_are_one_site() -> None:
-    # GIVEN two ways below one line of the user's, and one beside it
+def test_stacks_through_the_same_line_are_one_site() -> None:
+    # GIVEN two stacks through one line of the user's, and one through another
     rows = [
         (
             calls,
@@ -164,19 +164,19 @@ def test_stacks_that_lead_through_one_line_are_one_site() -> None:
     assert second.share == pytest.approx(0.2)
 
 
-@pytest.mark.parametrize(("per_call", "told"), [(0.9, False), (1.1, True)])
-def test_what_makes_less_than_a_hundredth_is_not_told_but_counts(per_call: float, told: bool) -> None:
+@pytest.mark.parametrize(("per_call", "is_reported"), [(0.9, False), (1.1, True)])
+def test_a_line_below_one_percent_is_not_reported_but_counts(per_call: float, is_reported: bool) -> None:
     rows = [(calls, [stack(own(2), size=per_call * calls)]) for calls in (100, 200, 300)]
-    assert bool(sites_of(windows(*rows), 100_000)) == told
+    assert bool(sites_of(windows(*rows), 100_000)) == is_reported
     assert explained_fraction(windows(*rows), 100_000) == pytest.approx(per_call / 100)
 
 
-def test_bytes_of_stacks_too_light_to_be_told_count() -> None:
+def test_bytes_of_stacks_too_light_to_be_reported_count() -> None:
     rows = [(calls, [stack(own(1), size=60.0 * calls)]) for calls in (100, 200, 300)]
     assert explained_fraction(windows(*rows, other=40.0), 100_000) == pytest.approx(1.0)
 
 
-def test_native_is_what_native_code_mostly_allocates() -> None:
+def test_a_line_is_native_if_native_code_allocates_most_of_it() -> None:
     rows = [
         (
             calls,
@@ -191,10 +191,10 @@ def test_native_is_what_native_code_mostly_allocates() -> None:
     assert [site.native for site in sites_of(windows(*rows), 120_000)] == [True, False]
 
 
-@pytest.mark.parametrize("seen", [[], leaking(10, 100)[:1]], ids=["no window", "one window"])
-def test_one_window_says_nothing(seen: list[Window]) -> None:
-    assert sites_of(seen, 1000) == ()
-    assert explained_fraction(seen, 1000) == 0.0
+@pytest.mark.parametrize("traced", [[], leaking(10, 100)[:1]], ids=["no window", "one window"])
+def test_a_single_window_explains_nothing(traced: list[Window]) -> None:
+    assert sites_of(traced, 1000) == ()
+    assert explained_fraction(traced, 1000) == 0.0
 
 
 def test_where_nothing_grows_nothing_is_explained() -> None:
@@ -213,25 +213,25 @@ def test_where_nothing_grows_nothing_is_explained() -> None:
         ([native("x"), native("y")], native("x")),
     ],
 )
-def test_a_stack_is_named_by_the_innermost_own_line_then_python_then_native(frames: list[Frame], named: Frame) -> None:
+def test_a_stack_is_named_by_its_innermost_own_line_then_python_then_native(frames: list[Frame], named: Frame) -> None:
     assert frame_to_name(frames) == named
 
 
 def test_a_fingerprint_stays_when_lines_move_and_changes_with_the_code() -> None:
-    here = own(41, "SENT.append(one)")
-    assert fingerprint([own(77, "SENT.append(one)", "/ci/build/shop/views.py")]) == fingerprint([here])
-    assert fingerprint([own(41, "SENT.append(two)")]) != fingerprint([here])
-    assert fingerprint([own(41, "SENT.append(one)", "/home/me/shop/urls.py")]) != fingerprint([here])
-    assert fingerprint([own(41, "SENT.append(one)", function="other")]) != fingerprint([here])
-    assert len(fingerprint([here])) == 12
+    line = own(41, "SENT.append(one)")
+    assert site_fingerprint([own(77, "SENT.append(one)", "/ci/build/shop/views.py")]) == site_fingerprint([line])
+    assert site_fingerprint([own(41, "SENT.append(two)")]) != site_fingerprint([line])
+    assert site_fingerprint([own(41, "SENT.append(one)", "/home/me/shop/urls.py")]) != site_fingerprint([line])
+    assert site_fingerprint([own(41, "SENT.append(one)", function="other")]) != site_fingerprint([line])
+    assert len(site_fingerprint([line])) == 12
 
 
 @given(st.lists(st.text()), st.lists(st.text()))
-def test_a_fingerprint_keeps_parts_apart(one: list[str], other: list[str]) -> None:
-    tidy = [[" ".join(part.split()) for part in parts] for parts in (one, other)]
+def test_a_fingerprint_keeps_parts_apart(first: list[str], second: list[str]) -> None:
+    tidy = [[" ".join(part.split()) for part in parts] for parts in (first, second)]
     plain = all("\0" not in part for parts in tidy for part in parts)
-    if plain and one and other:
-        assert (fingerprint_of(one) == fingerprint_of(other)) == (tidy[0] == tidy[1])
+    if plain and first and second:
+        assert (fingerprint_of(first) == fingerprint_of(second)) == (tidy[0] == tidy[1])
 
 
 def test_of_stacks_that_grow_alike_the_same_one_is_named_in_each_run() -> None:
@@ -239,7 +239,13 @@ def test_of_stacks_that_grow_alike_the_same_one_is_named_in_each_run() -> None:
 
     def site_of(order: int, noise: float) -> str:
         rows = [
-            (n, [replace(one, bytes=one.bytes * n + noise * number) for number, one in enumerate(stacks[::order])])
+            (
+                n,
+                [
+                    replace(traced, bytes=traced.bytes * n + noise * number)
+                    for number, traced in enumerate(stacks[::order])
+                ],
+            )
             for n in (100, 200, 300)
         ]
         [site] = sites_of(windows(*rows), 128_000)
@@ -248,11 +254,11 @@ def test_of_stacks_that_grow_alike_the_same_one_is_named_in_each_run() -> None:
     assert len({site_of(order, noise) for order in (1, -1) for noise in (0.0, 0.3)}) == 1
 
 
-# --- what is possible -----------------------------------------------------------------------------
+# --- implausible rates ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("per_call", "most", "told"),
+    ("per_call", "most", "is_possible"),
     [
         (2.4, None, True),
         (2.9, None, True),
@@ -263,18 +269,18 @@ def test_of_stacks_that_grow_alike_the_same_one_is_named_in_each_run() -> None:
         (102.81, 30_000.0, False),
     ],
 )
-def test_a_line_that_takes_more_than_the_growth_can_hold_is_refused(
-    per_call: float, most: float | None, told: bool
+def test_a_line_that_takes_more_than_is_possible_is_dropped(
+    per_call: float, most: float | None, is_possible: bool
 ) -> None:
-    # GIVEN a growth of 1 byte a call, and a line that took so many
-    seen = leaking(per_call, 100, 200, 300)
-    # WHEN sites are looked for THEN it is one if the growth's upper bound leaves room for it
-    assert [site.frame.line for site in sites_of(seen, 1000, most=most)] == ([1] if told else [])
-    assert bool(explained_fraction(seen, 1000, most=most)) is told
-    assert bool(list(grown_stacks(seen, most_per_call=most_possible(1000, most) / 1000))) is told
+    # GIVEN a growth of 1 byte per call, and a line that takes more
+    traced = leaking(per_call, 100, 200, 300)
+    # THEN it is a site only if the upper bound of the growth leaves room for it
+    assert [site.frame.line for site in sites_of(traced, 1000, most=most)] == ([1] if is_possible else [])
+    assert bool(explained_fraction(traced, 1000, most=most)) is is_possible
+    assert bool(list(grown_stacks(traced, most_per_call=most_possible(1000, most) / 1000))) is is_possible
 
 
-def test_what_is_refused_leaves_the_lines_beside_it() -> None:
+def test_a_dropped_line_does_not_affect_the_others() -> None:
     calls = (100, 200, 300)
     beside = windows(*((n, [stack(own(1), size=10.0 * n), stack(own(2), size=1000.0 * n)]) for n in calls))
     [site] = sites_of(beside, 10_000)
@@ -284,8 +290,8 @@ def test_what_is_refused_leaves_the_lines_beside_it() -> None:
 
 
 @pytest.mark.parametrize("other", [native("encode"), native(""), library(1)])
-def test_one_line_that_calls_two_extensions_is_two_sites_for_the_list_of_known_leaks(other: Frame) -> None:
-    assert fingerprint([other, own(1)]) != fingerprint([native("decode"), own(1)])
+def test_a_line_that_calls_two_extensions_has_two_fingerprints(other: Frame) -> None:
+    assert site_fingerprint([other, own(1)]) != site_fingerprint([native("decode"), own(1)])
 
 
 def test_each_meter_has_its_tracer() -> None:
@@ -295,7 +301,7 @@ def test_each_meter_has_its_tracer() -> None:
 # --- the peak -------------------------------------------------------------------------------------
 
 
-def test_the_peak_is_told_line_by_line() -> None:
+def test_the_peak_is_reported_line_by_line() -> None:
     stacks = [
         stack(library(1), own(7), size=600),
         stack(library(2), own(7), size=300),
@@ -313,52 +319,52 @@ def test_a_peak_of_nothing_has_no_sites() -> None:
     assert peak_sites([stack(own(1), size=0)], 0) == ()
 
 
-# --- how long the next window is ------------------------------------------------------------------
+# --- the next window ------------------------------------------------------------------------------
 
 
-def ask(seen: list[Window], growth: float = 10_000, cost: float = 0.001, left: float = 20.0) -> int | None:
-    return next_window(seen, growth, cost, left)
+def next_calls(traced: list[Window], growth: float = 10_000, cost: float = 0.001, left: float = 20.0) -> int | None:
+    return next_window(traced, growth, cost, left)
 
 
 @pytest.mark.parametrize(
     ("cost", "calls"), [(1e-6, MOST_CALLS), (0.001, 1000), (0.0035, 200), (0.03, 33), (0.5, FEWEST_CALLS)]
 )
 def test_the_first_window_is_long_where_calls_are_cheap(cost: float, calls: int) -> None:
-    assert ask([], cost=cost) == calls
+    assert next_calls([], cost=cost) == calls
 
 
 @given(cost=st.floats(1e-7, 10), left=st.floats(0, 30))
 def test_the_first_windows_fit_into_the_time_left(cost: float, left: float) -> None:
-    calls = ask([], cost=cost, left=left)
+    calls = next_calls([], cost=cost, left=left)
     assert calls is None or (3 if calls == 1 else 6) * calls * cost <= left * (1 + 1e-9)
 
 
-def test_where_three_windows_are_too_dear_two_are_enough_and_one_is_none() -> None:
-    assert ask([], cost=6.6, left=20.0) == 1
-    assert ask([], cost=6.7, left=20.0) is None
-    assert ask(leaking(10, 1), cost=6.6, left=13.3) == 2
-    assert ask(leaking(10, 1, 2), cost=6.6, left=0.0) is None
+def test_if_three_windows_are_too_expensive_two_suffice_and_one_does_not() -> None:
+    assert next_calls([], cost=6.6, left=20.0) == 1
+    assert next_calls([], cost=6.7, left=20.0) is None
+    assert next_calls(leaking(10, 1), cost=6.6, left=13.3) == 2
+    assert next_calls(leaking(10, 1, 2), cost=6.6, left=0.0) is None
 
 
 @pytest.mark.parametrize(("left", "calls"), [(8.0, 8), (7.9, 3), (3.0, 3), (2.9, 2), (1.0, 1), (0.9, None)])
-def test_a_second_window_that_is_too_dear_is_shorter_than_the_first(left: float, calls: int | None) -> None:
-    assert ask(leaking(10, 4), cost=1.0, left=left) == calls
+def test_a_second_window_that_is_too_expensive_is_shorter_than_the_first(left: float, calls: int | None) -> None:
+    assert next_calls(leaking(10, 4), cost=1.0, left=left) == calls
 
 
-def test_the_second_and_third_are_twice_and_thrice_as_long() -> None:
-    seen = leaking(10, 100, 200, 300)
-    assert ask(seen[:1]) == 200
-    assert ask(seen[:2]) == 300
+def test_the_second_and_third_windows_are_two_and_three_times_as_long() -> None:
+    traced = leaking(10, 100, 200, 300)
+    assert next_calls(traced[:1]) == 200
+    assert next_calls(traced[:2]) == 300
 
 
-def test_three_windows_are_enough_where_they_explain_the_growth() -> None:
-    assert ask(leaking(10, 100, 200, 300), 10_000) is None
-    assert ask(leaking(10, 100, 200, 300), 9_500) is None
-    assert ask(leaking(10, 100, 200, 300), 8_000) == 600
+def test_three_windows_suffice_if_they_explain_the_growth() -> None:
+    assert next_calls(leaking(10, 100, 200, 300), 10_000) is None
+    assert next_calls(leaking(10, 100, 200, 300), 9_500) is None
+    assert next_calls(leaking(10, 100, 200, 300), 8_000) == 600
 
 
 def test_longer_windows_follow_until_a_cache_is_full() -> None:
-    # GIVEN a cache of 500 entries that calls replace, beside a leak of 10 bytes a call
+    # GIVEN a cache of 500 entries that calls replace, beside a leak of 10 bytes per call
     def seen_after(*calls: int) -> list[Window]:
         return windows(
             *(
@@ -368,44 +374,44 @@ def test_longer_windows_follow_until_a_cache_is_full() -> None:
         )
 
     calls = [100, 200, 300]
-    # WHEN windows are asked for THEN they go past the cache's size, and the leak alone is left
-    while (following := ask(seen_after(*calls))) is not None:
-        calls.append(following)
+    # THEN windows become longer than the cache is large, and only the leak is left
+    while (calls_next := next_calls(seen_after(*calls))) is not None:
+        calls.append(calls_next)
     assert calls == [100, 200, 300, 600, 1000]
     [site] = sites_of(seen_after(*calls), 10_000)
     assert site.frame.line == 1
     assert site.share == pytest.approx(1.0)
 
 
-def test_they_do_not_follow_for_ever_nor_past_the_time() -> None:
-    assert ask(leaking(10, 100, 200, 300), 50_000, left=0.5) is None
-    assert ask(leaking(10, 100, 200, 300, 600, 1000, 1700, 2800), 50_000) is None
-    # nor where a longer one changed nothing
-    assert ask(leaking(10, 100, 200, 300, 600), 50_000) is None
+def test_longer_windows_end_after_four_or_when_the_time_is_up() -> None:
+    assert next_calls(leaking(10, 100, 200, 300), 50_000, left=0.5) is None
+    assert next_calls(leaking(10, 100, 200, 300, 600, 1000, 1700, 2800), 50_000) is None
+    # AND after a longer window that changed nothing
+    assert next_calls(leaking(10, 100, 200, 300, 600), 50_000) is None
 
 
-def test_a_table_counts_by_its_doublings_where_the_growth_counts_them() -> None:
-    # GIVEN entries of 64 bytes, under teeth of 1000 that a cache prunes, and the table they are in
+def test_under_a_sawtooth_a_table_counts_by_its_doublings() -> None:
+    # GIVEN entries of 64 bytes in a table, under the sawtooth of a pruned cache
     def table(calls: int) -> float:
         return float(16 * 2 ** math.ceil(math.log2(max(calls, 1))))
 
     calls_so_far = {300: 320, 500: 820, 800: 1620}
-    teeth = {300: 5_000.0, 500: 40_000.0, 800: 22_000.0}
-    seen = windows(
+    sawtooth = {300: 5_000.0, 500: 40_000.0, 800: 22_000.0}
+    traced = windows(
         *(
             (
                 n,
                 [
                     stack(own(1), size=64.0 * n, blocks=n),
-                    stack(own(1), own(2, function="prune"), size=teeth[n], blocks=9),
+                    stack(own(1), own(2, function="prune"), size=sawtooth[n], blocks=9),
                     stack(own(1), own(2, function="resize"), size=table(calls_so_far[n]), blocks=1),
                 ],
             )
             for n in (300, 500, 800)
         )
     )
-    # WHEN it is explained under teeth THEN the line has its entries and its table, and no tooth
-    [site] = [one for one in sites_of(seen, 90_000, under_teeth=True) if one.frame.line == 1]
+    # WHEN it is explained under a sawtooth THEN the line has its entries and its table, and no tooth
+    [site] = [found for found in sites_of(traced, 90_000, under_teeth=True) if found.frame.line == 1]
     assert site.bytes_per_1000_calls == pytest.approx(64_000 + 1000 * table(320) / 320)
-    assert explained_fraction(seen, 90_000, under_teeth=True) == pytest.approx(1.0, abs=0.01)
-    assert explained_fraction(seen, 90_000) != pytest.approx(1.0, abs=0.2)
+    assert explained_fraction(traced, 90_000, under_teeth=True) == pytest.approx(1.0, abs=0.01)
+    assert explained_fraction(traced, 90_000) != pytest.approx(1.0, abs=0.2)

@@ -1,4 +1,4 @@
-"""What native code holds: which extension is named, and the fingerprint that tells one leak from another."""
+"""Paths held by native code: which extension is named, and how their fingerprints differ."""
 
 from dataclasses import replace
 
@@ -26,7 +26,7 @@ def line(source: str = "decoder.decode(data)", number: int = 11, file: str = "/h
     return Frame(function="call", file=file, line=number, kind=FrameKind.OWN, source=source)
 
 
-def held(*links: Link, per_1000_calls: float | None = 900_000.0) -> RetentionPath:
+def native_path(*links: Link, per_1000_calls: float | None = 900_000.0) -> RetentionPath:
     return RetentionPath(links=links, bytes_per_1000_calls=per_1000_calls, share=0.9, held_by_native=True)
 
 
@@ -50,7 +50,7 @@ STACK = (extension(), line())
         (LIST, ()),
     ],
 )
-def test_another_type_chain_extension_function_or_line_has_another_fingerprint(
+def test_a_different_type_chain_extension_function_or_line_has_a_different_fingerprint(
     links: tuple[Link, ...], frames: tuple[Frame, ...]
 ) -> None:
     assert native_fingerprint(links, frames) != native_fingerprint(LIST, STACK)
@@ -77,54 +77,54 @@ def test_a_key_of_one_call_is_not_in_the_fingerprint() -> None:
     assert native_fingerprint(other, STACK) == native_fingerprint(METHOD, STACK)
 
 
-def test_two_leaks_that_no_tracer_told_apart_still_differ_by_what_is_held() -> None:
-    holders = [
+def test_two_leaks_without_a_traced_origin_still_differ_by_what_is_held() -> None:
+    candidates = [
         Candidate(links=(Link(step="native code", type=kind),), anchor=1, bytes_per_call=10.0, held_by_native=True)
         for kind in ("list", "dict")
     ]
-    first, second = paths_of(holders, 10_000)
+    first, second = paths_of(candidates, 10_000)
     assert first.fingerprint != second.fingerprint
 
 
-def test_the_extension_that_allocated_is_named_and_pythons_holders_stay_as_they_are() -> None:
-    python = replace(held(Link(step="m", type="module")), held_by_native=False, fingerprint="a" * 12)
-    native, other = named_natively([held(*LIST), python], [stack(*STACK), stack(line("other()"), size=10.0)])
+def test_the_allocating_extension_is_named_and_paths_in_python_stay_unchanged() -> None:
+    python = replace(native_path(Link(step="m", type="module")), held_by_native=False, fingerprint="a" * 12)
+    native, other = named_natively([native_path(*LIST), python], [stack(*STACK), stack(line("other()"), size=10.0)])
     assert native.native == extension()
     assert native.fingerprint == native_fingerprint(LIST, STACK)
     assert other == python
 
 
-def test_of_two_extensions_the_one_that_allocated_as_much_as_is_held_is_named() -> None:
-    # GIVEN a list of one extension, and dicts of another beside it, which take twice as much
+def test_of_two_extensions_the_one_that_allocated_about_as_much_as_is_held_is_named() -> None:
+    # GIVEN a list of one extension, and dicts of another, which take twice as much
     binding = extension("captures", "_binding.abi3.so")
     stacks = [stack(*STACK, size=900_000), stack(binding, line("cursor.captures(root)"), size=2_000_000)]
-    light, heavy = held(*LIST), held(Link(step="native code", type="dict"), per_1000_calls=1_900_000.0)
+    light, heavy = native_path(*LIST), native_path(Link(step="native code", type="dict"), per_1000_calls=1_900_000.0)
     # WHEN either is named
-    named = named_natively([heavy, light], stacks)
-    # THEN each has its own, and neither's fingerprint hangs on the other's being there
-    assert [path.native for path in named] == [binding, extension()]
-    assert named_natively([light], stacks[:1])[0].fingerprint == named[1].fingerprint
+    paths = named_natively([heavy, light], stacks)
+    # THEN each has its own, and neither's fingerprint depends on the other
+    assert [path.native for path in paths] == [binding, extension()]
+    assert named_natively([light], stacks[:1])[0].fingerprint == paths[1].fingerprint
 
 
-def test_an_extension_of_the_standard_library_is_named_where_there_is_no_other() -> None:
+def test_an_extension_of_the_standard_library_is_named_if_there_is_no_other() -> None:
     loop = extension("task_step", "_asyncio.cpython-311-x86_64-linux-gnu.so")
     stacks = [stack(loop, line(), size=3_000_000), stack(*STACK, size=500_000)]
-    assert named_natively([held(*LIST)], stacks)[0].native == extension()
-    assert named_natively([held(*LIST)], stacks[:1])[0].native == loop
+    assert named_natively([native_path(*LIST)], stacks)[0].native == extension()
+    assert named_natively([native_path(*LIST)], stacks[:1])[0].native == loop
 
 
-def test_without_native_frames_the_line_is_in_the_fingerprint_alone() -> None:
-    [path] = named_natively([held(*LIST)], [stack(line())])
+def test_without_native_frames_the_fingerprint_contains_only_the_line() -> None:
+    [path] = named_natively([native_path(*LIST)], [stack(line())])
     assert path.native is None
     assert path.fingerprint == native_fingerprint(LIST, (line(),))
 
 
 def test_without_stacks_nothing_is_named() -> None:
-    path = held(*LIST)
+    path = native_path(*LIST)
     assert named_natively([path], []) == (path,)
 
 
-def test_a_function_is_named_past_the_extensions_own_wrappers_of_malloc() -> None:
+def test_a_function_is_named_past_an_extensions_wrappers_of_malloc() -> None:
     assert native_frame((extension("hi_calloc"), extension("Reader_new"), line())) == extension("Reader_new")
     assert native_frame((extension("hi_calloc"), line())) == extension("hi_calloc")
     assert native_frame((extension("calloc"), extension("run", "other.so"), line())) == extension("calloc")
@@ -132,7 +132,7 @@ def test_a_function_is_named_past_the_extensions_own_wrappers_of_malloc() -> Non
     assert native_frame(()) is None
 
 
-def test_without_symbols_that_is_said() -> None:
+def test_missing_symbols_are_mentioned() -> None:
     assert native_words(extension("", "cv2.abi3.so")) == "cv2.abi3.so (no symbols)"
     assert native_words(extension("subtract", "cv2.abi3.so")) == "cv2.abi3.so subtract"
     assert extension("", "cv2.abi3.so").called == "(no symbols)"
@@ -140,9 +140,9 @@ def test_without_symbols_that_is_said() -> None:
     assert line().called == "call"
 
 
-def test_a_chain_begins_with_the_type_that_native_code_refers_to() -> None:
-    assert path_words(held(*LIST)) == "native code: list"
-    assert path_words(held(*METHOD[:2])) == "native code: method of Parser"
-    assert path_words(held(*METHOD)) == "native code: method of Parser['call 17']"
+def test_a_chain_starts_with_the_type_that_native_code_refers_to() -> None:
+    assert path_words(native_path(*LIST)) == "native code: list"
+    assert path_words(native_path(*METHOD[:2])) == "native code: method of Parser"
+    assert path_words(native_path(*METHOD)) == "native code: method of Parser['call 17']"
     traceback = (Link(step="native code", type="traceback"), Link(step=".tb_frame", type="frame"))
-    assert path_words(held(*traceback)) == "native code: traceback.tb_frame"
+    assert path_words(native_path(*traceback)) == "native code: traceback.tb_frame"

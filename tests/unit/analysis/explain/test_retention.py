@@ -1,4 +1,4 @@
-"""From what the search found to containers and paths: shares, order, fingerprints."""
+"""Growing containers and retention paths: shares, order, fingerprints."""
 
 from dataclasses import replace
 
@@ -19,7 +19,7 @@ CHAIN = Candidate(
 UNWEIGHED = Candidate(links=(Link(step="views", type="module"), Link(step=".X", type="dict")), anchor=2)
 
 
-def test_the_heaviest_comes_first_and_what_could_not_be_weighed_last() -> None:
+def test_the_heaviest_path_comes_first_and_unweighed_ones_last() -> None:
     paths = paths_of([UNWEIGHED, CHAIN, LIST], 1_000_000)
     assert [path.links[1].step for path in paths] == [".SENT", ".Chain.last", ".X"]
     assert [path.share for path in paths] == [0.9, 0.095, None]
@@ -37,13 +37,13 @@ def test_what_a_container_holds_does_not_change_its_fingerprint() -> None:
     assert paths_of([CHAIN], 1.0)[0].fingerprint != paths_of([LIST], 1.0)[0].fingerprint
 
 
-def test_the_users_line_goes_along_with_the_path() -> None:
+def test_the_users_lines_are_part_of_the_path() -> None:
     line = Frame(function="receiver", file="shop/signals.py", line=7, kind=FrameKind.OWN, source="def receiver(**kw):")
     (path,) = paths_of([replace(LIST, kept=line, set_at=line)], 1.0)
     assert (path.kept, path.set_at) == (line, line)
 
 
-def test_no_share_is_claimed_of_a_growth_that_is_none() -> None:
+def test_without_a_growth_there_are_no_shares() -> None:
     assert paths_of([LIST], 0.0)[0].share is None
     assert held_share([LIST], 0.0) == 0.0
     assert held_share([], 1000.0) == 0.0

@@ -1,4 +1,4 @@
-"""Trees of stacks: their widths add up, what is too light is summed, and what grows is what the lines say."""
+"""Trees of stacks: their bytes add up, light stacks are summed, and growing stacks add up to their lines."""
 
 import pytest
 from hypothesis import given
@@ -17,21 +17,21 @@ def frame(name: str, kind: FrameKind = FrameKind.OWN) -> Frame:
 
 
 def stack(names: str, size: float, blocks: float = 2.0) -> StackBytes:
-    """A stack of frames with one letter each, the outermost first."""
+    """Return a stack of frames with one letter each, the outermost first."""
     return StackBytes(frames=tuple(frame(name) for name in reversed(names)), bytes=size, blocks=blocks)
 
 
-def written(tree: StackTree) -> dict[str, float]:
-    """Return what each stack of a tree holds, under its letters."""
+def bytes_by_stack(tree: StackTree) -> dict[str, float]:
+    """Return the bytes of each stack in a tree, by its letters."""
     names: list[str] = []
     for parent, number in zip(tree.parents, tree.frame_numbers, strict=True):
         names.append((names[parent] if parent >= 0 else "") + tree.frames[number].function)
-    return {name: held for name, held in zip(names, tree.bytes, strict=True) if held}
+    return {name: size for name, size in zip(names, tree.bytes, strict=True) if size}
 
 
 def test_stacks_that_begin_alike_share_their_nodes() -> None:
     tree = tree_of([stack("abc", 30), stack("abd", 20), stack("ab", 5), stack("e", 1)])
-    assert written(tree) == {"abc": 30, "abd": 20, "ab": 5, "e": 1}
+    assert bytes_by_stack(tree) == {"abc": 30, "abd": 20, "ab": 5, "e": 1}
     assert len(tree.parents) == 5
     assert len(tree.frames) == 5
     assert tree.total_bytes == 56
@@ -39,7 +39,7 @@ def test_stacks_that_begin_alike_share_their_nodes() -> None:
 
 def test_a_recursion_is_as_deep_as_it_was_and_has_one_frame() -> None:
     tree = tree_of([stack("aaaa", 8)])
-    assert written(tree) == {"aaaa": 8}
+    assert bytes_by_stack(tree) == {"aaaa": 8}
     assert len(tree.frames) == 1
 
 
@@ -47,48 +47,48 @@ def test_a_recursion_is_as_deep_as_it_was_and_has_one_frame() -> None:
     st.lists(st.tuples(st.text("abc", min_size=1, max_size=6), st.integers(1, 10**9)), max_size=40), st.integers(0, 9)
 )
 def test_a_tree_adds_up_to_all_that_its_stacks_hold(stacks: list[tuple[str, int]], most: int) -> None:
-    tree = tree_of([stack(*one) for one in stacks], most=most)
+    tree = tree_of([stack(names, size) for names, size in stacks], most=most)
     assert tree.total_bytes == sum(size for _, size in stacks)
-    assert all(parent < at for at, parent in enumerate(tree.parents))
-    assert sum(held > 0 for held in tree.bytes) <= most
+    assert all(parent < row for row, parent in enumerate(tree.parents))
+    assert sum(size > 0 for size in tree.bytes) <= most
 
 
-def test_what_no_screen_can_show_and_what_nothing_is_known_of_is_other() -> None:
+def test_stacks_too_light_to_see_and_unknown_bytes_are_other_bytes() -> None:
     tree = tree_of([stack("a", 9000), stack("b", 9000 * LEAST_SHARE / 2), stack("c", -50)], whole_bytes=10_000)
-    assert written(tree) == {"a": 9000}
+    assert bytes_by_stack(tree) == {"a": 9000}
     assert tree.total_bytes == 10_000
 
 
-def test_of_nothing_there_is_an_empty_tree() -> None:
+def test_without_stacks_the_tree_is_empty() -> None:
     assert tree_of([]) == StackTree()
 
 
-def test_parents_stand_before_their_children_and_the_heaviest_stack_first() -> None:
+def test_parents_come_before_their_children_and_the_heaviest_stack_first() -> None:
     tree = tree_of([stack("xy", 1), stack("xz", 9)])
     assert [tree.frames[number].function for number in tree.frame_numbers] == ["x", "z", "y"]
 
 
-# --- what grows -----------------------------------------------------------------------------------
+# --- growing stacks -------------------------------------------------------------------------------
 
 
-def windows(*held: dict[str, float]) -> list[Window]:
+def windows(*size: dict[str, float]) -> list[Window]:
     return [
         Window(calls=calls, stacks=tuple(stack(names, size, blocks=calls) for names, size in stacks.items()))
-        for calls, stacks in zip((100, 200, 300), held, strict=True)
+        for calls, stacks in zip((100, 200, 300), size, strict=True)
     ]
 
 
-def test_only_stacks_that_grow_are_there_and_as_wide_as_they_grow() -> None:
-    seen = windows(
+def test_only_growing_stacks_are_included_with_their_growth() -> None:
+    traced = windows(
         {"ab": 1000, "ac": 500, "full": 9000},
         {"ab": 2000, "ac": 1000, "full": 9000},
         {"ab": 3000, "ac": 1500, "full": 9000},
     )
-    grown = {"".join(one.function for one in stack.frames): stack.bytes for stack in grown_stacks(seen)}
+    grown = {"".join(frame.function for frame in stack.frames): stack.bytes for stack in grown_stacks(traced)}
     assert grown == pytest.approx({"ba": 10_000, "ca": 5000})
 
 
-def test_the_stacks_of_a_line_add_up_to_what_is_said_of_the_line() -> None:
+def test_the_stacks_of_a_line_add_up_to_its_growth() -> None:
     own, first, second = frame("own"), frame("first", FrameKind.LIBRARY), frame("second", FrameKind.LIBRARY)
 
     def window(calls: int, rare: float) -> Window:
@@ -98,33 +98,33 @@ def test_the_stacks_of_a_line_add_up_to_what_is_said_of_the_line() -> None:
         )
         return Window(calls=calls, stacks=stacks)
 
-    seen = [window(100, 3.0), window(200, -2.0), window(300, 8.0)]
-    [site] = sites_of(seen, 15_000)
-    assert sum(stack.bytes for stack in grown_stacks(seen)) == pytest.approx(site.bytes_per_1000_calls)
+    traced = [window(100, 3.0), window(200, -2.0), window(300, 8.0)]
+    [site] = sites_of(traced, 15_000)
+    assert sum(stack.bytes for stack in grown_stacks(traced)) == pytest.approx(site.bytes_per_1000_calls)
 
 
-def test_rare_stacks_that_have_no_slope_of_their_own_share_their_lines() -> None:
-    # GIVEN a leak that takes another way through a library each time
+def test_rare_stacks_without_a_slope_share_the_growth_of_their_line() -> None:
+    # GIVEN a leak that takes a different path through a library each time
     own = frame("own")
-    ways = [frame(name, FrameKind.LIBRARY) for name in "xyz"]
-    seen = [
-        Window(calls=calls, stacks=(StackBytes(frames=(way, own), bytes=10.0 * calls, blocks=calls),))
-        for calls, way in zip((100, 200, 300), ways, strict=True)
+    callers = [frame(name, FrameKind.LIBRARY) for name in "xyz"]
+    traced = [
+        Window(calls=calls, stacks=(StackBytes(frames=(caller, own), bytes=10.0 * calls, blocks=calls),))
+        for calls, caller in zip((100, 200, 300), callers, strict=True)
     ]
     # THEN its whole growth is shared among them
-    assert sum(stack.bytes for stack in grown_stacks(seen)) == pytest.approx(10_000)
+    assert sum(stack.bytes for stack in grown_stacks(traced)) == pytest.approx(10_000)
 
 
-# --- how latencies spread -------------------------------------------------------------------------
+# --- the spread of latencies-----------------------------------------------------------------------
 
 
-def test_latencies_spread_from_the_fastest_over_the_deciles_to_the_slowest() -> None:
+def test_the_spread_of_latencies_is_their_deciles() -> None:
     latency = summarize_latency([number * 10**9 for number in range(100, -1, -1)])
     assert latency is not None
     assert latency.spread == tuple(range(0, 101, 10))
 
 
-def test_of_few_latencies_each_is_kept() -> None:
+def test_the_spread_of_few_latencies_is_all_of_them() -> None:
     latency = summarize_latency([3 * 10**9, 1 * 10**9])
     assert latency is not None
     assert latency.spread == (1.0, 3.0)

@@ -1,4 +1,4 @@
-"""Files as people write them."""
+"""Short file names."""
 
 import pytest
 
@@ -20,5 +20,5 @@ from leakcheck.analysis.explain.stack_tree import short_file
         ("", ""),
     ],
 )
-def test_a_file_is_written_from_where_people_look_for_it(file: str, shown: str) -> None:
+def test_a_file_is_shortened_to_the_part_that_people_look_for(file: str, shown: str) -> None:
     assert short_file(file, "/home/ann/shop") == shown

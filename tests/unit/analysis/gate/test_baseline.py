@@ -1,4 +1,4 @@
-"""Worse, better or the same: the rule at its limits, and what it makes of a gate."""
+"""Comparison with the baseline: the tolerance at its limits, and the gate of a result."""
 
 from dataclasses import replace
 
@@ -35,27 +35,27 @@ def accepted(
     )
 
 
-# --- the rule -------------------------------------------------------------------------------------
+# --- the tolerance --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("before", "limit"),
     [
-        (100 * MIB, 105 * MIB),  # the share decides: five hundredths of it are more than 16 KiB
+        (100 * MIB, 105 * MIB),  # the share decides: 5 % are more than 16 KiB
         (100 * KIB, 116 * KIB),  # the size decides
-        (320 * KIB, 336 * KIB),  # both say the same
+        (320 * KIB, 336 * KIB),  # both are the same
         (0, 16 * KIB),
     ],
 )
-def test_a_figure_is_worse_from_the_first_byte_above_both_parts_on(before: int, limit: int) -> None:
-    said = {after: compare("peak", before, exact(after), ALLOWED).gate for after in (limit - 1, limit, limit + 1)}
-    assert said == {limit - 1: Gate.WITHIN, limit: Gate.WITHIN, limit + 1: Gate.OVER}
+def test_a_figure_is_worse_from_the_first_byte_above_both_parts_of_the_tolerance(before: int, limit: int) -> None:
+    gates = {after: compare("peak", before, exact(after), ALLOWED).gate for after in (limit - 1, limit, limit + 1)}
+    assert gates == {limit - 1: Gate.WITHIN, limit: Gate.WITHIN, limit + 1: Gate.OVER}
 
 
 @pytest.mark.parametrize(("before", "limit"), [(100 * MIB, 95 * MIB), (100 * KIB, 84 * KIB), (320 * KIB, 304 * KIB)])
-def test_a_figure_is_better_from_the_first_byte_below_both_parts_on(before: int, limit: int) -> None:
-    said = {after: compare("peak", before, exact(after), ALLOWED).better for after in (limit - 1, limit, limit + 1)}
-    assert said == {limit - 1: True, limit: False, limit + 1: False}
+def test_a_figure_is_better_from_the_first_byte_below_both_parts_of_the_tolerance(before: int, limit: int) -> None:
+    better = {after: compare("peak", before, exact(after), ALLOWED).better for after in (limit - 1, limit, limit + 1)}
+    assert better == {limit - 1: True, limit: False, limit + 1: False}
 
 
 @pytest.mark.parametrize(
@@ -68,13 +68,15 @@ def test_a_figure_is_better_from_the_first_byte_below_both_parts_on(before: int,
         (116 * KIB + 1, 116 * KIB + 9, Gate.OVER),
     ],
 )
-def test_a_growth_is_worse_or_not_only_with_all_of_its_interval(low: float, high: float, expected: Gate) -> None:
+def test_a_growth_is_worse_or_not_only_with_its_whole_interval(low: float, high: float, expected: Gate) -> None:
     after = BoundedFigure(value=(low + high) / 2, low=low, high=high)
     assert compare("growth", 100 * KIB, after, ALLOWED).gate is expected
 
 
 @given(before=FIGURES, after=FIGURES, allowance=ALLOWANCES)
-def test_worse_means_both_parts_and_better_means_both_parts(before: float, after: float, allowance: Tolerance) -> None:
+def test_worse_and_better_both_need_to_exceed_both_parts_of_the_tolerance(
+    before: float, after: float, allowance: Tolerance
+) -> None:
     change = compare("peak", before, exact(after), allowance)
     is_worse = after > before * (1 + allowance.share) and after > before + allowance.bytes
     is_better = after < before * (1 - allowance.share) and after < before - allowance.bytes
@@ -83,7 +85,7 @@ def test_worse_means_both_parts_and_better_means_both_parts(before: float, after
 
 
 @given(before=FIGURES, after=FIGURES, doubt=FIGURES, allowance=ALLOWANCES)
-def test_nothing_is_worse_and_better_at_once_and_doubt_never_makes_it_either(
+def test_no_change_is_worse_and_better_and_uncertainty_makes_it_neither(
     before: float, after: float, doubt: float, allowance: Tolerance
 ) -> None:
     sure = compare("growth", before, exact(after), allowance)
@@ -94,20 +96,20 @@ def test_nothing_is_worse_and_better_at_once_and_doubt_never_makes_it_either(
 
 
 @given(before=FIGURES, allowance=ALLOWANCES)
-def test_what_is_as_accepted_is_within_and_no_better(before: float, allowance: Tolerance) -> None:
+def test_an_unchanged_figure_is_within_and_not_better(before: float, allowance: Tolerance) -> None:
     change = compare("growth", before, exact(before), allowance)
     assert (change.gate, change.better) == (Gate.WITHIN, False)
 
 
-# --- which figures --------------------------------------------------------------------------------
+# --- the figures ----------------------------------------------------------------------------------
 
 
-def test_what_stands_still_or_has_a_limit_grows_by_nothing() -> None:
+def test_the_growth_of_a_clean_or_bounded_result_is_zero() -> None:
     assert growth_figure(CLEAN) == exact(0.0)
     assert growth_figure(BOUNDED) == exact(0.0)
 
 
-def test_a_growth_that_only_pages_or_blocks_show_is_no_figure() -> None:
+def test_a_growth_of_pages_or_blocks_is_not_compared() -> None:
     assert growth_figure(LEAK) is not None
     for meter in (Meter.RSS, Meter.BLOCKS):
         assert growth_figure(replace(LEAK, growth=growth(144 * MIB, meter=meter))) is None
@@ -115,106 +117,106 @@ def test_a_growth_that_only_pages_or_blocks_show_is_no_figure() -> None:
     assert growth_figure(BROKEN) is None
 
 
-# --- what it makes of the gate --------------------------------------------------------------------
+# --- the gate -------------------------------------------------------------------------------------
 
 LEAKY = replace(LEAK, peak_bytes=int(9 * MIB), failures=("growth",))
 """Over its growth budget of 64 KiB, and within its peak budget of 10 MiB."""
 
 
-def held(result: Result, entry: BaselineEntry | None) -> tuple[Gate, tuple[str, ...]]:
-    said = compared(result, entry, ALLOWED)
-    return said.gate, said.failures
+def gate_of(result: Result, entry: BaselineEntry | None) -> tuple[Gate, tuple[str, ...]]:
+    outcome = compared(result, entry, ALLOWED)
+    return outcome.gate, outcome.failures
 
 
-def test_what_is_not_in_the_baseline_is_new_and_held_to_its_budget() -> None:
+def test_a_result_without_a_baseline_entry_is_new_and_gated_by_its_budget() -> None:
     for result in (LEAK, CLEAN, NAIVE):
-        said = compared(result, None, ALLOWED)
-        assert (said.is_new, said.changes) == (True, ())
-        assert (said.gate, said.failures) == (result.gate, result.failures)
+        outcome = compared(result, None, ALLOWED)
+        assert (outcome.is_new, outcome.changes) == (True, ())
+        assert (outcome.gate, outcome.failures) == (result.gate, result.failures)
 
 
-def test_a_leak_that_was_accepted_is_within_as_long_as_it_is_not_worse() -> None:
-    assert held(LEAKY, accepted(144 * MIB)) == (Gate.WITHIN, ())
-    assert held(LEAKY, accepted(140 * MIB)) == (Gate.WITHIN, ())
-    assert held(LEAKY, accepted(137 * MIB)) == (Gate.OVER, ("growth",))
+def test_an_accepted_leak_is_within_as_long_as_it_is_not_worse() -> None:
+    assert gate_of(LEAKY, accepted(144 * MIB)) == (Gate.WITHIN, ())
+    assert gate_of(LEAKY, accepted(140 * MIB)) == (Gate.WITHIN, ())
+    assert gate_of(LEAKY, accepted(137 * MIB)) == (Gate.OVER, ("growth",))
 
 
-def test_an_accepted_figure_that_breaks_its_budget_excuses_that_and_says_why() -> None:
-    said = compared(LEAKY, accepted(144 * MIB, 9 * MIB, reason="ticket 12"), ALLOWED)
-    growth_change, peak_change = said.changes
+def test_an_accepted_figure_over_its_budget_is_excused_with_its_reason() -> None:
+    outcome = compared(LEAKY, accepted(144 * MIB, 9 * MIB, reason="ticket 12"), ALLOWED)
+    growth_change, peak_change = outcome.changes
     assert (growth_change.excused, growth_change.reason) == (True, "ticket 12")
     assert not peak_change.excused, "its budget is kept"
-    assert {change.allowed for change in said.changes} == {"+5 % and +16 KiB"}
+    assert {change.allowed for change in outcome.changes} == {"+5 % and +16 KiB"}
 
 
-def test_a_budget_that_the_accepted_figure_kept_is_still_to_be_kept_however_small_the_change() -> None:
-    # GIVEN one small object a call, which is less than the 16 KiB that may change
+def test_a_budget_that_the_accepted_figure_kept_still_applies_however_small_the_change() -> None:
+    # GIVEN one small object per call, which is less than the tolerance of 16 KiB
     small = replace(LEAKY, budget=Budget(growth_bytes_per_1000_calls=4096.0), growth=growth(16_000, 90))
-    # WHEN nothing was accepted before, or the budget just so
-    # THEN it is over, though it is not worse
+    # WHEN the accepted figure is zero, or just the budget
+    # THEN it is over, although it is not worse
     for before in (0, 4096):
-        said = compared(small, accepted(before), ALLOWED)
-        assert (said.gate, said.failures) == (Gate.OVER, ("growth",))
-        assert said.changes[0].gate is Gate.WITHIN
-    # AND one byte more was over the budget already
-    assert held(small, accepted(4097)) == (Gate.WITHIN, ())
+        outcome = compared(small, accepted(before), ALLOWED)
+        assert (outcome.gate, outcome.failures) == (Gate.OVER, ("growth",))
+        assert outcome.changes[0].gate is Gate.WITHIN
+    # AND an accepted figure of one byte more excuses the budget
+    assert gate_of(small, accepted(4097)) == (Gate.WITHIN, ())
 
 
-def test_the_peak_is_held_to_the_baseline_though_no_budget_names_it() -> None:
+def test_a_peak_without_a_budget_is_compared_with_the_baseline() -> None:
     free = replace(CLEAN, budget=Budget(growth_bytes_per_1000_calls=4096.0), peak_bytes=1_000_000)
-    assert held(free, accepted(0, 1_000_000)) == (Gate.WITHIN, ())
-    assert held(free, accepted(0, 900_000)) == (Gate.OVER, ("peak",))
-    assert held(free, accepted(0)) == (Gate.WITHIN, ())
+    assert gate_of(free, accepted(0, 1_000_000)) == (Gate.WITHIN, ())
+    assert gate_of(free, accepted(0, 900_000)) == (Gate.OVER, ("peak",))
+    assert gate_of(free, accepted(0)) == (Gate.WITHIN, ())
 
 
-def test_each_metric_is_held_to_the_baseline_where_it_has_one_and_else_to_its_budget() -> None:
+def test_each_metric_is_compared_with_its_accepted_figure_or_else_with_its_budget() -> None:
     both_over = replace(LEAKY, peak_bytes=20 * MIB)
-    assert held(both_over, accepted(144 * MIB)) == (Gate.OVER, ("peak",))
-    assert held(both_over, accepted(None, 20 * MIB)) == (Gate.OVER, ("growth",))
-    assert held(both_over, accepted(144 * MIB, 20 * MIB)) == (Gate.WITHIN, ())
-    assert held(both_over, accepted(14 * MIB, 2 * MIB)) == (Gate.OVER, ("growth", "peak"))
+    assert gate_of(both_over, accepted(144 * MIB)) == (Gate.OVER, ("peak",))
+    assert gate_of(both_over, accepted(None, 20 * MIB)) == (Gate.OVER, ("growth",))
+    assert gate_of(both_over, accepted(144 * MIB, 20 * MIB)) == (Gate.WITHIN, ())
+    assert gate_of(both_over, accepted(14 * MIB, 2 * MIB)) == (Gate.OVER, ("growth", "peak"))
 
 
-def test_a_growth_that_only_pages_show_is_excused_by_no_accepted_figure() -> None:
+def test_a_growth_of_pages_is_not_excused_by_an_accepted_figure() -> None:
     mapped = replace(LEAKY, growth=growth(144 * MIB, meter=Meter.RSS))
-    said = compared(mapped, accepted(500 * MIB), ALLOWED)
-    assert (said.gate, said.failures) == (Gate.OVER, ("growth",))
-    assert said.changes == ()
+    outcome = compared(mapped, accepted(500 * MIB), ALLOWED)
+    assert (outcome.gate, outcome.failures) == (Gate.OVER, ("growth",))
+    assert outcome.changes == ()
 
 
-def test_what_was_clean_and_leaks_now_is_over_by_its_growth() -> None:
-    assert held(LEAKY, accepted(0, 9 * MIB, verdict=Verdict.CLEAN)) == (Gate.OVER, ("growth",))
+def test_a_scenario_that_was_clean_and_leaks_now_is_over() -> None:
+    assert gate_of(LEAKY, accepted(0, 9 * MIB, verdict=Verdict.CLEAN)) == (Gate.OVER, ("growth",))
 
 
-def test_a_growth_whose_bounds_lie_on_both_sides_is_inconclusive() -> None:
+def test_a_growth_with_bounds_on_both_sides_of_the_limit_is_inconclusive() -> None:
     unsure = replace(LEAKY, growth=growth(150 * MIB, 5 * MIB))
-    said = compared(unsure, accepted(144 * MIB), ALLOWED)
-    assert (said.gate, said.failures) == (Gate.INCONCLUSIVE, ())
-    assert said.changes[0].gate is Gate.INCONCLUSIVE
+    outcome = compared(unsure, accepted(144 * MIB), ALLOWED)
+    assert (outcome.gate, outcome.failures) == (Gate.INCONCLUSIVE, ())
+    assert outcome.changes[0].gate is Gate.INCONCLUSIVE
 
 
-def test_without_a_verdict_nothing_is_compared_and_nothing_is_green() -> None:
-    said = compared(UNSURE, accepted(10**9), ALLOWED)
-    assert (said.gate, said.changes) == (Gate.INCONCLUSIVE, ())
+def test_a_result_without_a_verdict_is_not_compared_and_does_not_pass() -> None:
+    outcome = compared(UNSURE, accepted(10**9), ALLOWED)
+    assert (outcome.gate, outcome.changes) == (Gate.INCONCLUSIVE, ())
 
 
-def test_what_failed_stays_an_error() -> None:
+def test_a_failed_result_remains_an_error() -> None:
     broken = replace(LEAKY, trouble=Failure(kind="teardown", message="E"))
-    assert held(BROKEN, accepted(0))[0] is Gate.ERROR
-    assert held(broken, accepted(144 * MIB))[0] is Gate.ERROR
+    assert gate_of(BROKEN, accepted(0))[0] is Gate.ERROR
+    assert gate_of(broken, accepted(144 * MIB))[0] is Gate.ERROR
 
 
-def test_an_accepted_peak_that_cannot_be_seen_is_not_green() -> None:
+def test_an_accepted_peak_that_cannot_be_measured_does_not_pass() -> None:
     free = replace(CLEAN, budget=Budget(growth_bytes_per_1000_calls=4096.0), peak_bytes=None)
     missing, died = Failure(kind="missing", message="no memray"), Failure(kind="died", message="killed")
-    assert held(replace(free, peak_trouble=missing), accepted(0, 9)) == (Gate.INCONCLUSIVE, ())
-    assert held(replace(free, peak_trouble=died), accepted(0, 9))[0] is Gate.ERROR
-    # WHEN it was left out on purpose, or never accepted THEN nobody asked for it
-    assert held(free, accepted(0, 9)) == (Gate.WITHIN, ())
-    assert held(replace(free, peak_trouble=died), accepted(0)) == (Gate.WITHIN, ())
+    assert gate_of(replace(free, peak_trouble=missing), accepted(0, 9)) == (Gate.INCONCLUSIVE, ())
+    assert gate_of(replace(free, peak_trouble=died), accepted(0, 9))[0] is Gate.ERROR
+    # WHEN it was not to be measured, or never accepted THEN it is not needed
+    assert gate_of(free, accepted(0, 9)) == (Gate.WITHIN, ())
+    assert gate_of(replace(free, peak_trouble=died), accepted(0)) == (Gate.WITHIN, ())
 
 
-def test_what_rises_beside_memory_is_over_whatever_was_accepted() -> None:
+def test_a_leak_of_resources_is_over_whatever_was_accepted() -> None:
     files = Resource(
         kind=ResourceKind.OPEN_FILES,
         per_1000_calls=1000,
@@ -224,10 +226,10 @@ def test_what_rises_beside_memory_is_over_whatever_was_accepted() -> None:
         verdict=Verdict.LEAK,
         gate=Gate.OVER,
     )
-    assert held(replace(LEAKY, resources=(files,)), accepted(144 * MIB)) == (Gate.OVER, ("open files",))
+    assert gate_of(replace(LEAKY, resources=(files,)), accepted(144 * MIB)) == (Gate.OVER, ("open files",))
 
 
-def test_comparing_again_with_another_baseline_forgets_the_first() -> None:
+def test_comparing_again_with_another_baseline_replaces_the_first_comparison() -> None:
     once = compared(LEAKY, accepted(14 * MIB), ALLOWED)
     assert once.failures == ("growth",)
     again = compared(once, accepted(144 * MIB), ALLOWED)
@@ -236,9 +238,9 @@ def test_comparing_again_with_another_baseline_forgets_the_first() -> None:
     assert compared(compared(LEAKY, None, ALLOWED), accepted(144 * MIB), ALLOWED).is_new is False
 
 
-def test_both_metrics_are_told_with_their_figures() -> None:
-    said = compared(LEAK, accepted(100 * MIB, 90 * MIB), ALLOWED)
-    assert said.changes == (
+def test_both_metrics_are_reported_with_their_figures() -> None:
+    outcome = compared(LEAK, accepted(100 * MIB, 90 * MIB), ALLOWED)
+    assert outcome.changes == (
         BaselineChange(
             metric="growth",
             before=100 * MIB,
@@ -262,4 +264,4 @@ def test_both_metrics_are_told_with_their_figures() -> None:
             most=94.5 * MIB,
         ),
     )
-    assert said.budget == BUDGET
+    assert outcome.budget == BUDGET

@@ -1,4 +1,4 @@
-"""What an update writes: what changed, and not what wobbles; and what it never writes."""
+"""Accepting a result: which figures are written, which keep their old value, and which results are refused."""
 
 from dataclasses import replace
 
@@ -28,7 +28,7 @@ def leaking(rate: float, doubt: float = 90.0, **changes: object) -> Result:
 FIRST = written(leaking(144_000_000.0))
 
 
-def test_figures_are_whole_bytes_and_never_less_than_what_was_measured() -> None:
+def test_figures_are_rounded_up_to_whole_bytes() -> None:
     assert written(leaking(1000.2)).growth_bytes_per_1000_calls == 1001
     assert written(CLEAN) == BaselineEntry(
         verdict=Verdict.CLEAN, target=TARGET, growth_bytes_per_1000_calls=0, peak_bytes=int(4.7 * MIB)
@@ -38,37 +38,37 @@ def test_figures_are_whole_bytes_and_never_less_than_what_was_measured() -> None
 
 
 @pytest.mark.parametrize(
-    ("rate", "doubt", "kept"),
+    ("rate", "doubt", "keeps_old"),
     [
-        (144_033_000.0, 9000.0, True),  # what two fresh processes of the newsletter differed by
-        (144_720_000.0, 90.0, True),  # five thousandths
+        (144_033_000.0, 9000.0, True),  # the difference of two fresh processes of the newsletter
+        (144_720_000.0, 90.0, True),  # 0.5 %
         (144_720_001.0, 90.0, False),
         (143_279_999.0, 90.0, False),
-        (145_000_000.0, 1_000_000.0, True),  # the bounds hold the old figure
+        (145_000_000.0, 1_000_000.0, True),  # the bounds contain the old figure
         (145_000_001.0, 1_000_000.0, False),
     ],
 )
-def test_a_growth_that_only_wobbles_is_not_written_anew(rate: float, doubt: float, kept: bool) -> None:
+def test_a_growth_that_differs_only_by_noise_is_not_rewritten(rate: float, doubt: float, keeps_old: bool) -> None:
     after = written(leaking(rate, doubt), FIRST).growth_bytes_per_1000_calls
-    assert (after == 144_000_000) == kept
+    assert (after == 144_000_000) == keeps_old
 
 
-@pytest.mark.parametrize(("peak", "kept"), [(101_024, True), (101_025, False), (98_976, True), (98_975, False)])
-def test_a_peak_that_only_wobbles_is_not_written_anew(peak: int, kept: bool) -> None:
+@pytest.mark.parametrize(("peak", "keeps_old"), [(101_024, True), (101_025, False), (98_976, True), (98_975, False)])
+def test_a_peak_that_differs_only_by_noise_is_not_rewritten(peak: int, keeps_old: bool) -> None:
     old = replace(FIRST, peak_bytes=100_000)
-    assert (written(leaking(144_000_000.0, peak_bytes=peak), old).peak_bytes == 100_000) == kept
+    assert (written(leaking(144_000_000.0, peak_bytes=peak), old).peak_bytes == 100_000) == keeps_old
 
 
 @given(old=st.integers(0, 10**9), rate=st.floats(1, 1e9), doubt=st.floats(0, 1e6), budget=st.integers(0, 10**9))
-def test_what_was_just_accepted_is_never_over(old: int, rate: float, doubt: float, budget: int) -> None:
-    """WHEN a result that was surely over or within its budget is accepted THEN the same result passes."""
+def test_a_result_that_was_just_accepted_is_never_over(old: int, rate: float, doubt: float, budget: int) -> None:
+    """WHEN a conclusive result is accepted THEN the same result passes."""
     result = leaking(rate, doubt, budget=Budget(growth_bytes_per_1000_calls=budget), peak_bytes=None, failures=())
     if is_acceptable(result):
         after = written(result, replace(FIRST, growth_bytes_per_1000_calls=old))
-        said = compared(result, after, ALLOWED)
-        assert "growth" not in said.failures
+        outcome = compared(result, after, ALLOWED)
+        assert "growth" not in outcome.failures
         if doubt <= ALLOWED.bytes:
-            assert said.gate is Gate.WITHIN
+            assert outcome.gate is Gate.WITHIN
 
 
 def test_a_figure_that_moved_over_its_budget_is_written_however_little_it_moved() -> None:
@@ -77,17 +77,17 @@ def test_a_figure_that_moved_over_its_budget_is_written_however_little_it_moved(
     assert written(leaking(1_000_100, budget=budget), old).growth_bytes_per_1000_calls == 1_000_100
 
 
-def test_another_verdict_is_another_figure() -> None:
+def test_a_changed_verdict_rewrites_the_figure() -> None:
     stood_still = replace(FIRST, verdict=Verdict.CLEAN, growth_bytes_per_1000_calls=0)
     after = written(leaking(600.0), stood_still)
     assert (after.verdict, after.growth_bytes_per_1000_calls) == (Verdict.LEAK, 600)
 
 
-def test_a_peak_that_was_not_measured_stays_as_it_was_accepted() -> None:
+def test_a_peak_that_was_not_measured_keeps_its_accepted_value() -> None:
     assert written(leaking(144_000_000.0, peak_bytes=None), FIRST).peak_bytes == FIRST.peak_bytes
 
 
-def test_a_reason_stays_until_another_is_given_or_it_is_taken_away() -> None:
+def test_a_reason_stays_until_it_is_replaced_or_removed() -> None:
     old = replace(FIRST, reason="ticket 12")
     assert written(leaking(9.9e9), old).reason == "ticket 12"
     assert written(LEAK, old, "ticket 13").reason == "ticket 13"
@@ -96,7 +96,7 @@ def test_a_reason_stays_until_another_is_given_or_it_is_taken_away() -> None:
 
 
 @pytest.mark.parametrize(("meter", "why"), [(Meter.RSS, "only resident pages"), (Meter.BLOCKS, "no exact meter")])
-def test_a_growth_that_no_exact_meter_told_is_not_kept_and_the_file_says_so(meter: Meter, why: str) -> None:
+def test_a_growth_without_an_exact_meter_is_not_saved_and_the_note_says_so(meter: Meter, why: str) -> None:
     after = written(replace(LEAK, growth=growth(144 * MIB, meter=meter)), FIRST)
     assert after.growth_bytes_per_1000_calls is None
     assert why in after.note
@@ -112,10 +112,10 @@ def test_a_growth_that_no_exact_meter_told_is_not_kept_and_the_file_says_so(mete
         (BROKEN, False),
         (UNSURE, False),
         (replace(LEAK, trouble=Failure(kind="teardown", message="E"), gate=Gate.ERROR), False),
-        # over by its peak, and its growth is not known to be over or within
+        # over by its peak, and inconclusive in its growth
         (leaking(64 * KIB, failures=("peak",)), False),
         (replace(CLEAN, gate=Gate.INCONCLUSIVE), False),
-        # a peak pass that failed costs the growth nothing, where no peak is held to anything
+        # a failed peak pass does not matter if the peak is not gated
         (
             replace(
                 CLEAN,
@@ -127,5 +127,5 @@ def test_a_growth_that_no_exact_meter_told_is_not_kept_and_the_file_says_so(mete
         ),
     ],
 )
-def test_only_what_is_sure_can_be_accepted(result: Result, acceptable: bool) -> None:
+def test_only_conclusive_results_can_be_accepted(result: Result, acceptable: bool) -> None:
     assert is_acceptable(result) is acceptable

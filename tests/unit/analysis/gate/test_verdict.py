@@ -6,19 +6,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leakcheck.analysis.gate.verdict import gate, holder_with_limit, judge
+from leakcheck.analysis.gate.verdict import combine_gates, gates, holder_with_limit, judge
 from leakcheck.analysis.growth.series import Series
 from leakcheck.analysis.growth.shape import Shape
 from leakcheck.model.answers import BoundedContainer
-from leakcheck.model.result import Budget, Meter
+from leakcheck.model.result import Budget, Growth, Meter
 from leakcheck.model.verdict import Gate, Verdict
 from tests.unit.runs import growth
 
 BUDGET = Budget(growth_bytes_per_1000_calls=4096.0)
-NOTHING_SEEN = Series([], [])
-FLAT = Shape(flat=True, meter=Meter.HEAP, tail=NOTHING_SEEN)
-RISING = Shape(rising=True, meter=Meter.HEAP, tail=NOTHING_SEEN)
-NEITHER = Shape(meter=Meter.HEAP, tail=NOTHING_SEEN)
+NO_READINGS = Series([], [])
+FLAT = Shape(flat=True, meter=Meter.HEAP, tail=NO_READINGS)
+RISING = Shape(rising=True, meter=Meter.HEAP, tail=NO_READINGS)
+NEITHER = Shape(meter=Meter.HEAP, tail=NO_READINGS)
+
+
+def gate(
+    verdict: Verdict, growth: Growth | None, peak_bytes: int | None, budget: Budget, *, has_limit: bool = False
+) -> tuple[Gate, tuple[str, ...]]:
+    return combine_gates(gates(verdict, growth, peak_bytes, budget, has_limit=has_limit))
 
 
 @pytest.mark.parametrize(
@@ -32,18 +38,16 @@ NEITHER = Shape(meter=Meter.HEAP, tail=NOTHING_SEEN)
         (NEITHER, True, Verdict.BOUNDED),
     ],
 )
-def test_only_a_steady_rise_that_nothing_known_will_end_is_a_leak(
-    shape: Shape, bounded: bool, verdict: Verdict
-) -> None:
+def test_only_a_steady_rise_without_a_known_limit_is_a_leak(shape: Shape, bounded: bool, verdict: Verdict) -> None:
     assert judge(shape, growth(), bounded=bounded) is verdict
 
 
 @pytest.mark.parametrize(
     ("doubt", "verdict"), [(31_999.0, Verdict.CLEAN), (32_000.0, Verdict.CLEAN), (32_001.0, Verdict.INCONCLUSIVE)]
 )
-def test_a_standstill_is_clean_only_where_little_could_hide_in_it(doubt: float, verdict: Verdict) -> None:
-    seen = replace(growth(), bytes_per_1000_calls=0.0, low=-doubt, high=doubt)
-    assert judge(FLAT, seen, bounded=False) is verdict
+def test_a_plateau_is_clean_only_with_narrow_bounds(doubt: float, verdict: Verdict) -> None:
+    measured = replace(growth(), bytes_per_1000_calls=0.0, low=-doubt, high=doubt)
+    assert judge(FLAT, measured, bounded=False) is verdict
 
 
 @pytest.mark.parametrize(
@@ -57,10 +61,10 @@ def test_a_standstill_is_clean_only_where_little_could_hide_in_it(doubt: float, 
         (4096.5, 5000.0, Gate.OVER),
     ],
 )
-def test_growth_is_within_or_over_only_with_all_of_its_interval(low: float, high: float, expected: Gate) -> None:
-    seen = replace(growth(), bytes_per_1000_calls=(low + high) / 2, low=low, high=high)
-    said, failures = gate(Verdict.LEAK, seen, None, BUDGET)
-    assert said is expected
+def test_growth_is_within_or_over_only_with_its_whole_interval(low: float, high: float, expected: Gate) -> None:
+    measured = replace(growth(), bytes_per_1000_calls=(low + high) / 2, low=low, high=high)
+    outcome, failures = gate(Verdict.LEAK, measured, None, BUDGET)
+    assert outcome is expected
     assert failures == (("growth",) if expected is Gate.OVER else ())
 
 
@@ -69,34 +73,34 @@ def test_growth_is_within_or_over_only_with_all_of_its_interval(low: float, high
     [(9_999, Gate.WITHIN), (10_000, Gate.WITHIN), (10_001, Gate.OVER), (None, Gate.INCONCLUSIVE)],
 )
 def test_a_peak_is_exact_and_may_be_as_high_as_its_budget(peak_bytes: int | None, expected: Gate) -> None:
-    said, failures = gate(Verdict.CLEAN, growth(), peak_bytes, replace(BUDGET, peak_bytes=10_000.0))
-    assert said is expected
+    outcome, failures = gate(Verdict.CLEAN, growth(), peak_bytes, replace(BUDGET, peak_bytes=10_000.0))
+    assert outcome is expected
     assert failures == (("peak",) if expected is Gate.OVER else ())
 
 
-def test_a_peak_without_a_budget_is_held_to_none() -> None:
+def test_a_peak_without_a_budget_is_not_gated() -> None:
     assert gate(Verdict.CLEAN, growth(), None, BUDGET) == (Gate.WITHIN, ())
     assert gate(Verdict.CLEAN, growth(), 10**12, BUDGET) == (Gate.WITHIN, ())
 
 
 def test_every_broken_budget_is_named() -> None:
-    said = gate(Verdict.LEAK, growth(10**6), 20_000, replace(BUDGET, peak_bytes=10_000.0))
-    assert said == (Gate.OVER, ("growth", "peak"))
+    outcome = gate(Verdict.LEAK, growth(10**6), 20_000, replace(BUDGET, peak_bytes=10_000.0))
+    assert outcome == (Gate.OVER, ("growth", "peak"))
 
 
-def test_what_is_over_is_over_though_the_other_budget_is_unsure() -> None:
+def test_a_result_over_one_budget_is_over_although_another_is_inconclusive() -> None:
     assert gate(Verdict.LEAK, growth(10**6), None, replace(BUDGET, peak_bytes=1.0)) == (Gate.OVER, ("growth",))
     unsure = growth(4096.0, 100.0)
     assert gate(Verdict.LEAK, unsure, 2, replace(BUDGET, peak_bytes=1.0)) == (Gate.OVER, ("peak",))
 
 
-def test_without_a_verdict_a_growth_is_neither_within_nor_over() -> None:
+def test_growth_without_a_verdict_is_neither_within_nor_over() -> None:
     assert gate(Verdict.INCONCLUSIVE, growth(10**9), None, BUDGET) == (Gate.INCONCLUSIVE, ())
     assert gate(Verdict.INCONCLUSIVE, growth(0.0), None, BUDGET) == (Gate.INCONCLUSIVE, ())
     assert gate(Verdict.CLEAN, None, None, BUDGET) == (Gate.INCONCLUSIVE, ())
 
 
-def test_growth_that_a_known_limit_will_end_is_within_and_its_peak_is_held_to_the_budget_all_the_same() -> None:
+def test_growth_with_a_known_limit_is_within_and_its_peak_is_still_gated() -> None:
     assert gate(Verdict.BOUNDED, growth(10**9), None, BUDGET, has_limit=True) == (Gate.WITHIN, ())
     over = gate(Verdict.BOUNDED, growth(10**9), 2, replace(BUDGET, peak_bytes=1.0), has_limit=True)
     assert over == (Gate.OVER, ("peak",))
@@ -111,15 +115,15 @@ def test_growth_that_a_known_limit_will_end_is_within_and_its_peak_is_held_to_th
 def test_a_growth_is_never_within_one_budget_and_over_a_larger_one(
     rate: float, doubt: float, budget: float, verdict: Verdict
 ) -> None:
-    seen = growth(rate, doubt)
-    tight, _ = gate(verdict, seen, None, Budget(growth_bytes_per_1000_calls=budget))
-    loose, _ = gate(verdict, seen, None, Budget(growth_bytes_per_1000_calls=2 * budget + 1))
+    measured = growth(rate, doubt)
+    tight, _ = gate(verdict, measured, None, Budget(growth_bytes_per_1000_calls=budget))
+    loose, _ = gate(verdict, measured, None, Budget(growth_bytes_per_1000_calls=2 * budget + 1))
     order = [Gate.OVER, Gate.INCONCLUSIVE, Gate.WITHIN]
     assert order.index(tight) <= order.index(loose)
 
 
 def cache(bytes_per_1000_calls: float, *, limit: int = 9000, length: int = 1000) -> BoundedContainer:
-    """Return a container that takes one entry a call and explains so much growth."""
+    """Return a container that takes one entry per call and explains this growth."""
     return BoundedContainer(
         name=f"cache of {limit}",
         kind=f"deque(maxlen={limit})",
@@ -142,7 +146,7 @@ def cache(bytes_per_1000_calls: float, *, limit: int = 9000, length: int = 1000)
         (-1e15, 800.0, True),
     ],
 )
-def test_a_container_with_a_limit_must_account_for_nine_tenths_of_what_surely_grows_and_four_fifths_of_the_figure(
+def test_a_bounded_container_must_account_for_nine_tenths_of_the_lower_bound_and_four_fifths_of_the_estimate(
     low: float, explains: float, is_whole_cause: bool
 ) -> None:
     container = cache(explains)
@@ -150,30 +154,28 @@ def test_a_container_with_a_limit_must_account_for_nine_tenths_of_what_surely_gr
     assert holder_with_limit(grown, [container]) == (container if is_whole_cause else None)
 
 
-def test_containers_that_fill_together_are_named_by_the_one_that_fills_last() -> None:
+def test_of_containers_that_fill_together_the_last_to_fill_is_returned() -> None:
     early, late = cache(400.0, limit=2000), cache(500.0, limit=9000)
     assert holder_with_limit(growth(1000.0), [late, early]) is late
     assert holder_with_limit(growth(1000.0), [early, late]) is late
 
 
-def test_a_container_that_gives_memory_back_explains_no_growth() -> None:
+def test_a_shrinking_container_explains_no_growth() -> None:
     assert holder_with_limit(growth(1000.0), []) is None
     assert holder_with_limit(growth(1000.0), [cache(-5000.0), cache(0.0)]) is None
     shrinking, filling = cache(-5000.0, limit=10_000), cache(950.0)
     assert holder_with_limit(growth(1000.0), [shrinking, filling]) is filling
 
 
-def test_a_container_tells_how_much_longer_it_fills() -> None:
+def test_a_container_reports_how_many_more_calls_it_takes_to_fill() -> None:
     assert cache(620_000.0, limit=9000, length=2100).calls_until_full == 6900
     assert cache(620_000.0).bytes_per_1000_calls == pytest.approx(620_000)
     assert replace(cache(1.0), length_per_call=0.0).calls_until_full == float("inf")
 
 
 @pytest.mark.parametrize(("length", "is_whole_cause"), [(249, False), (250, True), (9000, True)])
-def test_a_container_that_was_emptied_on_the_way_explains_nothing_of_what_stays(
-    length: int, is_whole_cause: bool
-) -> None:
-    # over 500 calls at one entry a call; less than half of that is there
+def test_a_container_that_was_emptied_in_between_does_not_explain_the_growth(length: int, is_whole_cause: bool) -> None:
+    # 500 calls at one entry per call; below half of that, it was emptied in between
     container = cache(1000.0, length=length, limit=10_000)
     assert holder_with_limit(growth(1000.0), [container]) == (container if is_whole_cause else None)
 
@@ -181,11 +183,11 @@ def test_a_container_that_was_emptied_on_the_way_explains_nothing_of_what_stays(
 @pytest.mark.parametrize(
     ("limit", "bytes_per_1000_calls", "ends"),
     [
-        (900_000, 10_000_000.0, True),  # many bytes, and reached within a million calls
-        (10**9, 1000.0, True),  # a billion calls away, and small when full
+        (900_000, 10_000_000.0, True),  # many bytes, but reached within a million calls
+        (10**9, 1000.0, True),  # a billion calls away, but small when full
         (10**9, 2_000_000.0, False),
     ],
 )
-def test_a_limit_that_nothing_will_ever_reach_is_none(limit: int, bytes_per_1000_calls: float, ends: bool) -> None:
+def test_a_limit_out_of_reach_does_not_count(limit: int, bytes_per_1000_calls: float, ends: bool) -> None:
     container = cache(bytes_per_1000_calls, limit=limit)
     assert (holder_with_limit(growth(bytes_per_1000_calls), [container]) is not None) == ends

@@ -1,4 +1,4 @@
-"""What is looked at first."""
+"""The order of results."""
 
 from dataclasses import replace
 
@@ -6,17 +6,17 @@ from leakcheck.analysis.gate.verdict import ranked
 from tests.unit.runs import BOUNDED, CLEAN, LEAK, MIB, NAIVE, UNSURE, growth
 
 
-def test_what_failed_comes_first_then_what_grows_then_what_peaks() -> None:
+def test_failed_results_come_first_then_growing_ones_then_high_peaks() -> None:
     failed = replace(UNSURE, growth=None)
     slower = replace(LEAK, variant="slower", growth=growth(MIB))
 
-    found = ranked([CLEAN, NAIVE, slower, BOUNDED, UNSURE, LEAK, failed])
+    order = ranked([CLEAN, NAIVE, slower, BOUNDED, UNSURE, LEAK, failed])
 
-    assert found == (failed, LEAK, slower, UNSURE, BOUNDED, NAIVE, CLEAN)
+    assert order == (failed, LEAK, slower, UNSURE, BOUNDED, NAIVE, CLEAN)
 
 
-def test_a_growth_below_its_own_doubt_decides_nothing() -> None:
-    """GIVEN two that stand still THEN the peak decides, and what is alike keeps its order."""
+def test_a_growth_within_its_own_uncertainty_does_not_decide_the_order() -> None:
+    """GIVEN plateaus THEN the peak decides, and equal results keep their order."""
     noisy = replace(CLEAN, variant="noisy", growth=growth(90, 96), peak_bytes=1)
     first, second = replace(CLEAN, variant="first"), replace(CLEAN, variant="second")
 

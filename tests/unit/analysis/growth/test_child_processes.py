@@ -1,4 +1,4 @@
-"""Child processes that live on, over a scripted process: what their memory makes of the verdict."""
+"""Child processes that outlive a call, with a scripted process: how their memory changes the verdict."""
 
 from dataclasses import replace
 
@@ -20,7 +20,7 @@ MOST_CALLS = 60_000
 
 
 def pages(column: Column) -> Column:
-    """Keep whole pages, as the kernel gives them."""
+    """Round up to whole pages, as the kernel does."""
     return lambda calls: np.ceil(column(calls) / PAGE) * PAGE
 
 
@@ -28,12 +28,12 @@ def noise(most_bytes: float) -> Column:
     return recorded(np.random.default_rng(1).uniform(0, most_bytes, MOST_CALLS + 1))
 
 
-def teeth(period: int, height: float) -> Column:
+def sawtooth(period: int, height: float) -> Column:
     return pages(lambda calls: (calls % period) * (height / period))
 
 
 def stair(calls: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Rise for a while, stand still, and rise again."""
+    """Rise in steps at growing distances."""
     return 2e6 * np.floor(np.sqrt(calls / 40.0))
 
 
@@ -43,7 +43,7 @@ def growth_of(result: Result) -> Growth:
 
 
 @pytest.mark.parametrize("bytes_per_call", [300, 5_000, 100_000])
-def test_a_child_that_keeps_memory_with_each_call_is_a_leak_at_its_size(bytes_per_call: float) -> None:
+def test_a_child_process_that_keeps_memory_with_each_call_is_a_leak_of_that_size(bytes_per_call: float) -> None:
     # GIVEN a scenario that keeps nothing, and a pool whose workers do
     result = simulate(Script(children=pages(leak(bytes_per_call))))
     # THEN it leaks, on a meter of its own
@@ -53,11 +53,11 @@ def test_a_child_that_keeps_memory_with_each_call_is_a_leak_at_its_size(bytes_pe
     assert growth.low <= 1000 * bytes_per_call <= growth.high
     assert growth.bytes_per_1000_calls == pytest.approx(1000 * bytes_per_call, rel=0.05)
     assert growth.heap_bytes_per_1000_calls == 0
-    # AND it is said where
+    # AND the message says where
     assert "2 child processes live on from call to call" in main_sentence(result)
 
 
-def test_children_that_stand_still_leave_a_clean_verdict_and_are_told() -> None:
+def test_children_with_constant_memory_are_reported_and_the_verdict_is_clean() -> None:
     result = simulate(Script(children=still))
     assert (result.verdict, result.gate) == (Verdict.CLEAN, Gate.WITHIN)
     assert result.children is not None
@@ -66,34 +66,34 @@ def test_children_that_stand_still_leave_a_clean_verdict_and_are_told() -> None:
     assert "2 child processes live on from call to call; the memory there (16.0 MiB) stands still" in line
 
 
-def test_children_that_stand_still_are_followed_for_two_seconds_and_not_for_the_whole_time() -> None:
-    """A standstill of pages is believed later than one of exact bytes: free room is filled first, unseen."""
+def test_children_with_constant_memory_are_followed_for_two_seconds_and_not_for_all_the_time() -> None:
+    """A plateau of pages is accepted later than one of exact bytes, because freed memory is filled first, unseen."""
     alone, beside = simulate(Script()), simulate(Script(children=still))
     assert growth_of(alone).calls < 1000
     assert 1800 <= growth_of(beside).calls < 3000
 
 
-def test_dear_calls_beside_children_that_stand_still_are_as_few_as_without() -> None:
+def test_children_with_constant_memory_cost_no_additional_expensive_calls() -> None:
     result = simulate(Script(children=still, seconds_per_call=0.5))
     assert (result.verdict, result.gate) == (Verdict.CLEAN, Gate.WITHIN)
     assert growth_of(result).calls < 60
 
 
-def test_without_children_nothing_is_followed_further_or_told() -> None:
+def test_without_children_nothing_is_reported() -> None:
     result = simulate(Script())
     assert result.children is None
     assert story(result) == []
 
 
 @pytest.mark.parametrize("column", [noise(MIB), stair], ids=["noise", "a rise that slows down"])
-def test_children_that_do_neither_are_not_green(column: Column) -> None:
+def test_children_that_are_neither_flat_nor_rising_do_not_pass(column: Column) -> None:
     result = simulate(Script(children=pages(column)), seconds=4)
     assert (result.verdict, result.gate) == (Verdict.INCONCLUSIVE, Gate.INCONCLUSIVE)
     assert "2 child processes live on from call to call, and the memory there neither stands" in main_sentence(result)
     assert result.stopped_by == "time"
 
 
-def test_children_that_cannot_be_measured_are_not_green_and_are_not_waited_for() -> None:
+def test_children_that_cannot_be_measured_do_not_pass_and_are_not_waited_for() -> None:
     result = simulate(Script(children=still, unmeasured=1))
     assert (result.verdict, result.gate) == (Verdict.INCONCLUSIVE, Gate.INCONCLUSIVE)
     assert "the memory of 1 of them cannot be read here, so nothing is claimed" in main_sentence(result)
@@ -105,25 +105,25 @@ def test_children_that_come_and_go_and_gain_nothing_are_clean() -> None:
     assert (result.verdict, result.gate) == (Verdict.CLEAN, Gate.WITHIN)
 
 
-def test_children_that_are_replaced_now_and_then_give_back_what_they_kept() -> None:
-    result = simulate(Script(children=teeth(period=50, height=500_000)))
+def test_children_that_are_replaced_now_and_then_are_clean() -> None:
+    result = simulate(Script(children=sawtooth(period=50, height=500_000)))
     assert (result.verdict, result.gate) == (Verdict.CLEAN, Gate.WITHIN)
 
 
-def test_a_limit_of_the_scenario_excuses_nothing_in_its_children() -> None:
+def test_a_limit_of_the_scenario_does_not_excuse_a_leak_in_its_children() -> None:
     # GIVEN a container that fills, with a limit that explains the scenario's own growth
     holder = BoundedContainer(
         name="shop.CACHE", kind="dict", limit=10**5, length=1500, length_per_call=1, bytes_per_entry=100
     )
     script = Script(heap=leak(100), limited=[holder])
     assert simulate(script).verdict is Verdict.BOUNDED
-    # WHEN a child leaks beside it THEN that is what is said
+    # WHEN a child process leaks as well THEN that is the result
     result = simulate(replace(script, children=pages(leak(5000))))
     assert (result.verdict, result.gate, result.bounded_by) == (Verdict.LEAK, Gate.OVER, None)
     assert growth_of(result).meter is Meter.CHILDREN
 
 
-def test_a_limit_of_the_scenario_excuses_no_child_that_cannot_be_measured() -> None:
+def test_a_limit_of_the_scenario_does_not_excuse_children_that_cannot_be_measured() -> None:
     holder = BoundedContainer(
         name="shop.CACHE", kind="dict", limit=10**5, length=1500, length_per_call=1, bytes_per_entry=100
     )
@@ -131,7 +131,7 @@ def test_a_limit_of_the_scenario_excuses_no_child_that_cannot_be_measured() -> N
     assert (result.verdict, result.gate) == (Verdict.INCONCLUSIVE, Gate.INCONCLUSIVE)
 
 
-def test_of_two_leaks_the_larger_is_the_figure_and_the_other_is_told() -> None:
+def test_of_two_leaks_the_larger_is_the_figure_and_the_other_is_mentioned() -> None:
     result = simulate(Script(heap=leak(9000), children=pages(leak(2000))))
     assert growth_of(result).meter is Meter.HEAP
     assert growth_of(result).bytes_per_1000_calls == pytest.approx(9e6, rel=0.01)
@@ -139,11 +139,11 @@ def test_of_two_leaks_the_larger_is_the_figure_and_the_other_is_told() -> None:
 
 
 def settling(most_bytes: float) -> Column:
-    """Add pages ever more seldom, for a thousand calls and more."""
+    """Add pages at a falling rate, for more than a thousand calls."""
     return pages(lambda calls: most_bytes * (1 - np.exp(-calls / 400)))
 
 
-def test_a_server_that_settles_slowly_is_clean_and_how_closely_that_is_known_is_told() -> None:
+def test_a_server_that_settles_slowly_is_clean_and_its_bounds_are_reported() -> None:
     result = simulate(Script(children=settling(100_000), seconds_per_call=0.03))
     assert (result.verdict, result.gate) == (Verdict.CLEAN, Gate.WITHIN)
     assert result.children is not None
@@ -151,19 +151,19 @@ def test_a_server_that_settles_slowly_is_clean_and_how_closely_that_is_known_is_
     assert "per 1000 calls at most" in story(result)[0]
 
 
-def test_few_pages_that_are_added_with_the_calls_are_no_standstill() -> None:
-    """A leak of so few bytes takes longer to be seen, and is not called clean before."""
+def test_a_few_pages_that_are_added_at_a_constant_rate_are_no_plateau() -> None:
+    """A leak of few bytes takes longer to be found, and is not called clean before."""
     script = Script(children=pages(leak(150)), seconds_per_call=0.03)
     assert simulate(script, seconds=20).verdict is Verdict.INCONCLUSIVE
     assert simulate(script, seconds=120).verdict is Verdict.LEAK
 
 
-def test_what_children_keep_is_looked_for_nowhere_else() -> None:
+def test_a_leak_in_children_is_not_explained() -> None:
     result = simulate(Script(children=pages(leak(5000))))
     assert not is_to_be_explained(result, Explain.ALWAYS)
 
 
-def test_a_leak_of_children_is_drawn_from_their_own_readings() -> None:
+def test_the_chart_of_a_leak_in_children_shows_their_own_readings() -> None:
     result = simulate(Script(children=pages(total(leak(5000)))))
     chart = chart_of(result)
     assert chart is not None

@@ -1,4 +1,4 @@
-"""From readings to bytes per 1000 calls, on every meter, and when a growth came to its end."""
+"""Growth in bytes per 1000 calls on every meter, and the call at which a growth ended."""
 
 import math
 from dataclasses import replace
@@ -13,11 +13,11 @@ from leakcheck.analysis.growth.shape import shape_of
 from leakcheck.model.answers import Block, Readings
 from leakcheck.model.result import Meter
 
-AT = np.arange(10.0, 2001.0, 10.0)
+CALLS = np.arange(10.0, 2001.0, 10.0)
 KIB = 1024
 
 
-def whole(values: NDArray[np.float64]) -> tuple[int, ...]:
+def integers(values: NDArray[np.float64]) -> tuple[int, ...]:
     return tuple(int(value) for value in values)
 
 
@@ -29,21 +29,21 @@ def progress(
     rss: NDArray[np.float64] | None = None,
     exact: bool = True,
 ) -> ReplayProgress:
-    """Return what 2000 calls of a millisecond left on the meters; nothing where nothing is said."""
-    nothing = np.zeros(len(AT))
+    """Return the readings of 2000 calls of a millisecond, zeros by default."""
+    nothing = np.zeros(len(CALLS))
     readings = Readings(
-        calls=whole(AT),
-        python_bytes=whole(nothing if python is None else python) if exact else (),
-        native_bytes=whole(nothing if native is None else native) if exact else (),
-        blocks=whole(nothing if blocks is None else blocks),
-        rss_bytes=whole(nothing if rss is None else rss),
+        calls=integers(CALLS),
+        python_bytes=integers(nothing if python is None else python) if exact else (),
+        native_bytes=integers(nothing if native is None else native) if exact else (),
+        blocks=integers(nothing if blocks is None else blocks),
+        rss_bytes=integers(nothing if rss is None else rss),
     )
     return ReplayProgress(readings=readings, calls=2000, replay_seconds=2.0, seconds_per_call=0.001)
 
 
-def test_growth_is_stated_per_1000_calls_with_the_other_meters_beside_it() -> None:
-    seen = progress(100.0 * AT, native=28.0 * AT, blocks=2.0 * AT, rss=120.0 * AT)
-    growth = estimate_growth(seen, shape_of(seen))
+def test_growth_is_per_1000_calls_with_the_rates_of_the_other_meters() -> None:
+    replayed = progress(100.0 * CALLS, native=28.0 * CALLS, blocks=2.0 * CALLS, rss=120.0 * CALLS)
+    growth = estimate_growth(replayed, shape_of(replayed))
     assert growth.meter is Meter.HEAP
     assert growth.bytes_per_1000_calls == pytest.approx(128_000)
     assert growth.low < 128_000 < growth.high
@@ -55,17 +55,17 @@ def test_growth_is_stated_per_1000_calls_with_the_other_meters_beside_it() -> No
 
 
 def test_growth_of_pages_is_known_to_a_page_over_the_calls_seen() -> None:
-    seen = progress(rss=1024.0 * AT)
-    growth = estimate_growth(seen, shape_of(seen))
+    replayed = progress(rss=1024.0 * CALLS)
+    growth = estimate_growth(replayed, shape_of(replayed))
     assert growth.meter is Meter.RSS
     assert growth.bytes_per_1000_calls == pytest.approx(1_024_000)
     assert growth.heap_bytes_per_1000_calls == pytest.approx(0)
     assert growth.high - growth.low == pytest.approx(2 * 1000 * 4096 / 1500, rel=0.01)
 
 
-def test_growth_of_blocks_is_64_bytes_a_block_and_between_16_and_512_for_sure() -> None:
-    seen = progress(blocks=1.0 * AT, exact=False)
-    growth = estimate_growth(seen, shape_of(seen))
+def test_growth_of_blocks_is_64_bytes_per_block_with_bounds_of_16_and_512() -> None:
+    replayed = progress(blocks=1.0 * CALLS, exact=False)
+    growth = estimate_growth(replayed, shape_of(replayed))
     assert growth.meter is Meter.BLOCKS
     assert growth.bytes_per_1000_calls == pytest.approx(64_000)
     assert growth.low == pytest.approx(16_000, rel=0.01)
@@ -73,13 +73,13 @@ def test_growth_of_blocks_is_64_bytes_a_block_and_between_16_and_512_for_sure() 
     assert growth.heap_bytes_per_1000_calls is None
 
 
-def test_blocks_that_become_fewer_have_their_bounds_the_right_way_round() -> None:
-    seen = progress(blocks=5000 - 1.0 * AT, exact=False)
-    found = rate_of(replace(shape_of(seen), flat=False))
-    assert found.low < found.per_call < found.high < 0
+def test_a_falling_number_of_blocks_has_ordered_bounds() -> None:
+    replayed = progress(blocks=5000 - 1.0 * CALLS, exact=False)
+    rate = rate_of(replace(shape_of(replayed), flat=False))
+    assert rate.low < rate.per_call < rate.high < 0
 
 
-def test_where_nothing_was_read_the_bounds_are_as_wide_as_json_can_carry() -> None:
+def test_without_readings_the_bounds_are_the_widest_that_are_written() -> None:
     nothing = ReplayProgress(calls=1)
     growth = estimate_growth(nothing, shape_of(nothing, final=True))
     assert (growth.low, growth.bytes_per_1000_calls, growth.high) == (-1e15, 0.0, 1e15)
@@ -87,33 +87,33 @@ def test_where_nothing_was_read_the_bounds_are_as_wide_as_json_can_carry() -> No
     assert math.isfinite(growth.blocks_per_1000_calls)
 
 
-def ends(at: int, *, bytes_in_all: float, begins: int = 0) -> NDArray[np.float64]:
-    """Return a series that rises evenly from one call to another, and then stands still."""
-    return np.asarray(np.interp(AT, [begins, at], [0.0, bytes_in_all]), dtype=np.float64)
+def ends(end: int, *, bytes_in_all: float, begins: int = 0) -> NDArray[np.float64]:
+    """Return a series that rises evenly from one call to another, and is then flat."""
+    return np.asarray(np.interp(CALLS, [begins, end], [0.0, bytes_in_all]), dtype=np.float64)
 
 
-def test_a_growth_that_came_to_its_end_is_dated() -> None:
-    seen = progress(ends(1000, bytes_in_all=1e6))
-    assert settled_after(seen, shape_of(seen)) == 1000
+def test_the_call_at_which_growth_ended_is_returned() -> None:
+    replayed = progress(ends(1000, bytes_in_all=1e6))
+    assert settled_after(replayed, shape_of(replayed)) == 1000
 
 
 @pytest.mark.parametrize(("bytes_in_all", "settled"), [(64 * KIB - 1, None), (64 * KIB, 500)])
-def test_what_grew_by_less_than_64_kib_never_grew(bytes_in_all: float, settled: int | None) -> None:
-    seen = progress(ends(500, begins=100, bytes_in_all=bytes_in_all))
-    assert settled_after(seen, shape_of(seen)) == settled
+def test_growth_by_less_than_64_kib_does_not_count(bytes_in_all: float, settled: int | None) -> None:
+    replayed = progress(ends(500, begins=100, bytes_in_all=bytes_in_all))
+    assert settled_after(replayed, shape_of(replayed)) == settled
 
 
-def test_what_fills_in_the_first_hundred_calls_is_every_programs_warm_up() -> None:
-    seen = progress(ends(100, bytes_in_all=1e9))
-    assert settled_after(seen, shape_of(seen)) is None
+def test_growth_in_the_first_hundred_calls_is_warm_up() -> None:
+    replayed = progress(ends(100, bytes_in_all=1e9))
+    assert settled_after(replayed, shape_of(replayed)) is None
 
 
-def test_what_still_grows_has_not_settled() -> None:
-    seen = progress(1000.0 * AT)
-    assert settled_after(seen, shape_of(seen)) is None
+def test_memory_that_still_grows_has_not_settled() -> None:
+    replayed = progress(1000.0 * CALLS)
+    assert settled_after(replayed, shape_of(replayed)) is None
 
 
-def test_progress_adds_blocks_up_and_remembers_what_the_newest_cost() -> None:
+def test_progress_adds_up_blocks_and_has_the_costs_of_the_newest() -> None:
     def block(calls: int, *, seconds: float, readings: tuple[int, ...]) -> Block:
         return Block(
             readings=Readings(calls=readings, blocks=readings),
@@ -124,11 +124,11 @@ def test_progress_adds_blocks_up_and_remembers_what_the_newest_cost() -> None:
             set_aside_seconds=0.25,
         )
 
-    seen = ReplayProgress().after(block(1, seconds=2.0, readings=()))
-    assert (seen.calls, seen.seconds_per_call, seen.seconds) == (1, 2.0, 2.75)
-    kept = seen.seconds_per_reading
-    assert kept > 0
-    seen = seen.after(block(21, seconds=4.0, readings=(11, 21)))
-    assert (seen.calls, seen.seconds_per_call, seen.seconds_per_reading) == (21, 0.2, 0.25)
-    assert seen.readings.calls == (11, 21)
-    assert seen.seconds == 2.75 + 4.75
+    replayed = ReplayProgress().after(block(1, seconds=2.0, readings=()))
+    assert (replayed.calls, replayed.seconds_per_call, replayed.seconds) == (1, 2.0, 2.75)
+    reading_seconds = replayed.seconds_per_reading
+    assert reading_seconds > 0
+    replayed = replayed.after(block(21, seconds=4.0, readings=(11, 21)))
+    assert (replayed.calls, replayed.seconds_per_call, replayed.seconds_per_reading) == (21, 0.2, 0.25)
+    assert replayed.readings.calls == (11, 21)
+    assert replayed.seconds == 2.75 + 4.75

@@ -1,4 +1,4 @@
-"""What is counted beside memory: what rises is listed at its rate, and pools, teeth and workers are left in peace."""
+"""Resources other than memory: leaks are listed with their rate; pools, sawtooths and workers are not."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -32,28 +32,28 @@ def read(count: Counts, *, every: int = 4, name: str = "open_files") -> Readings
 
 
 def judged(count: Counts, budget: float = 0.0) -> Resource | None:
-    found = judge_resources(read(count), {**NO_BUDGET, "open files": budget})
-    return found[0] if found else None
+    resources = judge_resources(read(count), {**NO_BUDGET, "open files": budget})
+    return resources[0] if resources else None
 
 
-# --- what rises ------------------------------------------------------------------------------------
+# --- leaks -----------------------------------------------------------------------------------------
 
 
-def test_one_per_call_is_told_exactly() -> None:
-    found = judged(ALL_CALLS)
-    assert found is not None
-    assert (found.kind, found.verdict, found.gate, found.count) == (
+def test_one_file_per_call_is_measured_exactly() -> None:
+    resource = judged(ALL_CALLS)
+    assert resource is not None
+    assert (resource.kind, resource.verdict, resource.gate, resource.count) == (
         ResourceKind.OPEN_FILES,
         Verdict.LEAK,
         Gate.OVER,
         1605,
     )
-    assert found.per_1000_calls == pytest.approx(1000, abs=1)
-    assert 995 < found.low <= 1000 <= found.high < 1005
+    assert resource.per_1000_calls == pytest.approx(1000, abs=1)
+    assert 995 < resource.low <= 1000 <= resource.high < 1005
 
 
 @given(every=st.integers(2, 100), seed=st.integers(0, 1000))
-def test_what_leaks_in_few_calls_is_found_at_its_rate(every: int, seed: int) -> None:
+def test_a_leak_in_few_calls_is_found_at_its_rate(every: int, seed: int) -> None:
     regular = judged(ALL_CALLS // every)
     assert regular is not None
     assert regular.low <= 1000 / every <= regular.high
@@ -64,19 +64,19 @@ def test_what_leaks_in_few_calls_is_found_at_its_rate(every: int, seed: int) -> 
 
 
 @pytest.mark.parametrize("share", [0.02, 0.1, 0.5])
-def test_what_leaks_at_random_is_hardly_ever_missed(share: float) -> None:
-    found = [judged(np.cumsum(np.random.default_rng(seed).random(1600) < share)) for seed in range(100)]
-    assert sum(one is not None for one in found) >= 96
+def test_a_random_leak_is_hardly_ever_missed(share: float) -> None:
+    runs = [judged(np.cumsum(np.random.default_rng(seed).random(1600) < share)) for seed in range(100)]
+    assert sum(run is not None for run in runs) >= 96
 
 
-def test_a_leak_below_what_comes_and_goes_is_found() -> None:
+def test_a_leak_under_fluctuating_counts_is_found() -> None:
     workers = np.random.default_rng(1).integers(0, 6, 1600)
-    found = judged(ALL_CALLS // 10 + workers)
-    assert found is not None
-    assert found.low <= 100 <= found.high
+    resource = judged(ALL_CALLS // 10 + workers)
+    assert resource is not None
+    assert resource.low <= 100 <= resource.high
 
 
-# --- what does not ---------------------------------------------------------------------------------
+# --- no leaks --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -92,9 +92,19 @@ def test_a_leak_below_what_comes_and_goes_is_found() -> None:
         np.where(ALL_CALLS > 1590, 50, 0),
         np.where(ALL_CALLS > 800, 50, 0),
     ],
-    ids=["nothing", "a pool", "a slow pool", "a huge pool", "teeth", "big teeth", "falls", "late burst", "one step"],
+    ids=[
+        "nothing",
+        "a pool",
+        "a slow pool",
+        "a huge pool",
+        "sawtooth",
+        "high sawtooth",
+        "falls",
+        "late burst",
+        "one step",
+    ],
 )
-def test_a_pool_a_tooth_or_a_burst_is_not_listed(count: Counts) -> None:
+def test_a_pool_a_sawtooth_or_a_burst_is_not_listed(count: Counts) -> None:
     assert judged(count) is None
 
 
@@ -104,7 +114,7 @@ def test_workers_that_come_and_go_are_never_listed(seed: int, most: int) -> None
 
 
 def test_a_pool_that_is_filled_at_random_is_not_listed() -> None:
-    # by chance its last slots could be taken as steadily as a leak takes them; in 1000 pools it does not happen
+    # by chance its last slots could be taken as steadily as by a leak; in 1000 pools that does not happen
     for seed in range(1000):
         slots = np.random.default_rng(seed).integers(0, seed % 250 + 1, 1600)
         taken = np.zeros(1600, dtype=np.int64)
@@ -113,13 +123,13 @@ def test_a_pool_that_is_filled_at_random_is_not_listed() -> None:
 
 
 @pytest.mark.parametrize("lost", [9, 11])
-def test_a_handful_that_is_late_is_not_a_leak(lost: int) -> None:
-    # seen over the last three quarters of the calls, and floors leave out the newest stretch
+def test_a_late_rise_by_fewer_than_ten_is_not_a_leak(lost: int) -> None:
+    # over the last three quarters of the calls, without the newest readings, which floors leave out
     count = (ALL_CALLS - 400) * (lost / 1000) * (ALL_CALLS > 400)
     assert (judged(count.astype(np.int64)) is None) == (lost < 10)
 
 
-def test_what_has_no_budget_or_no_column_is_not_looked_at() -> None:
+def test_a_kind_without_a_budget_or_a_column_is_not_judged() -> None:
     assert judge_resources(read(ALL_CALLS), {"threads": 0.0}) == ()
     assert judge_resources(Readings(calls=(1, 2, 3)), NO_BUDGET) == ()
     assert judge_resources(Readings(), NO_BUDGET) == ()
@@ -127,8 +137,8 @@ def test_what_has_no_budget_or_no_column_is_not_looked_at() -> None:
 
 @pytest.mark.parametrize("kind", list(ResourceKind))
 def test_each_kind_is_read_from_its_own_column(kind: ResourceKind) -> None:
-    (found,) = judge_resources(read(ALL_CALLS, name=COLUMNS[kind]), NO_BUDGET)
-    assert found.kind is kind
+    (resource,) = judge_resources(read(ALL_CALLS, name=COLUMNS[kind]), NO_BUDGET)
+    assert resource.kind is kind
 
 
 # --- the gate --------------------------------------------------------------------------------------
@@ -137,10 +147,10 @@ def test_each_kind_is_read_from_its_own_column(kind: ResourceKind) -> None:
 @pytest.mark.parametrize(
     ("budget", "gate"), [(0.0, Gate.OVER), (990.0, Gate.OVER), (1000.0, Gate.INCONCLUSIVE), (1010.0, Gate.WITHIN)]
 )
-def test_a_budget_is_broken_only_with_the_whole_interval(budget: float, gate: Gate) -> None:
-    found = judged(ALL_CALLS, budget)
-    assert found is not None
-    assert (found.verdict, found.gate) == (Verdict.LEAK, gate)
+def test_a_budget_is_broken_only_by_the_whole_interval(budget: float, gate: Gate) -> None:
+    resource = judged(ALL_CALLS, budget)
+    assert resource is not None
+    assert (resource.verdict, resource.gate) == (Verdict.LEAK, gate)
 
 
 FILES = Resource(
@@ -173,7 +183,7 @@ def test_a_resource_over_its_budget_is_one_more_failure(
     assert gate_resources(*before, ()) == before
 
 
-# --- the whole road, scripted ----------------------------------------------------------------------
+# --- scripted runs ---------------------------------------------------------------------------------
 
 
 def lost(every: int) -> Callable[[Counts], Counts]:
@@ -181,20 +191,20 @@ def lost(every: int) -> Callable[[Counts], Counts]:
 
 
 def test_a_leak_of_files_is_over_budget_though_memory_is_clean_and_is_named() -> None:
-    said = {"open files": [{"what": "/tmp/a.log", "count": 200}]}
-    result = simulate(Script(heap=still, counted={"open_files": lost(1)}, named=said))
+    names = {"open files": [{"what": "/tmp/a.log", "count": 200}]}
+    result = simulate(Script(heap=still, counted={"open_files": lost(1)}, named=names))
     assert (result.verdict, result.gate, result.failures) == (Verdict.CLEAN, Gate.OVER, ("open files",))
     assert [resource.named for resource in result.resources] == [(NamedCount(what="/tmp/a.log", count=200),)]
 
 
-def test_a_sparse_leak_of_files_is_followed_beyond_what_memory_needs() -> None:
+def test_a_sparse_leak_of_threads_is_followed_longer_than_memory_needs() -> None:
     result = simulate(Script(heap=still, counted={"threads": lost(50)}))
     assert result.failures == ("threads",)
     assert result.growth is not None
     assert result.growth.calls >= 1500
 
 
-def test_what_stands_still_costs_no_call_more() -> None:
+def test_constant_counts_cost_no_additional_call() -> None:
     plain = simulate(Script(heap=still))
     counted = simulate(Script(heap=still, counted={name: lambda calls: 5 + 0 * calls for name in COLUMNS.values()}))
     assert plain.growth is not None
@@ -209,10 +219,10 @@ def test_a_pool_that_fills_slowly_is_waited_for() -> None:
 
 
 @pytest.mark.parametrize(("column", "most"), [("threads", 3000), ("children", 3000), ("open_files", 20_000)])
-def test_a_machine_is_not_emptied_to_be_sure(column: str, most: int) -> None:
-    # GIVEN a leak of memory, which is followed for 20 000 calls, and of what the machine has few of
+def test_a_certain_leak_ends_early_before_it_exhausts_the_machine(column: str, most: int) -> None:
+    # GIVEN a leak of memory, which is followed for 20 000 calls, and of a scarce resource
     result = simulate(Script(heap=leak(64), counted={column: lost(1)}, seconds_per_call=1e-5))
-    # THEN it ends early, and both are told
+    # THEN it ends early, and both are reported
     assert result.verdict is Verdict.LEAK
     assert result.growth is not None
     assert result.growth.calls < most
@@ -220,7 +230,7 @@ def test_a_machine_is_not_emptied_to_be_sure(column: str, most: int) -> None:
     assert is_enough(result.readings, NO_BUDGET)
 
 
-def test_of_a_replay_that_broke_off_what_rose_is_still_told() -> None:
+def test_after_an_aborted_replay_rising_resources_are_still_reported() -> None:
     result = simulate(Script(heap=still, counted={"open_files": lost(1)}, fails_after=700))
     assert result.gate is Gate.ERROR
     assert [resource.kind for resource in result.resources] == [ResourceKind.OPEN_FILES]
@@ -229,30 +239,32 @@ def test_of_a_replay_that_broke_off_what_rose_is_still_told() -> None:
 # --- the sentences ---------------------------------------------------------------------------------
 
 
-def said(resource: Resource) -> str:
+def sentence_of(resource: Resource) -> str:
     (sentence,) = resource_sentences(replace(CLEAN, resources=(resource,)))
     return sentence
 
 
-def test_a_sentence_tells_the_rate_the_budget_and_what_it_is() -> None:
+def test_a_sentence_has_the_rate_the_budget_and_the_names() -> None:
     named = replace(FILES, named=(NamedCount(what="/tmp/a.log", count=1200), NamedCount(what="a pipe", count=1)))
-    assert said(named) == (
+    assert sentence_of(named) == (
         "newsletter[iterator]: open files rise by 1,000 per 1000 calls; the budget is 0. (/tmp/a.log ×1,200, a pipe ×1)"
     )
     assert list(resource_sentences(CLEAN)) == []
 
 
-def test_a_sentence_tells_what_is_allowed_what_is_unsure_and_what_is_left_out() -> None:
-    assert said(replace(FILES, gate=Gate.WITHIN, budget_per_1000_calls=2000.0)).endswith(
+def test_a_sentence_shows_an_allowed_rate_an_uncertain_rate_and_omitted_names() -> None:
+    assert sentence_of(replace(FILES, gate=Gate.WITHIN, budget_per_1000_calls=2000.0)).endswith(
         "the budget is 2,000, which is kept."
     )
-    assert said(replace(FILES, gate=Gate.INCONCLUSIVE, low=0.5, high=2.5, budget_per_1000_calls=2.0)).endswith(
+    assert sentence_of(replace(FILES, gate=Gate.INCONCLUSIVE, low=0.5, high=2.5, budget_per_1000_calls=2.0)).endswith(
         "the truth lies between 0.5 and 2.5, and the budget of 2 in between."
     )
     close = replace(FILES, gate=Gate.INCONCLUSIVE, low=999.96, high=1000.04, budget_per_1000_calls=1000.0)
-    assert said(close).endswith("the truth lies between 999.96 and 1,000.04, and the budget of 1,000 in between.")
+    assert sentence_of(close).endswith(
+        "the truth lies between 999.96 and 1,000.04, and the budget of 1,000 in between."
+    )
     many = tuple(NamedCount(what=f"\x1b{number}", count=1) for number in range(5))
-    assert said(replace(FILES, named=many)).endswith("(\\x1b0 ×1, \\x1b1 ×1, \\x1b2 ×1, and 2 more)")
+    assert sentence_of(replace(FILES, named=many)).endswith("(\\x1b0 ×1, \\x1b1 ×1, \\x1b2 ×1, and 2 more)")
 
 
 # --- the settings ----------------------------------------------------------------------------------
@@ -263,13 +275,13 @@ def settings(folder: Path, table: str) -> Settings:
     return resolve(SettingsLayer(), environment={}, folder=folder)
 
 
-def test_without_a_word_nothing_may_stay(tmp_path: Path) -> None:
+def test_the_default_budgets_are_zero(tmp_path: Path) -> None:
     assert settings(tmp_path, "").resource_budgets == NO_BUDGET
 
 
 def test_a_budget_is_a_number_per_1000_calls_or_off(tmp_path: Path) -> None:
-    said = settings(tmp_path, 'open_files = 5\nthreads = 0.5\nasyncio_tasks = "off"').resource_budgets
-    assert said == {
+    budgets = settings(tmp_path, 'open_files = 5\nthreads = 0.5\nasyncio_tasks = "off"').resource_budgets
+    assert budgets == {
         "open files": 5.0,
         "threads": 0.5,
         "child processes": 0.0,

@@ -1,4 +1,4 @@
-"""When to look again, with which windows, and when to stop."""
+"""The stopping rule: which block is next, and when the result is settled."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -23,78 +23,78 @@ NEITHER = Shape(meter=Meter.HEAP, tail=TAIL)
 BUDGET = Budget(growth_bytes_per_1000_calls=4096.0)
 
 
-def wanted(progress: ReplayProgress, patience: StopPolicy | None = None) -> NextBlock:
-    step = next_step(progress, patience or StopPolicy())
-    assert step is not None
-    return step
+def block_after(progress: ReplayProgress, policy: StopPolicy | None = None) -> NextBlock:
+    block = next_step(progress, policy or StopPolicy())
+    assert block is not None
+    return block
 
 
-def after(progress: ReplayProgress, step: NextBlock) -> ReplayProgress:
-    """Return the progress after a step whose calls cost what calls cost before."""
-    reached = progress.calls + step.calls
+def after(progress: ReplayProgress, block: NextBlock) -> ReplayProgress:
+    """Return the progress after a block whose calls cost the same as before."""
+    reached = progress.calls + block.calls
     return replace(
-        progress, calls=reached, replay_seconds=progress.replay_seconds + step.calls * progress.seconds_per_call
+        progress, calls=reached, replay_seconds=progress.replay_seconds + block.calls * progress.seconds_per_call
     )
 
 
-def looks(seconds_per_call: float, *, most: int = 30_000, patience: StopPolicy | None = None) -> list[int]:
-    """Return the calls at which the readings would be looked at, were they never clear."""
+def calls_judged(seconds_per_call: float, *, most: int = 30_000, policy: StopPolicy | None = None) -> list[int]:
+    """Return the calls at which the readings would be judged if they were never settled."""
     progress = ReplayProgress(calls=1, replay_seconds=seconds_per_call, seconds_per_call=seconds_per_call)
-    seen = []
-    while progress.calls < most and (step := next_step(progress, patience or StopPolicy())) is not None:
-        progress = after(progress, step)
-        seen.append(progress.calls)
-    return seen
+    judged = []
+    while progress.calls < most and (block := next_step(progress, policy or StopPolicy())) is not None:
+        progress = after(progress, block)
+        judged.append(progress.calls)
+    return judged
 
 
-def test_the_first_block_is_short_and_says_what_a_call_costs() -> None:
-    assert wanted(FIRST).calls <= 20
+def test_the_first_block_is_short() -> None:
+    assert block_after(FIRST).calls <= 20
 
 
 @pytest.mark.parametrize("seconds_per_call", [1e-6, 1e-4, 1e-3])
-def test_each_look_sees_about_a_third_more_calls_than_the_one_before(seconds_per_call: float) -> None:
-    later = [calls for calls in looks(seconds_per_call) if calls >= 400]
+def test_readings_are_judged_each_time_after_about_a_third_more_calls(seconds_per_call: float) -> None:
+    later = [calls for calls in calls_judged(seconds_per_call) if calls >= 400]
     assert len(later) > 5
-    for one, next_one in pairwise(later):
-        assert one < next_one <= 1.36 * one + 1
+    for first, second in pairwise(later):
+        assert first < second <= 1.36 * first + 1
 
 
 @pytest.mark.parametrize("seconds_per_call", [1e-5, 1e-4, 1e-3, 0.005])
-def test_one_look_falls_between_the_standstill_and_a_thousand_calls(seconds_per_call: float) -> None:
-    assert [calls for calls in looks(seconds_per_call) if 400 < calls <= 1000]
+def test_readings_are_judged_between_400_and_1000_calls(seconds_per_call: float) -> None:
+    assert [calls for calls in calls_judged(seconds_per_call) if 400 < calls <= 1000]
 
 
 @pytest.mark.parametrize(
     ("seconds_per_call", "believed"), [(0.0005, 3600), (0.001, 1800), (0.002, 1500), (1e-6, 20_000)]
 )
-def test_one_look_falls_where_a_rise_is_first_believed(seconds_per_call: float, believed: int) -> None:
-    assert believed in looks(seconds_per_call)
+def test_readings_are_judged_where_a_rise_is_first_accepted(seconds_per_call: float, believed: int) -> None:
+    assert believed in calls_judged(seconds_per_call)
 
 
 @pytest.mark.parametrize("calls", [1, 2, 7, 100, 1234])
-def test_no_more_calls_are_replayed_than_were_allowed_and_no_fewer(calls: int) -> None:
-    seen = looks(0.001, patience=StopPolicy(calls=calls))
-    assert seen[-1:] == ([calls] if calls > 1 else [])
+def test_exactly_the_allowed_calls_are_replayed(calls: int) -> None:
+    judged = calls_judged(0.001, policy=StopPolicy(calls=calls))
+    assert judged[-1:] == ([calls] if calls > 1 else [])
     assert next_step(replace(FIRST, calls=calls), StopPolicy(calls=calls)) is None
 
 
-def test_when_the_time_is_up_there_is_no_next_step() -> None:
+def test_there_is_no_next_block_when_the_time_is_up() -> None:
     assert next_step(replace(FIRST, replay_seconds=60.0), StopPolicy(seconds=60.0)) is None
     assert next_step(replace(FIRST, replay_seconds=30.0, watch_seconds=30.0), StopPolicy(seconds=60.0)) is None
     assert next_step(replace(FIRST, replay_seconds=59.9), StopPolicy(seconds=60.0)) is not None
 
 
-def test_a_dear_call_is_a_window_and_a_step_of_its_own() -> None:
-    dear = ReplayProgress(calls=1, replay_seconds=3.0, seconds_per_call=3.0)
-    assert wanted(dear) == NextBlock(windows=1, calls_per_window=1, timed_per_window=1)
-    assert looks(3.0) == list(range(2, 21))
+def test_an_expensive_call_is_a_window_and_a_block_of_its_own() -> None:
+    expensive = ReplayProgress(calls=1, replay_seconds=3.0, seconds_per_call=3.0)
+    assert block_after(expensive) == NextBlock(windows=1, calls_per_window=1, timed_per_window=1)
+    assert calls_judged(3.0) == list(range(2, 21))
 
 
-def test_a_step_takes_two_seconds_or_what_is_left_of_the_time() -> None:
+def test_a_block_takes_two_seconds_or_the_remaining_time() -> None:
     hundred = ReplayProgress(calls=500, replay_seconds=50.0, seconds_per_call=0.1)
-    assert wanted(hundred).calls == 20
-    assert wanted(replace(hundred, replay_seconds=59.0), StopPolicy(seconds=60.0)).calls == 10
-    assert wanted(replace(hundred, replay_seconds=59.99), StopPolicy(seconds=60.0)).calls == 1
+    assert block_after(hundred).calls == 20
+    assert block_after(replace(hundred, replay_seconds=59.0), StopPolicy(seconds=60.0)).calls == 10
+    assert block_after(replace(hundred, replay_seconds=59.99), StopPolicy(seconds=60.0)).calls == 1
 
 
 @given(
@@ -104,52 +104,56 @@ def test_a_step_takes_two_seconds_or_what_is_left_of_the_time() -> None:
     reading_cost=st.floats(1e-5, 1),
     most=st.none() | st.integers(1, 10**6),
 )
-def test_a_step_is_never_empty_and_never_over_the_allowance(
+def test_a_block_is_never_empty_and_never_exceeds_the_policy(
     calls: int, seconds: float, cost: float, reading_cost: float, most: int | None
 ) -> None:
     progress = ReplayProgress(
         calls=calls, replay_seconds=seconds, seconds_per_call=cost, seconds_per_reading=reading_cost
     )
-    step = next_step(progress, StopPolicy(calls=most))
+    block = next_step(progress, StopPolicy(calls=most))
     if seconds >= 60 or (most is not None and calls >= most):
-        assert step is None
+        assert block is None
         return
-    assert step is not None
-    assert step.windows >= 1
-    assert 1 <= step.timed_per_window <= step.calls_per_window
-    assert most is None or calls + step.calls <= most
-    assert step.calls == 1 or step.calls * cost <= 2.0 + 1e-6
+    assert block is not None
+    assert block.windows >= 1
+    assert 1 <= block.timed_per_window <= block.calls_per_window
+    assert most is None or calls + block.calls <= most
+    assert block.calls == 1 or block.calls * cost <= 2.0 + 1e-6
 
 
-def test_calls_are_timed_one_by_one_unless_the_clock_would_be_felt() -> None:
+def test_calls_are_timed_one_by_one_unless_reading_the_clock_costs_too_much() -> None:
     def timed(cost: float) -> NextBlock:
-        return wanted(ReplayProgress(calls=2000, replay_seconds=1.0, seconds_per_call=cost))
+        return block_after(ReplayProgress(calls=2000, replay_seconds=1.0, seconds_per_call=cost))
 
     for cost in (1e-4, 2e-5):
         assert timed(cost).timed_per_window == timed(cost).calls_per_window
     cheap = timed(1e-6)
-    # the clock costs 0.2 µs a call, and may cost a hundredth of the calls
+    # the clock costs 0.2 µs per call, and may cost 1 % of the calls
     assert cheap.timed_per_window * 200e-9 <= cheap.calls_per_window * 1e-6 / 100 or cheap.timed_per_window == 1
 
 
-def test_cheap_calls_are_read_rarely_and_dear_ones_after_every_call() -> None:
-    cheap = wanted(ReplayProgress(calls=5000, replay_seconds=1.0, seconds_per_call=1e-5, seconds_per_reading=0.3e-3))
-    dear = wanted(ReplayProgress(calls=300, replay_seconds=30.0, seconds_per_call=0.1, seconds_per_reading=0.3e-3))
+def test_cheap_calls_are_read_rarely_and_expensive_ones_after_every_call() -> None:
+    cheap = block_after(
+        ReplayProgress(calls=5000, replay_seconds=1.0, seconds_per_call=1e-5, seconds_per_reading=0.3e-3)
+    )
+    expensive = block_after(
+        ReplayProgress(calls=300, replay_seconds=30.0, seconds_per_call=0.1, seconds_per_reading=0.3e-3)
+    )
     assert cheap.calls_per_window >= 20
-    assert dear.calls_per_window == 1
+    assert expensive.calls_per_window == 1
 
 
-def test_under_teeth_the_windows_are_short() -> None:
+def test_windows_are_short_under_a_sawtooth() -> None:
     at = tuple(range(100, 20_001, 100))
     tooth = 1536 * 1024
-    toothed = Readings(
+    sawtooth = Readings(
         calls=at, python_bytes=tuple(tooth * (call % 1000) // 1000 for call in at), native_bytes=(0,) * 200
     )
-    smooth = replace(toothed, python_bytes=(0,) * 200)
+    smooth = replace(sawtooth, python_bytes=(0,) * 200)
     progress = ReplayProgress(
         readings=smooth, calls=20_000, replay_seconds=1.0, seconds_per_call=1e-5, seconds_per_reading=0.3e-3
     )
-    assert wanted(replace(progress, readings=toothed)).calls_per_window < wanted(progress).calls_per_window
+    assert block_after(replace(progress, readings=sawtooth)).calls_per_window < block_after(progress).calls_per_window
 
 
 def rate(per_call: float, doubt: float) -> Slope:
@@ -160,7 +164,7 @@ def settled(shape: Shape, slope: Slope, *, seconds: float = 1.0, budget: Budget 
     return is_settled(shape, slope, ReplayProgress(calls=2000, replay_seconds=seconds), budget)
 
 
-def test_what_neither_stands_still_nor_rises_is_never_settled() -> None:
+def test_a_series_neither_flat_nor_rising_is_never_settled() -> None:
     assert not settled(NEITHER, rate(0.0, 0.0))
     assert not settled(NEITHER, rate(0.0, 0.0), seconds=59.0)
 
@@ -170,22 +174,22 @@ def test_a_rise_is_followed_until_its_rate_is_known_to_a_twentieth(doubt: float,
     assert settled(RISING, rate(100.0, doubt)) is expected
 
 
-def test_a_standstill_needs_no_precise_rate() -> None:
+def test_a_plateau_needs_no_precise_rate() -> None:
     assert settled(FLAT, rate(0.5, 1.0))
 
 
 @pytest.mark.parametrize("shape", [FLAT, RISING])
-def test_while_the_budget_lies_within_the_doubt_there_is_more_to_see(shape: Shape) -> None:
-    """The budget is 4.096 bytes a call."""
+def test_a_rate_with_the_budget_within_its_bounds_is_not_settled(shape: Shape) -> None:
+    """The budget is 4.096 bytes per call."""
     assert not settled(shape, rate(4.096, 0.1))
     assert settled(shape, rate(4.0, 0.096))
     assert settled(shape, rate(4.3, 0.1))
 
 
-def test_for_the_sake_of_precision_no_rise_is_followed_longer_than_ten_seconds() -> None:
+def test_no_rise_is_followed_longer_than_ten_seconds_for_precision() -> None:
     assert not settled(RISING, rate(100.0, 50.0), seconds=9.99)
     assert settled(RISING, rate(100.0, 50.0), seconds=10.0)
 
 
-def test_a_standstill_that_could_hide_more_than_the_budget_is_followed_to_the_end() -> None:
+def test_a_plateau_that_could_hide_more_than_the_budget_is_followed_to_the_end() -> None:
     assert not settled(FLAT, rate(4.096, 1.0), seconds=59.0)

@@ -1,4 +1,4 @@
-"""What a series does, on series whose truth is known: still, rising, toothed, and at which rate."""
+"""The growth rule on series with a known truth: flat, rising, sawtooth, and at which rate."""
 
 import math
 
@@ -16,8 +16,8 @@ from leakcheck.analysis.growth.trend import (
     is_flat,
     is_rising,
     least_rate,
+    plateau_rate,
     slope,
-    standstill,
 )
 
 CALLS = np.arange(0.0, 801.0, 10.0)
@@ -35,54 +35,54 @@ def test_chunks_are_stretches_of_equally_many_calls_that_lose_no_reading() -> No
     assert sum(map(len, chunks)) == len(CALLS)
 
 
-def test_a_chunk_that_nothing_was_read_in_is_left_out() -> None:
+def test_a_chunk_without_readings_is_left_out() -> None:
     gap = Series([0, 1, 2, 98, 99, 100], [0] * 6)
     assert [len(chunk) for chunk in gap.chunks(4)] == [3, 3]
 
 
 def test_a_floor_is_the_lowest_reading_of_its_chunk_where_it_was_read() -> None:
     floors = Series(range(8), [5, 3, 9, 7, 2, 8, 6, 6]).floors(2)
-    assert floors.calls.tolist() == [1, 4]
-    assert floors.values.tolist() == [3, 2]
+    assert floors.calls == (1, 4)
+    assert floors.values == (3, 2)
 
 
-def test_a_series_after_a_call_begins_with_that_call() -> None:
-    assert steady(1.0).after(780).calls.tolist() == [780, 790, 800]
+def test_a_series_after_a_call_starts_with_that_call() -> None:
+    assert steady(1.0).after(780).calls == (780, 790, 800)
     assert len(steady(1.0).after(801)) == 0
 
 
 @pytest.mark.parametrize(("readings", "flat"), [(11, False), (12, True)])
-def test_a_standstill_needs_six_readings_in_each_half(readings: int, flat: bool) -> None:
+def test_a_plateau_needs_six_readings_in_each_half(readings: int, flat: bool) -> None:
     assert is_flat(Series(range(readings), [7] * readings)) is flat
 
 
 @pytest.mark.parametrize(
     ("rate", "flat"), [(0.0, True), (3.9, True), (-3.9, True), (4.1, False), (-4.1, False), (16.0, False)]
 )
-def test_a_standstill_is_less_than_four_bytes_a_call_up_or_down(rate: float, flat: bool) -> None:
+def test_a_plateau_changes_by_less_than_four_bytes_per_call(rate: float, flat: bool) -> None:
     assert is_flat(steady(rate)) is flat
 
 
-def test_one_step_inside_the_series_is_no_standstill_and_no_steady_rise() -> None:
+def test_a_single_step_is_neither_a_plateau_nor_a_steady_rise() -> None:
     step = Series(CALLS, np.where(CALLS >= 500, 1024.0**2, 0.0))
     assert not is_flat(step)
     assert not is_rising(step)
 
 
-def test_many_equal_teeth_stand_still() -> None:
-    teeth = Series(CALLS, TOOTH * (CALLS % 100) / 100)
-    assert has_teeth(teeth)
-    assert is_flat(teeth)
-    assert not is_rising(teeth)
+def test_a_regular_sawtooth_is_flat() -> None:
+    sawtooth = Series(CALLS, TOOTH * (CALLS % 100) / 100)
+    assert has_teeth(sawtooth)
+    assert is_flat(sawtooth)
+    assert not is_rising(sawtooth)
 
 
-def test_one_rising_tooth_is_no_standstill_though_its_floor_is() -> None:
-    """GIVEN memory that fell a moment ago and rises since THEN its floor alone would look flat."""
+def test_a_single_rising_tooth_is_not_flat_although_its_floors_are() -> None:
+    """GIVEN memory that fell a moment ago and has risen since THEN its floors alone would look flat."""
     tooth = Series(CALLS, TOOTH * ((CALLS + 350) % 800) / 800)
     assert not is_flat(tooth)
 
 
-def test_a_leak_under_teeth_is_no_standstill_and_rises() -> None:
+def test_a_leak_under_a_sawtooth_rises_and_is_not_flat() -> None:
     hidden = Series(CALLS, TOOTH * (CALLS % 50) / 50 + 2000 * CALLS)
     assert not is_flat(hidden)
     assert is_rising(hidden)
@@ -94,54 +94,54 @@ def test_a_rise_needs_two_readings_in_each_chunk(readings: int, rising: bool) ->
 
 
 @pytest.mark.parametrize(("rate", "rising"), [(3.9, False), (4.1, True), (-100.0, False), (0.0, False)])
-def test_a_rise_is_at_least_four_bytes_a_call(rate: float, rising: bool) -> None:
+def test_a_rise_is_at_least_four_bytes_per_call(rate: float, rising: bool) -> None:
     assert is_rising(steady(rate)) is rising
 
 
 @pytest.mark.parametrize(("late", "rising"), [(7.4, False), (7.6, True), (10.0, True), (30.0, True)])
 def test_a_rise_may_slow_down_to_three_quarters(late: float, rising: bool) -> None:
-    """GIVEN floors that rise by 10 a call, and by `late` a call from the middle on."""
+    """GIVEN floors that rise by 10 per call, and by `late` per call from the middle on."""
     bent = Series(CALLS, np.where(CALLS <= 350, 10.0 * CALLS, 3500 + late * (CALLS - 350)))
     assert is_rising(bent) is rising
 
 
-def test_one_chunk_that_does_not_rise_is_enough_to_doubt() -> None:
+def test_one_chunk_that_does_not_rise_is_enough_for_no_rise() -> None:
     values = 100.0 * CALLS
     values[CALLS >= 700] = values[CALLS == 600]
     assert not is_rising(Series(CALLS, values))
 
 
-def test_a_cache_that_fills_with_random_keys_slows_down_and_is_no_rise() -> None:
+def test_a_cache_that_fills_with_random_keys_slows_down_and_does_not_rise() -> None:
     filling = Series(CALLS, 100 * 300 * (1 - np.exp(-CALLS / 300)))
     assert not is_rising(filling)
 
 
 @pytest.mark.parametrize("left", [0.0, 40.0, 200.0])
 @pytest.mark.parametrize("full_at", [500, 600, 690, 700, 740, 770])
-def test_a_rise_that_slowed_down_within_the_last_floors_is_none(full_at: int, left: float) -> None:
-    # GIVEN what gains 400 bytes a call until it is full, beside what goes on
+def test_a_rise_that_slowed_down_within_the_last_chunks_does_not_count(full_at: int, left: float) -> None:
+    # GIVEN a cache that gains 400 bytes per call until it is full, beside a leak
     calls = np.arange(0.0, 801.0)
     filled = [400 * min(call, full_at) + left * call + 48 * (call > full_at) for call in calls]
     assert not is_rising(Series(calls, filled))
     assert is_rising(steady(400 + left))
 
 
-def test_the_bounds_hold_the_rate_of_the_last_calls_where_a_rise_slowed_down_a_little() -> None:
+def test_the_bounds_include_the_rate_of_the_last_calls_if_a_rise_slowed_down_a_little() -> None:
     calls = np.arange(0.0, 801.0)
-    found = slope(Series(calls, [400 * min(call, 690) + 4000 * call for call in calls]))
-    assert found.low <= 4000
-    assert found.high < 4410
+    estimate = slope(Series(calls, [400 * min(call, 690) + 4000 * call for call in calls]))
+    assert estimate.low <= 4000
+    assert estimate.high < 4410
 
 
 @pytest.mark.parametrize("often", [1.0, 0.5, 0.3])
-def test_what_leaks_at_random_has_slow_stretches_all_along_and_rises(often: float) -> None:
-    # GIVEN leaks of one call in so many, THEN an end that looks slow is rare
+def test_a_random_leak_has_slow_stretches_all_along_and_rises(often: float) -> None:
+    # GIVEN leaks in random calls THEN an end that looks slow is rare
     drawn = np.random.default_rng(7)
     leaks = [Series(range(1500), np.cumsum(np.where(drawn.random(1500) < often, 400, 0)).tolist()) for _ in range(40)]
     assert sum(map(is_rising, leaks)) >= 38
 
 
-def test_the_least_rate_is_that_of_the_poorest_stretch() -> None:
+def test_the_least_rate_is_that_of_the_slowest_stretch() -> None:
     assert least_rate(steady(2.0), 0.1) == 2
     assert least_rate(Series(CALLS, TOOTH * (CALLS % 50) / 50), 0.5) < 0
     assert least_rate(Series([5.0], [1.0]), 0.5) == 0
@@ -149,8 +149,8 @@ def test_the_least_rate_is_that_of_the_poorest_stretch() -> None:
 
 @pytest.mark.parametrize("factor", [1.125, 1.5, 2.0])
 @pytest.mark.parametrize("phase", [0.0, 0.3, 0.6, 0.9])
-def test_steps_that_come_ever_further_apart_do_not_slow_down(factor: float, phase: float) -> None:
-    # GIVEN tables that are enlarged by a factor whenever they are full: the last standstill is the longest
+def test_steps_at_growing_distances_do_not_count_as_slowing_down(factor: float, phase: float) -> None:
+    # GIVEN tables that are enlarged by a factor whenever they are full: the last plateau is the longest
     calls = np.arange(1000.0, 4001.0, 10)
     steps = np.floor(np.log(calls) / math.log(factor) + phase)
     assert not _slows_at_the_end(Series(calls, 100 * factor**steps), smallest_rate=4.0)
@@ -169,7 +169,7 @@ def test_rare_big_leaks_and_doubling_tables_rise() -> None:
     step=st.integers(1, 50),
 )
 def test_no_bounded_noise_makes_a_leak_of_an_object_look_flat(rate: float, data: st.DataObject, step: int) -> None:
-    """GIVEN a constant rate, and noise of up to a quarter of what was gained WHEN judged THEN it is not flat."""
+    """GIVEN a constant rate, and noise of up to a quarter of the gain, THEN it is not flat."""
     calls = np.arange(0.0, 40.0 * step, float(step))
     most = rate * calls[-1] / 4
     noise = data.draw(st.lists(st.floats(0, 1), min_size=len(calls), max_size=len(calls)))
@@ -187,35 +187,52 @@ def test_no_warm_up_that_ends_makes_a_constant_series_look_rising(warm_up: list[
 
 @pytest.mark.parametrize("rate", [0.0, 16.0, 97.0, 1440.0, -50.0, 1e6])
 def test_the_slope_of_a_constant_step_is_exact_up_to_one_object_over_all_calls(rate: float) -> None:
-    found = slope(steady(rate))
-    assert found.per_call == pytest.approx(rate)
-    assert found.doubt == pytest.approx(48 / 800, abs=1e-6)
-    assert found.low == pytest.approx(rate - 48 / 800)
-    assert found.high == pytest.approx(rate + 48 / 800)
+    estimate = slope(steady(rate))
+    assert estimate.per_call == pytest.approx(rate)
+    assert estimate.doubt == pytest.approx(48 / 800, abs=1e-6)
+    assert estimate.low == pytest.approx(rate - 48 / 800)
+    assert estimate.high == pytest.approx(rate + 48 / 800)
 
 
 @given(
     rate=st.floats(-1e5, 1e5),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_the_bounds_hold_the_truth_under_even_noise(rate: float, seed: int) -> None:
-    """The interval is one of 95 %; three times its width is never left."""
+def test_the_bounds_contain_the_true_rate_under_uniform_noise(rate: float, seed: int) -> None:
+    """The interval has 95 % confidence; the error never exceeds three times its width."""
     noise = np.random.default_rng(seed).uniform(0, 1000, len(CALLS))
-    found = slope(Series(CALLS, rate * CALLS + noise))
-    assert found.low <= found.per_call <= found.high
-    assert abs(found.per_call - rate) <= 3 * (found.high - found.low)
+    estimate = slope(Series(CALLS, rate * CALLS + noise))
+    assert estimate.low <= estimate.per_call <= estimate.high
+    assert abs(estimate.per_call - rate) <= 3 * (estimate.high - estimate.low)
 
 
 @pytest.mark.parametrize("readings", [40, 100, 400])
-def test_the_bounds_hold_the_truth_nine_times_in_ten_at_least(readings: int) -> None:
+def test_the_bounds_contain_the_true_rate_at_least_nine_times_in_ten(readings: int) -> None:
     calls, held = np.linspace(500.0, 495.0 + 5 * readings, readings), 0
     for seed in range(300):
-        found = slope(Series(calls, 200 * calls + np.random.default_rng(seed).uniform(0, 1000, readings)))
-        held += found.low <= 200 <= found.high
+        estimate = slope(Series(calls, 200 * calls + np.random.default_rng(seed).uniform(0, 1000, readings)))
+        held += estimate.low <= 200 <= estimate.high
     assert held >= 0.88 * 300
 
 
-def test_a_table_that_doubled_once_is_no_rate_but_widens_the_bounds() -> None:
+@pytest.mark.parametrize(
+    ("readings", "rate", "error", "t"),
+    [
+        (81, 2095.9063414634147, 219.0291442602714, 1.9904502102301285),
+        (801, 2001.0099694583769, 6.937311043099774, 1.9629374611056076),
+    ],
+)
+def test_under_a_sawtooth_the_line_goes_through_all_readings(
+    readings: int, rate: float, error: float, t: float
+) -> None:
+    """THEN it is the line that `scipy.stats.linregress` of SciPy 1.17.1 finds, with its standard error."""
+    calls = 10.0 * np.arange(readings)
+    estimate = slope(Series(calls, TOOTH * (calls % 150) / 150 + 2000 * calls), resolution=0)
+    assert estimate.per_call == pytest.approx(rate, rel=1e-12)
+    assert estimate.doubt == pytest.approx(t * error, rel=1e-12)
+
+
+def test_a_single_doubling_of_a_table_widens_the_bounds_and_not_the_rate() -> None:
     doubled = slope(Series(CALLS, 100.0 * CALLS + np.where(CALLS >= 450, 40_000, 0)))
     assert doubled.per_call == pytest.approx(100)
     assert doubled.low <= 100
@@ -225,52 +242,52 @@ def test_a_table_that_doubled_once_is_no_rate_but_widens_the_bounds() -> None:
 
 @pytest.mark.parametrize("step_bytes", [4096, 32_768, 262_144])
 @given(phase=st.floats(0, 1))
-def test_a_stair_of_equal_steps_has_its_rate_wherever_the_floors_fall(step_bytes: int, phase: float) -> None:
-    """GIVEN an arena that takes a pool now and then THEN no two steps in one chunk are taken for a jump."""
+def test_a_stair_of_equal_steps_has_its_rate_wherever_the_floors_are(step_bytes: int, phase: float) -> None:
+    """GIVEN an arena that takes a pool now and then THEN two steps in one chunk do not count as a jump."""
     calls = np.unique(np.geomspace(5000, 20_000, 250).astype(int)).astype(float)
     stair = slope(Series(calls, (24.0 * calls / step_bytes + phase) // 1 * step_bytes))
     assert stair.low <= 24.0 <= stair.high
-    # a step more or less over all calls, and the doubt of a line through eight floors
+    # a step more or less over all calls, and the uncertainty of a line through eight floors
     assert abs(stair.per_call - 24.0) <= 1.0 * step_bytes / 15_000
 
 
-def test_of_less_than_two_readings_nothing_is_said() -> None:
+def test_fewer_than_two_readings_have_infinite_bounds() -> None:
     for series in (Series([], []), Series([5], [100]), Series([5, 5], [100, 200])):
-        found = slope(series)
-        assert (found.low, found.high, found.doubt) == (-math.inf, math.inf, math.inf)
+        estimate = slope(series)
+        assert (estimate.low, estimate.high, estimate.doubt) == (-math.inf, math.inf, math.inf)
 
 
 @pytest.mark.parametrize("readings", [2, 3])
-def test_two_or_three_readings_leave_a_doubt_as_large_as_the_rate(readings: int) -> None:
-    found = slope(Series(range(readings), [100.0 * call for call in range(readings)]))
-    assert found.per_call == 100
-    assert found.low < 0 < 200 < found.high
+def test_two_or_three_readings_leave_an_uncertainty_as_large_as_the_rate(readings: int) -> None:
+    estimate = slope(Series(range(readings), [100.0 * call for call in range(readings)]))
+    assert estimate.per_call == 100
+    assert estimate.low < 0 < 200 < estimate.high
 
 
-def test_a_standstill_tells_the_change_of_level_between_its_halves() -> None:
-    still = standstill(steady(0.0))
+def test_the_rate_of_a_plateau_is_the_change_of_level_between_its_halves() -> None:
+    still = plateau_rate(steady(0.0))
     assert still.per_call == 0.0
     assert -still.low == still.high == pytest.approx(48 / 800)
-    rising = standstill(steady(2.0))
+    rising = plateau_rate(steady(2.0))
     assert rising.per_call == pytest.approx(2.0, rel=0.05)
     assert rising.low <= 0
 
 
-def test_the_bounds_of_a_standstill_are_wider_under_teeth() -> None:
-    teeth = standstill(Series(CALLS, TOOTH * (CALLS % 100) / 100))
-    assert teeth.low < 0 < teeth.high
-    assert teeth.high > 50 * standstill(steady(0.0)).high
+def test_the_bounds_of_a_plateau_are_wider_under_a_sawtooth() -> None:
+    sawtooth = plateau_rate(Series(CALLS, TOOTH * (CALLS % 100) / 100))
+    assert sawtooth.low < 0 < sawtooth.high
+    assert sawtooth.high > 50 * plateau_rate(steady(0.0)).high
 
 
-@pytest.mark.parametrize(("height", "teeth"), [(64 * 1024 - 1, False), (64 * 1024, True)])
-def test_a_tooth_is_64_kib_at_least(height: float, teeth: bool) -> None:
+@pytest.mark.parametrize(("height", "is_sawtooth"), [(64 * 1024 - 1, False), (64 * 1024, True)])
+def test_a_tooth_is_at_least_64_kib_high(height: float, is_sawtooth: bool) -> None:
     series = np.zeros(20)
     series[10:13] = [height / 2, height, 0]
-    assert has_teeth(Series(range(20), series)) is teeth
+    assert has_teeth(Series(range(20), series)) is is_sawtooth
 
 
-@pytest.mark.parametrize(("fall", "teeth"), [(0.24, False), (0.25, True)])
-def test_a_tooth_falls_back_by_a_quarter_of_the_rise(fall: float, teeth: bool) -> None:
+@pytest.mark.parametrize(("fall", "is_sawtooth"), [(0.24, False), (0.25, True)])
+def test_a_tooth_falls_back_by_a_quarter_of_the_rise(fall: float, is_sawtooth: bool) -> None:
     series = np.linspace(0, TOOTH, 20)
     series[10] = series[9] - fall * TOOTH
-    assert has_teeth(Series(range(20), series)) is teeth
+    assert has_teeth(Series(range(20), series)) is is_sawtooth

@@ -13,7 +13,8 @@ import pytest
 
 from leakcheck.model.answers import Failure, Readings
 from leakcheck.model.plain_text import plain
-from leakcheck.model.result import Budget, Run
+from leakcheck.model.result import Budget
+from leakcheck.model.run import Run
 from leakcheck.model.stacks import StackTree
 from leakcheck.model.units import format_difference, format_duration, format_size
 from leakcheck.model.verdict import Gate, Verdict

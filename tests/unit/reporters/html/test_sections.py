@@ -6,7 +6,8 @@ import pytest
 
 from leakcheck.model.answers import Readings
 from leakcheck.model.explanation import PageKind, ResidentPart, TracerName
-from leakcheck.model.result import SCHEMA, Meter, Result, Run
+from leakcheck.model.result import Meter, Result
+from leakcheck.model.run import SCHEMA, Run
 from leakcheck.model.verdict import Verdict
 from leakcheck.reporters.github import annotations
 from leakcheck.reporters.html.sections import remarks

@@ -8,7 +8,8 @@ import pytest
 from rich.console import Console
 
 from leakcheck.model.answers import Failure, StatusCount
-from leakcheck.model.result import Result, Run
+from leakcheck.model.result import Result
+from leakcheck.model.run import Run
 from leakcheck.model.verdict import Gate
 from leakcheck.reporters.export.run_csv import run_sheet
 from leakcheck.reporters.github import annotations

@@ -1,4 +1,4 @@
-"""What is sent to a cluster and what comes back, played through with a scripted one."""
+"""Jobs that are sent to a Dask cluster and what becomes of them, against a scripted cluster."""
 
 import os
 import zlib
@@ -25,7 +25,7 @@ from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.reporters.messages.run import elsewhere_sentences
 from leakcheck.runner.executors.dask import submission
 from leakcheck.runner.executors.dask.client import ClusterWorker, WorkerEvent, WorkersLost
-from leakcheck.runner.executors.dask.environment_check import ExecutionEnvironment, differences_here, enter, place_here
+from leakcheck.runner.executors.dask.environment_check import ExecutionEnvironment, differences, enter, place_here
 from leakcheck.runner.executors.dask.executor import keep_capture, not_measured, result_of
 from leakcheck.runner.executors.dask.job import (
     DaskJob,
@@ -41,13 +41,13 @@ from leakcheck.runner.executors.dask.submission import JobOutcome, sent
 from leakcheck.runner.task import Task
 from tests.unit.runs import CLEAN, ENVIRONMENT, run_of
 
-HERE = Host(host="ten", worker="tcp://ten:1")
-PLACE = ExecutionEnvironment(
+TEN = Host(host="ten", worker="tcp://ten:1")
+EXPECTED_ENVIRONMENT = ExecutionEnvironment(
     folder="/shop", environment=ENVIRONMENT, python=None, files={"a.py": "12"}, changes=None, variables={}
 )
 
 
-def measurement(name: str = "cart", memory: float | None = None) -> JobTask:
+def job_task(name: str = "cart", memory: float | None = None) -> JobTask:
     scenario = ScenarioInfo(target=f"a.py::{name}", name=name, growth_options={"rows": 2}, memory_bytes=memory)
     task = Task(
         scenario=scenario,
@@ -59,33 +59,33 @@ def measurement(name: str = "cart", memory: float | None = None) -> JobTask:
         stop=Event(),
         accepted={"cart": BaselineEntry(verdict=Verdict.CLEAN), "other": BaselineEntry(verdict=Verdict.LEAK)},
     )
-    return measurement_of(task, PLACE)
+    return measurement_of(task, EXPECTED_ENVIRONMENT)
 
 
-# --- what crosses the wire ------------------------------------------------------------------------
+# --- messages -------------------------------------------------------------------------------------
 
 
-def test_an_errand_comes_out_as_it_went_in() -> None:
-    errand = DaskJob(name="cart", measurements=(measurement(),), turns=(0, 0))
-    data = encode(errand)
+def test_a_job_is_decoded_as_it_was_encoded_on_one_line() -> None:
+    job = DaskJob(name="cart", measurements=(job_task(),), turns=(0, 0))
+    data = encode(job)
     assert b"\n" not in data
-    assert decode(data, DaskJob) == errand
+    assert decode(data, DaskJob) == job
     assert version_in(data) == __version__
 
 
-def test_a_measurement_takes_along_what_concerns_it_and_no_more() -> None:
-    travels = measurement()
-    assert travels.settings.cluster is None
-    assert list(travels.accepted or ()) == ["cart"]
-    assert b"/kept/here" not in encode(travels)
+def test_a_task_is_sent_without_the_cluster_other_baseline_entries_and_local_folders() -> None:
+    task = job_task()
+    assert task.settings.cluster is None
+    assert list(task.accepted or ()) == ["cart"]
+    assert b"/kept/here" not in encode(task)
 
 
-def test_what_json_has_no_word_for_is_refused_here() -> None:
+def test_what_json_cannot_represent_is_refused_before_it_is_sent() -> None:
     with pytest.raises(UsageError, match="cannot be sent to a cluster"):
-        encode(replace(measurement(), setup=object()))  # type: ignore[arg-type]
+        encode(replace(job_task(), setup=object()))  # type: ignore[arg-type]
 
 
-# --- the loop -------------------------------------------------------------------------------------
+# --- submission -----------------------------------------------------------------------------------
 
 
 class Future:
@@ -95,33 +95,33 @@ class Future:
         self.outcome: JobAnswer | Exception | None = None
 
 
-class Scripted:
-    """A cluster whose workers do what a script says: for each errand and attempt `answer`, or what happens to it."""
+class ScriptedCluster:
+    """A cluster that follows a script: for each job and attempt, `answer` or another step in `_play`."""
 
     address = "tcp://ten:8786"
     run = "leakcheck-1"
 
     def __init__(self, script: Mapping[tuple[int, int], Sequence[str]], slots: int = 2) -> None:
-        self.told: SimpleQueue[WorkerEvent] = SimpleQueue()
+        self.events: SimpleQueue[WorkerEvent] = SimpleQueue()
         self.is_connected = True
         self.script = {key: list(steps) for key, steps in script.items()}
-        self.sent: list[str] = []
+        self.submitted: list[str] = []
         self.cancelled: list[str] = []
         self.most_at_once = 0
         self._turns = 0
         self._futures: list[Future] = []
-        self._members = [ClusterWorker(address="tcp://ten:1", threads=slots, has={"cores": slots, "memory": 1e9})]
+        self._workers = [ClusterWorker(address="tcp://ten:1", threads=slots, resources={"cores": slots, "memory": 1e9})]
 
-    def members(self) -> list[ClusterWorker]:
+    def usable_workers(self) -> list[ClusterWorker]:
         self._play()
-        return self._members
+        return self._workers
 
-    def send(self, errand: bytes, key: str, needs: Mapping[str, float]) -> Future:
+    def submit(self, job: bytes, key: str, needs: Mapping[str, float]) -> Future:
         number, _ = key.removeprefix(f"{self.run}-").split("-")
-        self.sent.append(key)
+        self.submitted.append(key)
         future = Future(int(number), key)
         self._futures.append(future)
-        self.most_at_once = max(self.most_at_once, sum(one.status == "pending" for one in self._futures))
+        self.most_at_once = max(self.most_at_once, sum(each.status == "pending" for each in self._futures))
         return future
 
     def _play(self) -> None:
@@ -136,10 +136,10 @@ class Scripted:
                 continue
             step = steps.pop(0)
             if step == "begin":
-                self.told.put(WorkerEvent(key=future.key, worker="tcp://ten:1", doing=b""))
+                self.events.put(WorkerEvent(key=future.key, worker="tcp://ten:1", doing=b""))
             elif step == "answer":
-                done = JobResult(result=CLEAN)
-                future.status, future.outcome = "finished", JobAnswer(host="ten", worker="tcp://ten:1", done=(done,))
+                result = JobResult(result=CLEAN)
+                future.status, future.outcome = "finished", JobAnswer(host="ten", worker="tcp://ten:1", done=(result,))
             elif step == "refuse":
                 refused = ("Python: 3.11, 3.12",)
                 future.status, future.outcome = "finished", JobAnswer(host="ten", worker="tcp://ten:1", refused=refused)
@@ -150,7 +150,7 @@ class Scripted:
             elif step == "scheduler gone":
                 self.is_connected = False
 
-    def take(self, future: Future) -> bytes:
+    def result(self, future: Future) -> bytes:
         if isinstance(future.outcome, Exception):
             raise future.outcome
         return encode(future.outcome)
@@ -165,109 +165,111 @@ class Scripted:
 
 
 @pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ask for members at each turn, wait for nothing, and let time pass by being asked for and not otherwise."""
+def scripted_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """List the workers in each turn, never sleep, and have a second pass whenever the time is read."""
     seconds = count()
     clock = SimpleNamespace(monotonic=lambda: float(next(seconds)), sleep=lambda _: None)
     monkeypatch.setattr(submission, "time", clock)
-    monkeypatch.setattr(submission, "_MEMBERS_SECONDS", -1.0)
-    monkeypatch.setattr(submission, "PATIENCE_SECONDS", 50.0)
+    monkeypatch.setattr(submission, "_WORKERS_SECONDS", -1.0)
+    monkeypatch.setattr(submission, "WORKER_WAIT_SECONDS", 50.0)
 
 
-def outcomes(cluster: Scripted, count: int, watch: list[str] | None = None) -> Iterator[tuple[int, JobOutcome]]:
-    def told(number: int, name: str, doing: str) -> None:
-        if watch is not None:
-            watch.append(f"{name}: {doing}")
+def outcomes(
+    cluster: ScriptedCluster, count: int, progress: list[str] | None = None
+) -> Iterator[tuple[int, JobOutcome]]:
+    def watch(number: int, name: str, doing: str) -> None:
+        if progress is not None:
+            progress.append(f"{name}: {doing}")
 
-    errands = [DaskJob(name=f"s{number}", measurements=(measurement(f"s{number}"),)) for number in range(count)]
-    return sent(cluster, errands, told)  # type: ignore[arg-type]
-
-
-def trouble_of(came: JobOutcome) -> Failure:
-    assert came.trouble is not None
-    return came.trouble
+    jobs = [DaskJob(name=f"s{number}", measurements=(job_task(f"s{number}"),)) for number in range(count)]
+    return sent(cluster, jobs, watch)  # type: ignore[arg-type]
 
 
-@pytest.mark.usefixtures("quick")
-def test_no_more_is_sent_than_the_workers_can_do_at_once() -> None:
-    cluster = Scripted({}, slots=2)
-    came = dict(outcomes(cluster, 7))
-    assert sorted(came) == list(range(7))
-    assert all(one.answer is not None and one.elsewhere == HERE for one in came.values())
+def trouble_of(outcome: JobOutcome) -> Failure:
+    assert outcome.trouble is not None
+    return outcome.trouble
+
+
+@pytest.mark.usefixtures("scripted_clock")
+def test_no_more_jobs_are_submitted_than_the_workers_can_run_at_once() -> None:
+    cluster = ScriptedCluster({}, slots=2)
+    done = dict(outcomes(cluster, 7))
+    assert sorted(done) == list(range(7))
+    assert all(outcome.answer is not None and outcome.elsewhere == TEN for outcome in done.values())
     assert cluster.most_at_once == 2
 
 
-@pytest.mark.usefixtures("quick")
-def test_what_lost_one_worker_is_done_again_and_says_so() -> None:
-    told: list[str] = []
-    cluster = Scripted({(0, 1): ["begin", "begin", "answer"]})
-    [(_, came)] = outcomes(cluster, 1, told)
-    assert came.elsewhere == replace(HERE, begun=2)
-    assert told == ["s0: begun on ten:1", "s0: begun again, because a worker was lost, on ten:1"]
+@pytest.mark.usefixtures("scripted_clock")
+def test_a_job_that_lost_one_worker_runs_again_and_this_is_reported() -> None:
+    progress: list[str] = []
+    cluster = ScriptedCluster({(0, 1): ["begin", "begin", "answer"]})
+    [(_, outcome)] = outcomes(cluster, 1, progress)
+    assert outcome.elsewhere == replace(TEN, begun=2)
+    assert progress == ["s0: begun on ten:1", "s0: begun again, because a worker was lost, on ten:1"]
 
 
-@pytest.mark.usefixtures("quick")
-def test_what_lost_two_workers_is_set_aside_and_done_alone_in_the_end() -> None:
-    # GIVEN one that kills, and one that was only beside it
+@pytest.mark.usefixtures("scripted_clock")
+def test_a_job_that_lost_two_workers_is_set_aside_and_runs_alone_at_the_end() -> None:
+    # GIVEN a job that kills its workers, and one that only ran beside it
     killer = {(0, 1): ["begin", "begin", "begin"], (0, 2): ["begin", "begin"]}
     innocent = {(1, 1): ["begin", "begin", "killed"]}
-    cluster = Scripted({**killer, **innocent})
+    cluster = ScriptedCluster({**killer, **innocent})
     # WHEN
-    came = dict(outcomes(cluster, 4))
+    done = dict(outcomes(cluster, 4))
     # THEN each was tried again alone, and the innocent one has a result
-    assert cluster.sent[-2:] == ["leakcheck-1-1-2", "leakcheck-1-0-2"] or cluster.sent[-2:] == [
+    assert cluster.submitted[-2:] == ["leakcheck-1-1-2", "leakcheck-1-0-2"] or cluster.submitted[-2:] == [
         "leakcheck-1-0-2",
         "leakcheck-1-1-2",
     ]
-    assert came[1].elsewhere == replace(HERE, begun=3)
-    assert trouble_of(came[0]).message.startswith("each worker that measured it was lost, the last time when it was")
-    assert [came[number].trouble for number in (1, 2, 3)] == [None] * 3
+    assert done[1].elsewhere == replace(TEN, begun=3)
+    assert trouble_of(done[0]).message.startswith("each worker that measured it was lost, the last time when it was")
+    assert [done[number].trouble for number in (1, 2, 3)] == [None] * 3
 
 
-@pytest.mark.usefixtures("quick")
-def test_what_fits_no_worker_does_not_keep_the_others_waiting() -> None:
-    cluster = Scripted({})
-    errands = [
-        DaskJob(name="huge", measurements=(measurement("huge", 2e9),)),
-        DaskJob(name="just", measurements=(measurement("just", 1e9),)),
+@pytest.mark.usefixtures("scripted_clock")
+def test_a_job_that_fits_no_worker_does_not_delay_the_others() -> None:
+    cluster = ScriptedCluster({})
+    jobs = [
+        DaskJob(name="huge", measurements=(job_task("huge", 2e9),)),
+        DaskJob(name="just", measurements=(job_task("just", 1e9),)),
     ]
-    came = list(sent(cluster, errands, lambda *_: None))  # type: ignore[arg-type]
-    assert [number for number, _ in came] == [1, 0]
+    done = list(sent(cluster, jobs, lambda *_: None))  # type: ignore[arg-type]
+    assert [number for number, _ in done] == [1, 0]
     assert (
         '`dask worker tcp://ten:8786 --nthreads 1 --resources "cores=1 memory=2000000000"`'
-        in trouble_of(came[1][1]).message
+        in trouble_of(done[1][1]).message
     )
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("scripted_clock")
 @pytest.mark.parametrize(
-    ("step", "said"),
+    ("step", "message"),
     [("refuse", "ten (tcp://ten:1) cannot measure this: Python: 3.11, 3.12; workers need"), ("raise", "ValueError")],
 )
-def test_what_went_wrong_on_a_worker_is_the_trouble_of_that_errand(step: str, said: str) -> None:
-    came = dict(outcomes(Scripted({(0, 1): ["begin", step]}), 2))
-    assert said in trouble_of(came[0]).message
-    assert came[1].trouble is None
+def test_what_goes_wrong_on_a_worker_is_the_trouble_of_its_job_alone(step: str, message: str) -> None:
+    done = dict(outcomes(ScriptedCluster({(0, 1): ["begin", step]}), 2))
+    assert message in trouble_of(done[0]).message
+    assert done[1].trouble is None
 
 
-def _take(running: Iterator[tuple[int, JobOutcome]], came: list[int]) -> None:
+def _append_numbers(running: Iterator[tuple[int, JobOutcome]], numbers: list[int]) -> None:
     for number, _ in running:
-        came.append(number)
+        numbers.append(number)
 
 
-@pytest.mark.usefixtures("quick")
-def test_a_scheduler_that_is_gone_ends_it_and_what_came_before_is_there() -> None:
-    cluster = Scripted({(1, 1): ["begin", "begin", "scheduler gone"]}, slots=1)
-    came: list[int] = []
+@pytest.mark.usefixtures("scripted_clock")
+def test_a_lost_scheduler_ends_the_run_after_the_outcomes_that_it_had() -> None:
+    cluster = ScriptedCluster({(1, 1): ["begin", "begin", "scheduler gone"]}, slots=1)
+    numbers: list[int] = []
     with pytest.raises(ExecutorLost):
-        _take(outcomes(cluster, 3), came)
-    assert came == [0]
-    assert cluster.sent == ["leakcheck-1-0-1", "leakcheck-1-1-1"]
+        _append_numbers(outcomes(cluster, 3), numbers)
+    assert numbers == [0]
+    assert cluster.submitted == ["leakcheck-1-0-1", "leakcheck-1-1-1"]
 
 
-@pytest.mark.usefixtures("quick")
-def test_leaving_early_cancels_what_was_sent() -> None:
-    cluster = Scripted({(1, 1): ["begin"], (2, 1): ["begin"]}, slots=2)
+@pytest.mark.usefixtures("scripted_clock")
+def test_leaving_early_cancels_the_jobs_that_were_submitted() -> None:
+    cluster = ScriptedCluster({(1, 1): ["begin"], (2, 1): ["begin"]}, slots=2)
     running = outcomes(cluster, 3)
     next(running)
     assert isinstance(running, Iterator)
@@ -276,12 +278,12 @@ def test_leaving_early_cancels_what_was_sent() -> None:
     assert "leakcheck-1-1-1" in cluster.cancelled
 
 
-# --- where it is measured -------------------------------------------------------------------------
+# --- environment ----------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a scenario and a module, to stand in; variables are put back afterwards."""
+    """Work in a folder with a scenario and a module; the variables are restored afterwards."""
     monkeypatch.setattr(os, "environ", dict(os.environ))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "scenarios.py").write_text("first\n")
@@ -291,23 +293,23 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def place(target: str) -> ExecutionEnvironment:
-    found = ScenarioInfo(target=target, name="cart")
-    return place_here(found, resolve(SettingsLayer(), environment={}), ENVIRONMENT)
+def environment_for(target: str) -> ExecutionEnvironment:
+    scenario = ScenarioInfo(target=target, name="cart")
+    return place_here(scenario, resolve(SettingsLayer(), environment={}), ENVIRONMENT)
 
 
 @pytest.mark.parametrize(
     ("target", "file"),
     [("scenarios.py::cart", "scenarios.py"), ("shop.cart:pay", "shop/cart.py"), ("json:dumps", None)],
 )
-def test_a_place_names_the_file_that_holds_the_scenario_and_the_settings(
+def test_an_environment_names_the_file_of_the_scenario_and_of_the_settings(
     shop: Path, target: str, file: str | None
 ) -> None:
-    assert set(place(target).files) == {"pyproject.toml", *([file] if file else [])}
+    assert set(environment_for(target).files) == {"pyproject.toml", *([file] if file else [])}
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "difference"),
     [
         (
             lambda path: path.write_text("second\n"),
@@ -316,42 +318,42 @@ def test_a_place_names_the_file_that_holds_the_scenario_and_the_settings(
         (lambda path: path.unlink(), "there is no file scenarios.py in {}"),
     ],
 )
-def test_another_file_is_told(shop: Path, change: Any, said: str) -> None:
-    here = place("scenarios.py::cart")
+def test_a_file_that_differs_is_reported(shop: Path, change: Any, difference: str) -> None:
+    expected = environment_for("scenarios.py::cart")
     settings = resolve(SettingsLayer(), environment={})
-    before = list(differences_here(here, "shop.cart:pay", settings))
+    before = list(differences(expected, "shop.cart:pay", settings))
     change(shop / "scenarios.py")
-    after = list(differences_here(here, "shop.cart:pay", settings))
-    assert said.format(shop) not in before
-    assert after[0] == said.format(shop)
+    after = list(differences(expected, "shop.cart:pay", settings))
+    assert difference.format(shop) not in before
+    assert after[0] == difference.format(shop)
 
 
-def test_another_python_is_told_and_its_path_does_not_matter(shop: Path) -> None:
+def test_another_python_is_reported_and_its_path_does_not_matter(shop: Path) -> None:
     settings = resolve(SettingsLayer(), environment={})
-    found = list(differences_here(place("scenarios.py::cart"), "shop.cart:pay", settings))
-    assert any(one.startswith("libc: ") or one.startswith("Python: ") or one.startswith("package ") for one in found)
-    assert not any("executable" in one for one in found)
+    reported = list(differences(environment_for("scenarios.py::cart"), "shop.cart:pay", settings))
+    assert any(line.startswith(("libc: ", "Python: ", "package ")) for line in reported)
+    assert not any("executable" in line for line in reported)
 
 
-def test_a_python_that_is_not_there_is_told(shop: Path) -> None:
-    here = replace(place("scenarios.py::cart"), python="/nowhere/python")
-    found = list(differences_here(here, "shop.cart:pay", resolve(SettingsLayer(), environment={})))
-    assert found == ["there is no Python /nowhere/python"]
+def test_a_missing_python_is_reported(shop: Path) -> None:
+    expected = replace(environment_for("scenarios.py::cart"), python="/nowhere/python")
+    reported = list(differences(expected, "shop.cart:pay", resolve(SettingsLayer(), environment={})))
+    assert reported == ["there is no Python /nowhere/python"]
 
 
-def test_variables_that_decide_are_those_of_the_command(shop: Path) -> None:
+def test_variables_that_affect_a_measurement_are_taken_from_the_command(shop: Path) -> None:
     os.environ.update(MALLOC_TRIM_THRESHOLD_="65536", OMP_NUM_THREADS="1", DASK_X="1", PYTHONPATH="/theirs", KEPT="1")
-    enter(replace(PLACE, folder=str(shop), variables={"PYTHONPATH": "/ours"}))
-    found = {name: os.environ.get(name) for name in ("MALLOC_TRIM_THRESHOLD_", "OMP_NUM_THREADS", "DASK_X")}
-    assert list(found.values()) == [None] * 3
+    enter(replace(EXPECTED_ENVIRONMENT, folder=str(shop), variables={"PYTHONPATH": "/ours"}))
+    removed = ("MALLOC_TRIM_THRESHOLD_", "OMP_NUM_THREADS", "DASK_X")
+    assert [os.environ.get(name) for name in removed] == [None] * 3
     assert (os.environ["PYTHONPATH"], os.environ["KEPT"]) == ("/ours", "1")
 
 
-# --- what comes back ------------------------------------------------------------------------------
+# --- results --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("name", "kept"),
+    ("name", "path"),
     [
         ("captures/cart.bin", "captures/cart.bin"),
         ("../../cart.bin", "captures/cart.bin"),
@@ -360,12 +362,12 @@ def test_variables_that_decide_are_those_of_the_command(shop: Path) -> None:
         ("\0", "captures/capture.bin"),
     ],
 )
-def test_a_capture_is_kept_in_the_runs_folder_whatever_its_name(tmp_path: Path, name: str, kept: str) -> None:
+def test_a_capture_is_written_to_the_runs_folder_whatever_its_name(tmp_path: Path, name: str, path: str) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
-    assert keep_capture(folder, name, zlib.compress(b"memray")) == kept
-    assert (folder / kept).read_bytes() == b"memray"
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [folder / kept]
+    assert keep_capture(folder, name, zlib.compress(b"memray")) == path
+    assert (folder / path).read_bytes() == b"memray"
+    assert [file for file in tmp_path.rglob("*") if file.is_file()] == [folder / path]
 
 
 def test_a_second_capture_of_that_name_replaces_nothing(tmp_path: Path) -> None:
@@ -374,21 +376,21 @@ def test_a_second_capture_of_that_name_replaces_nothing(tmp_path: Path) -> None:
     assert (tmp_path / first).read_bytes() == b"1"
 
 
-def test_a_capture_that_cannot_be_kept_costs_the_result_nothing_else(tmp_path: Path) -> None:
-    done = JobResult(result=replace(CLEAN, capture="captures/cart.bin"), capture=b"no zlib")
-    result = result_of(done, HERE, tmp_path)
-    assert (result.verdict, result.capture, result.elsewhere) == (CLEAN.verdict, None, HERE)
+def test_a_capture_that_cannot_be_written_costs_the_result_nothing_else(tmp_path: Path) -> None:
+    job_result = JobResult(result=replace(CLEAN, capture="captures/cart.bin"), capture=b"no zlib")
+    result = result_of(job_result, TEN, tmp_path)
+    assert (result.verdict, result.capture, result.elsewhere) == (CLEAN.verdict, None, TEN)
     assert "its capture could not be kept" in result.explain_notes[0]
 
 
-def test_what_nobody_measured_is_an_error_of_that_scenario() -> None:
-    result = not_measured(measurement(), Failure(kind="fleet", message="no room"))
+def test_a_task_that_was_not_measured_is_an_error_of_its_scenario() -> None:
+    result = not_measured(job_task(), Failure(kind="fleet", message="no room"))
     assert (result.id, result.gate, result.growth) == ("cart", Gate.ERROR, None)
     assert result.growth_options == {"rows": 1.5, "fast": True}
 
 
-def test_machines_are_named_once_and_what_was_measured_again_by_itself() -> None:
-    on_ten, again = replace(CLEAN, elsewhere=HERE), replace(CLEAN, variant="naive", elsewhere=replace(HERE, begun=3))
+def test_each_machine_is_named_once_and_each_scenario_that_was_measured_again() -> None:
+    on_ten, again = replace(CLEAN, elsewhere=TEN), replace(CLEAN, variant="naive", elsewhere=replace(TEN, begun=3))
     assert list(elsewhere_sentences(run_of(on_ten, again))) == [
         "Measured on ten (2).",
         "newsletter[naive]: 2 workers were lost with it, so it was measured again from its beginning, on ten.",
@@ -397,8 +399,8 @@ def test_machines_are_named_once_and_what_was_measured_again_by_itself() -> None
 
 
 def test_timings_of_different_machines_are_not_compared() -> None:
-    before = replace(CLEAN, variant="before", elsewhere=HERE)
-    after = replace(CLEAN, variant="after", elsewhere=replace(HERE, host="eleven"))
+    before = replace(CLEAN, variant="before", elsewhere=TEN)
+    after = replace(CLEAN, variant="after", elsewhere=replace(TEN, host="eleven"))
     comparison = compare_variants(run_of(before, after), "before", "after")
     assert comparison.notes == (
         "newsletter was measured on ten and on eleven: timings of different machines are not compared",

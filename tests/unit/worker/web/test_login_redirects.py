@@ -1,4 +1,4 @@
-"""A redirect to a login page is told from all others, and what was answered is counted and said."""
+"""Redirects to a login page are recognized, and responses are counted."""
 
 from collections.abc import Iterator
 
@@ -6,16 +6,16 @@ import pytest
 
 from leakcheck.model.errors import WrongAnswer
 from leakcheck.worker.web import answer_counts
-from leakcheck.worker.web.answer_counts import AnswerJudge
-from leakcheck.worker.web.login_redirects import LoginPage, login_by_header
+from leakcheck.worker.web.answer_counts import ResponseChecker
+from leakcheck.worker.web.login_redirects import LoginPage, generic_login_page
 from leakcheck.worker.web.options import RequestSettings
-from leakcheck.worker.web.request import Request, Response, exchange_of
+from leakcheck.worker.web.request import Request, Response, build_request
 
 LOGIN = LoginPage(remedy="log in with --user NAME")
 
 
-def asked(path: str = "/account/", *, expect: int = 0) -> Request:
-    return exchange_of(f"GET:{path}", RequestSettings(expect=expect))
+def request_for(path: str = "/account/", *, expect: int = 0) -> Request:
+    return build_request(f"GET:{path}", RequestSettings(expect=expect))
 
 
 def redirect(location: str, status: int = 302) -> Response:
@@ -26,7 +26,7 @@ def redirect(location: str, status: int = 302) -> Response:
 def _nothing_counted() -> Iterator[None]:
     yield
     answer_counts._counts[:] = type(answer_counts._counts)("q", bytes(8 * len(answer_counts._counts)))
-    answer_counts._led_to.clear()
+    answer_counts._first_targets.clear()
     answer_counts._varied[:] = bytes(len(answer_counts._varied))
 
 
@@ -61,8 +61,8 @@ def _nothing_counted() -> Iterator[None]:
     ],
 )
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_to_a_login_page_is_none_of_the_page_that_was_asked_for(location: str, status: int) -> None:
-    assert LOGIN.is_wanted_by(asked(), redirect(location, status))
+def test_a_redirect_to_a_login_page_is_recognized(location: str, status: int) -> None:
+    assert LOGIN.is_target_of(request_for(), redirect(location, status))
 
 
 @pytest.mark.parametrize(
@@ -85,22 +85,22 @@ def test_a_redirect_to_a_login_page_is_none_of_the_page_that_was_asked_for(locat
         "",
     ],
 )
-def test_another_redirect_is_none_to_a_login_page(location: str) -> None:
-    assert not LOGIN.is_wanted_by(asked(), redirect(location))
+def test_another_redirect_is_not_taken_for_one_to_a_login_page(location: str) -> None:
+    assert not LOGIN.is_target_of(request_for(), redirect(location))
 
 
-@pytest.mark.parametrize("answer", [Response(status=200, headers=[("Location", "/login/")]), Response(status=302)])
-def test_what_leads_nowhere_leads_to_no_login_page(answer: Response) -> None:
-    assert not LOGIN.is_wanted_by(asked(), answer)
+@pytest.mark.parametrize("response", [Response(status=200, headers=[("Location", "/login/")]), Response(status=302)])
+def test_a_response_without_a_redirect_target_is_no_redirect_to_a_login_page(response: Response) -> None:
+    assert not LOGIN.is_target_of(request_for(), response)
 
 
 @pytest.mark.parametrize(("path", "location"), [("/login", "/login/"), ("/login/", "/en/login/?next=/login/")])
-def test_who_asks_for_a_login_page_is_sent_to_it(path: str, location: str) -> None:
-    assert not LOGIN.is_wanted_by(asked(path), redirect(location))
+def test_a_request_for_a_login_page_may_be_redirected_to_a_login_page(path: str, location: str) -> None:
+    assert not LOGIN.is_target_of(request_for(path), redirect(location))
 
 
 @pytest.mark.parametrize(
-    ("named", "location", "is_login"),
+    ("login_url", "location", "is_login"),
     [
         ("/enter/", "/enter/", True),
         ("/enter/", "/enter?why=not", True),
@@ -113,54 +113,56 @@ def test_who_asks_for_a_login_page_is_sent_to_it(path: str, location: str) -> No
         ("/enter/", "/other/", False),
     ],
 )
-def test_the_page_that_a_site_names_is_its_login_page(named: str, location: str, is_login: bool) -> None:
-    login = LoginPage(remedy="", page_for=lambda path: named)
+def test_a_redirect_to_the_login_page_that_the_site_names_is_recognized(
+    login_url: str, location: str, is_login: bool
+) -> None:
+    login = LoginPage(remedy="", page_for=lambda path: login_url)
 
-    assert login.is_wanted_by(asked(), redirect(location)) is is_login
+    assert login.is_target_of(request_for(), redirect(location)) is is_login
 
 
-def test_a_login_page_fails_the_call_with_the_flag_that_logs_in() -> None:
-    judge = AnswerJudge(asked(), LOGIN)
+def test_a_redirect_to_a_login_page_fails_the_call_and_names_the_flag_that_logs_in() -> None:
+    judge = ResponseChecker(request_for(), LOGIN)
 
-    with pytest.raises(WrongAnswer) as failed:
-        judge.take(redirect("/login/?next=/account/"), asked())
+    with pytest.raises(WrongAnswer) as error:
+        judge.check_final(redirect("/login/?next=/account/"), request_for())
 
-    assert str(failed.value) == (
+    assert str(error.value) == (
         "it answered 302 Found, which leads to a login page (/login/?next=/account/), so the page itself was not "
         "measured; log in with --user NAME; if the redirect is meant, say --expect 302"
     )
-    assert failed.value.status == 302
+    assert error.value.status == 302
 
 
-def test_a_login_page_on_the_way_fails_too_and_one_that_was_asked_for_does_not() -> None:
+def test_a_followed_redirect_to_a_login_page_fails_and_an_expected_one_does_not() -> None:
     with pytest.raises(WrongAnswer, match="say --expect 302 and leave out --follow"):
-        AnswerJudge(asked(), LOGIN).pass_by(asked(), redirect("/login/"))
+        ResponseChecker(request_for(), LOGIN).check_redirect(request_for(), redirect("/login/"))
 
-    AnswerJudge(asked(expect=302), LOGIN).take(redirect("/login/"), asked(expect=302))
+    ResponseChecker(request_for(expect=302), LOGIN).check_final(redirect("/login/"), request_for(expect=302))
     with pytest.raises(WrongAnswer, match="leads to a login page"):
-        AnswerJudge(asked(expect=200), LOGIN).take(redirect("/login/"), asked(expect=200))
+        ResponseChecker(request_for(expect=200), LOGIN).check_final(redirect("/login/"), request_for(expect=200))
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_an_answer_that_wants_somebody_else_names_the_flag_too(status: int) -> None:
+def test_a_response_of_401_or_403_names_the_flag_that_logs_in(status: int) -> None:
     with pytest.raises(WrongAnswer, match=f"log in with --user NAME; if that is meant, say --expect {status}"):
-        AnswerJudge(asked(), LOGIN).take(Response(status=status), asked())
+        ResponseChecker(request_for(), LOGIN).check_final(Response(status=status), request_for())
     with pytest.raises(WrongAnswer, match="and 200 was expected; log in with --user NAME"):
-        AnswerJudge(asked(expect=200), LOGIN).take(Response(status=status), asked(expect=200))
+        ResponseChecker(request_for(expect=200), LOGIN).check_final(Response(status=status), request_for(expect=200))
 
 
-def test_every_answer_is_counted_and_the_first_address_is_kept() -> None:
-    request = asked("/a")
-    judge = AnswerJudge(request, LOGIN)
+def test_every_response_is_counted_and_the_first_redirect_target_is_kept() -> None:
+    request = request_for("/a")
+    judge = ResponseChecker(request, LOGIN)
     for _ in range(300):
-        judge.take(Response(status=200), request)
+        judge.check_final(Response(status=200), request)
     for number in range(3):
-        judge.take(redirect(f"/orders/{number}/"), request)
-    judge.take(Response(status=204), asked("/behind?x=1"))
+        judge.check_final(redirect(f"/orders/{number}/"), request)
+    judge.check_final(Response(status=204), request_for("/behind?x=1"))
     with pytest.raises(WrongAnswer):
-        judge.take(Response(status=7000), request)
+        judge.check_final(Response(status=7000), request)
 
-    assert answer_counts.told() == [
+    assert answer_counts.counts_by_status() == [
         {"status": 200, "count": 300, "leads_to": None, "varies": False},
         {"status": 302, "count": 3, "leads_to": "/orders/0/", "varies": True},
         {"status": 0, "count": 1, "leads_to": None, "varies": False},
@@ -168,6 +170,6 @@ def test_every_answer_is_counted_and_the_first_address_is_kept() -> None:
     ]
 
 
-def test_what_is_sent_already_is_not_advised() -> None:
-    assert "log in with --header" in login_by_header(RequestSettings()).remedy
-    assert "logs nobody in" in login_by_header(RequestSettings(header="X-A: b\ncookie: a=b")).remedy
+def test_a_header_that_is_already_sent_is_not_advised() -> None:
+    assert "log in with --header" in generic_login_page(RequestSettings()).remedy
+    assert "logs nobody in" in generic_login_page(RequestSettings(header="X-A: b\ncookie: a=b")).remedy

@@ -1,4 +1,4 @@
-"""Requests: how they are spelt, how a server hands them on, and what is said of their answers."""
+"""Requests: parsing them, building them for WSGI and ASGI, following redirects, and checking responses."""
 
 import os
 from io import BytesIO
@@ -15,16 +15,16 @@ from leakcheck.reporters.messages.run import left_out_lines
 from leakcheck.scenario import Target, parse_request, parse_target
 from leakcheck.worker.django import databases
 from leakcheck.worker.django.discover import project_folder, settings_in_manage
-from leakcheck.worker.web.options import DjangoRequestSettings, RequestSettings, manner_of
+from leakcheck.worker.web.options import DjangoRequestSettings, RequestSettings, read_request_settings
 from leakcheck.worker.web.request import (
     Request,
     Response,
-    check,
-    environ_of,
-    exchange_of,
+    asgi_scope,
+    build_request,
+    check_status,
     next_hop,
-    scope_of,
-    status_words,
+    status_text,
+    wsgi_environ,
 )
 
 
@@ -38,12 +38,12 @@ from leakcheck.worker.web.request import (
         ("GET:*", "GET:*"),
     ],
 )
-def test_a_request_has_one_spelling(text: str, request_text: str) -> None:
+def test_a_request_is_parsed_into_one_spelling(text: str, request_text: str) -> None:
     assert parse_request(text) == request_text
 
 
 @pytest.mark.parametrize("text", ["", "GET", "GET:", "GET:news/", "FETCH:/", "GET:/a b/", "https://example.com/"])
-def test_what_is_no_request_is_refused(text: str) -> None:
+def test_a_text_that_is_no_request_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="write METHOD:/path"):
         parse_request(text)
 
@@ -58,25 +58,25 @@ def test_an_application_with_its_requests_is_a_target_and_reads_as_it_was_writte
     assert str(target) == text
 
 
-def test_a_callable_with_something_behind_it_is_no_target() -> None:
+def test_a_callable_followed_by_something_other_than_requests_is_no_target() -> None:
     with pytest.raises(UsageError):
         parse_target("shop.web:app and:/more")
     assert Target(module="shop", name="app").kind == "callable"
 
 
-def test_options_become_what_they_say_of_a_request() -> None:
-    manner = manner_of({"user": "ada", "data": 1, "expect": 404, "migrate": False}, DjangoRequestSettings)
+def test_options_are_read_as_request_settings() -> None:
+    settings = read_request_settings({"user": "ada", "data": 1, "expect": 404, "migrate": False}, DjangoRequestSettings)
 
-    assert manner == DjangoRequestSettings(user="ada", data="1", expect=404, migrate=False)
+    assert settings == DjangoRequestSettings(user="ada", data="1", expect=404, migrate=False)
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [({"users": "ada"}, "the options here are data, header"), ({"expect": "no"}, "must be of the kind int")],
 )
-def test_an_option_that_is_none_is_refused(options: dict[str, str], said: str) -> None:
-    with pytest.raises(UsageError, match=said):
-        manner_of(options, DjangoRequestSettings)
+def test_an_unknown_option_or_one_of_a_wrong_type_is_refused(options: dict[str, str], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        read_request_settings(options, DjangoRequestSettings)
 
 
 @pytest.mark.parametrize(
@@ -89,16 +89,16 @@ def test_an_option_that_is_none_is_refused(options: dict[str, str], said: str) -
         ("", "application/x-www-form-urlencoded"),
     ],
 )
-def test_a_body_is_json_where_it_reads_as_json_and_else_a_form(data: str, content_type: str) -> None:
-    environ = environ_of(exchange_of("POST:/send/", RequestSettings(data=data)))
+def test_a_body_is_sent_as_json_if_it_parses_as_json_and_otherwise_as_a_form(data: str, content_type: str) -> None:
+    environ = wsgi_environ(build_request("POST:/send/", RequestSettings(data=data)))
 
     assert environ["CONTENT_TYPE"] == content_type
     assert environ["CONTENT_LENGTH"] == str(len(data))
 
 
-def test_a_header_that_is_said_wins_whatever_its_case() -> None:
-    manner = RequestSettings(data="<a/>", header="content-type: text/xml\nhost: shop.example.com\nX-Token: a: b")
-    environ = environ_of(exchange_of("POST:/send/", manner, cookies="sessionid=1"))
+def test_a_given_header_replaces_the_default_whatever_its_case() -> None:
+    settings = RequestSettings(data="<a/>", header="content-type: text/xml\nhost: shop.example.com\nX-Token: a: b")
+    environ = wsgi_environ(build_request("POST:/send/", settings, cookies="sessionid=1"))
 
     assert environ["CONTENT_TYPE"] == "text/xml"
     assert environ["HTTP_HOST"] == "shop.example.com"
@@ -106,36 +106,36 @@ def test_a_header_that_is_said_wins_whatever_its_case() -> None:
     assert environ["HTTP_COOKIE"] == "sessionid=1"
 
 
-def test_a_header_that_is_none_and_a_file_that_is_not_there_are_refused(tmp_path: Path) -> None:
+def test_an_invalid_header_and_a_missing_file_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="write 'Name: value'"):
-        exchange_of("GET:/", RequestSettings(header="nothing"))
+        build_request("GET:/", RequestSettings(header="nothing"))
     with pytest.raises(UsageError, match="cannot be read"):
-        exchange_of("POST:/", RequestSettings(data=f"@{tmp_path / 'nowhere'}"))
+        build_request("POST:/", RequestSettings(data=f"@{tmp_path / 'nowhere'}"))
 
 
-def test_a_request_without_a_body_takes_none() -> None:
-    exchange = exchange_of("GET:/", RequestSettings(data="a=1"))
+def test_a_get_request_has_no_body() -> None:
+    request = build_request("GET:/", RequestSettings(data="a=1"))
 
-    assert exchange.body == b""
-    assert environ_of(exchange)["CONTENT_LENGTH"] == ""
+    assert request.body == b""
+    assert wsgi_environ(request)["CONTENT_LENGTH"] == ""
 
 
-def test_the_environ_is_one_that_the_standard_librarys_validator_passes() -> None:
-    seen = []
+def test_the_environ_passes_the_validator_of_the_standard_library() -> None:
+    paths = []
 
     def application(environ, start_response):  # type: ignore[no-untyped-def]
-        seen.append(environ["PATH_INFO"])
+        paths.append(environ["PATH_INFO"])
         start_response("200 OK", [("Content-Type", "text/plain")])
         return [environ["wsgi.input"].read(3)]
 
-    environ = environ_of(exchange_of("POST:/caf%C3%A9/?page=2", RequestSettings(data="a=1")))
+    environ = wsgi_environ(build_request("POST:/caf%C3%A9/?page=2", RequestSettings(data="a=1")))
     # the validator writes into its errors, and wants no header that is empty
     environ = {**environ, "wsgi.input": BytesIO(b"a=1"), "wsgi.errors": _Errors()}
     chunks = validator(application)(environ, lambda status, headers, exc_info=None: lambda data: None)
 
     assert list(chunks) == [b"a=1"]
     chunks.close()  # type: ignore[attr-defined]
-    assert seen == ["/caf\u00c3\u00a9/"], "bytes that are carried in a text, as PEP 3333 has it"
+    assert paths == ["/caf\u00c3\u00a9/"], "bytes that are carried in a text, as PEP 3333 has it"
 
 
 class _Errors:
@@ -144,8 +144,8 @@ class _Errors:
     def flush(self) -> None: ...
 
 
-def test_a_scope_has_the_path_both_ways() -> None:
-    scope = scope_of(exchange_of("GET:/caf%C3%A9/?page=2", RequestSettings(header="X-Tea: green")), {"tea": 1})
+def test_a_scope_has_the_path_decoded_and_raw() -> None:
+    scope = asgi_scope(build_request("GET:/caf%C3%A9/?page=2", RequestSettings(header="X-Tea: green")), {"tea": 1})
 
     assert scope["path"] == "/café/"
     assert scope["raw_path"] == b"/caf%C3%A9/"
@@ -158,9 +158,9 @@ def test_a_scope_has_the_path_both_ways() -> None:
     ("status", "method", "then"),
     [(302, "POST", "GET"), (303, "POST", "GET"), (307, "POST", "POST"), (308, "PUT", "PUT"), (301, "HEAD", "HEAD")],
 )
-def test_a_redirect_keeps_the_method_where_http_says_so(status: int, method: str, then: str) -> None:
-    exchange = exchange_of(f"{method}:/a/b", RequestSettings(data="x=1"))
-    hop = next_hop(exchange, Response(status=status, headers=[("Location", "../c?d=1")]))
+def test_a_redirect_keeps_or_changes_the_method_as_http_says(status: int, method: str, then: str) -> None:
+    request = build_request(f"{method}:/a/b", RequestSettings(data="x=1"))
+    hop = next_hop(request, Response(status=status, headers=[("Location", "../c?d=1")]))
 
     assert hop is not None
     assert (hop.method, hop.path, hop.query) == (then, "/c", "d=1")
@@ -169,30 +169,30 @@ def test_a_redirect_keeps_the_method_where_http_says_so(status: int, method: str
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         Response(status=200, headers=[("Location", "/")]),
         Response(status=302, headers=[]),
         Response(status=302, headers=[("Location", "https://elsewhere.example.com/")]),
     ],
 )
-def test_what_leads_nowhere_in_the_site_is_not_followed(answer: Response) -> None:
-    assert next_hop(exchange_of("GET:/", RequestSettings()), answer) is None
+def test_a_response_that_leads_nowhere_on_the_same_host_is_not_followed(response: Response) -> None:
+    assert next_hop(build_request("GET:/", RequestSettings()), response) is None
 
 
-def exchange(expect: int = 0) -> Request:
+def request_expecting(expect: int = 0) -> Request:
     return Request(method="GET", path="/", expect=expect)
 
 
 @pytest.mark.parametrize(("status", "expect"), [(200, 0), (302, 0), (399, 0), (404, 404), (500, 500)])
-def test_an_answer_as_expected_is_fine(status: int, expect: int) -> None:
-    check(exchange(expect), Response(status=status))
+def test_a_response_with_the_expected_status_passes(status: int, expect: int) -> None:
+    check_status(request_expecting(expect), Response(status=status))
 
 
 @pytest.mark.parametrize(("status", "expect"), [(400, 0), (500, 0), (200, 404), (404, 200)])
-def test_another_answer_is_a_failure(status: int, expect: int) -> None:
+def test_a_response_with_another_status_fails(status: int, expect: int) -> None:
     with pytest.raises(ScenarioFailed, match=f"answered {status}"):
-        check(exchange(expect), Response(status=status))
+        check_status(request_expecting(expect), Response(status=status))
 
 
 @pytest.mark.parametrize(
@@ -207,15 +207,15 @@ def test_another_answer_is_a_failure(status: int, expect: int) -> None:
         (b"[]", "404 Not Found ([])"),
     ],
 )
-def test_what_an_error_says_of_itself_is_repeated(body: bytes, words: str) -> None:
-    assert status_words(Response(status=404, beginning=body)) == words
+def test_the_reason_in_the_body_of_an_error_is_added_to_its_status(body: bytes, words: str) -> None:
+    assert status_text(Response(status=404, body_start=body)) == words
 
 
-def test_a_status_that_nobody_knows_is_told_as_it_is() -> None:
-    assert status_words(Response(status=799)) == "799"
+def test_an_unknown_status_is_reported_as_its_number() -> None:
+    assert status_text(Response(status=799)) == "799"
 
 
-def test_the_requests_that_are_left_out_are_told_by_their_reason() -> None:
+def test_skipped_requests_are_listed_by_their_reason() -> None:
     many = [SkippedRequest(request=f"GET /{number}/", reason="takes an argument") for number in range(7)]
     lines = list(left_out_lines([*many, SkippedRequest(request="GET /logout/", reason="ends the session")]))
 
@@ -242,7 +242,7 @@ def test_the_settings_are_read_in_manage_py(tmp_path: Path, line: str) -> None:
     assert settings_in_manage(str(tmp_path)) == "mysite.settings"
 
 
-def test_settings_that_nobody_names_are_none(tmp_path: Path) -> None:
+def test_without_a_settings_module_in_manage_py_none_is_returned(tmp_path: Path) -> None:
     (tmp_path / "manage.py").write_text("print('manage')")
 
     assert settings_in_manage(str(tmp_path)) is None
@@ -258,10 +258,10 @@ def test_pyproject_may_name_the_settings(tmp_path: Path) -> None:
         resolve(SettingsLayer(), environment={}, folder=tmp_path)
 
 
-def test_only_what_an_ended_process_of_this_machine_left_is_abandoned() -> None:
-    mine = databases.mark()
-    machine = mine.rpartition("_")[0]
+def test_only_databases_of_ended_processes_of_this_machine_are_abandoned() -> None:
+    suffix = databases.name_suffix()
+    machine = suffix.rpartition("_")[0]
     ended = f"test_shop_{machine}_4194999"
-    names = ["shop", "test_shop", f"test_shop_{mine}", ended, f"test_shop_leakcheck_00000000_{os.getpid()}"]
+    names = ["shop", "test_shop", f"test_shop_{suffix}", ended, f"test_shop_leakcheck_00000000_{os.getpid()}"]
 
     assert databases.abandoned(names) == [ended]

@@ -1,0 +1,53 @@
+"""Decode untrusted JSON documents: each field is validated, and its text escaped.
+
+Nothing is ever unpickled.
+"""
+
+import json
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from leakcheck.model.baseline import Baseline
+from leakcheck.model.document_text import UnfitDocument, made_plain, refuse_unfit
+from leakcheck.model.errors import StoreError
+from leakcheck.model.plain_text import cut
+from leakcheck.model.run import Run
+
+_MAX_QUOTED_CHARACTERS = 200
+_Document = TypeVar("_Document", Run, Baseline)
+
+
+def decode_document(path: Path, data: bytes, kind: type[_Document], schema: str, what: str) -> _Document:
+    """Return the document with every field validated. Raises StoreError; `what` completes "is not …"."""
+    try:
+        document = msgspec.json.decode(data, type=kind)
+        if document.schema == schema:
+            refuse_unfit(document)
+            return made_plain(document)
+    except (ValueError, RecursionError) as error:
+        raise StoreError(f"{path}: is not {what} ({cut(str(error), _MAX_QUOTED_CHARACTERS)})") from error
+    raise StoreError(
+        f"{path}: has the schema {cut(document.schema, _MAX_QUOTED_CHARACTERS)!r}; this leakcheck reads {schema}"
+    )
+
+
+def refuse_repeated(path: Path, data: bytes) -> None:
+    """Raise StoreError if a key occurs twice in an object of a file that people review.
+
+    The last one counts in JSON, so a reviewer who reads the first would be misled.
+    """
+
+    def check_keys(pairs: list[tuple[str, object]]) -> None:
+        names = [made_plain(name) for name, _ in pairs]
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise UnfitDocument(
+                f"{cut(twice, _MAX_QUOTED_CHARACTERS)!r} stands in it twice; keep the one that is meant"
+            )
+
+    try:
+        json.loads(data, object_pairs_hook=check_keys, parse_int=lambda text: 0)
+    except (ValueError, RecursionError) as error:
+        raise StoreError(f"{path}: {cut(str(error), 2 * _MAX_QUOTED_CHARACTERS)}") from error
