@@ -7,7 +7,7 @@ from contextvars import Context
 from types import CodeType, FrameType, FunctionType, MethodType
 from typing import Any
 
-from leakcheck.probe.allocations.frame_origin import OWN, kind_of
+from leakcheck.probe.allocations.frame_origin import OWN, frame_kind
 from leakcheck.probe.heap import introspect
 from leakcheck.probe.heap.path_steps import CODE, key_of
 from leakcheck.probe.originals import BUILTINS
@@ -40,7 +40,7 @@ def set_at(context: Context, value: object, functions: Sequence[Any]) -> dict[st
         return None
     for function in functions[:_MOST_FUNCTIONS]:
         code = CODE.__get__(function)
-        if "set" in _names(code) and kind_of(code.co_filename) == OWN:
+        if "set" in _names(code) and frame_kind(code.co_filename) == OWN:
             name = key_of(_GLOBALS.__get__(function), variable)
             line = None if type(name) is not str else _line_that_sets(code, name)
             if line is not None:
@@ -59,7 +59,7 @@ def _own_code(entry: Any, new: Collection[int]) -> CodeType | None:
                 continue
             seen.add(id(one))
             code = _code_of(one)
-            if code is not None and kind_of(code.co_filename) == OWN:
+            if code is not None and frame_kind(code.co_filename) == OWN:
                 return code
             # a frame refers to the function that it runs: an exception's is no callback
             if id(one) in new and type(one) is not FrameType:
