@@ -5,7 +5,6 @@ see that memory but know no stack, so they are read whenever Python moves to ano
 to the line that ran. This is expensive, and of Python's own memory it sees only blocks above 512 bytes.
 """
 
-import ctypes
 import sys
 from collections.abc import Callable, Hashable, Iterator
 from types import CodeType, FrameType
@@ -13,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from leakcheck.probe.allocations.frame_origin import PACKAGE
 from leakcheck.probe.allocations.stacks import Run, StackHolding, python_frames, truncate_stack
+from leakcheck.probe.meters.memory import mallinfo2_function
 from leakcheck.probe.meters.settle import set_aside
 from leakcheck.probe.originals import BUILTINS, gc, os
 
@@ -26,21 +26,9 @@ _MOST_DEPTH = 60
 _Stack = tuple[tuple[CodeType, int], ...]
 
 
-class _MallocInfo(ctypes.Structure):
-    _fields_ = [
-        (name, ctypes.c_size_t)
-        for name in (
-            *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
-            *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
-        )
-    ]
-
-
 def _malloc_reader() -> Callable[[], int]:
     """Return a reader of malloc's live bytes. Raises AttributeError where the C library has no such meter."""
-    mallinfo2 = ctypes.CDLL(None).mallinfo2
-    mallinfo2.restype = _MallocInfo
-    mallinfo2.argtypes = []
+    mallinfo2 = mallinfo2_function()
 
     def read() -> int:
         info = mallinfo2()
@@ -56,9 +44,7 @@ def _mapped_reader() -> Callable[[], int]:
     It reads the size of the address space, not the resident pages: those rise only when memory is first written to,
     whereas the line to report is the one that mapped it.
     """
-    mallinfo2 = ctypes.CDLL(None).mallinfo2
-    mallinfo2.restype = _MallocInfo
-    mallinfo2.argtypes = []
+    mallinfo2 = mallinfo2_function()
 
     def read() -> int:
         descriptor = os.open("/proc/self/statm", os.O_RDONLY)

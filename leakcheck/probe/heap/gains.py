@@ -90,7 +90,7 @@ class FollowedLengths:
     """The containers that became longer, and the arrays that their lengths are written into at each reading."""
 
     def __init__(self) -> None:
-        # full size now: watching must not allocate
+        # full size now: reading must not allocate
         self._columns = [array("q", bytes(8 * CAPACITY)) for _ in range(MOST_FOLLOWED)]
         self._containers: list[Any] = []
         self._rows = array("q", [0])
