@@ -23,7 +23,7 @@ BUILTINS: Any = dict(vars(builtins))
 
 
 def is_there(path: str) -> bool:
-    """Tell whether a file or folder exists. `os.path` would ask the `os` that users patch."""
+    """Return whether a file or folder exists. `os.path` would ask the `os` that users patch."""
     try:
         os.stat(path)
     except OSError:

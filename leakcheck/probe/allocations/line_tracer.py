@@ -196,7 +196,7 @@ class LineBalance(Generic[Key]):
         return []
 
     def _sum_match(self, size: int) -> list[int]:
-        """Return the indices of the latest gains that add up to this size; empty if no subset of the latest few does."""
+        """Return indices of the latest gains that add up to this size; none if no subset of the latest few does."""
         sums: dict[int, list[int]] = {0: []}
         for index in range(len(self._open) - 1, max(len(self._open) - 1 - _MOST_TOGETHER, -1), -1):
             for total, chosen in list(sums.items()):

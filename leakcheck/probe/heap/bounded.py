@@ -160,7 +160,7 @@ def _never_shorter(
 
 
 def _is_any_full(before: dict[int, int]) -> bool:
-    """Tell whether a container whose type has a limit is as full as it was: what it added may be what has ended."""
+    """Return whether a container whose type has a limit is as full as it was: what it added may be what has ended."""
     steady = (one for one in of_types(deque, LruCache) if before.get(id(one)) == length_of(one))
     sized = (holder_of(one, ()) for one in steady)
     return any(one is not None and one.found.length == one.found.limit for one in sized)
@@ -178,7 +178,7 @@ def _proved(holders: Sequence[OwnedLimit], replay: Callable[[], None], *, second
         place = (id(holder.owner), holder.attribute)
         length = max(holder.length(), lowered[place][0] if place in lowered else 0)
         lowered[place] = (length, holder)
-    undo = [introspect.put(holder.owner, holder.attribute, length) for length, holder in lowered.values()]
+    undo = [introspect.set_attribute(holder.owner, holder.attribute, length) for length, holder in lowered.values()]
     try:
         with _alarm(seconds):
             replay()

@@ -94,7 +94,7 @@ def _kind(cls: type) -> _LengthType | None:
 
 
 def is_container(candidate: object) -> bool:
-    """Tell whether it has a length that we can read without running its code."""
+    """Return whether it has a length that we can read without running its code."""
     return _kind(type(candidate)) is not None
 
 

@@ -103,7 +103,7 @@ class OwnedLimit:
             empty(part)
         for name in self.rule.entries if self.rule is not None else ():
             if not is_container(introspect.attribute(self.owner, name)):
-                introspect.put(self.owner, name, None)
+                introspect.set_attribute(self.owner, name, None)
 
 
 def limit_of(container: object, owners: Sequence[object] = ()) -> ContainerLimit | None:
@@ -117,7 +117,7 @@ def limit_of(container: object, owners: Sequence[object] = ()) -> ContainerLimit
 
 
 def is_weak(owners: Sequence[object]) -> bool:
-    """Tell whether one of these is a weak set, or a dictionary with weak values: those never hold what they list.
+    """Return whether one of these is a weak set, or a dictionary with weak values: those never hold what they list.
 
     A WeakKeyDictionary is none of them. It holds its values, and a value may hold its key.
     """

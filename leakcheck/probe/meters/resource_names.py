@@ -123,8 +123,7 @@ def _function_name(function: Any) -> str:
     if type(function) is MethodType:
         function = function.__func__
     if type(function) is FunctionType:
-        name = f"{function.__module__}.{function.__qualname__}"
-        return name if type(function.__module__) is str else str(function.__qualname__)
+        return introspect.name_of_function(function)
     return f"a {introspect.dotted_name(type(function))}"
 
 

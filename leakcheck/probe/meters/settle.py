@@ -28,7 +28,7 @@ _count_blocks = sys.getallocatedblocks
 
 
 def settle() -> None:
-    """Let other threads finish the work of the calls, collect all garbage, and clear the interpreter's internal caches."""
+    """Let other threads finish the work of the calls, collect all garbage, and clear internal caches."""
     _let_threads_finish()
     for _ in range(_MAX_COLLECTIONS):
         if not gc.collect():

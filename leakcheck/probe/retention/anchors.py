@@ -34,12 +34,12 @@ class ReferenceAnchor:
 
     @property
     def is_steady(self) -> bool:
-        """Tell whether it keeps what was made early and what was made late: then it grows."""
+        """Return whether it keeps what was made early and what was made late: then it grows."""
         return _FEWEST_EARLY <= self.early_share <= _MOST_EARLY and len(self.reach.ids) > 1
 
     @property
     def is_replaced(self) -> bool:
-        """Tell whether all that it leads to is from late: it grows only where it is a copy that gets longer."""
+        """Return whether all that it leads to is from late: it grows only where it is a copy that gets longer."""
         return self.early_share < _FEWEST_EARLY or len(self.reach.ids) <= 1
 
     @property

@@ -68,7 +68,7 @@ class RetentionCandidate:
 
     @property
     def is_stopped(self) -> bool:
-        """Tell whether it stood still in the end, or was cut back."""
+        """Return whether it stood still in the end, or was cut back."""
         return all(one.growth in (LengthGrowth.STOPPED, LengthGrowth.TRIMMED) for one in self.grown)
 
     def fields(self, calls: int) -> dict[str, Any]:

@@ -7,10 +7,10 @@ from types import FunctionType
 from typing import Any
 
 from leakcheck.probe.heap import introspect
-from leakcheck.probe.heap.new_objects import heaviest_way, reach
-from leakcheck.probe.heap.path_names import NamedPath, name_of_type, tell
+from leakcheck.probe.heap.new_objects import heaviest_path, reach
+from leakcheck.probe.heap.path_names import NamedPath, name_of_type, name_path
 from leakcheck.probe.heap.referrers import ReferrerSearch, path_to
-from leakcheck.probe.heap.weigh import LetGo
+from leakcheck.probe.heap.weigh import Release
 from leakcheck.probe.meters.settle import settle
 from leakcheck.probe.originals import BUILTINS, gc
 from leakcheck.probe.retention.anchors import MOST_REACHED, ReferenceAnchor
@@ -51,7 +51,7 @@ def confirmed(
     gc.freeze()
     world.budget.pause()
     replay(calls)
-    world.budget.go_on()
+    world.budget.resume()
     settle()
     newer = new.union(map(id, gc.get_objects()))
     gc.unfreeze()
@@ -94,10 +94,10 @@ def _set_at(edges: Sequence[Reference]) -> dict[str, Any] | None:
 def _told(place: ReferenceAnchor, new: frozenset[int], world: ReferrerSearch) -> tuple[bool, NamedPath]:
     edge = max(place.edges, key=lambda edge: reach([edge.child], new, 1000).bytes)
     chain = path_to(edge.source, world)
-    return world.is_rooted(chain), tell([*chain, edge.child], world, heaviest_way(edge.child, new, 6))
+    return world.is_rooted(chain), name_path([*chain, edge.child], world, heaviest_path(edge.child, new, 6))
 
 
-def cutter(place: ReferenceAnchor) -> LetGo:
+def cutter(place: ReferenceAnchor) -> Release:
     """Return what clears the place; of what becomes free, what was there before the calls does not count."""
 
     def let_go() -> Callable[[int, float | None], float]:
@@ -132,7 +132,7 @@ def held_by_native(
         if (is_chain and len(held) < _FEWEST_LED_TO * watched.calls) or not _FEWEST_EARLY <= early <= _MOST_EARLY:
             continue
         links = [{"step": "native code", "type": name_of_type(group[0])}]
-        told = tell([group[0]], world, heaviest_way(group[0], new, 4))
+        told = name_path([group[0]], world, heaviest_path(group[0], new, 4))
         links += told.links[1:]
         found.append(
             RetentionCandidate(

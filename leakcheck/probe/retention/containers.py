@@ -14,11 +14,11 @@ from leakcheck.probe.heap import introspect
 from leakcheck.probe.heap.container_types import AT_EXIT, LruCache, kind_of
 from leakcheck.probe.heap.lengths import GrownContainer, LengthGrowth
 from leakcheck.probe.heap.limits import holder_of
-from leakcheck.probe.heap.new_objects import heaviest_way, reach, sample
-from leakcheck.probe.heap.path_names import NamedPath, tell
+from leakcheck.probe.heap.new_objects import heaviest_path, reach, sample
+from leakcheck.probe.heap.path_names import NamedPath, name_path
 from leakcheck.probe.heap.path_steps import step_from
-from leakcheck.probe.heap.referrers import ReferrerSearch, owners_beside, path_to
-from leakcheck.probe.heap.weak_references import collection_of, lists_weakly
+from leakcheck.probe.heap.referrers import ReferrerSearch, path_to, possible_owners
+from leakcheck.probe.heap.weak_references import lists_weakly, weak_collection_of
 from leakcheck.probe.originals import BUILTINS, gc, os
 from leakcheck.probe.retention.candidate import RetentionCandidate
 from leakcheck.probe.retention.definitions import kept_function
@@ -44,7 +44,7 @@ _FEWEST_OF_MANY = 0.02
 
 
 def _is_the_interpreters(grown: GrownContainer, calls: int) -> bool:
-    """Tell whether it is a table that the interpreter fills at its first need, unless calls fill it all the time."""
+    """Return whether it is a table that the interpreter fills at its first need, unless calls fill it all the time."""
     if grown.growth is LengthGrowth.GROWING and grown.gained >= _FEWEST_OF_INTERPRETER * calls:
         return False
     return any(grown.container is one for one in (sys.modules, linecache.cache, gc.garbage, sys.path_importer_cache))
@@ -91,7 +91,7 @@ def _of_many(grown: Sequence[GrownContainer], calls: int) -> Iterator[GrownConta
 
 
 def _is_a_part(chain: Sequence[Any], grown: GrownContainer) -> bool:
-    """Tell whether it is the table of something else: of a cache, or the one in which a class notes its subclasses."""
+    """Return whether it is the table of something else: of a cache, or the one in which a class notes its subclasses."""
     if len(chain) > 1:
         owner = kind_of(type(chain[-2]))
         has_table = owner is not None and (owner.base is LruCache or owner.base is SimpleQueue)
@@ -193,19 +193,19 @@ def _found(
         told = NamedPath(links, len(links), f"{module}.{function}", "")
         kept = kept_function(entries or _new_functions(new), new)
         return RetentionCandidate(told, cluster, links[1]["type"], reckoned_bytes=_reckoned(lead, new), kept=kept)
-    if (weak := collection_of(chain)) is not None:
+    if (weak := weak_collection_of(chain)) is not None:
         kind = introspect.name_of_class(type(weak))
     if limit is None and not world.budget.is_spent():
-        known = holder_of(lead.container, owners_beside(lead.container, chain, world))
+        known = holder_of(lead.container, possible_owners(lead.container, chain, world))
         if known is not None and known.found.proved:
             kind, limit = known.found.kind, known.found.limit
     heaviest = max(entries, key=lambda one: reach([one], new, _REACH).bytes, default=None)
-    beyond = [] if heaviest is None else [heaviest, *heaviest_way(heaviest, new, 6)]
+    beyond = [] if heaviest is None else [heaviest, *heaviest_path(heaviest, new, 6)]
     shown = min(lead.gained, _SAMPLED)
     tracked = len(reach(entries, new, _REACH * _SAMPLED).ids)
     gained = sum(one.gained for one in cluster)
     return RetentionCandidate(
-        tell(chain, world, beyond),
+        name_path(chain, world, beyond),
         cluster,
         kind,
         limit,
@@ -239,7 +239,7 @@ def function_that_fills(container: Any) -> tuple[str, str] | None:
 
 
 def _is_at_fork(container: list[Any]) -> bool:
-    """Tell whether it is one of the three lists of functions to call at a fork: a mark is put in, and taken out."""
+    """Return whether it is one of the three lists of functions to call at a fork: a mark is put in, and taken out."""
     if not hasattr(os, "register_at_fork"):
         return False
 

@@ -10,7 +10,7 @@ from typing import Any
 from leakcheck.probe.heap import introspect
 from leakcheck.probe.heap.container_types import AT_EXIT
 from leakcheck.probe.heap.lengths import LengthGrowth
-from leakcheck.probe.heap.path_names import name_of_type, tell
+from leakcheck.probe.heap.path_names import name_of_type, name_path
 from leakcheck.probe.heap.referrers import ReferrerSearch
 from leakcheck.probe.originals import BUILTINS
 from leakcheck.probe.retention.candidate import ContainerOwner, RetentionCandidate
@@ -103,7 +103,7 @@ def _is_class_or_function(one: Any) -> bool:
 def _note(ways: Sequence[CandidateChain], key: int, world: ReferrerSearch) -> None:
     chain = ways[0].chain
     place = next(place for place, one in enumerate(chain) if id(one) == key)
-    told = tell(chain[: place + 1], world)
+    told = name_path(chain[: place + 1], world)
     itself = next((way.found for way in ways if id(way.chain[-1]) == key), None)
     parts = sorted(_beyond(way.found.told.name, told.name) for way in ways)
     where = f"in {len(parts)} containers"

@@ -65,7 +65,7 @@ def edge_of(source: Any, child: Any) -> Reference:
             child,
             (id(cls), name),
             lambda: next((held for known, held in introspect.attributes(source) if known == name), None),
-            lambda: introspect.put(source, name, None),
+            lambda: introspect.set_attribute(source, name, None),
         )
     if issubclass(cls, list):
         at = next((n for n, held in enumerate(list.__iter__(source)) if held is child), 0)
@@ -160,7 +160,7 @@ def to_long(
 
 
 def _is_buffer(candidate: Any, text_bytes: float) -> bool:
-    """Tell whether it is an object of some extension that takes so much: an array that is made anew at each call."""
+    """Return whether it is an object of some extension that takes so much: an array that is made anew at each call."""
     key = id(type(candidate))
     if key in _ATOMS or key in _NEVER_LONG or gc.is_tracked(candidate):
         return False
@@ -180,5 +180,5 @@ def _chunks(objects: Sequence[Any], budget: SearchBudget) -> Iterator[Sequence[A
 
 
 def _has_long(objects: list[Any], types: Iterable[int], fewest: int) -> bool:
-    """Tell whether a text or a tuple of so many is among some objects, given the ids of their types."""
+    """Return whether a text or a tuple of so many is among some objects, given the ids of their types."""
     return max(map(len, compress(objects, map(_ATOMS.__contains__, types))), default=0) >= fewest

@@ -75,7 +75,7 @@ def weigh_pages(
     except BaseException:  # the user's code may raise anything when it misses what it had kept
         return weighing
     finally:
-        budget.go_on()
+        budget.resume()
     above_all = max(1.0, sum(shares))
     for one, share in zip(likely, shares, strict=True):
         held = share / above_all * grown_bytes

@@ -119,7 +119,7 @@ def _found(
 def _is_nothing(
     found: Sequence[RetentionCandidate], watched: WatchedCalls, grown_bytes: float, budget: SearchBudget
 ) -> bool:
-    """Tell whether the search came to its end, the growth is native, and no Python object explains it."""
+    """Return whether the search came to its end, the growth is native, and no Python object explains it."""
     if not watched.is_known or budget.stopped_by or watched.python_bytes is None:
         return False
     if _HALVES * watched.python_bytes > _NOTHING * grown_bytes or any(one.bytes is None for one in found):

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from leakcheck.probe.heap.search_budget import SearchBudget
-from leakcheck.probe.heap.weigh import LetGo, weigh
+from leakcheck.probe.heap.weigh import Release, weigh
 from leakcheck.probe.originals import BUILTINS
 from leakcheck.probe.retention.candidate import ContainerOwner, RetentionCandidate
 from leakcheck.probe.retention.watch import WatchedCalls
@@ -134,11 +134,11 @@ def credit_shared(found: Sequence[RetentionCandidate], grown_bytes: float, weigh
 
 
 def takes_all(found: Sequence[RetentionCandidate]) -> bool:
-    """Tell whether emptying takes old entries out as well."""
+    """Return whether emptying takes old entries out as well."""
     return any(grown.kind.takes_all for one in found for grown in one.grown)
 
 
-def emptier(found: Sequence[RetentionCandidate]) -> LetGo:
+def emptier(found: Sequence[RetentionCandidate]) -> Release:
     """Return what takes out the new entries, and then tells from the bytes set free what they explain.
 
     A table keeps its size, or gives up more than the new entries' part of it; so it is set apart, and

@@ -72,7 +72,7 @@ def watch(replay: Replay, calls: int, budget: SearchBudget, python: ReadPython =
         before = python()
         budget.pause()
         replay(calls // windows)
-        budget.go_on()
+        budget.resume()
         settle()
         # window by window: what is noted in between is ours
         if window > windows // 2:

@@ -102,13 +102,13 @@ def test_an_attribute_is_set_past_the_objects_own_code_and_put_back() -> None:
         (stubborn, "kind", 3),
         (Stubborn, "kind", 3),
     ):
-        undo = introspect.put(owner, name, 99)
+        undo = introspect.set_attribute(owner, name, 99)
         assert undo is not None
         assert getattr(owner, name) == 99
         undo()
         assert getattr(owner, name) == had
     assert "kind" not in vars(stubborn)
-    assert introspect.put(dict, "kind", 1) is None
+    assert introspect.set_attribute(dict, "kind", 1) is None
 
 
 def test_a_length_is_read_and_a_container_emptied_by_the_base_class() -> None:
