@@ -8,7 +8,7 @@ from types import FrameType, FunctionType, ModuleType
 from typing import Any
 
 from leakcheck.probe.heap import introspect
-from leakcheck.probe.heap.container_types import LruCache
+from leakcheck.probe.heap.container_functions import LruCache
 from leakcheck.probe.heap.path_steps import key_of, step_from, variable_of
 from leakcheck.probe.heap.referrers import ReferrerSearch, path_to
 from leakcheck.probe.heap.search_budget import SearchBudget

@@ -12,7 +12,8 @@ from types import CellType, FrameType, FunctionType, GetSetDescriptorType, Modul
 from typing import Any
 
 from leakcheck.probe.heap import introspect
-from leakcheck.probe.heap.container_types import LruCache, kind_of
+from leakcheck.probe.heap.container_functions import LruCache
+from leakcheck.probe.heap.container_types import container_type_of
 from leakcheck.probe.originals import BUILTINS
 
 __builtins__ = BUILTINS
@@ -200,7 +201,7 @@ def _from_container(chain: Sequence[Any], position: int) -> PathStep | None:
         return PathStep(
             "[*]", position + 2 if type(chain[position + 1]) is dict and position + 2 < len(chain) else position + 1
         )
-    is_container = issubclass(type(container), tuple | frozenset) or kind_of(type(container)) is not None
+    is_container = issubclass(type(container), tuple | frozenset) or container_type_of(type(container)) is not None
     return PathStep("[*]", position + 1) if is_container else None
 
 

@@ -9,7 +9,7 @@ from types import FrameType, FunctionType, ModuleType
 from typing import Any
 
 from leakcheck.probe.heap import introspect
-from leakcheck.probe.heap.container_types import LruCache
+from leakcheck.probe.heap.container_functions import LruCache
 from leakcheck.probe.heap.path_steps import key_of
 from leakcheck.probe.heap.search_budget import SearchBudget
 from leakcheck.probe.originals import BUILTINS, gc
@@ -232,7 +232,7 @@ def _obscurity(
 
 
 def _is_foreign(root: object, name: str, children: dict[int, Any]) -> bool:
-    """Return whether a root leads to an instance of another package's class: that package is the place to look first."""
+    """Return whether a root leads to an instance of another package's class: that is the place to look first."""
     candidate = children[id(root)]
     while type(candidate) is dict and id(candidate) in children:
         candidate = children[id(candidate)]

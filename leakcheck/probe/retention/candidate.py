@@ -95,6 +95,6 @@ class RetentionCandidate:
             "where": self.where or self.told.where,
             "length": length,
             "length_per_call": self.gained / calls,
-            "limit": sum(one.top for one in self.grown) if stopped and self.limit is None else self.limit,
+            "limit": sum(one.peak for one in self.grown) if stopped and self.limit is None else self.limit,
             "stopped": stopped,
         }

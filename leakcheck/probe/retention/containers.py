@@ -2,7 +2,6 @@
 
 import linecache
 import sys
-from _queue import SimpleQueue
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import islice
@@ -11,9 +10,9 @@ from typing import Any
 from weakref import ReferenceType
 
 from leakcheck.probe.heap import introspect
-from leakcheck.probe.heap.container_types import AT_EXIT, LruCache, kind_of
+from leakcheck.probe.heap.container_types import AT_EXIT, container_type_of
 from leakcheck.probe.heap.lengths import GrownContainer, LengthGrowth
-from leakcheck.probe.heap.limits import holder_of
+from leakcheck.probe.heap.limits import find_limit
 from leakcheck.probe.heap.new_objects import heaviest_path, reach, sample
 from leakcheck.probe.heap.path_names import NamedPath, name_path
 from leakcheck.probe.heap.path_steps import step_from
@@ -93,10 +92,9 @@ def _of_many(grown: Sequence[GrownContainer], calls: int) -> Iterator[GrownConta
 def _is_a_part(chain: Sequence[Any], grown: GrownContainer) -> bool:
     """Return whether it is the table of something else: of a cache, or the one in which a class notes its subclasses."""
     if len(chain) > 1:
-        owner = kind_of(type(chain[-2]))
-        has_table = owner is not None and (owner.base is LruCache or owner.base is SimpleQueue)
-        return has_table and owner is not None and owner.length(chain[-2]) == grown.length
-    entries = grown.kind.newest(grown.container, 1)
+        owner = container_type_of(type(chain[-2]))
+        return owner is not None and owner.has_inner_table and owner.length(chain[-2]) == grown.length
+    entries = grown.container_type.newest(grown.container, 1)
     return len(entries) == 2 and type(entries[0]) is int and type(entries[1]) is ReferenceType
 
 
@@ -120,7 +118,7 @@ def _beside(chain: Sequence[Any], lead: GrownContainer, left: dict[int, GrownCon
             continue
         for path in _same(entry, models[1:]):
             grown = left.get(id(path[-1]))
-            alike = grown is not None and grown is not lead and grown.kind is lead.kind
+            alike = grown is not None and grown is not lead and grown.container_type is lead.container_type
             if alike and grown is not None and _texts(path) == texts and grown not in found:
                 found.append(grown)
     return found
@@ -149,7 +147,7 @@ def _texts(path: Sequence[Any]) -> list[str]:
 
 def _entries(grown: GrownContainer, new: frozenset[int]) -> list[Any]:
     """Return some of what was put in lately."""
-    newest = grown.kind.newest(grown.container, min(grown.gained, _SAMPLED))
+    newest = grown.container_type.newest(grown.container, min(grown.gained, _SAMPLED))
     return newest or sample([one for one in introspect.referents((grown.container,)) if id(one) in new], _SAMPLED)
 
 
@@ -162,7 +160,7 @@ def _new_functions(new: frozenset[int]) -> list[Any]:
 
 def _values(grown: GrownContainer, entries: list[Any]) -> list[Any]:
     """Return entries without their keys."""
-    newest = grown.kind.newest(grown.container, 1)
+    newest = grown.container_type.newest(grown.container, 1)
     return entries[1::2] if len(newest) == _A_PAIR else entries
 
 
@@ -181,9 +179,9 @@ def _found(
 ) -> RetentionCandidate:
     lead = cluster[0]
     entries = _entries(lead, new)
-    kind, limit = lead.kind.word(lead.container), lead.kind.limit(lead.container)
+    kind, limit = lead.container_type.word(lead.container), lead.container_type.limit(lead.container)
     table = None
-    if lead.kind is AT_EXIT:
+    if lead.container_type is AT_EXIT:
         table = "atexit", "register"
     elif not world.is_rooted(chain):
         table = function_that_fills(lead.container)
@@ -196,9 +194,9 @@ def _found(
     if (weak := weak_collection_of(chain)) is not None:
         kind = introspect.name_of_class(type(weak))
     if limit is None and not world.budget.is_spent():
-        known = holder_of(lead.container, possible_owners(lead.container, chain, world))
-        if known is not None and known.found.proved:
-            kind, limit = known.found.kind, known.found.limit
+        known = find_limit(lead.container, possible_owners(lead.container, chain, world))
+        if known is not None and known.limit.proved:
+            kind, limit = known.limit.kind, known.limit.maximum
     heaviest = max(entries, key=lambda one: reach([one], new, _REACH).bytes, default=None)
     beyond = [] if heaviest is None else [heaviest, *heaviest_path(heaviest, new, 6)]
     shown = min(lead.gained, _SAMPLED)

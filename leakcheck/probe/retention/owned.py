@@ -45,7 +45,7 @@ def note_owners(ways: Sequence[CandidateChain], world: ReferrerSearch) -> None:
 
 def _may_be_a_part(found: RetentionCandidate) -> bool:
     steady = all(one.growth in (LengthGrowth.GROWING, LengthGrowth.ONCE) for one in found.grown)
-    return steady and found.limit is None and not found.is_weak and found.grown[0].kind is not AT_EXIT
+    return steady and found.limit is None and not found.is_weak and found.grown[0].container_type is not AT_EXIT
 
 
 def _noted(

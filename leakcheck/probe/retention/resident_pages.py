@@ -7,13 +7,11 @@ This is done in the process itself, which is about to end, and as the last thing
 are not in a copy.
 """
 
-import io
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter, sleep
 
-from leakcheck.probe.heap.container_types import AT_EXIT
 from leakcheck.probe.heap.search_budget import SearchBudget, resident_bytes
 from leakcheck.probe.meters.settle import settle
 from leakcheck.probe.originals import BUILTINS
@@ -91,7 +89,7 @@ def _may_hold(one: RetentionCandidate, calls: int) -> bool:
     if one.is_weak or one.is_stopped or one.limit is not None or one.gained < _FEWEST_PER_CALL * calls:
         return False
     # a file that is closed takes nothing in any more, and the interpreter needs its functions at its end
-    return not any(grown.kind.base in (io.BytesIO, io.StringIO, AT_EXIT.base) for grown in one.grown)
+    return all(grown.container_type.takes_entries_again for grown in one.grown)
 
 
 def _usual(replay: Replay, calls: int, grown_bytes: float) -> float | None:
@@ -151,9 +149,9 @@ def _empty(one: RetentionCandidate) -> None:
     if one.cut is not None:
         one.cut()
     for grown in one.grown:
-        if issubclass(grown.kind.base, deque):
+        if issubclass(grown.container_type.base, deque):
             # entries that are None, as a copy may have, would be found by the calls to come
             for _ in range(min(grown.gained, grown.length)):
                 deque.pop(grown.container)
         else:
-            grown.kind.let_go(grown.container, min(grown.gained, grown.length))
+            grown.container_type.remove_newest(grown.container, min(grown.gained, grown.length))

@@ -135,7 +135,7 @@ def credit_shared(found: Sequence[RetentionCandidate], grown_bytes: float, weigh
 
 def takes_all(found: Sequence[RetentionCandidate]) -> bool:
     """Return whether emptying takes old entries out as well."""
-    return any(grown.kind.takes_all for one in found for grown in one.grown)
+    return any(grown.container_type.removes_all for one in found for grown in one.grown)
 
 
 def emptier(found: Sequence[RetentionCandidate]) -> Release:
@@ -148,10 +148,10 @@ def emptier(found: Sequence[RetentionCandidate]) -> Release:
     def let_go() -> Callable[[int, float | None], float]:
         tables = kept = gained = cleared = 0.0
         for one in (grown for each in found for grown in each.grown):
-            own, length = one.kind.own_bytes(one.container), max(1, one.length)
-            one.kind.let_go(one.container, one.gained)
+            own, length = one.container_type.own_bytes(one.container), max(1, one.length)
+            one.container_type.remove_newest(one.container, one.gained)
             tables += own * one.gained / length
-            kept += own - one.kind.own_bytes(one.container)
+            kept += own - one.container_type.own_bytes(one.container)
             gained += one.gained
             cleared += length
 

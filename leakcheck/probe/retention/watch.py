@@ -82,7 +82,7 @@ def watch(replay: Replay, calls: int, budget: SearchBudget, python: ReadPython =
         if window >= windows // 2 or not lengths.is_big:
             lengths.read(window)
         if window == windows // 2:
-            lengths.forget_the_rest()
+            lengths.drop_unchanged()
         if window == windows // 2 or window == windows:
             halves.append(frozenset(map(id, gc.get_objects())))
             # the user's code has thawed what was set aside

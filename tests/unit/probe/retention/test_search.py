@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from leakcheck.probe.heap.container_types import kind_of
+from leakcheck.probe.heap.container_types import container_type_of
 from leakcheck.probe.heap.lengths import GrownContainer, LengthGrowth
 from leakcheck.probe.heap.path_names import NamedPath
 from leakcheck.probe.retention.candidate import ContainerOwner, RetentionCandidate
@@ -21,7 +21,7 @@ def found(name: str, explains: float | None, *, reckoned: float = 0.0) -> Retent
 def container(
     name: str, explains: float | None, growth: LengthGrowth = LengthGrowth.GROWING, *, reckoned: float = 0.0
 ) -> RetentionCandidate:
-    kind = kind_of(list)
+    kind = container_type_of(list)
     assert kind is not None
     one = found(name, explains, reckoned=reckoned)
     one.grown = [GrownContainer([0] * 100, kind, 50, growth, 100)]
