@@ -15,7 +15,7 @@ from leakcheck.probe.heap.new_objects import ReachableObjects
 from leakcheck.probe.heap.path_names import NamedPath, name_of, name_path
 from leakcheck.probe.heap.referrers import ReferrerSearch, path_to
 from leakcheck.probe.heap.search_budget import SearchBudget
-from leakcheck.probe.retention.anchors import ReferenceAnchor, merged
+from leakcheck.probe.retention.anchors import ReferenceAnchor, merge_anchors
 
 ROWS: list[int] = [1]
 LOCAL = threading.local()
@@ -165,5 +165,5 @@ def test_anchors_that_lead_to_the_same_objects_are_merged() -> None:
         return ReferenceAnchor([], ReachableObjects(frozenset(ids), 0), 0.5)
 
     heavy, same, other = anchor(*range(100)), anchor(*range(95)), anchor(200, 201)
-    assert merged([heavy, same, other]) == [heavy, other]
-    assert heavy.beside == [same]
+    assert merge_anchors([heavy, same, other]) == [heavy, other]
+    assert heavy.duplicates == [same]
