@@ -21,7 +21,7 @@ __builtins__ = BUILTINS
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _UNTRACED = (PACKAGE, "<frozen importlib")
-_MOST_DEPTH = 60
+_MAX_DEPTH = 60
 
 _Stack = tuple[tuple[CodeType, int], ...]
 
@@ -138,14 +138,14 @@ class _Charges:
             return None
         stack = [(self._frame.f_code, self._line)]
         frame = self._frame.f_back
-        while frame is not None and len(stack) < _MOST_DEPTH:
+        while frame is not None and len(stack) < _MAX_DEPTH:
             if not frame.f_code.co_filename.startswith(PACKAGE):
                 stack.append((frame.f_code, frame.f_lineno or 0))
             frame = frame.f_back
         return tuple(stack)
 
 
-_MOST_TOGETHER = 9
+_MAX_SUMMED = 9
 """How many of the latest gains are searched for a matching sum: among so many there are 512 subsets."""
 
 Key = TypeVar("Key", bound=Hashable)
@@ -198,7 +198,7 @@ class LineBalance(Generic[Key]):
     def _sum_match(self, size: int) -> list[int]:
         """Return indices of the latest gains that add up to this size; none if no subset of the latest few does."""
         sums: dict[int, list[int]] = {0: []}
-        for index in range(len(self._open) - 1, max(len(self._open) - 1 - _MOST_TOGETHER, -1), -1):
+        for index in range(len(self._open) - 1, max(len(self._open) - 1 - _MAX_SUMMED, -1), -1):
             for total, chosen in list(sums.items()):
                 new_total = total + self._open[index][0]
                 if new_total == size:

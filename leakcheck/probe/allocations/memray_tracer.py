@@ -19,7 +19,7 @@ _FIRST_RAW = 6
 _MMAP = 14
 _REALLOCS = frozenset({4, 7})
 _NATIVE_THREAD = FrameLine("a thread outside Python", "", 0, NATIVE)
-_MOST_RESOLVED = {False: 3000, True: 400}
+_MAX_RESOLVED = {False: 3000, True: 400}
 """How many records have their stack resolved, without and with native frames: that takes tens of microseconds and
 milliseconds each.
 """
@@ -75,7 +75,7 @@ def holdings(
     selected = [record for record in records if mapped or record.allocator != _MMAP]
     selected.sort(key=lambda record: -record.size)
     is_pymalloc_off = os.environ.get("PYTHONMALLOC", "").startswith("malloc")
-    most = _MOST_RESOLVED[libraries is not None]
+    most = _MAX_RESOLVED[libraries is not None]
     rest = selected[most:]
     for record in selected[:most]:
         allocator, size, blocks = record.allocator, record.size, record.n_allocations

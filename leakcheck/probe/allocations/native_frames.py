@@ -178,7 +178,7 @@ UNKNOWN = "<unknown>"
 _INTERPRETER_SOURCE = re.compile(r"(^|/)(Objects|Python|Modules|Parser|Include/internal)/")
 """Matches a source file of the interpreter itself."""
 
-_MOST_FRAMES = 100
+_MAX_FRAMES = 100
 """Only so many of the innermost frames are resolved: more are never shown, and the cost is quadratic."""
 
 
@@ -196,9 +196,9 @@ def assign_addresses(libraries: Sequence[str], frames: Sequence[tuple[str, str]]
     """
     spare = len(frames) - len(libraries)
     if spare <= 0:
-        return [min(index, len(libraries) - 1) for index in range(min(len(frames), _MOST_FRAMES))]
-    is_whole = len(frames) <= _MOST_FRAMES
-    frames = frames[:_MOST_FRAMES]
+        return [min(index, len(libraries) - 1) for index in range(min(len(frames), _MAX_FRAMES))]
+    is_whole = len(frames) <= _MAX_FRAMES
+    frames = frames[:_MAX_FRAMES]
     is_alone = [file == UNKNOWN for _, file in frames]
     stems = {_stem(library) for library in libraries} - {""}
 

@@ -10,9 +10,9 @@ from leakcheck.probe.originals import BUILTINS
 
 __builtins__ = BUILTINS
 
-MOST_FRAMES = 40
-MOST_STACKS = 300
-_MOST_SOURCE = 120
+MAX_FRAMES = 40
+MAX_STACKS = 300
+_MAX_SOURCE = 120
 _SMALL_BYTES = 512
 """pymalloc's largest request in bytes; larger ones go to malloc."""
 
@@ -67,8 +67,8 @@ def python_frames(frames: Iterable[tuple[str, str, int]]) -> list[FrameLine]:
 
 def truncate_stack(frames: Sequence[FrameLine]) -> tuple[FrameLine, ...]:
     """Return the innermost forty frames; in a deep recursion the last one is the innermost of the user's own."""
-    innermost = frames[:MOST_FRAMES]
-    if len(frames) > MOST_FRAMES and not any(frame.kind == OWN for frame in innermost):
+    innermost = frames[:MAX_FRAMES]
+    if len(frames) > MAX_FRAMES and not any(frame.kind == OWN for frame in innermost):
         own = next((frame for frame in frames if frame.kind == OWN), None)
         if own is not None:
             innermost = [*innermost[:-1], own]
@@ -90,7 +90,7 @@ def held_bytes(size: float, blocks: int, *, pymalloc: bool) -> float:
     return float(blocks * max(32, (mean + 8 + 15) // 16 * 16))
 
 
-def written(holdings: Iterable[StackHolding], most: int = MOST_STACKS) -> tuple[list[dict[str, Any]], float]:
+def written(holdings: Iterable[StackHolding], most: int = MAX_STACKS) -> tuple[list[dict[str, Any]], float]:
     """Return the heaviest stacks as JSON-ready rows, those that look the same merged, and the bytes of all others.
 
     Reading the source lines allocates: no tracer may be on.
@@ -130,5 +130,5 @@ def _frame_fields(frame: FrameLine) -> dict[str, Any]:
         "file": frame.file,
         "line": frame.line,
         "kind": frame.kind,
-        "source": source[:_MOST_SOURCE],
+        "source": source[:_MAX_SOURCE],
     }

@@ -18,7 +18,7 @@ from leakcheck.probe.originals import BUILTINS, gc
 
 __builtins__ = BUILTINS
 
-MOST_FOLLOWED = 16
+MAX_FOLLOWED = 16
 """How many containers' lengths are read with the meters."""
 
 
@@ -27,13 +27,13 @@ class FollowedLengths:
 
     def __init__(self) -> None:
         # full size now: reading must not allocate
-        self._columns = [array("q", bytes(8 * CAPACITY)) for _ in range(MOST_FOLLOWED)]
+        self._columns = [array("q", bytes(8 * CAPACITY)) for _ in range(MAX_FOLLOWED)]
         self._containers: list[Any] = []
         self._rows = array("q", [0])
 
     def follow(self, containers: list[Any]) -> None:
         """Read the lengths of these containers from now on."""
-        self._containers = containers[:MOST_FOLLOWED]
+        self._containers = containers[:MAX_FOLLOWED]
 
     def start_block(self) -> None:
         """Discard the last block's lengths; their space is used again."""
@@ -75,7 +75,7 @@ def look(replay: Callable[[int], None], calls: int, followed: FollowedLengths, *
     gained = sorted(
         (change for change in changes if change[2].low and change[1] > 0), key=lambda change: -change[1] * change[2].low
     )
-    largest = gained[:MOST_FOLLOWED]
+    largest = gained[:MAX_FOLLOWED]
     followed.follow([container for container, _, _ in largest])
     return {
         "gained_bytes": math.fsum(entries * slot.low for _, entries, slot in gained),

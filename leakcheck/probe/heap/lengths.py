@@ -155,15 +155,15 @@ class ContainerLengths:
             types.setdefault(id(row.base), row)
             groups.setdefault(id(row.base), [])
         type_ids = frozenset(id(row.base) for row in untracked)
-        seen: set[int] = set()
+        visited: set[int] = set()
         for start in range(0, len(objects), CHUNK):
             if budget.is_spent():
                 return
             referents = introspect.referents(objects[start : start + CHUNK])
             candidates = compress(referents, map(type_ids.__contains__, map(id, map(type, referents))))
             for container in filterfalse(gc.is_tracked, candidates):
-                if id(container) not in seen:
-                    seen.add(id(container))
+                if id(container) not in visited:
+                    visited.add(id(container))
                     groups[id(type(container))].append(container)
 
     def read(self, windows: int) -> None:

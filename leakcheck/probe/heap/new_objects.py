@@ -35,17 +35,17 @@ def reach(starts: Iterable[Any], new: Collection[int], most: int) -> ReachableOb
 
     Objects that the collector does not track are included if they have few references: whether they are new is unknown.
     """
-    seen: set[int] = set()
+    visited: set[int] = set()
     tracked: set[int] = set()
     total = 0
     frontier = list(starts)
-    while frontier and len(seen) < most:
+    while frontier and len(visited) < most:
         next_frontier = []
         for candidate in frontier:
             candidate_id = id(candidate)
-            if candidate_id in seen:
+            if candidate_id in visited:
                 continue
-            seen.add(candidate_id)
+            visited.add(candidate_id)
             if candidate_id in new:
                 tracked.add(candidate_id)
                 next_frontier.append(candidate)

@@ -124,13 +124,13 @@ class _Trail:
         self._target = target
         self.children: dict[int, Any] = {}
         """Maps the id of an object to the next one on the path to the target."""
-        self._seen = {id(target)}
+        self._visited = {id(target)}
         # our own lists refer to the objects searched for; kept alive until the end, or their ids would be used again
         self._lists: list[object] = []
         self._frontier = self._hide_own([target])
 
     def _hide_own(self, created: Any) -> Any:
-        self._seen.add(id(created))
+        self._visited.add(id(created))
         self._lists.append(created)
         return created
 
@@ -143,15 +143,15 @@ class _Trail:
         roots: list[Any] = self._hide_own([])
         others: list[Any] = self._hide_own([])
         targets = self._hide_own({id(target): target for target in self._frontier})
-        self._seen.update((id(self.children), id(self._lists)))
+        self._visited.update((id(self.children), id(self._lists)))
         running = [
             (frame, target) for target in self._frontier if (frame := search.frame_of_variable(target)) is not None
         ]
         referrers = self._hide_own(gc.get_referrers(*self._frontier))
         for referrer, child in [*((referrer, None) for referrer in referrers), *running]:
-            if id(referrer) in self._seen or search.is_hidden(referrer):
+            if id(referrer) in self._visited or search.is_hidden(referrer):
                 continue
-            self._seen.add(id(referrer))
+            self._visited.add(id(referrer))
             if child is None:
                 child = _target_of(referrer, targets)
             if child is None:

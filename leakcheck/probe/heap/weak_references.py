@@ -62,15 +62,15 @@ def _bytes_of_reference(reference: Any, new: Collection[int]) -> int:
 
 def _references_in(objects: Iterable[Any], new: Collection[int]) -> list[Any]:
     """Return the new weak references reachable from some objects through new and untracked ones."""
-    seen: dict[int, Any] = {}
+    visited: dict[int, Any] = {}
     references: dict[int, Any] = {}
     frontier = list(objects)
-    while frontier and len(seen) < _MAX_REACHED:
+    while frontier and len(visited) < _MAX_REACHED:
         next_frontier = []
         for candidate in frontier:
-            if id(candidate) in seen:
+            if id(candidate) in visited:
                 continue
-            seen[id(candidate)] = candidate
+            visited[id(candidate)] = candidate
             if id(candidate) in new and _is_reference(type(candidate)):
                 references[id(candidate)] = candidate
             if id(candidate) in new or not gc.is_tracked(candidate):

@@ -13,7 +13,7 @@ _MAX_COLLECTIONS = 3
 """A finalizer can create new garbage for ever; what is left after three rounds belongs to the user's code."""
 
 _NAP_SECONDS = 0.0005
-_MOST_NAPS = 8
+_MAX_NAPS = 8
 """A thread that never rests is waited for no longer. Naps are counted, not timed: the user's code may patch clocks."""
 
 
@@ -46,7 +46,7 @@ def _let_threads_finish() -> None:
     if _count_threads() == resources.MAIN_ALONE:
         return
     threads = blocks = -1
-    for _ in range(_MOST_NAPS):
+    for _ in range(_MAX_NAPS):
         before = threads, blocks
         sleep(_NAP_SECONDS)
         threads, blocks = _count_threads(), _count_blocks()

@@ -52,14 +52,14 @@ def set_at(context: Context, value: object, functions: Sequence[Any]) -> dict[st
 
 def _user_code(entry: Any, new: Collection[int]) -> CodeType | None:
     """Return the code of the first function of the user's that an entry leads to within a few steps."""
-    seen: set[int] = set()
+    visited: set[int] = set()
     frontier = [entry]
     for _ in range(_MAX_LEVELS):
         next_frontier = []
         for candidate in frontier[:_MAX_VISITED]:
-            if id(candidate) in seen:
+            if id(candidate) in visited:
                 continue
-            seen.add(id(candidate))
+            visited.add(id(candidate))
             code = _code_of(candidate)
             if code is not None and frame_kind(code.co_filename) == OWN:
                 return code
