@@ -160,7 +160,7 @@ def name_of_class(cls: type) -> str:
 
 
 def module_of_class(cls: type) -> str:
-    """Return a class's `__module__`; "" if it is no text."""
+    """Return a class's `__module__`; "" if it is not a string."""
     try:
         module = _CLASS_MODULE.__get__(cls)
     except AttributeError:
@@ -273,9 +273,7 @@ _SIZERS: dict[int, tuple[type, Callable[[Any], int]]] = {}
 
 
 def size_of(candidate: object) -> int:
-    """Return the size of an object itself in bytes, as its built-in base reports it; the user's `__sizeof__` is not
-    called.
-    """
+    """Return an object's own size in bytes as its built-in base reports it, not as the user's `__sizeof__` would."""
     cls = type(candidate)
     entry = _SIZERS.get(id(cls))
     if entry is None:

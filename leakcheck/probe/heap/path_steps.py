@@ -26,9 +26,7 @@ _CONTENTS = CellType.__dict__["cell_contents"]
 _OBJCLASS = GetSetDescriptorType.__dict__["__objclass__"]
 
 _TRUSTED_MODULES = ("_asyncio", "_functools", "functools", "collections", "_collections")
-"""C modules whose computed attributes may be read: they return what the object refers to, and run no code of the
-user's.
-"""
+"""C modules whose computed attributes may be read: those return what the object refers to, and run no other code."""
 _SKIPPED_ATTRIBUTES = frozenset({"__dict__", "__weakref__", "__annotations__", "__annotate__", "f_locals", "f_trace"})
 
 

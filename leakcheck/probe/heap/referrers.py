@@ -263,7 +263,7 @@ def possible_owners(container: object, chain: Sequence[Any], search: ReferrerSea
         :_MAX_FRONTIER
     ]
     if dictionaries:
-        # owner of them may be the dictionary of an object's attributes
+        # one of them may be the dictionary of an object's attributes
         referrers += [owner for owner in gc.get_referrers(*dictionaries) if not search.is_hidden(owner)]
     return [
         *reversed(chain[:-1]),

@@ -26,9 +26,7 @@ _MAX_PATHS = 3
 _EXTRA_CALLS_SHARE = 0.25
 _MIN_PER_CALL, _MIN_REACHABLE_PER_CALL = 0.02, 0.5
 _OWN_REFERENCES = 4
-"""References to an object under inspection that are leakcheck's own: two lists, a variable, and the argument of the
-call.
-"""
+"""leakcheck's own references to an object under inspection: two lists, a variable, and the argument of the call."""
 
 
 def confirm_growth(

@@ -1,6 +1,4 @@
-"""Make retention candidates of growing containers: those of one path together, named, and with an estimate of their
-bytes.
-"""
+"""Turn growing containers into retention candidates: those of one path together, with names and estimated bytes."""
 
 import linecache
 import sys

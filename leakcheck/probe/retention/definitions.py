@@ -1,6 +1,4 @@
-"""Find the user's line behind a callback or a context variable: where a retained function is defined, or the variable
-set.
-"""
+"""Find the user's line behind a callback or context variable: where the function is defined, or the variable set."""
 
 import linecache
 from collections import Counter
