@@ -1,1 +1,1 @@
-"""What looks at memory from inside a process: the standard library alone, and memray where it traces."""
+"""Inspect memory from inside a process, with the standard library only, and memray for tracing."""

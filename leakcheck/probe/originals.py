@@ -1,7 +1,7 @@
-"""Python as it was before any of the user's code ran: their tests patch its modules, and ours go on.
+"""Python's own functions as they were before any of the user's code ran, which may patch them.
 
-Each module of ours in the measured process takes its built-in functions from here (`BUILTINS` in the place of
-`__builtins__`, which is where Python looks for them), and the modules of the standard library that it reads meters by.
+Every module in the measured process takes its built-in functions from here (`BUILTINS` as its `__builtins__`, which is
+where Python looks them up), and the standard modules that the meters use.
 """
 
 import builtins
@@ -23,7 +23,7 @@ BUILTINS: Any = dict(vars(builtins))
 
 
 def is_there(path: str) -> bool:
-    """Tell whether a file or folder exists. `os.path` would ask the `os` that users patch."""
+    """Return whether a file or folder exists. `os.path` would use the `os` module that the user may have patched."""
     try:
         os.stat(path)
     except OSError:

@@ -1,4 +1,4 @@
-"""Where the measured process puts its own files: in the engine's folder, which goes even if this process is killed."""
+"""The folder for the measured process's own files; the runner removes it even if the process is killed."""
 
 from leakcheck.probe.originals import BUILTINS, os
 
@@ -9,6 +9,6 @@ _VARIABLE = "LEAKCHECK_PROCESS"
 
 
 def own_folder() -> str | None:
-    """Return the folder that the engine made for this process; None, which is the system's own, where there is none."""
+    """Return the folder that the runner created for this process; None, which means the system's, if there is none."""
     folder = os.environ.get(_VARIABLE, "")
     return folder if os.path.isdir(folder) else None

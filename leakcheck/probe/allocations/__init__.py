@@ -1,1 +1,1 @@
-"""The sites pass: which stacks allocated what a window of calls leaves behind, told by one tracer at a time."""
+"""The allocation pass: which stacks allocated what a window of calls leaves behind, as seen by one tracer at a time."""

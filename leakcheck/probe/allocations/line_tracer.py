@@ -1,19 +1,18 @@
-"""The tracer for what no other sees: malloc's own count, read at every line.
+"""Trace by line: read malloc's counters before and after every line, for memory that no other tracer sees.
 
-C code that is called through ctypes, or a library that maps memory, passes memray and tracemalloc
-by. The exact meters see it but know no stack. So they are read whenever Python moves to another
-line, and the difference is charged to the line that ran. It is dear, and of Python's memory it sees
-blocks above 512 bytes alone.
+C code called through ctypes, or a library that maps memory itself, bypasses memray and tracemalloc. The exact meters
+see that memory but know no stack, so they are read whenever Python moves to another line, and the difference is charged
+to the line that ran. This is expensive, and of Python's own memory it sees only blocks above 512 bytes.
 """
 
-import ctypes
 import sys
 from collections.abc import Callable, Hashable, Iterator
 from types import CodeType, FrameType
 from typing import Any, Generic, TypeVar
 
 from leakcheck.probe.allocations.frame_origin import PACKAGE
-from leakcheck.probe.allocations.stacks import Run, StackHolding, python_places, shortened
+from leakcheck.probe.allocations.stacks import Run, StackHolding, python_frames, truncate_stack
+from leakcheck.probe.meters.memory import mallinfo2_function
 from leakcheck.probe.meters.settle import set_aside
 from leakcheck.probe.originals import BUILTINS, gc, os
 
@@ -22,26 +21,14 @@ __builtins__ = BUILTINS
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _UNTRACED = (PACKAGE, "<frozen importlib")
-_MOST_DEPTH = 60
+_MAX_DEPTH = 60
 
 _Stack = tuple[tuple[CodeType, int], ...]
 
 
-class _MallocInfo(ctypes.Structure):
-    _fields_ = [
-        (name, ctypes.c_size_t)
-        for name in (
-            *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
-            *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
-        )
-    ]
-
-
 def _malloc_reader() -> Callable[[], int]:
     """Return a reader of malloc's live bytes. Raises AttributeError where the C library has no such meter."""
-    mallinfo2 = ctypes.CDLL(None).mallinfo2
-    mallinfo2.restype = _MallocInfo
-    mallinfo2.argtypes = []
+    mallinfo2 = mallinfo2_function()
 
     def read() -> int:
         info = mallinfo2()
@@ -52,14 +39,12 @@ def _malloc_reader() -> Callable[[], int]:
 
 
 def _mapped_reader() -> Callable[[], int]:
-    """Return a reader of malloc's live bytes and all that is mapped beside its heap.
+    """Return a reader of malloc's live bytes plus everything mapped outside its heap.
 
-    It is the size of the address space that is read: the resident pages rise where memory is first
-    written to, and the line to name is the one that mapped it.
+    It reads the size of the address space, not the resident pages: those rise only when memory is first written to,
+    whereas the line to report is the one that mapped it.
     """
-    mallinfo2 = ctypes.CDLL(None).mallinfo2
-    mallinfo2.restype = _MallocInfo
-    mallinfo2.argtypes = []
+    mallinfo2 = mallinfo2_function()
 
     def read() -> int:
         descriptor = os.open("/proc/self/statm", os.O_RDONLY)
@@ -75,24 +60,24 @@ def _mapped_reader() -> Callable[[], int]:
 
 
 class LineTracer:
-    """A line tracer over the exact meters."""
+    """Charge changes of malloc's live bytes to source lines."""
 
     def __init__(self) -> None:
-        _malloc_reader()  # say at once that there is none
+        _malloc_reader()  # fail now if there is no such meter
 
     def warm_up(self, run: Run, calls: int) -> None:
-        """Replay under the tracer and forget what it says."""
+        """Replay under the tracer and discard the result."""
         _Charges(_malloc_reader()).replay(run, calls)
 
     def window(self, run: Run, calls: int, *, mapped: bool) -> list[StackHolding]:
         """Return the net change that each line made, with the stack that led to it."""
         charges = _Charges(_mapped_reader() if mapped else _malloc_reader())
         charges.replay(run, calls)
-        found = [StackHolding((), charges.balance.unplaced, 0)]
-        for stack, change, blocks in charges.balance.left():
-            places = python_places((code.co_name, code.co_filename, line) for code, line in stack)
-            found.append(StackHolding(shortened(places), change, blocks, native=True))
-        return found
+        holdings = [StackHolding((), charges.balance.untraced_bytes, 0)]
+        for stack, change, blocks in charges.balance.net_changes():
+            frames = python_frames((code.co_name, code.co_filename, line) for code, line in stack)
+            holdings.append(StackHolding(truncate_stack(frames), change, blocks, native=True))
+        return holdings
 
     def stop(self) -> None:
         """Do nothing: the tracer is on during a replay alone."""
@@ -102,37 +87,37 @@ class _Charges:
     def __init__(self, read: Callable[[], int]) -> None:
         self._read = read
         self._last = 0
-        # the line that is running: its frame, and its number when it began
+        # the line that is running: its frame, and its line number when it started
         self._frame: FrameType | None = None
         self._line = 0
         self.balance: LineBalance[_Stack] = LineBalance()
 
     def replay(self, run: Run, calls: int) -> None:
-        """Replay under the tracer. Garbage is collected after each call, so that its bytes can be paired off."""
+        """Replay under the tracer. Collect garbage after each call, so that losses can be matched to gains."""
         set_aside()
         self._last = self._read()
         sys.settrace(self._enter)
         try:
             for _ in range(calls):
                 run(1)
-                gc.collect(0)  # the youngest: a whole collection would look at all that leaked before
+                gc.collect(0)  # youngest generation only: a full collection would visit all that leaked before
         finally:
             sys.settrace(None)
             self._charge()
             self._frame = None
 
     def _enter(self, frame: FrameType, event: str, argument: Any) -> Callable[..., Any] | None:
-        """Take a frame's beginning: what was allocated until now is the calling line's."""
+        """Handle a `call` event: what was allocated until now belongs to the calling line."""
         self._charge()
-        watched = not frame.f_code.co_filename.startswith(_UNTRACED)
-        if watched:
+        is_traced = not frame.f_code.co_filename.startswith(_UNTRACED)
+        if is_traced:
             self._frame, self._line = frame, frame.f_lineno or 0
-        # last of all: what was allocated in here is nobody's
+        # last: what was allocated in this function is charged to no line
         self._last = self._read()
-        return self._step if watched else None
+        return self._step if is_traced else None
 
     def _step(self, frame: FrameType, event: str, argument: Any) -> Callable[..., Any]:
-        """Take a frame's next line, or its end: then the caller's line goes on."""
+        """Handle a `line` or `return` event; after a return the caller's line is running again."""
         self._charge()
         running = frame.f_back if event == "return" else frame
         if running is None or running.f_code.co_filename.startswith(PACKAGE):
@@ -148,52 +133,52 @@ class _Charges:
             self.balance.charge(self._stack(), change)
 
     def _stack(self) -> _Stack | None:
-        """Return the stack of the line that ran; None between calls."""
+        """Return the stack of the running line; None between calls."""
         if self._frame is None:
             return None
         stack = [(self._frame.f_code, self._line)]
         frame = self._frame.f_back
-        while frame is not None and len(stack) < _MOST_DEPTH:
+        while frame is not None and len(stack) < _MAX_DEPTH:
             if not frame.f_code.co_filename.startswith(PACKAGE):
                 stack.append((frame.f_code, frame.f_lineno or 0))
             frame = frame.f_back
         return tuple(stack)
 
 
-_MOST_TOGETHER = 9
-"""Gains among which a sum is looked for: all ways to choose among so many are 512."""
+_MAX_SUMMED = 9
+"""How many of the latest gains are searched for a matching sum: among so many there are 512 subsets."""
 
 Key = TypeVar("Key", bound=Hashable)
 
 
 class LineBalance(Generic[Key]):
-    """Gains and losses by key; None is a key that nobody is to be shown."""
+    """Gains and losses by key; None stands for changes outside any traced line."""
 
     def __init__(self) -> None:
         self._net: dict[Key | None, list[int]] = {}
         self._open: list[tuple[int, Key | None]] = []
-        """Gains that no loss has taken back yet, oldest first."""
+        """Gains not yet matched by a loss, oldest first."""
 
     def charge(self, key: Key | None, change: int) -> None:
-        """Book a gain under its key; a loss under the keys of the gains that it takes back, else under its own."""
+        """Book a gain under its key, and a loss under the keys of the gains that it matches, else under its own."""
         if change > 0:
             self._book(key, change, 1)
             self._open.append((change, key))
             return
-        taken_back = self._same(-change) or self._sum(-change)
-        for at in sorted(taken_back, reverse=True):
-            gain, where = self._open.pop(at)
-            self._book(where, -gain, -1)
-        if not taken_back:
+        matching = self._exact_match(-change) or self._sum_match(-change)
+        for index in sorted(matching, reverse=True):
+            gain, gain_key = self._open.pop(index)
+            self._book(gain_key, -gain, -1)
+        if not matching:
             self._book(key, change, 0)
 
     @property
-    def unplaced(self) -> int:
-        """The change that no key stands for."""
+    def untraced_bytes(self) -> int:
+        """Net change in bytes outside any traced line."""
         return self._net.get(None, [0, 0])[0]
 
-    def left(self) -> Iterator[tuple[Key, int, int]]:
-        """Yield each key whose bytes changed, with the change in bytes and in blocks."""
+    def net_changes(self) -> Iterator[tuple[Key, int, int]]:
+        """Yield each key with a net change, the change in bytes and the change in blocks."""
         for key, (change, blocks) in self._net.items():
             if change and key is not None:
                 yield key, change, blocks
@@ -203,21 +188,21 @@ class LineBalance(Generic[Key]):
         entry[0] += change
         entry[1] += blocks
 
-    def _same(self, size: int) -> list[int]:
-        """Return the latest gain of exactly this size."""
-        for at in range(len(self._open) - 1, -1, -1):
-            if self._open[at][0] == size:
-                return [at]
+    def _exact_match(self, size: int) -> list[int]:
+        """Return the index of the latest gain of exactly this size, if any."""
+        for index in range(len(self._open) - 1, -1, -1):
+            if self._open[index][0] == size:
+                return [index]
         return []
 
-    def _sum(self, size: int) -> list[int]:
-        """Return the latest gains that add up to this size; none where no choice of the latest few does."""
+    def _sum_match(self, size: int) -> list[int]:
+        """Return indices of the latest gains that add up to this size; none if no subset of the latest few does."""
         sums: dict[int, list[int]] = {0: []}
-        for at in range(len(self._open) - 1, max(len(self._open) - 1 - _MOST_TOGETHER, -1), -1):
+        for index in range(len(self._open) - 1, max(len(self._open) - 1 - _MAX_SUMMED, -1), -1):
             for total, chosen in list(sums.items()):
-                with_it = total + self._open[at][0]
-                if with_it == size:
-                    return [*chosen, at]
-                if with_it < size:
-                    sums.setdefault(with_it, [*chosen, at])
+                new_total = total + self._open[index][0]
+                if new_total == size:
+                    return [*chosen, index]
+                if new_total < size:
+                    sums.setdefault(new_total, [*chosen, index])
         return []

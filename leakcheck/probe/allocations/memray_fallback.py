@@ -1,8 +1,8 @@
-"""Lend memray to an interpreter that has none: the engine's own, and nothing else of the engine's.
+"""Import memray: the interpreter's own, or the one installed beside leakcheck, and nothing else from there.
 
-The engine's folder never comes onto the search path, and what memray itself imports is stood in for
-while it is loaded. The user's code would else find packages that it does without everywhere else,
-and take other roads through its optional imports.
+The runner's site-packages never go onto the search path, and modules that memray itself imports are replaced while it
+loads. Otherwise the user's code would find packages that it does not have elsewhere, and take other branches through
+its optional imports.
 """
 
 import importlib.util
@@ -23,7 +23,7 @@ LENT = "memray"
 
 
 class _MemrayFinder:
-    """A finder for memray alone, in one folder."""
+    """Find memray, and nothing else, in one folder."""
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
@@ -31,52 +31,52 @@ class _MemrayFinder:
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        # submodules are found by their package's own path
+        # submodules are found through their package's own path
         return PathFinder.find_spec(name, [self._folder], target) if name == LENT else None
 
 
 def borrow_memray(lent_packages: str | None) -> Any:
-    """Return memray: this interpreter's own, else the one in `FOLDER#ABI` where this is the ABI.
+    """Return the memray module: this interpreter's own, else the one in `FOLDER#ABI` if the ABI matches.
 
-    Raises ImportError where neither is to be had.
+    Raise ImportError if neither is available.
     """
     folder, _, abi = (lent_packages or "").rpartition("#")
     if not folder or abi != sysconfig.get_config_var("SOABI") or importlib.util.find_spec(LENT) is not None:
         return _import_memray()
-    lender = _MemrayFinder(folder)
-    sys.meta_path.append(lender)
+    finder = _MemrayFinder(folder)
+    sys.meta_path.append(finder)
     try:
-        with _stand_ins():
+        with _substitute_modules():
             return _import_memray()
     finally:
-        sys.meta_path.remove(lender)
+        sys.meta_path.remove(finder)
 
 
 def _import_memray() -> Any:
     import memray
 
-    # a Tracker imports this when it is made, which is too late for what is lent
+    # Tracker imports this when it is created, which would be too late for the fallback
     import memray.reporters.module_tools
 
     return memray
 
 
 @contextmanager
-def _stand_ins() -> Iterator[None]:
-    """Stand in for what memray imports of others, where it is missing.
+def _substitute_modules() -> Iterator[None]:
+    """Provide substitutes for modules that memray imports, where they are missing.
 
-    Of rich it takes `print`, for a warning that greenlets are experimental, and progress bars that
-    are not asked for; of typing_extensions a base class that the standard library has too.
+    From rich it needs `print`, for a warning that greenlets are experimental, and progress bars that are never shown;
+    from typing_extensions a base class that the standard library has too.
     """
-    found: dict[str, dict[str, object]] = {
+    substitutes: dict[str, dict[str, object]] = {
         "rich": {"print": lambda *_, **__: None},
         "rich.progress": {"Progress": None, "SpinnerColumn": None},
         "typing_extensions": {"TypedDict": typing.TypedDict},
     }
-    missing = [name for name in found if importlib.util.find_spec(name.partition(".")[0]) is None]
+    missing = [name for name in substitutes if importlib.util.find_spec(name.partition(".")[0]) is None]
     for name in missing:
         module = ModuleType(name)
-        vars(module).update(found[name])
+        vars(module).update(substitutes[name])
         sys.modules[name] = module
     try:
         yield

@@ -1,32 +1,32 @@
-"""Stacks and what they hold: merged where they look the same, and written out for the engine."""
+"""Merge stacks and what they hold, and convert them for the runner."""
 
 import linecache
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from leakcheck.probe.allocations.frame_origin import NATIVE, OWN, kind_of
+from leakcheck.probe.allocations.frame_origin import NATIVE, OWN, frame_kind
 from leakcheck.probe.originals import BUILTINS
 
 __builtins__ = BUILTINS
 
-MOST_FRAMES = 40
-MOST_STACKS = 300
-_MOST_SOURCE = 120
+MAX_FRAMES = 40
+MAX_STACKS = 300
+_MAX_SOURCE = 120
 _SMALL_BYTES = 512
-"""pymalloc's largest request; what is larger it passes on to malloc."""
+"""pymalloc's largest request in bytes; larger ones go to malloc."""
 
 _MEAN_ADDED_BY_PYMALLOC = 4
-"""Most requests are of whole words, so it is 0 or 8 bytes."""
+"""Most requests are of whole words, so the rounding adds 0 or 8 bytes."""
 _MEAN_ADDED_BY_MALLOC = 12
 
 Run = Callable[[int], None]
-"""Replays so many calls."""
+"""Replays the given number of calls."""
 
 
 @dataclass(slots=True, frozen=True)
 class FrameLine:
-    """One frame. Of a native one `file` is the library's name, and `source` where its code was written."""
+    """One frame. For a native one, `file` is the library's name and `source` the end of its source file's path."""
 
     function: str
     file: str
@@ -37,10 +37,10 @@ class FrameLine:
 
 @dataclass(slots=True)
 class StackHolding:
-    """What one stack holds at the end of a window and took in it."""
+    """What the allocations of one stack hold at the end of a window."""
 
-    places: tuple[FrameLine, ...]
-    """Innermost first; none for what has no stack to show."""
+    frames: tuple[FrameLine, ...]
+    """Innermost first; empty if there is no stack to show."""
     bytes: float
     blocks: int
     native: bool = False
@@ -48,39 +48,39 @@ class StackHolding:
 
 
 class Tracer(Protocol):
-    """One way to tell who allocates."""
+    """A way to attribute allocations to stacks."""
 
     def warm_up(self, run: Run, calls: int) -> None:
-        """Replay calls whose allocations are not told, with all on that a window has on."""
+        """Replay calls whose allocations are not reported, with everything switched on that a window needs."""
 
     def window(self, run: Run, calls: int, *, mapped: bool) -> Iterable[StackHolding]:
-        """Replay calls and tell what they left; memory mapped past the allocators too where `mapped`."""
+        """Replay calls and return what they left; with `mapped`, also memory mapped outside the allocators."""
 
     def stop(self) -> None:
-        """Leave nothing on."""
+        """Switch off whatever is still on."""
 
 
-def python_places(frames: Iterable[tuple[str, str, int]]) -> list[FrameLine]:
-    """Return the places of Python frames (function, file, line), without ours and the tracer's."""
-    return [FrameLine(*frame, kind) for frame in frames if (kind := kind_of(frame[1])) is not None]
+def python_frames(frames: Iterable[tuple[str, str, int]]) -> list[FrameLine]:
+    """Return the user's and libraries' frames among Python frames (function, file, line)."""
+    return [FrameLine(*frame, kind) for frame in frames if (kind := frame_kind(frame[1])) is not None]
 
 
-def shortened(places: Sequence[FrameLine]) -> tuple[FrameLine, ...]:
-    """Return the innermost forty; in a deep recursion the innermost of the user's own is the last of them."""
-    kept = places[:MOST_FRAMES]
-    if len(places) > MOST_FRAMES and not any(place.kind == OWN for place in kept):
-        own = next((place for place in places if place.kind == OWN), None)
+def truncate_stack(frames: Sequence[FrameLine]) -> tuple[FrameLine, ...]:
+    """Return the innermost forty frames; in a deep recursion the last one is the innermost of the user's own."""
+    innermost = frames[:MAX_FRAMES]
+    if len(frames) > MAX_FRAMES and not any(frame.kind == OWN for frame in innermost):
+        own = next((frame for frame in frames if frame.kind == OWN), None)
         if own is not None:
-            kept = [*kept[:-1], own]
-    return tuple(kept)
+            innermost = [*innermost[:-1], own]
+    return tuple(innermost)
 
 
 def held_bytes(size: float, blocks: int, *, pymalloc: bool) -> float:
-    """Return what the allocator holds for so many blocks of `size` bytes in all.
+    """Return what the allocator uses for so many blocks of `size` bytes in all.
 
-    pymalloc hands out steps of 16 bytes up to 512; glibc's malloc chunks with 8 bytes of its own,
-    in steps of 16 and at least 32. These are the bytes that the growth is reckoned in. For blocks of
-    different sizes, of which only the sum is known, it is what is added to a block on average.
+    pymalloc rounds up to multiples of 16 bytes, up to 512; glibc's malloc adds 8 bytes of its own, then rounds up to
+    multiples of 16, and to at least 32. Growth is measured in these bytes. For blocks of different sizes, of which only
+    the sum is known, the average addition per block is used.
     """
     mean, mixed = divmod(size, max(blocks, 1))
     if pymalloc and mean <= _SMALL_BYTES:
@@ -90,45 +90,45 @@ def held_bytes(size: float, blocks: int, *, pymalloc: bool) -> float:
     return float(blocks * max(32, (mean + 8 + 15) // 16 * 16))
 
 
-def written(holdings: Iterable[StackHolding], most: int = MOST_STACKS) -> tuple[list[dict[str, Any]], float]:
-    """Return the heaviest stacks as JSON goes, those that look the same merged, and the bytes of all others.
+def written(holdings: Iterable[StackHolding], most: int = MAX_STACKS) -> tuple[list[dict[str, Any]], float]:
+    """Return the heaviest stacks as JSON-ready rows, those that look the same merged, and the bytes of all others.
 
     Reading the source lines allocates: no tracer may be on.
     """
     merged: dict[tuple[tuple[FrameLine, ...], bool, bool], StackHolding] = {}
     other_bytes = 0.0
-    for one in holdings:
-        if not one.places:
-            other_bytes += one.bytes
+    for holding in holdings:
+        if not holding.frames:
+            other_bytes += holding.bytes
             continue
-        seen = merged.get((one.places, one.native, one.realloc))
-        if seen is None:
-            merged[one.places, one.native, one.realloc] = one
+        existing = merged.get((holding.frames, holding.native, holding.realloc))
+        if existing is None:
+            merged[holding.frames, holding.native, holding.realloc] = holding
         else:
-            seen.bytes += one.bytes
-            seen.blocks += one.blocks
-    heaviest = sorted(merged.values(), key=lambda one: -abs(one.bytes))
+            existing.bytes += holding.bytes
+            existing.blocks += holding.blocks
+    heaviest = sorted(merged.values(), key=lambda holding: -abs(holding.bytes))
     rows = [
         {
-            "frames": [_frame(place) for place in one.places],
-            "bytes": one.bytes,
-            "blocks": one.blocks,
-            "native": one.native,
-            "realloc": one.realloc,
+            "frames": [_frame_fields(frame) for frame in holding.frames],
+            "bytes": holding.bytes,
+            "blocks": holding.blocks,
+            "native": holding.native,
+            "realloc": holding.realloc,
         }
-        for one in heaviest[:most]
+        for holding in heaviest[:most]
     ]
-    return rows, other_bytes + sum(one.bytes for one in heaviest[most:])
+    return rows, other_bytes + sum(holding.bytes for holding in heaviest[most:])
 
 
-def _frame(place: FrameLine) -> dict[str, Any]:
-    source = place.source
-    if not source and place.kind != NATIVE:
-        source = linecache.getline(place.file, place.line).strip()
+def _frame_fields(frame: FrameLine) -> dict[str, Any]:
+    source = frame.source
+    if not source and frame.kind != NATIVE:
+        source = linecache.getline(frame.file, frame.line).strip()
     return {
-        "function": place.function,
-        "file": place.file,
-        "line": place.line,
-        "kind": place.kind,
-        "source": source[:_MOST_SOURCE],
+        "function": frame.function,
+        "file": frame.file,
+        "line": frame.line,
+        "kind": frame.kind,
+        "source": source[:_MAX_SOURCE],
     }

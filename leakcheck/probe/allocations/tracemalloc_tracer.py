@@ -1,4 +1,4 @@
-"""The tracer that every Python has: tracemalloc. It sees what went through Python's allocators, frees too."""
+"""Trace with tracemalloc, which every Python has: it sees Python's allocators only, frees included."""
 
 import ast
 import linecache
@@ -7,8 +7,8 @@ from collections import Counter
 from functools import lru_cache
 from typing import Any
 
-from leakcheck.probe.allocations.frame_origin import PACKAGE, kind_of
-from leakcheck.probe.allocations.stacks import FrameLine, Run, StackHolding, held_bytes, shortened
+from leakcheck.probe.allocations.frame_origin import PACKAGE, frame_kind
+from leakcheck.probe.allocations.stacks import FrameLine, Run, StackHolding, held_bytes, truncate_stack
 from leakcheck.probe.meters.settle import settle
 from leakcheck.probe.originals import BUILTINS
 
@@ -16,21 +16,21 @@ __builtins__ = BUILTINS
 
 
 _FRAMES = 25
-_CALLERS = ("load.py", "allocations.py")
-"""Our modules that call the user's code; what is allocated under another of ours is ours."""
+_CALLING_MODULES = ("load.py", "allocations.py")
+"""leakcheck's modules that call the user's code; allocations under any other module of leakcheck are its own."""
 
 _Stack = tuple[tuple[str, int], ...]
 
 
 class TracemallocTracer:
-    """Live bytes by traceback, read at each window's end; a window is the change since the reading before."""
+    """Read live bytes by traceback at each window's end; a window is the change since the previous reading."""
 
     def __init__(self) -> None:
         self._bytes: Counter[_Stack] = Counter()
         self._blocks: Counter[_Stack] = Counter()
 
     def warm_up(self, run: Run, calls: int) -> None:
-        """Begin to trace, replay, and take the first reading."""
+        """Start tracing, replay, and take the first reading."""
         if not tracemalloc.is_tracing():
             tracemalloc.start(_FRAMES)
         run(calls)
@@ -41,16 +41,16 @@ class TracemallocTracer:
         run(calls)
         held, blocks = _read()
         changed = [stack for stack in {**held, **self._bytes} if held[stack] != self._bytes[stack]]
-        found = [
-            StackHolding(places, held[stack] - self._bytes[stack], blocks[stack] - self._blocks[stack])
+        holdings = [
+            StackHolding(frames, held[stack] - self._bytes[stack], blocks[stack] - self._blocks[stack])
             for stack in changed
-            if (places := _places(stack))
+            if (frames := _frames_of(stack))
         ]
         self._bytes, self._blocks = held, blocks
-        return found
+        return holdings
 
     def stop(self) -> None:
-        """Trace no longer."""
+        """Stop tracing."""
         tracemalloc.stop()
 
 
@@ -58,8 +58,8 @@ def _read() -> tuple[Counter[_Stack], Counter[_Stack]]:
     settle()
     held: Counter[_Stack] = Counter()
     blocks: Counter[_Stack] = Counter()
-    # block by block: a list's table and its entries come from one line, and a mean of both would be neither's.
-    # _traces are the bare tuples; the objects that the public iteration makes of them take ten times as long
+    # block by block: a list's table and its entries come from one line, and a mean would fit neither. _traces are the
+    # raw tuples; the objects that the public iteration makes of them take ten times as long
     traces: Any = tracemalloc.take_snapshot().traces
     for _, size, stack, *_ in traces._traces:
         held[stack] += int(held_bytes(size, 1, pymalloc=True))
@@ -67,25 +67,25 @@ def _read() -> tuple[Counter[_Stack], Counter[_Stack]]:
     return held, blocks
 
 
-def _places(stack: _Stack) -> tuple[FrameLine, ...]:
-    """Return the places of a traceback, innermost first; none for what we allocated ourselves.
+def _frames_of(stack: _Stack) -> tuple[FrameLine, ...]:
+    """Return the frames of a traceback, innermost first; none for leakcheck's own allocations.
 
-    Its frames have no functions: the source tells them.
+    tracemalloc's frames have no function name, so it is looked up in the source.
     """
-    ours = next((file for file, _ in stack if file.startswith(PACKAGE)), None)
-    if ours is not None and not ours.endswith(_CALLERS):
+    own_file = next((file for file, _ in stack if file.startswith(PACKAGE)), None)
+    if own_file is not None and not own_file.endswith(_CALLING_MODULES):
         return ()
-    known = [(file, line, kind) for file, line in stack if (kind := kind_of(file)) is not None]
-    return shortened([FrameLine(function_at(file, line), file, line, kind) for file, line, kind in known])
+    shown = [(file, line, kind) for file, line in stack if (kind := frame_kind(file)) is not None]
+    return truncate_stack([FrameLine(function_at(file, line), file, line, kind) for file, line, kind in shown])
 
 
 def function_at(file: str, line: int) -> str:
-    """Return the name of the innermost function that holds a line; `<module>` outside all, "" for no readable file."""
+    """Return the name of the innermost function around a line; `<module>` outside all, "" for an unreadable file."""
     spans = _functions(file)
     if spans is None:
         return ""
-    around = [(begin, name) for begin, end, name in spans if begin <= line <= end]
-    return max(around)[1] if around else "<module>"
+    enclosing = [(start, name) for start, end, name in spans if start <= line <= end]
+    return max(enclosing)[1] if enclosing else "<module>"
 
 
 @lru_cache(maxsize=256)

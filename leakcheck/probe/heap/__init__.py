@@ -1,1 +1,1 @@
-"""Look at objects without running their code: containers, lengths, limits, referrers, paths, weights."""
+"""Inspect objects without running their code: containers, lengths, limits, referrers, paths, weights."""

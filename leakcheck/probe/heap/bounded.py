@@ -1,11 +1,9 @@
-"""Weigh the containers that are filling: what do they hold, and does their limit hold?
+"""Weigh the containers that are filling: how much of the growth is theirs, and is their limit enforced?
 
-They are emptied in the process that is about to end anyway, and the bytes set free say what share of
-the growth was their doing. An estimate from object sizes would miss what is shared, and miss native
-memory.
+They are emptied in this process, which is about to end, and the bytes freed are their share of the growth. An estimate
+from object sizes would miss what is shared, and native memory.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,39 +14,47 @@ from types import FrameType
 from typing import Any
 
 from leakcheck.probe.heap import introspect
-from leakcheck.probe.heap.containers import LruCache, length_of, lengths, longer_than, of_types, slot_bytes, table_bytes
-from leakcheck.probe.heap.limits import ContainerLimit, OwnedLimit, holder_of, is_weak, owners_of
+from leakcheck.probe.heap.containers import (
+    length_of,
+    lengths,
+    longer_than,
+    steady_slot_bytes,
+    table_bytes,
+    with_own_limit,
+)
+from leakcheck.probe.heap.limits import BoundedContainer, ContainerLimit, any_weak_valued, find_limit, owners_of
 from leakcheck.probe.meters.settle import settle
 from leakcheck.probe.originals import BUILTINS, gc, signal
 
 __builtins__ = BUILTINS
 
-_MOST_CONTAINERS = 64
-_FEWEST_EXPECTED = 10
-"""Entries that a replay must have been about to add before their absence proves a limit."""
+_MAX_CONTAINERS = 64
+_MIN_EXPECTED_ENTRIES = 10
+"""Entries that a replay should have added, so that their absence proves a limit."""
 
-_LOOKS = 8
-_UNITS = sum(range(1, _LOOKS + 1))
+_ROUNDS = 8
+_ROUND_UNITS = sum(range(1, _ROUNDS + 1))
 
-_GOES_ON = 0.75
-"""Share of its rate, and of what the poorest stretch before gained, that a growth must still have in the calls replayed
-here: with less there is reason to look further."""
+_MIN_GOING_ON_SHARE = 0.75
+"""The share of the earlier rate, and of what the slowest earlier stretch gained, that the calls replayed here must
+still gain: with less there is reason to look further.
+"""
 
 _TEMPORARY_BYTES = 1024
-"""What the first readings in a place may hold more than later ones: less than that has not ended."""
+"""Readings may be this much higher at first, from temporaries: a growth that is short by less has not ended."""
 
-_EACH_CALL = 0.9
-"""Entries a call from which a container gains one with every call."""
+_MIN_ENTRIES_PER_CALL = 0.9
+"""From this many entries per call a container counts as gaining one with every call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectedGrowth:
-    """What the calls that are replayed here should gain, by those before."""
+    """What the calls replayed here should gain, judging by those before."""
 
     rate: float
-    """Bytes per call, at the least; 0 where nothing is expected of so few."""
+    """Lower bound, in bytes per call; 0 if nothing is expected of so few calls."""
     least: float = 0.0
-    """Bytes: what the poorest stretch of so many calls gained; none where some gained nothing."""
+    """Bytes that the slowest stretch of so many calls gained; 0 if some gained nothing."""
 
 
 def weigh_limited(
@@ -56,157 +62,171 @@ def weigh_limited(
 ) -> dict[str, Any]:
     """Replay `calls` more after those `replayed`, and return the fields of a `model.Weighed`.
 
-    Its `limited` are the containers with a limit that gained entries within these calls, its `beside` those without
-    one that gained an entry with each. They are emptied on the way, so this is the last thing that a process is
-    asked; but where the growth that is expected has ended, and something is full or no earlier stretch gained so
-    little, nothing is emptied.
+    Its `limited` are the containers with a limit that gained entries within these calls, its `beside` those without a
+    limit that gained an entry with each. Weighing empties them, so this is the last thing a process does; but nothing
+    is emptied if the expected growth has ended, and something is full or no earlier stretch gained so little.
     """
-    gc.unfreeze()  # frozen objects are in no generation, and so in no list
+    gc.unfreeze()  # frozen objects are in no generation, and so in none of the collector's lists
     settle()
     before = lengths()
-    live = [0, 0, 0]
-    began = perf_counter()
-    # single calls first, so that readings are taken in the same place, and not for the first time: else other
+    heap_bytes = [0, 0, 0]
+    started = perf_counter()
+    # single calls first, so that readings are taken in the same place and not for the first time: otherwise other
     # temporaries are alive
-    for at, count in enumerate((1, 1, calls)):
+    for index, count in enumerate((1, 1, calls)):
         replay(count)
         settle()
-        live[at] = heap()
-    seconds = perf_counter() - began
-    risen = live[2] - live[1]
-    answer: dict[str, Any] = {"calls": calls, "risen_bytes": risen, "has_ended": False, "limited": [], "beside": []}
-    is_unusual = risen < _GOES_ON * expected.least
-    if _falls_short(risen, calls, expected) and (is_unusual or _is_any_full(before)):
-        return {**answer, "has_ended": True}
+        heap_bytes[index] = heap()
+    seconds = perf_counter() - started
+    gained_bytes = heap_bytes[2] - heap_bytes[1]
+    answer: dict[str, Any] = {"calls": calls, "risen_bytes": gained_bytes, "has_ended": False}
+    is_unusual = gained_bytes < _MIN_GOING_ON_SHARE * expected.least
+    if _falls_short(gained_bytes, calls, expected) and (is_unusual or _is_any_full(before)):
+        return {**answer, "has_ended": True, "limited": [], "beside": []}
     calls += 2
-    grown = longer_than(before)[:_MOST_CONTAINERS]
-    owners = owners_of([one for one, _ in grown]) if grown else {}
+    grown = longer_than(before)[:_MAX_CONTAINERS]
+    owners = owners_of([container for container, _ in grown]) if grown else {}
     filling = _filling(grown, owners)
-    rates = {id(one.container): _rate(one, before[id(one.container)], calls, replayed) for one in filling}
-    gaining = [one for one, earlier in grown if length_of(one) - earlier >= _EACH_CALL * calls]
-    filling, gaining = _never_shorter(filling, gaining, replay, calls)
-    proved = [holder for holder in filling if holder.found.proved]
-    enough = _FEWEST_EXPECTED / calls
-    to_prove = [one for one in filling if not one.found.proved and rates[id(one.container)] >= enough]
-    if to_prove:
-        proved += _proved(to_prove, lambda: replay(calls), seconds=1 + 2 * seconds)
+    rates = {
+        id(bounded.container): _rate(bounded, before[id(bounded.container)], calls, replayed) for bounded in filling
+    }
+    gaining = [
+        container for container, earlier in grown if length_of(container) - earlier >= _MIN_ENTRIES_PER_CALL * calls
+    ]
+    filling, gaining = _without_falling(filling, gaining, replay, calls)
+    proved = [bounded for bounded in filling if bounded.limit.proved]
+    min_rate = _MIN_EXPECTED_ENTRIES / calls
+    unproved = [bounded for bounded in filling if not bounded.limit.proved and rates[id(bounded.container)] >= min_rate]
+    if unproved:
+        proved += _prove(unproved, lambda: replay(calls), seconds=1 + 2 * seconds)
         settle()
-    beside = _without_limit(gaining, proved, owners) if proved else []
-    answer["limited"] = [_weighed(one, rates[id(one.container)], heap) for one in proved if one.length()]
-    answer["beside"] = [_weighed(one, 1.0, heap) for one in beside if one.length()]
+    unbounded = _without_limit(gaining, proved, owners) if proved else []
+    answer["limited"] = [
+        _weighed(bounded, rates[id(bounded.container)], heap) for bounded in proved if bounded.length()
+    ]
+    answer["beside"] = [_weighed(bounded, 1.0, heap) for bounded in unbounded if bounded.length()]
     return answer
 
 
-def _falls_short(risen: int, calls: int, expected: ExpectedGrowth) -> bool:
-    missing, allowed = expected.rate * calls - risen, (1 - _GOES_ON) * expected.rate * calls
+def _falls_short(gained_bytes: int, calls: int, expected: ExpectedGrowth) -> bool:
+    missing, allowed = expected.rate * calls - gained_bytes, (1 - _MIN_GOING_ON_SHARE) * expected.rate * calls
     return expected.rate > 0 and missing > max(allowed, _TEMPORARY_BYTES)
 
 
 def _without_limit(
-    gaining: Sequence[Any], proved: Sequence[OwnedLimit], owners: dict[int, list[object]]
-) -> list[OwnedLimit]:
-    """Return those that gain an entry with each call and belong to none of those that have a limit.
+    gaining: Sequence[Any], proved: Sequence[BoundedContainer], owners: dict[int, list[object]]
+) -> list[BoundedContainer]:
+    """Return those that gain an entry with each call and belong to no bounded container.
 
-    What lists weakly holds nothing; what stands beside a limited container in the same owner is a part of it, and
-    the table inside an lru_cache is the cache.
+    Weak collections retain nothing; a container that has the same owner as a bounded one is a part of it, and so is the
+    table inside an lru_cache.
     """
-    known = {id(part) for holder in proved for part in (holder.container, *holder.parts())}
-    known.update(id(part) for holder in proved for part in gc.get_referents(holder.container) if type(part) is dict)
-    owned = {id(holder.owner) for holder in proved}
-    left = []
-    for one in gaining:
-        its_owners = owners.get(id(one), [])
-        if id(one) in known or is_weak(its_owners) or any(id(owner) in owned for owner in its_owners):
+    parts = {id(part) for bounded in proved for part in (bounded.container, *bounded.parts())}
+    parts.update(id(part) for bounded in proved for part in gc.get_referents(bounded.container) if type(part) is dict)
+    owner_ids = {id(bounded.owner) for bounded in proved}
+    result = []
+    for container in gaining:
+        its_owners = owners.get(id(container), [])
+        if id(container) in parts or any_weak_valued(its_owners) or any(id(owner) in owner_ids for owner in its_owners):
             continue
-        found = ContainerLimit(kind=type(one).__qualname__, limit=0, length=length_of(one))
-        left.append(OwnedLimit(container=one, owner=one, found=found))
-    return left
+        limit = ContainerLimit(kind=introspect.name_of_class(type(container)), maximum=0, length=length_of(container))
+        result.append(BoundedContainer(container=container, owner=container, limit=limit))
+    return result
 
 
-def _rate(holder: OwnedLimit, earlier: int, calls: int, replayed: int) -> float:
-    """Return the entries added with each call; of one that became full, those of all calls so far, which is less."""
-    length = length_of(holder.container)
-    rate = (length - earlier) / calls * holder.units
-    return rate if holder.found.length < holder.found.limit else max(rate, holder.found.length / (replayed + calls))
+def _rate(bounded: BoundedContainer, earlier: int, calls: int, replayed: int) -> float:
+    """Return the entries added per call; for a container that became full, at least its mean over all calls so far."""
+    length = length_of(bounded.container)
+    rate = (length - earlier) / calls * bounded.units
+    return (
+        rate if bounded.limit.length < bounded.limit.maximum else max(rate, bounded.limit.length / (replayed + calls))
+    )
 
 
-def _filling(grown: Sequence[tuple[Any, int]], owners: dict[int, list[object]]) -> list[OwnedLimit]:
-    """Return each of the containers that became longer, and has a limit or looks as if it had."""
-    holders = [holder_of(container, owners[id(container)]) for container, _ in grown]
+def _filling(grown: Sequence[tuple[Any, int]], owners: dict[int, list[object]]) -> list[BoundedContainer]:
+    """Return those of the grown containers that have a limit, or an attribute that looks like one."""
+    matches = [find_limit(container, owners[id(container)]) for container, _ in grown]
     # several containers of one owner may lead to the same one
-    found = {id(holder.container): holder for holder in holders if holder is not None}
-    known = {id(container) for container, _ in grown}
-    return [holder for holder in found.values() if holder.found.length and id(holder.container) in known]
+    by_container = {id(bounded.container): bounded for bounded in matches if bounded is not None}
+    grown_ids = {id(container) for container, _ in grown}
+    return [bounded for bounded in by_container.values() if bounded.limit.length and id(bounded.container) in grown_ids]
 
 
-def _never_shorter(
-    holders: Sequence[OwnedLimit], gaining: Sequence[Any], replay: Callable[[int], None], calls: int
-) -> tuple[list[OwnedLimit], list[Any]]:
-    """Return those that no further call makes shorter, of holders with a limit and of containers without.
+def _without_falling(
+    filling: Sequence[BoundedContainer], gaining: Sequence[Any], replay: Callable[[int], None], calls: int
+) -> tuple[list[BoundedContainer], list[Any]]:
+    """Return those that no further call makes shorter, among bounded containers and those without a limit.
 
-    A cache that is pruned again and again is full, whatever its length was at two moments. The looks
-    are further and further apart, so that they cannot keep step with its teeth.
+    A cache that is pruned again and again is full, whatever its length was at two moments. The rounds get longer and
+    longer, so that they cannot stay in step with a sawtooth.
     """
-    read: list[Callable[[], int]] = [holder.length for holder in holders]
-    read += [partial(length_of, one) for one in gaining]
-    before = [length() for length in read]
-    rising = [True] * len(read)
-    for part in range(1, _LOOKS + 1) if holders else ():
-        replay(max(1, calls * part // (2 * _UNITS)))
-        now = [length() for length in read]
-        rising = [rises and later >= earlier for rises, earlier, later in zip(rising, before, now, strict=True)]
-        before = now
-    return list(compress(holders, rising)), list(compress(gaining, rising[len(holders) :]))
+    readers: list[Callable[[], int]] = [bounded.length for bounded in filling]
+    readers += [partial(length_of, container) for container in gaining]
+    before = [length() for length in readers]
+    never_fell = [True] * len(readers)
+    for round_number in range(1, _ROUNDS + 1) if filling else ():
+        replay(max(1, calls * round_number // (2 * _ROUND_UNITS)))
+        after = [length() for length in readers]
+        never_fell = [
+            still and later >= earlier for still, earlier, later in zip(never_fell, before, after, strict=True)
+        ]
+        before = after
+    return list(compress(filling, never_fell)), list(compress(gaining, never_fell[len(filling) :]))
 
 
 def _is_any_full(before: dict[int, int]) -> bool:
-    """Tell whether a container whose type has a limit is as full as it was: what it added may be what has ended."""
-    steady = (one for one in of_types(deque, LruCache) if before.get(id(one)) == length_of(one))
-    sized = (holder_of(one, ()) for one in steady)
-    return any(one is not None and one.found.length == one.found.limit for one in sized)
+    """Return whether a container that knows its limit is full and unchanged: then its growth may be what has ended."""
+    unchanged = (container for container in with_own_limit() if before.get(id(container)) == length_of(container))
+    matches = (find_limit(container, ()) for container in unchanged)
+    return any(bounded is not None and bounded.limit.length == bounded.limit.maximum for bounded in matches)
 
 
-def _proved(holders: Sequence[OwnedLimit], replay: Callable[[], None], *, seconds: float) -> list[OwnedLimit]:
+def _prove(
+    candidates: Sequence[BoundedContainer], replay: Callable[[], None], *, seconds: float
+) -> list[BoundedContainer]:
     """Return those that stop growing when their limit is lowered to their present length.
 
-    That a number is called `maxsize` proves nothing. Lowered, it either ends the growth or it does
-    not. The code may dislike it: what raises, or waits for room for longer than `seconds`, has not
-    shown a limit.
+    That a number is called `maxsize` proves nothing. Lowered, it either ends the growth or it does not. The user's code
+    may fail with it: if it raises, or waits for longer than `seconds`, no limit is proved.
     """
-    lowered: dict[tuple[int, str], tuple[int, OwnedLimit]] = {}
-    for holder in holders:
-        place = (id(holder.owner), holder.attribute)
-        length = max(holder.length(), lowered[place][0] if place in lowered else 0)
-        lowered[place] = (length, holder)
-    undo = [introspect.put(holder.owner, holder.attribute, length) for length, holder in lowered.values()]
+    lowered: dict[tuple[int, str], tuple[int, BoundedContainer]] = {}
+    for bounded in candidates:
+        key = (id(bounded.owner), bounded.attribute)
+        length = max(bounded.length(), lowered[key][0] if key in lowered else 0)
+        lowered[key] = (length, bounded)
+    undo = [introspect.set_attribute(bounded.owner, bounded.attribute, length) for length, bounded in lowered.values()]
     try:
         with _alarm(seconds):
             replay()
-    except BaseException:  # SystemExit too: it is our doing, and nobody is to hear of it
+    except BaseException:  # SystemExit too: leakcheck caused it, so it is not reported
         return []
     finally:
-        for put_back in undo:
-            if put_back is not None:
-                put_back()
-    # one more: some look before they add, and some after it
-    kept = [holder for holder in holders if holder.length() <= lowered[id(holder.owner), holder.attribute][0] + 1]
-    return [replace(holder, found=replace(holder.found, kind=_kept_to(holder), proved=True)) for holder in kept]
+        for restore in undo:
+            if restore is not None:
+                restore()
+    # one more: some check before adding, and some after
+    proved = [
+        bounded for bounded in candidates if bounded.length() <= lowered[id(bounded.owner), bounded.attribute][0] + 1
+    ]
+    return [
+        replace(bounded, limit=replace(bounded.limit, kind=_proved_kind(bounded), proved=True)) for bounded in proved
+    ]
 
 
-def _kept_to(holder: OwnedLimit) -> str:
-    return f"{type(holder.container).__qualname__} kept to .{holder.attribute}={holder.found.limit}"
+def _proved_kind(bounded: BoundedContainer) -> str:
+    return f"{introspect.name_of_class(type(bounded.container))} kept to .{bounded.attribute}={bounded.limit.maximum}"
 
 
 @contextmanager
 def _alarm(seconds: float) -> Iterator[None]:
-    """End what takes longer, where no alarm of the user's is set; elsewhere the engine's timeout would end it all."""
+    """Raise TimeoutError after so many seconds; at once if the user has set an alarm, which must not be replaced."""
     if signal.getsignal(signal.SIGALRM) is not signal.SIG_DFL or signal.getitimer(signal.ITIMER_REAL)[0]:
         raise TimeoutError
 
-    def ring(number: int, frame: FrameType | None) -> None:
+    def raise_timeout(signal_number: int, frame: FrameType | None) -> None:
         raise TimeoutError
 
-    signal.signal(signal.SIGALRM, ring)
+    signal.signal(signal.SIGALRM, raise_timeout)
     try:
         signal.setitimer(signal.ITIMER_REAL, seconds)
         yield
@@ -215,32 +235,32 @@ def _alarm(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
 
 
-def _weighed(holder: OwnedLimit, length_per_call: float, heap: Callable[[], int]) -> dict[str, Any]:
-    name = _name_of(holder)
-    # a cache that is cleared when it is full holds few by now, where its limit was proved
-    length = holder.length()
-    parts = holder.parts()
-    slots = sum(length_of(part) * slot_bytes(part) for part in parts)
+def _weighed(bounded: BoundedContainer, length_per_call: float, heap: Callable[[], int]) -> dict[str, Any]:
+    name = _name_of(bounded)
+    # a cache that is cleared when full may hold few by now, if its limit was proved
+    length = bounded.length()
+    parts = bounded.parts()
+    slots = sum(length_of(part) * steady_slot_bytes(part) for part in parts)
     tables = sum(map(table_bytes, parts))
-    settle()  # what the search for the name has left is none of it
-    full = heap()
-    holder.let_go()
+    settle()  # the leftovers of the search for the name do not count
+    before = heap()
+    bounded.empty()
     settle()
-    # a table that has just doubled takes much, and no part of that is in the growth: its steps are left out there
-    freed = full - heap() - (tables - sum(map(table_bytes, parts))) + slots
+    # a table that has just doubled takes much, but the growth is measured without such steps
+    freed = before - heap() - (tables - sum(map(table_bytes, parts))) + slots
     return {
         "name": name,
-        "kind": holder.found.kind,
-        "limit": holder.found.limit,
-        "length": holder.found.length,
+        "kind": bounded.limit.kind,
+        "limit": bounded.limit.maximum,
+        "length": bounded.limit.length,
         "length_per_call": length_per_call,
         "bytes_per_entry": freed / length,
     }
 
 
-def _name_of(holder: OwnedLimit) -> str:
-    """Return what a person would call it: a function's name, a module's or an object's attribute."""
-    # only now: whatever is loaded is measured, and most processes never come here
+def _name_of(bounded: BoundedContainer) -> str:
+    """Return the name that a person would use: a function's, or a module's or object's attribute."""
+    # imported here, because whatever is loaded is measured, and most processes never get here
     from leakcheck.probe.heap.path_names import name_of
 
-    return name_of(holder.container, [holder])
+    return name_of(bounded.container, [bounded])

@@ -1,7 +1,6 @@
-"""Everything with a length, by its real base type: how to read it, and how to take its newest entries out.
+"""The table of container types: one row says all that the growth pass and the retention search know of a type.
 
-Through the base classes' functions, always: a subclass may have a `__len__` and a `clear` of its own.
-What takes out (`let_go`) is for the forked copy that weighs; the search itself only reads.
+A row is found by the real base type, so it serves the user's subclasses too.
 """
 
 import atexit
@@ -9,161 +8,218 @@ import io
 from _queue import SimpleQueue
 from array import array
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import islice
 from typing import Any
 
+from leakcheck.probe.heap import container_functions as functions
 from leakcheck.probe.heap import introspect
+from leakcheck.probe.heap.container_functions import LruCache
+from leakcheck.probe.heap.slot_bytes import (
+    NO_SLOT,
+    SlotBytes,
+    overallocating,
+    slot_of_array,
+    slot_of_dict,
+    slot_of_set,
+)
 from leakcheck.probe.originals import BUILTINS
 
 __builtins__ = BUILTINS
 
-LruCache = type(lru_cache(lambda: None))
 
-
-def _nothing(_: Any) -> int:
-    return 0
-
-
-def _none(_: Any, count: int) -> list[Any]:
-    return []
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerType:
     """How to handle the containers of one base type."""
 
     base: type
     length: Callable[[Any], int]
-    let_go: Callable[[Any, int], object]
-    """Take out the newest so many, or all where that is all that can be done."""
-    own_bytes: Callable[[Any], int] = _nothing
-    """What the container's own table takes."""
-    newest: Callable[[Any, int], list[Any]] = _none
-    """Some of what was put in last."""
-    takes_all: bool = False
+    label: str = ""
+    """What to call it; empty for the name of the class."""
+
+    # --- the retention search: what removes entries runs in the forked copy that weighs; the search itself only reads
+    remove_newest: Callable[[Any, int], object]
+    """Remove so many of the newest entries, or all if that is all that can be done."""
+    removes_all: bool = False
+    newest: Callable[[Any, int], list[Any]] = functions.no_entries
+    """Return some of the newest entries; of a dictionary, keys and values alternate."""
+    own_bytes: Callable[[Any], int] = lambda _: 0
+    """Bytes of the container's own table."""
+    has_inner_table: bool = False
+    """Its entries lie in a list or dictionary of their own, which is no container by itself."""
+    takes_entries_again: bool = True
+    """It can be used on after `remove_newest`."""
+    untracked_in_search: bool = False
+    """The search also looks for instances that the collector does not list, through what refers to them."""
+
+    # --- the growth pass: containers that may have a limit
+    empty: Callable[[Any], object] | None = None
+    """Remove all entries; None if the growth pass leaves the type alone."""
+    growth_length: Callable[[Any], int] | None = None
+    """The length that the growth pass reads, if that is another one."""
+    table_bytes: Callable[[Any], int] | None = None
+    """The bytes of the table that the growth pass reads, if those are not `own_bytes`."""
+    steady_slot_bytes: float = 0.0
+    """Bytes that the table grows by with each entry; 0 for one that doubles: growth leaves out its steps."""
+    slot: Callable[[Any], SlotBytes] = lambda _: NO_SLOT
+    """Bytes of the table per entry, before and after it is enlarged."""
+    untracked_in_growth: bool = False
+    """The growth pass also looks for instances that the collector does not list."""
+    limit: Callable[[Any], int | None] = lambda _: None
+    """Return the limit that the container itself knows, if it has one."""
+    limit_name: str = ""
+    """What that limit is called; empty if no container of the type knows one."""
+
+    @property
+    def may_have_limit(self) -> bool:
+        """Return whether the growth pass reads the lengths of such containers and looks for their limits."""
+        return self.empty is not None
 
     def word(self, container: Any) -> str:
-        """Return what to call it, with its limit: `list`, `deque(maxlen=2000)`."""
-        if self.base is LruCache:
-            return f"lru_cache(maxsize={LruCache.cache_info(container).maxsize})"
-        if self.base is deque:
-            limit = deque.maxlen.__get__(container)
-            return introspect.name_of_class(type(container)) + (f"(maxlen={limit})" if limit is not None else "")
-        return "registered functions" if self.base is type(atexit) else introspect.name_of_class(type(container))
-
-    def limit(self, container: Any) -> int | None:
-        """Return the limit that the container itself knows."""
-        if self.base is LruCache:
-            limit: int | None = LruCache.cache_info(container).maxsize
-            return limit
-        return deque.maxlen.__get__(container) if self.base is deque else None
+        """Return what to call a container, with its limit: `list`, `deque(maxlen=2000)`."""
+        name = self.label or introspect.name_of_class(type(container))
+        limit = self.limit(container)
+        # an lru_cache is written with maxsize=None where it has no limit
+        return f"{name}({self.limit_name}={limit})" if limit is not None or self.base is LruCache else name
 
 
-def _del_tail(base: Any) -> Callable[[Any, int], object]:
-    def let_go(container: Any, count: int) -> None:
-        base.__delitem__(container, slice(max(0, base.__len__(container) - count), None))
-
-    return let_go
-
-
-def _pop_items(container: Any, count: int) -> None:
-    for _ in range(count):
-        dict.popitem(container)
-
-
-def _blank_right(container: Any, count: int) -> None:
-    # None in each place: pop() would keep 16 blocks for later, which nobody could weigh
-    for place in range(1, count + 1):
-        deque.__setitem__(container, -place, None)
-
-
-def _get_all(container: Any, count: int) -> None:
-    for _ in range(count):
-        SimpleQueue.get_nowait(container)
-
-
-def _clear(clear: Callable[[Any], object]) -> Callable[[Any, int], object]:
-    def let_go(container: Any, count: int) -> None:
-        clear(container)
-
-    return let_go
-
-
-def _entries(cache: Any) -> int:
-    # through the type: the wrapped function's own attributes are copied over the wrapper's
-    length: int = LruCache.cache_info(cache).currsize
-    return length
-
-
-def _text_length(text: Any) -> int:
-    try:
-        end = io.StringIO.tell(text)
-    except ValueError:  # closed, or never set up
-        end = 0
-    return end
-
-
-def _bytes_length(buffer: Any) -> int:
-    try:
-        end = io.BytesIO.tell(buffer)
-    except ValueError:
-        end = 0
-    return end
-
-
-def _newest_items(container: Any, count: int) -> list[Any]:
-    try:
-        items = list(islice(reversed(dict.items(container)), count))
-    except RuntimeError:  # another thread changed it meanwhile
-        return []
-    return [part for item in items for part in item]
-
-
-def _some(take: Callable[[Any], Iterable[Any]]) -> Callable[[Any, int], list[Any]]:
-    def newest(container: Any, count: int) -> list[Any]:
-        try:
-            return list(islice(take(container), count))
-        except RuntimeError:
-            return []
-
-    return newest
-
-
-def _newest_cached(cache: Any, count: int) -> list[Any]:
-    """Return keys and results of a cache without a limit; one with a limit has links that nobody can follow."""
-    length = LruCache.cache_info(cache).currsize
-    tables = [one for one in introspect.referents((cache,)) if type(one) is dict and len(one) == length]
-    if LruCache.cache_info(cache).maxsize is not None:
-        return []
-    return [part for table in tables for part in _newest_items(table, count)]
-
-
-# an OrderedDict stands before the dict it also is: dict.popitem() would leave its links behind
-KINDS = (
-    ContainerType(OrderedDict, dict.__len__, _clear(OrderedDict.clear), OrderedDict.__sizeof__, _newest_items, True),
-    ContainerType(dict, dict.__len__, _pop_items, dict.__sizeof__, _newest_items),
-    ContainerType(list, list.__len__, _del_tail(list), list.__sizeof__, _some(list.__reversed__)),
-    ContainerType(set, set.__len__, _clear(set.clear), set.__sizeof__, _some(set.__iter__), True),
-    ContainerType(deque, deque.__len__, _blank_right, deque.__sizeof__, _some(deque.__reversed__)),
-    ContainerType(LruCache, _entries, _clear(LruCache.cache_clear), _nothing, _newest_cached, True),
-    ContainerType(SimpleQueue, SimpleQueue.qsize, _get_all),
-    ContainerType(bytearray, bytearray.__len__, _del_tail(bytearray), bytearray.__sizeof__),
-    ContainerType(array, array.__len__, _del_tail(array), array.__sizeof__),
-    ContainerType(io.BytesIO, _bytes_length, _clear(io.BytesIO.close), takes_all=True),
-    ContainerType(io.StringIO, _text_length, _clear(io.StringIO.close), takes_all=True),
+# an OrderedDict stands before the dict it also is: dict's own functions would leave its links behind
+CONTAINER_TYPES = (
+    ContainerType(
+        base=OrderedDict,
+        length=dict.__len__,
+        remove_newest=functions.all_by(OrderedDict.clear),
+        removes_all=True,
+        newest=functions.newest_items,
+        own_bytes=OrderedDict.__sizeof__,
+        empty=OrderedDict.clear,
+        table_bytes=functions.ordered_table_bytes,
+        slot=slot_of_dict,
+    ),
+    ContainerType(
+        base=dict,
+        length=dict.__len__,
+        remove_newest=functions.pop_items,
+        newest=functions.newest_items,
+        own_bytes=dict.__sizeof__,
+        untracked_in_search=True,
+        empty=dict.clear,
+        slot=slot_of_dict,
+        untracked_in_growth=True,
+    ),
+    ContainerType(
+        base=list,
+        length=list.__len__,
+        remove_newest=functions.delete_tail(list),
+        newest=functions.first_of(list.__reversed__),
+        own_bytes=list.__sizeof__,
+        empty=list.clear,
+        steady_slot_bytes=8,
+        slot=overallocating(1 / 8, 8),
+    ),
+    ContainerType(
+        base=set,
+        length=set.__len__,
+        remove_newest=functions.all_by(set.clear),
+        removes_all=True,
+        newest=functions.first_of(set.__iter__),
+        own_bytes=set.__sizeof__,
+        empty=set.clear,
+        slot=slot_of_set,
+    ),
+    ContainerType(
+        base=deque,
+        length=deque.__len__,
+        remove_newest=functions.blank_right,
+        newest=functions.first_of(deque.__reversed__),
+        own_bytes=deque.__sizeof__,
+        empty=functions.blank_deque,
+        steady_slot_bytes=8.25,
+        slot=overallocating(0, 8.25),  # in blocks of 64 entries, with two pointers each (_collectionsmodule.c)
+        limit=functions.deque_limit,
+        limit_name="maxlen",
+    ),
+    ContainerType(
+        base=LruCache,
+        label="lru_cache",
+        length=functions.cache_length,
+        remove_newest=functions.all_by(LruCache.cache_clear),
+        removes_all=True,
+        newest=functions.newest_cached,
+        has_inner_table=True,
+        empty=LruCache.cache_clear,
+        table_bytes=functions.cache_table_bytes,
+        limit=functions.cache_limit,
+        limit_name="maxsize",
+    ),
+    ContainerType(
+        base=SimpleQueue,
+        length=SimpleQueue.qsize,
+        remove_newest=functions.get_all,
+        has_inner_table=True,
+    ),
+    ContainerType(
+        base=bytearray,
+        length=bytearray.__len__,
+        remove_newest=functions.delete_tail(bytearray),
+        own_bytes=bytearray.__sizeof__,
+        untracked_in_search=True,
+        empty=bytearray.clear,
+        steady_slot_bytes=1,
+        slot=overallocating(1 / 8, 1),
+        untracked_in_growth=True,
+    ),
+    ContainerType(
+        base=array,
+        length=array.__len__,
+        remove_newest=functions.delete_tail(array),
+        own_bytes=array.__sizeof__,
+        empty=functions.clear_array,
+        steady_slot_bytes=8,
+        slot=slot_of_array,
+        untracked_in_growth=True,
+    ),
+    ContainerType(
+        base=io.BytesIO,
+        length=functions.position_in(io.BytesIO),
+        remove_newest=functions.all_by(io.BytesIO.close),
+        removes_all=True,
+        takes_entries_again=False,
+        empty=functions.truncate_buffer,
+        growth_length=functions.buffer_length,
+        table_bytes=io.BytesIO.__sizeof__,
+        steady_slot_bytes=1,
+        slot=overallocating(1 / 8, 1),
+        untracked_in_growth=True,
+    ),
+    ContainerType(
+        base=io.StringIO,
+        length=functions.position_in(io.StringIO),
+        remove_newest=functions.all_by(io.StringIO.close),
+        removes_all=True,
+        takes_entries_again=False,
+    ),
 )
 
-AT_EXIT = ContainerType(type(atexit), lambda _: atexit._ncallbacks(), _clear(lambda _: atexit._clear()), takes_all=True)
+AT_EXIT = ContainerType(
+    base=type(atexit),
+    label="registered functions",
+    length=lambda _: atexit._ncallbacks(),
+    remove_newest=functions.all_by(lambda _: atexit._clear()),
+    removes_all=True,
+    takes_entries_again=False,
+)
 """The functions to call at exit: a table in C that no object refers to."""
 
-UNTRACKED = (dict, bytearray)
-"""Types whose instances the collector may not list: {int: str} is a dict that it does not track."""
+_MAY_HAVE_LIMIT = tuple(row for row in CONTAINER_TYPES if row.may_have_limit)
 
 
-def kind_of(cls: type) -> ContainerType | None:
-    """Return how to handle the instances of a class; None where they have no length that can be read."""
-    # issubclass() asks the second class's type, and that is `type` for each of these
-    return next((kind for kind in KINDS if issubclass(cls, kind.base)), None)
+def container_type_of(cls: type) -> ContainerType | None:
+    """Return the row for a class; None if its instances have no length that can be read without running its code."""
+    # issubclass() asks the metaclass of its second argument, which is `type` for each of these
+    return next((row for row in CONTAINER_TYPES if issubclass(cls, row.base)), None)
+
+
+def growth_type_of(cls: type) -> ContainerType | None:
+    """Return the row for a class if the growth pass reads the lengths of its instances, else None."""
+    return next((row for row in _MAY_HAVE_LIMIT if issubclass(cls, row.base)), None)

@@ -1,7 +1,7 @@
-"""Look at an object without running its code.
+"""Inspect objects without running their code.
 
-A proxy answers `isinstance`, `getattr` and even `vars` with whatever it stands for, and loads it for
-the purpose. So here the type is asked, and its own descriptors.
+A proxy answers `isinstance`, `getattr` and even `vars` for the object behind it, and loads that object to do so. Here
+only the type is asked, and its own descriptors are used.
 """
 
 import sys
@@ -31,40 +31,58 @@ _MRO = type.__dict__["__mro__"]
 _CLASS_DICT = type.__dict__["__dict__"]
 _CLASS_NAME = type.__dict__["__qualname__"]
 _MODULE_DICT = vars(ModuleType)["__dict__"]
+_CLASS_MODULE = type.__dict__["__module__"]
+_FUNCTION_MODULE = FunctionType.__dict__["__module__"]
+_FUNCTION_NAME = FunctionType.__dict__["__qualname__"]
+_FLAGS = type.__dict__["__flags__"]
+_HAVE_GC_FLAG = 1 << 14
+_GC_HEAD_BYTES = 16
+_MODULE_ID = id(ModuleType)
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+_OUR_PACKAGES = ("probe", "worker")
+_OUR_FOLDERS = tuple(os.path.join(_PACKAGE, room, "") for room in _OUR_PACKAGES)
+
+# by the type's id, here and below: a metaclass may define __hash__ and __eq__
+_GENERATORS = {
+    id(GeneratorType): (GeneratorType.__dict__["gi_frame"], "suspended generator"),
+    id(CoroutineType): (CoroutineType.__dict__["cr_frame"], "suspended coroutine"),
+    id(AsyncGeneratorType): (AsyncGeneratorType.__dict__["ag_frame"], "suspended async generator"),
+}
 
 
 def mro(cls: type) -> tuple[type, ...]:
-    """Return a class and its bases, also where a metaclass says otherwise."""
-    found: tuple[type, ...] = _MRO.__get__(cls)
-    return found
+    """Return a class and its bases, even where a metaclass overrides `__mro__`."""
+    bases: tuple[type, ...] = _MRO.__get__(cls)
+    return bases
 
 
 def class_dict(cls: type) -> Any:
-    """Return a class's own attributes, as a mapping that cannot be written to."""
+    """Return a class's own attributes as a read-only mapping."""
     return _CLASS_DICT.__get__(cls)
 
 
 def dotted_name(cls: type) -> str:
-    """Return the name that a class was defined under (`django.core.cache.backends.locmem.LocMemCache`)."""
+    """Return the dotted name that a class was defined under (`django.core.cache.backends.locmem.LocMemCache`)."""
     module = class_dict(cls).get("__module__")
     name = _CLASS_NAME.__get__(cls)
     return f"{module}.{name}" if type(module) is str else f"builtins.{name}"
 
 
 def namespace(owner: object) -> dict[str, Any] | None:
-    """Return the dictionary that a module's or an instance's attributes lie in; None where there is none."""
+    """Return the dictionary of a module's or an instance's attributes; None if it has none."""
     if issubclass(type(owner), ModuleType):
-        found = _MODULE_DICT.__get__(owner)
-        return found if type(found) is dict else None
+        result = _MODULE_DICT.__get__(owner)
+        return result if type(result) is dict else None
     for cls in mro(type(owner)):
         descriptor = class_dict(cls).get("__dict__")
-        # a property of the user's by that name is none of these
+        # a property of the user's by that name is of another type
         if type(descriptor) is GetSetDescriptorType:
             try:
-                found = descriptor.__get__(owner)
+                result = descriptor.__get__(owner)
             except (AttributeError, TypeError):
                 return None
-            return found if type(found) is dict else None
+            return result if type(result) is dict else None
     return None
 
 
@@ -77,15 +95,15 @@ def slots(owner: object) -> Iterator[tuple[str, Any]]:
 
 
 def is_class(owner: object) -> TypeGuard[type]:
-    """Tell whether it is a class, whatever its `__class__` says."""
+    """Return whether an object is a class, whatever its `__class__` says."""
     return issubclass(type(owner), type)
 
 
 def attributes(owner: object) -> Iterator[tuple[str, Any]]:
-    """Yield the name and value of every attribute that an object has for itself, and not by its class."""
+    """Yield the name and value of every attribute of the object itself, not of its class."""
     own = class_dict(owner) if is_class(owner) else namespace(owner)
     if own is not None:
-        # a copy: another thread may add one meanwhile
+        # a copy: another thread may add attributes meanwhile
         yield from ((name, value) for name, value in own.copy().items() if type(name) is str)
     if is_class(owner):
         return
@@ -93,11 +111,11 @@ def attributes(owner: object) -> Iterator[tuple[str, Any]]:
         try:
             yield name, descriptor.__get__(owner)
         except (AttributeError, ValueError):
-            continue  # a slot that nothing was put into, a cell that is empty
+            continue  # an unset slot, an empty cell
 
 
 def inherited(owner: object) -> Iterator[tuple[str, Any]]:
-    """Yield the name and value of every attribute that an object has by its classes, the nearest first."""
+    """Yield the name and value of every attribute that an object has from its classes, in the order of their MRO."""
     if issubclass(type(owner), ModuleType):
         return
     classes = mro(owner)[1:] if is_class(owner) else mro(type(owner))
@@ -106,79 +124,58 @@ def inherited(owner: object) -> Iterator[tuple[str, Any]]:
 
 
 def attribute(owner: object, name: str) -> Any:
-    """Return an attribute of an object's own, or else of its class as it lies there; None where there is none."""
-    return next((value for found, value in chain(attributes(owner), inherited(owner)) if found == name), None)
+    """Return an attribute of the object itself, or else the raw value in its classes; None if there is none."""
+    return next((value for key, value in chain(attributes(owner), inherited(owner)) if key == name), None)
 
 
-def put(owner: object, name: str, value: object) -> Callable[[], None] | None:
-    """Set an attribute past the object's own `__setattr__`; return what undoes it, or None where it cannot be set."""
-    had = [found for key, found in attributes(owner) if key == name]
+def set_attribute(owner: object, name: str, value: object) -> Callable[[], None] | None:
+    """Set an attribute, bypassing the object's `__setattr__`; return a function that undoes it, or None on failure."""
+    previous = [current for key, current in attributes(owner) if key == name]
     if is_class(owner):
-        if not had:
+        if not previous:
             return None
         try:
             type.__setattr__(owner, name, value)
         except TypeError:
             return None  # a built-in class
-        return lambda: type.__setattr__(owner, name, had[0])
+        return lambda: type.__setattr__(owner, name, previous[0])
     for slot, descriptor in slots(owner):
         if slot == name:
             try:
                 descriptor.__set__(owner, value)
             except (AttributeError, TypeError):
-                return None  # it may only be read
-            return lambda: descriptor.__set__(owner, had[0]) if had else descriptor.__delete__(owner)
+                return None  # read-only
+            return lambda: descriptor.__set__(owner, previous[0]) if previous else descriptor.__delete__(owner)
     own = namespace(owner)
     if own is None:
         return None
     dict.__setitem__(own, name, value)
-    return lambda: dict.__setitem__(own, name, had[0]) if had else dict.__delitem__(own, name)
-
-
-_NAME = type.__dict__["__qualname__"]
-_CLASS_MODULE = type.__dict__["__module__"]
-_MODULE = FunctionType.__dict__["__module__"]
-_QUALNAME = FunctionType.__dict__["__qualname__"]
-_FLAGS = type.__dict__["__flags__"]
-_COLLECTED = 1 << 14
-_GC_HEAD_BYTES = 16
-_MODULE_ID = id(ModuleType)
-
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-_OUR_ROOMS = ("probe", "worker")
-_OUR_FOLDERS = tuple(os.path.join(_PACKAGE, room, "") for room in _OUR_ROOMS)
-
-# by the type's id: a metaclass may have a __hash__ and an __eq__ of its own, here and below
-_GENERATORS = {
-    id(GeneratorType): (GeneratorType.__dict__["gi_frame"], "suspended generator"),
-    id(CoroutineType): (CoroutineType.__dict__["cr_frame"], "suspended coroutine"),
-    id(AsyncGeneratorType): (AsyncGeneratorType.__dict__["ag_frame"], "suspended async generator"),
-}
+    return lambda: dict.__setitem__(own, name, previous[0]) if previous else dict.__delitem__(own, name)
 
 
 def name_of_class(cls: type) -> str:
     """Return the name that a class was defined under, without its module."""
-    found = _NAME.__get__(cls)
-    return found if type(found) is str else "object"
+    name = _CLASS_NAME.__get__(cls)
+    return name if type(name) is str else "object"
 
 
 def module_of_class(cls: type) -> str:
-    """Return the module that a class says it is from; "" where it says nonsense."""
+    """Return a class's `__module__`; "" if it is not a string."""
     try:
-        found = _CLASS_MODULE.__get__(cls)
+        module = _CLASS_MODULE.__get__(cls)
     except AttributeError:
         return ""
-    return found if type(found) is str else ""
+    return module if type(module) is str else ""
 
 
 def name_of_function(function: FunctionType) -> str:
-    """Return a function's dotted name, its module first."""
-    module, name = _MODULE.__get__(function), _QUALNAME.__get__(function)
+    """Return a function's dotted name, including its module."""
+    module, name = _FUNCTION_MODULE.__get__(function), _FUNCTION_NAME.__get__(function)
     return f"{module}.{name}" if type(module) is str else str(name)
 
 
 def is_standard(chain: Sequence[Any]) -> bool:
-    """Tell whether what a chain ends in belongs to an object or class of the standard library."""
+    """Return whether the last object of a chain belongs to an object or class of the standard library."""
     for owner in reversed(chain[:-1]):
         cls = owner if is_class(owner) else type(owner)
         if cls is FunctionType or (module := module_of_class(cls).partition(".")[0]) != "builtins":
@@ -187,15 +184,15 @@ def is_standard(chain: Sequence[Any]) -> bool:
 
 
 def is_our_module(name: str) -> bool:
-    """Tell whether a module is one of those that measure."""
-    return name.startswith("leakcheck.") and name.split(".", 2)[1] in _OUR_ROOMS
+    """Return whether a module is part of the code that measures."""
+    return name.startswith("leakcheck.") and name.split(".", 2)[1] in _OUR_PACKAGES
 
 
 def is_ours(candidate: object) -> bool:
-    """Tell whether it belongs to the measured process's own machinery."""
+    """Return whether an object belongs to leakcheck's code in the measured process."""
     cls = type(candidate)
     if cls is FunctionType:
-        module = _MODULE.__get__(candidate)
+        module = _FUNCTION_MODULE.__get__(candidate)
         return type(module) is str and is_our_module(module)
     if cls is FrameType:
         return is_our_frame(candidate)  # type: ignore[arg-type]
@@ -206,41 +203,41 @@ def is_ours(candidate: object) -> bool:
 
 
 def is_our_frame(frame: FrameType) -> bool:
-    """Tell whether a frame runs our code, or the import machinery that runs ours."""
+    """Return whether a frame runs leakcheck's code, or the import machinery that loads it."""
     return frame.f_code.co_filename.startswith(_OUR_FOLDERS)
 
 
 def is_generator(candidate: object) -> bool:
-    """Tell whether it keeps a frame between two steps."""
+    """Return whether an object is a generator or coroutine, which keeps its frame while suspended."""
     return id(type(candidate)) in _GENERATORS
 
 
-def word_of_generator(generator: object) -> str:
-    """Return what to call a generator: `suspended coroutine`."""
+def generator_kind(generator: object) -> str:
+    """Return the kind of a generator, such as `suspended coroutine`."""
     return _GENERATORS[id(type(generator))][1]
 
 
 def frame_of(generator: object) -> FrameType | None:
-    """Return the frame of a generator or coroutine; None where it has ended."""
+    """Return the frame of a generator or coroutine; None if it has finished."""
     frame: FrameType | None = _GENERATORS[id(type(generator))][0].__get__(generator)
     return frame
 
 
 def local_names(frame: FrameType) -> list[tuple[str, Any]]:
-    """Return the names and values of a frame's local variables, also of those that closures share."""
-    found = frame.f_locals
-    # else it is the namespace of a class body, which may be anything that a metaclass made
-    if type(found) is dict or name_of_class(type(found)) == "FrameLocalsProxy":
-        return list(dict(found).items())
+    """Return the names and values of a frame's local variables, including those shared with closures."""
+    variables = frame.f_locals
+    # else it is the namespace of a class body, which may be any object that a metaclass made
+    if type(variables) is dict or name_of_class(type(variables)) == "FrameLocalsProxy":
+        return list(dict(variables).items())
     return []
 
 
 def thread_frames() -> Iterator[FrameType]:
-    """Yield the frames that run in the other threads, but for those of modules: in this thread all are ours."""
-    # a variable with a frame of ours would be a cycle that keeps whatever our functions have in hand
-    here = threading.get_ident()
-    others = [innermost for thread, innermost in sys._current_frames().items() if thread != here]
-    for innermost in others:
+    """Yield the frames that run in other threads, except those of module bodies. In this thread all are leakcheck's."""
+    # a variable that holds a frame of ours would be a cycle, which keeps whatever our functions refer to
+    own_thread = threading.get_ident()
+    innermost_frames = [innermost for thread, innermost in sys._current_frames().items() if thread != own_thread]
+    for innermost in innermost_frames:
         frame: FrameType | None = innermost
         while frame is not None:
             if not is_our_frame(frame) and frame.f_locals is not frame.f_globals:
@@ -248,46 +245,50 @@ def thread_frames() -> Iterator[FrameType]:
             frame = frame.f_back
 
 
-def place_of(frame: FrameType) -> str:
-    """Return where a frame's code stands: `scenarios/tasks.py:collect`, from here where it lies below."""
+def location_of(frame: FrameType) -> str:
+    """Return the location of a frame's code, relative to the working directory: `scenarios/tasks.py:collect`."""
     path = frame.f_code.co_filename
-    here = os.getcwd() + os.sep
-    short = path.removeprefix(here) if path.startswith(here) else os.sep.join(path.split(os.sep)[-2:])
-    return f"{short}:{frame.f_code.co_qualname}"
+    working_directory = os.getcwd() + os.sep
+    shortened = (
+        path.removeprefix(working_directory)
+        if path.startswith(working_directory)
+        else os.sep.join(path.split(os.sep)[-2:])
+    )
+    return f"{shortened}:{frame.f_code.co_qualname}"
 
 
 def referents(objects: Iterable[Any]) -> list[Any]:
-    """Return what some objects refer to, as far as the collector knows, but for modules.
+    """Return what some objects refer to, as far as the collector knows, except what modules refer to.
 
-    Modules of C are left out: `_asyncio` of 3.12 and 3.13 shows the collector objects that are free
-    already, and who takes one into his hand frees it twice.
+    Modules are left out because `_asyncio` of 3.12 and 3.13 reports objects to the collector that are freed already;
+    whoever takes a reference to one frees it a second time.
     """
-    asked = list(objects)
-    if _MODULE_ID in map(id, map(type, asked)):
-        asked = [one for one in asked if type(one) is not ModuleType]
-    return gc.get_referents(*asked)
+    sources = list(objects)
+    if _MODULE_ID in map(id, map(type, sources)):
+        sources = [source for source in sources if type(source) is not ModuleType]
+    return gc.get_referents(*sources)
 
 
 _SIZERS: dict[int, tuple[type, Callable[[Any], int]]] = {}
 
 
 def size_of(candidate: object) -> int:
-    """Return what an object takes by itself, as its built-in base says; never what a class of the user's says."""
+    """Return an object's own size in bytes as its built-in base reports it, not as the user's `__sizeof__` would."""
     cls = type(candidate)
-    known = _SIZERS.get(id(cls))
-    if known is None:
-        # with the class, so that its id is not used again
-        known = _SIZERS[id(cls)] = (cls, _sizer(cls))
+    entry = _SIZERS.get(id(cls))
+    if entry is None:
+        # together with the class, so that its id is not used again
+        entry = _SIZERS[id(cls)] = (cls, _sizer(cls))
     try:
-        size = int(known[1](candidate))
+        size = int(entry[1](candidate))
     except Exception:
         size = object.__sizeof__(candidate)
-    return size + (_GC_HEAD_BYTES if _FLAGS.__get__(cls) & _COLLECTED else 0)
+    return size + (_GC_HEAD_BYTES if _FLAGS.__get__(cls) & _HAVE_GC_FLAG else 0)
 
 
 def _sizer(cls: type) -> Callable[[Any], int]:
     for base in mro(cls):
-        found = class_dict(base).get("__sizeof__")
-        if type(found) is MethodDescriptorType or type(found) is WrapperDescriptorType:
-            return found
+        method = class_dict(base).get("__sizeof__")
+        if type(method) is MethodDescriptorType or type(method) is WrapperDescriptorType:
+            return method
     return object.__sizeof__

@@ -1,7 +1,7 @@
-"""Which containers have grown: the lengths of all that there are, read again after each window of calls.
+"""Follow the lengths of all containers in the process, read again after each window of calls, to find those that grow.
 
-The containers are kept alive meanwhile, or an id could be taken over by another one; those that did
-not grow in the first half are let go of then.
+The containers are kept alive meanwhile, or an id could be reused by another one; those that did not grow in the first
+half of the calls are dropped then.
 """
 
 import atexit
@@ -15,71 +15,71 @@ from operator import gt
 from typing import Any
 
 from leakcheck.probe.heap import introspect
-from leakcheck.probe.heap.container_types import AT_EXIT, UNTRACKED, ContainerType, kind_of
+from leakcheck.probe.heap.container_types import AT_EXIT, CONTAINER_TYPES, ContainerType, container_type_of
 from leakcheck.probe.heap.search_budget import SearchBudget
 from leakcheck.probe.originals import BUILTINS, gc
 
 __builtins__ = BUILTINS
 
 CHUNK = 5000
-"""Objects whose referents are asked for at once: enough to be fast, too few to need much memory."""
+"""Objects whose referents are requested at once: enough to be fast, few enough not to need much memory."""
 
-_EXACT = (list, dict, set, deque)
-_MANY = 300_000
-_MOST_FALLEN = 0.1
-_FEWEST_RISES = 2
-_STILL_SHARE = 0.25
-_FEWEST_MISSED = 3.5
-_CHANCE = 0.05
-_NEAR_TOP, _LONG_TRIMMED = 0.8, 0.5
+_EXACT_TYPES = (list, dict, set, deque)
+_MANY_CONTAINERS = 300_000
+_MAX_LOST_SHARE = 0.1
+_MIN_RISES = 2
+_MIN_IDLE_SHARE = 0.25
+_MIN_MISSED = 3.5
+_MAX_CHANCE = 0.05
+_NEAR_PEAK, _MIN_TRIMMED_SHARE = 0.8, 0.5
 
 
 class LengthGrowth(StrEnum):
-    """How a length went on."""
+    """How a length developed."""
 
     GROWING = "growing"
     STOPPED = "stopped"
-    """It rose, and stood still at the end for longer than chance explains."""
+    """It rose, and then stood still for longer than chance explains."""
     TRIMMED = "trimmed"
-    """It rose, and has since been cut back now and then to no less than half, and never passed its top."""
+    """It rose, and was then cut back now and then to no less than half of its peak, which it never exceeded again."""
     ONCE = "once"
-    """It rose in one window alone: nothing by itself, but perhaps one of many."""
+    """It rose in a single window: nothing by itself, but it may be one of many."""
 
 
 def growth_of(lengths: Sequence[int], windows: Sequence[int]) -> LengthGrowth | None:
-    """Return how a container grew, from its length after so many windows of calls; None where it did not, or fell back.
+    """Return how a container grew, given its length after so many windows of calls; None if it did not, or fell back.
 
-    A length that falls now and then is one that somebody looks after: a tenth of the rise is forgiven.
+    A container whose length falls now and then is pruned; a tenth of the rise is tolerated.
     """
     steps = [later - earlier for earlier, later in pairwise(lengths)]
     gained = lengths[-1] - lengths[0]
-    fallen = -sum(step for step in steps if step < 0)
+    lost = -sum(step for step in steps if step < 0)
     if gained <= 0:
         return None
-    if fallen and _is_trimmed(lengths):
+    if lost and _is_trimmed(lengths):
         return LengthGrowth.TRIMMED
-    if fallen > _MOST_FALLEN * (gained + fallen):
+    if lost > _MAX_LOST_SHARE * (gained + lost):
         return None
-    if sum(step > 0 for step in steps) < _FEWEST_RISES:
+    if sum(step > 0 for step in steps) < _MIN_RISES:
         return LengthGrowth.ONCE
     widths = [later - earlier for earlier, later in pairwise(windows)]
-    moved = sum(widths[: max(place for place, step in enumerate(steps, 1) if step)])
-    still = sum(widths) - moved
-    # as many entries as it would have taken in meanwhile, had it gone on
-    missed = gained / moved * still
-    # the chance that as many windows in a row bring nothing, where each brings something as often as those before
-    rising = sum(width for width, step in zip(widths, steps, strict=True) if step > 0) / moved
-    chance = (1 - min(1.0, rising)) ** still
-    if still >= _STILL_SHARE * sum(widths) and missed >= _FEWEST_MISSED and chance <= _CHANCE:
+    active = sum(widths[: max(index for index, step in enumerate(steps, 1) if step)])
+    idle = sum(widths) - active
+    # the entries that it would have gained meanwhile at its earlier rate
+    missed = gained / active * idle
+    # the chance that none of the last windows adds an entry, if each does so as often as the earlier ones did
+    rising_share = sum(width for width, step in zip(widths, steps, strict=True) if step > 0) / active
+    chance = (1 - min(1.0, rising_share)) ** idle
+    if idle >= _MIN_IDLE_SHARE * sum(widths) and missed >= _MIN_MISSED and chance <= _MAX_CHANCE:
         return LengthGrowth.STOPPED
     return LengthGrowth.GROWING
 
 
 def _is_trimmed(lengths: Sequence[int]) -> bool:
     top = max(lengths)
-    reached = next(place for place, length in enumerate(lengths) if length >= _NEAR_TOP * top)
-    after = lengths[reached:]
-    return lengths[0] <= top / 2 and len(after) >= _LONG_TRIMMED * len(lengths) and min(after) >= top / 2
+    start = next(index for index, length in enumerate(lengths) if length >= _NEAR_PEAK * top)
+    after = lengths[start:]
+    return lengths[0] <= top / 2 and len(after) >= _MIN_TRIMMED_SHARE * len(lengths) and min(after) >= top / 2
 
 
 @dataclass(slots=True, eq=False)
@@ -87,104 +87,105 @@ class GrownContainer:
     """A container that has become longer."""
 
     container: Any
-    kind: ContainerType
+    container_type: ContainerType
     gained: int
     growth: LengthGrowth
-    top: int
-    """The longest that it was at a reading."""
+    peak: int
+    """Its greatest length at a reading."""
 
     @property
     def length(self) -> int:
-        """Return its length now."""
-        return self.kind.length(self.container)
+        """Return the current length."""
+        return self.container_type.length(self.container)
 
 
 @dataclass(slots=True, eq=False)
 class _Group:
     """The containers of one type, and their lengths at each reading."""
 
-    kind: ContainerType
+    container_type: ContainerType
     containers: list[Any]
     lengths: list["array[int]"]
     is_exact: bool
 
     def read(self) -> None:
-        # of the exact type nobody has changed what len() does, and it takes half the time
-        length = len if self.is_exact else self.kind.length
+        # of the exact type no subclass has overridden __len__, and len() takes half the time
+        length = len if self.is_exact else self.container_type.length
         self.lengths.append(array("q", map(length, self.containers)))
 
-    def forget_the_rest(self) -> None:
-        rose = list(map(gt, self.lengths[-1], self.lengths[0]))
-        self.containers = list(compress(self.containers, rose))
-        self.lengths = [array("q", compress(row, rose)) for row in self.lengths]
+    def drop_unchanged(self) -> None:
+        has_grown = list(map(gt, self.lengths[-1], self.lengths[0]))
+        self.containers = list(compress(self.containers, has_grown))
+        self.lengths = [array("q", compress(row, has_grown)) for row in self.lengths]
 
     def grown(self, windows: Sequence[int]) -> Iterator[GrownContainer]:
-        for place, container in enumerate(self.containers):
-            lengths = [row[place] for row in self.lengths]
+        for index, container in enumerate(self.containers):
+            lengths = [row[index] for row in self.lengths]
             growth = growth_of(lengths, windows)
             if growth is not None:
-                yield GrownContainer(container, self.kind, lengths[-1] - lengths[0], growth, max(lengths))
+                yield GrownContainer(container, self.container_type, lengths[-1] - lengths[0], growth, max(lengths))
 
 
 class ContainerLengths:
-    """The lengths of all containers that exist when this is made."""
+    """The lengths of all containers that exist when this is created."""
 
     def __init__(self, objects: list[Any], budget: SearchBudget) -> None:
-        kinds = _kinds_of(objects)
-        groups: dict[int, list[Any]] = {cls: [] for cls in kinds}
-        for container in compress(objects, map(kinds.__contains__, map(id, map(type, objects)))):
+        types = _types_of(objects)
+        groups: dict[int, list[Any]] = {type_id: [] for type_id in types}
+        for container in compress(objects, map(types.__contains__, map(id, map(type, objects)))):
             groups[id(type(container))].append(container)
-        self._find_untracked(objects, kinds, groups, budget)
-        exact = frozenset(map(id, _EXACT))
-        self._groups = [_Group(kinds[cls], containers, [], cls in exact) for cls, containers in groups.items()]
+        self._find_untracked(objects, types, groups, budget)
+        exact_ids = frozenset(map(id, _EXACT_TYPES))
+        self._groups = [
+            _Group(types[type_id], containers, [], type_id in exact_ids) for type_id, containers in groups.items()
+        ]
         self._groups.append(_Group(AT_EXIT, [atexit], [], False))
         self._windows: list[int] = []
-        # each reading looks at memory all over the heap
-        self.is_big = sum(map(len, groups.values())) > _MANY
-        """Whether a reading costs so much that there should be few before most are let go of."""
+        # each reading touches memory all over the heap
+        self.is_big = sum(map(len, groups.values())) > _MANY_CONTAINERS
+        """Whether a reading is so expensive that there should be few of them before most containers are dropped."""
         self.read(0)
 
     def _find_untracked(
-        self, objects: list[Any], kinds: dict[int, ContainerType], groups: dict[int, list[Any]], budget: SearchBudget
+        self, objects: list[Any], types: dict[int, ContainerType], groups: dict[int, list[Any]], budget: SearchBudget
     ) -> None:
-        """Add what the collector does not list but what it lists refers to."""
-        for cls in UNTRACKED:
-            kind = kind_of(cls)
-            assert kind is not None
-            kinds.setdefault(id(cls), kind)
-            groups.setdefault(id(cls), [])
-        wanted = frozenset(map(id, UNTRACKED))
-        seen: set[int] = set()
+        """Add containers that the collector does not list, but that listed objects refer to."""
+        untracked = [row for row in CONTAINER_TYPES if row.untracked_in_search]
+        for row in untracked:
+            types.setdefault(id(row.base), row)
+            groups.setdefault(id(row.base), [])
+        type_ids = frozenset(id(row.base) for row in untracked)
+        visited: set[int] = set()
         for start in range(0, len(objects), CHUNK):
             if budget.is_spent():
                 return
             referents = introspect.referents(objects[start : start + CHUNK])
-            found = compress(referents, map(wanted.__contains__, map(id, map(type, referents))))
-            for container in filterfalse(gc.is_tracked, found):
-                if id(container) not in seen:
-                    seen.add(id(container))
+            candidates = compress(referents, map(type_ids.__contains__, map(id, map(type, referents))))
+            for container in filterfalse(gc.is_tracked, candidates):
+                if id(container) not in visited:
+                    visited.add(id(container))
                     groups[id(type(container))].append(container)
 
     def read(self, windows: int) -> None:
-        """Read all lengths once more, after so many windows."""
+        """Read all lengths after so many windows."""
         self._windows.append(windows)
         for group in self._groups:
             group.read()
 
-    def forget_the_rest(self) -> None:
-        """Let go of those that have not become longer so far."""
+    def drop_unchanged(self) -> None:
+        """Drop the containers that have not become longer so far."""
         for group in self._groups:
-            group.forget_the_rest()
+            group.drop_unchanged()
 
     def grown(self) -> list[GrownContainer]:
-        """Return what grew, the one that gained most entries first."""
-        found = [grown for group in self._groups for grown in group.grown(self._windows)]
-        return sorted(found, key=lambda grown: -grown.gained)
+        """Return the containers that grew, the one that gained most entries first."""
+        result = [grown for group in self._groups for grown in group.grown(self._windows)]
+        return sorted(result, key=lambda grown: -grown.gained)
 
 
-def _kinds_of(objects: list[Any]) -> dict[int, ContainerType]:
-    """Return how to handle each type of container among the objects, by the type's id."""
-    # by ids: a metaclass may have a __hash__ and an __eq__ of its own
+def _types_of(objects: list[Any]) -> dict[int, ContainerType]:
+    """Return the rows of the types among some objects that are container types, by the type's id."""
+    # by ids: a metaclass may define __hash__ and __eq__
     types = dict(zip(map(id, map(type, objects)), map(type, objects), strict=True))
-    found = {key: kind_of(cls) for key, cls in types.items()}
-    return {key: kind for key, kind in found.items() if kind is not None}
+    rows = {type_id: container_type_of(cls) for type_id, cls in types.items()}
+    return {type_id: row for type_id, row in rows.items() if row is not None}

@@ -1,19 +1,19 @@
-"""Which containers have a limit: those known by their type, those taught, and those that look like it.
+"""Find the limits of containers: known by their type, declared with `limited()`, or read from an attribute.
 
-A straight line may be a cache that is not full yet. Where a container knows its own limit, waiting
-is not needed. A limit that is not kept would hide a leak, so an attribute that merely looks like one
-counts for nothing until it is proved (`weigh` does that, by lowering it).
+A straight line may be a cache that is not full yet. If a container knows its own limit, there is no need to wait. A
+limit that is not enforced would hide a leak, so an attribute that merely looks like a limit counts for nothing until
+`bounded` has proved it by lowering it.
 """
 
 import re
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 from leakcheck.probe.heap import introspect
-from leakcheck.probe.heap.containers import LruCache, empty, is_container, length_of
+from leakcheck.probe.heap.container_types import growth_type_of
+from leakcheck.probe.heap.containers import empty, is_container, length_of
 from leakcheck.probe.originals import BUILTINS, gc
 from leakcheck.scenario import KnownLimit, taught
 
@@ -21,12 +21,12 @@ __builtins__ = BUILTINS
 
 
 def _with_threshold(cache: Any) -> int:
-    """Return the length at which a cache of SQLAlchemy's or Mako's is pruned."""
+    """Return the length at which an LRUCache of SQLAlchemy or Mako is pruned."""
     capacity, threshold = introspect.attribute(cache, "capacity"), introspect.attribute(cache, "threshold")
     return int(capacity + capacity * threshold)
 
 
-# by the name that the class was defined under: nothing is imported to look for it
+# by the name that the class was defined under, so nothing has to be imported
 KNOWN: Mapping[str, KnownLimit] = {
     "django.core.cache.backends.locmem.LocMemCache": KnownLimit(
         entries=("_cache", "_expire_info"), limit="_max_entries"
@@ -46,14 +46,14 @@ KNOWN: Mapping[str, KnownLimit] = {
     "sqlalchemy.util._collections.LRUCache": KnownLimit(entries=("_data",), limit=_with_threshold),
     "mako.util.LRUCache": KnownLimit(entries=(), limit=_with_threshold),
 }
-"""What the instances of these classes, and of classes derived from them, hold; () is the instance itself."""
+"""For instances of these classes and their subclasses, the attributes that hold the entries; () is the instance itself.
+"""
 
 _IN_MODULES: Mapping[tuple[str, str], str] = {("re", "_cache"): "_MAXCACHE", ("re", "_cache2"): "_MAXCACHE2"}
 _WEAK = frozenset({"weakref.WeakValueDictionary", "_weakrefset.WeakSet"})
 _LOOKS_LIKE_A_LIMIT = re.compile(r"max|limit|capacity", re.IGNORECASE)
-_cache_info: Any = LruCache.cache_info
-_NO_LIMIT = 10**9
-"""What is set to this or more was set to "as many as you like"."""
+_UNLIMITED = 10**9
+"""A limit of this or more means "unlimited"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,175 +62,164 @@ class ContainerLimit:
 
     kind: str
     """`deque(maxlen=2000)`, `LocMemCache(max_entries=300)`, `list, limit read from .capacity`."""
-    limit: int
+    maximum: int
     length: int
     proved: bool = True
-    """False where an attribute looks like a limit, and nobody saw yet that it is one."""
+    """False if an attribute looks like a limit that has not been proved yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class OwnedLimit:
-    """A container with its limit, who owns it, and what has to be emptied to see what it holds."""
+class BoundedContainer:
+    """A container with its limit and owner, and what has to be emptied to weigh it."""
 
     container: Any
     owner: Any
-    found: ContainerLimit
+    limit: ContainerLimit
     rule: KnownLimit | None = None
     attribute: str = ""
-    """Where an unproved limit was read."""
+    """The attribute that an unproved limit was read from."""
 
     def length(self) -> int:
-        """Return its length now, in what its limit counts."""
+        """Return the current length, in the unit of its limit."""
         if self.rule is not None and self.rule.length is not None:
-            return int(_said(self.rule.length, self.owner) or 0)
+            return int(_number_from(self.rule.length, self.owner) or 0)
         return length_of(self.container)
 
     @property
     def units(self) -> float:
-        """Return what an entry counts as: 1, unless entries have a size of their own."""
+        """Return the units per entry: 1, unless entries have sizes of their own."""
         return self.length() / max(1, length_of(self.container))
 
     def parts(self) -> list[Any]:
-        """Return the containers that hold its entries."""
+        """Return the containers that hold the entries."""
         if self.rule is None or not self.rule.entries:
             return [self.container]
-        held = (introspect.attribute(self.owner, name) for name in self.rule.entries)
-        return [one for one in held if is_container(one)]
+        values = (introspect.attribute(self.owner, name) for name in self.rule.entries)
+        return [value for value in values if is_container(value)]
 
-    def let_go(self) -> None:
-        """Empty it, and drop what else it hangs its entries on: the head of a linked list."""
+    def empty(self) -> None:
+        """Empty the container, and drop other attributes that entries hang on, such as the head of a linked list."""
         for part in self.parts():
             empty(part)
         for name in self.rule.entries if self.rule is not None else ():
             if not is_container(introspect.attribute(self.owner, name)):
-                introspect.put(self.owner, name, None)
+                introspect.set_attribute(self.owner, name, None)
 
 
-def limit_of(container: object, owners: Sequence[object] = ()) -> ContainerLimit | None:
-    """Return the limit of a container; None where none is known.
+def any_weak_valued(owners: Sequence[object]) -> bool:
+    """Return whether one of these is a WeakSet or WeakValueDictionary, which never retain their entries.
 
-    `owners` are the objects on the way to it, the nearest first. Where they do not tell, whoever has it
-    as an attribute is asked.
-    """
-    holder = holder_of(container, owners) or holder_of(container, owners_of([container]).get(id(container), ()))
-    return None if holder is None else holder.found
-
-
-def is_weak(owners: Sequence[object]) -> bool:
-    """Tell whether one of these is a weak set, or a dictionary with weak values: those never hold what they list.
-
-    A WeakKeyDictionary is none of them. It holds its values, and a value may hold its key.
+    A WeakKeyDictionary is none of them: it retains its values, and a value may refer to its key.
     """
     return any(introspect.dotted_name(cls) in _WEAK for owner in owners for cls in introspect.mro(type(owner)))
 
 
-def holder_of(container: object, owners: Sequence[object]) -> OwnedLimit | None:
-    """Return a container's limit with all that is needed to weigh it; one by its type rather than by its looks."""
-    # through the base classes: a subclass may have attributes and a __len__ of its own
-    cls = type(container)
-    if issubclass(cls, deque) and (most := deque.maxlen.__get__(container)):
-        return _sized(container, f"deque(maxlen={most})", most)
-    if issubclass(cls, LruCache) and (most := _cache_info(container).maxsize):
-        return _sized(container, f"lru_cache(maxsize={most})", most)
-    # what lies further on in what such a dictionary lists may well have a limit
-    if any(is_weak([owner]) and introspect.attribute(owner, "data") is container for owner in owners):
+def find_limit(container: object, owners: Sequence[object]) -> BoundedContainer | None:
+    """Return a container with its limit, by its type rather than by an attribute's name; None if no limit is known.
+
+    `owners` are objects that may know the limit, the nearest first.
+    """
+    row = growth_type_of(type(container))
+    if row is not None and (maximum := row.limit(container)):
+        kind = f"{row.label or row.base.__name__}({row.limit_name}={maximum})"
+        limit = ContainerLimit(kind=kind, maximum=maximum, length=length_of(container))
+        return BoundedContainer(container=container, owner=container, limit=limit)
+    # other containers below an entry of a weak dictionary may well have a limit
+    if any(any_weak_valued([owner]) and introspect.attribute(owner, "data") is container for owner in owners):
         return None
-    asked = (container, *owners)
-    for owner in asked:
-        found = _by_class(container, owner) or _by_module(container, owner)
-        if found is not None:
-            return found
-    return next(filter(None, (_by_looks(container, owner) for owner in asked)), None)
+    candidates = (container, *owners)
+    for owner in candidates:
+        bounded = _by_class(container, owner) or _by_module(container, owner)
+        if bounded is not None:
+            return bounded
+    return next(filter(None, (_by_looks(container, owner) for owner in candidates)), None)
 
 
-def _sized(container: object, kind: str, limit: int) -> OwnedLimit:
-    found = ContainerLimit(kind=kind, limit=limit, length=length_of(container))
-    return OwnedLimit(container=container, owner=container, found=found)
-
-
-def _by_class(container: object, owner: object) -> OwnedLimit | None:
+def _by_class(container: object, owner: object) -> BoundedContainer | None:
     names = [introspect.dotted_name(cls) for cls in introspect.mro(type(owner))]
     rules = {**KNOWN, **taught()}
     rule = next((rules[name] for name in names if name in rules), None)
     if rule is None:
         return None
     entries = [introspect.attribute(owner, name) for name in rule.entries] or [owner]
-    if not any(held is container for held in entries) or not is_container(entries[0]):
+    if not any(value is container for value in entries) or not is_container(entries[0]):
         return None
-    limit = _said(rule.limit, owner)
-    holder = OwnedLimit(container=entries[0], owner=owner, found=ContainerLimit(kind="", limit=0, length=0), rule=rule)
-    length = holder.length()
-    if limit is None or not length <= limit < _NO_LIMIT:
-        return None  # one that is passed by is none
+    maximum = _number_from(rule.limit, owner)
+    bounded = BoundedContainer(
+        container=entries[0], owner=owner, limit=ContainerLimit(kind="", maximum=0, length=0), rule=rule
+    )
+    length = bounded.length()
+    if maximum is None or not length <= maximum < _UNLIMITED:
+        return None  # a limit that has been exceeded is none
     word = rule.limit.rpartition("__")[2].lstrip("_") if isinstance(rule.limit, str) else "limit"
-    kind = f"{names[0].rpartition('.')[2]}({word}={limit:.0f})"
-    found = ContainerLimit(kind=kind, limit=int(limit), length=length)
-    return OwnedLimit(container=entries[0], owner=owner, found=found, rule=rule)
+    kind = f"{names[0].rpartition('.')[2]}({word}={maximum:.0f})"
+    limit = ContainerLimit(kind=kind, maximum=int(maximum), length=length)
+    return BoundedContainer(container=entries[0], owner=owner, limit=limit, rule=rule)
 
 
-def _said(said: Any, owner: object) -> float | None:
-    """Return the number that a rule names, for one instance; None where there is none."""
-    number = introspect.attribute(owner, said) if isinstance(said, str) else said(owner) if callable(said) else said
-    # not isinstance: a proxy would answer as what it stands for
+def _number_from(source: Any, owner: object) -> float | None:
+    """Return the number that a rule names, for one instance; None if there is none."""
+    number = source(owner) if callable(source) else source
+    if isinstance(source, str):
+        number = introspect.attribute(owner, source)
+    # not isinstance: a proxy would answer for its target
     return number if type(number) is int or type(number) is float else None
 
 
-def _by_module(container: object, owner: object) -> OwnedLimit | None:
+def _by_module(container: object, owner: object) -> BoundedContainer | None:
     if type(owner) is not ModuleType:
         return None
     module = introspect.attribute(owner, "__name__")
     for (name, entries), word in _IN_MODULES.items():
-        limit = introspect.attribute(owner, word)
-        if module == name and introspect.attribute(owner, entries) is container and type(limit) is int:
-            length = length_of(container)
-            return OwnedLimit(
-                container=container,
-                owner=owner,
-                found=ContainerLimit(kind=f"dict({name}.{word}={limit})", limit=limit, length=length),
-            )
+        maximum = introspect.attribute(owner, word)
+        if module == name and introspect.attribute(owner, entries) is container and type(maximum) is int:
+            kind = f"dict({name}.{word}={maximum})"
+            limit = ContainerLimit(kind=kind, maximum=maximum, length=length_of(container))
+            return BoundedContainer(container=container, owner=owner, limit=limit)
     return None
 
 
-def _by_looks(container: object, owner: object) -> OwnedLimit | None:
-    """Return the nearest number that looks like a limit, beside the container or in the owner's class."""
+def _by_looks(container: object, owner: object) -> BoundedContainer | None:
+    """Return the smallest number that looks like a limit, in the container's owner or its class."""
     own = dict(introspect.attributes(owner))
     if container is not owner and not any(value is container for value in own.values()):
         return None
     length = length_of(container)
-    looks = {
+    numbers = {
         name: value
         for name, value in {**dict(introspect.inherited(owner)), **own}.items()
-        if type(value) is int and length <= value < _NO_LIMIT and _LOOKS_LIKE_A_LIMIT.search(name)
+        if type(value) is int and length <= value < _UNLIMITED and _LOOKS_LIKE_A_LIMIT.search(name)
     }
-    if not looks:
+    if not numbers:
         return None
-    attribute = min(looks, key=lambda name: looks[name])
-    kind = f"{type(container).__qualname__}, limit read from .{attribute}"
-    found = ContainerLimit(kind=kind, limit=looks[attribute], length=length, proved=False)
-    return OwnedLimit(container=container, owner=owner, found=found, attribute=attribute)
+    attribute = min(numbers, key=lambda name: numbers[name])
+    kind = f"{introspect.name_of_class(type(container))}, limit read from .{attribute}"
+    limit = ContainerLimit(kind=kind, maximum=numbers[attribute], length=length, proved=False)
+    return BoundedContainer(container=container, owner=owner, limit=limit, attribute=attribute)
 
 
 def owners_of(containers: Sequence[object]) -> dict[int, list[object]]:
-    """Return the owners of each container by its id; it has an attribute for each.
+    """Return, by the id of each container, the objects that have it as an attribute.
 
-    Two steps back, for all at once: an object refers to its attributes itself or through a dictionary.
+    It takes two steps back, for all containers at once: an object refers to its attributes directly or through a
+    dictionary.
     """
-    found: dict[int, list[object]] = {id(container): [] for container in containers}
+    owners: dict[int, list[object]] = {id(container): [] for container in containers}
     namespaces = {}
     for referrer in gc.get_referrers(*containers):
         if type(referrer) is dict:
             namespaces[id(referrer)] = referrer
         elif referrer is not containers:
-            _note(found, referrer)
+            _add_owner(owners, referrer)
     if namespaces:
         for referrer in gc.get_referrers(*namespaces.values()):
             if introspect.is_class(referrer) or id(introspect.namespace(referrer)) in namespaces:
-                _note(found, referrer)
-    return found
+                _add_owner(owners, referrer)
+    return owners
 
 
-def _note(found: dict[int, list[object]], owner: object) -> None:
+def _add_owner(owners_by_id: dict[int, list[object]], owner: object) -> None:
     for _, value in introspect.attributes(owner):
-        owners = found.get(id(value))
-        if owners is not None and not any(one is owner for one in owners):
+        owners = owners_by_id.get(id(value))
+        if owners is not None and not any(known is owner for known in owners):
             owners.append(owner)

@@ -1,4 +1,4 @@
-"""What the calls have made and left: new objects, how far one leads among them, and what that takes."""
+"""New objects, which calls have left: what is reachable through them, and how many bytes that takes."""
 
 import sys
 from collections.abc import Collection, Iterable, Sequence
@@ -12,85 +12,90 @@ from leakcheck.probe.originals import BUILTINS, gc
 __builtins__ = BUILTINS
 
 _CODE = FunctionType.__dict__["__code__"]
-_MOST_SHARED = 24
-"""An untracked object with more references than this is taken for one that was there before: an interned string."""
+_MAX_REFERENCES = 24
+"""An untracked object with more references than this counts as old, such as an interned string."""
+
+_MAX_VISITED = 2000
+_MAX_REFERENTS = 50
+_MIN_BYTES = 64
 
 
 @dataclass(frozen=True, slots=True)
 class ReachableObjects:
-    """The new objects that can be come at from somewhere."""
+    """The new objects that are reachable from some start."""
 
     ids: frozenset[int]
-    """Of those that the collector tracks."""
+    """Ids of those that the collector tracks."""
     bytes: int
-    """With the strings, numbers and buffers that they refer to."""
+    """Includes the strings, numbers and buffers that they refer to."""
 
 
 def reach(starts: Iterable[Any], new: Collection[int], most: int) -> ReachableObjects:
-    """Follow references from some objects through new ones only, to at most so many.
+    """Follow references from some objects through new ones only, visiting at most so many.
 
-    What the collector does not track is counted where few refer to it: whether it is new nobody knows.
+    Objects that the collector does not track are included if they have few references: whether they are new is unknown.
     """
-    seen: set[int] = set()
+    visited: set[int] = set()
     tracked: set[int] = set()
     total = 0
     frontier = list(starts)
-    while frontier and len(seen) < most:
-        further = []
-        for one in frontier:
-            key = id(one)
-            if key in seen:
+    while frontier and len(visited) < most:
+        next_frontier = []
+        for candidate in frontier:
+            candidate_id = id(candidate)
+            if candidate_id in visited:
                 continue
-            seen.add(key)
-            if key in new:
-                tracked.add(key)
-                further.append(one)
-            elif gc.is_tracked(one) or sys.getrefcount(one) > _MOST_SHARED:
+            visited.add(candidate_id)
+            if candidate_id in new:
+                tracked.add(candidate_id)
+                next_frontier.append(candidate)
+            elif gc.is_tracked(candidate) or sys.getrefcount(candidate) > _MAX_REFERENCES:
                 continue
             else:
-                # an untracked tuple or dictionary may hold more
-                further.append(one)
-            total += introspect.size_of(one)
-        frontier = introspect.referents(further)
+                # an untracked tuple or dictionary may refer to more
+                next_frontier.append(candidate)
+            total += introspect.size_of(candidate)
+        frontier = introspect.referents(next_frontier)
     return ReachableObjects(frozenset(tracked), total)
 
 
-def heaviest_way(entry: object, new: Collection[int], most_steps: int) -> list[Any]:
-    """Return what an entry leads to, step by step, as long as one thing makes up half of what is left.
+def heaviest_path(entry: object, new: Collection[int], most_steps: int) -> list[Any]:
+    """Return the path that an entry leads to, for as long as a single object makes up half of the remaining bytes.
 
-    Of an exception that is its traceback, then a frame, then a local variable of that frame.
+    For an exception that is its traceback, then a frame, then a local variable of that frame.
     """
-    way: list[Any] = []
-    here, weight = entry, reach([entry], new, _MOST_LOOKED_AT).bytes
-    passed = {id(entry)}
-    while len(way) < most_steps and id(here) in new:
-        ahead = [one for one in introspect.referents((here,))[:_MOST_CHILDREN] if id(one) not in passed]
-        if type(here) is FrameType:
-            # from 3.12 on it refers to the function that it runs, which says no more than the frame does
-            ahead = [one for one in ahead if type(one) is not FunctionType or _CODE.__get__(one) is not here.f_code]
-        # without what has been passed: a cycle leads back to everything
-        rest = _Without(new, passed)
-        weights = [(reach([one], rest, _MOST_LOOKED_AT).bytes, one) for one in ahead]
+    path: list[Any] = []
+    current, weight = entry, reach([entry], new, _MAX_VISITED).bytes
+    visited = {id(entry)}
+    while len(path) < most_steps and id(current) in new:
+        successors = [
+            successor for successor in introspect.referents((current,))[:_MAX_REFERENTS] if id(successor) not in visited
+        ]
+        if type(current) is FrameType:
+            # from 3.12 on a frame refers to its function, which says no more than the frame does
+            successors = [
+                successor
+                for successor in successors
+                if type(successor) is not FunctionType or _CODE.__get__(successor) is not current.f_code
+            ]
+        # without visited objects: a cycle leads back to everything
+        unvisited = _Difference(new, visited)
+        weights = [(reach([successor], unvisited, _MAX_VISITED).bytes, successor) for successor in successors]
         if not weights:
             break
-        most, best = max(weights, key=lambda pair: pair[0])
-        if most < weight / 2 or most < _LEAST_BYTES:
+        best_bytes, heaviest = max(weights, key=lambda pair: pair[0])
+        if best_bytes < weight / 2 or best_bytes < _MIN_BYTES:
             break
-        way.append(best)
-        passed.add(id(best))
-        here, weight = best, most
-    if way and introspect.namespace(entry if len(way) == 1 else way[-2]) is way[-1]:
-        way.pop()  # where attributes lie is no step of its own
-    return way
+        path.append(heaviest)
+        visited.add(id(heaviest))
+        current, weight = heaviest, best_bytes
+    if path and introspect.namespace(entry if len(path) == 1 else path[-2]) is path[-1]:
+        path.pop()  # the dictionary of an object's attributes is no step of its own
+    return path
 
 
-_MOST_LOOKED_AT = 2000
-_MOST_CHILDREN = 50
-_LEAST_BYTES = 64
-
-
-class _Without(Collection[int]):
-    """Some ids but for others."""
+class _Difference(Collection[int]):
+    """Ids without some others, not copied."""
 
     def __init__(self, ids: Collection[int], without: Collection[int]) -> None:
         self._ids = ids
@@ -106,7 +111,7 @@ class _Without(Collection[int]):
         return len(self._ids)
 
 
-def sample(entries: Sequence[Any], most: int) -> list[Any]:
-    """Return at most so many entries, evenly from all."""
-    step = max(1, len(entries) // most)
-    return list(entries[::step][:most])
+def sample(entries: Sequence[Any], count: int) -> list[Any]:
+    """Return at most so many entries, spread evenly."""
+    step = max(1, len(entries) // count)
+    return list(entries[::step][:count])

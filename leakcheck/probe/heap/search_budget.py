@@ -1,4 +1,4 @@
-"""How long the search may take, and how much memory: a search that has no end finds nothing."""
+"""Limits on the time and memory that the retention search may take."""
 
 from time import perf_counter
 
@@ -6,13 +6,13 @@ from leakcheck.probe.originals import BUILTINS, os
 
 __builtins__ = BUILTINS
 
-_LEAST_EXTRA_BYTES = 256 << 20
+_MIN_EXTRA_BYTES = 256 << 20
 _SHARE_OF_HEAP = 0.8
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 
 
 def resident_bytes() -> int:
-    """Return the resident pages of this process; 0 without a /proc."""
+    """Return the resident memory of this process in bytes; 0 without a /proc."""
     try:
         with open("/proc/self/statm", "rb", buffering=0) as statm:
             return int(statm.read(100).split()[1]) * _PAGE_BYTES
@@ -21,24 +21,24 @@ def resident_bytes() -> int:
 
 
 class SearchBudget:
-    """A clock that runs while we search, and stands while the user's calls run."""
+    """A clock that runs during the search and is paused while the user's calls run."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._spent = 0.0
         self._since = perf_counter()
         self._resident = resident_bytes()
-        self.most_bytes = max(_LEAST_EXTRA_BYTES, int(_SHARE_OF_HEAP * self._resident))
-        """How much memory may be taken for the search."""
+        self._max_bytes = max(_MIN_EXTRA_BYTES, int(_SHARE_OF_HEAP * self._resident))
+        """Memory that the search may take."""
         self.stopped_by = ""
         """`time` or `memory` where the search was cut short."""
 
     def pause(self) -> None:
-        """Stop the clock: calls run now."""
+        """Pause the clock while calls run."""
         self._spent += perf_counter() - self._since
 
-    def go_on(self) -> None:
-        """Let the clock run again; what the calls have taken of memory is not the search's doing."""
+    def resume(self) -> None:
+        """Resume the clock; memory that the calls have taken is not charged to the search."""
         self._since = perf_counter()
         self._resident = resident_bytes()
 
@@ -49,17 +49,17 @@ class SearchBudget:
 
     @property
     def left(self) -> float:
-        """Return the seconds left, 0 where there are none."""
+        """Return the seconds left, at least 0."""
         return max(0.0, self._seconds - self.seconds)
 
     def is_half_spent(self) -> bool:
-        """Tell whether what could be left out should be."""
+        """Return whether optional steps should be skipped."""
         return self.left < self._seconds / 2
 
     def is_spent(self) -> bool:
-        """Tell whether to come to an end, and remember why."""
+        """Return whether the search should stop, and remember why."""
         if self.left <= 0:
             self.stopped_by = self.stopped_by or "time"
-        elif resident_bytes() - self._resident > self.most_bytes:
+        elif resident_bytes() - self._resident > self._max_bytes:
             self.stopped_by = "memory"
         return bool(self.stopped_by)

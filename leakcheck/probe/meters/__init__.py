@@ -1,1 +1,1 @@
-"""What is read between windows: live bytes, counted resources; and how a process is brought to rest."""
+"""What is read between windows, live bytes and counted resources, and how a process is settled before a reading."""

@@ -1,16 +1,16 @@
-"""The exact meters: live bytes, blocks, resident pages, and what is counted beside memory; untraced.
+"""The exact meters: live bytes, blocks, resident pages, and countable resources; nothing is traced.
 
-Python's live bytes are what pymalloc has handed out (`_PyObject_DebugMallocStats`), native bytes
-what glibc's malloc has (`mallinfo2`). pymalloc takes its arenas from mmap, so no byte counts
-twice; under PYTHONMALLOC=malloc pymalloc reports 0 and malloc has it all. A reading writes
-numbers into arrays made before the first window: an object kept for each would grow the heap
-by itself.
+Python's live bytes are what pymalloc has handed out (`_PyObject_DebugMallocStats`), native bytes what glibc's malloc
+has (`mallinfo2`). pymalloc takes its arenas from mmap, so no byte counts twice; under PYTHONMALLOC=malloc pymalloc
+reports 0 and malloc has everything. A reading writes numbers into arrays made before the first window: one object kept
+per reading would itself make the heap grow.
 """
 
 import ctypes
 import sys
 from array import array
 from collections.abc import Callable, Collection
+from typing import Any
 
 from leakcheck.probe.meters import resources
 from leakcheck.probe.originals import BUILTINS, is_there, os
@@ -18,34 +18,34 @@ from leakcheck.probe.originals import BUILTINS, is_there, os
 __builtins__ = BUILTINS
 
 CAPACITY = 2048
-"""Readings that one block may have."""
+"""Most readings in one block."""
 
 _STATS_BYTES = 1 << 16
 _STATS_LINE, _ARENAS_LINE = b"# bytes in allocated blocks", b" bytes/arena"
 _LEAST_BYTES = 1 << 16
-"""Any interpreter has more than this of malloc before it runs a line of ours."""
+"""Any interpreter has allocated more than this from malloc before our first line runs."""
 _TRIED_BYTES = 1 << 16
-"""Too much for a thread cache, and too little to be mapped by itself, which would change malloc's threshold."""
+"""Too large for a thread cache, and too small to be mapped by itself, which would change malloc's threshold."""
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 
 Read = Callable[[], int]
 
 
-class _WithBeside:
-    """A reader, and one of what else was found when it read."""
+class _PairedReader:
+    """A reader, and a second reader of a value obtained by the same reading."""
 
-    __slots__ = ("_read", "beside")
+    __slots__ = ("_read", "companion")
 
-    def __init__(self, read: Read, beside: Read) -> None:
+    def __init__(self, read: Read, companion: Read) -> None:
         self._read = read
-        self.beside = beside
+        self.companion = companion
 
     def __call__(self) -> int:
         return self._read()
 
 
-def _beside(read: Read | None) -> Read | None:
-    return read.beside if isinstance(read, _WithBeside) else None
+def _companion(read: Read | None) -> Read | None:
+    return read.companion if isinstance(read, _PairedReader) else None
 
 
 class _Mallinfo2(ctypes.Structure):
@@ -59,7 +59,7 @@ class _Mallinfo2(ctypes.Structure):
 
 
 def _python_bytes() -> Read | None:
-    """Return a reader of pymalloc's live bytes, and its arenas' beside them; None where nothing tells them."""
+    """Return a reader of pymalloc's live bytes, paired with that of its arenas; None if nothing reports them."""
     try:
         libc = ctypes.CDLL(None)
         stats = ctypes.pythonapi._PyObject_DebugMallocStats
@@ -78,10 +78,10 @@ def _python_bytes() -> Read | None:
 
     def value_of(line: bytes) -> int:
         text: bytes = buffer.value
-        at = text.find(line)
-        if at < 0:
-            return 0  # pymalloc is off, so it holds nothing
-        return int(text[text.index(b"=", at) + 1 : text.index(b"\n", at)].replace(b",", b""))
+        start = text.find(line)
+        if start < 0:
+            return 0  # pymalloc is off
+        return int(text[text.index(b"=", start) + 1 : text.index(b"\n", start)].replace(b",", b""))
 
     def read() -> int:
         rewind(stream)
@@ -89,20 +89,26 @@ def _python_bytes() -> Read | None:
         fflush(stream)
         return value_of(_STATS_LINE)
 
-    return _WithBeside(read, lambda: value_of(_ARENAS_LINE))
+    return _PairedReader(read, lambda: value_of(_ARENAS_LINE))
+
+
+def mallinfo2_function() -> Any:
+    """Return glibc's mallinfo2. Raise AttributeError or OSError if there is none."""
+    mallinfo2 = ctypes.CDLL(None).mallinfo2
+    mallinfo2.restype = _Mallinfo2
+    mallinfo2.argtypes = []
+    return mallinfo2
 
 
 def _native_bytes() -> Read | None:
-    """Return a reader of malloc's live bytes, and its free ones beside them.
+    """Return a reader of malloc's live bytes, paired with that of its free bytes.
 
-    None where there is none, or another malloc has its place.
+    None if there is no such counter, or another malloc is in use.
     """
     try:
-        mallinfo2 = ctypes.CDLL(None).mallinfo2
+        mallinfo2 = mallinfo2_function()
     except (AttributeError, OSError):
         return None
-    mallinfo2.restype = _Mallinfo2
-    mallinfo2.argtypes = []
     free = array("q", [0])
 
     def read() -> int:
@@ -111,35 +117,35 @@ def _native_bytes() -> Read | None:
         live: int = info.uordblks + info.hblkhd
         return live
 
-    # under a malloc that was preloaded glibc's counters stand still, and what stands still would be clean
-    is_there = read() >= _LEAST_BYTES and _sees(read, "PyMem_RawMalloc", "PyMem_RawFree")
-    return _WithBeside(read, lambda: free[0]) if is_there else None
+    # under a preloaded malloc glibc's counters stand still, and a counter that stands still would read as clean
+    works = read() >= _LEAST_BYTES and _sees(read, "PyMem_RawMalloc", "PyMem_RawFree")
+    return _PairedReader(read, lambda: free[0]) if works else None
 
 
 def _sees(read: Read, allocate: str, free: str) -> bool:
-    """Tell whether a meter sees a block that this allocator of Python's takes; True where it cannot be tried."""
+    """Return whether a meter sees a block taken from an allocator of Python's; True if that cannot be tried."""
     try:
-        take, give = getattr(ctypes.pythonapi, allocate), getattr(ctypes.pythonapi, free)
+        allocate_block, free_block = getattr(ctypes.pythonapi, allocate), getattr(ctypes.pythonapi, free)
     except (AttributeError, OSError):
         return True
-    take.restype, take.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
-    give.restype, give.argtypes = None, [ctypes.c_void_p]
+    allocate_block.restype, allocate_block.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+    free_block.restype, free_block.argtypes = None, [ctypes.c_void_p]
     before = read()
-    block = take(_TRIED_BYTES)
-    seen = read() - before
-    give(block)
-    return seen >= _TRIED_BYTES
+    block = allocate_block(_TRIED_BYTES)
+    change = read() - before
+    free_block(block)
+    return change >= _TRIED_BYTES
 
 
 def _rss_bytes() -> Read | None:
-    """Return a reader of the resident pages, and all that is mapped beside them; None without a /proc."""
+    """Return a reader of the resident pages, paired with that of all mapped pages; None without a /proc."""
     path = "/proc/self/statm"
     if not is_there(path):
         return None
     mapped = array("q", [0])
 
     def read() -> int:
-        # opened each time: the user's code may close every descriptor there is
+        # opened each time: the user's code may close any descriptor
         descriptor = os.open(path, os.O_RDONLY)
         try:
             pages = os.read(descriptor, 128).split()
@@ -148,11 +154,11 @@ def _rss_bytes() -> Read | None:
         mapped[0] = int(pages[0]) * _PAGE_BYTES
         return int(pages[1]) * _PAGE_BYTES
 
-    return _WithBeside(read, lambda: mapped[0])
+    return _PairedReader(read, lambda: mapped[0])
 
 
 def _page_bytes(folder: str = "/sys/kernel/mm/transparent_hugepage") -> Read | None:
-    """Return a reader of the step in which memory becomes resident: large, where Linux gives all memory huge pages."""
+    """Return a reader of the step in which memory becomes resident: large if Linux gives all memory huge pages."""
     try:
         with open(f"{folder}/enabled") as enabled, open(f"{folder}/hpage_pmd_size") as size:
             step = int(size.read()) if "[always]" in enabled.read() else _PAGE_BYTES
@@ -162,24 +168,24 @@ def _page_bytes(folder: str = "/sys/kernel/mm/transparent_hugepage") -> Read | N
 
 
 class Meters:
-    """All meters of this platform, and the arrays that a block's readings are written into."""
+    """All meters of this platform, and the arrays that hold the readings of a block."""
 
     def __init__(self, allowed: Collection[str]) -> None:
         python = _python_bytes() if "python" in allowed else None
         native = _native_bytes() if "native" in allowed else None
         rss = _rss_bytes() if "rss" in allowed else None
-        is_off = python is not None and "native" in allowed and python() == 0
-        if is_off and (native is None or not _sees(native, "PyObject_Malloc", "PyObject_Free")):
-            python = None  # pymalloc is off, and nobody sees who has it all
-        # what is beside a reading is of the moment at which it was taken, and so stands after it
-        found: dict[str, Read | None] = {
+        is_pymalloc_off = python is not None and "native" in allowed and python() == 0
+        if is_pymalloc_off and (native is None or not _sees(native, "PyObject_Malloc", "PyObject_Free")):
+            python = None  # pymalloc is off, and no meter sees the allocator in its place
+        # companions hold the value of the last reading, so they come after it
+        readers: dict[str, Read | None] = {
             "python_bytes": python,
             "native_bytes": native,
             "blocks": sys.getallocatedblocks,
             "rss_bytes": rss,
-            "arena_bytes": _beside(python),
-            "free_bytes": _beside(native),
-            "mapped_bytes": _beside(rss),
+            "arena_bytes": _companion(python),
+            "free_bytes": _companion(native),
+            "mapped_bytes": _companion(rss),
             "page_bytes": _page_bytes() if rss is not None and native is None else None,
             "open_files": resources.open_files(),
             "threads": resources.threads(),
@@ -187,18 +193,18 @@ class Meters:
             "tasks": resources.tasks(),
             "uncollectable": resources.uncollectable(),
         }
-        # full size now: watching must not allocate
+        # full size now: reading must not allocate
         self._calls = array("q", bytes(8 * CAPACITY))
-        self._meters = [(name, read, array("q", bytes(8 * CAPACITY))) for name, read in found.items() if read]
-        # an array, not an attribute: a row number above 256 would be an object that lives while reading
+        self._meters = [(name, read, array("q", bytes(8 * CAPACITY))) for name, read in readers.items() if read]
+        # an array, not an attribute: a row number above 256 would be an object that is alive during the reading
         self._rows = array("q", [0])
 
     def start_block(self) -> None:
-        """Forget the last block's readings; their room is used again."""
+        """Discard the last block's readings; their space is used again."""
         self._rows[0] = 0
 
     def read(self, done: "array[int]") -> None:
-        """Take one reading; `done` holds the calls so far in its first place."""
+        """Take one reading; `done` holds the number of calls so far in its first item."""
         rows = self._rows
         self._calls[rows[0]] = done[0]
         for _, read, column in self._meters:
@@ -211,11 +217,11 @@ class Meters:
         return ["calls", *(name for name, _, _ in self._meters)]
 
     def columns(self) -> list[tuple["array[int]", int]]:
-        """Return the arrays, and how much of each is this block's."""
+        """Return the arrays, and how many items of each belong to this block."""
         return [(self._calls, self._rows[0]), *((column, self._rows[0]) for _, _, column in self._meters)]
 
     def python(self) -> int | None:
-        """Return what Python's own allocator has handed out now; None where it cannot be read apart from malloc."""
+        """Return the live bytes of Python's own allocator; None if they cannot be read apart from malloc's."""
         return next((read() for name, read, _ in self._meters if name == "python_bytes"), None) or None
 
     def heap(self) -> int:

@@ -1,6 +1,6 @@
-"""Put names together that differ by a number, or within one folder: 200 log files are one line."""
+"""Group names that differ by a number, or within one folder, so that 200 log files are one line; describe sockets."""
 
-import _socket  # not `socket`: what is patched there would run instead
+import _socket  # not `socket`: the user's code may patch it
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
@@ -12,50 +12,52 @@ __builtins__ = BUILTINS
 
 
 _MANY = 5
-"""Fewer that differ are named each by itself."""
+"""Fewer names than this are listed one by one."""
 
 _DIGITS = re.compile(r"(\d+)")
 
 
 def grouped(counts: "Counter[str]") -> "Counter[str]":
-    """Return the counts with names put together where many differ: `/tmp/x/[*].log`."""
-    return _by_key(_by_key(counts, _without_digits, _merged_numbers), os.path.dirname, _merged_names)
+    """Return the counts with names grouped where many differ: `/tmp/x/[*].log`."""
+    return _group_by(_group_by(counts, _without_digits, _merge_numbers), os.path.dirname, _merge_names)
 
 
-def _by_key(counts: "Counter[str]", key: Callable[[str], str], merge: Callable[[Sequence[str]], str]) -> "Counter[str]":
+def _group_by(
+    counts: "Counter[str]", key: Callable[[str], str], merge: Callable[[Sequence[str]], str]
+) -> "Counter[str]":
     groups: dict[str, list[str]] = defaultdict(list)
     for name in counts:
         groups[key(name)].append(name)
-    found: Counter[str] = Counter()
+    result: Counter[str] = Counter()
     for common, names in groups.items():
         if len(names) < _MANY or not common:
-            found.update({name: counts[name] for name in names})
+            result.update({name: counts[name] for name in names})
         else:
-            found[merge(names)] += sum(counts[name] for name in names)
-    return found
+            result[merge(names)] += sum(counts[name] for name in names)
+    return result
 
 
 def _without_digits(name: str) -> str:
     return _DIGITS.sub("0", name)
 
 
-def _merged_numbers(names: Sequence[str]) -> str:
-    """Return what names with numbers at the same places have in common."""
+def _merge_numbers(names: Sequence[str]) -> str:
+    """Return the pattern of names that have numbers at the same positions."""
     columns = zip(*(_DIGITS.split(name) for name in names), strict=True)
     return "".join(parts[0] if len(set(parts)) == 1 else "[*]" for parts in columns)
 
 
-def _merged_names(names: Sequence[str]) -> str:
-    """Return the beginning and the end that names in one folder have in common."""
-    before = _beginning(names)
-    after = _beginning([name[len(before) :][::-1] for name in names])[::-1]
-    return f"{before}[*]{after}".replace("[*][*]", "[*]")
+def _merge_names(names: Sequence[str]) -> str:
+    """Return the pattern of names in one folder: their common prefix and suffix."""
+    prefix = _common_prefix(names)
+    suffix = _common_prefix([name[len(prefix) :][::-1] for name in names])[::-1]
+    return f"{prefix}[*]{suffix}".replace("[*][*]", "[*]")
 
 
-def _beginning(names: Sequence[str]) -> str:
-    """Return how all begin: as the first and the last of them do, in the order of the alphabet."""
+def _common_prefix(names: Sequence[str]) -> str:
+    """Return the common prefix of all, which is that of the first and last in sorted order."""
     first, last = min(names), max(names)
-    return first[: next((at for at, letter in enumerate(first) if last[at : at + 1] != letter), len(first))]
+    return first[: next((index for index, letter in enumerate(first) if last[index : index + 1] != letter), len(first))]
 
 
 _FAMILIES = {
@@ -68,27 +70,29 @@ _TYPES = {_socket.SOCK_STREAM: "TCP", _socket.SOCK_DGRAM: "UDP"}
 
 
 def describe_socket(descriptor: int) -> str:
-    """Return what it is (`TCP socket 127.0.0.1:40112 to 127.0.0.1:5432`); its own descriptor stays as it is."""
+    """Return a description (`TCP socket 127.0.0.1:40112 to 127.0.0.1:5432`); the descriptor itself is left as it is."""
     try:
-        one = _socket.socket(fileno=os.dup(descriptor))
+        duplicate = _socket.socket(fileno=os.dup(descriptor))
     except OSError:
         return "a socket"
     try:
-        family = _FAMILIES.get(one.family, f"family {one.family}") or _TYPES.get(one.type & 0xF, "raw")
-        here, there = _address(one.getsockname), _address(one.getpeername)
+        family = _FAMILIES.get(duplicate.family, f"family {duplicate.family}") or _TYPES.get(
+            duplicate.type & 0xF, "raw"
+        )
+        local, remote = _address(duplicate.getsockname), _address(duplicate.getpeername)
     finally:
-        one.close()
-    if not there:
-        return f"{family} socket, not connected" + (f", on {here}" if here else "")
-    if here == there == _UNNAMED:
+        duplicate.close()
+    if not remote:
+        return f"{family} socket, not connected" + (f", on {local}" if local else "")
+    if local == remote == _UNNAMED:
         return f"{family} socket, {_UNNAMED}"
-    return f"{family} socket {here} to {there}"
+    return f"{family} socket {local} to {remote}"
 
 
-def _address(ask: Callable[[], Any]) -> str:
-    """Return one end as text; "" where there is none, or none with a name."""
+def _address(get_address: Callable[[], Any]) -> str:
+    """Return one end as text; "" if there is none, or it has no name."""
     try:
-        address = ask()
+        address = get_address()
     except OSError:
         return ""
     if isinstance(address, tuple) and len(address) >= 2:

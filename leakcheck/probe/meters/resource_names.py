@@ -1,7 +1,7 @@
-"""Name what rises beside memory: which files, whose threads, which tasks, what children.
+"""Name resources whose count rises: which files, whose threads, which tasks, what child processes.
 
-Asked once, after the calls; here allocating is no harm. None of the user's code is run: names are read
-through the types' own descriptors.
+This runs once, after the calls, and may allocate. No code of the user's is run: names are read through the types' own
+descriptors.
 """
 
 import sys
@@ -18,58 +18,58 @@ from leakcheck.probe.originals import BUILTINS, gc, os
 
 resource: ModuleType | None
 try:
-    import resource  # not in the function: tests of users patch `__import__`
+    import resource  # not in the function: the user's tests may patch `__import__`
 except ImportError:  # not on Windows
     resource = None
 __builtins__ = BUILTINS
 
-_MOST_NAMED = 10
-_MOST_CHARACTERS = 200
+_MAX_NAMES = 10
+_MAX_CHARACTERS = 200
 _OURS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _STANDARD_LIBRARY = os.path.dirname(os.path.abspath(threading.__file__))
-_MOST_AWAITS = 100
+_MAX_AWAITS = 100
 
 Labels = Iterator[tuple[object, str]]
-"""What tells one from another, and what it is called."""
+"""A key that identifies the resource, and its name."""
 
 
 def make_room_for_files(most: int = 65_536) -> None:
-    """Raise the soft limit of open files: a leak is to be measured, and not to end as an error on call 1000."""
+    """Raise the soft limit of open files, so that a leak is measured and does not end as an error on call 1000."""
     if resource is None:
         return
     try:
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        wanted = most if hard == resource.RLIM_INFINITY else min(hard, most)
-        if soft != resource.RLIM_INFINITY and soft < wanted:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        target = most if hard == resource.RLIM_INFINITY else min(hard, most)
+        if soft != resource.RLIM_INFINITY and soft < target:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (target, hard))
     except (ValueError, OSError):
         pass
 
 
 def snapshot() -> dict[str, frozenset[object]]:
-    """Return what is there already, by kind: the names are to be those of what came later."""
-    return {kind: frozenset(one for one, _ in _safe(labels())) for kind, labels in _LABELS.items()}
+    """Return the keys of all present resources, by kind, to tell later ones from these."""
+    return {kind: frozenset(key for key, _ in _until_error(labels())) for kind, labels in _LABELS.items()}
 
 
 def name_resources(
     kinds: Sequence[str], before: dict[str, frozenset[object]] | None = None
 ) -> dict[str, list[dict[str, Any]]]:
-    """Return, for each kind, what there is of it and how many: `[{"what": "/tmp/a.log", "count": 200}]`.
+    """Return the names of each kind's resources with their counts: `[{"what": "/tmp/a.log", "count": 200}]`.
 
-    The most frequent first, at most ten. What was there `before` is left out, unless nothing else is.
+    The most frequent come first, at most ten. Those in `before` are left out, unless there are no others.
     """
-    answer = {}
+    result = {}
     for kind in kinds:
-        there = list(_safe(_LABELS[kind]())) if kind in _LABELS else []
-        old = (before or {}).get(kind, frozenset())
-        new = [label for one, label in there if one not in old] or [label for _, label in there]
-        counts = grouped(Counter(label[:_MOST_CHARACTERS] for label in new))
-        answer[kind] = [{"what": what, "count": count} for what, count in counts.most_common(_MOST_NAMED)]
-    return answer
+        resources = list(_until_error(_LABELS[kind]())) if kind in _LABELS else []
+        known = (before or {}).get(kind, frozenset())
+        new = [label for key, label in resources if key not in known] or [label for _, label in resources]
+        counts = grouped(Counter(label[:_MAX_CHARACTERS] for label in new))
+        result[kind] = [{"what": what, "count": count} for what, count in counts.most_common(_MAX_NAMES)]
+    return result
 
 
-def _safe(labels: Labels) -> Labels:
-    """Yield as long as it goes: what is named may end or change while it is looked at."""
+def _until_error(labels: Labels) -> Labels:
+    """Yield until an error: a resource may end or change while it is read."""
     try:
         yield from labels
     except (OSError, RuntimeError, LookupError, ValueError):
@@ -112,7 +112,7 @@ def _threads() -> Labels:
         if target is not None:
             parts.append(f"runs {_function_name(target)}")
         if identity in frames:
-            parts.append(f"stands at {_place(_own_frame(frames[identity]))}")
+            parts.append(f"stands at {_location(_user_frame(frames[identity]))}")
         yield identity, ", ".join(parts)
     for number in sorted(os.listdir("/proc/self/task")):
         if number not in native_ids and number != str(os.getpid()):
@@ -123,32 +123,31 @@ def _function_name(function: Any) -> str:
     if type(function) is MethodType:
         function = function.__func__
     if type(function) is FunctionType:
-        name = f"{function.__module__}.{function.__qualname__}"
-        return name if type(function.__module__) is str else str(function.__qualname__)
+        return introspect.name_of_function(function)
     return f"a {introspect.dotted_name(type(function))}"
 
 
-def _own_frame(frame: FrameType) -> FrameType:
-    """Return the innermost frame that is not the standard library's, else the innermost of all."""
-    found: FrameType | None = frame
-    while found is not None:
-        if not found.f_code.co_filename.startswith((_STANDARD_LIBRARY, _OURS, "<")):
-            return found
-        found = found.f_back
+def _user_frame(frame: FrameType) -> FrameType:
+    """Return the innermost frame outside the standard library and leakcheck, else the innermost of all."""
+    current: FrameType | None = frame
+    while current is not None:
+        if not current.f_code.co_filename.startswith((_STANDARD_LIBRARY, _OURS, "<")):
+            return current
+        current = current.f_back
     return frame
 
 
-def _place(frame: FrameType) -> str:
+def _location(frame: FrameType) -> str:
     return f"{_short(frame.f_code.co_filename)}:{frame.f_lineno} {frame.f_code.co_qualname}"
 
 
 def _short(path: str) -> str:
-    """Return a path as a person here would write it."""
+    """Return a path relative to the working directory or the standard library."""
     try:
-        here = os.getcwd() + os.sep
+        working_directory = os.getcwd() + os.sep
     except OSError:
-        here = ""  # it was deleted
-    return path.removeprefix(here).removeprefix(_STANDARD_LIBRARY + os.sep)
+        working_directory = ""  # the working directory was deleted
+    return path.removeprefix(working_directory).removeprefix(_STANDARD_LIBRARY + os.sep)
 
 
 # --- asyncio tasks --------------------------------------------------------------------------------
@@ -167,9 +166,9 @@ def _describe_task(task: Any) -> str:
     if not chain:
         return f"a {introspect.dotted_name(type(task))}"
     frames = [frame for _, frame in chain if frame is not None]
-    own = [frame for frame in frames if not frame.f_code.co_filename.startswith(_STANDARD_LIBRARY)]
+    own_frames = [frame for frame in frames if not frame.f_code.co_filename.startswith(_STANDARD_LIBRARY)]
     name = chain[0][0].co_qualname
-    return f"{name}, waits at {_place((own or frames)[-1])}" if frames else f"{name}, not started"
+    return f"{name}, waits at {_location((own_frames or frames)[-1])}" if frames else f"{name}, not started"
 
 
 def _coroutine(task: Any) -> Any:
@@ -180,8 +179,8 @@ def _coroutine(task: Any) -> Any:
 
 
 def _awaited(coroutine: Any) -> Iterator[tuple[Any, FrameType | None]]:
-    """Yield the code and the frame of a coroutine, of what it awaits, and so on; the innermost last."""
-    for _ in range(_MOST_AWAITS):
+    """Yield code and frame of a coroutine, then of what it awaits, and so on; the innermost last."""
+    for _ in range(_MAX_AWAITS):
         prefix = next((word for kind, word in _SUSPENDED.items() if type(coroutine) is kind), None)
         if prefix is None:
             return
@@ -201,11 +200,11 @@ def _children() -> Labels:
 
 
 def _describe_child(pid: str) -> str:
-    # its name stands in brackets, and may hold brackets itself
+    # the name is in parentheses, and may contain some itself
     name, _, rest = _read(f"/proc/{pid}/stat").partition("(")[2].rpartition(")")
-    words = _read(f"/proc/{pid}/cmdline").replace("\0", " ").strip()
+    command = _read(f"/proc/{pid}/cmdline").replace("\0", " ").strip()
     is_zombie = rest.split()[:1] == ["Z"]
-    return f"{words or name} ({'ended, and never waited for' if is_zombie else 'still runs'})"
+    return f"{command or name} ({'ended, and never waited for' if is_zombie else 'still runs'})"
 
 
 def _read(path: str) -> str:
@@ -220,8 +219,8 @@ def _read(path: str) -> str:
 
 
 def _uncollectable() -> Labels:
-    for one in gc.garbage:
-        yield id(one), introspect.dotted_name(type(one))
+    for leftover in gc.garbage:
+        yield id(leftover), introspect.dotted_name(type(leftover))
 
 
 _LABELS: dict[str, Callable[[], Labels]] = {
@@ -231,4 +230,4 @@ _LABELS: dict[str, Callable[[], Labels]] = {
     "asyncio tasks": _tasks,
     "uncollectable objects": _uncollectable,
 }
-"""By the words of `explanation.ResourceKind`."""
+"""By the values of `explanation.ResourceKind`."""

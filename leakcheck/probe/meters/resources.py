@@ -1,7 +1,7 @@
-"""What is counted beside memory: open files, threads, children, asyncio tasks, uncollectable objects.
+"""Count what else can leak: open files, threads, child processes, asyncio tasks, uncollectable objects.
 
-Counts are exact. A count allocates nothing that stays, and nothing whose size depends on it: malloc would
-keep it in its thread cache and count it as in use. None of the user's code is run.
+Counts are exact. A reading allocates nothing that stays, and nothing whose size depends on the count: malloc would keep
+that block in its thread cache and count it as in use. No code of the user's is run.
 """
 
 import sys
@@ -26,30 +26,30 @@ MAIN_ALONE = 1
 
 
 def open_files() -> Read | None:
-    """Return a reader of the number of open descriptors, or None without a /proc."""
+    """Return a reader of the number of open descriptors; None without a /proc."""
     if not is_there("/proc/self/fd"):
         return None
 
     def read() -> int:
-        # no list of them: one that is longer each time is a trace in malloc
+        # no list of names: one that gets longer each time would show up in malloc's bytes
         with os.scandir("/proc/self/fd") as entries:
-            return sum(1 for _ in entries) - 1  # the listing opens one itself
+            return sum(1 for _ in entries) - 1  # the listing itself opens one
 
     return read
 
 
 def threads() -> Read:
-    """Return a reader of the number of threads, those that Python does not know of included where /proc tells."""
+    """Return a reader of the number of threads; where there is a /proc, including those unknown to Python."""
     if not is_there("/proc/self/task"):
         return threading.active_count
     return lambda: os.stat("/proc/self/task").st_nlink - 2
 
 
 def children() -> Read | None:
-    """Return a reader of the number of child processes, zombies included; None where the kernel does not list them."""
+    """Return a reader of the number of child processes, zombies included; None if the kernel does not list them."""
     if not is_there(f"/proc/self/task/{os.getpid()}/children"):
         return None
-    # full size now: a list of pids that is longer each time would be a trace in malloc
+    # full size now: a list of pids that gets longer each time would show up in malloc's bytes
     buffer = bytearray(_CHUNK_BYTES)
     buffers = [buffer]
     count_threads = threads()
@@ -59,15 +59,15 @@ def children() -> Read | None:
             descriptor = os.open(f"/proc/self/task/{thread}/children", os.O_RDONLY)
         except OSError:
             return 0  # it has ended meanwhile
-        found = 0
+        count = 0
         try:
             while size := os.readv(descriptor, buffers):
-                found += buffer.count(b" ", 0, size)
+                count += buffer.count(b" ", 0, size)
         except OSError:
             pass
         finally:
             os.close(descriptor)
-        return found
+        return count
 
     def read() -> int:
         # a child belongs to the thread that started it
@@ -80,7 +80,7 @@ def children() -> Read | None:
 
 
 def largest_child_bytes() -> int:
-    """Return the most resident memory that a child had which has ended; 0 where none has, or nobody can tell."""
+    """Return the peak resident memory of the largest child that has ended; 0 if there is none, or on Windows."""
     if resource is None:
         return 0
     unit = 1 if sys.platform == "darwin" else 1024
@@ -88,7 +88,7 @@ def largest_child_bytes() -> int:
 
 
 def tasks() -> Read:
-    """Return a reader of the number of asyncio tasks that are not done; it says 0 until asyncio is loaded."""
+    """Return a reader of the number of asyncio tasks that are not done; it returns 0 until asyncio is loaded."""
 
     def read() -> int:
         module = sys.modules.get("asyncio.tasks")
@@ -98,15 +98,15 @@ def tasks() -> Read:
             try:
                 return sum(1 for task in all_tasks(module) if is_pending(task))
             except RuntimeError:
-                continue  # another thread made one meanwhile
+                continue  # another thread created one meanwhile
         return 0
 
     return read
 
 
 def all_tasks(module: Any) -> Any:
-    """Yield every task there is, of all loops and threads, from `asyncio.tasks`'s own table."""
-    # 3.12 renamed it; and not `asyncio.all_tasks`, which makes lists and sets
+    """Yield every task of all loops and threads, from the table in `asyncio.tasks`."""
+    # 3.12 renamed it; `asyncio.all_tasks` would build lists and sets
     table = vars(module).get("_scheduled_tasks") or vars(module).get("_all_tasks")
     for reference in getattr(table, "data", ()):
         task = reference()
@@ -115,7 +115,7 @@ def all_tasks(module: Any) -> Any:
 
 
 def is_pending(task: Any) -> bool:
-    """Tell whether a task is not done, by asyncio's own function: a class of the user's may have a `done`."""
+    """Return whether a task is not done, asking asyncio's own function: the user's subclass may define `done`."""
     accelerated = sys.modules.get("_asyncio")
     for future in (getattr(accelerated, "Future", None), vars(sys.modules["asyncio.futures"]).get("_PyFuture")):
         if future is not None and issubclass(type(task), future):
@@ -124,5 +124,5 @@ def is_pending(task: Any) -> bool:
 
 
 def uncollectable() -> Read:
-    """Return a reader of the number of objects that the collector gave up on."""
+    """Return a reader of the number of objects that the collector could not free."""
     return lambda: len(gc.garbage)

@@ -1,4 +1,4 @@
-"""Bring the process to rest before a reading: threads done with the calls, garbage collected, caches cleared."""
+"""Settle the process before a reading: other threads done with the calls, garbage collected, caches cleared."""
 
 import sys
 from collections.abc import Callable
@@ -10,11 +10,11 @@ from leakcheck.probe.originals import BUILTINS, gc
 __builtins__ = BUILTINS
 
 _MAX_COLLECTIONS = 3
-"""A finalizer can make new garbage for ever; what is left after three rounds is the user's."""
+"""A finalizer can create new garbage for ever; what is left after three rounds belongs to the user's code."""
 
 _NAP_SECONDS = 0.0005
-_MOST_NAPS = 8
-"""A thread that never rests is not waited for any longer. Naps are counted, for the user's code may stop clocks."""
+_MAX_NAPS = 8
+"""A thread that never rests is waited for no longer. Naps are counted, not timed: the user's code may patch clocks."""
 
 
 def _find_cache_clearer() -> Callable[[], None]:
@@ -28,7 +28,7 @@ _count_blocks = sys.getallocatedblocks
 
 
 def settle() -> None:
-    """Let other threads finish what calls gave them, collect all garbage, and clear the interpreter's type cache."""
+    """Let other threads finish the work of the calls, collect all garbage, and clear internal caches."""
     _let_threads_finish()
     for _ in range(_MAX_COLLECTIONS):
         if not gc.collect():
@@ -37,16 +37,16 @@ def settle() -> None:
 
 
 def _let_threads_finish() -> None:
-    """Wait until this thread is alone, or until the others leave the heap as it is, but never long.
+    """Wait until this is the only thread, or until the others leave the heap unchanged, but never long.
 
-    A call that has work done by a thread goes on as soon as the result is there. What the thread then
-    still holds (the work, its arguments, itself) is in one reading and not in the next, as chance will have
-    it: 8 KB of Python's and 35 KB of malloc's for an async view of Django's that asks the database.
+    A call that hands work to a thread goes on as soon as the result is there. What the thread still holds then (the
+    work, its arguments, itself) would be in one reading and not in the next: 8 KB of Python's memory and 35 KB of
+    malloc's for an async view of Django's that queries the database.
     """
     if _count_threads() == resources.MAIN_ALONE:
         return
     threads = blocks = -1
-    for _ in range(_MOST_NAPS):
+    for _ in range(_MAX_NAPS):
         before = threads, blocks
         sleep(_NAP_SECONDS)
         threads, blocks = _count_threads(), _count_blocks()
@@ -55,12 +55,11 @@ def _let_threads_finish() -> None:
 
 
 def set_aside() -> None:
-    """Collect the whole heap, then set it aside, so that `settle` looks at what calls have made alone.
+    """Collect the whole heap, then freeze it, so that `settle` visits only what calls have made.
 
-    A full collection costs milliseconds on a big heap, and before every reading it would cost more
-    than the calls in between. Only what imports and set-up left may be set aside: entries of a cache
-    that calls fill would never be collected once they are dropped, and a bounded cache would look
-    like a leak.
+    A full collection takes milliseconds on a large heap, and before every reading that would take longer than the calls
+    in between. Only what imports and set-up left may be frozen: a frozen entry of a cache that calls fill would never
+    be collected once it is dropped, and a bounded cache would look like a leak.
     """
     gc.unfreeze()
     settle()

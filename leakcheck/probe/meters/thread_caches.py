@@ -1,8 +1,8 @@
-"""malloc's caches of freed blocks, one for each thread: off in what is measured.
+"""Switch off malloc's per-thread caches of freed blocks in measured processes.
 
-glibc keeps up to seven freed blocks of each small size for each thread, and its counters (`mallinfo2`) have them as in
-use: 235 KB, which a drawing of matplotlib's took 4000 calls to fill. Until they are full, that is growth that ends, in
-a heap in which nothing leaks. The tunable is described in glibc's manual under Memory Allocation Tunables.
+glibc keeps up to seven freed blocks of each small size per thread, and its counters (`mallinfo2`) count them as in use:
+235 KB, which drawings by matplotlib took 4000 calls to fill. Until they are full, that is growth that ends, in a heap
+in which nothing leaks. The tunable is described in glibc's manual under Memory Allocation Tunables.
 """
 
 from collections.abc import Mapping
@@ -12,22 +12,22 @@ from leakcheck.probe.originals import BUILTINS, os
 __builtins__ = BUILTINS
 
 _VARIABLE, _OFF, _NAME = "GLIBC_TUNABLES", "glibc.malloc.tcache_count=0", "tcache"
-_SAID = "LEAKCHECK_GLIBC_TUNABLES"
-"""What the user had said, for as long as the process starts; empty for nothing."""
+_USERS_VALUE = "LEAKCHECK_GLIBC_TUNABLES"
+"""Holds the user's own value while the process starts; empty if there was none."""
 
 
 def without_thread_caches(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment for a process in which the caches are off, unless it says something of them itself."""
-    said = environment.get(_VARIABLE, "")
-    if _NAME in said:
+    """Return the environment for a process without the caches; unchanged if it sets them itself."""
+    users_value = environment.get(_VARIABLE, "")
+    if _NAME in users_value:
         return dict(environment)
-    return {**environment, _SAID: said, _VARIABLE: f"{said}:{_OFF}" if said else _OFF}
+    return {**environment, _USERS_VALUE: users_value, _VARIABLE: f"{users_value}:{_OFF}" if users_value else _OFF}
 
 
 def restore_environment() -> None:
-    """Take back what `without_thread_caches` did: glibc has read it, and the user's code has its own environment."""
-    said = os.environ.pop(_SAID, None)
-    if said:
-        os.environ[_VARIABLE] = said
-    elif said is not None:
+    """Undo `without_thread_caches`: glibc has read the variable, and the user's code gets its own environment."""
+    users_value = os.environ.pop(_USERS_VALUE, None)
+    if users_value:
+        os.environ[_VARIABLE] = users_value
+    elif users_value is not None:
         os.environ.pop(_VARIABLE, None)

@@ -1,4 +1,4 @@
-"""What the search answers: one holder each for what keeps a part of the growth."""
+"""The result of the search: a retention candidate for each part of the growth."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,69 +13,69 @@ __builtins__ = BUILTINS
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ContainerOwner:
-    """The object that several growing containers belong to."""
+    """An object that owns several growing containers."""
 
-    told: NamedPath
+    path: NamedPath
     kind: str
     where: str
-    """Which containers those are."""
-    itself: "RetentionCandidate | None" = None
-    """The one of them that holds the others."""
+    """A description of those containers."""
+    container: "RetentionCandidate | None" = None
+    """The one of them that holds the others, if there is one."""
 
 
 @dataclass(slots=True, eq=False)
 class RetentionCandidate:
-    """One thing that keeps what grows, as far as it is known."""
+    """Something that retains a part of the growth."""
 
-    told: NamedPath
+    path: NamedPath
     grown: list[GrownContainer] = field(default_factory=list)
-    """The containers that it is: one, or many of one path (`WORKERS[*].queue`)."""
+    """Its containers: a single one, or many of one path (`WORKERS[*].queue`)."""
     kind: str = ""
     limit: int | None = None
     objects: float = 0.0
-    """New objects that it leads to."""
-    reckoned_bytes: float = 0.0
+    """How many new objects it leads to."""
+    estimated_bytes: float = 0.0
     bytes: float | None = None
-    """What it explains of what the calls have left."""
+    """The bytes of the growth that it explains; None if it could not be weighed."""
     weighed: str = ""
     held_by_native: bool = False
     first_objects: int = 0
-    """Of what native code holds: the objects that it refers to itself."""
+    """Of what native code holds: how many objects it refers to directly."""
     is_rooted: bool = True
-    """A module, class, function or frame leads to it."""
+    """Whether a module, class, function or frame leads to it."""
     is_library: bool = False
-    """What owns it is the standard library's."""
+    """Whether its owner belongs to the standard library."""
     is_weak: bool = False
-    """It lists what others keep; by itself it keeps only the list."""
+    """Whether it only lists what others retain, by weak references."""
 
     where: str = ""
-    """What is said of where it lies, if that is not what its path says."""
+    """Where it lies, if that is not what its path says."""
     owner: ContainerOwner | None = None
-    """What it has in common with others; the same object for each of them."""
+    """The owner that it shares with other candidates; the same object for each of them."""
     kept: dict[str, Any] | None = None
-    """Where the function was defined that it keeps, as the fields of a Frame."""
+    """Where the function was defined that it retains, as the fields of a Frame."""
     set_at: dict[str, Any] | None = None
-    """The line that sets the context variable that it is."""
-    cut: Callable[[], object] | None = None
-    """Clears the place that it is, where it is no container."""
+    """The line that sets the context variable, if it is one."""
+    clear: Callable[[], object] | None = None
+    """Clears the reference, if it is no container."""
     counted: list[GrownContainer] = field(default_factory=list)
-    """Those of the containers whose lengths are told, where it is not all of them."""
+    """The containers whose lengths are reported, if not all of them are."""
 
     @property
     def gained(self) -> int:
-        """Return by how much the length has risen."""
-        return sum(one.gained for one in self.counted or self.grown)
+        """Return how many entries its containers gained."""
+        return sum(grown.gained for grown in self.counted or self.grown)
 
     @property
     def is_stopped(self) -> bool:
-        """Tell whether it stood still in the end, or was cut back."""
-        return all(one.growth in (LengthGrowth.STOPPED, LengthGrowth.TRIMMED) for one in self.grown)
+        """Return whether it stood still in the end, or was trimmed."""
+        return all(grown.growth in (LengthGrowth.STOPPED, LengthGrowth.TRIMMED) for grown in self.grown)
 
     def fields(self, calls: int) -> dict[str, Any]:
-        """Return what is sent: all figures a call."""
+        """Return the fields of the message to the runner; all numbers are per call."""
         return {
-            "links": self.told.links,
-            "anchor": self.told.anchor,
+            "links": self.path.links,
+            "anchor": self.path.anchor,
             "kept": self.kept,
             "set_at": self.set_at,
             "container": self._container(calls) if self.grown else None,
@@ -87,14 +87,14 @@ class RetentionCandidate:
         }
 
     def _container(self, calls: int) -> dict[str, Any]:
-        length = sum(one.length for one in self.counted or self.grown)
+        length = sum(grown.length for grown in self.counted or self.grown)
         stopped = self.is_stopped
         return {
-            "name": self.told.name,
+            "name": self.path.name,
             "kind": self.kind,
-            "where": self.where or self.told.where,
+            "where": self.where or self.path.where,
             "length": length,
             "length_per_call": self.gained / calls,
-            "limit": sum(one.top for one in self.grown) if stopped and self.limit is None else self.limit,
+            "limit": sum(grown.peak for grown in self.grown) if stopped and self.limit is None else self.limit,
             "stopped": stopped,
         }

@@ -1,19 +1,18 @@
-"""What holders explain of resident pages: memory of allocators whose bytes no meter of the heap sees.
+"""Weigh candidates by resident pages, for memory of allocators whose bytes no meter of the heap sees.
 
-Such an allocator gives pages back late, or never, so they are not seen to fall. But room that became free is used
-again: a holder is emptied, calls go on, and the pages that they need less than before are what it had held. Where an
-allocator has a place for each thread that takes several rounds.
-This is done in the process itself, which is about to end, and as the last thing there: threads of such an allocator
-are not in a copy.
+Such an allocator gives pages back late, or never, so resident memory does not fall. But freed space is used again: a
+candidate is emptied, calls go on, and the pages that they need less than before are what it had retained. If the
+allocator has a pool per thread, that takes several rounds.
+
+This happens in the process itself, which is about to end, and as the last step: threads of such an allocator would not
+exist in a forked copy.
 """
 
-import io
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter, sleep
 
-from leakcheck.probe.heap.container_types import AT_EXIT
 from leakcheck.probe.heap.search_budget import SearchBudget, resident_bytes
 from leakcheck.probe.meters.settle import settle
 from leakcheck.probe.originals import BUILTINS
@@ -21,115 +20,117 @@ from leakcheck.probe.retention.candidate import RetentionCandidate
 
 __builtins__ = BUILTINS
 
-_FEWEST_PER_CALL = 0.05
-_MOST_WEIGHED = 3
-_MOST_TRIALS, _MOST_ROUNDS = 4, 8
-_NAP_SECONDS, _MOST_NAPS = 0.05, 24
-_MOST_SECONDS = 8.0
-"""For one holder, of calls."""
+_MIN_PER_CALL = 0.05
+_MAX_WEIGHED = 3
+_MAX_TRIALS, _MAX_ROUNDS = 4, 8
+_NAP_SECONDS, _MAX_NAPS = 0.05, 24
+_MAX_SECONDS = 8.0
+"""Seconds of calls for one candidate."""
 
 _ENOUGH = 0.9
-_LIKE_BEFORE = 0.5
-"""Share of the growth that calls must show before anything is emptied: what the search has freed is used up first."""
+_MIN_REPRODUCED = 0.5
+"""Share of the growth that calls must reproduce before anything is emptied: what the search freed is used up first."""
 
-_LEAST_SHARE = 0.05
+_MIN_SHARE = 0.05
 Replay = Callable[[int], None]
 
 
 @dataclass(slots=True)
 class PageWeighing:
-    """What became of the weighing."""
+    """The result of weighing."""
 
     emptied: bool = False
-    """Something of the user's is not as it was."""
+    """Whether anything of the user's was changed."""
     is_known: bool = False
-    """What each holder explains of the pages is known."""
+    """Whether every candidate's share of the pages is known."""
 
 
 def weigh_pages(
-    found: Sequence[RetentionCandidate], replay: Replay, calls: int, grown_bytes: float, budget: SearchBudget
+    candidates: Sequence[RetentionCandidate], replay: Replay, calls: int, grown_bytes: float, budget: SearchBudget
 ) -> PageWeighing:
-    """Give the holders that gain an entry per call, or hang at one place, their shares of the pages that calls need.
+    """Weigh the candidates that gain an entry per call, or hang on one reference, by the pages that calls then need.
 
-    Where the user's code misses what was taken out, the weights stay as they were.
+    If the user's code fails without what was removed, the weights stay as they were.
     """
-    may_hold = [one for one in found if _may_hold(one, calls)]
-    likely = may_hold[:_MOST_WEIGHED]
-    weighing = PageWeighing(is_known=not may_hold)
+    possible = [candidate for candidate in candidates if _can_be_emptied(candidate, calls)]
+    likely = possible[:_MAX_WEIGHED]
+    weighing = PageWeighing(is_known=not possible)
     if not likely or grown_bytes <= 0:
         return weighing
     budget.pause()
     try:
-        usual = _usual(replay, calls, grown_bytes)
+        usual = _usual_bytes(replay, calls, grown_bytes)
         if usual is None:
             return weighing
         weighing.emptied = True
         shares: list[float] = []
-        for one in likely:
-            shares.append(_share([one], replay, calls, usual) if sum(shares) < _ENOUGH else 0.0)
-        if len(likely) > 1 and sum(shares) < _LIKE_BEFORE:
-            # entries that several hold: none frees them alone
-            together = _share(likely, replay, calls, usual)
-            first = min(range(len(likely)), key=lambda place: (likely[place].is_library, place))
-            shares[first] = max(shares[first], together - sum(shares) + shares[first])
-    except BaseException:  # the user's code may raise anything when it misses what it had kept
+        for candidate in likely:
+            shares.append(_share_of([candidate], replay, calls, usual) if sum(shares) < _ENOUGH else 0.0)
+        if len(likely) > 1 and sum(shares) < _MIN_REPRODUCED:
+            # entries that several refer to: none frees them alone
+            total = _share_of(likely, replay, calls, usual)
+            credited = min(range(len(likely)), key=lambda index: (likely[index].is_library, index))
+            shares[credited] = max(shares[credited], total - sum(shares) + shares[credited])
+    except BaseException:  # the user's code may raise anything without what it had kept
         return weighing
     finally:
-        budget.go_on()
-    above_all = max(1.0, sum(shares))
-    for one, share in zip(likely, shares, strict=True):
-        held = share / above_all * grown_bytes
-        if share >= _LEAST_SHARE and held > (one.bytes or 0.0):
-            one.bytes, one.weighed = held, "emptied"
-    weighing.is_known = likely == may_hold
+        budget.resume()
+    scale = max(1.0, sum(shares))
+    for candidate, share in zip(likely, shares, strict=True):
+        share_bytes = share / scale * grown_bytes
+        if share >= _MIN_SHARE and share_bytes > (candidate.bytes or 0.0):
+            candidate.bytes, candidate.weighed = share_bytes, "emptied"
+    weighing.is_known = likely == possible
     return weighing
 
 
-def _may_hold(one: RetentionCandidate, calls: int) -> bool:
-    if not one.grown:
-        return one.cut is not None
-    if one.is_weak or one.is_stopped or one.limit is not None or one.gained < _FEWEST_PER_CALL * calls:
+def _can_be_emptied(candidate: RetentionCandidate, calls: int) -> bool:
+    if not candidate.grown:
+        return candidate.clear is not None
+    if candidate.is_weak or candidate.is_stopped or candidate.limit is not None:
         return False
-    # a file that is closed takes nothing in any more, and the interpreter needs its functions at its end
-    return not any(grown.kind.base in (io.BytesIO, io.StringIO, AT_EXIT.base) for grown in one.grown)
+    if candidate.gained < _MIN_PER_CALL * calls:
+        return False
+    # a closed file takes no more entries, and the interpreter needs its exit functions at the end
+    return all(grown.container_type.takes_entries_again for grown in candidate.grown)
 
 
-def _usual(replay: Replay, calls: int, grown_bytes: float) -> float | None:
-    """Return the pages that so many calls need, in bytes; None where they do not show the growth that was measured."""
-    most = 0.0
-    for _ in range(_MOST_TRIALS):
-        most = max(most, _needed(replay, calls))
-        if most >= _ENOUGH * grown_bytes:
+def _usual_bytes(replay: Replay, calls: int, grown_bytes: float) -> float | None:
+    """Return the bytes of pages that so many calls need; None if they do not reproduce the growth that was measured."""
+    result = 0.0
+    for _ in range(_MAX_TRIALS):
+        result = max(result, _bytes_needed(replay, calls))
+        if result >= _ENOUGH * grown_bytes:
             break
-    return most if most >= _LIKE_BEFORE * grown_bytes else None
+    return result if result >= _MIN_REPRODUCED * grown_bytes else None
 
 
-def _share(some: Sequence[RetentionCandidate], replay: Replay, calls: int, usual: float) -> float:
-    """Return which share of the pages that calls need was not needed after some holders were emptied."""
-    deadline = perf_counter() + _MOST_SECONDS
+def _share_of(candidates: Sequence[RetentionCandidate], replay: Replay, calls: int, usual: float) -> float:
+    """Return the share of the pages needed by calls that was saved by emptying some candidates."""
+    deadline = perf_counter() + _MAX_SECONDS
     settle()
     before = _used_bytes()
-    for one in some:
-        _empty(one)
+    for candidate in candidates:
+        _empty(candidate)
     settle()
-    most = 0.0
-    for _ in range(_MOST_NAPS):
-        # threads of its own may give pages back, and it uses them again once they have put them in order
+    freed = 0.0
+    for _ in range(_MAX_NAPS):
+        # the allocator's own threads may give pages back, or make them available for use
         sleep(_NAP_SECONDS)
-        most = before - _used_bytes()
-        if most >= _ENOUGH * usual:
-            return min(1.0, most / usual)
-    for rounds in range(1, _MOST_ROUNDS + 1):
+        freed = before - _used_bytes()
+        if freed >= _ENOUGH * usual:
+            return min(1.0, freed / usual)
+    for rounds in range(1, _MAX_ROUNDS + 1):
         replay(calls)
         settle()
-        # from the beginning: an allocator may give pages back at any time
-        most = max(most, rounds * usual - (_used_bytes() - before))
-        if most >= _ENOUGH * usual or perf_counter() > deadline:
+        # since the beginning: an allocator may give pages back at any time
+        freed = max(freed, rounds * usual - (_used_bytes() - before))
+        if freed >= _ENOUGH * usual or perf_counter() > deadline:
             break
-    return min(1.0, most / usual)
+    return min(1.0, freed / usual)
 
 
-def _needed(replay: Replay, calls: int) -> float:
+def _bytes_needed(replay: Replay, calls: int) -> float:
     settle()
     before = _used_bytes()
     replay(calls)
@@ -138,7 +139,7 @@ def _needed(replay: Replay, calls: int) -> float:
 
 
 def _used_bytes() -> int:
-    """Return the resident pages, but for those that were given back and are there until the kernel needs them."""
+    """Return the resident bytes, without pages that were given back and stay until the kernel needs them."""
     try:
         with open("/proc/self/smaps_rollup", "rb") as rollup:
             kib = {line.split()[0]: int(line.split()[1]) for line in rollup if line.endswith(b"kB\n")}
@@ -147,13 +148,13 @@ def _used_bytes() -> int:
         return resident_bytes()
 
 
-def _empty(one: RetentionCandidate) -> None:
-    if one.cut is not None:
-        one.cut()
-    for grown in one.grown:
-        if issubclass(grown.kind.base, deque):
-            # entries that are None, as a copy may have, would be found by the calls to come
+def _empty(candidate: RetentionCandidate) -> None:
+    if candidate.clear is not None:
+        candidate.clear()
+    for grown in candidate.grown:
+        if issubclass(grown.container_type.base, deque):
+            # None in place of the entries, as in a copy, would be found by the following calls
             for _ in range(min(grown.gained, grown.length)):
                 deque.pop(grown.container)
         else:
-            grown.kind.let_go(grown.container, min(grown.gained, grown.length))
+            grown.container_type.remove_newest(grown.container, min(grown.gained, grown.length))

@@ -1,4 +1,4 @@
-"""The search: first containers that grow, then, where those do not explain it, what hangs on anything old."""
+"""The retention search: first containers that grow, then, if those do not explain it, whatever hangs on old objects."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -6,33 +6,39 @@ from typing import Any
 from leakcheck.probe.heap.lengths import LengthGrowth
 from leakcheck.probe.heap.referrers import ReferrerSearch
 from leakcheck.probe.heap.search_budget import SearchBudget
-from leakcheck.probe.heap.weigh import weigh
+from leakcheck.probe.heap.weigh import Release, weigh
 from leakcheck.probe.originals import BUILTINS, gc
-from leakcheck.probe.retention.anchors import ReferenceAnchor, merged, places_of, sources_of_long, sources_of_new
+from leakcheck.probe.retention.anchors import (
+    ReferenceAnchor,
+    find_anchors,
+    merge_anchors,
+    sources_of_long,
+    sources_of_new,
+)
 from leakcheck.probe.retention.candidate import RetentionCandidate
-from leakcheck.probe.retention.chains import confirmed, cutter, found_at, held_by_native
-from leakcheck.probe.retention.containers import named
+from leakcheck.probe.retention.chains import anchor_candidate, confirm_growth, native_candidates, release_of_anchor
+from leakcheck.probe.retention.containers import container_candidates
 from leakcheck.probe.retention.resident_pages import PageWeighing, weigh_pages
-from leakcheck.probe.retention.shares import MOST_SHARE, SHARED, explained, weigh_containers
+from leakcheck.probe.retention.shares import MAX_SHARE, SHARED_RATIO, explained, weigh_containers
 from leakcheck.probe.retention.watch import ReadPython, Replay, WatchedCalls, watch
 
 __builtins__ = BUILTINS
 
-_ENOUGH, _MUCH = 0.9, 0.5
-_LEAST_SHARE, _LEAST_BYTES_PER_CALL = 0.01, 0.5
-_LEAST_SHARE_STOPPED = 0.05
-_LEAST_SHARE_OF_A_PLACE = 0.05
+_ENOUGH, _MIN_EXPLAINED = 0.9, 0.5
+_MIN_SHARE, _MIN_BYTES_PER_CALL = 0.01, 0.5
+_MIN_SHARE_IF_STOPPED = 0.05
+_MIN_SHARE_OF_ANCHOR = 0.05
 _SMALLEST_OBJECT_BYTES = 16
-_MOST_WEIGHED = 6
-_FEWEST_AT_ONCE = 16
-_LEAST_KEEPER = 0.25
-"""Of what weak references take: an object with no attributes is smaller than a reference, and than a weak method."""
+_MAX_WEIGHED = 6
+_MIN_AT_ONCE = 16
+_MIN_RATIO_TO_WEAK = 0.25
+"""Share of the bytes of weak references: an object without attributes is smaller than a reference or a weak method."""
 
-_NOTHING = 0.1
-"""Share of the growth that the smallest objects around native memory may take, which lie in Python's allocator."""
+_MAX_SHARE_OF_PYTHON = 0.1
+"""Share of the growth that Python's allocator may hold for the small objects around native memory."""
 
 _HALVES = 2
-"""Python's bytes are read in the second half of the calls alone."""
+"""Python's bytes are read in the second half of the calls only."""
 
 Heap = Callable[[], int]
 
@@ -49,17 +55,17 @@ def search(
     settled: bool = False,
     mapped: bool = False,
 ) -> Iterator[dict[str, Any]]:
-    """Replay, and yield what is known of the holders, again whenever more is known; the last one says so.
+    """Replay, and yield the candidates found so far, again whenever more is known; the last answer is marked as such.
 
-    What is cut back now and then is told where memory is known to have settled: elsewhere it is no part
-    of what grows. Where the growth is one of resident pages (`mapped`), holders are weighed in those at last.
+    Trimmed containers are reported only if memory has settled: otherwise they are no part of the growth. If resident
+    pages grow (`mapped`), candidates are weighed by those at last.
     """
     replay(warm_up)
     budget = SearchBudget(seconds)
     watched = watch(replay, calls, budget, python)
-    _read_anew(watched, settled)
+    _reclassify(watched, settled)
     was_enabled = gc.isenabled()
-    gc.disable()  # so that what the search makes stays in the youngest generation, and can be told from the rest
+    gc.disable()  # so that objects of the search stay in the youngest generation, and can be told from others
 
     def replay_as_before(calls: int) -> None:
         if was_enabled:
@@ -70,143 +76,157 @@ def search(
             gc.disable()
 
     try:
-        yield from _found(replay_as_before, heap, watched, bytes_per_call * watched.calls, budget, mapped)
+        yield from _search(replay_as_before, heap, watched, bytes_per_call * watched.calls, budget, mapped)
     finally:
         if was_enabled:
             gc.enable()
 
 
-def _read_anew(watched: WatchedCalls, settled: bool) -> None:
-    """Take what was cut back for full where memory has settled, and for nothing elsewhere.
+def _reclassify(watched: WatchedCalls, settled: bool) -> None:
+    """Drop trimmed containers unless memory has settled; then one that filled within a window counts as stopped.
 
-    It stands by itself: a variable in the search's own frame would keep the last container alive.
+    This is a function of its own because a variable in the search's frame would keep the last container alive.
     """
-    for one in watched.grown:
-        if settled and one.growth is LengthGrowth.ONCE and one.gained >= _FEWEST_AT_ONCE:
-            one.growth = LengthGrowth.STOPPED  # it filled within one window
+    for grown in watched.grown:
+        if settled and grown.growth is LengthGrowth.ONCE and grown.gained >= _MIN_AT_ONCE:
+            grown.growth = LengthGrowth.STOPPED  # it filled within one window
     if not settled:
-        watched.grown[:] = [one for one in watched.grown if one.growth is not LengthGrowth.TRIMMED]
+        watched.grown[:] = [grown for grown in watched.grown if grown.growth is not LengthGrowth.TRIMMED]
 
 
-def _found(
+def _search(
     replay: Replay, heap: Heap, watched: WatchedCalls, grown_bytes: float, budget: SearchBudget, mapped: bool
 ) -> Iterator[dict[str, Any]]:
     new = watched.ids
-    world = ReferrerSearch(budget, new)
+    referrer_search = ReferrerSearch(budget, new)
 
-    def answer(found: Sequence[RetentionCandidate], last: bool = False) -> dict[str, Any]:
-        kept = ranked(found, grown_bytes, watched.calls)
+    def answer(candidates: Sequence[RetentionCandidate], last: bool = False) -> dict[str, Any]:
+        holders = [candidate.fields(watched.calls) for candidate in ranked(candidates, grown_bytes, watched.calls)]
         searched = {"objects": watched.objects, "seconds": budget.seconds, "stopped_by": budget.stopped_by}
-        return {"holders": [one.fields(watched.calls) for one in kept], "searched": searched, "last": last}
+        return {"holders": holders, "searched": searched, "last": last}
 
-    found = named(watched, new, world)
-    if found:
-        yield answer(found)
-        found = weigh_containers(found, grown_bytes, watched, heap, budget)
-    if explained(found, grown_bytes) < _ENOUGH * grown_bytes and watched.is_known and not budget.is_spent():
-        if found:
-            yield answer(found)
-        found += _hanging(found, replay, grown_bytes, watched, new, world, heap, mapped)
+    candidates = container_candidates(watched, new, referrer_search)
+    if candidates:
+        yield answer(candidates)
+        candidates = weigh_containers(candidates, grown_bytes, watched, heap, budget)
+    if explained(candidates, grown_bytes) < _ENOUGH * grown_bytes and watched.is_known and not budget.is_spent():
+        if candidates:
+            yield answer(candidates)
+        candidates += _anchored_candidates(candidates, replay, grown_bytes, watched, new, referrer_search, heap, mapped)
     weighing = PageWeighing(is_known=True)
-    if mapped and found:
-        yield answer(found)
-        weighing = weigh_pages(sorted(found, key=_order), replay, watched.calls, grown_bytes, budget)
-    last = answer(found, last=True)
-    last["searched"]["nothing_in_python"] = weighing.is_known and _is_nothing(found, watched, grown_bytes, budget)
+    if mapped and candidates:
+        yield answer(candidates)
+        weighing = weigh_pages(sorted(candidates, key=_order), replay, watched.calls, grown_bytes, budget)
+    last = answer(candidates, last=True)
+    is_only_native = weighing.is_known and _is_only_native(candidates, watched, grown_bytes, budget)
+    last["searched"]["nothing_in_python"] = is_only_native
     yield {**last, "emptied": weighing.emptied}
 
 
-def _is_nothing(
-    found: Sequence[RetentionCandidate], watched: WatchedCalls, grown_bytes: float, budget: SearchBudget
+def _is_only_native(
+    candidates: Sequence[RetentionCandidate], watched: WatchedCalls, grown_bytes: float, budget: SearchBudget
 ) -> bool:
-    """Tell whether the search came to its end, the growth is native, and no Python object explains it."""
+    """Return whether the search was completed, the growth is native, and no Python object explains it."""
     if not watched.is_known or budget.stopped_by or watched.python_bytes is None:
         return False
-    if _HALVES * watched.python_bytes > _NOTHING * grown_bytes or any(one.bytes is None for one in found):
+    if _HALVES * watched.python_bytes > _MAX_SHARE_OF_PYTHON * grown_bytes:
         return False
-    # what explains too much to be true may still hold it
-    return sum(one.bytes or 0.0 for one in found) <= _NOTHING * grown_bytes
+    if any(candidate.bytes is None for candidate in candidates):
+        return False
+    # a candidate that explains too much to be true may still retain it
+    return sum(candidate.bytes or 0.0 for candidate in candidates) <= _MAX_SHARE_OF_PYTHON * grown_bytes
 
 
-def _hanging(
+def _anchored_candidates(
     known: Sequence[RetentionCandidate],
     replay: Replay,
     grown_bytes: float,
     watched: WatchedCalls,
     new: frozenset[int],
-    world: ReferrerSearch,
+    referrer_search: ReferrerSearch,
     heap: Heap,
     mapped: bool,
 ) -> list[RetentionCandidate]:
-    """Return what hangs on old objects without a length that tells."""
-    watched.look_again()
-    passed_by = frozenset(id(one.container) for each in known for one in each.grown)
-    # of what lies in another allocator, the heap shows a small object each
-    least_bytes = _SMALLEST_OBJECT_BYTES * watched.calls if mapped else _LEAST_SHARE_OF_A_PLACE * grown_bytes
-    sources = sources_of_new(watched, new, world)
-    places = places_of(sources, watched, new, least_bytes, passed_by, world)
-    found = held_by_native(watched, new, [child for _, held in sources for child in held], world)
+    """Return candidates that hang on old objects and have no length that would show it."""
+    watched.refresh()
+    skipped = frozenset(id(grown.container) for candidate in known for grown in candidate.grown)
+    # of memory in another allocator, the heap shows only a small object each
+    min_bytes = _SMALLEST_OBJECT_BYTES * watched.calls if mapped else _MIN_SHARE_OF_ANCHOR * grown_bytes
+    sources = sources_of_new(watched, new, referrer_search)
+    anchors = find_anchors(sources, watched, new, min_bytes, skipped, referrer_search)
+    result = native_candidates(watched, new, [child for _, children in sources for child in children], referrer_search)
     sources.clear()
 
     def is_enough() -> bool:
-        return world.budget.is_spent() or explained([*known, *found], grown_bytes) >= _ENOUGH * grown_bytes
+        return referrer_search.budget.is_spent() or explained([*known, *result], grown_bytes) >= _ENOUGH * grown_bytes
 
-    for place in merged(place for place in places if place.is_steady)[:_MOST_WEIGHED]:
+    for anchor in merge_anchors(anchor for anchor in anchors if anchor.is_steady)[:_MAX_WEIGHED]:
         if is_enough():
-            return found
-        one = found_at(place, new, world)
-        one.bytes, one.weighed = _cut(place, watched, heap, world.budget)
-        one.cut = _clearing(place)
-        found.append(one)
+            return result
+        candidate = anchor_candidate(anchor, new, referrer_search)
+        candidate.bytes, candidate.weighed = _weigh_anchor(anchor, watched, heap, referrer_search.budget)
+        candidate.clear = _release_if_possible(anchor)
+        result.append(candidate)
     if is_enough():
-        return found
-    texts = sources_of_long(watched, new, grown_bytes, world)
-    places += places_of(texts, watched, new, least_bytes, passed_by, world)
-    for place, grown in confirmed(places, watched, new, replay, world):
-        one = found_at(place, new, world)
-        one.bytes, one.weighed = grown, "reckoned"
-        found.append(one)
-    return found
+        return result
+    texts = sources_of_long(watched, new, grown_bytes, referrer_search)
+    anchors += find_anchors(texts, watched, new, min_bytes, skipped, referrer_search)
+    for anchor, gained_bytes in confirm_growth(anchors, watched, new, replay, referrer_search):
+        candidate = anchor_candidate(anchor, new, referrer_search)
+        candidate.bytes, candidate.weighed = gained_bytes, "reckoned"
+        result.append(candidate)
+    return result
 
 
-def _clearing(place: ReferenceAnchor) -> Callable[[], object] | None:
-    return cutter(place) if all(edge.cut is not None for edge in place.all_edges) else None
+def _release_if_possible(anchor: ReferenceAnchor) -> Release | None:
+    can_be_cleared = all(reference.clear is not None for reference in anchor.all_references)
+    return release_of_anchor(anchor) if can_be_cleared else None
 
 
-def _cut(place: ReferenceAnchor, watched: WatchedCalls, heap: Heap, budget: SearchBudget) -> tuple[float, str]:
-    """Return what a place explains: what becomes free without it, but for what was there before the calls."""
-    if all(edge.cut is not None for edge in place.all_edges):
-        weight = weigh(cutter(place), watched.new, heap, budget.left)
+def _weigh_anchor(
+    anchor: ReferenceAnchor, watched: WatchedCalls, heap: Heap, budget: SearchBudget
+) -> tuple[float, str]:
+    """Return the bytes that an anchor explains, and how they were found; old objects that it releases do not count."""
+    release = _release_if_possible(anchor)
+    if release is not None:
+        weight = weigh(release, watched.new, heap, budget.left)
         if weight is not None and weight > 0:
             return weight, "emptied"
-    return place.reach.bytes, "reckoned"
+    return anchor.reachable.bytes, "reckoned"
 
 
-def ranked(found: Sequence[RetentionCandidate], grown_bytes: float, calls: int) -> list[RetentionCandidate]:
-    """Return the holders that explain something, the one that explains most first.
+def ranked(candidates: Sequence[RetentionCandidate], grown_bytes: float, calls: int) -> list[RetentionCandidate]:
+    """Return the candidates that explain something, the one that explains most first.
 
-    What could not be weighed is kept while the others leave half of the growth open.
+    Those that could not be weighed are included while the others explain less than half of the growth.
     """
-    ordered = sorted(found, key=_order)
-    kept = [one for one in ordered if one.bytes is None or _is_part(one, one.bytes, grown_bytes, calls)]
-    if explained(kept, grown_bytes) >= _MUCH * grown_bytes:
-        kept = [one for one in kept if one.bytes is not None]
-    rooted = max((one.bytes or 0.0 for one in kept if one.is_rooted), default=0.0)
-    # a table that only native code knows of is likely to belong to something that has a name
-    kept = [one for one in kept if one.is_rooted or (one.bytes or 0.0) > SHARED * rooted]
-    # what lists things weakly grows because something else keeps them, unless nothing else explains nearly as much
-    strong = max((_weight(one) for one in kept if not one.is_weak), default=0.0)
-    return [one for one in kept if not one.is_weak or strong < _LEAST_KEEPER * _weight(one)]
+    result = [
+        candidate
+        for candidate in sorted(candidates, key=_order)
+        if candidate.bytes is None or _is_part_of_growth(candidate, candidate.bytes, grown_bytes, calls)
+    ]
+    if explained(result, grown_bytes) >= _MIN_EXPLAINED * grown_bytes:
+        result = [candidate for candidate in result if candidate.bytes is not None]
+    rooted = max((candidate.bytes or 0.0 for candidate in result if candidate.is_rooted), default=0.0)
+    # a table that only native code refers to probably belongs to something that has a name
+    result = [
+        candidate for candidate in result if candidate.is_rooted or (candidate.bytes or 0.0) > SHARED_RATIO * rooted
+    ]
+    # a weak list grows because something else retains its entries, unless nothing else explains nearly as much
+    strong = max((_bytes_of(candidate) for candidate in result if not candidate.is_weak), default=0.0)
+    return [
+        candidate for candidate in result if not candidate.is_weak or strong < _MIN_RATIO_TO_WEAK * _bytes_of(candidate)
+    ]
 
 
-def _order(one: RetentionCandidate) -> float:
-    return -_weight(one)
+def _order(candidate: RetentionCandidate) -> float:
+    return -_bytes_of(candidate)
 
 
-def _weight(one: RetentionCandidate) -> float:
-    return one.reckoned_bytes if one.bytes is None else one.bytes
+def _bytes_of(candidate: RetentionCandidate) -> float:
+    return candidate.estimated_bytes if candidate.bytes is None else candidate.bytes
 
 
-def _is_part(one: RetentionCandidate, weighed: float, grown_bytes: float, calls: int) -> bool:
-    least = _LEAST_SHARE_STOPPED if one.grown and one.is_stopped else _LEAST_SHARE
-    return max(least * grown_bytes, _LEAST_BYTES_PER_CALL * calls) <= weighed <= MOST_SHARE * grown_bytes
+def _is_part_of_growth(candidate: RetentionCandidate, weighed: float, grown_bytes: float, calls: int) -> bool:
+    min_share = _MIN_SHARE_IF_STOPPED if candidate.grown and candidate.is_stopped else _MIN_SHARE
+    return max(min_share * grown_bytes, _MIN_BYTES_PER_CALL * calls) <= weighed <= MAX_SHARE * grown_bytes

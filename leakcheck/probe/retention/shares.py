@@ -1,9 +1,9 @@
-"""What growing containers explain, each by itself and those that share entries together: a copy empties them."""
+"""Weigh what growing containers explain, each by itself and those that share entries together: a copy empties them."""
 
 from collections.abc import Callable, Sequence
 
 from leakcheck.probe.heap.search_budget import SearchBudget
-from leakcheck.probe.heap.weigh import LetGo, weigh
+from leakcheck.probe.heap.weigh import Release, weigh
 from leakcheck.probe.originals import BUILTINS
 from leakcheck.probe.retention.candidate import ContainerOwner, RetentionCandidate
 from leakcheck.probe.retention.watch import WatchedCalls
@@ -11,154 +11,169 @@ from leakcheck.probe.retention.watch import WatchedCalls
 __builtins__ = BUILTINS
 
 _ENOUGH = 0.9
-MOST_SHARE = 2.0
-"""What explains twice the growth is no part of it: a tooth that these calls happened to climb."""
+MAX_SHARE = 2.0
+"""More than this multiple of the growth is no part of it, but a sawtooth that was climbing during these calls."""
 
-SHARED = 1.2
-_FEWEST_WEIGHED, _MOST_SHARING = 6, 6
+SHARED_RATIO = 1.2
+_MIN_WEIGHED, _MAX_SHARING = 6, 6
 _NEARLY_ALL = 0.9
-"""Of what an owner explains: a container that holds as much by itself is the one to name."""
+"""Share of what an owner explains: a container that holds as much by itself is the one to name."""
 
-_HALF = 0.5
+_MIN_SHARE_OF_SHARED = 0.5
 Weigh = Callable[[Sequence[RetentionCandidate]], float | None]
 
 
-def explained(found: Sequence[RetentionCandidate], grown_bytes: float) -> float:
-    """Return the bytes that some holders explain together, but for those that explain too much to be true."""
-    return sum(one.bytes for one in found if one.bytes is not None and one.bytes <= MOST_SHARE * grown_bytes)
+def explained(candidates: Sequence[RetentionCandidate], grown_bytes: float) -> float:
+    """Return the bytes that some candidates explain together, except those that explain too much to be true."""
+    weights = (candidate.bytes for candidate in candidates if candidate.bytes is not None)
+    return sum(weight for weight in weights if weight <= MAX_SHARE * grown_bytes)
 
 
 def weigh_containers(
-    found: Sequence[RetentionCandidate],
+    candidates: Sequence[RetentionCandidate],
     grown_bytes: float,
     watched: WatchedCalls,
     heap: Callable[[], int],
     budget: SearchBudget,
 ) -> list[RetentionCandidate]:
-    """Weigh those of one owner together, each other container by itself, and then those that still share entries.
+    """Weigh containers of one owner together, each other container by itself, and then those that still share entries.
 
-    Return them with what has one owner taken together.
+    Return the candidates, those of one owner merged.
     """
 
-    known = list(found)
+    known = list(candidates)
 
-    def weigh_some(some: Sequence[RetentionCandidate]) -> float | None:
-        let_go = emptier(some)
+    def weigh_some(group: Sequence[RetentionCandidate]) -> float | None:
+        release = release_of_containers(group)
 
         def alone() -> Callable[[int, float | None], float]:
-            # what we have in hand would stay: the table of a container is a container too
+            # our own references would keep the entries: a container's inner table is a container too
             watched.grown.clear()
-            for one in known:
-                one.counted.clear()
-                if one not in some:
-                    one.grown.clear()
-            return let_go()
+            for candidate in known:
+                candidate.counted.clear()
+                if candidate not in group:
+                    candidate.grown.clear()
+            return release()
 
-        return weigh(alone, watched.new, heap, budget.left, is_mixed=takes_all(some))
+        return weigh(alone, watched.new, heap, budget.left, is_mixed=removes_all(group))
 
-    together = by_owner(found, grown_bytes, weigh_some)
-    known.extend(one for one in together if one not in found)
-    for place, one in enumerate(together):
-        if one.bytes is None and (place < _FEWEST_WEIGHED or not budget.is_half_spent()):
-            _weigh_alone(one, weigh_some)
-    credit_shared(together, grown_bytes, weigh_some)
-    return together
+    result = merge_owned(candidates, grown_bytes, weigh_some)
+    known.extend(candidate for candidate in result if candidate not in candidates)
+    for index, candidate in enumerate(result):
+        if candidate.bytes is None and (index < _MIN_WEIGHED or not budget.is_half_spent()):
+            _weigh_alone(candidate, weigh_some)
+    credit_shared(result, grown_bytes, weigh_some)
+    return result
 
 
-def _weigh_alone(one: RetentionCandidate, weigh_some: Weigh) -> None:
-    weight = weigh_some([one])
+def _weigh_alone(candidate: RetentionCandidate, weigh_some: Weigh) -> None:
+    weight = weigh_some([candidate])
     if weight is not None:
-        one.bytes, one.weighed = max(0.0, weight), "emptied"
+        candidate.bytes, candidate.weighed = max(0.0, weight), "emptied"
 
 
-def by_owner(found: Sequence[RetentionCandidate], grown_bytes: float, weigh_some: Weigh) -> list[RetentionCandidate]:
-    """Return the holders, those of one owner as that owner where it explains more than the heaviest of them.
+def merge_owned(
+    candidates: Sequence[RetentionCandidate], grown_bytes: float, weigh_some: Weigh
+) -> list[RetentionCandidate]:
+    """Return the candidates, merged by owner where the owner explains more than its heaviest container.
 
-    Owners come first, because they save weighing each of their containers.
+    Owners are weighed first, because that saves weighing each of their containers.
     """
     groups: dict[int, tuple[ContainerOwner, list[RetentionCandidate]]] = {}
-    for one in found:
-        if one.owner is not None:
-            groups.setdefault(id(one.owner), (one.owner, []))[1].append(one)
-    kept = list(found)
+    for candidate in candidates:
+        if candidate.owner is not None:
+            groups.setdefault(id(candidate.owner), (candidate.owner, []))[1].append(candidate)
+    result = list(candidates)
     for owner, members in groups.values():
         weight = weigh_some(members) if len(members) > 1 else None
-        # what explains too much to be true would make its owner do so too
-        if weight is None or weight > MOST_SHARE * grown_bytes:
+        # a member that explains too much to be true would make its owner do so too
+        if weight is None or weight > MAX_SHARE * grown_bytes:
             continue
-        heaviest = max(members, key=lambda one: one.reckoned_bytes)
+        heaviest = max(members, key=lambda candidate: candidate.estimated_bytes)
         _weigh_alone(heaviest, weigh_some)
         if (heaviest.bytes or 0.0) < _NEARLY_ALL * weight:
-            kept = [one for one in kept if one not in members]
-            kept.append(_taken_together(owner, members, weight))
-    return kept
+            result = [candidate for candidate in result if candidate not in members]
+            result.append(_owner_candidate(owner, members, weight))
+    return result
 
 
-def _taken_together(owner: ContainerOwner, members: Sequence[RetentionCandidate], weight: float) -> RetentionCandidate:
-    itself = owner.itself if owner.itself in members else None
+def _owner_candidate(owner: ContainerOwner, members: Sequence[RetentionCandidate], weight: float) -> RetentionCandidate:
+    container = owner.container if owner.container in members else None
     return RetentionCandidate(
-        owner.told,
-        [grown for one in members for grown in one.grown],
+        owner.path,
+        [grown for member in members for grown in member.grown],
         owner.kind,
         where=owner.where,
-        objects=sum(one.objects for one in members),
-        reckoned_bytes=sum(one.reckoned_bytes for one in members),
+        objects=sum(member.objects for member in members),
+        estimated_bytes=sum(member.estimated_bytes for member in members),
         bytes=max(0.0, weight),
         weighed="emptied",
-        is_rooted=any(one.is_rooted for one in members),
-        is_library=all(one.is_library for one in members),
-        kept=next((one.kept for one in members if one.kept is not None), None),
-        counted=[] if itself is None else list(itself.grown),
+        is_rooted=any(member.is_rooted for member in members),
+        is_library=all(member.is_library for member in members),
+        kept=next((member.kept for member in members if member.kept is not None), None),
+        counted=[] if container is None else list(container.grown),
     )
 
 
-def credit_shared(found: Sequence[RetentionCandidate], grown_bytes: float, weigh_some: Weigh) -> None:
-    """Give what no container frees alone, because others hold it too, to one of those that do."""
-    weighed = [one for one in found if one.bytes is not None and not one.is_weak][:_MOST_SHARING]
-    apart = explained(weighed, grown_bytes)
-    if len(weighed) < 2 or apart >= _ENOUGH * grown_bytes:
+def credit_shared(candidates: Sequence[RetentionCandidate], grown_bytes: float, weigh_some: Weigh) -> None:
+    """Credit what no container frees alone, because others refer to it too, to one of those that do."""
+    weighed = [candidate for candidate in candidates if candidate.bytes is not None and not candidate.is_weak][
+        :_MAX_SHARING
+    ]
+    separate_bytes = explained(weighed, grown_bytes)
+    if len(weighed) < 2 or separate_bytes >= _ENOUGH * grown_bytes:
         return
-    together = weigh_some(weighed)
-    if together is None or not SHARED * apart < together <= MOST_SHARE * grown_bytes:
+    total_bytes = weigh_some(weighed)
+    if total_bytes is None or not SHARED_RATIO * separate_bytes < total_bytes <= MAX_SHARE * grown_bytes:
         return
-    shared = together - apart
+    shared_bytes = total_bytes - separate_bytes
     sharing = weighed
     if len(weighed) > 2:
-        # without one that holds it too, it stays
-        without = {id(one): weigh_some([other for other in weighed if other is not one]) for one in weighed}
-        lacking = {key: together - weight for key, weight in without.items() if weight is not None}
-        sharing = [one for one in weighed if lacking.get(id(one), 0.0) - (one.bytes or 0.0) >= _HALF * shared]
-    # the user's own rather than the standard library's, which keeps what it was given
-    first = min(sharing or weighed, key=lambda one: (one.is_library, one.told.anchor, -one.reckoned_bytes))
-    first.bytes, first.weighed = (first.bytes or 0.0) + shared, "emptied"
+        # if one that refers to it too is left out, it stays
+        rest_bytes = {
+            id(left_out): weigh_some([other for other in weighed if other is not left_out]) for left_out in weighed
+        }
+        missing_bytes = {key: total_bytes - weight for key, weight in rest_bytes.items() if weight is not None}
+        min_bytes = _MIN_SHARE_OF_SHARED * shared_bytes
+        sharing = [
+            candidate
+            for candidate in weighed
+            if missing_bytes.get(id(candidate), 0.0) - (candidate.bytes or 0.0) >= min_bytes
+        ]
+    # the user's own first: the standard library retains what it was given
+    credited = min(
+        sharing or weighed,
+        key=lambda candidate: (candidate.is_library, candidate.path.anchor, -candidate.estimated_bytes),
+    )
+    credited.bytes, credited.weighed = (credited.bytes or 0.0) + shared_bytes, "emptied"
 
 
-def takes_all(found: Sequence[RetentionCandidate]) -> bool:
-    """Tell whether emptying takes old entries out as well."""
-    return any(grown.kind.takes_all for one in found for grown in one.grown)
+def removes_all(candidates: Sequence[RetentionCandidate]) -> bool:
+    """Return whether emptying removes old entries as well."""
+    return any(grown.container_type.removes_all for candidate in candidates for grown in candidate.grown)
 
 
-def emptier(found: Sequence[RetentionCandidate]) -> LetGo:
-    """Return what takes out the new entries, and then tells from the bytes set free what they explain.
+def release_of_containers(candidates: Sequence[RetentionCandidate]) -> Release:
+    """Return a function that removes the new entries, and then computes from the bytes freed what they explain.
 
-    A table keeps its size, or gives up more than the new entries' part of it; so it is set apart, and
-    counted by the share of the entries that are new.
+    A table keeps its size, or gives up more than the new entries' part of it, so it is subtracted, and counted by the
+    share of the entries that are new.
     """
 
-    def let_go() -> Callable[[int, float | None], float]:
-        tables = kept = gained = cleared = 0.0
-        for one in (grown for each in found for grown in each.grown):
-            own, length = one.kind.own_bytes(one.container), max(1, one.length)
-            one.kind.let_go(one.container, one.gained)
-            tables += own * one.gained / length
-            kept += own - one.kind.own_bytes(one.container)
-            gained += one.gained
-            cleared += length
+    def release() -> Callable[[int, float | None], float]:
+        table_bytes = released_table_bytes = gained = removed = 0.0
+        for grown in (grown for candidate in candidates for grown in candidate.grown):
+            own_bytes, length = grown.container_type.own_bytes(grown.container), max(1, grown.length)
+            grown.container_type.remove_newest(grown.container, grown.gained)
+            table_bytes += own_bytes * grown.gained / length
+            released_table_bytes += own_bytes - grown.container_type.own_bytes(grown.container)
+            gained += grown.gained
+            removed += length
 
         def count(freed: int, new_share: float | None) -> float:
-            share = (gained / cleared if new_share is None else new_share) if takes_all(found) else 1.0
-            return share * (freed - kept) + tables
+            share = (gained / removed if new_share is None else new_share) if removes_all(candidates) else 1.0
+            return share * (freed - released_table_bytes) + table_bytes
 
         return count
 
-    return let_go
+    return release

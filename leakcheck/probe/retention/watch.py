@@ -1,4 +1,4 @@
-"""Replay calls in windows, and tell what they have left: containers that grew, and objects that are new."""
+"""Replay calls in windows, and collect what they have left: containers that grew, and new objects."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from leakcheck.probe.originals import BUILTINS, gc
 __builtins__ = BUILTINS
 
 _WINDOWS = 8
-_MOST_NEW = 3_000_000
+_MAX_NEW = 3_000_000
 
 Replay = Callable[[int], None]
 ReadPython = Callable[[], int | None]
@@ -25,37 +25,37 @@ class WatchedCalls:
 
     calls: int
     objects: int
-    """How many there were before."""
+    """How many objects there were before."""
     grown: list[GrownContainer]
     early: frozenset[int]
-    """Ids of what was made in the first half of the calls; some of it may be gone."""
+    """Ids of objects made in the first half of the calls; some may have been freed."""
     late: frozenset[int]
     is_known: bool
-    """False where the user's code has thawed the heap, or left too much: then nobody knows what is new."""
+    """False if the user's code has unfrozen the heap, or left too many objects: then it is unknown what is new."""
     python_bytes: int | None
-    """Added by the second half of the calls to what Python's allocator has handed out; None where it is unknown."""
+    """Bytes that the second half of the calls added to Python's allocator; None if unknown."""
     new: list[Any]
-    """The objects that the collector tracks and that were not there before; ours are among them."""
+    """The new objects that the collector tracks; leakcheck's own are among them."""
 
-    def look_again(self) -> None:
-        """Collect what the halves left uncollected, since each was set aside after it, and list what is new now."""
+    def refresh(self) -> None:
+        """Collect garbage, since each half was frozen after it, and list the objects that are new now."""
         self.new.clear()
         settle()
-        self.new += _among(self.early | self.late)
+        self.new += _objects_with(self.early | self.late)
 
     @property
     def ids(self) -> frozenset[int]:
-        """Return the ids of all that is new."""
+        """Return the ids of all new objects."""
         return self.early | self.late
 
 
-def _among(ids: frozenset[int]) -> list[Any]:
+def _objects_with(ids: frozenset[int]) -> list[Any]:
     objects = gc.get_objects()
     return list(compress(objects, map(ids.__contains__, map(id, objects))))
 
 
 def watch(replay: Replay, calls: int, budget: SearchBudget, python: ReadPython = lambda: None) -> WatchedCalls:
-    """Replay calls and compare; what was there before is set aside, so that what is left over is new."""
+    """Replay calls and return what they left; existing objects are frozen first, so that the rest is new."""
     gc.unfreeze()
     settle()
     objects = gc.get_objects()
@@ -72,31 +72,31 @@ def watch(replay: Replay, calls: int, budget: SearchBudget, python: ReadPython =
         before = python()
         budget.pause()
         replay(calls // windows)
-        budget.go_on()
+        budget.resume()
         settle()
-        # window by window: what is noted in between is ours
+        # window by window: objects made in between are leakcheck's
         if window > windows // 2:
             after = python()
-            known = before is not None and after is not None and python_bytes is not None
-            python_bytes = python_bytes + after - before if known else None  # type: ignore[operator]
+            is_read = before is not None and after is not None and python_bytes is not None
+            python_bytes = python_bytes + after - before if is_read else None  # type: ignore[operator]
         if window >= windows // 2 or not lengths.is_big:
             lengths.read(window)
         if window == windows // 2:
-            lengths.forget_the_rest()
+            lengths.drop_unchanged()
         if window == windows // 2 or window == windows:
             halves.append(frozenset(map(id, gc.get_objects())))
-            # the user's code has thawed what was set aside
+            # the user's code has unfrozen the heap
             is_known &= id(canary) not in halves[-1]
-            # set aside too: an id that became free in one half may be taken over in the next
+            # frozen too: an id that became free in one half may be reused in the next
             gc.freeze()
     gc.unfreeze()
     grown = lengths.grown()
-    del lengths  # or its lists would be among what is new, and keep what they list
-    if is_known and sum(map(len, halves)) > _MOST_NEW:
+    del lengths  # or its lists would be among the new objects, and keep their entries alive
+    if is_known and sum(map(len, halves)) > _MAX_NEW:
         is_known, budget.stopped_by = False, "memory"
     if not is_known:
         halves.clear()
     early, late = (halves[0] - halves[1], halves[1]) if len(halves) == 2 else (frozenset(), frozenset().union(*halves))
     return WatchedCalls(
-        calls // windows * windows, count, grown, early, late, is_known, python_bytes, _among(early | late)
+        calls // windows * windows, count, grown, early, late, is_known, python_bytes, _objects_with(early | late)
     )

@@ -1,4 +1,4 @@
-"""In the process that is traced: what blocks hold, whose stacks are, what lines took and gave back."""
+"""Sizes of blocks, kinds of files, frames of stacks, and changes per line."""
 
 import json
 import tracemalloc
@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leakcheck.probe.allocations.frame_origin import LIBRARY, OWN, PACKAGE, kind_of
+from leakcheck.probe.allocations.frame_origin import LIBRARY, OWN, PACKAGE, frame_kind
 from leakcheck.probe.allocations.line_tracer import LineBalance
 from leakcheck.probe.allocations.memray_tracer import holdings
-from leakcheck.probe.allocations.native_frames import UNKNOWN, NativeLibraries, spread_over
-from leakcheck.probe.allocations.stacks import FrameLine, StackHolding, held_bytes, shortened, written
+from leakcheck.probe.allocations.native_frames import UNKNOWN, NativeLibraries, assign_addresses
+from leakcheck.probe.allocations.stacks import FrameLine, StackHolding, held_bytes, truncate_stack, written
 from leakcheck.probe.allocations.tracemalloc_tracer import function_at
 
 # --- sizes, stacks, files -------------------------------------------------------------------------
@@ -37,20 +37,20 @@ from leakcheck.probe.allocations.tracemalloc_tracer import function_at
         (3000, 2, True, 3040),
     ],
 )
-def test_what_is_held_is_what_the_allocator_hands_out(size: int, blocks: int, pymalloc: bool, held: int) -> None:
+def test_held_bytes_are_those_of_the_allocators_blocks(size: int, blocks: int, pymalloc: bool, held: int) -> None:
     assert held_bytes(size, blocks, pymalloc=pymalloc) == held
 
 
-def place(line: int, kind: str = OWN) -> FrameLine:
+def frame(line: int, kind: str = OWN) -> FrameLine:
     return FrameLine("f", "/x/views.py", line, kind)
 
 
-def test_stacks_that_look_the_same_are_sent_once_and_the_light_ones_as_a_sum() -> None:
+def test_stacks_that_look_the_same_are_merged_and_the_lightest_are_summed() -> None:
     holdings = [
-        StackHolding((place(1),), 100, 1),
-        StackHolding((place(1),), 50, 2),
-        StackHolding((place(1),), 8, 1, realloc=True),
-        StackHolding((place(2),), 30, 1),
+        StackHolding((frame(1),), 100, 1),
+        StackHolding((frame(1),), 50, 2),
+        StackHolding((frame(1),), 8, 1, realloc=True),
+        StackHolding((frame(2),), 30, 1),
         StackHolding((), 5, 1),
     ]
     rows, other = written(holdings, most=2)
@@ -58,11 +58,11 @@ def test_stacks_that_look_the_same_are_sent_once_and_the_light_ones_as_a_sum() -
     assert other == 8 + 5
 
 
-def test_a_deep_recursion_keeps_the_users_line() -> None:
-    deep = [place(line, LIBRARY) for line in range(60)] + [place(99)]
-    assert len(shortened(deep)) == 40
-    assert shortened(deep)[-1] == place(99)
-    assert shortened(deep[:40]) == tuple(deep[:40])
+def test_a_deep_recursion_keeps_the_users_innermost_frame() -> None:
+    deep = [frame(line, LIBRARY) for line in range(60)] + [frame(99)]
+    assert len(truncate_stack(deep)) == 40
+    assert truncate_stack(deep)[-1] == frame(99)
+    assert truncate_stack(deep[:40]) == tuple(deep[:40])
 
 
 @pytest.mark.parametrize(
@@ -80,51 +80,51 @@ def test_a_deep_recursion_keeps_the_users_line() -> None:
         (f"{PACKAGE}worker/load.py", None),
     ],
 )
-def test_whose_a_file_is(file: str, kind: str | None) -> None:
-    assert kind_of(file) == kind
+def test_files_are_classified_as_own_library_or_hidden(file: str, kind: str | None) -> None:
+    assert frame_kind(file) == kind
 
 
-def test_the_standard_librarys_files_are_no_users() -> None:
-    assert kind_of(json.__file__) == LIBRARY
-    assert kind_of(tracemalloc.__file__) is None
+def test_files_of_the_standard_library_are_not_the_users() -> None:
+    assert frame_kind(json.__file__) == LIBRARY
+    assert frame_kind(tracemalloc.__file__) is None
 
 
 def test_a_line_belongs_to_the_innermost_function_around_it() -> None:
     lines = Path(__file__).read_text(encoding="utf-8").splitlines()
-    here = next(number for number, text in enumerate(lines, start=1) if text.startswith("def balance_of("))
-    assert function_at(__file__, here + 1) == "balance_of"
+    line_number = next(number for number, text in enumerate(lines, start=1) if text.startswith("def net_changes_of("))
+    assert function_at(__file__, line_number + 1) == "net_changes_of"
     assert function_at(__file__, 1) == "<module>"
     assert function_at("/nowhere/at/all.py", 3) == ""
 
 
-# --- what lines took and gave back ----------------------------------------------------------------
+# --- net changes per line -----------------------------------------------------------------------
 
 
-def balance_of(*changes: tuple[str | None, int]) -> dict[str, int]:
+def net_changes_of(*changes: tuple[str | None, int]) -> dict[str, int]:
     balance: LineBalance[str] = LineBalance()
     for key, change in changes:
         balance.charge(key, change)
-    return {key: change for key, change, _ in balance.left()}
+    return {key: change for key, change, _ in balance.net_changes()}
 
 
-def test_what_is_freed_elsewhere_is_taken_from_the_line_that_took_it() -> None:
-    assert balance_of(("a", 1048), ("leak", 112), ("b", -1048)) == {"leak": 112}
+def test_memory_freed_on_another_line_is_subtracted_where_it_was_allocated() -> None:
+    assert net_changes_of(("a", 1048), ("leak", 112), ("b", -1048)) == {"leak": 112}
 
 
-def test_locals_that_are_freed_together_are_paired_by_their_sum() -> None:
-    assert balance_of(("a", 1048), ("b", 2064), ("leak", 112), ("caller", -3112)) == {"leak": 112}
+def test_blocks_freed_together_are_matched_by_their_sum() -> None:
+    assert net_changes_of(("a", 1048), ("b", 2064), ("leak", 112), ("caller", -3112)) == {"leak": 112}
 
 
-def test_what_cannot_be_paired_stays_where_it_is_seen() -> None:
-    assert balance_of(("a", 100), ("b", -70)) == {"a": 100, "b": -70}
+def test_an_unmatched_loss_is_charged_to_its_own_line() -> None:
+    assert net_changes_of(("a", 100), ("b", -70)) == {"a": 100, "b": -70}
 
 
 @given(st.lists(st.tuples(st.sampled_from(["a", "b", None]), st.integers(-500, 500).filter(bool)), max_size=40))
-def test_no_byte_is_lost_or_made_up(changes: list[tuple[str | None, int]]) -> None:
+def test_net_changes_add_up_to_all_changes(changes: list[tuple[str | None, int]]) -> None:
     balance: LineBalance[str] = LineBalance()
     for key, change in changes:
         balance.charge(key, change)
-    total = sum(change for _, change, _ in balance.left()) + balance.unplaced
+    total = sum(change for _, change, _ in balance.net_changes()) + balance.untraced_bytes
     assert total == sum(change for _, change in changes)
 
 
@@ -135,7 +135,7 @@ EVALUATOR = ("_PyEval_EvalFrameDefault", "Python/ceval.c", 1)
 
 
 class Record:
-    """What memray tells of one stack; `broken` are the questions that it fails on."""
+    """A memray record; methods listed in `broken` fail."""
 
     allocator, n_allocations, native_stack_id = 8, 1, 0
 
@@ -143,54 +143,54 @@ class Record:
         self.size = size
         self._broken = broken
 
-    def _told(self, name: str, frames: list[tuple[str, str, int]]) -> list[tuple[str, str, int]]:
-        if name in self._broken:
+    def _answer(self, method: str, frames: list[tuple[str, str, int]]) -> list[tuple[str, str, int]]:
+        if method in self._broken:
             raise AssertionError
         return frames
 
     def stack_trace(self, max_stacks: int | None = None) -> list[tuple[str, str, int]]:
-        return self._told("stack_trace", [LEAK])
+        return self._answer("stack_trace", [LEAK])
 
     def native_stack_trace(self) -> list[tuple[str, str, int]]:
-        return self._told("native_stack_trace", [FAST, EVALUATOR, ("run", "src/other.c", 1)])
+        return self._answer("native_stack_trace", [FAST, EVALUATOR, ("run", "src/other.c", 1)])
 
     def hybrid_stack_trace(self) -> list[tuple[str, str, int]]:
-        return self._told("hybrid_stack_trace", [FAST, LEAK, ("run", "src/other.c", 1)])
+        return self._answer("hybrid_stack_trace", [FAST, LEAK, ("run", "src/other.c", 1)])
 
 
 class Silent:
-    """A memray that prints nothing of its captures."""
+    """A memray that prints nothing about its captures."""
 
     def dump_all_records(self, capture: str) -> None:
         """Print nothing."""
 
 
-def test_a_record_that_has_no_hybrid_stack_is_told_by_its_native_frames_and_pythons() -> None:
+def test_a_record_without_a_hybrid_stack_falls_back_to_its_native_and_python_frames() -> None:
     libraries = NativeLibraries(Silent(), "capture")
-    whole, _ = libraries.places(Record(100))
-    told, by_interpreter = libraries.places(Record(100, "hybrid_stack_trace"))
-    assert [place.function for place in whole] == ["make", "leak", "run"]
-    assert [place.function for place in told] == ["make", "leak"]
+    whole, _ = libraries.frames(Record(100))
+    without_hybrid, by_interpreter = libraries.frames(Record(100, "hybrid_stack_trace"))
+    assert [frame.function for frame in whole] == ["make", "leak", "run"]
+    assert [frame.function for frame in without_hybrid] == ["make", "leak"]
     assert not by_interpreter
 
 
 @pytest.mark.parametrize("broken", ["native_stack_trace", "stack_trace"])
-def test_a_record_that_cannot_be_told_costs_itself_and_its_bytes_count(broken: str) -> None:
+def test_a_record_that_memray_cannot_resolve_counts_in_the_sum(broken: str) -> None:
     libraries = NativeLibraries(Silent(), "capture")
-    found = list(holdings([Record(4000, broken), Record(1000)], libraries))
-    assert [(bool(one.places), one.bytes) for one in found] == [
+    result = list(holdings([Record(4000, broken), Record(1000)], libraries))
+    assert [(bool(holding.frames), holding.bytes) for holding in result] == [
         (True, held_bytes(1000, 1, pymalloc=False)),
         (False, 4000),
     ]
 
 
-# --- which library a native frame is of -----------------------------------------------------------
+# --- addresses of native frames -------------------------------------------------------------------
 
 EXTENSION = "_fast.cpython-311-x86_64-linux-gnu.so"
 
 
 @pytest.mark.parametrize(
-    ("libraries", "frames", "spread"),
+    ("libraries", "frames", "addresses"),
     [
         ([EXTENSION, ""], [("make", UNKNOWN), ("PyObject_Call", "Objects/call.c")], [0, 1]),
         (
@@ -215,22 +215,22 @@ EXTENSION = "_fast.cpython-311-x86_64-linux-gnu.so"
         ),
     ],
 )
-def test_inlined_frames_are_of_the_library_they_look_like(
-    libraries: list[str], frames: list[tuple[str, str]], spread: list[int]
+def test_inlined_frames_are_assigned_to_the_library_they_look_like(
+    libraries: list[str], frames: list[tuple[str, str]], addresses: list[int]
 ) -> None:
-    assert spread_over(libraries, frames) == spread
+    assert assign_addresses(libraries, frames) == addresses
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, 3), st.booleans()), min_size=1, max_size=60))
-def test_every_frame_gets_an_address_in_order(shape: list[tuple[bool, int, bool]]) -> None:
+def test_every_frame_gets_an_address_in_order(shapes: list[tuple[bool, int, bool]]) -> None:
     libraries, frames = [], []
-    for interpreter, inlined, known in shape:
+    for interpreter, inlined, has_source in shapes:
         libraries.append("" if interpreter else EXTENSION)
-        file = ("Objects/call.c" if interpreter else "src/fast.c") if known else UNKNOWN
-        frames += [("f", file)] * (inlined if known else 1)
-    spread = spread_over(libraries, frames)
-    assert len(spread) == min(len(frames), 100)
-    assert spread[0] == 0
-    assert all(later - earlier in (0, 1) for earlier, later in pairwise(spread))
+        file = ("Objects/call.c" if interpreter else "src/fast.c") if has_source else UNKNOWN
+        frames += [("f", file)] * (inlined if has_source else 1)
+    addresses = assign_addresses(libraries, frames)
+    assert len(addresses) == min(len(frames), 100)
+    assert addresses[0] == 0
+    assert all(later - earlier in (0, 1) for earlier, later in pairwise(addresses))
     if len(frames) <= 100:
-        assert spread[-1] == len(libraries) - 1
+        assert addresses[-1] == len(libraries) - 1

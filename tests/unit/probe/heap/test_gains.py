@@ -1,4 +1,4 @@
-"""Containers that gain entries: what their tables take for each, and when lengths are believed to rise."""
+"""Containers that gain entries: bytes per entry of their tables, and when their lengths count as rising."""
 
 from array import array
 from collections import OrderedDict, deque
@@ -12,18 +12,21 @@ from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.analysis.growth.series import Series
 from leakcheck.analysis.growth.shape import Shape
 from leakcheck.model.result import Meter
-from leakcheck.probe.heap import gains
-from leakcheck.probe.heap.gains import FollowedLengths, look, slot_of
+from leakcheck.probe.heap.containers import slot_of
+from leakcheck.probe.heap.gains import FollowedLengths, look
+from leakcheck.probe.heap.slot_bytes import SlotBytes
 from leakcheck.runner.growth_pass import GrowthPass, _gained
 
-LIST = FollowedContainer(gained=100, low=8.0, high=9.0)
+LIST_GAIN = FollowedContainer(gained=100, low=8.0, high=9.0)
 
 
 def followed(
-    *rows: list[int], follow: FollowedContainer = LIST, looked_at: int = 100, gained_bytes: float = 800.0
+    *rows: list[int], follow: FollowedContainer = LIST_GAIN, calls_counted: int = 100, gained_bytes: float = 800.0
 ) -> ContainerGains:
-    """Return lengths that were read after each of so many calls."""
-    start = ContainerGains(since=100, looked_at=looked_at, gained_bytes=gained_bytes, followed=(follow,) * len(rows))
+    """Return the gains of containers with these lengths, read after each of so many calls."""
+    start = ContainerGains(
+        since=100, looked_at=calls_counted, gained_bytes=gained_bytes, followed=(follow,) * len(rows)
+    )
     return start.after(list(range(101, 101 + len(rows[0]))), rows)
 
 
@@ -56,71 +59,71 @@ def test_lengths_that_do_not_go_on_rising_have_stopped(lengths: list[int]) -> No
     assert grown.has_stopped()
 
 
-def test_a_rise_of_less_than_one_tooth_is_neither_believed_nor_taken_for_a_standstill() -> None:
+def test_a_rise_within_one_sawtooth_is_neither_believed_nor_taken_for_a_standstill() -> None:
     """GIVEN a list that is cut back every two hundred calls, cut at call 80 and not again until call 220."""
-    tooth = followed(list(range(20, 140)))
-    assert not tooth.is_rising()
-    assert not tooth.has_stopped()
+    grown = followed(list(range(20, 140)))
+    assert not grown.is_rising()
+    assert not grown.has_stopped()
 
 
-def test_nothing_has_stopped_before_as_many_calls_were_followed_as_were_looked_at() -> None:
+def test_nothing_has_stopped_before_as_many_calls_were_followed_as_were_counted() -> None:
     assert not followed([1000] * 99).has_stopped()
     assert followed([1000] * 100).has_stopped()
 
 
-def test_of_two_that_were_followed_one_that_is_cut_back_does_not_hide_the_other() -> None:
+def test_a_followed_container_that_is_cut_back_does_not_hide_one_that_grows() -> None:
     grown = followed([1000 + call % 20 for call in range(200)], RISING, gained_bytes=1600.0)
     assert grown.is_rising()
 
 
-def test_what_many_containers_gained_counts_though_few_were_followed() -> None:
-    """GIVEN 3200 bytes gained in the look, 800 of them by what was followed THEN four times its rate is told."""
+def test_gains_of_containers_that_were_not_followed_are_included_in_the_rate() -> None:
+    """GIVEN 3200 bytes gained, 800 of them by followed containers THEN the rate is four times theirs."""
     assert followed(RISING, gained_bytes=3200.0).rate().per_call == pytest.approx(4 * 8.49, rel=0.01)
 
 
 QUIET = [0.0] * 200
-TEETH = [1536 * 1024 * (call % 50) / 50 for call in range(200)]
+SAWTOOTH = [1536 * 1024 * (call % 50) / 50 for call in range(200)]
 
 
 @pytest.mark.parametrize(
-    ("heap", "gained_bytes", "believed"),
-    [(QUIET, 800.0, True), (TEETH, 800.0, False), (QUIET, 1200.0, True), (QUIET, 1300.0, False)],
-    ids=["alone", "under teeth", "mostly followed", "one of many"],
+    ("heap", "gained_bytes", "decides"),
+    [(QUIET, 800.0, True), (SAWTOOTH, 800.0, False), (QUIET, 1200.0, True), (QUIET, 1300.0, False)],
+    ids=["alone", "under a sawtooth", "mostly followed", "one of many"],
 )
-def test_lengths_decide_early_only_where_the_heap_hides_nothing_and_most_were_followed(
-    heap: list[float], gained_bytes: float, believed: bool
+def test_lengths_decide_early_only_if_the_heap_hides_nothing_and_most_were_followed(
+    heap: list[float], gained_bytes: float, decides: bool
 ) -> None:
     # GIVEN a list that gains an entry a call, and enough calls for a rise to be believed
-    seen = GrowthPass(
+    growth_pass = GrowthPass(
         progress=ReplayProgress(calls=20_000, seconds_per_call=1e-4),
         shape=Shape(flat=True, meter=Meter.HEAP, tail=Series(range(200), heap)),
         gains=followed(RISING, gained_bytes=gained_bytes),
     )
     # THEN its length is the leak at once, or at the end of all calls
-    assert _gained(seen, final=False) is believed
-    assert _gained(seen, final=True)
+    assert _gained(growth_pass, final=False) is decides
+    assert _gained(growth_pass, final=True)
 
 
 @pytest.mark.parametrize(("gained_bytes", "expected"), [(SMALLEST_GAIN * 100 - 1, False), (SMALLEST_GAIN * 100, True)])
 def test_half_a_byte_per_call_is_followed_and_less_is_not(gained_bytes: float, expected: bool) -> None:
-    assert ContainerGains(since=0, looked_at=100, gained_bytes=gained_bytes, followed=(LIST,)).any is expected
+    assert ContainerGains(since=0, looked_at=100, gained_bytes=gained_bytes, followed=(LIST_GAIN,)).any is expected
 
 
 @pytest.mark.parametrize(
     ("container", "add", "size"),
     [
-        ([], lambda kept, _: kept.append(None), list.__sizeof__),
-        (bytearray(), lambda kept, _: kept.append(1), bytearray.__sizeof__),
-        (array("q"), lambda kept, number: kept.append(number), array.__sizeof__),
-        ({}, lambda kept, number: kept.__setitem__(number, None), dict.__sizeof__),
-        ({}, lambda kept, number: kept.__setitem__(str(number), None), dict.__sizeof__),
-        (set(), lambda kept, number: kept.add(number), set.__sizeof__),
-        (deque(), lambda kept, _: kept.append(None), deque.__sizeof__),
-        (BytesIO(), lambda kept, _: kept.write(b"x"), BytesIO.__sizeof__),
+        ([], lambda x, _: x.append(None), list.__sizeof__),
+        (bytearray(), lambda x, _: x.append(1), bytearray.__sizeof__),
+        (array("q"), lambda x, number: x.append(number), array.__sizeof__),
+        ({}, lambda x, number: x.__setitem__(number, None), dict.__sizeof__),
+        ({}, lambda x, number: x.__setitem__(str(number), None), dict.__sizeof__),
+        (set(), lambda x, number: x.add(number), set.__sizeof__),
+        (deque(), lambda x, _: x.append(None), deque.__sizeof__),
+        (BytesIO(), lambda x, _: x.write(b"x"), BytesIO.__sizeof__),
     ],
     ids=["list", "bytearray", "array", "dict", "dict of texts", "set", "deque", "buffer"],
 )
-def test_a_table_takes_for_each_entry_what_is_said(container: Any, add: Any, size: Any) -> None:
+def test_the_bytes_per_entry_of_a_table_lie_between_the_bounds(container: Any, add: Any, size: Any) -> None:
     """GIVEN a container that is filled one by one THEN its size per entry lies between the bounds, at any length."""
     for entries in range(1, 20_000):
         add(container, entries)
@@ -129,24 +132,24 @@ def test_a_table_takes_for_each_entry_what_is_said(container: Any, add: Any, siz
             assert slot.low * 0.93 <= size(container) / entries <= slot.high * 1.12, entries
 
 
-def test_what_has_no_table_has_no_slot() -> None:
-    assert (slot_of("text"), slot_of(OrderedDict()).low > 0) == (gains.SlotBytes(0.0, 0.0), True)
+def test_an_object_without_a_table_has_no_slot() -> None:
+    assert (slot_of("text"), slot_of(OrderedDict()).low > 0) == (SlotBytes(0.0, 0.0), True)
 
 
-def test_a_look_keeps_nothing_alive_and_follows_what_became_longer() -> None:
-    kept: list[None] = []
+def test_containers_that_became_longer_are_followed() -> None:
+    entries: list[None] = []
     text = bytearray(5000)
 
     def replay(calls: int) -> None:
-        kept.extend([None] * calls)
+        entries.extend([None] * calls)
         text.extend(b"12345678" * calls)
 
-    followed_ones = FollowedLengths()
-    answer = look(replay, 50, followed_ones, thaws=False)
+    lengths = FollowedLengths()
+    answer = look(replay, 50, lengths, thaws=False)
     assert answer["gained_bytes"] >= 50 * 16
-    assert {(one["gained"], one["low"]) for one in answer["followed"]} >= {(50, 8.0), (400, 1.0)}
+    assert {(container["gained"], container["low"]) for container in answer["followed"]} >= {(50, 8.0), (400, 1.0)}
     replay(1)
-    followed_ones.read()
-    columns = followed_ones.columns()
-    assert [count for _, count in columns] == [1] * len(followed_ones.names)
+    lengths.read()
+    columns = lengths.columns()
+    assert [count for _, count in columns] == [1] * len(lengths.names)
     assert {column[0] for column, _ in columns} >= {51, 5000 + 408}

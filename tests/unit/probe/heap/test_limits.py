@@ -1,4 +1,4 @@
-"""What has a limit, what only looks like it, and looking without running anybody's code."""
+"""Limits of containers, known and unproved; inspecting objects without running their code."""
 
 import gc
 import re
@@ -21,22 +21,22 @@ from leakcheck import limited
 from leakcheck.model.errors import UsageError
 from leakcheck.probe.heap import bounded, introspect
 from leakcheck.probe.heap.containers import empty, length_of, lengths, longer_than
-from leakcheck.probe.heap.limits import OwnedLimit, holder_of, is_weak, limit_of, owners_of
+from leakcheck.probe.heap.limits import BoundedContainer, any_weak_valued, find_limit, owners_of
 from leakcheck.scenario import taught
 
 
 class Untouchable:
-    """Whoever runs its code fails; it stands for proxies, lazy objects and mocks."""
+    """Fails when any of its code is run, in place of proxies, lazy objects and mocks."""
 
     def __init__(self) -> None:
         self.entries = [1, 2, 3]
         self.maxsize = 10
 
     def __getattribute__(self, name: str) -> Any:
-        raise AssertionError(f"{name} was asked for")
+        raise AssertionError(f"{name} was read")
 
     def __len__(self) -> int:
-        raise AssertionError("its length was asked for")
+        raise AssertionError("its length was read")
 
     def __eq__(self, other: object) -> bool:
         raise AssertionError("it was compared")
@@ -44,8 +44,8 @@ class Untouchable:
     __hash__ = None  # type: ignore[assignment]
 
 
-class Boastful(dict[int, int]):
-    """A dict that says it holds nothing, and cannot be cleared."""
+class Dishonest(dict[int, int]):
+    """A dict that claims to be empty, and fails when cleared."""
 
     def __len__(self) -> int:
         return 0
@@ -55,25 +55,25 @@ class Boastful(dict[int, int]):
 
 
 @pytest.fixture
-def nothing_taught() -> Iterator[None]:
+def no_declared_limits() -> Iterator[None]:
     before = dict(taught())
     yield
     taught().clear()  # type: ignore[attr-defined]
     taught().update(before)  # type: ignore[attr-defined]
 
 
-# --- looking ---------------------------------------------------------------------------------------
+# --- introspection and lengths ---------------------------------------------------------------------
 
 
-def test_an_object_is_looked_at_without_running_its_code() -> None:
-    touchy = Untouchable()
-    assert dict(introspect.attributes(touchy)) == {"entries": [1, 2, 3], "maxsize": 10}
-    assert introspect.attribute(touchy, "entries") == [1, 2, 3]
-    assert introspect.attribute(touchy, "absent") is None
-    assert introspect.dotted_name(type(touchy)) == f"{__name__}.Untouchable"
+def test_an_object_is_inspected_without_running_its_code() -> None:
+    untouchable = Untouchable()
+    assert dict(introspect.attributes(untouchable)) == {"entries": [1, 2, 3], "maxsize": 10}
+    assert introspect.attribute(untouchable, "entries") == [1, 2, 3]
+    assert introspect.attribute(untouchable, "absent") is None
+    assert introspect.dotted_name(type(untouchable)) == f"{__name__}.Untouchable"
 
 
-def test_slots_are_attributes_and_an_empty_one_is_none() -> None:
+def test_slots_are_attributes_unless_they_are_unset() -> None:
     class Slotted:
         __slots__ = ("__private", "empty", "full")
 
@@ -83,7 +83,7 @@ def test_slots_are_attributes_and_an_empty_one_is_none() -> None:
     assert dict(introspect.attributes(Slotted())) == {"full": 1, "_Slotted__private": 2}
 
 
-def test_an_attribute_is_set_past_the_objects_own_code_and_put_back() -> None:
+def test_an_attribute_is_set_and_restored_without_running_the_objects_code() -> None:
     class Stubborn:
         kind = 3
         __slots__ = ("__dict__", "slot")
@@ -96,54 +96,67 @@ def test_an_attribute_is_set_past_the_objects_own_code_and_put_back() -> None:
             raise AssertionError
 
     stubborn = Stubborn()
-    for owner, name, had in (
+    for owner, name, previous in (
         (stubborn, "slot", 1),
         (stubborn, "plain", 2),
         (stubborn, "kind", 3),
         (Stubborn, "kind", 3),
     ):
-        undo = introspect.put(owner, name, 99)
+        undo = introspect.set_attribute(owner, name, 99)
         assert undo is not None
         assert getattr(owner, name) == 99
         undo()
-        assert getattr(owner, name) == had
+        assert getattr(owner, name) == previous
     assert "kind" not in vars(stubborn)
-    assert introspect.put(dict, "kind", 1) is None
+    assert introspect.set_attribute(dict, "kind", 1) is None
 
 
 def test_a_length_is_read_and_a_container_emptied_by_the_base_class() -> None:
-    boastful = Boastful({1: 1, 2: 2})
-    assert length_of(boastful) == 2
-    empty(boastful)
-    assert length_of(boastful) == 0
+    dishonest = Dishonest({1: 1, 2: 2})
+    assert length_of(dishonest) == 2
+    empty(dishonest)
+    assert length_of(dishonest) == 0
 
 
 @given(st.lists(st.integers(), max_size=50))
-def test_emptying_lets_go_of_every_entry(entries: list[int]) -> None:
+def test_emptying_removes_every_entry(entries: list[int]) -> None:
     for container in (list(entries), dict.fromkeys(entries), OrderedDict.fromkeys(entries), set(entries)):
         empty(container)
         assert length_of(container) == 0
-    blanked = deque(entries)
-    empty(blanked)
-    assert set(blanked) <= {None}  # its length stays: the blocks are the deque's own
+    queue = deque(entries)
+    empty(queue)
+    assert set(queue) <= {None}  # its length stays, as its blocks are not to be freed
 
 
-def test_what_became_longer_is_found_though_the_collector_does_not_track_it() -> None:
-    class Keeper:
+def test_a_container_that_the_collector_does_not_track_is_found_when_it_grows() -> None:
+    class Owner:
         def __init__(self) -> None:
             self.untracked: dict[int, str] = {1: "one"}
             self.still = [1]
 
-    keeper = Keeper()
-    assert not gc.is_tracked(keeper.untracked)
+    owner = Owner()
+    assert not gc.is_tracked(owner.untracked)
     before = lengths()
-    keeper.untracked[2] = "two"
+    owner.untracked[2] = "two"
     grown = [container for container, earlier in longer_than(before) if earlier == 1]
-    assert any(one is keeper.untracked for one in grown)
-    assert not any(one is keeper.still for one in grown)
+    assert any(container is owner.untracked for container in grown)
+    assert not any(container is owner.still for container in grown)
 
 
-DEAD_OBJECTS = """
+def test_types_are_told_apart_without_hashing_them() -> None:
+    class Unhashable(type):
+        def __hash__(cls) -> int:
+            raise AssertionError("a metaclass's __hash__ was called")
+
+    class Untracked(metaclass=Unhashable):
+        __slots__ = ()
+
+    kept = [Untracked()]
+    assert lengths()[id(kept)] == 1
+    assert longer_than({id(kept): 0}) == [(kept, 0)]
+
+
+FREED_TASKS = """
 import asyncio, resource
 resource.setrlimit(resource.RLIMIT_DATA, (1 << 30, 1 << 30))
 from leakcheck.probe.heap.containers import lengths
@@ -163,9 +176,9 @@ print(all(lengths() for _ in range(3)))
 """
 
 
-def test_no_module_is_asked_what_it_refers_to() -> None:
-    # 3.12's _asyncio then tells objects that are dead, and at the second time takes all memory
-    done = subprocess.run([sys.executable, "-c", DEAD_OBJECTS], capture_output=True, text=True, timeout=60, check=False)
+def test_the_referents_of_modules_are_never_requested() -> None:
+    # 3.12's _asyncio then reports freed objects, and the second time takes all memory
+    done = subprocess.run([sys.executable, "-c", FREED_TASKS], capture_output=True, text=True, timeout=60, check=False)
     assert (done.stdout, done.stderr) == ("True\n", "")
 
 
@@ -182,44 +195,50 @@ def test_an_owner_is_a_module_a_class_or_an_object() -> None:
 
     owner = Owner()
     for container, expected in ((MODULE.cache, MODULE), (Owner.of_class, Owner), (owner.of_object, owner)):
-        assert any(one is expected for one in owners_of([container])[id(container)])
+        assert any(candidate is expected for candidate in owners_of([container])[id(container)])
     assert owners_of([owner.of_object, MODULE.cache])[id(MODULE.cache)] == [MODULE]
 
 
-# --- limits that are known -------------------------------------------------------------------------
+# --- known limits ----------------------------------------------------------------------------------
 
 
-def said(container: object, *owners: object) -> tuple[str, int, int, bool] | None:
-    limit = limit_of(container, owners)
-    return None if limit is None else (limit.kind, limit.limit, limit.length, limit.proved)
+def limit_of(container: object, *owners: object) -> tuple[str, int, int, bool] | None:
+    """Return kind, maximum, length and proof of a container's limit, known to the given owners or to any other."""
+    bounded = find_limit(container, owners) or find_limit(container, owners_of([container]).get(id(container), ()))
+    return None if bounded is None else fields_of(bounded)
 
 
-def test_a_container_whose_type_has_a_limit_tells_it() -> None:
+def fields_of(bounded: BoundedContainer) -> tuple[str, int, int, bool]:
+    limit = bounded.limit
+    return limit.kind, limit.maximum, limit.length, limit.proved
+
+
+def test_a_container_that_knows_its_limit_is_asked_for_it() -> None:
     cached = lru_cache(maxsize=7)(abs)
     cached(1)
-    assert said(deque([1, 2], maxlen=5)) == ("deque(maxlen=5)", 5, 2, True)
-    assert said(cached) == ("lru_cache(maxsize=7)", 7, 1, True)
+    assert limit_of(deque([1, 2], maxlen=5)) == ("deque(maxlen=5)", 5, 2, True)
+    assert limit_of(cached) == ("lru_cache(maxsize=7)", 7, 1, True)
 
 
 def test_a_container_without_a_limit_has_none() -> None:
-    assert said([1]) is None
-    assert said({}) is None
-    assert said(deque([1])) is None
-    assert said(lru_cache(maxsize=None)(abs)) is None
-    assert said(object()) is None
+    assert limit_of([1]) is None
+    assert limit_of({}) is None
+    assert limit_of(deque([1])) is None
+    assert limit_of(lru_cache(maxsize=None)(abs)) is None
+    assert limit_of(object()) is None
 
 
-def test_a_librarys_cache_is_known_by_the_name_of_its_class_and_found_from_what_it_holds() -> None:
+def test_a_librarys_cache_is_known_by_the_name_of_its_class_and_found_from_its_entries() -> None:
     from django.core.cache.backends.locmem import LocMemCache
     from jinja2.utils import LRUCache
 
     cache: Any = LocMemCache("test", {"max_entries": 20})
     templates: Any = LRUCache(30)
     templates["a"] = 1
-    assert said(cache._cache) == ("LocMemCache(max_entries=20)", 20, 0, True)
-    assert said(cache._expire_info) == ("LocMemCache(max_entries=20)", 20, 0, True)
-    assert said(templates._mapping, templates) == ("LRUCache(capacity=30)", 30, 1, True)
-    assert said(templates._queue) == ("LRUCache(capacity=30)", 30, 1, True)
+    assert limit_of(cache._cache) == ("LocMemCache(max_entries=20)", 20, 0, True)
+    assert limit_of(cache._expire_info) == ("LocMemCache(max_entries=20)", 20, 0, True)
+    assert limit_of(templates._mapping, templates) == ("LRUCache(capacity=30)", 30, 1, True)
+    assert limit_of(templates._queue) == ("LRUCache(capacity=30)", 30, 1, True)
 
 
 def test_a_cache_of_a_class_derived_from_a_known_one_is_known() -> None:
@@ -229,12 +248,12 @@ def test_a_cache_of_a_class_derived_from_a_known_one_is_known() -> None:
         pass
 
     mine = Mine(30)
-    assert said(mine._mapping, mine) == ("Mine(capacity=30)", 30, 0, True)
+    assert limit_of(mine._mapping, mine) == ("Mine(capacity=30)", 30, 0, True)
 
 
 def test_the_cache_of_compiled_patterns_has_its_limit_beside_it() -> None:
     re.compile("something to be kept")
-    assert said(re._cache) == (  # type: ignore[attr-defined]
+    assert limit_of(re._cache) == (  # type: ignore[attr-defined]
         f"dict(re._MAXCACHE={re._MAXCACHE})",  # type: ignore[attr-defined]
         re._MAXCACHE,  # type: ignore[attr-defined]
         len(re._cache),  # type: ignore[attr-defined]
@@ -242,32 +261,32 @@ def test_the_cache_of_compiled_patterns_has_its_limit_beside_it() -> None:
     )
 
 
-def test_a_weak_container_has_no_limit_and_is_told_apart() -> None:
+def test_a_weak_dictionary_has_no_limit() -> None:
     registry: Any = weakref.WeakValueDictionary()
     registry.maxsize = 10
-    assert is_weak([registry])
-    assert is_weak([weakref.WeakSet()])
-    assert not is_weak([{}, object()])
-    assert said(registry.data, registry) is None
+    assert any_weak_valued([registry])
+    assert any_weak_valued([weakref.WeakSet()])
+    assert not any_weak_valued([{}, object()])
+    assert limit_of(registry.data, registry) is None
 
 
-def test_a_dictionary_with_weak_keys_holds_its_values_and_may_have_a_limit() -> None:
+def test_a_dictionary_with_weak_keys_may_have_a_limit() -> None:
     pages: Any = weakref.WeakKeyDictionary()
     pages.maxsize = 10
-    assert not is_weak([pages])
-    assert said(pages.data, pages) == ("dict, limit read from .maxsize", 10, 0, False)
+    assert not any_weak_valued([pages])
+    assert limit_of(pages.data, pages) == ("dict, limit read from .maxsize", 10, 0, False)
 
 
-def test_what_lies_below_a_weak_dictionary_may_have_a_limit() -> None:
+def test_a_container_below_an_entry_of_a_weak_dictionary_may_have_a_limit() -> None:
     class Page:
         def __init__(self) -> None:
             self.rows, self.maxsize = [1], 5
 
     page = Page()
-    assert said(page.rows, page, weakref.WeakValueDictionary({1: page})) is not None
+    assert limit_of(page.rows, page, weakref.WeakValueDictionary({1: page})) is not None
 
 
-# --- limits that are taught ------------------------------------------------------------------------
+# --- declared limits -------------------------------------------------------------------------------
 
 
 class Shelves:
@@ -278,40 +297,45 @@ class Shelves:
         self.room = room
 
 
-@pytest.mark.usefixtures("nothing_taught")
+@pytest.mark.usefixtures("no_declared_limits")
 @pytest.mark.parametrize(
-    ("words", "expected"),
+    ("arguments", "expected"),
     [
         ({"entries": "books", "limit": 5}, ("Shelves(limit=5)", 5, 2, True)),
         ({"entries": "books", "limit": "room"}, ("Shelves(room=5)", 5, 2, True)),
-        ({"entries": ("books", "index"), "limit": lambda one: 3 * one.room}, ("Shelves(limit=15)", 15, 2, True)),
+        (
+            {"entries": ("books", "index"), "limit": lambda shelves: 3 * shelves.room},
+            ("Shelves(limit=15)", 15, 2, True),
+        ),
         ({"entries": "books", "limit": 50, "length": "count"}, ("Shelves(limit=50)", 50, 40, True)),
-        ({"entries": "books", "limit": 50, "length": lambda one: one.count + 1}, ("Shelves(limit=50)", 50, 41, True)),
+        (
+            {"entries": "books", "limit": 50, "length": lambda shelves: shelves.count + 1},
+            ("Shelves(limit=50)", 50, 41, True),
+        ),
         # nothing that could be a limit
         ({"entries": "books", "limit": "index"}, None),
         ({"entries": "index", "limit": 5}, None),
-        # passed by already: it is not kept
+        # exceeded already, so it is not enforced
         ({"entries": "books", "limit": 1}, None),
     ],
 )
-def test_a_taught_limit_is_a_number_an_attribute_or_a_function(words: Any, expected: object) -> None:
-    limited(Shelves, **words)
+def test_a_declared_limit_is_a_number_an_attribute_or_a_function(arguments: Any, expected: object) -> None:
+    limited(Shelves, **arguments)
     shelves = Shelves()
-    found = holder_of(shelves.books, [shelves])
-    found = found if found is not None and found.found.proved else None
-    assert (found and (found.found.kind, found.found.limit, found.found.length, found.found.proved)) == expected
+    bounded = find_limit(shelves.books, [shelves])
+    assert (fields_of(bounded) if bounded is not None and bounded.limit.proved else None) == expected
 
 
-@pytest.mark.usefixtures("nothing_taught")
-def test_a_class_may_be_taught_by_its_name_alone() -> None:
+@pytest.mark.usefixtures("no_declared_limits")
+def test_a_class_may_be_declared_by_its_dotted_name() -> None:
     limited(f"{__name__}.Shelves", entries="books", limit="room")
     shelves = Shelves()
-    assert said(shelves.books, shelves) == ("Shelves(room=5)", 5, 2, True)
+    assert limit_of(shelves.books, shelves) == ("Shelves(room=5)", 5, 2, True)
 
 
-@pytest.mark.usefixtures("nothing_taught")
+@pytest.mark.usefixtures("no_declared_limits")
 @pytest.mark.parametrize(
-    ("what", "words", "says"),
+    ("cls", "arguments", "message"),
     [
         ("Shelves", {"entries": "books", "limit": 5}, "write the class, or its dotted name"),
         ("a b.Shelves", {"entries": "books", "limit": 5}, "write the class, or its dotted name"),
@@ -320,107 +344,103 @@ def test_a_class_may_be_taught_by_its_name_alone() -> None:
         (Shelves, {"entries": "books", "limit": True}, "limit is a number"),
     ],
 )
-def test_what_cannot_be_taught_is_refused(what: Any, words: Any, says: str) -> None:
-    with pytest.raises(UsageError, match=re.escape(says)):
-        limited(what, **words)
+def test_an_invalid_declaration_is_refused(cls: Any, arguments: Any, message: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(message)):
+        limited(cls, **arguments)
     assert not any("Shelves" in name for name in taught())
 
 
-# --- limits that only look like it -----------------------------------------------------------------
+# --- unproved limits -------------------------------------------------------------------------------
 
 
-class Looks:
-    """A cache that keeps its limit, or does not."""
+class Cache:
+    """A cache that enforces its limit, or does not."""
 
     most_of_all_max = 500
 
-    def __init__(self, maxsize: int, *, keeps: bool = True) -> None:
-        self.maxsize, self.keeps, self.entries = maxsize, keeps, OrderedDict[int, int]()
+    def __init__(self, maxsize: int, *, enforces: bool = True) -> None:
+        self.maxsize, self.enforces, self.entries = maxsize, enforces, OrderedDict[int, int]()
 
     def add(self, number: int) -> None:
         self.entries[number] = number
-        if self.keeps and len(self.entries) > self.maxsize:
+        if self.enforces and len(self.entries) > self.maxsize:
             self.entries.popitem(last=False)
 
 
-def test_an_attribute_that_looks_like_a_limit_is_told_as_not_proved() -> None:
-    looks = Looks(100)
-    assert said(looks.entries, looks) == ("OrderedDict, limit read from .maxsize", 100, 0, False)
+def test_an_attribute_that_looks_like_a_limit_is_unproved() -> None:
+    cache = Cache(100)
+    assert limit_of(cache.entries, cache) == ("OrderedDict, limit read from .maxsize", 100, 0, False)
 
 
-def test_one_that_is_passed_by_is_none_and_the_next_is_looked_at() -> None:
-    looks = Looks(2, keeps=False)
+def test_a_limit_that_is_exceeded_is_skipped_for_the_next_larger_one() -> None:
+    cache = Cache(2, enforces=False)
     for number in range(3):
-        looks.add(number)
-    assert said(looks.entries, looks) == ("OrderedDict, limit read from .most_of_all_max", 500, 3, False)
+        cache.add(number)
+    assert limit_of(cache.entries, cache) == ("OrderedDict, limit read from .most_of_all_max", 500, 3, False)
 
 
 @pytest.mark.parametrize("number", [True, 10.5, "10", 10**9, -1, 0])
-def test_what_is_no_number_of_entries_is_no_limit(number: object) -> None:
+def test_a_value_that_is_no_number_of_entries_is_no_limit(number: object) -> None:
     class Owner:
         def __init__(self) -> None:
             self.capacity = number
             self.entries = [1]
 
     owner = Owner()
-    assert said(owner.entries, owner) is None
+    assert limit_of(owner.entries, owner) is None
 
 
-def fill(looks: Looks) -> OwnedLimit:
+def fill(cache: Cache) -> BoundedContainer:
     for number in range(50):
-        looks.add(number)
-    holder = holder_of(looks.entries, [looks])
-    assert holder is not None
-    return holder
+        cache.add(number)
+    bounded = find_limit(cache.entries, [cache])
+    assert bounded is not None
+    return bounded
 
 
-def go_on(*caches: Looks) -> None:
+def add_more(*caches: Cache) -> None:
     for number in range(100, 120):
         for cache in caches:
             cache.add(number)
 
 
-def test_a_limit_is_proved_by_lowering_it_and_put_back() -> None:
-    keeps, ignores = Looks(100), Looks(100, keeps=False)
-    holders = [fill(keeps), fill(ignores)]
-    [proved] = bounded._proved(holders, lambda: go_on(keeps, ignores), seconds=5)
-    assert proved.container is keeps.entries
-    assert (proved.found.kind, proved.found.limit, proved.found.proved) == (
-        "OrderedDict kept to .maxsize=100",
-        100,
-        True,
-    )
-    assert (keeps.maxsize, ignores.maxsize) == (100, 100)
-    assert (len(keeps.entries), len(ignores.entries)) == (50, 70)
+def test_a_limit_is_proved_by_lowering_it_and_then_restored() -> None:
+    enforcing, ignoring = Cache(100), Cache(100, enforces=False)
+    candidates = [fill(enforcing), fill(ignoring)]
+    [proved] = bounded._prove(candidates, lambda: add_more(enforcing, ignoring), seconds=5)
+    assert proved.container is enforcing.entries
+    assert fields_of(proved) == ("OrderedDict kept to .maxsize=100", 100, 50, True)
+    assert (enforcing.maxsize, ignoring.maxsize) == (100, 100)
+    assert (len(enforcing.entries), len(ignoring.entries)) == (50, 70)
 
 
 @pytest.mark.parametrize("failure", [ValueError, SystemExit, KeyboardInterrupt])
-def test_code_that_dislikes_the_lower_limit_has_shown_none(failure: type[BaseException]) -> None:
-    looks = Looks(100)
-    holder = fill(looks)
+def test_nothing_is_proved_if_code_fails_with_the_lower_limit(failure: type[BaseException]) -> None:
+    cache = Cache(100)
+    candidate = fill(cache)
 
-    def dislike() -> None:
+    def fail() -> None:
         raise failure
 
-    assert bounded._proved([holder], dislike, seconds=5) == []
-    assert looks.maxsize == 100
+    assert bounded._prove([candidate], fail, seconds=5) == []
+    assert cache.maxsize == 100
 
 
-def test_code_that_waits_for_room_is_not_waited_for() -> None:
-    looks = Looks(100)
+def test_nothing_is_proved_if_code_waits_for_room_at_the_lower_limit() -> None:
+    cache = Cache(100)
 
     def wait_for_ever() -> None:
         threading.Event().wait()
 
-    assert bounded._proved([fill(looks)], wait_for_ever, seconds=0.05) == []
-    assert looks.maxsize == 100
+    assert bounded._prove([fill(cache)], wait_for_ever, seconds=0.05) == []
+    assert cache.maxsize == 100
 
 
-def test_where_the_user_has_an_alarm_set_nothing_is_proved_and_it_stays_set() -> None:
-    looks = Looks(100)
+def test_nothing_is_proved_while_the_user_has_an_alarm_set_and_it_stays_set() -> None:
+    cache = Cache(100)
     handler = signal.signal(signal.SIGALRM, signal.SIG_IGN)
     try:
-        assert bounded._proved([fill(looks)], lambda: go_on(looks), seconds=5) == []
+        assert bounded._prove([fill(cache)], lambda: add_more(cache), seconds=5) == []
         assert signal.getsignal(signal.SIGALRM) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGALRM, handler)

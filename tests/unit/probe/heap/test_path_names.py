@@ -1,4 +1,4 @@
-"""What a person would call a container, asked of real objects."""
+"""Names of containers, found from real objects."""
 
 import contextvars
 import logging
@@ -12,10 +12,10 @@ import pytest
 
 from leakcheck.probe.heap.introspect import size_of
 from leakcheck.probe.heap.new_objects import ReachableObjects
-from leakcheck.probe.heap.path_names import NamedPath, name_of, tell
+from leakcheck.probe.heap.path_names import NamedPath, name_of, name_path
 from leakcheck.probe.heap.referrers import ReferrerSearch, path_to
 from leakcheck.probe.heap.search_budget import SearchBudget
-from leakcheck.probe.retention.anchors import ReferenceAnchor, merged
+from leakcheck.probe.retention.anchors import ReferenceAnchor, merge_anchors
 
 ROWS: list[int] = [1]
 LOCAL = threading.local()
@@ -46,8 +46,8 @@ def page(number: int) -> list[int]:
 
 
 def counter() -> Callable[[], list[int]]:
-    seen = [5]
-    return lambda: seen
+    values = [5]
+    return lambda: values
 
 
 def rows() -> Iterator[int]:
@@ -57,65 +57,65 @@ def rows() -> Iterator[int]:
 
 COUNTER, CURSOR = counter(), rows()
 next(CURSOR)
-HERE = __name__
+MODULE = __name__
 
 
 @pytest.fixture(autouse=True)
-def has_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each step looks through the heap of all these tests, which takes longer than a search may."""
-    monkeypatch.setattr("leakcheck.probe.heap.referrers._MOST_SECONDS", 60.0)
+def long_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each step searches the heap of all these tests, which takes longer than the time limit of a search."""
+    monkeypatch.setattr("leakcheck.probe.heap.referrers._MAX_SECONDS", 60.0)
 
 
-def told(container: object) -> NamedPath:
-    world = ReferrerSearch(SearchBudget(120))
-    return tell(path_to(container, world), world)
+def named_path(container: object) -> NamedPath:
+    search = ReferrerSearch(SearchBudget(120))
+    return name_path(path_to(container, search), search)
 
 
 @pytest.mark.parametrize(
-    ("find", "name", "where"),
+    ("get", "name", "where"),
     [
-        (lambda: ROWS, f"{HERE}.ROWS", ""),
-        (lambda: Registry.entries, f"{HERE}.Registry.entries", "class attribute"),
-        (lambda: WORKERS[0].queue, f"{HERE}.WORKERS[*].queue", ""),
-        (lambda: page, f"{HERE}.page", ""),
-        (lambda: COUNTER(), f"`seen` in {HERE}.counter.<locals>.<lambda>", "closure's cell"),
-        (lambda: remember(), f"`a default` in {HERE}.remember", "default argument"),
+        (lambda: ROWS, f"{MODULE}.ROWS", ""),
+        (lambda: Registry.entries, f"{MODULE}.Registry.entries", "class attribute"),
+        (lambda: WORKERS[0].queue, f"{MODULE}.WORKERS[*].queue", ""),
+        (lambda: page, f"{MODULE}.page", ""),
+        (lambda: COUNTER(), f"`values` in {MODULE}.counter.<locals>.<lambda>", "closure's cell"),
+        (lambda: remember(), f"`a default` in {MODULE}.remember", "default argument"),
         (lambda: logging.Logger.manager.loggerDict, "logging.Logger.manager.loggerDict", "class attribute"),
         (lambda: sys.modules, "sys.modules", ""),
         (lambda: weakref.finalize._registry, "weakref.finalize._registry", "class attribute"),  # type: ignore[attr-defined]
     ],
 )
-def test_a_container_is_called_as_a_person_calls_it(find: Callable[[], object], name: str, where: str) -> None:
-    found = told(find())
-    assert (found.name, found.where) == (name, where)
-    assert found.anchor == len(found.links)
-    assert "".join(link["step"] for link in found.links) == name
+def test_a_container_is_named_by_the_path_from_its_root(get: Callable[[], object], name: str, where: str) -> None:
+    path = named_path(get())
+    assert (path.name, path.where) == (name, where)
+    assert path.anchor == len(path.links)
+    assert "".join(link["step"] for link in path.links) == name
 
 
-def test_the_variable_of_a_suspended_generator_is_named_with_its_place() -> None:
+def test_a_variable_of_a_suspended_generator_is_named_with_its_function() -> None:
     frame = CURSOR.gi_frame  # type: ignore[attr-defined]
-    found = told(frame.f_locals["buffer"])
-    assert found.name == "`buffer` in tests/unit/probe/heap/test_path_names.py:rows"
-    assert found.where == "suspended generator"
+    path = named_path(frame.f_locals["buffer"])
+    assert path.name == "`buffer` in tests/unit/probe/heap/test_path_names.py:rows"
+    assert path.where == "suspended generator"
 
 
-def test_what_is_local_to_a_thread_is_named_by_its_attribute() -> None:
+def test_a_thread_local_value_is_named_by_its_attribute() -> None:
     LOCAL.messages = [7]
-    found = told(LOCAL.messages)
-    assert (found.name, found.where) == (f"{HERE}.LOCAL.messages", "thread-local")
+    path = named_path(LOCAL.messages)
+    assert (path.name, path.where) == (f"{MODULE}.LOCAL.messages", "thread-local")
 
 
-def test_a_context_variable_is_named_by_where_it_is_defined() -> None:
+def test_a_context_variable_is_named_by_the_module_that_defines_it() -> None:
     token = CURRENT.set([8])
     try:
-        found = told(CURRENT.get())
+        path = named_path(CURRENT.get())
     finally:
         CURRENT.reset(token)
-    assert (found.name, found.where) == (f"{HERE}.CURRENT.get()", "context variable")
+    assert (path.name, path.where) == (f"{MODULE}.CURRENT.get()", "context variable")
 
 
-def test_the_owner_is_found_among_hundreds_of_entries_that_point_back_to_it() -> None:
-    """GIVEN entries made before anybody looked, which all know their owner, as the columns of a table do."""
+def test_the_owner_is_found_among_hundreds_of_entries_that_refer_back_to_it() -> None:
+    """GIVEN entries that all refer to their owner, as the columns of a table do."""
 
     class Owner:
         def __init__(self) -> None:
@@ -126,12 +126,12 @@ def test_the_owner_is_found_among_hundreds_of_entries_that_point_back_to_it() ->
         owner.entries.update((number, {"owner": owner}) for number in range(500))
         return lambda: owner.entries
 
-    find = make()
-    name = "test_the_owner_is_found_among_hundreds_of_entries_that_point_back_to_it.<locals>.make.<locals>.<lambda>"
-    assert told(find()).name == f"`owner` in {HERE}.{name}.entries"
+    get = make()
+    name = "test_the_owner_is_found_among_hundreds_of_entries_that_refer_back_to_it.<locals>.make.<locals>.<lambda>"
+    assert named_path(get()).name == f"`owner` in {MODULE}.{name}.entries"
 
 
-def test_what_is_hidden_is_no_way_to_a_container() -> None:
+def test_no_path_goes_through_hidden_objects() -> None:
     assert name_of(ROWS, hidden=[globals()]) == "a list"
 
 
@@ -142,16 +142,16 @@ def test_a_long_path_keeps_its_root_and_its_end() -> None:
         deep = [deep]
     Registry.deep = deep  # type: ignore[attr-defined]
     try:
-        found = told(container)
+        path = named_path(container)
     finally:
         del Registry.deep  # type: ignore[attr-defined]
-    steps = [link["step"] for link in found.links]
-    assert len(steps) == found.anchor == 12
-    assert steps[:2] == [f"{HERE}.Registry", ".deep"]
+    steps = [link["step"] for link in path.links]
+    assert len(steps) == path.anchor == 12
+    assert steps[:2] == [f"{MODULE}.Registry", ".deep"]
     assert steps.count("...") == 1
 
 
-def test_an_object_is_sized_by_its_built_in_base_and_not_by_what_its_class_says() -> None:
+def test_an_object_is_sized_by_its_built_in_base_and_not_by_the_users_sizeof() -> None:
     class Liar(list[int]):
         def __sizeof__(self) -> int:
             raise RuntimeError
@@ -160,10 +160,10 @@ def test_an_object_is_sized_by_its_built_in_base_and_not_by_what_its_class_says(
     assert size_of("x" * 1000) == pytest.approx(1049, abs=20)
 
 
-def test_places_that_lead_to_the_same_objects_are_one() -> None:
-    def place(*ids: int) -> ReferenceAnchor:
+def test_anchors_that_lead_to_the_same_objects_are_merged() -> None:
+    def anchor(*ids: int) -> ReferenceAnchor:
         return ReferenceAnchor([], ReachableObjects(frozenset(ids), 0), 0.5)
 
-    heavy, same, other = place(*range(100)), place(*range(95)), place(200, 201)
-    assert merged([heavy, same, other]) == [heavy, other]
-    assert heavy.beside == [same]
+    heavy, same, other = anchor(*range(100)), anchor(*range(95)), anchor(200, 201)
+    assert merge_anchors([heavy, same, other]) == [heavy, other]
+    assert heavy.duplicates == [same]

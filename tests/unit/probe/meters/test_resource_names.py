@@ -1,4 +1,4 @@
-"""What is there beside memory, counted and named in this process: files, sockets, threads, tasks, children."""
+"""Counting and naming resources of this process: files, sockets, threads, tasks, children."""
 
 import asyncio
 import gc
@@ -37,7 +37,7 @@ def test_files_threads_and_children_are_counted() -> None:
     stop = threading.Event()
     worker = threading.Thread(target=stop.wait)
     worker.start()
-    # a zombie counts, and so does the child of another thread
+    # zombies count, and so do children of other threads
     zombie = subprocess.Popen(["/bin/true"])
     started: list[subprocess.Popen[bytes]] = []
 
@@ -61,13 +61,13 @@ def test_files_threads_and_children_are_counted() -> None:
     assert (files(), children()) == (before[0], before[2])
 
 
-def test_tasks_are_counted_until_they_are_done_and_a_done_of_the_users_is_not_asked() -> None:
+def test_tasks_are_counted_until_they_are_done_without_calling_the_users_done() -> None:
     read = resources.tasks()
     before = read()
 
     class Liar(asyncio.Task[None]):
         def done(self) -> bool:
-            raise AssertionError("it was asked")
+            raise AssertionError("done() was called")
 
     async def main() -> tuple[int, int]:
         never = asyncio.Event()
@@ -75,11 +75,11 @@ def test_tasks_are_counted_until_they_are_done_and_a_done_of_the_users_is_not_as
         async def wait() -> None:
             await never.wait()
 
-        kept: list[asyncio.Task[None]] = [asyncio.create_task(wait()), Liar(wait(), loop=asyncio.get_running_loop())]
+        tasks: list[asyncio.Task[None]] = [asyncio.create_task(wait()), Liar(wait(), loop=asyncio.get_running_loop())]
         await asyncio.sleep(0)
         pending = read() - before
         never.set()
-        await asyncio.wait_for(kept[0], 5)
+        await asyncio.wait_for(tasks[0], 5)
         await asyncio.sleep(0)
         return pending, read() - before
 
@@ -100,59 +100,59 @@ def test_uncollectable_objects_are_counted() -> None:
 
 
 def named(kind: str, before: Any) -> dict[str, int]:
-    return {one["what"]: one["count"] for one in name_resources([kind], before)[kind]}
+    return {row["what"]: row["count"] for row in name_resources([kind], before)[kind]}
 
 
-def test_files_are_named_by_what_they_are_and_what_was_there_before_is_left_out(tmp_path: Path) -> None:
+def test_files_opened_since_the_snapshot_are_named(tmp_path: Path) -> None:
     before = snapshot()
     files = [(tmp_path / f"{number}.log").open("w") for number in range(6)]
     same = [(tmp_path / "app.txt").open("w") for _ in range(3)]
     pipe = os.pipe()
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         port = server.getsockname()[1]
-        here, there = socket.socketpair()
+        first, second = socket.socketpair()
         with closing(socket.create_connection(("127.0.0.1", port))) as client, closing(socket.socket()) as idle:
-            found = named("open files", before)
-            mine = client.getsockname()[1]
+            names = named("open files", before)
+            local_port = client.getsockname()[1]
             assert idle.fileno() > 0
-        here.close()
-        there.close()
+        first.close()
+        second.close()
     for file in (*files, *same):
         file.close()
     for descriptor in pipe:
         os.close(descriptor)
-    assert found == {
+    assert names == {
         f"{tmp_path}/[*].log": 6,
         f"{tmp_path}/app.txt": 3,
         "a pipe": 2,
         "Unix socket, unnamed": 2,
         f"TCP socket, not connected, on 127.0.0.1:{port}": 1,
-        f"TCP socket 127.0.0.1:{mine} to 127.0.0.1:{port}": 1,
+        f"TCP socket 127.0.0.1:{local_port} to 127.0.0.1:{port}": 1,
         "TCP socket, not connected": 1,
     }
 
 
-def stand_still(stop: threading.Event) -> None:
+def wait_for(stop: threading.Event) -> None:
     stop.wait()
 
 
-def test_threads_are_named_by_name_target_and_where_they_stand() -> None:
+def test_threads_are_named_by_name_target_and_current_line() -> None:
     before, stop = snapshot(), threading.Event()
-    threads = [threading.Thread(target=stand_still, args=(stop,)) for _ in range(6)]
+    threads = [threading.Thread(target=wait_for, args=(stop,)) for _ in range(6)]
     for thread in threads:
         thread.start()
-    found = named("threads", before)
+    names = named("threads", before)
     stop.set()
     for thread in threads:
         thread.join()
-    [(what, count)] = found.items()
+    [(name, count)] = names.items()
     assert count == 6
-    assert what.startswith(f"Thread-[*] (stand_still), runs {__name__}.stand_still, stands at ")
-    assert what.endswith(" stand_still")
-    assert f"{Path(__file__).name}:{stand_still.__code__.co_firstlineno + 1}" in what
+    assert name.startswith(f"Thread-[*] (wait_for), runs {__name__}.wait_for, stands at ")
+    assert name.endswith(" wait_for")
+    assert f"{Path(__file__).name}:{wait_for.__code__.co_firstlineno + 1}" in name
 
 
-def test_tasks_are_named_by_their_coroutine_and_where_it_waits() -> None:
+def test_tasks_are_named_by_their_coroutine_and_the_line_where_it_waits() -> None:
     async def innermost(never: asyncio.Event) -> None:
         await never.wait()
 
@@ -161,34 +161,34 @@ def test_tasks_are_named_by_their_coroutine_and_where_it_waits() -> None:
 
     async def main() -> dict[str, int]:
         before, never = snapshot(), asyncio.Event()
-        kept = [asyncio.create_task(poll(never)) for _ in range(3)]
+        waiting = [asyncio.create_task(poll(never)) for _ in range(3)]
         await asyncio.sleep(0)
-        fresh = asyncio.create_task(poll(never))
-        found = named("asyncio tasks", before)
+        unstarted = asyncio.create_task(poll(never))
+        names = named("asyncio tasks", before)
         never.set()
-        await asyncio.wait([*kept, fresh])
-        return found
+        await asyncio.wait([*waiting, unstarted])
+        return names
 
-    found = asyncio.run(main())
-    waits, fresh = sorted(found, key=lambda what: -found[what])
-    assert ".poll, waits at " in waits
-    assert f"{Path(__file__).name}:{innermost.__code__.co_firstlineno + 1} " in waits
-    assert found == {waits: 3, fresh: 1}
+    names = asyncio.run(main())
+    waiting_name, unstarted_name = sorted(names, key=lambda name: -names[name])
+    assert ".poll, waits at " in waiting_name
+    assert f"{Path(__file__).name}:{innermost.__code__.co_firstlineno + 1} " in waiting_name
+    assert names == {waiting_name: 3, unstarted_name: 1}
 
 
-def test_children_are_named_by_their_command_and_what_became_of_them() -> None:
+def test_children_are_named_by_their_command_and_state() -> None:
     before = snapshot()
     sleeper = subprocess.Popen(["sleep", "60"])
     zombie = subprocess.Popen(["/bin/true"])
     assert os.waitid(os.P_PID, zombie.pid, os.WEXITED | os.WNOWAIT)
-    found = named("child processes", before)
+    names = named("child processes", before)
     sleeper.kill()
     sleeper.wait()
     zombie.wait()
-    assert found == {"sleep 60 (still runs)": 1, "true (ended, and never waited for)": 1}
+    assert names == {"sleep 60 (still runs)": 1, "true (ended, and never waited for)": 1}
 
 
-def test_garbage_is_named_by_type_and_an_unknown_kind_by_nothing() -> None:
+def test_garbage_is_named_by_type_and_an_unknown_kind_has_no_names() -> None:
     gc.garbage.append(Counter())
     try:
         assert named("uncollectable objects", {}) == {"collections.Counter": 1}
@@ -228,12 +228,12 @@ def test_at_most_ten_are_named() -> None:
         ([], {}),
     ],
 )  # fmt: skip
-def test_names_that_differ_by_a_number_or_within_a_folder_are_put_together(
+def test_names_that_differ_by_a_number_or_within_a_folder_are_grouped(
     names: list[str], expected: dict[str, int]
 ) -> None:
     assert grouped(Counter(names)) == expected
 
 
 @given(st.lists(st.text(alphabet="ab/.0123456789", max_size=8), max_size=40))
-def test_putting_together_loses_none(names: list[str]) -> None:
+def test_grouping_keeps_the_total_count(names: list[str]) -> None:
     assert sum(grouped(Counter(names)).values()) == len(names)

@@ -1,4 +1,4 @@
-"""Before a reading the process comes to rest, what other threads do for a call included."""
+"""Settling waits for other threads to finish the work of the calls."""
 
 import sys
 import threading
@@ -12,56 +12,56 @@ from leakcheck.probe.meters.settle import settle
 
 
 @pytest.fixture(autouse=True)
-def held_on_to() -> Iterator[None]:
-    """The interpreter is handed to another thread where this one waits, and nowhere else."""
-    usual = sys.getswitchinterval()
+def no_thread_switches() -> Iterator[None]:
+    """Another thread runs only while this one waits."""
+    previous = sys.getswitchinterval()
     sys.setswitchinterval(60)
     yield
-    sys.setswitchinterval(usual)
+    sys.setswitchinterval(previous)
 
 
 class Work:
-    """What a thread was given."""
+    """Something handed to a thread."""
 
 
 @pytest.mark.parametrize("goes_on", [False, True], ids=["that ends", "that waits for more"])
-def test_a_thread_lets_go_of_what_is_done(goes_on: bool) -> None:
-    told, end = threading.Event(), threading.Event()
-    given = [Work()]
-    left = weakref.ref(given[0])
+def test_a_thread_finishes_its_work_during_settle(goes_on: bool) -> None:
+    started, end = threading.Event(), threading.Event()
+    arguments = [Work()]
+    reference = weakref.ref(arguments[0])
 
-    def hold() -> None:
-        told.wait()
-        given.clear()
+    def work() -> None:
+        started.wait()
+        arguments.clear()
         if goes_on:
             end.wait()
 
-    thread = threading.Thread(target=hold)
+    thread = threading.Thread(target=work)
     thread.start()
-    told.set()  # from here on the thread wants the interpreter, which only `settle` gives it
-    for _ in range(20):  # a machine at its limit may let it wait longer than `settle` does
+    started.set()  # from here on the thread waits for the interpreter, which only `settle` gives up
+    for _ in range(20):  # on an overloaded machine it may have to wait longer than `settle` does
         settle()
-        if left() is None:
+        if reference() is None:
             break
-    is_gone = left() is None
+    is_freed = reference() is None
     end.set()
     thread.join()
-    assert is_gone
+    assert is_freed
 
 
 def test_a_thread_that_never_rests_is_not_waited_for() -> None:
     end = threading.Event()
 
-    def toil() -> None:
-        made: list[object] = []
+    def allocate() -> None:
+        objects: list[object] = []
         while not end.is_set():
-            made.append(object())
+            objects.append(object())
             time.sleep(0)
 
-    thread = threading.Thread(target=toil)
+    thread = threading.Thread(target=allocate)
     thread.start()
     settle()
-    alive = thread.is_alive()
+    is_alive = thread.is_alive()
     end.set()
     thread.join()
-    assert alive
+    assert is_alive

@@ -1,4 +1,4 @@
-"""malloc's thread caches are off in a measured process, and nothing else of its environment is different."""
+"""malloc's thread caches are off in a measured process, and nothing else in its environment changes."""
 
 import os
 
@@ -10,22 +10,24 @@ OFF = "glibc.malloc.tcache_count=0"
 
 
 @pytest.mark.parametrize(
-    ("said", "given"),
+    ("users_value", "expected"),
     [(None, OFF), ("", OFF), ("glibc.malloc.perturb=1", f"glibc.malloc.perturb=1:{OFF}")],
 )
-def test_what_is_added_is_taken_back(monkeypatch: pytest.MonkeyPatch, said: str | None, given: str) -> None:
-    environment = {"HOME": "/home/somebody", **({} if said is None else {"GLIBC_TUNABLES": said})}
+def test_the_added_variables_are_removed_again(
+    monkeypatch: pytest.MonkeyPatch, users_value: str | None, expected: str
+) -> None:
+    environment = {"HOME": "/home/somebody", **({} if users_value is None else {"GLIBC_TUNABLES": users_value})}
     changed = without_thread_caches(environment)
-    assert changed["GLIBC_TUNABLES"] == given
+    assert changed["GLIBC_TUNABLES"] == expected
     for name in changed.keys() - {"HOME"}:
         monkeypatch.setenv(name, changed[name])
     restore_environment()
     assert not [name for name in os.environ if name.startswith("LEAKCHECK_GLIBC")]
-    assert os.environ.get("GLIBC_TUNABLES") == (said or None)
+    assert os.environ.get("GLIBC_TUNABLES") == (users_value or None)
 
 
 @pytest.mark.parametrize(
-    "said",
+    "users_value",
     [
         "glibc.malloc.tcache_count=7",
         OFF,
@@ -33,8 +35,8 @@ def test_what_is_added_is_taken_back(monkeypatch: pytest.MonkeyPatch, said: str 
         "glibc.malloc.perturb=1:glibc.malloc.tcache_max=64",
     ],
 )
-def test_what_somebody_says_of_the_caches_stands(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
-    assert without_thread_caches({"GLIBC_TUNABLES": said}) == {"GLIBC_TUNABLES": said}
-    monkeypatch.setenv("GLIBC_TUNABLES", said)
+def test_a_tunable_set_by_the_user_is_kept(monkeypatch: pytest.MonkeyPatch, users_value: str) -> None:
+    assert without_thread_caches({"GLIBC_TUNABLES": users_value}) == {"GLIBC_TUNABLES": users_value}
+    monkeypatch.setenv("GLIBC_TUNABLES", users_value)
     restore_environment()
-    assert os.environ["GLIBC_TUNABLES"] == said
+    assert os.environ["GLIBC_TUNABLES"] == users_value

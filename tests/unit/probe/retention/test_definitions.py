@@ -1,4 +1,4 @@
-"""What container entries tell: whether they are weak references, and which function of the user's they keep."""
+"""Entries of containers: whether they are weak references, and which function of the user's they retain."""
 
 import contextvars
 import os
@@ -23,7 +23,7 @@ class Thing:
 
 class Proxied(Thing):
     def __getattribute__(self, name: str) -> Any:
-        raise AssertionError(f"{name} was asked for")
+        raise AssertionError(f"{name} was read")
 
 
 THING = Thing()
@@ -45,20 +45,20 @@ def ids_of(*objects: object) -> frozenset[int]:
 
 
 @pytest.mark.parametrize("make", [weakref.ref, weakref.proxy])
-def test_references_to_new_objects_that_something_else_keeps_only_list_them(make: Callable[[Any], Any]) -> None:
+def test_weak_references_to_new_objects_only_list_them(make: Callable[[Any], Any]) -> None:
     things = [Proxied() for _ in range(5)]
     references = [make(thing) for thing in things]
     assert lists_weakly(references, ids_of(*things, *references))
 
 
-def test_a_reference_to_what_is_gone_or_was_there_before_is_held_for_itself() -> None:
+def test_a_weak_reference_to_a_freed_or_old_object_is_retained_for_itself() -> None:
     gone = [weakref.ref(Thing()) for _ in range(5)]
     old = [weakref.ref(THING, print) for _ in range(5)]
     assert not lists_weakly(gone, ids_of(*gone))
     assert not lists_weakly(old, ids_of(*old))
 
 
-def test_what_a_callback_has_in_its_closure_is_held() -> None:
+def test_the_closure_of_a_weak_references_callback_is_retained() -> None:
     things, callbacks = [Thing() for _ in range(3)], [with_closure(bytes([n]) * 1000) for n in range(3)]
     references = [weakref.ref(thing, callback) for thing, callback in zip(things, callbacks, strict=True)]
     cells = [cell for callback in callbacks for cell in callback.__closure__ or ()]
@@ -66,29 +66,29 @@ def test_what_a_callback_has_in_its_closure_is_held() -> None:
     assert not lists_weakly(references, ids_of(*things, *references, *callbacks, *cells, *closures))
 
 
-def test_strong_entries_are_no_list_of_weak_ones() -> None:
+def test_strong_entries_are_retained() -> None:
     things = [Thing() for _ in range(3)]
     assert not lists_weakly(things, ids_of(*things))
     assert not lists_weakly([], frozenset())
 
 
-def test_the_function_that_most_entries_keep_is_named_with_its_line() -> None:
+def test_the_function_that_most_entries_retain_is_named_with_its_line() -> None:
     entries = [partial(with_closure(b""), 1) for _ in range(3)]
-    found = kept_function(entries, ids_of(*entries))
-    assert found is not None
-    assert (found["file"], found["source"]) == (__file__, "def callback(*_: object) -> bytes:")
-    assert found["line"] == with_closure.__code__.co_firstlineno + 1
-    assert found["function"] == "with_closure.<locals>.callback"
+    definition = kept_function(entries, ids_of(*entries))
+    assert definition is not None
+    assert (definition["file"], definition["source"]) == (__file__, "def callback(*_: object) -> bytes:")
+    assert definition["line"] == with_closure.__code__.co_firstlineno + 1
+    assert definition["function"] == "with_closure.<locals>.callback"
 
 
 def test_a_bound_method_is_named_by_its_function() -> None:
     methods = [Thing().method for _ in range(3)]
-    found = kept_function(methods, ids_of(*methods))
-    assert found is not None
-    assert found["function"] == "Thing.method"
+    definition = kept_function(methods, ids_of(*methods))
+    assert definition is not None
+    assert definition["function"] == "Thing.method"
 
 
-def test_a_function_of_a_library_or_none_at_all_is_not_named() -> None:
+def test_a_librarys_function_is_not_named() -> None:
     assert kept_function([os.path.join, os.path.split], frozenset()) is None
     assert kept_function([[1], [2]], frozenset()) is None
     assert kept_function([], frozenset()) is None
@@ -101,8 +101,8 @@ def test_the_function_of_a_tracebacks_frame_is_no_callback() -> None:
     traceback = error.__traceback__
     assert traceback is not None
     assert traceback.tb_next is not None
-    known = ids_of(error, traceback, traceback.tb_next, traceback.tb_next.tb_frame)
-    assert kept_function([error], known) is None
+    new = ids_of(error, traceback, traceback.tb_next, traceback.tb_next.tb_frame)
+    assert kept_function([error], new) is None
 
 
 def test_entries_of_many_functions_name_none() -> None:
@@ -118,14 +118,14 @@ def test_the_line_that_sets_a_context_variable_is_found() -> None:
     value = [1]
     context = contextvars.copy_context()
     context.run(reset, value)
-    found = set_at(context, value, [with_closure, reset])
-    assert found is not None
-    assert (found["source"], found["function"]) == ("CURRENT.set(value)", "reset")
+    frame = set_at(context, value, [with_closure, reset])
+    assert frame is not None
+    assert (frame["source"], frame["function"]) == ("CURRENT.set(value)", "reset")
     assert set_at(context, [2], [reset]) is None
     assert set_at(context, value, [with_closure]) is None
 
 
-def test_a_list_that_is_no_table_of_the_interpreters_is_not_taken_for_one() -> None:
+def test_a_container_that_is_no_table_of_the_interpreters_is_not_taken_for_one() -> None:
     assert function_that_fills([with_closure]) is None
     assert function_that_fills({"strict": 1}) is None
     assert function_that_fills(bytearray()) is None
