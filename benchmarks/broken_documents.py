@@ -21,7 +21,7 @@ from leakcheck.doctor.model import DoctorReport
 from leakcheck.model.errors import StoreError
 from leakcheck.storage import baseline_file, run_file
 from leakcheck.storage.durations import read_durations
-from leakcheck.storage.history import gather
+from leakcheck.storage.history import load_history
 from tests.unit.broken import mutated
 from tests.unit.filled import baseline_of_all, comparison_of_all, filled, fitting, record_of_all, run_of_all
 from tests.unit.told_of_all import PICTURES, REPORTERS, Facts, obeyed_letters, refuse_broken
@@ -69,7 +69,7 @@ def _tried(folder: Path, data: bytes, baseline: bytes, chance: random.Random, re
         run = run_file.load(folder / "run.json")
     except StoreError:
         return "refused"
-    records = gather(folder / "index.sqlite", [folder / "run.json"], run_file.load, rebuild=True).records
+    records = load_history(folder / "index.sqlite", [folder / "run.json"], run_file.load, rebuild=True).records
     made = worked_with(run, run_of_all(fitting("x")), accepted, folder)
     made += worked_with(run_of_all(fitting("x")), run, accepted, folder)
     facts = Facts(

@@ -87,11 +87,11 @@ class Clock:
 def ours(clock: Clock) -> str:
     """Return the names that the search of the hold pass gives."""
     from leakcheck.probe.meters.memory import Meters
-    from leakcheck.probe.retention.search import search
+    from leakcheck.probe.retention.search import search_retention
 
     heap = Meters(("python", "native")).heap
     with clock.running():
-        answers = list(search(replay, heap, warm_up=0, calls=CALLS, bytes_per_call=550.0, seconds=60.0))
+        answers = list(search_retention(replay, heap, warm_up=0, calls=CALLS, bytes_per_call=550.0, seconds=60.0))
     return " ".join(holder["container"]["name"] for holder in answers[-1]["holders"] if holder["container"])
 
 

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar, overload
 
 from leakcheck.model.errors import UsageError
-from leakcheck.model.protocol import OptionValue, spelled
+from leakcheck.model.protocol import OptionValue, name_with_variant
 from leakcheck.model.units import parse_growth, parse_size
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
@@ -106,7 +106,7 @@ def without_password(text: str) -> str:
     return _PASSWORD.sub(r"\1:***@", text)
 
 
-def to_be_kept(options: Mapping[str, OptionValue]) -> dict[str, OptionValue]:
+def without_passwords(options: Mapping[str, OptionValue]) -> dict[str, OptionValue]:
     """Return options as they may be stored in a document: without passwords."""
     return {name: without_password(value) if isinstance(value, str) else value for name, value in options.items()}
 
@@ -126,7 +126,7 @@ def _own_attributes(candidate: object) -> Mapping[str, object]:
     return own if type(own) in (dict, MappingProxyType) else {}
 
 
-def replaced(text: str) -> str:
+def replace_surrogates(text: str) -> str:
     """Return the text with lone surrogates, as in file names that are not UTF-8, replaced by question marks."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
@@ -151,7 +151,7 @@ class Target:
     def __str__(self) -> str:
         if self.module is not None:
             return " ".join([f"{self.module}:{self.name}", *self.requests])
-        return str(self.path) + (f"::{spelled(self.name, self.variant)}" if self.name else "")
+        return str(self.path) + (f"::{name_with_variant(self.name, self.variant)}" if self.name else "")
 
 
 _IN_FILE = re.compile(r"(?P<path>.+?\.py)(?:::(?P<name>[^\[\]]+)(?:\[(?P<variant>.+)\])?)?")
@@ -257,6 +257,6 @@ def limited(
     _KNOWN_LIMITS[name] = KnownLimit(entries=attributes, limit=limit, length=length)
 
 
-def taught() -> Mapping[str, KnownLimit]:
+def known_limits() -> Mapping[str, KnownLimit]:
     """Return the declared limits by the dotted name of the class."""
     return _KNOWN_LIMITS

@@ -16,7 +16,7 @@ from leakcheck.model.verdict import Verdict
 _NORMAL_97_5 = NormalDist().inv_cdf(0.975)
 
 
-def wilson(errors: int, requests: int) -> Share:
+def wilson_interval(errors: int, requests: int) -> Share:
     """Return the share of failed requests with its 95 % interval (Wilson, JASA 22, 1927); 0 to 1 without requests."""
     if not requests:
         return Share(value=0.0, low=0.0, high=1.0)
@@ -42,7 +42,7 @@ def successes_of(seconds: Sequence[float]) -> SuccessLatency | None:
     )
 
 
-def foretell(growth: Growth, memory_bytes: int, calls: int, held_bytes: int) -> Forecast | None:
+def forecast_exhaustion(growth: Growth, memory_bytes: int, calls: int, held_bytes: int) -> Forecast | None:
     """Return the call at which memory runs out, given `held_bytes` after `calls` calls; None without a certain growth.
 
     The growth is extrapolated linearly: (limit - held) / growth.
@@ -57,7 +57,7 @@ def foretell(growth: Growth, memory_bytes: int, calls: int, held_bytes: int) -> 
     return Forecast(memory_bytes=memory_bytes, calls=middle, low=min(bounds), high=max(bounds))
 
 
-def foretold_by(
+def forecast_for_process(
     verdict: Verdict,
     growth: Growth | None,
     readings: Readings,
@@ -69,4 +69,4 @@ def foretold_by(
     if verdict is not Verdict.LEAK or growth is None or not readings.rss_bytes:
         return None
     held = readings.rss_bytes[-1] + (children.held_bytes[-1] if children is not None and children.held_bytes else 0)
-    return foretell(growth, memory_bytes, readings.calls[-1], held)
+    return forecast_exhaustion(growth, memory_bytes, readings.calls[-1], held)

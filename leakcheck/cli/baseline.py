@@ -58,7 +58,7 @@ def update(
 
       leakcheck baseline update --from reports/2026-11-24T10-12-07
     """
-    from leakcheck.compare.baseline_update import picked, refuse_dirty_run, refuse_dirty_tree
+    from leakcheck.compare.baseline_update import refuse_dirty_run, refuse_dirty_tree, select_results
     from leakcheck.model.errors import UsageError
     from leakcheck.storage import baseline_file, run_file
 
@@ -68,7 +68,7 @@ def update(
         saved = run_file.load(from_run)
         if not allow_dirty:
             refuse_dirty_run(saved, from_run)
-        _accept(request.settings, picked(saved, request.settings, request.targets, request.matches), reason)
+        _accept(request.settings, select_results(saved, request.settings, request.targets, request.matches), reason)
     if not measuring.targets:
         raise UsageError(
             "nothing to accept: pass a target (leakcheck baseline update scenarios), or a saved run with --from RUN"
@@ -83,7 +83,7 @@ def _accept_measured(request: "RunRequest", reason: str | None) -> NoReturn:
     from leakcheck.cli.progress import progress_observer
     from leakcheck.model.errors import ExitCode
     from leakcheck.runner import session
-    from leakcheck.runner.baseline import gone
+    from leakcheck.runner.baseline import gone_entries
     from leakcheck.storage import baseline_file
 
     with progress_observer() as observer:
@@ -98,7 +98,7 @@ def _accept_measured(request: "RunRequest", reason: str | None) -> NoReturn:
     if baseline is not None and outcome.found is not None and outcome.run.environment is not None:
         entries = baseline.environments.get(outcome.run.environment.key, {})
         folder = request.settings.baseline.parent
-        removed = gone(entries, outcome.found, folder=folder, targets=request.targets, matches=request.matches)
+        removed = gone_entries(entries, outcome.found, folder=folder, targets=request.targets, matches=request.matches)
     _accept(request.settings, outcome.run, reason, removed)
 
 
@@ -107,27 +107,27 @@ def _accept(settings: "Settings", run: "Run", reason: str | None, removed: Seque
     from rich.text import Text
 
     from leakcheck.cli.console import make_console
-    from leakcheck.compare.baseline_update import updated, write
-    from leakcheck.model.plain_text import plain
+    from leakcheck.compare.baseline_update import update_baseline, write
+    from leakcheck.model.plain_text import escape_control
     from leakcheck.model.verdict import Gate
-    from leakcheck.reporters.baseline import acceptance_sentences, render_steps
+    from leakcheck.reporters.baseline import acceptance_notes, render_update
     from leakcheck.storage import baseline_file
 
     # read again: another update may have written it during the measurement
-    update = updated(baseline_file.load_baseline(settings.baseline), run, settings, gone=removed, reason=reason)
+    update = update_baseline(baseline_file.load_baseline(settings.baseline), run, settings, gone=removed, reason=reason)
     write(update, settings)
     console, measured = make_console(), {result.id: result for result in run.results}
-    for part in render_steps(update.steps):
+    for part in render_update(update.steps):
         console.print(part)
     for step in update.steps:
         if step.after is not None:
-            for line in acceptance_sentences(measured[step.scenario], step.after):
+            for line in acceptance_notes(measured[step.scenario], step.after):
                 console.print(Text(line))
     for result in update.refused:
         cause = "it failed" if result.gate is Gate.ERROR else "it is inconclusive"
-        console.print(Text(plain(f"{result.id}: not accepted, because {cause}."), style="bold"))
+        console.print(Text(escape_control(f"{result.id}: not accepted, because {cause}."), style="bold"))
     state = "written; commit it" if update.changes_anything else "unchanged"
-    console.print(Text(plain(f"{settings.baseline}: {state}.")))
+    console.print(Text(escape_control(f"{settings.baseline}: {state}.")))
     raise typer.Exit(update.exit_code(allow_inconclusive=settings.allow_inconclusive))
 
 
@@ -163,8 +163,8 @@ def diff(
     from leakcheck.model.errors import ExitCode
     from leakcheck.reporters.baseline import render_comparison
     from leakcheck.reporters.messages.baseline import run_sentences
-    from leakcheck.reporters.messages.verdict import sentences
-    from leakcheck.runner.baseline import compared_run, load_against
+    from leakcheck.reporters.messages.verdict import verdict_sentences
+    from leakcheck.runner.baseline import compare_run, load_baseline_ref
     from leakcheck.runner.session import exit_code
     from leakcheck.storage import run_file
 
@@ -176,16 +176,19 @@ def diff(
             allow_inconclusive=allow_inconclusive,
         )
     )
-    reference = load_against(settings)
+    reference = load_baseline_ref(settings)
     saved = run_file.load(run or run_file.newest_run(settings.output))
-    compared = compared_run(saved, reference, settings, date.today())
+    compared = compare_run(saved, reference, settings, date.today())
     entries: dict[str, BaselineEntry] = {}
     if compared.environment is not None:
         entries = {**reference.entries(compared.environment)}
     console = make_console()
     for part in render_comparison(compared.results, entries):
         console.print(part)
-    for line in (*(line for result in compared.results for line in sentences(result)), *run_sentences(compared)):
+    for line in (
+        *(line for result in compared.results for line in verdict_sentences(result)),
+        *run_sentences(compared),
+    ):
         console.print(Text(line))
     code = exit_code(compared.results, allow_inconclusive=settings.allow_inconclusive)
     if not saved.finished:
@@ -206,9 +209,9 @@ def show(baseline: BaselineFile = None) -> None:
     from leakcheck.config.settings import resolve
     from leakcheck.config.sources import SettingsLayer
     from leakcheck.reporters.baseline import render_baseline
-    from leakcheck.runner.baseline import load_against
+    from leakcheck.runner.baseline import load_baseline_ref
 
     settings = resolve(SettingsLayer(baseline=baseline))
     console = make_console()
-    for part in render_baseline(load_against(settings).baseline):
+    for part in render_baseline(load_baseline_ref(settings).baseline):
         console.print(part)

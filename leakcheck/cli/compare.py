@@ -72,10 +72,10 @@ def compare(
       leakcheck compare reports/2026-11-24T10-12-07 --variants naive iterator --markdown table.md
     """
     from leakcheck.cli.console import make_console
-    from leakcheck.compare.request import CompareRequest, compared
+    from leakcheck.compare.request import CompareRequest, run_comparison
     from leakcheck.model.comparison import ChangeVerdict, Metric
     from leakcheck.model.errors import ExitCode
-    from leakcheck.model.plain_text import plain
+    from leakcheck.model.plain_text import escape_control
     from leakcheck.reporters import comparison as forms
 
     request = CompareRequest(
@@ -92,13 +92,13 @@ def compare(
         output=output,
         began=datetime.now().astimezone(),
     )
-    comparison = compared(request, lambda step: print(plain(step), file=sys.stderr, flush=True))
+    comparison = run_comparison(request, lambda step: print(escape_control(step), file=sys.stderr, flush=True))
     console = make_console()
     for part in forms.render_comparison(comparison):
         console.print(part)
     from leakcheck.storage import atomic, run_file
 
-    for path, form in ((markdown, forms.markdown), (csv, forms.table)):
+    for path, form in ((markdown, forms.markdown), (csv, forms.csv_table)):
         for _, document in form(comparison) if path is not None else ():
             atomic.write_atomically(Path(str(path)), document)
     if html is not None:

@@ -10,8 +10,8 @@ from typing import BinaryIO, TextIO
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook
 from rich.segment import Segment
 
-from leakcheck.model.plain_text import plain
-from leakcheck.reporters.escape import inert
+from leakcheck.model.plain_text import escape_control
+from leakcheck.reporters.escape import escape_ci_commands
 
 _LOG_COLUMNS = 120
 
@@ -39,7 +39,7 @@ class _PlainRenderable:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
         for text, style, control in console.render(self._inner, options):
-            yield Segment(text if control else plain(text, keep_lines=True), style, control)
+            yield Segment(text if control else escape_control(text, keep_lines=True), style, control)
 
 
 class CiSafeStream(io.TextIOBase):
@@ -73,7 +73,7 @@ class CiSafeStream(io.TextIOBase):
         whole, end, partial = f"{self._partial}{text}".rpartition("\n")
         self._partial = partial
         if end:
-            self._stream.write(inert(whole + end))
+            self._stream.write(escape_ci_commands(whole + end))
         return len(text)
 
     def flush(self) -> None:
@@ -83,7 +83,7 @@ class CiSafeStream(io.TextIOBase):
     def release(self) -> None:
         """Pass on the last line, which is not ended."""
         if self._partial:
-            self._stream.write(inert(self._partial))
+            self._stream.write(escape_ci_commands(self._partial))
             self._partial = ""
         self._stream.flush()
 

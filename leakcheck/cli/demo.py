@@ -20,7 +20,7 @@ from leakcheck.model.errors import UsageError
 from leakcheck.model.protocol import OptionValue
 from leakcheck.model.result import Result
 from leakcheck.model.verdict import Verdict
-from leakcheck.runner.temporary_folders import own_folder
+from leakcheck.runner.temporary_folders import temporary_folder
 
 if TYPE_CHECKING:
     from leakcheck.runner.session import RunOutcome, RunRequest
@@ -82,7 +82,7 @@ def databases() -> Iterator[None]:
     if os.environ.get(_CACHE) or not _INSTALLED.is_dir():
         yield
         return
-    with own_folder() as folder:
+    with temporary_folder() as folder:
         os.environ[_CACHE] = str(folder)
         try:
             yield
@@ -188,7 +188,7 @@ def _request(expression: str | None, jobs: str, output: str | None, *, is_quick:
 def _conclude(outcome: "RunOutcome") -> int:
     """Print what the outcome means and what to do next; return the exit code."""
     from leakcheck.model.errors import ExitCode
-    from leakcheck.model.plain_text import plain
+    from leakcheck.model.plain_text import escape_control
     from leakcheck.model.verdict import Gate
 
     code = outcome.exit_code(allow_inconclusive=False)
@@ -197,7 +197,7 @@ def _conclude(outcome: "RunOutcome") -> int:
     if sentences := surprises(outcome.run.results):
         typer.echo("\nNot as expected:")
         for sentence in sentences:
-            typer.echo(f"  {plain(sentence)}")
+            typer.echo(f"  {escape_control(sentence)}")
         typer.echo(
             "If the machine is busy, try again with --jobs 1. Otherwise please report this, with the output of "
             "`leakcheck doctor --markdown`."
@@ -209,8 +209,8 @@ def _conclude(outcome: "RunOutcome") -> int:
             all=len(outcome.run.results),
             code=int(code),
             outcome="fail" if code else "pass",
-            report=plain(str(outcome.folder / "report.html")),
-            folder=plain(str(outcome.folder)),
+            report=escape_control(str(outcome.folder / "report.html")),
+            folder=escape_control(str(outcome.folder)),
         )
     )
     return ExitCode.WITHIN

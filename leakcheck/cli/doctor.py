@@ -32,20 +32,20 @@ def doctor(
 
     from leakcheck.cli.console import make_console
     from leakcheck.doctor import report as reporter
-    from leakcheck.doctor.checks import encode, examine
+    from leakcheck.doctor.checks import encode, run_checks
     from leakcheck.doctor.model import CheckState
     from leakcheck.model.errors import ExitCode, UsageError
 
     if json and markdown:
         raise UsageError("--json and --markdown: pass only one of them")
     console = make_console()
-    report = examine(python, _terminal(console))
+    report = run_checks(python, _terminal(console))
     if json or markdown:
         data = encode(report) if json else b"".join(document for _, document in reporter.markdown(report))
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     else:
-        for part in reporter.render_examination(report):
+        for part in reporter.render_report(report):
             console.print(part)
     raise typer.Exit(ExitCode.USAGE if report.of(CheckState.BROKEN) else ExitCode.WITHIN)
 

@@ -61,8 +61,8 @@ def export(
 
       leakcheck export reports/2026-11-24T10-12-07 --format memray -k naive --output captures
     """
-    from leakcheck.model.plain_text import plain
-    from leakcheck.reporters.escape import inert
+    from leakcheck.model.plain_text import escape_control
+    from leakcheck.reporters.escape import escape_ci_commands
     from leakcheck.storage import atomic, run_file
 
     saved = run_file.load(run)
@@ -78,11 +78,11 @@ def export(
     for name, data in documents:
         if output is None:
             # a scenario's name must not be taken for a command by a CI runner that reads the log
-            sys.stdout.buffer.write(inert(data.decode()).encode())
+            sys.stdout.buffer.write(escape_ci_commands(data.decode()).encode())
             continue
         path = output / name if output.is_dir() else output
         atomic.write_atomically(path, data)
-        typer.echo(plain(str(path)))
+        typer.echo(escape_control(str(path)))
 
 
 def _documents(run: "Run", format: ExportFormat, stacks: StackChoice) -> Iterator[tuple[str, bytes]]:
@@ -95,19 +95,19 @@ def _documents(run: "Run", format: ExportFormat, stacks: StackChoice) -> Iterato
         from leakcheck.reporters.export.stacks import StackKind
 
         return collapsed(run, StackKind(stacks.value))
-    from leakcheck.reporters.export.run_csv import run_sheet
+    from leakcheck.reporters.export.run_csv import run_csv
 
-    return run_sheet(run)
+    return run_csv(run)
 
 
 def _copy_captures(folder: Path, results: "tuple[Result, ...]", output: Path | None) -> None:
-    from leakcheck.model.plain_text import plain
+    from leakcheck.model.plain_text import escape_control
     from leakcheck.storage import atomic, run_file
     from leakcheck.storage.captures import open_capture
 
     if output is None:
         raise UsageError("--format memray copies files: pass a folder for them with --output DIR")
-    captures = {result.capture: run_file.beside(folder, result.capture) for result in results if result.capture}
+    captures = {result.capture: run_file.file_in_folder(folder, result.capture) for result in results if result.capture}
     if not captures:
         raise NothingMeasured(f"{folder}: has no captures; measure again without --no-peak")
     run_file.make_folder(output)
@@ -120,4 +120,4 @@ def _copy_captures(folder: Path, results: "tuple[Result, ...]", output: Path | N
                 atomic.replace_file(output / capture.name, source.read())
             except OSError as error:
                 raise StoreError(f"{capture}: the capture cannot be read ({error.strerror})") from error
-        typer.echo(plain(str(output / capture.name)))
+        typer.echo(escape_control(str(output / capture.name)))

@@ -44,27 +44,27 @@ def history(
     """
     from rich.text import Text
 
-    from leakcheck.analysis.compare.step_detection import steps_of
+    from leakcheck.analysis.compare.step_detection import find_regressions
     from leakcheck.cli.console import make_console
     from leakcheck.config.settings import resolve
     from leakcheck.config.sources import SettingsLayer
-    from leakcheck.model.plain_text import plain
+    from leakcheck.model.plain_text import escape_control
     from leakcheck.reporters.history import render_all, render_one
     from leakcheck.storage import atomic, run_file
-    from leakcheck.storage.history import find_documents, gather
+    from leakcheck.storage.history import find_documents, load_history
 
     if chart is not None and chart.suffix.lower() not in (".svg", ".png"):
         raise UsageError(f"--plot {chart}: the file name must end with .svg or .png")
     folder = runs if runs is not None else resolve(SettingsLayer()).output
     documents = find_documents(folder, run_file.DOCUMENT)
-    past = gather(_INDEX, documents, run_file.load, rebuild=rebuild)
+    past = load_history(_INDEX, documents, run_file.load, rebuild=rebuild)
     console, errors = make_console(), make_console(stderr=True)
     for line in (*past.notices, *(f"{reason}; skipped" for reason in past.skipped)):
-        errors.print(Text(plain(line)), soft_wrap=True)
+        errors.print(Text(escape_control(line)), soft_wrap=True)
     if not past.records:
         raise NothingMeasured(f"{folder}: contains no runs; measure with leakcheck run, or pass another --runs DIR")
     series, skipped = _newest_series(past.records, scenario)
-    with_steps = [(records, steps_of(records)) for records in series]
+    with_steps = [(records, find_regressions(records)) for records in series]
     if chart is not None and len(series) > 1:
         names = ", ".join(records[-1].scenario for records in series)
         raise UsageError(f"--plot draws one scenario; pass one of: {names}")

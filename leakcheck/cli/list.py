@@ -21,14 +21,14 @@ def list_scenarios(targets: Targets, expression: Expression = None, python: Pyth
     from leakcheck.config.settings import resolve
     from leakcheck.config.sources import SettingsLayer
     from leakcheck.model.answers import ScenarioInfo
-    from leakcheck.model.plain_text import plain
+    from leakcheck.model.plain_text import escape_control
     from leakcheck.model.units import format_growth, format_size
     from leakcheck.runner import session
-    from leakcheck.runner.collect import find
+    from leakcheck.runner.collect import collect
     from leakcheck.scenario import parse_targets
 
     settings = resolve(SettingsLayer(python=python))
-    collection = find(parse_targets(targets), settings, matches=id_filter(expression))
+    collection = collect(parse_targets(targets), settings, matches=id_filter(expression))
     console = make_console()
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for header in ("scenario", "budget", "options", "description"):
@@ -46,11 +46,11 @@ def list_scenarios(targets: Targets, expression: Expression = None, python: Pyth
         budgets = format_growth(budget.growth_bytes_per_1000_calls)
         budgets += "" if budget.peak_bytes is None else f", peak {format_size(budget.peak_bytes)}"
         row = (scenario.id, budgets, options(scenario), scenario.lesson)
-        table.add_row(*(Text(plain(cell)) for cell in row))
+        table.add_row(*(Text(escape_control(cell)) for cell in row))
     if collection.scenarios:
         console.print(table)
     for failed in collection.failed:
         assert failed.trouble is not None
-        console.print(Text(plain(f"{failed.id}: {failed.trouble.message}"), style="bold red"))
+        console.print(Text(escape_control(f"{failed.id}: {failed.trouble.message}"), style="bold red"))
     if collection.failed:
         raise typer.Exit(session.exit_code(collection.failed))

@@ -14,7 +14,7 @@ import typer
 
 from leakcheck.cli.console import ci_safe_streams
 from leakcheck.model.errors import ExitCode, LeakcheckError
-from leakcheck.runner.worker_limits import own_this_process
+from leakcheck.runner.worker_limits import declare_own_process
 
 _HELP = "Replay code, and measure whether memory grows with every call."
 _PANELS: Mapping[str, Sequence[str]] = {
@@ -80,7 +80,7 @@ def _root(
 
 def main() -> int:
     """Run the command line and return the exit code. Every error ends here, and is printed once, in a sentence."""
-    own_this_process()
+    declare_own_process()
     with ci_safe_streams():
         return _run()
 
@@ -137,9 +137,9 @@ def _folder_is_gone() -> bool:
 
 
 def _print_error(message: str, code: int) -> int:
-    from leakcheck.model.plain_text import plain
+    from leakcheck.model.plain_text import escape_control
 
-    print(f"leakcheck: {plain(message)}", file=sys.stderr)
+    print(f"leakcheck: {escape_control(message)}", file=sys.stderr)
     return code
 
 

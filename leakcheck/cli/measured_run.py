@@ -22,9 +22,9 @@ def measure_and_exit(
     if suggest_closer_look:
         import sys
 
-        from leakcheck.reporters.messages.commands import closer_look
+        from leakcheck.reporters.messages.commands import closer_look_command
 
-        suggestion = closer_look(outcome.run.results, outcome.run.command)
+        suggestion = closer_look_command(outcome.run.results, outcome.run.command)
         if suggestion is not None:
             print(suggestion, file=sys.stderr)  # a document may be written to stdout
     raise typer.Exit(outcome.exit_code(allow_inconclusive=request.settings.allow_inconclusive))
@@ -32,10 +32,10 @@ def measure_and_exit(
 
 def against_baseline(request: "RunRequest") -> "RunRequest":
     """Return the request with the baseline that its settings name. Raises BaselineMissing if there is none."""
-    from leakcheck.runner.baseline import load_against
+    from leakcheck.runner.baseline import load_baseline_ref
 
     targets = [str(target) for target in request.targets]
-    return replace(request, against=load_against(request.settings, targets, request.command))
+    return replace(request, against=load_baseline_ref(request.settings, targets, request.command))
 
 
 def measure(request: "RunRequest", outputs: "OutputOptions", reporting: "ReportOption") -> "RunOutcome":

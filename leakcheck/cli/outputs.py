@@ -137,7 +137,7 @@ def _joined(documents: Iterable[tuple[str, bytes]]) -> bytes:
 
 
 def _write(name: str, path: str, run: "Run", allow_inconclusive: bool) -> None:
-    from leakcheck.reporters.escape import inert
+    from leakcheck.reporters.escape import escape_ci_commands
     from leakcheck.storage import atomic
 
     data = _DOCUMENTS[name](run, allow_inconclusive)
@@ -145,7 +145,7 @@ def _write(name: str, path: str, run: "Run", allow_inconclusive: bool) -> None:
         atomic.write_atomically(Path(path), data)
         return
     if name == "json":  # the other reporters write no text that a CI runner takes for a command
-        data = inert(data.decode(), "\\u{:04x}").encode()
+        data = escape_ci_commands(data.decode(), "\\u{:04x}").encode()
     _print_bytes(data)
 
 

@@ -40,7 +40,7 @@ def plot(
 
       leakcheck plot reports/2026-11-24T10-12-07 --before naive --after iterator --format png
     """
-    from leakcheck.model.plain_text import plain
+    from leakcheck.model.plain_text import escape_control
     from leakcheck.reporters.plots import draw_pair, draw_run
     from leakcheck.storage import atomic, run_file
 
@@ -59,7 +59,7 @@ def plot(
     run_file.make_folder(folder)
     for name, picture in documents:
         atomic.replace_file(folder / name, picture)
-        typer.echo(plain(str(folder / name)))
+        typer.echo(escape_control(str(folder / name)))
 
 
 def _parse_formats(text: str) -> tuple[str, ...]:

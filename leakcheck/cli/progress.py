@@ -11,7 +11,7 @@ from rich.text import Text
 from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.cli.console import make_console
 from leakcheck.model.answers import ScenarioInfo
-from leakcheck.model.plain_text import plain
+from leakcheck.model.plain_text import escape_control
 from leakcheck.model.result import Result
 from leakcheck.model.units import format_duration, format_size_beside
 from leakcheck.model.verdict import Gate, Verdict
@@ -66,7 +66,7 @@ class _ProgressLines:
         line = (
             f"[{self._done}/{self._count}] {result.id}: {_outcome(result)}, {format_duration(result.duration_seconds)}"
         )
-        print(plain(line), file=sys.stderr, flush=True)
+        print(escape_control(line), file=sys.stderr, flush=True)
 
 
 class _LiveLine:
@@ -81,11 +81,11 @@ class _LiveLine:
 
     def measuring(self, scenario: ScenarioInfo, doing: str, progress: ReplayProgress) -> None:
         calls = f", {progress.calls:,} calls" if doing == "growth" else ""
-        self._progress.update(self._task, description=f"{plain(scenario.id)}: {doing}{calls}")
+        self._progress.update(self._task, description=f"{escape_control(scenario.id)}: {doing}{calls}")
 
     def measured(self, result: Result) -> None:
         self._progress.advance(self._task)
-        self._progress.console.print(Text(plain(f"{result.id}: {_outcome(result)}"), style="dim"))
+        self._progress.console.print(Text(escape_control(f"{result.id}: {_outcome(result)}"), style="dim"))
 
 
 def _outcome(result: Result) -> str:

@@ -29,7 +29,7 @@ class ReportOption:
         """
         if not self.report or not run.results:
             return None
-        from leakcheck.model.plain_text import plain
+        from leakcheck.model.plain_text import escape_control
         from leakcheck.storage import atomic
 
         try:
@@ -40,7 +40,7 @@ class ReportOption:
             return folder / REPORT
         except Exception as error:
             print(
-                f"leakcheck: the run is saved, but its report could not be written: {plain(str(error))}",
+                f"leakcheck: the run is saved, but its report could not be written: {escape_control(str(error))}",
                 file=sys.stderr,
             )
         return None
@@ -66,7 +66,7 @@ def report(
 
       leakcheck report run.json --output public --memray-pages
     """
-    from leakcheck.model.plain_text import plain
+    from leakcheck.model.plain_text import escape_control
     from leakcheck.reporters.html.page import render_report
     from leakcheck.storage import atomic, run_file
 
@@ -77,24 +77,24 @@ def report(
     pages = _memray_pages(saved, source, folder) if memray_pages else {}
     for name, page in render_report(saved, pages):
         atomic.replace_file(folder / name, page)
-        typer.echo(plain(str(folder / name)))
+        typer.echo(escape_control(str(folder / name)))
 
 
 def _memray_pages(run: "Run", source: Path, folder: Path) -> dict[str, str]:
     """Write memray's page of each capture, and return the links to them by result id."""
-    from leakcheck.reporters.export.memray_html import PAGES, memray_page
+    from leakcheck.reporters.export.memray_html import PAGES_FOLDER, memray_page
     from leakcheck.storage import atomic, run_file
     from leakcheck.storage.captures import open_capture
 
     links = {}
-    run_file.make_folder(folder / PAGES)
+    run_file.make_folder(folder / PAGES_FOLDER)
     for result in run.results:
         if result.capture is None:
             continue
-        capture = run_file.beside(source, result.capture)
+        capture = run_file.file_in_folder(source, result.capture)
         if (opened := open_capture(source, result.capture)) is not None:  # refuses a name that leads out of the folder
             opened.close()
-        name = f"{PAGES}/{capture.stem}.html"
+        name = f"{PAGES_FOLDER}/{capture.stem}.html"
         atomic.replace_file(folder / name, memray_page(capture))
         links[result.id] = quote(name)
     return links

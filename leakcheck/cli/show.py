@@ -39,7 +39,7 @@ def show(
     if svg is None:
         outputs.write(saved, allow_inconclusive=resolve(SettingsLayer()).allow_inconclusive)
         return
-    from leakcheck.reporters.terminal import draw
+    from leakcheck.reporters.terminal import render_svg
 
-    for _, picture in draw(saved):
+    for _, picture in render_svg(saved):
         atomic.write_atomically(svg, picture)

@@ -12,7 +12,7 @@ from leakcheck.model.errors import ExitCode, NothingMeasured, UsageError, worst
 from leakcheck.model.result import Result
 from leakcheck.model.run import Run
 from leakcheck.model.verdict import Gate
-from leakcheck.runner.baseline import covers, refuse_same_ids, spelled
+from leakcheck.runner.baseline import covers, refuse_same_ids, relative_target
 from leakcheck.runner.session import exit_code
 from leakcheck.scenario import Target
 from leakcheck.storage import baseline_file, git
@@ -43,7 +43,7 @@ class BaselineUpdate:
         return worst(codes)
 
 
-def updated(
+def update_baseline(
     old: Baseline | None, run: Run, settings: Settings, *, gone: Iterable[str] = (), reason: str | None = None
 ) -> BaselineUpdate:
     """Return the baseline with the results of a run accepted, and the scenarios `gone` removed.
@@ -57,7 +57,11 @@ def updated(
     before = old.environments.get(key, {})
     accepted = {
         result.id: accept(
-            result, spelled(result.target, folder), before.get(result.id), allowance=settings.change, reason=reason
+            result,
+            relative_target(result.target, folder),
+            before.get(result.id),
+            allowance=settings.change,
+            reason=reason,
         )
         for result in run.results
         if is_acceptable(result)
@@ -95,7 +99,7 @@ def refuse_dirty_run(run: Run, path: Path) -> None:
         raise UsageError(f"{path}: was measured with changes that no commit holds; accept it with --allow-dirty")
 
 
-def picked(run: Run, settings: Settings, targets: Sequence[Target], matches: Matches) -> Run:
+def select_results(run: Run, settings: Settings, targets: Sequence[Target], matches: Matches) -> Run:
     """Return the run with only those results that match the expression and, if there are any, the targets."""
     folder = settings.baseline.parent
     return replace(
@@ -106,7 +110,7 @@ def picked(run: Run, settings: Settings, targets: Sequence[Target], matches: Mat
             if matches(result.id)
             and (
                 not targets
-                or any(covers(target, result.id, spelled(result.target, folder), folder) for target in targets)
+                or any(covers(target, result.id, relative_target(result.target, folder), folder) for target in targets)
             )
         ),
     )

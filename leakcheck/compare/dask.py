@@ -15,12 +15,12 @@ from leakcheck.model.comparison import Comparison
 from leakcheck.model.errors import NothingMeasured
 from leakcheck.model.result import Result
 from leakcheck.model.run import SCHEMA, Environment, Run
-from leakcheck.runner.collect import Collection, find
-from leakcheck.runner.executors.dask.client import connected
-from leakcheck.runner.executors.dask.environment_check import place_here
-from leakcheck.runner.executors.dask.executor import check, not_measured, result_of
-from leakcheck.runner.executors.dask.job import DaskJob, JobTask, measurement_of
-from leakcheck.runner.executors.dask.submission import BEGUN, JobOutcome, sent
+from leakcheck.runner.collect import Collection, collect
+from leakcheck.runner.executors.dask.client import connect_client
+from leakcheck.runner.executors.dask.environment_check import required_environment
+from leakcheck.runner.executors.dask.executor import check_workers, failed_result, result_of
+from leakcheck.runner.executors.dask.job import DaskJob, JobTask, job_task_of
+from leakcheck.runner.executors.dask.submission import STARTED, JobOutcome, submit_jobs
 from leakcheck.runner.session import RunRequest, environment_of
 from leakcheck.runner.task import Task
 from leakcheck.storage import run_file
@@ -94,12 +94,12 @@ def _measure(jobs: Sequence[DaskJob], cluster: str, watch: Watch) -> Iterator[tu
     """Yield the index and the outcome of each job as it ends."""
 
     def report(number: int, name: str, doing: str) -> None:
-        if doing.startswith(BEGUN):
+        if doing.startswith(STARTED):
             watch(f"measuring {name}, {doing}")
 
-    with connected(cluster) as connection:
-        check(connection, jobs)
-        yield from sent(connection, jobs, report)
+    with connect_client(cluster) as connection:
+        check_workers(connection, jobs)
+        yield from submit_jobs(connection, jobs, report)
 
 
 def _empty_run(side: _CollectedSide) -> Run:
@@ -130,7 +130,7 @@ def _with_results(
 def _collect(side: SideSource, request_for: Callable[[SideSource], RunRequest]) -> _CollectedSide:
     with chdir(side.folder):
         request = request_for(side)
-        collection = find(request.targets, request.settings, matches=request.matches, options=request.options)
+        collection = collect(request.targets, request.settings, matches=request.matches, options=request.options)
         environment = environment_of(collection, request.settings)
         return _CollectedSide(
             collection=collection,
@@ -150,7 +150,7 @@ def _measurements(collection: Collection, request: RunRequest, environment: Envi
             folder=Path(),
             stop=Event(),
         )
-        yield measurement_of(task, place_here(scenario, request.settings, environment))
+        yield job_task_of(task, required_environment(scenario, request.settings, environment))
 
 
 def _jobs(
@@ -182,4 +182,4 @@ def _results(job: DaskJob, outcome: JobOutcome) -> list[Result]:
     if outcome.answer is not None and outcome.elsewhere is not None:
         return [result_of(item, outcome.elsewhere, Path()) for item in outcome.answer.done]
     assert outcome.trouble is not None
-    return [not_measured(job.measurements[number], outcome.trouble) for number in job.turns]
+    return [failed_result(job.measurements[number], outcome.trouble) for number in job.turns]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from leakcheck.analysis.compare.merge import SavedShard, joined, problems
+from leakcheck.analysis.compare.merge import SavedShard, merge_problems, merge_runs
 from leakcheck.model.errors import LeakcheckError, StoreError
 from leakcheck.model.result import Result
 from leakcheck.model.run import Run
@@ -43,13 +43,13 @@ def merge(places: Sequence[Path], *, output: Path, command: Sequence[str]) -> Me
             shards.append(SavedShard(where=str(document.parent), run=run_file.load(document)))
         except StoreError as error:
             reasons.append(str(error))
-    reasons += problems(shards)
+    reasons += merge_problems(shards)
     reasons += (reason for shard in shards for reason in _bad_captures(shard))
     if reasons:
         raise NotMergeable(f"these runs cannot be joined: {'; '.join(reasons)}")
     folder = run_file.make_run_folder(output, datetime.now().astimezone())
     try:
-        run = joined([_with_captures(shard, folder) for shard in shards], command)
+        run = merge_runs([_with_captures(shard, folder) for shard in shards], command)
         run_file.save(run, folder / run_file.DOCUMENT)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)

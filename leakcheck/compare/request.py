@@ -19,7 +19,7 @@ from leakcheck.config.values import parse_options
 from leakcheck.model.comparison import Comparison
 from leakcheck.model.errors import UsageError
 from leakcheck.model.explanation import Explain
-from leakcheck.runner.collect import find, scenario_files
+from leakcheck.runner.collect import collect, scenario_files
 from leakcheck.runner.session import RunRequest
 from leakcheck.scenario import parse_target
 from leakcheck.storage import atomic, run_file
@@ -48,7 +48,7 @@ class CompareRequest:
     began: datetime
 
 
-def compared(request: CompareRequest, watch: Watch) -> Comparison:
+def run_comparison(request: CompareRequest, watch: Watch) -> Comparison:
     """Return the comparison. Raises UsageError for arguments of another form, and any LeakcheckError of measuring."""
     first, *rest = request.things
     if revisions.is_range(first):
@@ -87,7 +87,7 @@ def _variants(request: CompareRequest, texts: Sequence[str], names: tuple[str, s
     settings = _settings(request)
     matches = parse_expression(request.expression) if request.expression is not None else lambda name: True
     targets = [parse_target(text) for text in texts]
-    scenarios = find(targets, settings, matches=matches, options=parse_options(list(request.options))).scenarios
+    scenarios = collect(targets, settings, matches=matches, options=parse_options(list(request.options))).scenarios
     by_variant = {name: [scenario for scenario in scenarios if scenario.variant == name] for name in names}
     for name in names:
         if not by_variant[name]:

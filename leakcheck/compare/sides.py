@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from leakcheck import __version__
-from leakcheck.analysis.compare.runs import contrast
+from leakcheck.analysis.compare.runs import compare_results
 from leakcheck.config.values import LOCAL
-from leakcheck.model.comparison import CONTRAST_SCHEMA, Comparison, Side
+from leakcheck.model.comparison import COMPARISON_SCHEMA, Comparison, Side
 from leakcheck.model.errors import NothingMeasured, StoreError, UsageError
 from leakcheck.model.result import Result
 from leakcheck.model.run import Run
@@ -182,11 +182,13 @@ def _compare(
         if len(hosts) > 1
     ]
     return Comparison(
-        schema=CONTRAST_SCHEMA,
+        schema=COMPARISON_SCHEMA,
         before=before,
         after=after,
         contrasts=tuple(
-            contrast(name, old_by_name[name], new_by_name[name], side_by_side=side_by_side and len(machines[name]) == 1)
+            compare_results(
+                name, old_by_name[name], new_by_name[name], side_by_side=side_by_side and len(machines[name]) == 1
+            )
             for name in common
         ),
         notes=tuple(notes),

@@ -20,7 +20,7 @@ from leakcheck.config.sources import (
     read_environment,
     read_pyproject,
 )
-from leakcheck.config.values import LOCAL, ShardSpec, parse_executor, parse_jobs, parse_part
+from leakcheck.config.values import LOCAL, ShardSpec, parse_executor, parse_jobs, parse_shard
 from leakcheck.model.answers import ScenarioInfo
 from leakcheck.model.baseline import FILE_NAME, Tolerance
 from leakcheck.model.errors import ConfigError, UsageError
@@ -165,7 +165,7 @@ def resolve(
         project=_merge(file, beside),
         overrides=file.overrides,
         said=explicit,
-        part=None if explicit.shard is None else parse_part(explicit.shard),
+        part=None if explicit.shard is None else parse_shard(explicit.shard),
         durations=_durations(path, file.durations, explicit.durations),
     )
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import msgspec
 
-from leakcheck.model.document_text import UnfitDocument, refuse_unfit
+from leakcheck.model.document_text import InvalidField, validate_fields
 from leakcheck.model.errors import ConfigError, StoreError
 from leakcheck.model.explanation import Explain, KnownEntry, ResourceKind
 from leakcheck.model.files import read_file
-from leakcheck.model.plain_text import cut
+from leakcheck.model.plain_text import shorten
 
 OFF = "off"
 _LARGEST_FILE_BYTES = 16 * 1024 * 1024
@@ -99,7 +99,7 @@ def read_pyproject(path: Path | None) -> PyprojectFile:
     except StoreError as error:
         raise ConfigError(str(error)) from error
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{path}: {cut(str(error), _MAX_ERROR_CHARACTERS)}") from error
+        raise ConfigError(f"{path}: {shorten(str(error), _MAX_ERROR_CHARACTERS)}") from error
     where = f"{path}: [tool.leakcheck]"
     table = tools.get("leakcheck", {}) if isinstance(tools, dict) else {}
     if not isinstance(table, dict):
@@ -131,8 +131,8 @@ def read_pyproject(path: Path | None) -> PyprojectFile:
                 "or a match over the site and the path, like '*SENT*'"
             )
     try:
-        refuse_unfit(file)
-    except UnfitDocument as unfit:
+        validate_fields(file)
+    except InvalidField as unfit:
         raise ConfigError(f"{where}: {unfit}") from unfit
     return file
 

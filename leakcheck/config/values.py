@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from leakcheck.model.errors import UsageError
 from leakcheck.model.protocol import OptionValue
 
-MOST_PARTS = 1000
+MAX_SHARDS = 1000
 AUTO = "auto"
 LOCAL = "local"
 _DASK_ADDRESS = re.compile(r"dask:((?:tcp|tls)://(?:[\w.-]+|\[[0-9a-fA-F:]+\]):\d{1,5})", re.ASCII)
@@ -26,14 +26,14 @@ class ShardSpec:
         return f"{self.number}/{self.count}"
 
 
-def parse_part(text: str) -> ShardSpec:
+def parse_shard(text: str) -> ShardSpec:
     """Return the shard that `text` ("2/3") names. Raises UsageError for anything else."""
     match = _SHARD.fullmatch(text)
     if match is None:
         raise UsageError(f"--shard {text!r}: write I/N, for example 2/3 for the second of three shards")
     number, count = int(match[1]), int(match[2])
-    if not 1 <= count <= MOST_PARTS:
-        raise UsageError(f"--shard {text!r}: the work is split into 1 to {MOST_PARTS:,} shards")
+    if not 1 <= count <= MAX_SHARDS:
+        raise UsageError(f"--shard {text!r}: the work is split into 1 to {MAX_SHARDS:,} shards")
     if not 1 <= number <= count:
         raise UsageError(f"--shard {text!r}: the shards of {count} are numbered from 1/{count} to {count}/{count}")
     return ShardSpec(number=number, count=count)

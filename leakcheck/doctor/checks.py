@@ -23,13 +23,13 @@ from leakcheck.config.sources import PyprojectFile, SettingsLayer, find_pyprojec
 from leakcheck.doctor.interpreter import MEASURED_PYTHON, check_interpreter, summary
 from leakcheck.doctor.machine import check_machine, check_packages, check_project
 from leakcheck.doctor.model import Check, CheckState, DoctorReport, InterpreterFacts, MachineFacts, ProjectFacts
-from leakcheck.model.document_text import conforming
+from leakcheck.model.document_text import replace_invalid_texts
 from leakcheck.model.errors import LeakcheckError
 from leakcheck.model.failure import WorkerFailed
 from leakcheck.model.protocol import Pass, PassRequest
 from leakcheck.runner import machine
-from leakcheck.runner.answer_decoding import part
-from leakcheck.runner.task import lent_packages
+from leakcheck.runner.answer_decoding import decode_field
+from leakcheck.runner.task import packages_to_lend
 from leakcheck.runner.worker_limits import WorkerLimits
 from leakcheck.runner.worker_process import WorkerProcess
 from leakcheck.storage import baseline_file, git
@@ -43,7 +43,7 @@ _SERVERS: Mapping[str, tuple[str, ...]] = {
 _PATH = re.compile(r"(?<![\w/.…~])/(?!proc\b|sys\b)(?:[^\s/'\",:;)]+/)*(?P<last>[^\s/'\",:;)]+)/?")
 
 
-def examine(python: str | None, terminal: str) -> DoctorReport:
+def run_checks(python: str | None, terminal: str) -> DoctorReport:
     """Return the report on an interpreter: `python`, or the configured one, or leakcheck's own.
 
     `terminal` describes the terminal. Raises UsageError if the interpreter cannot be started at all.
@@ -73,10 +73,10 @@ def examine(python: str | None, terminal: str) -> DoctorReport:
 
 def _interpreter(python: str) -> InterpreterFacts:
     """Return the facts that a worker in this interpreter reports. Raises WorkerFailed if it fails."""
-    request = PassRequest(work=Pass.EXAMINE, target="", lent_packages=lent_packages())
+    request = PassRequest(work=Pass.EXAMINE, target="", lent_packages=packages_to_lend())
     with WorkerProcess(request, WorkerLimits(python=python)) as worker:
         worker.start()
-        return part(worker.listen(during="examining"), "interpreter", InterpreterFacts)
+        return decode_field(worker.listen(during="examining"), "interpreter", InterpreterFacts)
 
 
 def _configured_python() -> str | None:
@@ -161,4 +161,4 @@ def _known_paths() -> Iterator[tuple[str, str]]:
 
 def encode(report: DoctorReport) -> bytes:
     """Return a report as JSON."""
-    return msgspec.json.format(msgspec.json.encode(conforming(report)), indent=2) + b"\n"
+    return msgspec.json.format(msgspec.json.encode(replace_invalid_texts(report)), indent=2) + b"\n"

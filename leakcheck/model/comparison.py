@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from leakcheck.model.document_text import Commit, Name
 
-CONTRAST_SCHEMA = "leakcheck.compare/1"
+COMPARISON_SCHEMA = "leakcheck.compare/1"
 
 
 class Metric(StrEnum):

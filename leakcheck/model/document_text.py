@@ -13,7 +13,7 @@ from datetime import date, datetime
 from functools import cache
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from leakcheck.model.plain_text import cut, plain
+from leakcheck.model.plain_text import escape_control, shorten
 
 _Facts = TypeVar("_Facts")
 _LONGEST_NAME = 2000
@@ -94,7 +94,7 @@ Moment = Annotated[
 ]
 
 
-class UnfitDocument(ValueError):
+class InvalidField(ValueError):
     """A field of a document holds an invalid value. The message says which field, and what it holds."""
 
     def __init__(self, problem: str, location: str = "") -> None:
@@ -102,28 +102,28 @@ class UnfitDocument(ValueError):
         self.problem = problem
         self.location = location
 
-    def within(self, step: str) -> "UnfitDocument":
+    def within(self, step: str) -> "InvalidField":
         """Return the same error with `step` put in front of its location."""
-        return UnfitDocument(self.problem, step + self.location)
+        return InvalidField(self.problem, step + self.location)
 
     def __str__(self) -> str:
         return f"{self.location.lstrip('.')} {self.problem}".strip()
 
 
-def made_plain(facts: _Facts) -> _Facts:
+def escape_text_fields(facts: _Facts) -> _Facts:
     """Return the facts with control characters escaped and long texts cut; the same object if nothing changes."""
     result: _Facts = _walked(facts, _plain)
     return result
 
 
-def conforming(facts: _Facts) -> _Facts:
+def replace_invalid_texts(facts: _Facts) -> _Facts:
     """Return the facts with every text that does not fit its format replaced, so that they can be loaded again."""
     result: _Facts = _walked(facts, _conform)
     return result
 
 
-def refuse_unfit(facts: object) -> None:
-    """Raise UnfitDocument for a text that does not fit its format, or a number too large to calculate with."""
+def validate_fields(facts: object) -> None:
+    """Raise InvalidField for a text that does not fit its format, or a number too large to calculate with."""
     _walked(facts, _refuse)
 
 
@@ -135,7 +135,7 @@ _Walk = Callable[[Any, Leaf], Any]
 def _plain(value: Any, format: TextFormat | None) -> Any:
     if format is None:
         return value
-    return cut(plain(value, keep_lines=format.keeps_lines), max(format.most_characters, _LONGEST_NAME))
+    return shorten(escape_control(value, keep_lines=format.keeps_lines), max(format.most_characters, _LONGEST_NAME))
 
 
 def _conform(value: Any, format: TextFormat | None) -> Any:
@@ -148,13 +148,15 @@ def _conform(value: Any, format: TextFormat | None) -> Any:
 def _refuse(value: Any, format: TextFormat | None) -> Any:
     if format is not None:
         if not format.fits(value):
-            raise UnfitDocument(f"is {plain(repr(cut(value, _MAX_QUOTED_CHARACTERS)))}, and should be {format.what}")
+            raise InvalidField(
+                f"is {escape_control(repr(shorten(value, _MAX_QUOTED_CHARACTERS)))}, and should be {format.what}"
+            )
         return value
     for number in value if isinstance(value, tuple | list) else (value,):
         if isinstance(number, int | float) and abs(number) > (
             _LARGEST_INTEGER if isinstance(number, int) else _LARGEST_NUMBER
         ):
-            raise UnfitDocument("holds a number of more than 64 bits")
+            raise InvalidField("holds a number of more than 64 bits")
     return value
 
 
@@ -230,7 +232,7 @@ def _of_tuple(inner: _Walk) -> _Walk:
         for index, value in enumerate(values):
             try:
                 new.append(inner(value, leaf))
-            except UnfitDocument as unfit:
+            except InvalidField as unfit:
                 raise unfit.within(f"[{index}]") from None
         return _if_new(values, type(values)(new))
 
@@ -243,8 +245,8 @@ def _of_mapping(key: _Walk | None, inner: _Walk | None) -> _Walk:
         for name, value in values.items():
             try:
                 new[name if key is None else key(name, leaf)] = value if inner is None else inner(value, leaf)
-            except UnfitDocument as unfit:
-                raise unfit.within(f"[{plain(cut(str(name), _MAX_QUOTED_CHARACTERS))}]") from None
+            except InvalidField as unfit:
+                raise unfit.within(f"[{escape_control(shorten(str(name), _MAX_QUOTED_CHARACTERS))}]") from None
         return _if_new(values, new)
 
     return walk
@@ -262,7 +264,7 @@ def _of_class(kind: Any) -> _Walk:
             old = getattr(facts, name)
             try:
                 new = step(old, leaf)
-            except UnfitDocument as unfit:
+            except InvalidField as unfit:
                 raise unfit.within(f".{name}") from None
             if new is not old:
                 changed[name] = new

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from enum import IntEnum
 
-from leakcheck.model.plain_text import plain
+from leakcheck.model.plain_text import escape_control
 
 
 class ExitCode(IntEnum):
@@ -66,7 +66,7 @@ class LeakcheckError(LeakcheckException):
 
     def __str__(self) -> str:
         """Return the message with control characters escaped: it quotes file names and documents."""
-        return plain(super().__str__(), keep_lines=True)
+        return escape_control(super().__str__(), keep_lines=True)
 
 
 class UsageError(LeakcheckError):

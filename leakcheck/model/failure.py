@@ -10,8 +10,8 @@ from typing import Any
 from leakcheck.model.answers import Failure
 from leakcheck.model.errors import LeakcheckException
 
-KIND = "internal"
-VARIABLE = "LEAKCHECK_TRACEBACK"
+INTERNAL = "internal"
+TRACEBACK_VARIABLE = "LEAKCHECK_TRACEBACK"
 _PACKAGE = Path(__file__).resolve().parents[1]
 _MAX_QUOTED_CHARACTERS = 80
 _MAX_ERROR_CHARACTERS = 300
@@ -33,14 +33,14 @@ class WorkerFailed(LeakcheckException):
         """The status counts of its requests until then, as the worker sent them."""
 
 
-def misunderstood(why: str) -> WorkerFailed:
+def undecodable_answer(why: str) -> WorkerFailed:
     """Return the failure of a worker whose answer cannot be decoded; `why` is quoted, shortened."""
     remedy = "look for what the scenario changes in Python's own modules"
     message = f"the measured process gave an answer that makes no sense ({why[:_MAX_QUOTED_CHARACTERS]}); {remedy}"
     return WorkerFailed(Failure(kind="answer", message=message))
 
 
-def interfered(foreign: bytes) -> WorkerFailed:
+def foreign_output(foreign: bytes) -> WorkerFailed:
     """Return the failure of a worker in which other code wrote to our socket; `foreign` is how its data begins."""
     message = (
         f"something wrote {foreign[:_MAX_QUOTED_CHARACTERS]!r} into the connection between leakcheck and the measured "
@@ -54,7 +54,7 @@ def internal_error(error: BaseException, saved: str = "") -> str:
 
     Print the traceback to standard error if the environment variable VARIABLE is set.
     """
-    if os.environ.get(VARIABLE) and sys.stderr is not None:
+    if os.environ.get(TRACEBACK_VARIABLE) and sys.stderr is not None:
         traceback.print_exception(error)
     text = " ".join(str(error).split())[:_MAX_ERROR_CHARACTERS]
     summary = f"{type(error).__name__}{f': {text}' if text else ''}{_location(error)}"
@@ -62,9 +62,9 @@ def internal_error(error: BaseException, saved: str = "") -> str:
     return f"internal error in leakcheck: {summary}; {note}please report it with `leakcheck doctor --markdown`"
 
 
-def internal_trouble(error: BaseException) -> Failure:
+def internal_failure(error: BaseException) -> Failure:
     """Return the failure of a scenario that could not be measured because of a bug of ours."""
-    return Failure(kind=KIND, message=internal_error(error, "the other scenarios are measured"))
+    return Failure(kind=INTERNAL, message=internal_error(error, "the other scenarios are measured"))
 
 
 def _location(error: BaseException) -> str:

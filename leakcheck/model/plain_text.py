@@ -8,7 +8,7 @@ _BLANKS = frozenset("\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\
 """Unicode spaces: harmless, though str.isprintable() is false for them."""
 
 
-def plain(text: str, *, keep_lines: bool = False) -> str:
+def escape_control(text: str, *, keep_lines: bool = False) -> str:
     """Return the text with control and format characters escaped (`\\x1b`, `\\u202e`), by default line feeds too."""
     if text.isprintable():
         return text
@@ -25,6 +25,6 @@ def _escaped(letter: str) -> str:
     return letter.encode("unicode_escape", "backslashreplace").decode("ascii")
 
 
-def cut(text: str, most: int) -> str:
+def shorten(text: str, most: int) -> str:
     """Return the text, shortened to `most` characters with an ellipsis at its end."""
     return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from leakcheck.model.plain_text import plain
+from leakcheck.model.plain_text import escape_control
 
 OptionValue = bool | int | float | str
 """Types that a scenario's option may have."""
@@ -58,9 +58,9 @@ class PassRequest:
 
 def scenario_id(name: str, variant: str | None) -> str:
     """Return the id of a scenario and its variant, `newsletter[naive]`, with control characters escaped."""
-    return plain(spelled(name, variant))
+    return escape_control(name_with_variant(name, variant))
 
 
-def spelled(name: str, variant: str | None) -> str:
+def name_with_variant(name: str, variant: str | None) -> str:
     """Return the same as it is written in a target, with nothing escaped."""
     return name if variant is None else f"{name}[{variant}]"

@@ -39,12 +39,12 @@ class SetupStages:
         return None if seconds is None else _ALLOWED_SLOWDOWN * seconds + _EXTRA_SECONDS
 
 
-def is_at_work(busy_seconds: float, new_pages: int, waited_seconds: float) -> bool:
+def is_busy(busy_seconds: float, new_pages: int, waited_seconds: float) -> bool:
     """Return whether the process works rather than waits: it may have to create what the session only opened."""
     return busy_seconds >= _BUSY_SHARE * waited_seconds and new_pages >= _NEW_PAGES_PER_SECOND * waited_seconds
 
 
-def stage_of(scope: str, place: str, fixture: str) -> str:
+def fixture_stage(scope: str, place: str, fixture: str) -> str:
     """Return the stage of a fixture: its scope, the file or folder it is valid in, its name."""
     return f"{scope}|{place}|{fixture}"
 
@@ -55,7 +55,7 @@ def is_shared(stage: str) -> bool:
     return bool(separator) and scope != "function"
 
 
-def stage_words(stage: str) -> str:
+def describe_stage(stage: str) -> str:
     """Return the stage in words: "the fixture lock (session)"."""
     if stage == START:
         return "the start"
@@ -64,6 +64,6 @@ def stage_words(stage: str) -> str:
     return f"the fixture {name} ({scope})" if name else "the set-up"
 
 
-def not_replayable_here(what: str) -> str:
+def not_replayable_message(what: str) -> str:
     """Return the message for a separate process that did not reach the test's body; `what` is what happened in it."""
     return f"not replayable here, beside the session that runs it: in a process of its own {what}. {_REMEDY}"

@@ -15,7 +15,7 @@ import pytest
 from _pytest.outcomes import Skipped
 
 from leakcheck.model.protocol import PassRequest
-from leakcheck.model.setup_stages import BODY, START, UNREACHED, not_replayable_here, stage_words
+from leakcheck.model.setup_stages import BODY, START, UNREACHED, describe_stage, not_replayable_message
 from leakcheck.probe.meters.thread_caches import restore_environment
 from leakcheck.pytest_plugin.cleanup import no_timeout, silenced
 from leakcheck.pytest_plugin.setup_times import stage_of_fixture
@@ -147,7 +147,7 @@ class IsolatedSession:
         except BaseException as error:
             if not self._failed_stage:
                 self._failed_stage = stage
-                self._reason = f"{stage_words(stage)} raised {one_line(error)}"
+                self._reason = f"{describe_stage(stage)} raised {one_line(error)}"
             raise
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -164,7 +164,7 @@ class IsolatedSession:
         """End the process; report why the body was not replayed, if it was not."""
         if not self._is_served:
             details = "\n".join(self._reports)[-_MOST_CHARACTERS:]
-            trouble = {"kind": UNREACHED, "message": not_replayable_here(self._reason), "details": details}
+            trouble = {"kind": UNREACHED, "message": not_replayable_message(self._reason), "details": details}
             self._channel.send("stage", stage=self._failed_stage or self._stages[-1])
             self._channel.send("trouble", trouble=trouble)
         end_process(self._channel)

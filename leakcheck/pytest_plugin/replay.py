@@ -14,7 +14,7 @@ import pytest
 from leakcheck.model.errors import LeakcheckException
 from leakcheck.model.units import format_duration
 from leakcheck.probe.meters.memory import Meters
-from leakcheck.probe.meters.resource_names import make_room_for_files
+from leakcheck.probe.meters.resource_names import raise_open_files_limit
 from leakcheck.pytest_plugin.callables import do_nothing
 from leakcheck.worker.channel import Channel
 from leakcheck.worker.failure import describe_failure
@@ -88,7 +88,7 @@ def replay_for_judge(
 @contextmanager
 def _file_limit_restored() -> Iterator[None]:
     give_back = _soft_limit_of_files()
-    make_room_for_files()
+    raise_open_files_limit()
     try:
         yield
     finally:

@@ -5,7 +5,7 @@ from time import perf_counter
 
 import pytest
 
-from leakcheck.model.setup_stages import BODY, START, stage_of
+from leakcheck.model.setup_stages import BODY, START, fixture_stage
 
 
 class SetupTimes:
@@ -45,4 +45,4 @@ class SetupTimes:
 
 def stage_of_fixture(fixturedef: pytest.FixtureDef[object]) -> str:
     """Return the name of the stage that sets a fixture up; it is the same in both processes."""
-    return stage_of(str(fixturedef.scope), str(getattr(fixturedef, "baseid", "")), fixturedef.argname)
+    return fixture_stage(str(fixturedef.scope), str(getattr(fixturedef, "baseid", "")), fixturedef.argname)

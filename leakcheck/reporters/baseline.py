@@ -7,11 +7,11 @@ from rich.table import Table
 from rich.text import Text
 
 from leakcheck.model.baseline import Baseline, BaselineChange, BaselineEntry, BaselineStep
-from leakcheck.model.plain_text import plain
+from leakcheck.model.plain_text import escape_control
 from leakcheck.model.result import Result
 from leakcheck.model.units import format_difference, format_size, format_size_beside
 from leakcheck.model.verdict import Gate
-from leakcheck.reporters.escape import plainly
+from leakcheck.reporters.escape import escape_arguments
 from leakcheck.reporters.messages.baseline import is_notable
 from leakcheck.reporters.messages.cells import size_text
 from leakcheck.reporters.terminal import GATE_STYLES, new_table
@@ -20,11 +20,11 @@ _METRICS = ("growth", "peak")
 _NUMBERS = ("growth / 1000 calls", "peak / call", "accepted", "measured", "change")
 
 
-@plainly
+@escape_arguments
 def render_baseline(baseline: Baseline) -> Iterator[RenderableType]:
     """Yield a table of the accepted figures for each environment."""
     for environment, entries in sorted(baseline.environments.items()):
-        yield Text(plain(environment), style="bold")
+        yield Text(escape_control(environment), style="bold")
         table = _table("scenario", "verdict", "growth / 1000 calls", "peak / call", "reason")
         for name, entry in sorted(entries.items()):
             _add_row(table, name, *_cells(None, entry), _reason(entry))
@@ -32,8 +32,8 @@ def render_baseline(baseline: Baseline) -> Iterator[RenderableType]:
         yield Text()
 
 
-@plainly
-def render_steps(steps: Sequence[BaselineStep]) -> Iterator[RenderableType]:
+@escape_arguments
+def render_update(steps: Sequence[BaselineStep]) -> Iterator[RenderableType]:
     """Yield a table of the entries that an update changed, before → after, and the number of unchanged ones."""
     changed = [step for step in steps if step.before != step.after]
     if changed:
@@ -47,21 +47,22 @@ def render_steps(steps: Sequence[BaselineStep]) -> Iterator[RenderableType]:
         yield Text(f"{unchanged:,} as accepted before.")
 
 
-@plainly
-def acceptance_sentences(result: Result, accepted: BaselineEntry) -> Iterator[str]:
+@escape_arguments
+def acceptance_notes(result: Result, accepted: BaselineEntry) -> Iterator[str]:
     """Yield which budgets an accepted result exceeds, and what the baseline cannot accept."""
-    name, exceeded = plain(result.id), [metric for metric in result.failures if metric in _METRICS]
+    name, exceeded = escape_control(result.id), [metric for metric in result.failures if metric in _METRICS]
     if exceeded:
         remedy = "" if accepted.reason else "; say why with --reason"
         yield f"{name}: over its budget ({', '.join(exceeded)}), and accepted with that{remedy}."
     for kind in result.failures:
         if kind not in _METRICS:
-            yield f"{name}: {plain(kind)} rise over their budget, which stands in [tool.leakcheck.resources] alone."
+            resource = escape_control(kind)
+            yield f"{name}: {resource} rise over their budget, which stands in [tool.leakcheck.resources] alone."
     if accepted.note:
-        yield f"{name}: {plain(accepted.note)}, so it is held to its budget."
+        yield f"{name}: {escape_control(accepted.note)}, so it is held to its budget."
 
 
-@plainly
+@escape_arguments
 def render_comparison(results: Sequence[Result], entries: Mapping[str, BaselineEntry]) -> Iterator[RenderableType]:
     """Yield a table of the accepted and the measured figures, with the entries that were not measured."""
     table = _table("scenario", "metric", "accepted", "measured", "change", "gate")
@@ -124,4 +125,4 @@ def _table(*headers: str) -> Table:
 
 
 def _add_row(table: Table, *cells: str, style: str = "") -> None:
-    table.add_row(*(Text(plain(cell)) for cell in cells), style=style)
+    table.add_row(*(Text(escape_control(cell)) for cell in cells), style=style)

@@ -19,9 +19,9 @@ from leakcheck.model.comparison import (
     Side,
     Unit,
 )
-from leakcheck.model.plain_text import plain
+from leakcheck.model.plain_text import escape_control
 from leakcheck.model.units import format_duration, format_size
-from leakcheck.reporters.escape import csv_cell, plainly
+from leakcheck.reporters.escape import csv_cell, escape_arguments
 from leakcheck.reporters.markdown import code_span
 from leakcheck.reporters.messages.cells import with_margin
 from leakcheck.reporters.terminal import new_table
@@ -36,7 +36,7 @@ _NOT_MEASURED = "-"
 _PLAIN_SENTENCE = re.compile(r"(?:[A-Za-z](?:[A-Za-z ,;()']|: )*)?")
 
 
-def figure_words(figure: Figure | None, unit: Unit) -> str:
+def figure_text(figure: Figure | None, unit: Unit) -> str:
     """Return a figure with the wider of its bounds ("144 MiB ± 96 KiB"), or alone where it is exact."""
     if figure is None:
         return _NOT_MEASURED
@@ -45,7 +45,7 @@ def figure_words(figure: Figure | None, unit: Unit) -> str:
     return with_margin(figure.value, figure.low, figure.high, lambda value: _value(value, unit))
 
 
-def change_words(row: MetricComparison) -> str:
+def change_text(row: MetricComparison) -> str:
     """Return the change (`-142 MiB ± 0.1 MiB`, `× 0.63 (0.58 to 0.70)`), or `~` where none is significant."""
     if row.answer is ChangeVerdict.SAME:
         return "~"
@@ -64,7 +64,7 @@ def verdict_text(row: MetricComparison) -> str:
     return row.answer.value if row.answer in (ChangeVerdict.BETTER, ChangeVerdict.WORSE) else row.note
 
 
-@plainly
+@escape_arguments
 def render_comparison(comparison: Comparison) -> Iterator[RenderableType]:
     """Yield the comparison for a terminal: the two sides, a table for each scenario, and the notes."""
     yield Text(f"before  {side_text(comparison.before)}", style="dim")
@@ -76,10 +76,10 @@ def render_comparison(comparison: Comparison) -> Iterator[RenderableType]:
     if comparison.notes:
         yield Text()
     for note in comparison.notes:
-        yield Text(f"{plain(note)}.")
+        yield Text(f"{escape_control(note)}.")
 
 
-@plainly
+@escape_arguments
 def markdown(comparison: Comparison) -> Iterator[tuple[str, bytes]]:
     """Yield one Markdown document with a table for each scenario."""
     before, after = code_span(side_text(comparison.before)), code_span(side_text(comparison.after))
@@ -99,8 +99,8 @@ def markdown(comparison: Comparison) -> Iterator[tuple[str, bytes]]:
     yield "compare.md", ("\n".join(lines) + "\n").encode()
 
 
-@plainly
-def table(comparison: Comparison) -> Iterator[tuple[str, bytes]]:
+@escape_arguments
+def csv_table(comparison: Comparison) -> Iterator[tuple[str, bytes]]:
     """Yield one CSV document: a line for each metric of each scenario, in bytes, seconds and fractions."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
@@ -133,23 +133,23 @@ def _table(scenario: ScenarioComparison) -> Table:
 def _cells(row: MetricComparison) -> tuple[str, ...]:
     return (
         row.metric.value,
-        figure_words(row.before, row.unit),
-        figure_words(row.after, row.unit),
-        change_words(row),
-        plain(verdict_text(row)),
+        figure_text(row.before, row.unit),
+        figure_text(row.after, row.unit),
+        change_text(row),
+        escape_control(verdict_text(row)),
     )
 
 
 def pair_text(scenario: ScenarioComparison) -> str:
     """Return the scenario that is compared, or its two variants."""
     before, after = scenario.before, scenario.after
-    return plain(before if before == after else f"{before} → {after}")
+    return escape_control(before if before == after else f"{before} → {after}")
 
 
 def side_text(side: Side) -> str:
     """Return one side of the comparison (`main · commit 0123abcde · cpython 3.11.7`)."""
     parts = [side.label, f"commit {side.commit[:9]}" if side.commit else "", side.python or ""]
-    return plain(" · ".join(filter(None, parts)))
+    return escape_control(" · ".join(filter(None, parts)))
 
 
 def _value(value: float, unit: Unit) -> str:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from leakcheck.model.document_text import made_plain
-from leakcheck.model.plain_text import plain as plain
+from leakcheck.model.document_text import escape_text_fields
+from leakcheck.model.plain_text import escape_control as plain
 
 _Parameters = ParamSpec("_Parameters")
 _Returned = TypeVar("_Returned")
@@ -23,7 +23,7 @@ _COMMAND = re.compile(r"(?:^|(?<=\r))(?P<space>[^\S\r\n]*):(?=:)|#(?=#\w*\[)", r
 and Azure's `##vso[` anywhere in it."""
 
 
-def inert(text: str, escaped: str = "\\x{:02x}") -> str:
+def escape_ci_commands(text: str, escaped: str = "\\x{:02x}") -> str:
     """Return the text with each command to a CI runner escaped (`\\x3a:error::`, `\\x23#[group]`).
 
     `escaped` is the format of a character, given its number: `&#{};` in XML and HTML, `\\u{:04x}` in JSON.
@@ -31,7 +31,7 @@ def inert(text: str, escaped: str = "\\x{:02x}") -> str:
     return _COMMAND.sub(lambda match: f"{match['space'] or ''}{escaped.format(ord(match[0][-1]))}", text)
 
 
-def plainly(reporter: Callable[_Parameters, _Returned]) -> Callable[_Parameters, _Returned]:
+def escape_arguments(reporter: Callable[_Parameters, _Returned]) -> Callable[_Parameters, _Returned]:
     """Decorate a reporter: escape the texts in all its arguments first.
 
     This covers new fields, and call sites that forget to escape.
@@ -39,7 +39,8 @@ def plainly(reporter: Callable[_Parameters, _Returned]) -> Callable[_Parameters,
 
     @wraps(reporter)
     def with_plain_arguments(*args: _Parameters.args, **kwargs: _Parameters.kwargs) -> _Returned:
-        return reporter(*map(made_plain, args), **{name: made_plain(value) for name, value in kwargs.items()})  # type: ignore[arg-type]
+        keywords = {name: escape_text_fields(value) for name, value in kwargs.items()}
+        return reporter(*map(escape_text_fields, args), **keywords)  # type: ignore[arg-type]
 
     return with_plain_arguments
 

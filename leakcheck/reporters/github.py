@@ -7,12 +7,12 @@ step and cuts a message at 4096 characters; so the worst come first, and the las
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from leakcheck.model.plain_text import cut, plain
+from leakcheck.model.plain_text import escape_control, shorten
 from leakcheck.model.run import Run
 from leakcheck.model.verdict import Gate
-from leakcheck.reporters.escape import plainly
+from leakcheck.reporters.escape import escape_arguments
 from leakcheck.reporters.locations import Location, Workspace, locate
-from leakcheck.reporters.messages.result import headline, run_notes, story, worst_first
+from leakcheck.reporters.messages.result import headline, result_lines, run_notes, worst_first
 
 MOST_OF_A_KIND = 10
 _MOST_CHARACTERS = 4000
@@ -33,7 +33,7 @@ class _Annotation:
     location: Location | None = None
 
 
-@plainly
+@escape_arguments
 def annotations(run: Run, workspace: Workspace) -> Iterator[str]:
     """Yield workflow commands without line ends; none for a run that is within budget."""
     for kind in _REST:
@@ -48,7 +48,7 @@ def annotations(run: Run, workspace: Workspace) -> Iterator[str]:
 def _annotations(run: Run, workspace: Workspace) -> Iterator[_Annotation]:
     for result in worst_first(run.results):
         if (kind := _KINDS.get(result.gate)) is not None:
-            message = "\n".join(story(result))
+            message = "\n".join(result_lines(result))
             yield _Annotation(kind=kind, title=headline(result), message=message, location=locate(result, workspace))
     for sentence in run_notes(run):
         yield _Annotation(kind="notice", title="something can be tidied up", message=sentence)
@@ -56,10 +56,10 @@ def _annotations(run: Run, workspace: Workspace) -> Iterator[_Annotation]:
 
 def _command(annotation: _Annotation) -> str:
     location = annotation.location
-    properties = {} if location is None else {"file": plain(location.file), "line": str(location.line or "")}
-    properties["title"] = cut(f"leakcheck: {annotation.title}", _MOST_IN_TITLE)
+    properties = {} if location is None else {"file": escape_control(location.file), "line": str(location.line or "")}
+    properties["title"] = shorten(f"leakcheck: {annotation.title}", _MOST_IN_TITLE)
     pairs = ",".join(f"{name}={escape_property(value)}" for name, value in properties.items() if value)
-    return f"::{annotation.kind} {pairs}::{escape_message(cut(annotation.message, _MOST_CHARACTERS))}"
+    return f"::{annotation.kind} {pairs}::{escape_message(shorten(annotation.message, _MOST_CHARACTERS))}"
 
 
 def escape_message(text: str) -> str:

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from hashlib import sha256
 from typing import Any
 
-from leakcheck.model.plain_text import plain
+from leakcheck.model.plain_text import escape_control
 from leakcheck.model.result import Result
 from leakcheck.model.run import Run
 from leakcheck.model.verdict import Gate
-from leakcheck.reporters.escape import inert, plainly
+from leakcheck.reporters.escape import escape_arguments, escape_ci_commands
 from leakcheck.reporters.locations import Location, Workspace, locate, source_of
 from leakcheck.reporters.messages.answers import response_sentences
 from leakcheck.reporters.messages.causes import explanation_notes, known_leak_fingerprint
@@ -24,7 +24,7 @@ _SEVERITIES = {
 }
 
 
-@plainly
+@escape_arguments
 def gitlab(run: Run, workspace: Workspace) -> Iterator[tuple[str, bytes]]:
     """Yield one document, in which known leaks are of severity info.
 
@@ -40,7 +40,7 @@ def gitlab(run: Run, workspace: Workspace) -> Iterator[tuple[str, bytes]]:
         if counts[fingerprint] > 1:
             fingerprint = _hash(fingerprint, str(counts[fingerprint]))
         issues.append(_issue(result, fingerprint, locate(result, workspace)))
-    text = inert(json.dumps(issues, indent=2, ensure_ascii=False), "\\u{:04x}")
+    text = escape_ci_commands(json.dumps(issues, indent=2, ensure_ascii=False), "\\u{:04x}")
     yield "gl-code-quality-report.json", f"{text}\n".encode()
 
 
@@ -51,18 +51,18 @@ def _issue(result: Result, fingerprint: str, location: Location | None) -> dict[
         "check_name": f"leakcheck/{_check_name(result)}",
         "fingerprint": fingerprint,
         "severity": _SEVERITIES[result.gate],
-        "location": {"path": plain(location.file), "lines": {"begin": location.line or 1}},
+        "location": {"path": escape_control(location.file), "lines": {"begin": location.line or 1}},
     }
 
 
 def _description(result: Result) -> list[str]:
     sentences = [*explanation_notes(result)] if result.gate is Gate.WITHIN else [main_sentence(result)]
-    return [*sentences, *map(plain, response_sentences(result))]
+    return [*sentences, *map(escape_control, response_sentences(result))]
 
 
 def _check_name(result: Result) -> str:
     if result.gate is Gate.OVER and result.failures:
-        return plain(result.failures[0])
+        return escape_control(result.failures[0])
     return "known leak" if result.gate is Gate.WITHIN else result.gate.value
 
 

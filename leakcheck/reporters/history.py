@@ -11,9 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from leakcheck.model.history import HistoryEntry, Regression
-from leakcheck.model.plain_text import plain
+from leakcheck.model.plain_text import escape_control
 from leakcheck.model.units import format_duration, format_size
-from leakcheck.reporters.escape import plainly
+from leakcheck.reporters.escape import escape_arguments
 from leakcheck.reporters.messages.cells import commit_text, size_text, with_margin
 from leakcheck.reporters.terminal import GATE_STYLES, new_table
 
@@ -25,14 +25,14 @@ Series = Sequence[HistoryEntry]
 """The runs of one scenario, the oldest first."""
 
 
-@plainly
+@escape_arguments
 def render_all(series: Sequence[tuple[Series, Sequence[Regression]]], *, encoding: str) -> Iterator[RenderableType]:
     """Yield a row for each series, and its last step; sparklines are ASCII where `encoding` lacks block characters."""
     table = _table(4, "scenario", "runs", "growth / 1000 calls", "", "peak / call", "", "last")
     for records, _ in series:
         last = records[-1]
         table.add_row(
-            Text(plain(last.scenario)),
+            Text(escape_control(last.scenario)),
             str(len(records)),
             _growth(last),
             _growth_spark(records, encoding),
@@ -44,20 +44,23 @@ def render_all(series: Sequence[tuple[Series, Sequence[Regression]]], *, encodin
     for records, steps in series:
         for step in steps[-1:]:
             yield Text()
-            yield from _step_lines(step, prefix=f"{plain(records[-1].scenario)}: ")
+            yield from _step_lines(step, prefix=f"{escape_control(records[-1].scenario)}: ")
 
 
-@plainly
+@escape_arguments
 def render_one(records: Series, steps: Sequence[Regression], *, encoding: str) -> Iterator[RenderableType]:
     """Yield a row for each of the newest runs of one series, the sparklines, and every step."""
     last = records[-1]
-    yield Text(plain(" · ".join(part for part in (last.scenario, last.environment, last.options) if part)), style="dim")
+    yield Text(
+        escape_control(" · ".join(part for part in (last.scenario, last.environment, last.options) if part)),
+        style="dim",
+    )
     yield Text()
     table = _table(4, "run", "commit", "verdict", "growth / 1000 calls", "peak / call", "p50", "gate")
     stepped = {id(step.after) for step in steps}
     for record in records[-_MOST_RUNS:]:
         table.add_row(
-            Text(f"{'>' if id(record) in stepped else ' '} {plain(Path(record.document).parent.name)}"),
+            Text(f"{'>' if id(record) in stepped else ' '} {escape_control(Path(record.document).parent.name)}"),
             Text(_commit(record)),
             Text(record.verdict.value if record.growth_bytes_per_1000_calls is not None else "-"),
             _growth(record),
@@ -121,13 +124,13 @@ def _growth(record: HistoryEntry) -> str:
 
 
 def _commit(record: HistoryEntry) -> str:
-    return "-" if record.git_commit is None else plain(commit_text(record.git_commit, record.git_dirty))
+    return "-" if record.git_commit is None else escape_control(commit_text(record.git_commit, record.git_dirty))
 
 
 def _step_lines(step: Regression, prefix: str = "") -> Iterator[Text]:
     unit = " per 1000 calls" if step.metric == "growth" else ""
     verb = "rose" if step.rose else "fell"
-    when = plain(Path(step.after.document).parent.name)
+    when = escape_control(Path(step.after.document).parent.name)
     yield Text(
         f"{prefix}{step.metric} {verb} in {when}: from {format_size(step.before_bytes)} to "
         f"{format_size(step.after_bytes)}{unit}.",
@@ -139,13 +142,13 @@ def _step_lines(step: Regression, prefix: str = "") -> Iterator[Text]:
 def _commits_between(before: HistoryEntry, after: HistoryEntry) -> str:
     """Return the commits between two runs as a `git log` command, or why there is none."""
     if before.git_commit is None or after.git_commit is None:
-        return f"The run before is {plain(Path(before.document).parent.name)}; no commit was recorded."
+        return f"The run before is {escape_control(Path(before.document).parent.name)}; no commit was recorded."
     changes = " and what was not committed" if after.git_dirty or before.git_dirty else ""
     if before.git_commit == after.git_commit:
         other = "what was not committed" if changes else "packages or data"
-        return f"Both runs are of commit {plain(after.git_commit[:9])}: {other} must have changed."
+        return f"Both runs are of commit {escape_control(after.git_commit[:9])}: {other} must have changed."
     if not (_COMMIT.fullmatch(before.git_commit) and _COMMIT.fullmatch(after.git_commit)):
-        return f"Between the commits {plain(before.git_commit)} and {plain(after.git_commit)}."
+        return f"Between the commits {escape_control(before.git_commit)} and {escape_control(after.git_commit)}."
     return f"Look at: git log {before.git_commit[:12]}..{after.git_commit[:12]}{changes}"
 
 

@@ -5,14 +5,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
-from leakcheck.model.plain_text import plain
+from leakcheck.model.plain_text import escape_control
 from leakcheck.model.result import Result
 from leakcheck.model.run import Environment, Run
 from leakcheck.model.verdict import Gate
-from leakcheck.reporters.escape import inert, plainly
+from leakcheck.reporters.escape import escape_arguments, escape_ci_commands
 from leakcheck.reporters.locations import source_of
 from leakcheck.reporters.messages.answers import status_counts
-from leakcheck.reporters.messages.result import main_sentence, story
+from leakcheck.reporters.messages.result import main_sentence, result_lines
 
 _UNFINISHED = "the run was interrupted: what is here had been measured, and the rest had not"
 _NOTHING = "nothing was measured"
@@ -33,7 +33,7 @@ class _Case:
     figures: tuple[tuple[str, str], ...] = ()
 
 
-@plainly
+@escape_arguments
 def junit(run: Run, *, hostname: str, allow_inconclusive: bool = False) -> Iterator[tuple[str, bytes]]:
     """Yield one document with a suite for each scenario file.
 
@@ -51,7 +51,7 @@ def junit(run: Run, *, hostname: str, allow_inconclusive: bool = False) -> Itera
     ElementTree.indent(root)
     document = ElementTree.tostring(root, encoding="unicode")
     # inert: the document may be printed to a log, where a runner reads every line
-    yield "junit.xml", f'<?xml version="1.0" encoding="utf-8"?>\n{inert(document, "&#{};")}\n'.encode()
+    yield "junit.xml", f'<?xml version="1.0" encoding="utf-8"?>\n{escape_ci_commands(document, "&#{};")}\n'.encode()
 
 
 def _case(result: Result, allow_inconclusive: bool) -> _Case:
@@ -59,12 +59,12 @@ def _case(result: Result, allow_inconclusive: bool) -> _Case:
     kinds = {Gate.OVER: ", ".join(result.failures), Gate.INCONCLUSIVE: "inconclusive"}
     kind = kinds.get(result.gate, result.trouble.kind if result.trouble is not None else "")
     return _Case(
-        name=plain(result.id),
+        name=escape_control(result.id),
         suite=_dotted(source_of(result.target)),
         outcome="skipped" if result.gate is Gate.INCONCLUSIVE and allow_inconclusive else outcome,
-        kind=plain(kind),
+        kind=escape_control(kind),
         message=main_sentence(result) if outcome else "",
-        lines=tuple(story(result)),
+        lines=tuple(result_lines(result)),
         duration_seconds=result.duration_seconds,
         figures=tuple(_figures(result)),
     )
@@ -72,16 +72,16 @@ def _case(result: Result, allow_inconclusive: bool) -> _Case:
 
 def _dotted(file: str) -> str:
     """Return a file as the class name that Jenkins groups by (`scenarios.newsletter.scenario`)."""
-    return plain(re.sub(r"[/\\]+", ".", file.removesuffix(".py")).strip(".")) or "leakcheck"
+    return escape_control(re.sub(r"[/\\]+", ".", file.removesuffix(".py")).strip(".")) or "leakcheck"
 
 
 def _suite(name: str, cases: list[_Case], run: Run, hostname: str) -> ElementTree.Element:
-    times = {"timestamp": plain(run.started), "hostname": plain(hostname)}
+    times = {"timestamp": escape_control(run.started), "hostname": escape_control(hostname)}
     suite = ElementTree.Element("testsuite", {"name": name, **_counts(cases), **times})
     properties = ElementTree.SubElement(suite, "properties")
     of_run = [*_environment(run.environment), ("finished", str(run.finished).lower())]
     for key, value in [*of_run, *(figure for case in cases for figure in case.figures)]:
-        ElementTree.SubElement(properties, "property", name=plain(key), value=plain(value))
+        ElementTree.SubElement(properties, "property", name=escape_control(key), value=escape_control(value))
     for case in cases:
         suite.append(_testcase(case))
     return suite

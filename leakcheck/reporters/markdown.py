@@ -10,16 +10,16 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from leakcheck.model.plain_text import cut, plain
+from leakcheck.model.plain_text import escape_control, shorten
 from leakcheck.model.result import Result
 from leakcheck.model.run import Environment, Run
 from leakcheck.model.units import format_duration
 from leakcheck.model.verdict import Gate
-from leakcheck.reporters.escape import inert, plainly
+from leakcheck.reporters.escape import escape_arguments, escape_ci_commands
 from leakcheck.reporters.messages.answers import statuses
 from leakcheck.reporters.messages.cells import commit_text, gate_text, growth_text, p50_text, size_text, verdict_text
-from leakcheck.reporters.messages.result import GATE_TEXTS, change_text, run_notes, story, worst_first
-from leakcheck.reporters.messages.run import elsewhere_sentences
+from leakcheck.reporters.messages.result import GATE_TEXTS, change_text, result_lines, run_notes, worst_first
+from leakcheck.reporters.messages.run import host_sentences
 from leakcheck.reporters.messages.verdict import budget_text, missing_meter_sentences
 
 MOST_BYTES_OF_A_COMMENT = 65_536 - 1
@@ -33,7 +33,7 @@ _PLAIN_WORDS = re.compile(r"[A-Za-z]+( [A-Za-z]+)*")
 _PUNCTUATION = re.compile(r"[^\w ]|_")
 
 
-@plainly
+@escape_arguments
 def markdown(run: Run, *, most_bytes: int = MOST_BYTES_OF_A_COMMENT) -> Iterator[tuple[str, bytes]]:
     """Yield one document of at most so many bytes, truncated between scenarios with a note; none where that fails."""
     results = worst_first(run.results)
@@ -74,7 +74,7 @@ def run_headline(run: Run) -> str:
 
 def code_span(text: str) -> str:
     """Return foreign text as a code span that is valid in a table cell, too; 200 characters at most."""
-    name = cut(plain(text), _LONGEST_NAME)
+    name = shorten(escape_control(text), _LONGEST_NAME)
     if _SAFE_IN_BACKTICKS.fullmatch(name):
         return f"`{name}`"
     return f"<code>{_PUNCTUATION.sub(lambda match: f'&#{ord(match[0])};', name)}</code>"
@@ -82,12 +82,12 @@ def code_span(text: str) -> str:
 
 def block(lines: Sequence[str]) -> str:
     """Return foreign lines as a block of preformatted HTML, to follow an empty line."""
-    return f"<pre>{escape_html(chr(10).join(cut(line, _LONGEST_LINE) for line in lines))}</pre>\n"
+    return f"<pre>{escape_html(chr(10).join(shorten(line, _LONGEST_LINE) for line in lines))}</pre>\n"
 
 
 def escape_html(text: str) -> str:
     """Return text for a block of HTML, where Markdown is not parsed, without commands to a CI runner."""
-    return inert(escape(text, quote=False), "&#{};")
+    return escape_ci_commands(escape(text, quote=False), "&#{};")
 
 
 def _table_head(compared: bool, has_status: bool) -> Iterator[str]:
@@ -135,9 +135,15 @@ def _changes(result: Result) -> str:
 
 
 def _explanation(result: Result, is_open: bool) -> str:
-    lines = [part for line in story(result) for part in _wrapped(line)]
-    summary = f"<code>{escape_html(cut(plain(result.id), _LONGEST_NAME))}</code> is {GATE_TEXTS[result.gate]}"
-    summary += escape_html(cut(plain(f": {', '.join(result.failures)}"), _LONGEST_NAME)) if result.failures else ""
+    lines = [part for line in result_lines(result) for part in _wrapped(line)]
+    summary = (
+        f"<code>{escape_html(shorten(escape_control(result.id), _LONGEST_NAME))}</code> is {GATE_TEXTS[result.gate]}"
+    )
+    summary += (
+        escape_html(shorten(escape_control(f": {', '.join(result.failures)}"), _LONGEST_NAME))
+        if result.failures
+        else ""
+    )
     return f"\n<details{' open' if is_open else ''}>\n<summary>{summary}</summary>\n\n{block(lines)}\n</details>\n"
 
 
@@ -147,7 +153,7 @@ def _wrapped(line: str) -> list[str]:
 
 
 def _run_notes(run: Run) -> list[str]:
-    sentences = (*missing_meter_sentences(run), *run_notes(run), *elsewhere_sentences(run))
+    sentences = (*missing_meter_sentences(run), *run_notes(run), *host_sentences(run))
     lines = [part for sentence in sentences for part in _wrapped(sentence)]
     return [f"\n{block(lines)}"] if lines else []
 

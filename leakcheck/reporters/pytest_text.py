@@ -6,15 +6,15 @@ from collections.abc import Iterator
 
 from rich.console import Console
 
-from leakcheck.model.plain_text import plain
+from leakcheck.model.plain_text import escape_control
 from leakcheck.model.result import Result
 from leakcheck.model.run import SCHEMA, Run
 from leakcheck.model.verdict import Gate, Verdict
-from leakcheck.reporters.escape import plainly
+from leakcheck.reporters.escape import escape_arguments
 from leakcheck.reporters.messages.causes import explanation_notes
 from leakcheck.reporters.messages.cells import gate_text, growth_text, size_text, verdict_text
 from leakcheck.reporters.messages.resources import resource_sentences
-from leakcheck.reporters.messages.verdict import peak_was_skipped, sentences
+from leakcheck.reporters.messages.verdict import peak_was_skipped, verdict_sentences
 from leakcheck.reporters.terminal import render_run
 
 _COLUMNS = 120
@@ -31,42 +31,43 @@ _NOT_REPEATABLE = (
 )
 
 
-def is_fine(result: Result) -> bool:
+def has_nothing_to_report(result: Result) -> bool:
     """Return whether a result is clean, within budget, and without any note."""
     has_notes = any((result.trouble, result.peak_trouble, result.known, result.resources))
     return result.gate is Gate.WITHIN and result.verdict is Verdict.CLEAN and not has_notes
 
 
-@plainly
-def main_sentences(result: Result) -> Iterator[str]:
+@escape_arguments
+def summary_lines(result: Result) -> Iterator[str]:
     """Yield the first lines of a failing test; at least one for a result that is not within budget."""
-    lines = (*sentences(result), *resource_sentences(result), *explanation_notes(result))
-    yield from map(in_pytest, lines)
+    lines = (*verdict_sentences(result), *resource_sentences(result), *explanation_notes(result))
+    yield from map(with_pytest_options, lines)
     trouble = result.trouble
     if trouble is not None and trouble.call is not None and trouble.call > 1:
         yield _NOT_REPEATABLE
     if peak_was_skipped(result):
-        yield f"{plain(result.id)}: its peak could not be measured, because there is no memray: pip install memray"
+        name = escape_control(result.id)
+        yield f"{name}: its peak could not be measured, because there is no memray: pip install memray"
     elif not lines and result.gate is not Gate.WITHIN:
-        yield f"{plain(result.id)}: {gate_text(result)}"
+        yield f"{escape_control(result.id)}: {gate_text(result)}"
 
 
-@plainly
-def whole_text(result: Result) -> str:
+@escape_arguments
+def result_text(result: Result) -> str:
     """Return what `leakcheck run` would print for a result: its row, the sentences, the causes, the notes."""
     run = Run(schema=SCHEMA, started="", command=(), environment=None, results=(result,), finished=True)
     console = Console(file=io.StringIO(), width=_COLUMNS, highlight=False, no_color=True, force_terminal=False)
     with console.capture() as captured:
         for part in list(render_run(run))[:-1]:  # without the summary
             console.print(part)
-    return in_pytest("\n".join(line.rstrip() for line in captured.get().splitlines()).rstrip())
+    return with_pytest_options("\n".join(line.rstrip() for line in captured.get().splitlines()).rstrip())
 
 
-@plainly
-def row(result: Result) -> tuple[str, ...]:
+@escape_arguments
+def result_row(result: Result) -> tuple[str, ...]:
     """Return the cells of a result's row: name, verdict, growth per 1000 calls, peak, gate."""
     return (
-        plain(result.id),
+        escape_control(result.id),
         verdict_text(result),
         growth_text(result.growth),
         size_text(result.peak_bytes),
@@ -74,6 +75,6 @@ def row(result: Result) -> tuple[str, ...]:
     )
 
 
-def in_pytest(sentence: str) -> str:
+def with_pytest_options(sentence: str) -> str:
     """Return a sentence with pytest's options in place of the command line's."""
     return _OPTION.sub(lambda match: _PYTEST_REMEDIES[match[1]], sentence)

@@ -12,12 +12,12 @@ from rich.table import Table
 from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
-from leakcheck.model.plain_text import plain
+from leakcheck.model.plain_text import escape_control
 from leakcheck.model.result import Result
 from leakcheck.model.run import Environment, Run
 from leakcheck.model.units import format_duration
 from leakcheck.model.verdict import Gate, Verdict
-from leakcheck.reporters.escape import plainly
+from leakcheck.reporters.escape import escape_arguments
 from leakcheck.reporters.messages.answers import response_notes, statuses
 from leakcheck.reporters.messages.causes import causes, explanation_notes
 from leakcheck.reporters.messages.cells import (
@@ -28,17 +28,17 @@ from leakcheck.reporters.messages.cells import (
     size_text,
     verdict_text,
 )
-from leakcheck.reporters.messages.memory_limit import served_sentences
+from leakcheck.reporters.messages.memory_limit import memory_limit_sentences
 from leakcheck.reporters.messages.resources import resource_sentences
 from leakcheck.reporters.messages.result import failure_details, run_notes
 from leakcheck.reporters.messages.run import (
     advice_lines,
-    elsewhere_sentences,
-    left_out_lines,
+    host_sentences,
     shard_sentence,
     shard_text,
+    skipped_lines,
 )
-from leakcheck.reporters.messages.verdict import missing_meter_sentences, peak_was_skipped, sentences
+from leakcheck.reporters.messages.verdict import missing_meter_sentences, peak_was_skipped, verdict_sentences
 
 _VERDICT_STYLES = {
     Verdict.CLEAN: "green",
@@ -64,7 +64,7 @@ def new_table(*, padding: int = 2, has_header: bool = True) -> Table:
     return Table(box=None, pad_edge=False, padding=(0, padding, 0, 0), header_style="dim", show_header=has_header)
 
 
-@plainly
+@escape_arguments
 def render_run(
     run: Run, folder: Path | None = None, *, page: Path | None = None, columns: int = _WIDTH_FOR_ALL_COLUMNS
 ) -> Iterator[RenderableType]:
@@ -73,7 +73,7 @@ def render_run(
     The summary ends with the path of the HTML report, or else of the run document in `folder`.
     """
     if run.environment is not None:
-        environment = environment_words(run.environment, run.baseline)
+        environment = environment_text(run.environment, run.baseline)
         yield Text(" · ".join(filter(None, (environment, shard_text(run.shard)))), style="dim")
         yield Text()
     if run.results:
@@ -86,8 +86,8 @@ def render_run(
     yield Text(_summary(run, page if page is not None or folder is None else folder / "run.json"))
 
 
-@plainly
-def environment_words(environment: Environment, baseline: str | None = None) -> str:
+@escape_arguments
+def environment_text(environment: Environment, baseline: str | None = None) -> str:
     """Return the environment in one line (`CPython 3.11.7 · glibc 2.36 · commit 5aaf40e01`)."""
     commit = environment.git_commit
     parts = [
@@ -97,13 +97,13 @@ def environment_words(environment: Environment, baseline: str | None = None) -> 
         f"commit {commit_text(commit, environment.git_dirty)}" if commit else "",
         f"compared with {baseline}" if baseline is not None else "",
     ]
-    return plain(" · ".join(filter(None, parts)))
+    return escape_control(" · ".join(filter(None, parts)))
 
 
 def _table(results: Sequence[Result], columns: int) -> Table:
     is_wide = columns >= _WIDTH_FOR_ALL_COLUMNS
     table = new_table(padding=2 if is_wide else 1)
-    longest_name = max(len(plain(result.id)) for result in results)
+    longest_name = max(len(escape_control(result.id)) for result in results)
     name_width = max(1, min(longest_name, columns - _WIDTH_OF_OTHER_COLUMNS))
     table.add_column("scenario", overflow="fold", min_width=name_width)
     has_status = any(result.answered for result in results)
@@ -119,7 +119,7 @@ def _table(results: Sequence[Result], columns: int) -> Table:
     for result in results:
         verdict_style = "" if result.growth is None else _VERDICT_STYLES[result.verdict]
         table.add_row(
-            Text(plain(result.id)),
+            Text(escape_control(result.id)),
             *([statuses(result)] if has_status else []),
             Text(verdict_text(result), style=verdict_style),
             growth_text(result.growth),
@@ -131,7 +131,12 @@ def _table(results: Sequence[Result], columns: int) -> Table:
 
 
 def _explained(result: Result) -> Iterator[RenderableType]:
-    lines = (*sentences(result), *resource_sentences(result), *served_sentences(result), *response_notes(result))
+    lines = (
+        *verdict_sentences(result),
+        *resource_sentences(result),
+        *memory_limit_sentences(result),
+        *response_notes(result),
+    )
     for line in lines:
         yield Text(line, style="" if result.gate is Gate.WITHIN else "bold")
     if rows := list(causes(result)):
@@ -143,7 +148,7 @@ def _explained(result: Result) -> Iterator[RenderableType]:
             table.add_row(Text(row.label), Text(row.where), Text(row.what))
         yield Padding(table, (0, 0, 0, 2))
     for line in advice_lines(result):
-        yield Padding(Text(f"advice  {line}"), (0, 0, 0, 2)) if lines else Text(f"{plain(result.id)}: {line}")
+        yield Padding(Text(f"advice  {line}"), (0, 0, 0, 2)) if lines else Text(f"{escape_control(result.id)}: {line}")
     yield from map(Text, explanation_notes(result))
     if details := failure_details(result):
         yield Padding(Text("\n".join(details), style="dim"), (0, 0, 1, 4))
@@ -154,8 +159,8 @@ def _run_lines(run: Run) -> Iterator[str]:
         yield "The peaks were left out: there is no memray in the measured Python. Add it with: pip install memray"
     yield from missing_meter_sentences(run)
     yield from run_notes(run)
-    yield from left_out_lines(run.left_out)
-    yield from elsewhere_sentences(run)
+    yield from skipped_lines(run.left_out)
+    yield from host_sentences(run)
     if (sentence := shard_sentence(run)) is not None:
         yield sentence
 
@@ -168,14 +173,14 @@ def _summary(run: Run, file: Path | None) -> str:
         parts.append("not finished")
     if file is not None:
         parts.append(str(file))
-    return plain(" · ".join(parts))
+    return escape_control(" · ".join(parts))
 
 
-@plainly
-def draw(run: Run) -> Iterator[tuple[str, bytes]]:
+@escape_arguments
+def render_svg(run: Run) -> Iterator[tuple[str, bytes]]:
     """Yield one SVG picture of the terminal's output for a run."""
     console = Console(record=True, width=_SVG_COLUMNS, file=io.StringIO(), force_terminal=True, highlight=False)
     for part in render_run(run):
         console.print(part)
-    title = plain(" ".join(run.command))
+    title = escape_control(" ".join(run.command))
     yield "run.svg", console.export_svg(title=title, theme=MONOKAI, code_format=_OFFLINE_FORMAT).encode()

@@ -13,7 +13,7 @@ import msgspec
 
 from leakcheck.model.answers import COLUMNS, Block, Failure, Readings, ScenarioInfo, StatusCount
 from leakcheck.model.errors import LeakcheckError
-from leakcheck.model.failure import misunderstood
+from leakcheck.model.failure import undecodable_answer
 from leakcheck.model.run import Environment
 from leakcheck.scenario import parse_target, without_password
 
@@ -26,72 +26,72 @@ _MOST = 1 << 53
 _MOST_SECONDS = 1e7
 
 
-def whole(answer: Any, kind: type[_Fact]) -> _Fact:
+def decode(answer: Any, kind: type[_Fact]) -> _Fact:
     """Return the answer as this type; unknown fields of a mapping are ignored."""
     try:
         return msgspec.convert(answer, kind)
     except (msgspec.ValidationError, TypeError, ValueError, RecursionError) as error:
-        raise misunderstood(str(error)) from error
+        raise undecodable_answer(str(error)) from error
 
 
-def part(answer: Mapping[str, Any], name: str, kind: type[_Fact]) -> _Fact:
+def decode_field(answer: Mapping[str, Any], name: str, kind: type[_Fact]) -> _Fact:
     """Return a field of an answer as this type."""
     if name not in answer:
-        raise misunderstood(f"{name} was asked for, and the answer is of the kind {answer.get('kind', '')!r}")
-    return whole(answer[name], kind)
+        raise undecodable_answer(f"{name} was asked for, and the answer is of the kind {answer.get('kind', '')!r}")
+    return decode(answer[name], kind)
 
 
-def seconds_in(answer: Mapping[str, Any], name: str) -> float:
+def decode_seconds(answer: Mapping[str, Any], name: str) -> float:
     """Return a field that is a time in seconds."""
-    seconds = part(answer, name, float)
+    seconds = decode_field(answer, name, float)
     if not 0 <= seconds <= _MOST_SECONDS:
-        raise misunderstood(f"{name} is {seconds:g}")
+        raise undecodable_answer(f"{name} is {seconds:g}")
     return seconds
 
 
-def trouble_in(answer: Mapping[str, Any]) -> Failure:
+def decode_failure(answer: Mapping[str, Any]) -> Failure:
     """Return how the user's code failed."""
-    trouble = part(answer, "trouble", Failure)
+    trouble = decode_field(answer, "trouble", Failure)
     if trouble.kind not in _TROUBLE_KINDS or not 1 <= (trouble.call or 1) <= _MOST:
-        raise misunderstood(f"trouble of the kind {trouble.kind!r}, on call {trouble.call}")
+        raise undecodable_answer(f"trouble of the kind {trouble.kind!r}, on call {trouble.call}")
     return replace(trouble, message=trouble.message[:_MOST_CHARACTERS], details=trouble.details[-_MOST_CHARACTERS:])
 
 
-def block_in(answer: Mapping[str, Any], before: Readings, calls_before: int) -> Block:
+def decode_block(answer: Mapping[str, Any], before: Readings, calls_before: int) -> Block:
     """Return the block that continues the readings before it."""
-    block = part(answer, "block", Block)
+    block = decode_field(answer, "block", Block)
     times = (block.replay_seconds, block.settle_seconds, block.set_aside_seconds)
     if not all(0 <= seconds <= _MOST_SECONDS for seconds in times):
-        raise misunderstood("a time below 0, or of months")
+        raise undecodable_answer("a time below 0, or of months")
     if not calls_before <= block.calls <= _MOST:
-        raise misunderstood(f"{block.calls} calls after {calls_before}")
+        raise undecodable_answer(f"{block.calls} calls after {calls_before}")
     rows = len(block.readings.calls)
     if not _ascend([*before.calls[-1:], *block.readings.calls, block.calls]):
-        raise misunderstood("readings that are in no order")
+        raise undecodable_answer("readings that are in no order")
     for name in COLUMNS:
         column = getattr(block.readings, name)
         # a meter is there in all blocks, or in none
         expected = rows if getattr(before, name) or (column and not before.calls) else 0
         if len(column) != expected:
-            raise misunderstood(f"{name} has {len(column)} readings, and there were {rows}")
+            raise undecodable_answer(f"{name} has {len(column)} readings, and there were {rows}")
         if not all(-_MOST <= value <= _MOST for value in column):
-            raise misunderstood(f"{name} is larger than any memory")
+            raise undecodable_answer(f"{name} is larger than any memory")
     if not all(0 <= latency <= _MOST for latency in block.latencies_ns):
-        raise misunderstood("a call that took less than no time, or months")
+        raise undecodable_answer("a call that took less than no time, or months")
     return block
 
 
-def lengths_in(answer: Mapping[str, Any], count: int) -> tuple[list[int], list[list[int]]]:
+def decode_lengths(answer: Mapping[str, Any], count: int) -> tuple[list[int], list[list[int]]]:
     """Return the calls of a block's readings, and for each of the followed containers its lengths."""
-    columns = part(part(answer, "block", dict[str, Any]), "readings", dict[str, list[int]])
+    columns = decode_field(decode_field(answer, "block", dict[str, Any]), "readings", dict[str, list[int]])
     calls = columns.get("calls", [])
     rows = [columns.get(f"followed_{number}", []) for number in range(count)]
     if any(len(row) != len(calls) or not all(0 <= length <= _MOST for length in row) for row in rows):
-        raise misunderstood(f"lengths of {count} containers were asked for")
+        raise undecodable_answer(f"lengths of {count} containers were asked for")
     return calls, rows
 
 
-def answered_of(answered: object) -> tuple[StatusCount, ...]:
+def decode_status_counts(answered: object) -> tuple[StatusCount, ...]:
     """Return the status codes that requests were answered with; empty for a value that is invalid."""
     try:
         counts = msgspec.convert(answered, tuple[StatusCount, ...])
@@ -100,24 +100,24 @@ def answered_of(answered: object) -> tuple[StatusCount, ...]:
     return tuple(replace(count, leads_to=count.leads_to and without_password(count.leads_to)) for count in counts)
 
 
-def descriptions_in(answer: Mapping[str, Any]) -> list[ScenarioInfo]:
+def decode_scenarios(answer: Mapping[str, Any]) -> list[ScenarioInfo]:
     """Return the scenarios that a file holds."""
-    scenarios = part(answer, "scenarios", list[ScenarioInfo])
+    scenarios = decode_field(answer, "scenarios", list[ScenarioInfo])
     for info in scenarios:
         figures = (info.growth_bytes_per_1000_calls, info.peak_bytes, info.timeout_seconds, info.memory_bytes)
         if not info.name or min(figure or 0 for figure in figures) < 0:
-            raise misunderstood(f"a scenario {info.name!r} with a figure below 0")
+            raise undecodable_answer(f"a scenario {info.name!r} with a figure below 0")
         try:
             parse_target(info.target)
         except LeakcheckError as error:
-            raise misunderstood(str(error)) from error
+            raise undecodable_answer(str(error)) from error
     return scenarios
 
 
-def environment_in(answer: Mapping[str, Any]) -> dict[str, Any]:
+def decode_environment(answer: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of an `Environment` that the process knows; the parent adds the others."""
-    fields = part(answer, "environment", dict[str, Any])
-    environment = whole({**fields, "leakcheck": ""}, Environment)
+    fields = decode_field(answer, "environment", dict[str, Any])
+    environment = decode({**fields, "leakcheck": ""}, Environment)
     return {name: getattr(environment, name) for name in _ENVIRONMENT_FIELDS}
 
 

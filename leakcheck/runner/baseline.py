@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
-from leakcheck.analysis.gate.baseline import compared
+from leakcheck.analysis.gate.baseline import compare_with_baseline
 from leakcheck.analysis.gate.explained import with_known
 from leakcheck.analysis.gate.known_leaks import without_ambiguous
 from leakcheck.config.expressions import Matches
@@ -46,7 +46,7 @@ class BaselineRef:
         )
 
 
-def load_against(settings: Settings, targets: Sequence[str] = (), command: Sequence[str] = ()) -> BaselineRef:
+def load_baseline_ref(settings: Settings, targets: Sequence[str] = (), command: Sequence[str] = ()) -> BaselineRef:
     """Return the baseline that the settings name.
 
     Raises BaselineMissing where there is none, and StoreError where it is broken.
@@ -58,7 +58,7 @@ def load_against(settings: Settings, targets: Sequence[str] = (), command: Seque
     return BaselineRef(path=settings.baseline, baseline=baseline, targets=tuple(targets), command=tuple(command))
 
 
-def compared_run(run: Run, against: BaselineRef, settings: Settings, today: date) -> Run:
+def compare_run(run: Run, against: BaselineRef, settings: Settings, today: date) -> Run:
     """Return a saved run, compared with the baseline as if it were measured now. Raises BaselineMissing."""
     if run.environment is None:
         return run
@@ -77,7 +77,7 @@ def _compared(result: Result, accepted: BaselineEntry | None, settings: Settings
         sites_meter=result.sites_meter,
         explained_fraction=result.explained_fraction,
     )
-    return with_known(compared(result, accepted, settings.change), explanation, settings.known, today)
+    return with_known(compare_with_baseline(result, accepted, settings.change), explanation, settings.known, today)
 
 
 def refuse_same_ids(scenarios: Iterable[tuple[str, str]]) -> None:
@@ -91,7 +91,7 @@ def refuse_same_ids(scenarios: Iterable[tuple[str, str]]) -> None:
             )
 
 
-def gone(
+def gone_entries(
     entries: Mapping[str, BaselineEntry],
     collection: Collection,
     *,
@@ -142,7 +142,7 @@ def covers(target: Target, name: str, recorded: str, folder: Path) -> bool:
     return target.name in (None, scenario) and (target.variant is None or name == f"{scenario}[{target.variant}]")
 
 
-def spelled(target: str, folder: Path) -> str:
+def relative_target(target: str, folder: Path) -> str:
     """Return a scenario's target as a baseline in `folder` spells it: with its file relative to that folder."""
     path, separator, name = target.partition("::")
     if not separator:

@@ -9,19 +9,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from math import ceil
 
-from leakcheck.analysis.gate.verdict import holder_with_limit
+from leakcheck.analysis.gate.verdict import bounded_cause
 from leakcheck.analysis.growth.estimate import estimate_growth
 from leakcheck.analysis.growth.resources import judge_resources
 from leakcheck.analysis.growth.shape import Shape
 from leakcheck.analysis.growth.stopping import StopPolicy
-from leakcheck.analysis.growth.trend import has_teeth, least_rate
+from leakcheck.analysis.growth.trend import has_sawtooth, least_rate
 from leakcheck.model.answers import BoundedAnswer
 from leakcheck.model.explanation import NamedCount
 from leakcheck.model.result import Budget, Growth, Meter
 from leakcheck.model.units import CALLS_PER_RATE
-from leakcheck.runner.answer_decoding import part
+from leakcheck.runner.answer_decoding import decode_field
 from leakcheck.runner.child_processes import ReplayingProcess
-from leakcheck.runner.growth_pass import GrowthPass, exhausted_limit, follow
+from leakcheck.runner.growth_pass import GrowthPass, exhausted_limit, replay_until_clear
 
 _SHARE_OF_CALLS = 1 / 20
 _FEWEST_CALLS, _LONGEST_SECONDS = 8, 2.0
@@ -46,14 +46,14 @@ def follow_and_search_limits(
 
     These are the last requests to the measured process before it finishes. Raises WorkerFailed.
     """
-    follow(state, process, policy, budget, resource_budgets, watch)
+    replay_until_clear(state, process, policy, budget, resource_budgets, watch)
     _name_resources(state, process, resource_budgets)
     for _ in range(_MOST_CHECKS):
         if not _search_limits(state, process):
             return
         # a container is full, and the growth that was read has ended: more calls show what is left of it
         calls = state.progress.calls
-        follow(state, process, policy, budget, resource_budgets, watch, at_least=int(calls * 1.35))
+        replay_until_clear(state, process, policy, budget, resource_budgets, watch, at_least=int(calls * 1.35))
         if state.progress.calls == calls:
             break
         if state.shape is not None and state.shape.flat:
@@ -78,7 +78,7 @@ def _name_resources(state: GrowthPass, process: ReplayingProcess, resource_budge
     rising = [resource.kind.value for resource in judge_resources(state.progress.readings, resource_budgets)]
     if rising:
         answer = process.ask({"kind": "name", "resources": rising}, during="the naming of what rises")
-        state.resource_names = part(answer, "resources", dict[str, tuple[NamedCount, ...]])
+        state.resource_names = decode_field(answer, "resources", dict[str, tuple[NamedCount, ...]])
 
 
 def _search_limits(state: GrowthPass, process: ReplayingProcess) -> bool:
@@ -93,7 +93,7 @@ def _search_limits(state: GrowthPass, process: ReplayingProcess) -> bool:
         return False
     cost = max(state.progress.seconds_per_call, 1e-9)
     # under a sawtooth, what a few calls gain is chance
-    rate = 0.0 if has_teeth(state.shape.tail) else max(growth.low, 0.0) / CALLS_PER_RATE
+    rate = 0.0 if has_sawtooth(state.shape.tail) else max(growth.low, 0.0) / CALLS_PER_RATE
     fewest = min(state.progress.calls, _MOST_SLOW_CALLS, max(_FEWEST_CALLS, ceil(_EXPECTED_BYTES / max(rate, 1.0))))
     most = max(fewest, int(_LONGEST_SECONDS / cost))
     calls = max(1, fewest, min(int(state.progress.calls * _SHARE_OF_CALLS), most))
@@ -102,10 +102,10 @@ def _search_limits(state: GrowthPass, process: ReplayingProcess) -> bool:
         during="the search for limits",
         extra_seconds=6 * calls * cost,
     )
-    bounded = part(answer, "weighed", BoundedAnswer)
+    bounded = decode_field(answer, "weighed", BoundedAnswer)
     if bounded.has_ended:
         return True
-    container = holder_with_limit(growth, bounded.limited)
+    container = bounded_cause(growth, bounded.limited)
     if container is not None and bounded.beside:
         state.unbounded = bounded.beside
         bounded_rate = sum(container.bytes_per_1000_calls for container in bounded.limited)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, runtime_checkable
 
-from leakcheck.analysis.growth.child_processes import are_children_settled, in_parts, judged_children
+from leakcheck.analysis.growth.child_processes import are_children_settled, judge_children, split_block
 from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.analysis.growth.stopping import NextBlock
 from leakcheck.model.child_processes import Children, ChildrenReading
@@ -49,15 +49,15 @@ class ChildMemory:
         """Yield the block, or its parts, after each of which the children are to be read."""
         is_slow = self._seconds > _SLOW_READING_SECONDS
         most = max(1, int(block.calls * progress.seconds_per_call / self._seconds)) if is_slow else None
-        return in_parts(block, self._readings, most=most)
+        return split_block(block, self._readings, most=most)
 
     def judged(self, progress: ReplayProgress) -> Children | None:
         """Return the growth and verdict of the children so far; None where none outlived a call."""
-        return judged_children(self._readings, progress, final=True)
+        return judge_children(self._readings, progress, final=True)
 
     def are_settled(self, progress: ReplayProgress) -> bool:
         """Return whether more readings would change nothing."""
-        return are_children_settled(judged_children(self._readings, progress, final=False))
+        return are_children_settled(judge_children(self._readings, progress, final=False))
 
     def are_unsure(self, progress: ReplayProgress) -> bool:
         """Return whether their verdict is inconclusive so far."""

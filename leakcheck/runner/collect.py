@@ -19,16 +19,16 @@ from leakcheck.config.expressions import Matches
 from leakcheck.config.settings import Settings
 from leakcheck.model.answers import Failure, ScenarioInfo, SkippedRequest
 from leakcheck.model.errors import LeakcheckError, NothingMeasured, StoreError, UsageError
-from leakcheck.model.failure import WorkerFailed, internal_trouble
+from leakcheck.model.failure import WorkerFailed, internal_failure
 from leakcheck.model.files import read_file
 from leakcheck.model.protocol import OptionValue, Pass, PassRequest
 from leakcheck.model.result import Result
 from leakcheck.model.verdict import Gate, Verdict
-from leakcheck.runner.answer_decoding import descriptions_in, environment_in, part, seconds_in
+from leakcheck.runner.answer_decoding import decode_environment, decode_field, decode_scenarios, decode_seconds
 from leakcheck.runner.warm_worker import WarmWorker, file_of
 from leakcheck.runner.worker_limits import WorkerLimits
 from leakcheck.runner.worker_process import WorkerProcess
-from leakcheck.scenario import Target, replaced
+from leakcheck.scenario import Target, replace_surrogates
 
 _NO_SCENARIO = "no function under @scenario; mark one, or name any callable as package.module:callable"
 
@@ -58,7 +58,7 @@ def worker_limits_of(
     )
 
 
-def find(
+def collect(
     targets: Sequence[Target],
     settings: Settings,
     *,
@@ -84,11 +84,11 @@ def find(
                 worker = stack.enter_context(
                     WorkerProcess(_request(file, options or {}, shared_folder), worker_limits_of(settings))
                 )
-                environment = environment_in(worker.start())
+                environment = decode_environment(worker.start())
                 answer = _description(worker)
-                skipped_here = part(answer, "left_out", list[SkippedRequest])
+                skipped_here = decode_field(answer, "left_out", list[SkippedRequest])
                 skipped += skipped_here
-                selected = _selected(target, descriptions_in(answer), skipped_here)
+                selected = _selected(target, decode_scenarios(answer), skipped_here)
                 is_measured = any(matches(scenario.id) for scenario in selected)
                 if warm_worker is not None and warm_worker.wants(file) and is_measured:
                     stack.pop_all()
@@ -102,7 +102,7 @@ def find(
         except LeakcheckError:
             raise
         except Exception as error:  # a bug of leakcheck costs one file
-            failed.append(_failed(file, internal_trouble(error), settings))
+            failed.append(_failed(file, internal_failure(error), settings))
             continue
         for scenario in selected:
             scenarios.setdefault((scenario.target, scenario.variant), scenario)
@@ -123,7 +123,9 @@ def _description(worker: WorkerProcess) -> Mapping[str, Any]:
     """Return the answer that describes the scenarios; a site that takes long reports what it is doing first."""
     answer = worker.listen(during="import")
     while answer["kind"] == "doing":
-        answer = worker.listen(during=part(answer, "doing", str), extra_seconds=seconds_in(answer, "extra_seconds"))
+        answer = worker.listen(
+            during=decode_field(answer, "doing", str), extra_seconds=decode_seconds(answer, "extra_seconds")
+        )
     return answer
 
 
@@ -189,7 +191,7 @@ def _check_options(scenarios: Sequence[ScenarioInfo], options: Mapping[str, Opti
 
 
 def _failed(target: Target, trouble: Failure, settings: Settings) -> Result:
-    name = replaced(str(target))
+    name = replace_surrogates(str(target))
     scenario = ScenarioInfo(target=name, name=name)
     return Result(
         scenario=name,

@@ -11,22 +11,22 @@ from typing import Any
 
 from leakcheck.analysis.explain.allocation_sites import (
     FEWEST_WINDOWS,
+    allocation_sites,
     explained_fraction,
-    most_possible,
+    most_possible_rate,
     next_window,
-    sites_of,
 )
-from leakcheck.analysis.explain.fingerprint import named_natively
+from leakcheck.analysis.explain.fingerprint import with_native_origin
 from leakcheck.analysis.explain.line_slopes import grown_stacks
-from leakcheck.analysis.explain.retention import Candidate, containers_of, held_share, paths_of
-from leakcheck.analysis.explain.stack_tree import as_shown, short_file, tree_of
+from leakcheck.analysis.explain.retention import Candidate, containers_of, largest_share, paths_of
+from leakcheck.analysis.explain.stack_tree import build_stack_tree, short_file, with_short_files
 from leakcheck.model.explanation import AllocationSite, Explanation, RetentionPath, StackBytes, TracerName, Window
-from leakcheck.model.failure import WorkerFailed, misunderstood
+from leakcheck.model.failure import WorkerFailed, undecodable_answer
 from leakcheck.model.protocol import Pass
 from leakcheck.model.result import Meter
 from leakcheck.model.stacks import Frame, native_frame
 from leakcheck.model.units import CALLS_PER_RATE
-from leakcheck.runner.answer_decoding import part, whole
+from leakcheck.runner.answer_decoding import decode, decode_field
 from leakcheck.runner.explain_request import ExplainRequest
 from leakcheck.runner.machine import current_folder
 from leakcheck.runner.task import Task
@@ -104,7 +104,7 @@ def explain(task: Task, request: ExplainRequest, watch: Watch) -> Explanation:
         return explanation
     watch("who allocates it")
     # pages outside the heap, whatever retains them: only native frames show who maps them
-    share_in_python = 0.0 if request.meter is Meter.RSS else held_share(findings.candidates, rate)
+    share_in_python = 0.0 if request.meter is Meter.RSS else largest_share(findings.candidates, rate)
     return _with_sites(task, request, explanation, share_in_python)
 
 
@@ -129,7 +129,7 @@ def _search(task: Task, request: ExplainRequest, warm_up: int, calls: int) -> _F
                 extra_seconds=3 * cost + _SEARCH_SECONDS,
             )
             _add_candidates(findings, answer)
-            while not part(answer, "last", bool):
+            while not decode_field(answer, "last", bool):
                 # pages are measured by some more rounds of calls
                 more = _SEARCH_SECONDS + _ROUNDS_FOR_PAGES * cost * (request.meter is Meter.RSS)
                 answer = worker.listen(during="the search for what holds it", extra_seconds=more)
@@ -141,17 +141,17 @@ def _search(task: Task, request: ExplainRequest, warm_up: int, calls: int) -> _F
 
 
 def _add_candidates(findings: _Findings, answer: dict[str, Any]) -> None:
-    candidates = part(answer, "holders", tuple[Candidate, ...])
+    candidates = decode_field(answer, "holders", tuple[Candidate, ...])
     if not all(1 <= candidate.anchor <= len(candidate.links) for candidate in candidates):
-        raise misunderstood("a holder that is not reached")
+        raise undecodable_answer("a holder that is not reached")
     findings.candidates = tuple(
         replace(candidate, kept=_with_short_file(candidate.kept), set_at=_with_short_file(candidate.set_at))
         for candidate in candidates
     )
-    status = part(answer, "searched", _SearchStatus)
+    status = decode_field(answer, "searched", _SearchStatus)
     findings.nothing_in_python = status.nothing_in_python
     limit = status.stopped_by
-    if part(answer, "last", bool) and limit:
+    if decode_field(answer, "last", bool) and limit:
         findings.notes.append(f"the search for what holds it reached its bound in {limit}, so something may be missing")
 
 
@@ -173,7 +173,7 @@ def _retention_calls(request: ExplainRequest) -> tuple[int, int]:
 def _with_sites(task: Task, request: ExplainRequest, explanation: Explanation, share_in_python: float) -> Explanation:
     """Return the explanation with the sites of the first tracer that accounts for the growth, or of the best one."""
     rate, most, sawtooth = request.bytes_per_1000_calls, request.most_bytes_per_1000_calls, request.under_teeth
-    possible = most_possible(rate, most)
+    possible = most_possible_rate(rate, most)
     best, tried = explanation, set[TracerName]()
     grown: dict[TracerName, list[StackBytes]] = {}
     for tracer in _TRACERS:
@@ -191,11 +191,11 @@ def _with_sites(task: Task, request: ExplainRequest, explanation: Explanation, s
         stacks = grown_stacks(findings.windows, most_per_call=possible / CALLS_PER_RATE, under_teeth=sawtooth)
         grown[tracer] = list(stacks)
         if best.explained_fraction is None or _distance(fraction, tracer) < abs(1 - best.explained_fraction):
-            sites = sites_of(findings.windows, rate, most=most, under_teeth=sawtooth)
-            tree = tree_of(grown[tracer])
+            sites = allocation_sites(findings.windows, rate, most=most, under_teeth=sawtooth)
+            tree = build_stack_tree(grown[tracer])
             best = replace(best, sites=sites, sites_meter=tracer, explained_fraction=fraction, growth_stacks=tree)
     by_extension = grown.get(TracerName.MEMRAY_NATIVE) or next(iter(grown.values()), [])
-    return replace(best, retention_paths=named_natively(best.retention_paths, by_extension))
+    return replace(best, retention_paths=with_native_origin(best.retention_paths, by_extension))
 
 
 _TRACERS = (
@@ -262,8 +262,8 @@ def _trace(task: Task, request: ExplainRequest, tracer: TracerName) -> _Findings
                     calls = next_calls()
                 while calls is not None:
                     answer = _ask(worker, "window", calls, request, cost)
-                    window = whole(answer, Window)
-                    findings.windows.append(replace(window, stacks=as_shown(window.stacks, current_folder())))
+                    window = decode(answer, Window)
+                    findings.windows.append(replace(window, stacks=with_short_files(window.stacks, current_folder())))
                     cost = window.seconds / calls
                     calls = next_calls()
                     if tracer in _FRESH_PROCESS:

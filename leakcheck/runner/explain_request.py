@@ -6,7 +6,7 @@ from leakcheck.analysis.growth.estimate import rate_until
 from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.analysis.growth.series import Series
 from leakcheck.analysis.growth.shape import Shape
-from leakcheck.analysis.growth.trend import falls_back
+from leakcheck.analysis.growth.trend import falls_like_a_sawtooth
 from leakcheck.model.result import Meter, Result
 from leakcheck.model.verdict import Verdict
 
@@ -29,7 +29,7 @@ class ExplainRequest:
     """When memory reached a plateau: the containers that filled until then are searched for."""
 
 
-def case_of(result: Result, progress: ReplayProgress, shape: Shape | None) -> ExplainRequest:
+def explain_request_of(result: Result, progress: ReplayProgress, shape: Shape | None) -> ExplainRequest:
     """Return the request for a result: its growth, or the heap's, where that pins the pages that grow."""
     growth, settled, pinning = result.growth, result.settled_after_calls, result.pinned_by_bytes_per_1000_calls
     assert growth is not None
@@ -44,6 +44,6 @@ def case_of(result: Result, progress: ReplayProgress, shape: Shape | None) -> Ex
         meter=growth.meter if pinning is None else Meter.HEAP,
         seconds_per_call=progress.seconds_per_call,
         is_bounded=result.verdict is Verdict.BOUNDED,
-        under_teeth=tail is not None and falls_back(tail),
+        under_teeth=tail is not None and falls_like_a_sawtooth(tail),
         settled_after_calls=settled,
     )

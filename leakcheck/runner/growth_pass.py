@@ -10,27 +10,27 @@ from dataclasses import dataclass, field, replace
 
 from leakcheck.analysis.growth.container_gains import ContainerGains, GainsAnswer
 from leakcheck.analysis.growth.estimate import rate_of
-from leakcheck.analysis.growth.native_bound import can_be_told, is_native_unseen
+from leakcheck.analysis.growth.native_bound import can_narrow_bound, is_native_unseen
 from leakcheck.analysis.growth.progress import ReplayProgress
-from leakcheck.analysis.growth.resources import are_settled, is_enough
+from leakcheck.analysis.growth.resources import are_settled, has_lost_enough
 from leakcheck.analysis.growth.shape import Shape, rising_calls, shape_of
 from leakcheck.analysis.growth.stopping import (
-    MOST_LOOKED_AT,
+    MOST_LENGTH_CHECK_CALLS,
     NextBlock,
     StopPolicy,
-    calls_for_an_early_look,
-    calls_kept_back,
-    fewer,
+    early_length_check_calls,
     is_settled,
-    next_step,
+    next_block,
+    reserved_calls,
+    with_fewer_calls,
 )
-from leakcheck.analysis.growth.trend import has_teeth, latest_rate, rate_without_bounds
+from leakcheck.analysis.growth.trend import has_sawtooth, latest_rate, rate_without_bounds
 from leakcheck.model.advice import DjangoFacts
 from leakcheck.model.answers import BoundedContainer, Failure, StatusCount
 from leakcheck.model.explanation import NamedCount
 from leakcheck.model.failure import WorkerFailed
 from leakcheck.model.result import Budget, Meter
-from leakcheck.runner.answer_decoding import block_in, lengths_in, part
+from leakcheck.runner.answer_decoding import decode_block, decode_field, decode_lengths
 from leakcheck.runner.child_processes import ChildMemory, ReplayingProcess
 from leakcheck.runner.process_usage import MappingSamples
 
@@ -73,7 +73,7 @@ class GrowthPass:
     trouble: Failure | None = None
 
 
-def follow(
+def replay_until_clear(
     state: GrowthPass,
     process: ReplayingProcess,
     policy: StopPolicy,
@@ -89,20 +89,20 @@ def follow(
     after each block. Raises WorkerFailed; what was measured until then is in the state.
     """
     plateau: Shape | None = None
-    reserved = calls_kept_back(policy)
+    reserved = reserved_calls(policy)
     while True:
-        next_block = next_step(state.progress, fewer(policy, reserved))
-        enough = is_enough(state.progress.readings, resource_budgets)
-        if next_block is None and reserved and shape_of(state.progress, final=True).rising:
+        upcoming = next_block(state.progress, with_fewer_calls(policy, reserved))
+        enough = has_lost_enough(state.progress.readings, resource_budgets)
+        if upcoming is None and reserved and shape_of(state.progress, final=True).rising:
             reserved = 0
             continue
-        if next_block is None or enough:
+        if upcoming is None or enough:
             _finish(state, process, policy, is_enough=enough)
             return
-        if state.gains is None and (first := calls_for_an_early_look(policy)):
+        if state.gains is None and (first := early_length_check_calls(policy)):
             _measure_gains(state, process, policy, first)
             continue
-        for block in state.children.split_block(next_block, state.progress):
+        for block in state.children.split_block(upcoming, state.progress):
             _replay_block(state, process, block)
         state.shape = shape_of(state.progress)
         watch()
@@ -111,7 +111,7 @@ def follow(
         if state.shape.rising:
             plateau = None
         if plateau is None and not _is_clear(state, policy, budget, resource_budgets):
-            if _gained(state, final=False):
+            if _take_shape_from_gains(state, final=False):
                 return
             if state.gains is None and state.progress.calls >= rising_calls(state.progress.seconds_per_call):
                 _measure_gains(state, process, policy)
@@ -127,7 +127,7 @@ def follow(
         if state.gains is None or not state.gains.any or state.gains.has_stopped():
             state.shape = plateau
             return
-        if _gained(state, final=False):
+        if _take_shape_from_gains(state, final=False):
             return
 
 
@@ -139,7 +139,7 @@ def _is_clear(state: GrowthPass, policy: StopPolicy, budget: Budget, resource_bu
     rate = rate_of(shape)
     settled = is_settled(shape, rate, state.progress, budget)
     if not settled and shape.flat and is_native_unseen(state.progress.readings):
-        settled = not can_be_told(state.progress, rate.high, budget, policy.calls, policy.seconds)
+        settled = not can_narrow_bound(state.progress, rate.high, budget, policy.calls, policy.seconds)
     return settled and are_settled(state.progress, resource_budgets) and state.children.are_settled(state.progress)
 
 
@@ -154,7 +154,7 @@ def _finish(state: GrowthPass, process: ReplayingProcess, policy: StopPolicy, *,
             _measure_gains(state, process, policy, left // 2)
         if state.gains is not None and state.gains.any and not state.gains.calls:
             cost = max(state.progress.seconds_per_call, 1e-9)
-            calls = max(_FEWEST_FOLLOWED_CALLS, min(MOST_LOOKED_AT, int(_GAINS_SHARE * policy.seconds / cost)))
+            calls = max(_FEWEST_FOLLOWED_CALLS, min(MOST_LENGTH_CHECK_CALLS, int(_GAINS_SHARE * policy.seconds / cost)))
             if calls := min(_calls_left(state, policy), calls):
                 # few readings: the heap is not frozen any more, so each reading collects all of it
                 windows = min(_FOLLOWED_WINDOWS, calls)
@@ -165,7 +165,7 @@ def _finish(state: GrowthPass, process: ReplayingProcess, policy: StopPolicy, *,
                     NextBlock(windows=windows, calls_per_window=per_window, timed_per_window=per_window),
                 )
         gains = state.gains
-        if gains is not None and gains.any and not (_gained(state, final=True) or gains.has_stopped()):
+        if gains is not None and gains.any and not (_take_shape_from_gains(state, final=True) or gains.has_stopped()):
             state.shape = replace(state.shape, flat=False)
     if not state.shape.flat or state.children.are_unsure(state.progress):
         state.stopped_by = exhausted_limit(state, policy)
@@ -188,16 +188,16 @@ def _is_rate_known(state: GrowthPass, process: ReplayingProcess, policy: StopPol
     needed = _MOSTLY_TABLES * state.gains.gained_bytes / state.gains.looked_at
     if not state.gains.any or rate_of(state.shape).per_call > needed:
         return True
-    return _gained(state, final=False) or bool(state.gains.calls)
+    return _take_shape_from_gains(state, final=False) or bool(state.gains.calls)
 
 
 def exhausted_limit(state: GrowthPass, policy: StopPolicy) -> str:
     """Return which limit ended the replay, `calls` or `time`."""
     calls = policy.calls
-    return "calls" if calls is not None and state.progress.calls + calls_kept_back(policy) >= calls else "time"
+    return "calls" if calls is not None and state.progress.calls + reserved_calls(policy) >= calls else "time"
 
 
-def _gained(state: GrowthPass, *, final: bool) -> bool:
+def _take_shape_from_gains(state: GrowthPass, *, final: bool) -> bool:
     """Return whether lengths have risen steadily for long enough; if so, set the shape from them.
 
     Where the meters rise by much more than the tables need, entries are allocated too, and the meters give the rate.
@@ -209,7 +209,7 @@ def _gained(state: GrowthPass, *, final: bool) -> bool:
         return False
     # under a large sawtooth the heap may hold far more than the tables need, and a container that was not followed may
     # be a cache: the meters show that in time
-    if not final and (has_teeth(shape.tail) or gains.share > _MOSTLY_FOLLOWED):
+    if not final and (has_sawtooth(shape.tail) or gains.share > _MOSTLY_FOLLOWED):
         return False
     rate = gains.rate()
     if not shape.flat and len(shape.tail):
@@ -226,19 +226,19 @@ def _gained(state: GrowthPass, *, final: bool) -> bool:
 
 
 def _measure_gains(
-    state: GrowthPass, process: ReplayingProcess, policy: StopPolicy, most: int = MOST_LOOKED_AT
+    state: GrowthPass, process: ReplayingProcess, policy: StopPolicy, most: int = MOST_LENGTH_CHECK_CALLS
 ) -> None:
     """Replay some calls, no more than are left, and have the process report which containers gained entries."""
     most = min(most, _calls_left(state, policy))
     cost = max(state.progress.seconds_per_call, 1e-9)
     affordable = int(max(_GAINS_SECONDS, _GAINS_SHARE * state.progress.seconds) / cost)
-    calls = max(1, min(most, max(_FEWEST_GAINS_CALLS, min(MOST_LOOKED_AT, affordable))))
+    calls = max(1, min(most, max(_FEWEST_GAINS_CALLS, min(MOST_LENGTH_CHECK_CALLS, affordable))))
     answer = process.ask(
         {"kind": "look", "calls": calls}, during="the look at what gains entries", extra_seconds=3 * calls * cost
     )
-    take(state, answer)
+    add_block(state, answer)
     state.children.record(process, state.progress.calls)
-    gained = part(answer, "gains", GainsAnswer)
+    gained = decode_field(answer, "gains", GainsAnswer)
     state.gains = ContainerGains(
         since=state.progress.calls, looked_at=calls, gained_bytes=gained.gained_bytes, followed=gained.followed
     )
@@ -257,24 +257,24 @@ def _replay_block(state: GrowthPass, process: ReplayingProcess, next_block: Next
         # three times what the calls should take: the timeout is for calls that hang, not for slow ones
         extra_seconds=3 * next_block.calls * state.progress.seconds_per_call,
     )
-    take(state, answer)
+    add_block(state, answer)
     state.children.record(process, state.progress.calls)
     if state.gains is not None and state.gains.any:
-        state.gains = state.gains.after(*lengths_in(answer, len(state.gains.followed)))
+        state.gains = state.gains.after(*decode_lengths(answer, len(state.gains.followed)))
 
 
-def take(state: GrowthPass, answer: Mapping[str, object]) -> None:
+def add_block(state: GrowthPass, answer: Mapping[str, object]) -> None:
     """Add a replayed block to the state. Raises WorkerFailed for an answer that is no block."""
-    block = block_in(answer, state.progress.readings, state.progress.calls)
+    block = decode_block(answer, state.progress.readings, state.progress.calls)
     state.progress = state.progress.after(block)
     state.latencies_ns += block.latencies_ns
 
 
-def take_trouble(state: GrowthPass, failed: WorkerFailed) -> None:
+def add_failure(state: GrowthPass, failed: WorkerFailed) -> None:
     """Add a failure to the state, with the readings of the block that failed."""
     state.trouble = failed.trouble
     if failed.block is not None:
         try:
-            take(state, {"block": failed.block})
+            add_block(state, {"block": failed.block})
         except WorkerFailed as invalid_block:
             state.trouble = invalid_block.trouble

@@ -8,33 +8,33 @@ from datetime import date
 from leakcheck.analysis.explain.advice import advise
 from leakcheck.analysis.explain.allocation_sites import peak_sites
 from leakcheck.analysis.explain.resident_memory import pinning_bytes_per_1000_calls, resident_parts
-from leakcheck.analysis.explain.stack_tree import as_shown, tree_of
-from leakcheck.analysis.gate.baseline import compared
-from leakcheck.analysis.gate.explained import explained, is_to_be_explained
-from leakcheck.analysis.gate.verdict import calls_for_a_verdict, gated, held_to_budgets, judge
+from leakcheck.analysis.explain.stack_tree import build_stack_tree, with_short_files
+from leakcheck.analysis.gate.baseline import compare_with_baseline
+from leakcheck.analysis.gate.explained import needs_explanation, with_explanation
+from leakcheck.analysis.gate.verdict import budget_gates, calls_for_a_verdict, judge, with_gate
 from leakcheck.analysis.growth.child_processes import with_children
 from leakcheck.analysis.growth.estimate import settled_after
-from leakcheck.analysis.growth.native_bound import as_far_as_seen
+from leakcheck.analysis.growth.native_bound import verdict_with_hidden_bytes
 from leakcheck.analysis.growth.resources import judge_resources, with_names
 from leakcheck.analysis.growth.stopping import StopPolicy
 from leakcheck.analysis.latency import summarize_latency
-from leakcheck.analysis.memory_limit import foretold_by
+from leakcheck.analysis.memory_limit import forecast_for_process
 from leakcheck.model.answers import Failure, PeakReading
 from leakcheck.model.errors import LeakcheckError
-from leakcheck.model.failure import MeasurementStopped, WorkerFailed, internal_trouble
+from leakcheck.model.failure import MeasurementStopped, WorkerFailed, internal_failure
 from leakcheck.model.memory_limit import LimitResult
 from leakcheck.model.protocol import Pass
 from leakcheck.model.result import Growth, Meter, Result
 from leakcheck.model.stacks import StackTree
 from leakcheck.model.verdict import Gate, Verdict
-from leakcheck.runner.answer_decoding import answered_of, whole
+from leakcheck.runner.answer_decoding import decode, decode_status_counts
 from leakcheck.runner.bounded_check import follow_and_search_limits, growth_of
-from leakcheck.runner.explain_request import case_of
-from leakcheck.runner.growth_pass import GrowthPass, take, take_trouble
+from leakcheck.runner.explain_request import explain_request_of
+from leakcheck.runner.growth_pass import GrowthPass, add_block, add_failure
 from leakcheck.runner.machine import current_folder
 from leakcheck.runner.task import Task, Watch
 from leakcheck.runner.worker_process import WorkerProcess
-from leakcheck.scenario import replaced, to_be_kept
+from leakcheck.scenario import replace_surrogates, without_passwords
 
 
 def measure(task: Task, watch: Watch, warm_process: WorkerProcess | None = None) -> Result:
@@ -58,18 +58,18 @@ def _stages(task: Task, watch: Watch, warm_process: WorkerProcess | None) -> Ite
     if task.measure_peak and growth_pass.trouble is None:
         watch(task.scenario, "peak", growth_pass.progress)
         peak, peak_trouble, capture = measure_peak(task)
-    result = replace(judged(task, growth_pass, peak, peak_trouble), capture=capture)
+    result = replace(judged_result(task, growth_pass, peak, peak_trouble), capture=capture)
     yield result
-    if result.growth is not None and is_to_be_explained(result, task.settings.explain):
+    if result.growth is not None and needs_explanation(result, task.settings.explain):
         from leakcheck.runner.explain import explain  # a clean scenario needs none of it
 
-        request = case_of(result, growth_pass.progress, growth_pass.shape)
+        request = explain_request_of(result, growth_pass.progress, growth_pass.shape)
         explanation = explain(task, request, lambda doing: watch(task.scenario, doing, growth_pass.progress))
-        result = explained(result, explanation, task.settings.known, date.today())
+        result = with_explanation(result, explanation, task.settings.known, date.today())
         yield result
     if task.settings.memory_bytes is not None:
         limit = int(task.settings.memory_bytes)
-        forecast = foretold_by(result.verdict, result.growth, result.readings, limit, children=result.children)
+        forecast = forecast_for_process(result.verdict, result.growth, result.readings, limit, children=result.children)
         result = replace(result, forecast=forecast)
     if task.serving is not None and result.trouble is None:
         from leakcheck.runner.memory_limit import serve_under_limit
@@ -89,7 +89,9 @@ def _with_limit_result(result: Result, outcome: LimitResult | Failure) -> Result
     return replace(result, limit=outcome, gate=gate, failures=(*result.failures, "errors"))
 
 
-def judged(task: Task, growth_pass: GrowthPass, peak: PeakReading | None, peak_trouble: Failure | None) -> Result:
+def judged_result(
+    task: Task, growth_pass: GrowthPass, peak: PeakReading | None, peak_trouble: Failure | None
+) -> Result:
     """Return the result of the growth and the peak pass; a peak that was not measured is not held to its budget."""
     shape, progress = growth_pass.shape, growth_pass.progress
     growth: Growth | None = None
@@ -101,7 +103,7 @@ def judged(task: Task, growth_pass: GrowthPass, peak: PeakReading | None, peak_t
         if growth_pass.trouble is None or growth_pass.trouble.kind == "teardown":
             # a replay that broke off has figures, but no verdict
             verdict = judge(shape, growth, bounded=growth_pass.bounded_by is not None or settled is not None)
-            verdict = as_far_as_seen(verdict, shape.hidden_bytes_per_call)
+            verdict = verdict_with_hidden_bytes(verdict, shape.hidden_bytes_per_call)
             combined = with_children(growth, verdict, children)
             growth, verdict = combined.growth, combined.verdict
             if combined.is_changed:
@@ -110,7 +112,7 @@ def judged(task: Task, growth_pass: GrowthPass, peak: PeakReading | None, peak_t
                 needed = calls_for_a_verdict(shape, growth, progress.seconds_per_call)
     resident = resident_parts(verdict, growth, progress.readings, growth_pass.mapping_samples.early_and_late)
     rising = judge_resources(progress.readings, task.settings.resource_budgets)
-    stacks = () if peak is None else as_shown(peak.stacks, current_folder())
+    stacks = () if peak is None else with_short_files(peak.stacks, current_folder())
     same_options = task.options_for(Pass.GROWTH) == task.options_for(Pass.PEAK)
     peak_latencies = () if peak is None or same_options else peak.latencies_ns
     result = replace(
@@ -119,7 +121,7 @@ def judged(task: Task, growth_pass: GrowthPass, peak: PeakReading | None, peak_t
         growth=growth,
         peak_bytes=None if peak is None else peak.peak_bytes,
         peak_sites=() if peak is None else peak_sites(stacks, peak.peak_bytes),
-        peak_stacks=StackTree() if peak is None else tree_of(stacks, whole_bytes=peak.peak_bytes),
+        peak_stacks=StackTree() if peak is None else build_stack_tree(stacks, whole_bytes=peak.peak_bytes),
         latency_seconds=summarize_latency(peak_latencies or growth_pass.latencies_ns),
         bounded_by=bounded_by,
         settled_after_calls=settled,
@@ -140,8 +142,8 @@ def judged(task: Task, growth_pass: GrowthPass, peak: PeakReading | None, peak_t
         django=growth_pass.django,
     )
     if task.accepted is None:
-        return gated(result, held_to_budgets(result))
-    return compared(result, task.accepted.get(result.id), task.settings.change)
+        return with_gate(result, budget_gates(result))
+    return compare_with_baseline(result, task.accepted.get(result.id), task.settings.change)
 
 
 def _measure_growth(task: Task, watch: Watch, warm_process: WorkerProcess | None) -> GrowthPass:
@@ -155,7 +157,7 @@ def _measure_growth(task: Task, watch: Watch, warm_process: WorkerProcess | None
         with process as worker:
             worker.start()
             growth_pass.start_seconds = time.monotonic() - began
-            take(growth_pass, worker.ask({"kind": "first"}, during="call 1"))
+            add_block(growth_pass, worker.ask({"kind": "first"}, during="call 1"))
             growth_pass.children.record(worker, growth_pass.progress.calls)
             budget = task.settings.budget(task.scenario)
             resource_budgets = task.settings.resource_budgets
@@ -171,10 +173,10 @@ def _measure_growth(task: Task, watch: Watch, warm_process: WorkerProcess | None
             worker.finish()
             growth_pass.cpu_seconds = worker.cpu_seconds
             growth_pass.django = worker.django
-            growth_pass.answered = answered_of(worker.answered)
+            growth_pass.answered = decode_status_counts(worker.answered)
     except WorkerFailed as failed:
-        take_trouble(growth_pass, failed)
-        growth_pass.answered = answered_of(failed.answered)
+        add_failure(growth_pass, failed)
+        growth_pass.answered = decode_status_counts(failed.answered)
     return growth_pass
 
 
@@ -191,7 +193,7 @@ def measure_peak(task: Task) -> tuple[PeakReading | None, Failure | None, str | 
             worker.start()
             # some warm-up calls, and one that is traced and so takes five times as long
             answer = worker.listen(during="the peak pass", extra_seconds=task.settings.timeout_seconds)
-            reading = whole(answer, PeakReading)
+            reading = decode(answer, PeakReading)
             worker.let_end()
     except WorkerFailed as failed:
         return None, failed.trouble, None
@@ -204,14 +206,14 @@ def _unmeasured_result(task: Task) -> Result:
     return Result(
         scenario=scenario.name,
         variant=scenario.variant,
-        target=replaced(scenario.target),
+        target=replace_surrogates(scenario.target),
         verdict=Verdict.INCONCLUSIVE,
         gate=Gate.INCONCLUSIVE,
         failures=(),
         budget=task.settings.budget(scenario),
         lesson=scenario.lesson,
-        growth_options=to_be_kept(task.options_for(Pass.GROWTH)),
-        peak_options=to_be_kept(task.options_for(Pass.PEAK)),
+        growth_options=without_passwords(task.options_for(Pass.GROWTH)),
+        peak_options=without_passwords(task.options_for(Pass.PEAK)),
     )
 
 
@@ -226,7 +228,7 @@ def _last_result(task: Task, stages: Iterator[Result]) -> Result:
     except LeakcheckError as error:
         return _with_trouble(result, Failure(kind="usage", message=str(error)))
     except Exception as error:  # a bug of leakcheck costs this scenario alone
-        return _with_trouble(result, internal_trouble(error))
+        return _with_trouble(result, internal_failure(error))
     return result
 
 

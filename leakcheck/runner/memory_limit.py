@@ -5,13 +5,13 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from leakcheck.analysis.growth.progress import ReplayProgress
-from leakcheck.analysis.memory_limit import failures_of, foretell, successes_of, wilson
+from leakcheck.analysis.memory_limit import failures_of, forecast_exhaustion, successes_of, wilson_interval
 from leakcheck.model.answers import Failure
-from leakcheck.model.failure import MeasurementStopped, WorkerFailed, misunderstood
+from leakcheck.model.failure import MeasurementStopped, WorkerFailed, undecodable_answer
 from leakcheck.model.memory_limit import LimitRequest, LimitResult
 from leakcheck.model.protocol import Pass
 from leakcheck.model.result import Growth
-from leakcheck.runner.answer_decoding import whole
+from leakcheck.runner.answer_decoding import decode
 from leakcheck.runner.task import Task, Watch
 from leakcheck.runner.worker_process import WorkerProcess
 
@@ -52,14 +52,14 @@ def serve_under_limit(task: Task, serving: LimitRequest, growth: Growth | None, 
     errors, requests = sum(map(bool, kinds)), len(kinds)
     foretold = None
     if growth is not None and load.at_first is not None:
-        foretold = foretell(growth, serving.memory_bytes, *load.at_first)
+        foretold = forecast_exhaustion(growth, serving.memory_bytes, *load.at_first)
     return LimitResult(
         limiter=server_run.limiter,
         memory_bytes=serving.memory_bytes,
         server=server_run.server,
         requests=requests,
         errors=errors,
-        error_rate=wilson(errors, requests),
+        error_rate=wilson_interval(errors, requests),
         failures=failures_of(kinds),
         crashes=server_run.exits,
         crashes_per_1000=1000 * server_run.exits / max(requests, 1),
@@ -82,9 +82,9 @@ def _serve(task: Task, serving: LimitRequest, watch: Watch) -> _ServerRun:
     began = time.monotonic()
     options = {**asdict(serving), "threads": serving.threads}
     with WorkerProcess(task.plan(Pass.LIMIT, serving=options), task.worker_limits) as worker:
-        ready = whole(worker.start(), _Ready)
+        ready = decode(worker.start(), _Ready)
         if not 1 <= ready.port < 1 << 16:
-            raise misunderstood(f"there is no port {ready.port}")
+            raise undecodable_answer(f"there is no port {ready.port}")
         load = drive(
             ready.port,
             requests=serving.requests,

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
-from leakcheck.scenario import replaced
+from leakcheck.scenario import replace_surrogates
 
 _NUMBER_BYTES = 8
 _SIZES_BYTES = 16
@@ -144,9 +144,11 @@ def _refused(name: str) -> Any:
 def _replaced(value: Any) -> Any:
     """Return the value with every character replaced that a document cannot hold."""
     if isinstance(value, str):
-        return replaced(value)
+        return replace_surrogates(value)
     if isinstance(value, list):
         return [_replaced(item) for item in value]
     if isinstance(value, dict):
-        return {replaced(key): item if key == _VERBATIM_KEY else _replaced(item) for key, item in value.items()}
+        return {
+            replace_surrogates(key): item if key == _VERBATIM_KEY else _replaced(item) for key, item in value.items()
+        }
     return value

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from leakcheck import __version__
 from leakcheck.analysis.gate.known_leaks import unseen_entries, without_ambiguous
-from leakcheck.analysis.gate.verdict import ranked
+from leakcheck.analysis.gate.verdict import sort_results
 from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.config.expressions import Matches
 from leakcheck.config.settings import Settings
@@ -27,13 +27,13 @@ from leakcheck.model.protocol import OptionValue
 from leakcheck.model.result import Result
 from leakcheck.model.run import SCHEMA, Environment, Run
 from leakcheck.model.verdict import Gate
-from leakcheck.runner.baseline import BaselineRef, gone, refuse_same_ids
-from leakcheck.runner.collect import Collection, find
+from leakcheck.runner.baseline import BaselineRef, gone_entries, refuse_same_ids
+from leakcheck.runner.collect import Collection, collect
 from leakcheck.runner.executors import Executor, executor_for
 from leakcheck.runner.shards import share_of
 from leakcheck.runner.task import Task
-from leakcheck.runner.temporary_folders import own_folder, remove_leftovers
-from leakcheck.scenario import Target, replaced
+from leakcheck.runner.temporary_folders import remove_leftovers, temporary_folder
+from leakcheck.scenario import Target, replace_surrogates
 from leakcheck.storage import git, run_file
 
 
@@ -115,13 +115,13 @@ def run(request: RunRequest, observer: Observer | None = None) -> RunOutcome:
     the requested baseline has no entries for this environment, or the run's folder cannot be made.
     """
     remove_leftovers()
-    with own_folder() as shared_folder, executor_for(request.settings) as executor:
+    with temporary_folder() as shared_folder, executor_for(request.settings) as executor:
         return _run(request, observer or NullObserver(), shared_folder, executor)
 
 
 def _run(request: RunRequest, observer: Observer, shared_folder: Path, executor: Executor) -> RunOutcome:
     started, clock = datetime.now().astimezone(), time.monotonic()
-    collection = find(
+    collection = collect(
         request.targets,
         request.settings,
         matches=request.matches,
@@ -136,10 +136,10 @@ def _run(request: RunRequest, observer: Observer, shared_folder: Path, executor:
     document = Run(
         schema=SCHEMA,
         started=started.isoformat(timespec="seconds"),
-        command=tuple(map(replaced, request.command)),
+        command=tuple(map(replace_surrogates, request.command)),
         environment=environment,
         results=share.failed,
-        baseline=None if request.against is None else replaced(str(request.against.path)),
+        baseline=None if request.against is None else replace_surrogates(str(request.against.path)),
         baseline_gone=_gone(request, collection, accepted),
         shard=shard,
         left_out=share.left_out,
@@ -181,7 +181,7 @@ def _run(request: RunRequest, observer: Observer, shared_folder: Path, executor:
     final = without_ambiguous(outcome.run.results)
     unseen = unseen_entries(request.settings.known, final)
     run = replace(
-        outcome.run, results=ranked(final) if request.is_ranked else final, finished=True, known_unseen=unseen
+        outcome.run, results=sort_results(final) if request.is_ranked else final, finished=True, known_unseen=unseen
     )
     return _saved(replace(outcome, run=run), file, clock)
 
@@ -209,7 +209,7 @@ _CODES = {
     Gate.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
     Gate.ERROR: ExitCode.SCENARIO_FAILED,
 }
-_TROUBLE_CODES = {"usage": ExitCode.USAGE, "nothing": ExitCode.NOTHING_MEASURED, failure.KIND: ExitCode.INTERNAL}
+_TROUBLE_CODES = {"usage": ExitCode.USAGE, "nothing": ExitCode.NOTHING_MEASURED, failure.INTERNAL: ExitCode.INTERNAL}
 
 
 def _code(result: Result) -> ExitCode:
@@ -244,4 +244,4 @@ def _gone(request: RunRequest, collection: Collection, accepted: Mapping[str, Ba
     if request.against is None or accepted is None:
         return ()
     folder = request.against.path.parent
-    return gone(accepted, collection, folder=folder, targets=request.targets, matches=request.matches)
+    return gone_entries(accepted, collection, folder=folder, targets=request.targets, matches=request.matches)

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from leakcheck.model.answers import Failure
 from leakcheck.model.failure import WorkerFailed
-from leakcheck.model.setup_stages import START, UNREACHED, SetupStages, is_at_work, not_replayable_here, stage_words
+from leakcheck.model.setup_stages import START, UNREACHED, SetupStages, describe_stage, is_busy, not_replayable_message
 from leakcheck.model.units import format_duration
 from leakcheck.runner.process_usage import effort_of
 
@@ -35,8 +35,8 @@ def first_answer(process: ProcessInSetup, stages: SetupStages, most_seconds: flo
         if not _stage_ends(process, stages, end):
             took, waited = stages.seconds.get(stages.latest), stages.longest_wait_seconds() or most_seconds
             in_test_process = "" if took is None else f"; here it took {format_duration(took)}"
-            reason = f"{stage_words(stages.latest)} came to no end within {format_duration(waited)}{in_test_process}"
-            raise WorkerFailed(process.fail(UNREACHED, not_replayable_here(reason)))
+            reason = f"{describe_stage(stages.latest)} came to no end within {format_duration(waited)}{in_test_process}"
+            raise WorkerFailed(process.fail(UNREACHED, not_replayable_message(reason)))
         answer = process.listen(during="set-up")
         if answer.get("kind") != "stage":
             return answer
@@ -51,6 +51,6 @@ def _stage_ends(process: ProcessInSetup, stages: SetupStages, end: float) -> boo
         if process.has_message_within(seconds, "set-up"):
             return True
         now = effort_of(process.pid)
-        if not is_at_work(now.busy_seconds - before.busy_seconds, now.new_pages - before.new_pages, seconds):
+        if not is_busy(now.busy_seconds - before.busy_seconds, now.new_pages - before.new_pages, seconds):
             return False
     return False

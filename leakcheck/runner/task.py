@@ -75,7 +75,7 @@ class Task:
             tracer=tracer,
             serving=serving,
             shared_folder=None if self.shared_folder is None else str(self.shared_folder),
-            lent_packages=lent_packages() if work in (Pass.PEAK, Pass.SITES) else None,
+            lent_packages=packages_to_lend() if work in (Pass.PEAK, Pass.SITES) else None,
         )
 
     @property
@@ -106,7 +106,7 @@ def file_name(scenario_id: str) -> str:
     return name.encode()[:150].decode(errors="ignore")  # the limit of a file's name is in bytes, not letters
 
 
-def lent_packages() -> str | None:
+def packages_to_lend() -> str | None:
     """Return `FOLDER#ABI` for `PassRequest.lent_packages`; None where this process has no memray itself.
 
     The measured process refuses packages of another ABI than its own, so this may be sent to any.

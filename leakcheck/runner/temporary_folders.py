@@ -51,7 +51,7 @@ class TemporaryFolder:
 
 
 @contextmanager
-def own_folder() -> Iterator[Path]:
+def temporary_folder() -> Iterator[Path]:
     """Make a temporary folder for the duration of the block."""
     folder = TemporaryFolder()
     try:

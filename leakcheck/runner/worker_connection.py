@@ -12,7 +12,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
-from leakcheck.model.failure import interfered, misunderstood
+from leakcheck.model.failure import foreign_output, undecodable_answer
 from leakcheck.runner.message_reader import MessageReader
 from leakcheck.runner.temporary_folders import TemporaryFolder
 
@@ -94,9 +94,9 @@ class WorkerConnection:
     def raise_if_corrupt(self) -> None:
         """Raise WorkerFailed where something else wrote to the connection, or a message makes no sense."""
         if self._reader.foreign:
-            raise interfered(self._reader.foreign)
+            raise foreign_output(self._reader.foreign)
         if self._reader.broken:
-            raise misunderstood(self._reader.broken)
+            raise undecodable_answer(self._reader.broken)
 
     def output_tail(self) -> str:
         """Return the end of the process's output, with the newest of faulthandler's frames, and without leakcheck's.

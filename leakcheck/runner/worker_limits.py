@@ -9,7 +9,7 @@ from leakcheck.model.setup_stages import SetupStages
 _is_own = Event()
 
 
-def own_this_process() -> None:
+def declare_own_process() -> None:
     """Declare that this process belongs to leakcheck: it starts nothing but measured processes in their own sessions.
 
     Any other child of it in a foreign session is then an adopted orphan, even one that hides where it comes from.
@@ -18,7 +18,7 @@ def own_this_process() -> None:
 
 
 def is_own_process() -> bool:
-    """Return whether `own_this_process` was called; in a test process that measures, it is not."""
+    """Return whether `declare_own_process` was called; in a test process that measures, it is not."""
     return _is_own.is_set()
 
 

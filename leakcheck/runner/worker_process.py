@@ -25,7 +25,7 @@ from leakcheck.model.failure import MeasurementStopped, WorkerFailed
 from leakcheck.model.protocol import Pass, PassRequest
 from leakcheck.model.units import format_duration, format_size
 from leakcheck.probe.meters.thread_caches import without_thread_caches
-from leakcheck.runner.answer_decoding import part, trouble_in, whole
+from leakcheck.runner.answer_decoding import decode, decode_failure, decode_field
 from leakcheck.runner.machine import free_bytes
 from leakcheck.runner.process_tree import MARK, ProcessTree
 from leakcheck.runner.setup_wait import first_answer
@@ -152,7 +152,7 @@ class WorkerProcess:
         """Return an answer. Raises WorkerFailed where it reports trouble, or something else wrote to the connection."""
         self._connection.raise_if_corrupt()
         if answer["kind"] == "trouble":
-            trouble = self._with_output(trouble_in(answer))
+            trouble = self._with_output(decode_failure(answer))
             raise WorkerFailed(trouble, answer.get("block"), answer.get("answered", ()))
         return answer
 
@@ -178,9 +178,9 @@ class WorkerProcess:
     def finish(self) -> None:
         """Tear the scenario down and let the process end. Raises WorkerFailed where the tear-down fails."""
         answer = self.ask({"kind": "finish"}, during="tear-down")
-        self.cpu_seconds = part(answer, "cpu_seconds", float)
+        self.cpu_seconds = decode_field(answer, "cpu_seconds", float)
         django = answer.get("django")
-        self.django = None if django is None else whole(django, DjangoFacts)
+        self.django = None if django is None else decode(django, DjangoFacts)
         self.answered = answer.get("answered", ())
 
     def _with_output(self, trouble: Failure) -> Failure:

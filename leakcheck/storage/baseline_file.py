@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from leakcheck.model.baseline import SCHEMA, Baseline
-from leakcheck.model.document_text import conforming
+from leakcheck.model.document_text import replace_invalid_texts
 from leakcheck.model.errors import StoreError
 from leakcheck.model.files import read_file, refuse_link
 from leakcheck.storage.atomic import replace_file
@@ -43,7 +43,7 @@ def save_baseline(baseline: Baseline, path: Path) -> None:
 
 def encode_baseline(baseline: Baseline) -> bytes:
     """Return the content of the file: sorted and one value per line for readable diffs; empty fields are left out."""
-    document = msgspec.to_builtins(conforming(baseline))
+    document = msgspec.to_builtins(replace_invalid_texts(baseline))
     document["environments"] = {
         environment: {
             name: {field: value for field, value in entry.items() if value not in (None, "")}

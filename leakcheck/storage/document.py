@@ -10,9 +10,9 @@ from typing import TypeVar
 import msgspec
 
 from leakcheck.model.baseline import Baseline
-from leakcheck.model.document_text import UnfitDocument, made_plain, refuse_unfit
+from leakcheck.model.document_text import InvalidField, escape_text_fields, validate_fields
 from leakcheck.model.errors import StoreError
-from leakcheck.model.plain_text import cut
+from leakcheck.model.plain_text import shorten
 from leakcheck.model.run import Run
 
 _MAX_QUOTED_CHARACTERS = 200
@@ -24,12 +24,12 @@ def decode_document(path: Path, data: bytes, kind: type[_Document], schema: str,
     try:
         document = msgspec.json.decode(data, type=kind)
         if document.schema == schema:
-            refuse_unfit(document)
-            return made_plain(document)
+            validate_fields(document)
+            return escape_text_fields(document)
     except (ValueError, RecursionError) as error:
-        raise StoreError(f"{path}: is not {what} ({cut(str(error), _MAX_QUOTED_CHARACTERS)})") from error
+        raise StoreError(f"{path}: is not {what} ({shorten(str(error), _MAX_QUOTED_CHARACTERS)})") from error
     raise StoreError(
-        f"{path}: has the schema {cut(document.schema, _MAX_QUOTED_CHARACTERS)!r}; this leakcheck reads {schema}"
+        f"{path}: has the schema {shorten(document.schema, _MAX_QUOTED_CHARACTERS)!r}; this leakcheck reads {schema}"
     )
 
 
@@ -40,14 +40,14 @@ def refuse_repeated(path: Path, data: bytes) -> None:
     """
 
     def check_keys(pairs: list[tuple[str, object]]) -> None:
-        names = [made_plain(name) for name, _ in pairs]
+        names = [escape_text_fields(name) for name, _ in pairs]
         if len(set(names)) < len(names):
             twice = next(name for name in names if names.count(name) > 1)
-            raise UnfitDocument(
-                f"{cut(twice, _MAX_QUOTED_CHARACTERS)!r} stands in it twice; keep the one that is meant"
+            raise InvalidField(
+                f"{shorten(twice, _MAX_QUOTED_CHARACTERS)!r} stands in it twice; keep the one that is meant"
             )
 
     try:
         json.loads(data, object_pairs_hook=check_keys, parse_int=lambda text: 0)
     except (ValueError, RecursionError) as error:
-        raise StoreError(f"{path}: {cut(str(error), 2 * _MAX_QUOTED_CHARACTERS)}") from error
+        raise StoreError(f"{path}: {shorten(str(error), 2 * _MAX_QUOTED_CHARACTERS)}") from error

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import msgspec
 
-from leakcheck.model.document_text import made_plain
+from leakcheck.model.document_text import escape_text_fields
 from leakcheck.model.errors import StoreError
 from leakcheck.model.files import read_file
-from leakcheck.model.plain_text import cut
+from leakcheck.model.plain_text import shorten
 from leakcheck.model.run import Run
 from leakcheck.storage import run_file
 from leakcheck.storage.atomic import write_atomically
@@ -41,7 +41,7 @@ def durations_of(run: Run) -> dict[str, float]:
 
 def write_durations(path: Path, run: Run) -> None:
     """Write the durations of a run's scenarios, one per line. Raises StoreError."""
-    seconds = {name: round(duration, 2) for name, duration in sorted(made_plain(durations_of(run)).items())}
+    seconds = {name: round(duration, 2) for name, duration in sorted(escape_text_fields(durations_of(run)).items())}
     text = json.dumps({"schema": SCHEMA, "seconds": seconds}, indent=2, ensure_ascii=False)
     write_atomically(path, text.encode() + b"\n")
 
@@ -59,14 +59,14 @@ def read_durations(path: Path) -> Mapping[str, float]:
     except (ValueError, RecursionError) as error:
         if SCHEMA.encode() not in data:
             return durations_of(run_file.load(path))
-        raise StoreError(f"{path}: is not a file of durations ({cut(str(error), 200)}); {_REMEDY}") from error
+        raise StoreError(f"{path}: is not a file of durations ({shorten(str(error), 200)}); {_REMEDY}") from error
     if document.seconds is None and not document.schema.startswith(_FAMILY):
         return durations_of(run_file.load(path))
     if document.schema != SCHEMA:
-        raise StoreError(f"{path}: has the schema {cut(document.schema, 200)!r}; this leakcheck reads {SCHEMA}")
+        raise StoreError(f"{path}: has the schema {shorten(document.schema, 200)!r}; this leakcheck reads {SCHEMA}")
     refuse_repeated(path, data)
-    seconds = made_plain(document.seconds or {})
+    seconds = escape_text_fields(document.seconds or {})
     for name, duration in seconds.items():
         if not 0 <= duration < _MAX_SECONDS:
-            raise StoreError(f"{path}: says that {cut(name, 200)!r} took {duration} s; {_REMEDY}")
+            raise StoreError(f"{path}: says that {shorten(name, 200)!r} took {duration} s; {_REMEDY}")
     return seconds

@@ -14,7 +14,7 @@ from dataclasses import astuple, dataclass, fields
 from datetime import datetime
 from pathlib import Path
 
-from leakcheck.model.document_text import made_plain, refuse_unfit
+from leakcheck.model.document_text import escape_text_fields, validate_fields
 from leakcheck.model.errors import StoreError
 from leakcheck.model.files import refuse_link
 from leakcheck.model.history import HistoryEntry
@@ -70,7 +70,7 @@ def find_documents(folder: Path, name: str) -> list[Path]:
     )
 
 
-def gather(index: Path, documents: Sequence[Path], read: Read, *, rebuild: bool = False) -> History:
+def load_history(index: Path, documents: Sequence[Path], read: Read, *, rebuild: bool = False) -> History:
     """Return the entries of the documents; `read` is called for new and changed ones, and may raise StoreError."""
     notices: list[str] = []
     if rebuild:
@@ -224,8 +224,8 @@ def _records(connection: sqlite3.Connection, path: str) -> Iterator[HistoryEntry
                 "git_dirty": None if dirty is None else bool(dirty),
             }
         )
-        refuse_unfit(record)
-        yield made_plain(record)
+        validate_fields(record)
+        yield escape_text_fields(record)
 
 
 _NUMBERS = {"started_seconds", "growth_bytes_per_1000_calls", "growth_low", "growth_high", "peak_bytes", "p50_seconds"}

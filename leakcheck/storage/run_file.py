@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from leakcheck.model.document_text import conforming
+from leakcheck.model.document_text import replace_invalid_texts
 from leakcheck.model.errors import NothingMeasured, StoreError
 from leakcheck.model.files import read_file
 from leakcheck.model.result import Result
@@ -50,7 +50,7 @@ def make_folder(folder: Path) -> None:
         raise StoreError(f"{folder}: cannot be made ({error.strerror}); choose another with --output") from error
 
 
-def beside(folder: Path, name: str) -> Path:
+def file_in_folder(folder: Path, name: str) -> Path:
     """Return the path of a file that a run document names, which must lie in the run's folder.
 
     Raises StoreError if it does not exist, or if its name leads through a link or out of the folder: the document may
@@ -74,7 +74,7 @@ def save(run: Run, path: Path) -> None:
 
 def encode(run: Run) -> bytes:
     """Return the run document as JSON."""
-    return msgspec.json.encode(conforming(run)) + b"\n"
+    return msgspec.json.encode(replace_invalid_texts(run)) + b"\n"
 
 
 class RunFile:
@@ -90,20 +90,20 @@ class RunFile:
 
     def save(self, run: Run) -> None:
         """Write the same bytes as `save(run, path)`."""
-        without_results = conforming(replace(run, results=()))
+        without_results = replace_invalid_texts(replace(run, results=()))
         document = {field.name: getattr(without_results, field.name) for field in fields(run)}
         document["results"] = [self._encoded_once(result) for result in run.results]
         write_atomically(self.path, msgspec.json.encode(document) + b"\n")
 
     def _encoded_once(self, result: Result) -> msgspec.Raw:
         if id(result) not in self._encoded:
-            self._encoded[id(result)] = result, msgspec.Raw(msgspec.json.encode(conforming(result)))
+            self._encoded[id(result)] = result, msgspec.Raw(msgspec.json.encode(replace_invalid_texts(result)))
         return self._encoded[id(result)][1]
 
 
 def encode_comparison(comparison: "Comparison") -> bytes:
     """Return a comparison as JSON."""
-    return msgspec.json.format(msgspec.json.encode(conforming(comparison)), indent=1) + b"\n"
+    return msgspec.json.format(msgspec.json.encode(replace_invalid_texts(comparison)), indent=1) + b"\n"
 
 
 def load(path: Path) -> Run:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from time import perf_counter
 
 from leakcheck.model.protocol import PassRequest
-from leakcheck.probe.allocations.stacks import Tracer, written
+from leakcheck.probe.allocations.stacks import Tracer, serialize_stacks
 from leakcheck.probe.originals import BUILTINS, os
 from leakcheck.worker.channel import Channel
 from leakcheck.worker.failure import describe_failure, describe_replay_failure
@@ -88,7 +88,7 @@ def serve_allocation(pass_request: PassRequest, channel: Channel, load: Load = L
                 continue
             window_stacks = list(tracer.window(replay, message["calls"], mapped=message.get("mapped", False)))
             seconds = perf_counter() - start
-            stacks, other_bytes = written(window_stacks)
+            stacks, other_bytes = serialize_stacks(window_stacks)
             channel.send(
                 "window",
                 calls=message["calls"],

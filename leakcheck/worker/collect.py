@@ -11,7 +11,7 @@ from leakcheck.probe.originals import BUILTINS, os
 from leakcheck.scenario import ScenarioMark, Target, mark_of, parse_target
 from leakcheck.worker.channel import Channel
 from leakcheck.worker.failure import describe_failure
-from leakcheck.worker.load import find_dotted, load_file, make_current_folder_importable, marked_in, signature_of
+from leakcheck.worker.load import find_dotted, load_file, make_current_folder_importable, marked_scenarios, signature_of
 
 __builtins__ = BUILTINS
 
@@ -90,7 +90,7 @@ def _collect_callable(target: Target) -> list[dict[str, Any]]:
 
 def _collect_file(target: Target) -> list[dict[str, Any]]:
     assert target.path is not None
-    marked = marked_in(load_file(target.path))
+    marked = marked_scenarios(load_file(target.path))
     return [
         row for name, (mark, function) in marked.items() for row in _variants(f"{target.path}::{name}", mark, function)
     ]

@@ -11,8 +11,8 @@ from importlib import metadata
 from typing import Any
 
 from leakcheck.model.protocol import PassRequest
-from leakcheck.probe.allocations.memray_fallback import LENT, borrow_memray
-from leakcheck.probe.allocations.native_frames import UNKNOWN
+from leakcheck.probe.allocations.memray_fallback import MEMRAY, load_memray
+from leakcheck.probe.allocations.native_frames import UNKNOWN_NAME
 from leakcheck.probe.meters.memory import Meters
 from leakcheck.probe.originals import BUILTINS, os
 from leakcheck.probe.process_folder import own_folder
@@ -76,9 +76,9 @@ def _try_meter(meter: str, objects: int, size: int) -> dict[str, int] | None:
 
 def _try_memray(lent_packages: str | None) -> dict[str, Any]:
     """Return the fields of a `TracerStatus`, after tracing allocations of a known size."""
-    own_version = _version_of(LENT)
+    own_version = _version_of(MEMRAY)
     try:
-        memray = borrow_memray(lent_packages)
+        memray = load_memray(lent_packages)
     except ImportError as error:
         return {"version": own_version, "error": str(error)}
     result: dict[str, Any] = {
@@ -89,7 +89,7 @@ def _try_memray(lent_packages: str | None) -> dict[str, Any]:
         result["sees_python"] = bool(_traced_records(memray, native=False))
         frames = [frame for record in _traced_records(memray, native=True) for frame in record.native_stack_trace()]
         result["sees_native"] = bool(frames)
-        result["names_native"] = any(function != UNKNOWN for function, _, _ in frames)
+        result["names_native"] = any(function != UNKNOWN_NAME for function, _, _ in frames)
     except Exception as error:  # whatever memray makes of this platform
         result["error"] = f"{type(error).__name__}: {error}"
     return result

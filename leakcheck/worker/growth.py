@@ -6,12 +6,12 @@ from time import perf_counter, perf_counter_ns
 from typing import Any
 
 from leakcheck.model.protocol import PassRequest
-from leakcheck.probe.heap.bounded import ExpectedGrowth, weigh_limited
-from leakcheck.probe.heap.gains import FollowedLengths, look
-from leakcheck.probe.meters.memory import CAPACITY, Meters
-from leakcheck.probe.meters.resource_names import make_room_for_files, name_resources, snapshot
-from leakcheck.probe.meters.resources import largest_child_bytes
-from leakcheck.probe.meters.settle import set_aside, settle
+from leakcheck.probe.heap.bounded import ExpectedGrowth, weigh_bounded_containers
+from leakcheck.probe.heap.gains import FollowedLengths, find_gaining_containers
+from leakcheck.probe.meters.memory import BLOCK_CAPACITY, Meters
+from leakcheck.probe.meters.resource_names import name_resources, raise_open_files_limit, resource_keys
+from leakcheck.probe.meters.resources import peak_child_bytes
+from leakcheck.probe.meters.settle import freeze_heap, settle
 from leakcheck.probe.originals import BUILTINS, gc, os
 from leakcheck.worker.channel import Channel
 from leakcheck.worker.failure import describe_replay_failure
@@ -57,7 +57,7 @@ class GrowthReplay:
         alive, and a reading is a hundred bytes off.
         """
         timed_per_window = min(timed_per_window, LATENCY_CAPACITY // windows, calls_per_window)
-        windows = min(windows, CAPACITY)
+        windows = min(windows, BLOCK_CAPACITY)
         try:
             self._block(channel, windows, calls_per_window, timed_per_window)
         except AssertionError:
@@ -75,7 +75,7 @@ class GrowthReplay:
         replay_seconds = 0.0
         start = perf_counter()
         if self._sets_aside and self.calls < _WARM_UP_CALLS:
-            set_aside()
+            freeze_heap()
         replay_start = perf_counter()
         for _ in repeat(None, windows):
             window_start = perf_counter()
@@ -106,7 +106,7 @@ class GrowthReplay:
             names=[*self._meters.names, *self._followed.names],
             calls=self.calls,
             seconds=seconds,
-            largest_child_bytes=largest_child_bytes(),
+            largest_child_bytes=peak_child_bytes(),
             **fields,
         )
 
@@ -123,7 +123,7 @@ class GrowthReplay:
             self.replay(calls)
             seconds["replay_seconds"] = perf_counter() - replay_start
 
-        gains = look(replay, calls, self._followed, thaws=self._sets_aside)
+        gains = find_gaining_containers(replay, calls, self._followed, thaws=self._sets_aside)
         seconds["settle_seconds"] = perf_counter() - start - seconds["replay_seconds"]
         self.send_block(channel, "looked", seconds, gains=gains)
 
@@ -152,12 +152,12 @@ class GrowthReplay:
 
 def serve_growth(pass_request: PassRequest, channel: Channel, load: Load = LoadedScenario) -> None:
     """Set up, then replay what the runner asks for, until `finish`."""
-    make_room_for_files()
+    raise_open_files_limit()
     meters = Meters(pass_request.meters)
     began = perf_counter()
     scenario = load(pass_request)
     ready = perf_counter()
-    resources_before = snapshot()
+    resources_before = resource_keys()
     channel.send("ready", setup_seconds=ready - began)
     replay, emptied = None, False
     while (message := channel.receive()) is not None:
@@ -174,7 +174,7 @@ def serve_growth(pass_request: PassRequest, channel: Channel, load: Load = Loade
                 channel.send("named", resources=name_resources(message["resources"], resources_before))
             elif kind == "weigh":
                 expected = ExpectedGrowth(rate=message["rate"], least=message["least"])
-                weighed = weigh_limited(replay.replay, message["calls"], meters.heap, replay.calls, expected)
+                weighed = weigh_bounded_containers(replay.replay, message["calls"], meters.heap, replay.calls, expected)
                 emptied = bool(weighed["limited"])
                 channel.send("weighed", weighed=weighed)
             elif kind == "look":

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from leakcheck.model.errors import ScenarioFailed, UsageError
 from leakcheck.model.protocol import OptionValue, PassRequest
 from leakcheck.probe.originals import BUILTINS, os
-from leakcheck.scenario import DJANGO, ScenarioMark, Target, mark_of, parse_target, replaced
+from leakcheck.scenario import DJANGO, ScenarioMark, Target, mark_of, parse_target, replace_surrogates
 
 __builtins__ = BUILTINS
 
@@ -78,7 +78,7 @@ def _suggestion(owner: Any, name: str) -> str:
     return f"; did you mean {matches[0]}?" if matches else ""
 
 
-def marked_in(module: ModuleType) -> dict[str, tuple[ScenarioMark, Any]]:
+def marked_scenarios(module: ModuleType) -> dict[str, tuple[ScenarioMark, Any]]:
     """Return the marked scenarios that a module itself defines, by name, in order of definition."""
     scenarios: dict[str, tuple[ScenarioMark, Any]] = {}
     for value in vars(module).values():
@@ -110,7 +110,7 @@ def _from_callable(target: Target, pass_request: PassRequest) -> Loaded:
 def _from_file(target: Target, pass_request: PassRequest) -> Loaded:
     assert target.path is not None
     assert target.name is not None
-    marked = marked_in(load_file(target.path))
+    marked = marked_scenarios(load_file(target.path))
     if target.name not in marked:
         raise UsageError(f"{target.path}: there is no scenario {target.name!r}")
     mark, function = marked[target.name]
@@ -127,7 +127,9 @@ def _arguments(mark: ScenarioMark | None, pass_request: PassRequest) -> Mapping[
     if mark is None or not mark.variants:
         return pass_request.options
     # the request has the variant's name with lone surrogates replaced
-    variant = next((name for name in mark.variants if replaced(name) == pass_request.variant), pass_request.variant)
+    variant = next(
+        (name for name in mark.variants if replace_surrogates(name) == pass_request.variant), pass_request.variant
+    )
     return {"variant": variant, **pass_request.options}
 
 

@@ -3,9 +3,9 @@
 from time import perf_counter_ns
 
 from leakcheck.model.protocol import PassRequest
-from leakcheck.probe.allocations.memray_fallback import borrow_memray
-from leakcheck.probe.allocations.memray_tracer import holdings
-from leakcheck.probe.allocations.stacks import written
+from leakcheck.probe.allocations.memray_fallback import load_memray
+from leakcheck.probe.allocations.memray_tracer import holdings_of_records
+from leakcheck.probe.allocations.stacks import serialize_stacks
 from leakcheck.probe.meters.settle import settle
 from leakcheck.probe.originals import BUILTINS
 from leakcheck.worker.channel import Channel
@@ -21,7 +21,7 @@ _SAMPLING_NS = 1_500_000_000
 def serve_peak(pass_request: PassRequest, channel: Channel, load: Load = LoadedScenario) -> None:
     """Warm up, time a few calls untraced, trace one, and send its high-water mark and the stacks that made it."""
     try:
-        memray = borrow_memray(pass_request.lent_packages)
+        memray = load_memray(pass_request.lent_packages)
     except ImportError as error:
         channel.send("trouble", trouble=describe_failure(error, "missing"))
         return
@@ -44,7 +44,7 @@ def serve_peak(pass_request: PassRequest, channel: Channel, load: Load = LoadedS
             call()
         with memray.FileReader(pass_request.capture_path) as reader:
             records = list(reader.get_high_watermark_allocation_records(merge_threads=True))
-            stacks, _ = written(holdings(records, mapped=True, held=False))
+            stacks, _ = serialize_stacks(holdings_of_records(records, mapped=True, held=False))
         peak_bytes = sum(record.size for record in records)
         channel.send("peak", peak_bytes=peak_bytes, latencies_ns=latencies, stacks=stacks)
         scenario.close()

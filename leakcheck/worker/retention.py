@@ -3,7 +3,7 @@
 from leakcheck.model.protocol import PassRequest
 from leakcheck.probe.meters.memory import Meters
 from leakcheck.probe.originals import BUILTINS
-from leakcheck.probe.retention.search import search
+from leakcheck.probe.retention.search import search_retention
 from leakcheck.worker.channel import Channel
 from leakcheck.worker.failure import describe_replay_failure
 from leakcheck.worker.growth import GrowthReplay
@@ -29,7 +29,7 @@ def serve_retention(pass_request: PassRequest, channel: Channel, load: Load = Lo
                 return
             if replay is None:
                 replay = GrowthReplay(scenario.first_call(), meters)
-            for findings in search(replay.replay, meters.heap, meters.python, **message):
+            for findings in search_retention(replay.replay, meters.heap, meters.python, **message):
                 emptied |= findings.pop("emptied", False)
                 channel.send("found", **findings)
         except BaseException as error:  # the user's code may raise anything, SystemExit included

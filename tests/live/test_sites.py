@@ -15,13 +15,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from leakcheck.analysis.explain.allocation_sites import explained_fraction, next_window, peak_sites, sites_of
+from leakcheck.analysis.explain.allocation_sites import allocation_sites, explained_fraction, next_window, peak_sites
 from leakcheck.model.answers import PeakReading
 from leakcheck.model.explanation import AllocationSite, TracerName, Window
 from leakcheck.model.failure import WorkerFailed
 from leakcheck.model.protocol import Pass, PassRequest
 from leakcheck.model.stacks import FrameKind
-from leakcheck.runner.task import lent_packages
+from leakcheck.runner.task import packages_to_lend
 from leakcheck.runner.worker_limits import WorkerLimits
 from leakcheck.runner.worker_process import WorkerProcess
 
@@ -87,7 +87,9 @@ def told(target: str, bytes_per_call: float, meter: TracerName, *, mapped: bool 
                 if meter in FRESH:
                     break
             worker.finish()
-    return Told(windows=tuple(windows), sites=sites_of(windows, rate), explained=explained_fraction(windows, rate))
+    return Told(
+        windows=tuple(windows), sites=allocation_sites(windows, rate), explained=explained_fraction(windows, rate)
+    )
 
 
 def write(folder: Path, source: str) -> str:
@@ -200,7 +202,7 @@ def test_a_leak_beside_a_cache_that_replaces_its_entries_is_told_alone(tmp_path:
         worker.finish()
     # THEN each holds all of the cache, which so is no growth, and the leak alone is told
     assert all(any(250_000 < stack.bytes < 275_000 for stack in one.stacks) for one in windows)
-    assert [site.frame.source for site in sites_of(windows, 120_000)] == ["KEPT.append(bytes(67))"]
+    assert [site.frame.source for site in allocation_sites(windows, 120_000)] == ["KEPT.append(bytes(67))"]
     assert explained_fraction(windows, 120_000) == pytest.approx(1.0, abs=0.1)
 
 
@@ -289,7 +291,7 @@ def test_the_extension_is_named_that_loses_memory(name: str, monkeypatch: pytest
         TracerName.MEMRAY_NATIVE,
         python=str(python),
         setup=f"{name}:setup",
-        lent=lent_packages(),
+        lent=packages_to_lend(),
     )
     # THEN the extension is in the first site's stack, and the growth is explained
     libraries = [frame.file for frame in found.sites[0].frames if frame.kind is FrameKind.NATIVE]
@@ -314,14 +316,14 @@ LOOKS_AROUND = """
 def test_memray_is_lent_and_nothing_else_becomes_importable(tmp_path: Path, bare_python: Path) -> None:
     target = write(tmp_path, LOOKS_AROUND)
     for meter in (TracerName.MEMRAY, TracerName.MEMRAY_NATIVE):
-        found = told(target, 1008, meter, python=str(bare_python), lent=lent_packages())
+        found = told(target, 1008, meter, python=str(bare_python), lent=packages_to_lend())
         assert found.sites[0].frame.source == "KEPT.append(bytes(967))"
         assert found.explained == pytest.approx(1.0, abs=0.05)
 
 
 @pytest.mark.parametrize("lent", [None, "/nowhere#", "{folder}#cpython-27-vax"])
 def test_what_is_not_lent_or_is_of_another_abi_is_missing(tmp_path: Path, bare_python: Path, lent: str | None) -> None:
-    folder = (lent_packages() or "").rpartition("#")[0]
+    folder = (packages_to_lend() or "").rpartition("#")[0]
     plan = PassRequest(
         work=Pass.SITES,
         target=write(tmp_path, LOOKS_AROUND),
@@ -334,7 +336,7 @@ def test_what_is_not_lent_or_is_of_another_abi_is_missing(tmp_path: Path, bare_p
 
 
 def test_what_is_lent_is_what_this_interpreter_has() -> None:
-    folder, _, abi = (lent_packages() or "").rpartition("#")
+    folder, _, abi = (packages_to_lend() or "").rpartition("#")
     assert (Path(folder) / "memray" / "__init__.py").exists()
     named = subprocess.run(
         [sys.executable, "-c", "import sysconfig; print(sysconfig.get_config_var('SOABI'))"],
@@ -410,7 +412,7 @@ def test_the_peak_is_told_by_the_lines_that_hold_it(tmp_path: Path, bare_python:
         """,
     )
     plan = PassRequest(
-        work=Pass.PEAK, target=target, capture_path=str(tmp_path / "capture"), lent_packages=lent_packages()
+        work=Pass.PEAK, target=target, capture_path=str(tmp_path / "capture"), lent_packages=packages_to_lend()
     )
     # WHEN one is traced
     with WorkerProcess(plan, WorkerLimits(python=str(bare_python))) as worker:

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from leakcheck.model.baseline import Baseline, BaselineEntry
-from leakcheck.model.comparison import CONTRAST_SCHEMA, Comparison
+from leakcheck.model.comparison import COMPARISON_SCHEMA, Comparison
 from leakcheck.model.document_text import FREE, Commit, Day, Fingerprint, Moment, Release, TextFormat, Word
 from leakcheck.model.history import HistoryEntry
 from leakcheck.model.result import Result
@@ -84,7 +84,7 @@ def baseline_of_all(text: Text, number: float = 3) -> Baseline:
 def comparison_of_all(text: Text, number: float = 3) -> Comparison:
     """Return a comparison with a row."""
     comparison: Comparison = filled(Comparison, text, number)
-    return replace(comparison, schema=CONTRAST_SCHEMA)
+    return replace(comparison, schema=COMPARISON_SCHEMA)
 
 
 def record_of_all(text: Text, number: float = 3) -> HistoryEntry:

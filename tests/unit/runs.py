@@ -1,6 +1,6 @@
 """Hand-built results and runs: what the reporters and the store are tested on."""
 
-from leakcheck.analysis.memory_limit import wilson
+from leakcheck.analysis.memory_limit import wilson_interval
 from leakcheck.model.answers import BoundedContainer, Failure, Readings
 from leakcheck.model.memory_limit import LimitResult
 from leakcheck.model.result import Budget, Growth, Latency, Meter, Result
@@ -157,7 +157,7 @@ def limit_of(errors: int, crashes: int = 0) -> LimitResult:
         server="gunicorn",
         requests=200,
         errors=errors,
-        error_rate=wilson(errors, 200),
+        error_rate=wilson_interval(errors, 200),
         failures=(),
         crashes=crashes,
         crashes_per_1000=5.0 * crashes,

@@ -21,7 +21,7 @@ from leakcheck.model.child_processes import ChildrenReading
 from leakcheck.model.explanation import Explain
 from leakcheck.model.failure import WorkerFailed
 from leakcheck.model.result import Result
-from leakcheck.probe.meters.memory import CAPACITY
+from leakcheck.probe.meters.memory import BLOCK_CAPACITY
 from leakcheck.runner.measure import measure
 from leakcheck.runner.task import Task
 
@@ -121,7 +121,7 @@ class ScriptedWorker:
             return {"weighed": {"calls": 1, "risen_bytes": 0, "limited": [asdict(one) for one in self._script.limited]}}
         if message["kind"] == "look":
             return {"block": self._look(message["calls"]), "gains": {"gained_bytes": 0.0, "followed": []}}
-        windows = min(message["windows"], CAPACITY)
+        windows = min(message["windows"], BLOCK_CAPACITY)
         return {"block": self._block(windows=windows, calls_per_window=message["calls_per_window"])}
 
     def _look(self, calls: int) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from typing import Any, cast
 
-from leakcheck.analysis.explain.stack_tree import tree_of
+from leakcheck.analysis.explain.stack_tree import build_stack_tree
 from leakcheck.model.answers import Failure, Readings, StatusCount
 from leakcheck.model.baseline import BaselineChange
 from leakcheck.model.explanation import (
@@ -50,7 +50,7 @@ def stack(*frames: Frame, size: float) -> StackBytes:
 def tree(models: float, driver: float, whole: float | None = None) -> StackTree:
     """Return the stacks of a view that fetches models."""
     stacks = [stack(MODEL, FETCH, VIEW, size=models), stack(DRIVER, FETCH, VIEW, size=driver)]
-    return tree_of(stacks, whole_bytes=whole)
+    return build_stack_tree(stacks, whole_bytes=whole)
 
 
 def readings(rate: float, calls: int, *, base: int = 30 * MIB, warm_up: int = 2 * MIB) -> Readings:

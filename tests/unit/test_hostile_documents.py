@@ -19,7 +19,7 @@ import leakcheck.reporters
 from leakcheck.analysis.explain.fingerprint import fingerprint_of
 from leakcheck.doctor.model import DoctorReport
 from leakcheck.model.baseline import Baseline
-from leakcheck.model.document_text import FREE, Fingerprint, TextFormat, conforming, made_plain
+from leakcheck.model.document_text import FREE, Fingerprint, TextFormat, escape_text_fields, replace_invalid_texts
 from leakcheck.model.errors import StoreError
 from leakcheck.model.run import Run
 from leakcheck.runner.task import file_name
@@ -102,7 +102,7 @@ def test_no_annotation_obeys_anything_but_us() -> None:
     assert kinds <= {"error", "warning", "notice"}
 
 
-@pytest.mark.parametrize("name", ["export.run_csv.run_sheet", "comparison.table"])
+@pytest.mark.parametrize("name", ["export.run_csv.run_csv", "comparison.csv_table"])
 @pytest.mark.parametrize("formula", ["=1+1", "+1", "-1", "@x", "  =1", "\xa0=1", "＝1", "＠x"])
 def test_no_cell_of_a_table_is_a_formula(name: str, formula: str) -> None:
     import csv
@@ -202,7 +202,7 @@ def test_a_text_of_each_field_is_refused_or_plain_when_it_is_loaded(kind: str, t
         else:
             with pytest.raises(StoreError, match="and should be") as caught:
                 load(file)
-            assert made_plain(str(caught.value)) == str(caught.value)
+            assert escape_text_fields(str(caught.value)) == str(caught.value)
             assert where.rpartition(".")[2].rstrip("0123456789") in str(caught.value)
         file.write_bytes(replaced(whole, where, "x" * 70_000))
         with pytest.raises(StoreError, match="and should be") as caught:
@@ -223,8 +223,8 @@ def test_what_is_saved_can_be_loaded_whatever_was_measured(tmp_path: Path) -> No
 def test_a_text_of_each_format_fits_it_and_one_of_ours_does() -> None:
     assert get_args(Fingerprint)[1].fits(fingerprint_of(["a", "b"]))
     run = run_of_all(fitting("x"))
-    assert made_plain(run) is run
-    assert conforming(run) is run
+    assert escape_text_fields(run) is run
+    assert replace_invalid_texts(run) is run
     assert all(not FREE.keeps_lines or text for text in FITTING.values())
 
 
@@ -233,7 +233,7 @@ def test_a_capture_has_a_name_that_a_file_can_have(text: str) -> None:
     name = file_name(text)
     assert len(name.encode()) <= 150
     assert not {"/", "\\", "\0", "."} & {*name}
-    assert made_plain(name) == name
+    assert escape_text_fields(name) == name
 
 
 # --- documents that are broken at random ----------------------------------------------------------

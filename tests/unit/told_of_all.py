@@ -20,7 +20,7 @@ from leakcheck.reporters import baseline as accepted
 from leakcheck.reporters import comparison as contrast
 from leakcheck.reporters import history, pytest_text, terminal
 from leakcheck.reporters.export.collapsed import collapsed
-from leakcheck.reporters.export.run_csv import run_sheet
+from leakcheck.reporters.export.run_csv import run_csv
 from leakcheck.reporters.export.speedscope import speedscope
 from leakcheck.reporters.export.stacks import StackKind
 from leakcheck.reporters.github import annotations
@@ -66,13 +66,13 @@ def _step(facts: Facts) -> Regression:
 
 REPORTERS: Mapping[str, Callable[[Facts], bytes]] = {
     "terminal.render_run": lambda facts: _lines(terminal.render_run(facts.run, Path("reports"), columns=70)),
-    "terminal.environment_words": lambda facts: _lines(terminal.render_run(facts.run)),
-    "pytest_text.whole_text": lambda facts: "\n".join(map(pytest_text.whole_text, facts.run.results)).encode(),
-    "pytest_text.main_sentences": lambda facts: "\n".join(
-        sentence for result in facts.run.results for sentence in pytest_text.main_sentences(result)
+    "terminal.environment_text": lambda facts: _lines(terminal.render_run(facts.run)),
+    "pytest_text.result_text": lambda facts: "\n".join(map(pytest_text.result_text, facts.run.results)).encode(),
+    "pytest_text.summary_lines": lambda facts: "\n".join(
+        sentence for result in facts.run.results for sentence in pytest_text.summary_lines(result)
     ).encode(),
-    "pytest_text.row": lambda facts: "\n".join(
-        " ".join(pytest_text.row(result)) for result in facts.run.results
+    "pytest_text.result_row": lambda facts: "\n".join(
+        " ".join(pytest_text.result_row(result)) for result in facts.run.results
     ).encode(),
     "markdown.markdown": lambda facts: _joined(markdown(facts.run)),
     "junit.junit": lambda facts: _joined(junit(facts.run, hostname="runner")),
@@ -80,23 +80,23 @@ REPORTERS: Mapping[str, Callable[[Facts], bytes]] = {
     "github.annotations": lambda facts: "\n".join(
         annotations(facts.run, Workspace(root="/work", here="/work"))
     ).encode(),
-    "terminal.draw": lambda facts: _joined(terminal.draw(facts.run)),
+    "terminal.render_svg": lambda facts: _joined(terminal.render_svg(facts.run)),
     "export.collapsed.collapsed": lambda facts: _joined(collapsed(facts.run, StackKind.PEAK)),
     "export.speedscope.speedscope": lambda facts: _joined(speedscope(facts.run)),
-    "export.run_csv.run_sheet": lambda facts: _joined(run_sheet(facts.run)).replace(b"\r\n", b"\n"),
+    "export.run_csv.run_csv": lambda facts: _joined(run_csv(facts.run)).replace(b"\r\n", b"\n"),
     "html.page.render_report": lambda facts: _joined(render_report(facts.run)),
     "html.page.render_comparison": lambda facts: _joined(render_comparison(facts.comparison)),
     "comparison.render_comparison": lambda facts: _lines(contrast.render_comparison(facts.comparison)),
     "comparison.markdown": lambda facts: _joined(contrast.markdown(facts.comparison)),
-    "comparison.table": lambda facts: _joined(contrast.table(facts.comparison)),
+    "comparison.csv_table": lambda facts: _joined(contrast.csv_table(facts.comparison)),
     "baseline.render_baseline": lambda facts: _lines(accepted.render_baseline(facts.baseline)),
-    "baseline.render_steps": lambda facts: _lines(accepted.render_steps(_entries(facts))),
-    "baseline.acceptance_sentences": lambda facts: "\n".join(
+    "baseline.render_update": lambda facts: _lines(accepted.render_update(_entries(facts))),
+    "baseline.acceptance_notes": lambda facts: "\n".join(
         sentence
         for result in facts.run.results
         for step in _entries(facts)
         if step.after is not None
-        for sentence in accepted.acceptance_sentences(result, step.after)
+        for sentence in accepted.acceptance_notes(result, step.after)
     ).encode(),
     "baseline.render_comparison": lambda facts: _lines(
         accepted.render_comparison(facts.run.results, next(iter(facts.baseline.environments.values())))
@@ -105,7 +105,7 @@ REPORTERS: Mapping[str, Callable[[Facts], bytes]] = {
         history.render_all([([facts.record], [_step(facts)])], encoding="utf-8")
     ),
     "history.render_one": lambda facts: _lines(history.render_one([facts.record], [_step(facts)], encoding="utf-8")),
-    "doctor.report.render_examination": lambda facts: _lines(report.render_examination(facts.examination)),
+    "doctor.report.render_report": lambda facts: _lines(report.render_report(facts.examination)),
     "doctor.report.markdown": lambda facts: _joined(report.markdown(facts.examination)),
 }
 PICTURES: Mapping[str, Callable[[Facts], bytes]] = {
@@ -133,7 +133,7 @@ def refuse_broken(name: str, document: bytes) -> None:
     if name == "plots.draw_run":
         for part in document.split(b'<?xml version="1.0"')[1:]:
             ElementTree.fromstring(b'<?xml version="1.0"' + part)
-    elif name in ("junit.junit", "terminal.draw") or name.startswith("plots."):
+    elif name in ("junit.junit", "terminal.render_svg") or name.startswith("plots."):
         ElementTree.fromstring(document)
     elif name in ("gitlab.gitlab", "export.speedscope.speedscope"):
         json.loads(document)

@@ -17,11 +17,11 @@ def run_differences(before: Run, after: Run) -> Iterator[str]:
         if before.environment is not after.environment:
             yield "of one it is not known where it was measured"
     else:
-        yield from between_environments(before.environment, after.environment)
+        yield from environment_differences(before.environment, after.environment)
     yield from _between({"baseline": before.baseline or "none"}, {"baseline": after.baseline or "none"})
 
 
-def between_environments(before: Environment, after: Environment) -> Iterator[str]:
+def environment_differences(before: Environment, after: Environment) -> Iterator[str]:
     """Yield one line per difference between two environments, as `run_differences` does."""
     yield from _between(_facts(before), _facts(after))
     packages = list(_between(_packages(before), _packages(after)))

@@ -21,7 +21,7 @@ class SavedShard:
     run: Run
 
 
-def problems(pieces: Sequence[SavedShard]) -> Iterator[str]:
+def merge_problems(pieces: Sequence[SavedShard]) -> Iterator[str]:
     """Yield a sentence for each reason why the runs cannot be merged; nothing where they can."""
     yield from (f"{piece.where} was not finished: measure it again" for piece in pieces if not piece.run.finished)
     if not pieces:
@@ -102,11 +102,11 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(shown[:_MOST_NAMED]) + (" and more" if len(shown) > _MOST_NAMED else "")
 
 
-def joined(runs: Sequence[Run], command: Sequence[str]) -> Run:
+def merge_runs(runs: Sequence[Run], command: Sequence[str]) -> Run:
     """Return the merged run: what failed to load first, then the scenarios in the order of the whole.
 
     It starts with the earliest run and takes as long as the longest one, because shards run in parallel. A known
-    leak counts as unseen only where it was looked for and occurred in no run. The runs must have no `problems`.
+    leak counts as unseen only where it was looked for and occurred in no run. The runs must have no `merge_problems`.
     """
     first, *_ = runs
     results = without_ambiguous(sorted((result for run in runs for result in run.results), key=_order(runs)))

@@ -28,7 +28,7 @@ _TOO_SHORT = "calls of less than 20 µs are timed now and then, and too coarsely
 ReadFigure = Callable[[Result], Figure | None]
 
 
-def contrast(
+def compare_results(
     scenario: str, before: Sequence[Result], after: Sequence[Result], *, side_by_side: bool
 ) -> ScenarioComparison:
     """Return the comparison of one scenario; each side is the results of its rounds, at least one.

@@ -20,7 +20,7 @@ Bounds = tuple[float, float]
 """The lowest and the highest value that a figure may have."""
 
 
-def steps_of(records: Sequence[HistoryEntry]) -> list[Regression]:
+def find_regressions(records: Sequence[HistoryEntry]) -> list[Regression]:
     """Return the steps of one scenario's history, whose entries are in order of time; the newest step last."""
     steps = [
         Regression(

@@ -57,7 +57,7 @@ _UNITS = sum(range(1, DECIDING_WINDOWS + 1))
 _LEAST_UNITS = sum(range(1, FEWEST_WINDOWS + 1))
 
 
-def sites_of(
+def allocation_sites(
     windows: Sequence[Window],
     growth_bytes_per_1000_calls: float,
     *,
@@ -73,7 +73,7 @@ def sites_of(
     """
     if growth_bytes_per_1000_calls <= 0:
         return ()
-    least, possible = LEAST_SHARE * growth_bytes_per_1000_calls, most_possible(growth_bytes_per_1000_calls, most)
+    least, possible = LEAST_SHARE * growth_bytes_per_1000_calls, most_possible_rate(growth_bytes_per_1000_calls, most)
     sites = [
         AllocationSite(
             bytes_per_1000_calls=rate,
@@ -93,7 +93,7 @@ def sites_of(
     return tuple(sorted(sites, key=lambda site: -site.bytes_per_1000_calls))
 
 
-def most_possible(growth_bytes_per_1000_calls: float, most: float | None = None) -> float:
+def most_possible_rate(growth_bytes_per_1000_calls: float, most: float | None = None) -> float:
     """Return the highest rate that can be part of a growth; `most` is the upper bound of the growth, if known."""
     return MOST_SHARE * max(growth_bytes_per_1000_calls, most or 0.0)
 
@@ -120,7 +120,7 @@ def explained_fraction(
         slopes.rate
         for slopes in (others, *(line.bytes for line in lines))
         if (slopes.low > 0 or slopes.high - slopes.low <= widest)
-        and CALLS_PER_RATE * slopes.rate <= most_possible(growth_bytes_per_1000_calls, most)
+        and CALLS_PER_RATE * slopes.rate <= most_possible_rate(growth_bytes_per_1000_calls, most)
     )
     return CALLS_PER_RATE * sum(rates) / growth_bytes_per_1000_calls
 

@@ -51,7 +51,7 @@ def native_fingerprint(links: Sequence[Link], stack: Sequence[Frame] = ()) -> st
     return fingerprint_of([*chain, *origin])
 
 
-def named_natively(paths: Iterable[RetentionPath], stacks: Iterable[StackBytes]) -> tuple[RetentionPath, ...]:
+def with_native_origin(paths: Iterable[RetentionPath], stacks: Iterable[StackBytes]) -> tuple[RetentionPath, ...]:
     """Return the paths, with the allocating extension and a fingerprint for those held by native code.
 
     `stacks` are the growing ones, in bytes per 1000 calls. Without native frames among them, the fingerprint contains

@@ -78,7 +78,7 @@ def paths_of(candidates: Sequence[Candidate], growth_per_1000_calls: float) -> t
     )
 
 
-def held_share(candidates: Sequence[Candidate], growth_per_1000_calls: float) -> float:
+def largest_share(candidates: Sequence[Candidate], growth_per_1000_calls: float) -> float:
     """Return the share of the growth that the heaviest candidate in Python explains; 0 where none was weighed."""
     python = (candidate for candidate in candidates if not candidate.held_by_native)
     return max((_share(candidate, growth_per_1000_calls) or 0.0 for candidate in python), default=0.0)

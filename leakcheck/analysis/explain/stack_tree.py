@@ -13,7 +13,9 @@ LEAST_SHARE = 1 / 5000
 """Of the whole: a quarter of a pixel on a wide screen. Such stacks made up two thirds of all trees."""
 
 
-def tree_of(stacks: Iterable[StackBytes], *, whole_bytes: float | None = None, most: int = MOST_STACKS) -> StackTree:
+def build_stack_tree(
+    stacks: Iterable[StackBytes], *, whole_bytes: float | None = None, most: int = MOST_STACKS
+) -> StackTree:
     """Return a tree of the heaviest stacks, at most `most`, with the sum of all others in `other_bytes`.
 
     With `whole_bytes`, what the stacks lack to it counts among the others, so that the tree's total is the whole.
@@ -46,7 +48,7 @@ _STANDARD_LIBRARY = re.compile(r"/lib(?:64)?/(?=python3\.\d+t?/)")
 _MOST_FILES = 4096
 
 
-def as_shown(stacks: Iterable[StackBytes], folder: str) -> tuple[StackBytes, ...]:
+def with_short_files(stacks: Iterable[StackBytes], folder: str) -> tuple[StackBytes, ...]:
     """Return the stacks with short file names; `folder` is the user's current directory."""
     return tuple(
         replace(stack, frames=tuple(replace(frame, file=short_file(frame.file, folder)) for frame in stack.frames))

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from leakcheck.analysis.gate.verdict import gated, held_to_budgets
+from leakcheck.analysis.gate.verdict import budget_gates, with_gate
 from leakcheck.model.baseline import BaselineChange, BaselineEntry, Tolerance
 from leakcheck.model.result import Meter, Result
 from leakcheck.model.verdict import Gate, Verdict
@@ -61,15 +61,15 @@ def compare(metric: str, before: float, after: BoundedFigure, tolerance: Toleran
     )
 
 
-def compared(result: Result, accepted: BaselineEntry | None, tolerance: Tolerance) -> Result:
+def compare_with_baseline(result: Result, accepted: BaselineEntry | None, tolerance: Tolerance) -> Result:
     """Return the result compared with its baseline entry; a new result is checked against its budgets alone.
 
     A budget that the accepted figure keeps still applies, however small the change. A budget that the accepted figure
     breaks is excused, so that a team can adopt leakcheck with code that already leaks.
     """
-    gates = held_to_budgets(result)
+    gates = budget_gates(result)
     if accepted is None:
-        return replace(gated(result, gates), is_new=True, changes=())
+        return replace(with_gate(result, gates), is_new=True, changes=())
     changes = tuple(_changes(result, accepted, tolerance))
     for change in changes:
         budget = gates.get(change.metric, Gate.WITHIN)
@@ -77,7 +77,7 @@ def compared(result: Result, accepted: BaselineEntry | None, tolerance: Toleranc
     if accepted.peak_bytes is not None and result.peak_trouble is not None:
         # an accepted peak that could not be measured may be worse
         gates["peak"] = Gate.INCONCLUSIVE
-    return replace(gated(result, gates), is_new=False, changes=changes)
+    return replace(with_gate(result, gates), is_new=False, changes=changes)
 
 
 def _changes(result: Result, accepted: BaselineEntry, tolerance: Tolerance) -> Iterator[BaselineChange]:
@@ -101,7 +101,7 @@ _NO_BYTE_METER = "growth is not kept: there is no exact meter of bytes here"
 
 def is_acceptable(result: Result) -> bool:
     """Return whether a result may be accepted: nothing failed, and each budget is clearly kept or broken."""
-    unsure = result.verdict is Verdict.INCONCLUSIVE or Gate.INCONCLUSIVE in held_to_budgets(result).values()
+    unsure = result.verdict is Verdict.INCONCLUSIVE or Gate.INCONCLUSIVE in budget_gates(result).values()
     return result.gate not in (Gate.ERROR, Gate.INCONCLUSIVE) and not unsure
 
 

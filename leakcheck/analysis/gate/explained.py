@@ -15,7 +15,7 @@ _LEAST_SHARE = 0.5
 """Of the growth: a container that holds less is not named as the one that filled up."""
 
 
-def is_to_be_explained(result: Result, explain: Explain) -> bool:
+def needs_explanation(result: Result, explain: Explain) -> bool:
     """Return whether the growth of a result is to be explained."""
     growth = result.growth
     if growth is not None and growth.meter is Meter.CHILDREN:
@@ -29,7 +29,7 @@ def is_to_be_explained(result: Result, explain: Explain) -> bool:
     return explain is Explain.ALWAYS or result.verdict is Verdict.LEAK or "growth" in result.failures
 
 
-def explained(result: Result, explanation: Explanation, entries: Sequence[KnownEntry], today: date) -> Result:
+def with_explanation(result: Result, explanation: Explanation, entries: Sequence[KnownEntry], today: date) -> Result:
     """Return the result with its explanation, the container it is bounded by, and its known leaks."""
     if result.settled_after_calls is not None:
         explanation = _without_growing(explanation)

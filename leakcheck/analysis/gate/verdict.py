@@ -28,7 +28,7 @@ _LIMIT_OUT_OF_REACH_CALLS, _LIMIT_OUT_OF_REACH_BYTES = 1_000_000, 1024**3
 """A limit further away than both does not count as one: `deque(maxlen=10**9)`."""
 
 
-def holder_with_limit(growth: Growth, limited: Sequence[BoundedContainer]) -> BoundedContainer | None:
+def bounded_cause(growth: Growth, limited: Sequence[BoundedContainer]) -> BoundedContainer | None:
     """Return the bounded container whose filling explains the growth; None if the rest could be a leak.
 
     Of several that fill at once and explain the growth together, return the one that fills last. `limited` are
@@ -116,7 +116,7 @@ def _gate_peak(peak_bytes: int | None, budget: float) -> Gate:
     return Gate.OVER if peak_bytes > budget else Gate.WITHIN
 
 
-def held_to_budgets(result: Result) -> dict[str, Gate]:
+def budget_gates(result: Result) -> dict[str, Gate]:
     """Return the gate of each budget of a result, by its name; without the peak if it was not to be measured."""
     is_skipped = result.peak_bytes is None and result.peak_trouble is None
     budget = replace(result.budget, peak_bytes=None) if is_skipped else result.budget
@@ -126,7 +126,7 @@ def held_to_budgets(result: Result) -> dict[str, Gate]:
     return gates(result.verdict, result.growth, result.peak_bytes, budget, has_limit=has_limit)
 
 
-def gated(result: Result, by_name: Mapping[str, Gate]) -> Result:
+def with_gate(result: Result, by_name: Mapping[str, Gate]) -> Result:
     """Return the result with the overall gate of its metrics, its resources and its failures.
 
     A failed peak pass is an error if the peak is gated and no budget is broken anyway.
@@ -142,7 +142,7 @@ def gated(result: Result, by_name: Mapping[str, Gate]) -> Result:
 _WORST_VERDICT_FIRST = (Verdict.LEAK, Verdict.INCONCLUSIVE, Verdict.BOUNDED, Verdict.CLEAN)
 
 
-def ranked(results: Sequence[Result]) -> tuple[Result, ...]:
+def sort_results(results: Sequence[Result]) -> tuple[Result, ...]:
     """Return the results with failed ones first, then by verdict, growth and peak; equal ones keep their order."""
     return tuple(sorted(results, key=_rank))
 

@@ -11,7 +11,15 @@ from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.analysis.growth.series import Series
 from leakcheck.analysis.growth.shape import MOST_RISING_CALLS, RISING_SECONDS, flat_calls, rising_calls
 from leakcheck.analysis.growth.stopping import NextBlock
-from leakcheck.analysis.growth.trend import CHUNKS, Slope, falls_back, is_flat, is_rising, plateau_rate, slope
+from leakcheck.analysis.growth.trend import (
+    CHUNKS,
+    Slope,
+    falls_like_a_sawtooth,
+    is_flat,
+    is_rising,
+    plateau_rate,
+    slope,
+)
 from leakcheck.model.child_processes import Children, ChildrenReading
 from leakcheck.model.result import Growth, Meter
 from leakcheck.model.units import CALLS_PER_RATE
@@ -50,11 +58,11 @@ class ChildMemoryVerdict:
     """Whether the children decided: then the limit of the scenario's own growth does not explain the result."""
 
 
-def in_parts(
+def split_block(
     block: NextBlock, readings: Sequence[tuple[int, ChildrenReading]], *, most: int | None = None
 ) -> Iterator[NextBlock]:
     """Yield the block in parts, at most `most`, after each of which child processes are read; whole if none ran yet."""
-    is_sawtooth = falls_back(Series(range(len(readings)), [reading.held_bytes for _, reading in readings]))
+    is_sawtooth = falls_like_a_sawtooth(Series(range(len(readings)), [reading.held_bytes for _, reading in readings]))
     parts = _PARTS_UNDER_SAWTOOTH if is_sawtooth else _PARTS
     count = min(parts, block.windows, parts if most is None else most) if readings else 1
     for number in range(count):
@@ -62,7 +70,7 @@ def in_parts(
         yield replace(block, windows=windows)
 
 
-def judged_children(
+def judge_children(
     readings: Sequence[tuple[int, ChildrenReading]], progress: ReplayProgress, *, final: bool
 ) -> Children | None:
     """Return the verdict on child processes; None if none outlived a call, INCONCLUSIVE while it is too early.

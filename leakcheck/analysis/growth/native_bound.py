@@ -70,7 +70,7 @@ def _creeps(resident: Series) -> bool:
     return steady and enough and first + second >= WIDEST_CLEAN_BYTES_PER_CALL * resident.span
 
 
-def can_be_told(
+def can_narrow_bound(
     progress: ReplayProgress, bytes_per_call: float, budget: Budget, calls: int | None, seconds: float
 ) -> bool:
     """Return whether a total of `calls` calls, or `seconds`, could narrow the bound enough to matter.
@@ -89,7 +89,7 @@ def can_be_told(
     )
 
 
-def as_far_as_seen(verdict: Verdict, hidden_bytes_per_call: float) -> Verdict:
+def verdict_with_hidden_bytes(verdict: Verdict, hidden_bytes_per_call: float) -> Verdict:
     """Return INCONCLUSIVE for BOUNDED if native memory may hide a leak, which the limit of a cache does not explain."""
     is_uncertain = verdict is Verdict.BOUNDED and hidden_bytes_per_call > WIDEST_CLEAN_BYTES_PER_CALL
     return Verdict.INCONCLUSIVE if is_uncertain else verdict

@@ -83,7 +83,7 @@ def may_rise(readings: Readings, budgets: Mapping[str, float]) -> bool:
     return any(_may_rise(series) for _, series in _watched(readings, budgets))
 
 
-def is_enough(readings: Readings, budgets: Mapping[str, float]) -> bool:
+def has_lost_enough(readings: Readings, budgets: Mapping[str, float]) -> bool:
     """Return whether so many resources were lost that more calls would harm the machine."""
     return any(
         kind in _ENOUGH and _rise(Series(readings.calls, getattr(readings, COLUMNS[kind]))) >= _ENOUGH[kind]

@@ -20,7 +20,7 @@ from leakcheck.analysis.growth.shape import (
     rising_calls,
     still_calls,
 )
-from leakcheck.analysis.growth.trend import Slope, has_teeth
+from leakcheck.analysis.growth.trend import Slope, has_sawtooth
 from leakcheck.model.result import Budget
 from leakcheck.model.units import CALLS_PER_RATE
 
@@ -32,7 +32,7 @@ PRECISION_SECONDS = 10.0
 """A rise is followed until its rate is known to this share and is clearly on one side of the budget, but for no longer
 than this."""
 
-MOST_LOOKED_AT = 100
+MOST_LENGTH_CHECK_CALLS = 100
 """The most calls between the two readings of all container lengths: they show an entry in every sixteenth call."""
 
 _BLOCK_SECONDS = 2.0
@@ -85,24 +85,24 @@ def is_settled(shape: Shape, rate: Slope, progress: ReplayProgress, budget: Budg
     return shape.flat or rate.doubt <= PRECISION * abs(rate.per_call)
 
 
-def calls_for_an_early_look(policy: StopPolicy) -> int:
+def early_length_check_calls(policy: StopPolicy) -> int:
     """Return the calls of a container-length check that comes first if few calls are allowed; 0 if it does not."""
     calls = policy.calls
     return calls // 4 if calls is not None and FEWEST_CALLS <= calls < FLAT_CALLS else 0
 
 
-def calls_kept_back(policy: StopPolicy) -> int:
+def reserved_calls(policy: StopPolicy) -> int:
     """Return how many of the allowed calls are reserved for the container-length check and what follows from it."""
     calls = policy.calls
-    return 0 if calls is None or calls < FLAT_CALLS else min(MOST_LOOKED_AT, calls // 5)
+    return 0 if calls is None or calls < FLAT_CALLS else min(MOST_LENGTH_CHECK_CALLS, calls // 5)
 
 
-def fewer(policy: StopPolicy, calls: int) -> StopPolicy:
+def with_fewer_calls(policy: StopPolicy, calls: int) -> StopPolicy:
     """Return the policy with `calls` fewer calls, if their number is limited."""
     return replace(policy, calls=policy.calls - calls) if policy.calls is not None else policy
 
 
-def next_step(progress: ReplayProgress, policy: StopPolicy) -> NextBlock | None:
+def next_block(progress: ReplayProgress, policy: StopPolicy) -> NextBlock | None:
     """Return the block to replay before the readings are judged again; None when calls or time are used up."""
     calls, cost = progress.calls, progress.seconds_per_call
     left = policy.seconds - progress.seconds
@@ -140,7 +140,7 @@ def _calls_per_window(progress: ReplayProgress) -> int:
     if not cost:
         return max(20, calls // 100)
     late = Series(progress.readings.calls, deciding_meter(progress.readings)[1]).after(calls / 4)
-    if has_teeth(late):
+    if has_sawtooth(late):
         affordable = ceil(progress.seconds_per_reading / _SETTLE_SHARE_UNDER_SAWTOOTH / cost)
         return max(_CALLS_PER_WINDOW_UNDER_SAWTOOTH, calls // 2000, min(affordable, calls // 100))
     by_cost = ceil(progress.seconds_per_reading / _SETTLE_SHARE / cost)

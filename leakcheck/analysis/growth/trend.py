@@ -87,7 +87,7 @@ def _floor_jitter(series: Series) -> float:
     The lowest of n readings spread evenly over a tooth is on average 1/(n + 1) of its height above the minimum (order
     statistics of the uniform distribution), and two such minima are compared.
     """
-    if not has_teeth(series):
+    if not has_sawtooth(series):
         return 0.0
     return 2 * series.spread / (len(series) / 2 + 1)
 
@@ -203,7 +203,7 @@ def _line(series: Series, floors: Series) -> _FittedLine | None:
     """Return the line that `slope` describes; None if there are too few floors."""
     if len(floors) < 4:
         return None
-    if falls_back(series):
+    if falls_like_a_sawtooth(series):
         rate, error = _least_squares(series)
         return _FittedLine(rate=rate, error=error, freedom=len(series) - 2, whole=rate)
     steps = differences(floors.calls)
@@ -225,7 +225,7 @@ def _line(series: Series, floors: Series) -> _FittedLine | None:
 
 def _rates_at_the_end(series: Series) -> list[tuple[float, float]]:
     """Return the rates of the last stretches with their standard errors; none under a sawtooth or for rare steps."""
-    if falls_back(series) or _stair_step(series):
+    if falls_like_a_sawtooth(series) or _stair_step(series):
         return []
     ends = (series.after(series.last_call - share * series.span) for share in _LAST_STRETCHES)
     return [_least_squares(end) for end in ends if len(end) >= _FEWEST_IN_A_STRETCH]
@@ -238,7 +238,7 @@ def _stair_step(series: Series) -> float:
     return median(rises) if rises and median(steps) <= 0 else 0.0
 
 
-def falls_back(series: Series) -> bool:
+def falls_like_a_sawtooth(series: Series) -> bool:
     """Return whether a good part of what is gained is given back, whatever the height of the sawtooth."""
     steps = differences(series.values)
     risen = sum(step for step in steps if step > 0)
@@ -275,7 +275,7 @@ def plateau_rate(series: Series, *, resolution: float = RESOLUTION_BYTES) -> Slo
     return _between(rate, abs(rate) + (2 * _floor_jitter(series) + resolution) / series.span)
 
 
-def has_teeth(series: Series) -> bool:
+def has_sawtooth(series: Series) -> bool:
     """Return whether the series falls back by a quarter of its spread, repeatedly or once."""
     if len(series) < 2 * _MIN_PER_HALF:
         return False

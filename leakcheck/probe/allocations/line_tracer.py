@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 from leakcheck.probe.allocations.frame_origin import PACKAGE
 from leakcheck.probe.allocations.stacks import Run, StackHolding, python_frames, truncate_stack
 from leakcheck.probe.meters.memory import mallinfo2_function
-from leakcheck.probe.meters.settle import set_aside
+from leakcheck.probe.meters.settle import freeze_heap
 from leakcheck.probe.originals import BUILTINS, gc, os
 
 __builtins__ = BUILTINS
@@ -94,7 +94,7 @@ class _Charges:
 
     def replay(self, run: Run, calls: int) -> None:
         """Replay under the tracer. Collect garbage after each call, so that losses can be matched to gains."""
-        set_aside()
+        freeze_heap()
         self._last = self._read()
         sys.settrace(self._enter)
         try:

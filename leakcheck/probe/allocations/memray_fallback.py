@@ -19,7 +19,7 @@ from leakcheck.probe.originals import BUILTINS
 
 __builtins__ = BUILTINS
 
-LENT = "memray"
+MEMRAY = "memray"
 
 
 class _MemrayFinder:
@@ -32,16 +32,16 @@ class _MemrayFinder:
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         # submodules are found through their package's own path
-        return PathFinder.find_spec(name, [self._folder], target) if name == LENT else None
+        return PathFinder.find_spec(name, [self._folder], target) if name == MEMRAY else None
 
 
-def borrow_memray(lent_packages: str | None) -> Any:
+def load_memray(lent_packages: str | None) -> Any:
     """Return the memray module: this interpreter's own, else the one in `FOLDER#ABI` if the ABI matches.
 
     Raise ImportError if neither is available.
     """
     folder, _, abi = (lent_packages or "").rpartition("#")
-    if not folder or abi != sysconfig.get_config_var("SOABI") or importlib.util.find_spec(LENT) is not None:
+    if not folder or abi != sysconfig.get_config_var("SOABI") or importlib.util.find_spec(MEMRAY) is not None:
         return _import_memray()
     finder = _MemrayFinder(folder)
     sys.meta_path.append(finder)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from leakcheck.probe.allocations.frame_origin import NATIVE
-from leakcheck.probe.allocations.memray_fallback import borrow_memray
+from leakcheck.probe.allocations.memray_fallback import load_memray
 from leakcheck.probe.allocations.native_frames import NativeLibraries
 from leakcheck.probe.allocations.stacks import FrameLine, Run, StackHolding, held_bytes, python_frames, truncate_stack
 from leakcheck.probe.meters.settle import settle
@@ -29,7 +29,7 @@ class MemrayTracer:
     """Run memray's Tracker around each window and read the records it leaves."""
 
     def __init__(self, lent_packages: str | None, *, native: bool) -> None:
-        self._memray = borrow_memray(lent_packages)
+        self._memray = load_memray(lent_packages)
         self._native = native
 
     def warm_up(self, run: Run, calls: int) -> None:
@@ -45,7 +45,7 @@ class MemrayTracer:
             with self._memray.FileReader(path) as reader:
                 records = list(reader.get_leaked_allocation_records(merge_threads=True))
                 libraries = NativeLibraries(self._memray, path) if self._native else None
-                return list(holdings(records, libraries, mapped=mapped))
+                return list(holdings_of_records(records, libraries, mapped=mapped))
 
     def stop(self) -> None:
         """Do nothing: each window closes its own Tracker."""
@@ -63,7 +63,7 @@ class MemrayTracer:
             settle()
 
 
-def holdings(
+def holdings_of_records(
     records: Iterable[Any], libraries: NativeLibraries | None = None, *, mapped: bool = False, held: bool = True
 ) -> Iterator[StackHolding]:
     """Yield what memray's records hold, the heaviest first; for those beyond the resolved ones only the sum.

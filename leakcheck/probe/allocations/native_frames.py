@@ -82,7 +82,7 @@ class NativeLibraries:
     def _library_at(self, address: int) -> str:
         position = bisect.bisect(self._ranges, (address, sys.maxsize, "")) - 1
         if position < 0 or address >= self._ranges[position][1]:
-            return UNKNOWN
+            return UNKNOWN_NAME
         path = self._ranges[position][2]
         name = os.path.basename(path)
         return "" if name.startswith("libpython") or path == self._interpreter else name
@@ -112,10 +112,10 @@ def _is_inlined_interpreter(file: str, library: str) -> bool:
 
 
 def _native_frame(frame: tuple[str, str, int], library: str) -> FrameLine:
-    function, file, line = (part if part != UNKNOWN else "" for part in frame)
+    function, file, line = (part if part != UNKNOWN_NAME else "" for part in frame)
     # the end of the build path is enough
     source = os.sep.join(str(file).split(os.sep)[-3:])
-    return FrameLine(str(function), library if library != UNKNOWN else "", int(line or 0), NATIVE, source)
+    return FrameLine(str(function), library if library != UNKNOWN_NAME else "", int(line or 0), NATIVE, source)
 
 
 def _without_repeats(frames: list[FrameLine]) -> list[FrameLine]:
@@ -172,7 +172,7 @@ def _mapped_files() -> Iterator[tuple[int, int, str]]:
         return
 
 
-UNKNOWN = "<unknown>"
+UNKNOWN_NAME = "<unknown>"
 """memray's word for a function or source file that it cannot resolve."""
 
 _INTERPRETER_SOURCE = re.compile(r"(^|/)(Objects|Python|Modules|Parser|Include/internal)/")
@@ -199,7 +199,7 @@ def assign_addresses(libraries: Sequence[str], frames: Sequence[tuple[str, str]]
         return [min(index, len(libraries) - 1) for index in range(min(len(frames), _MAX_FRAMES))]
     is_whole = len(frames) <= _MAX_FRAMES
     frames = frames[:_MAX_FRAMES]
-    is_alone = [file == UNKNOWN for _, file in frames]
+    is_alone = [file == UNKNOWN_NAME for _, file in frames]
     stems = {_stem(library) for library in libraries} - {""}
 
     def disagrees(frame: tuple[str, str], library: str) -> bool:

@@ -90,7 +90,7 @@ def held_bytes(size: float, blocks: int, *, pymalloc: bool) -> float:
     return float(blocks * max(32, (mean + 8 + 15) // 16 * 16))
 
 
-def written(holdings: Iterable[StackHolding], most: int = MAX_STACKS) -> tuple[list[dict[str, Any]], float]:
+def serialize_stacks(holdings: Iterable[StackHolding], most: int = MAX_STACKS) -> tuple[list[dict[str, Any]], float]:
     """Return the heaviest stacks as JSON-ready rows, those that look the same merged, and the bytes of all others.
 
     Reading the source lines allocates: no tracer may be on.

@@ -57,7 +57,7 @@ class ExpectedGrowth:
     """Bytes that the slowest stretch of so many calls gained; 0 if some gained nothing."""
 
 
-def weigh_limited(
+def weigh_bounded_containers(
     replay: Callable[[int], None], calls: int, heap: Callable[[], int], replayed: int, expected: ExpectedGrowth
 ) -> dict[str, Any]:
     """Replay `calls` more after those `replayed`, and return the fields of a `model.Weighed`.

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from leakcheck.probe.heap.containers import length_of, lengths, longer_than, slot_of
-from leakcheck.probe.meters.memory import CAPACITY
+from leakcheck.probe.meters.memory import BLOCK_CAPACITY
 from leakcheck.probe.meters.settle import settle
 from leakcheck.probe.originals import BUILTINS, gc
 
@@ -27,7 +27,7 @@ class FollowedLengths:
 
     def __init__(self) -> None:
         # full size now: reading must not allocate
-        self._columns = [array("q", bytes(8 * CAPACITY)) for _ in range(MAX_FOLLOWED)]
+        self._columns = [array("q", bytes(8 * BLOCK_CAPACITY)) for _ in range(MAX_FOLLOWED)]
         self._containers: list[Any] = []
         self._rows = array("q", [0])
 
@@ -56,7 +56,9 @@ class FollowedLengths:
         return [(column, self._rows[0]) for column in self._columns[: len(self._containers)]]
 
 
-def look(replay: Callable[[int], None], calls: int, followed: FollowedLengths, *, thaws: bool = True) -> dict[str, Any]:
+def find_gaining_containers(
+    replay: Callable[[int], None], calls: int, followed: FollowedLengths, *, thaws: bool = True
+) -> dict[str, Any]:
     """Replay some calls, follow the containers that became longer, and return what they gained.
 
     The heap is unfrozen first and stays so, unless `thaws` is False: frozen objects are in none of the collector's

@@ -15,7 +15,7 @@ from leakcheck.probe.heap import introspect
 from leakcheck.probe.heap.container_types import growth_type_of
 from leakcheck.probe.heap.containers import empty, is_container, length_of
 from leakcheck.probe.originals import BUILTINS, gc
-from leakcheck.scenario import KnownLimit, taught
+from leakcheck.scenario import KnownLimit, known_limits
 
 __builtins__ = BUILTINS
 
@@ -137,7 +137,7 @@ def find_limit(container: object, owners: Sequence[object]) -> BoundedContainer 
 
 def _by_class(container: object, owner: object) -> BoundedContainer | None:
     names = [introspect.dotted_name(cls) for cls in introspect.mro(type(owner))]
-    rules = {**KNOWN, **taught()}
+    rules = {**KNOWN, **known_limits()}
     rule = next((rules[name] for name in names if name in rules), None)
     if rule is None:
         return None

@@ -17,7 +17,7 @@ from leakcheck.probe.originals import BUILTINS, is_there, os
 
 __builtins__ = BUILTINS
 
-CAPACITY = 2048
+BLOCK_CAPACITY = 2048
 """Most readings in one block."""
 
 _STATS_BYTES = 1 << 16
@@ -194,8 +194,8 @@ class Meters:
             "uncollectable": resources.uncollectable(),
         }
         # full size now: reading must not allocate
-        self._calls = array("q", bytes(8 * CAPACITY))
-        self._meters = [(name, read, array("q", bytes(8 * CAPACITY))) for name, read in readers.items() if read]
+        self._calls = array("q", bytes(8 * BLOCK_CAPACITY))
+        self._meters = [(name, read, array("q", bytes(8 * BLOCK_CAPACITY))) for name, read in readers.items() if read]
         # an array, not an attribute: a row number above 256 would be an object that is alive during the reading
         self._rows = array("q", [0])
 

@@ -33,7 +33,7 @@ Labels = Iterator[tuple[object, str]]
 """A key that identifies the resource, and its name."""
 
 
-def make_room_for_files(most: int = 65_536) -> None:
+def raise_open_files_limit(most: int = 65_536) -> None:
     """Raise the soft limit of open files, so that a leak is measured and does not end as an error on call 1000."""
     if resource is None:
         return
@@ -46,7 +46,7 @@ def make_room_for_files(most: int = 65_536) -> None:
         pass
 
 
-def snapshot() -> dict[str, frozenset[object]]:
+def resource_keys() -> dict[str, frozenset[object]]:
     """Return the keys of all present resources, by kind, to tell later ones from these."""
     return {kind: frozenset(key for key, _ in _until_error(labels())) for kind, labels in _LABELS.items()}
 

@@ -79,7 +79,7 @@ def children() -> Read | None:
     return read
 
 
-def largest_child_bytes() -> int:
+def peak_child_bytes() -> int:
     """Return the peak resident memory of the largest child that has ended; 0 if there is none, or on Windows."""
     if resource is None:
         return 0

@@ -54,7 +54,7 @@ def _let_threads_finish() -> None:
             return
 
 
-def set_aside() -> None:
+def freeze_heap() -> None:
     """Collect the whole heap, then freeze it, so that `settle` visits only what calls have made.
 
     A full collection takes milliseconds on a large heap, and before every reading that would take longer than the calls

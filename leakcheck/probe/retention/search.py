@@ -43,7 +43,7 @@ _HALVES = 2
 Heap = Callable[[], int]
 
 
-def search(
+def search_retention(
     replay: Replay,
     heap: Heap,
     python: ReadPython = lambda: None,

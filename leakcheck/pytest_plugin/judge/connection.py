@@ -10,8 +10,8 @@ from typing import Any
 
 from leakcheck.model.child_processes import ChildrenReading
 from leakcheck.model.errors import LeakcheckException
-from leakcheck.model.failure import WorkerFailed, interfered, misunderstood
-from leakcheck.runner.answer_decoding import trouble_in
+from leakcheck.model.failure import WorkerFailed, foreign_output, undecodable_answer
+from leakcheck.runner.answer_decoding import decode_failure
 from leakcheck.runner.message_reader import MessageReader
 from leakcheck.runner.process_tree import ProcessTree
 
@@ -51,7 +51,7 @@ class JudgeConnection:
         """
         while not self._inbox.messages:
             if self._inbox.broken:
-                raise misunderstood(self._inbox.broken)
+                raise undecodable_answer(self._inbox.broken)
             sockets = [self._listener, *([] if self._connection is None else [self._connection])]
             ready, _, _ = select.select(sockets, [], [], _POLL_SECONDS)
             if self._connection in ready:
@@ -74,9 +74,9 @@ class JudgeConnection:
         self.forgive()  # what an earlier test has written
         answer = self.receive()
         if self._inbox.foreign:
-            raise interfered(self._inbox.foreign)
+            raise foreign_output(self._inbox.foreign)
         if answer["kind"] == "trouble":
-            raise WorkerFailed(trouble_in(answer), answer.get("block"))
+            raise WorkerFailed(decode_failure(answer), answer.get("block"))
         return answer
 
     def forgive(self) -> None:

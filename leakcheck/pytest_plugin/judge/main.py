@@ -14,7 +14,7 @@ from leakcheck.model.failure import internal_error
 from leakcheck.pytest_plugin.judge.connection import JudgeConnection, TestProcessGone
 from leakcheck.pytest_plugin.judge.service import JudgeService, MeasureRequest
 from leakcheck.runner.temporary_folders import remove_leftovers
-from leakcheck.runner.worker_limits import own_this_process
+from leakcheck.runner.worker_limits import declare_own_process
 from leakcheck.worker.main import die_with_parent
 
 
@@ -23,7 +23,7 @@ def serve(descriptor: int, parent: int) -> None:
     die_with_parent(signal.SIGTERM)
     if os.getppid() != parent:
         sys.exit(0)  # the test process ended before the prctl call
-    own_this_process()
+    declare_own_process()
     remove_leftovers()
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is meant for the test process, which then ends the judge

@@ -12,8 +12,8 @@ from leakcheck.model.failure import WorkerFailed
 from leakcheck.model.result import Result
 from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.runner.child_processes import ReplayingProcess
-from leakcheck.runner.growth_pass import GrowthPass, follow, take, take_trouble
-from leakcheck.runner.measure import judged, measure_peak
+from leakcheck.runner.growth_pass import GrowthPass, add_block, add_failure, replay_until_clear
+from leakcheck.runner.measure import judged_result, measure_peak
 from leakcheck.runner.task import Task
 
 _MOST_CALLS, _FEWEST_CALLS = 1200, 200
@@ -32,9 +32,9 @@ def screen(task: Task, process: ReplayingProcess) -> Result | None:
     resource_budgets = task.settings.resource_budgets
     policy = StopPolicy(calls=min(task.settings.calls or _MOST_CALLS, _MOST_CALLS), seconds=task.settings.time_seconds)
     try:
-        take(growth_pass, process.ask({"kind": "first"}, during="call 1"))
+        add_block(growth_pass, process.ask({"kind": "first"}, during="call 1"))
         budget = task.settings.budget(task.scenario)
-        follow(
+        replay_until_clear(
             growth_pass,
             process,
             policy,
@@ -45,15 +45,15 @@ def screen(task: Task, process: ReplayingProcess) -> Result | None:
     except _NeedsOwnProcess:
         return None
     except WorkerFailed as failed:
-        take_trouble(growth_pass, failed)
+        add_failure(growth_pass, failed)
     peak, peak_trouble = None, None
     if growth_pass.trouble is None:
-        result = judged(replace(task, measure_peak=False), growth_pass, None, None)
+        result = judged_result(replace(task, measure_peak=False), growth_pass, None, None)
         if result.verdict is not Verdict.CLEAN or result.gate is not Gate.WITHIN or result.resources:
             return None
         if task.measure_peak:
             peak, peak_trouble, _ = measure_peak(task)
-    return replace(judged(task, growth_pass, peak, peak_trouble), duration_seconds=time.monotonic() - start)
+    return replace(judged_result(task, growth_pass, peak, peak_trouble), duration_seconds=time.monotonic() - start)
 
 
 class _NeedsOwnProcess(LeakcheckException):

@@ -19,9 +19,9 @@ from leakcheck.model.setup_stages import UNREACHED, SetupStages, is_shared
 from leakcheck.model.verdict import Gate
 from leakcheck.pytest_plugin.judge.connection import JudgeConnection
 from leakcheck.pytest_plugin.judge.screening import screen
-from leakcheck.reporters.pytest_text import is_fine, main_sentences, row, whole_text
+from leakcheck.reporters.pytest_text import has_nothing_to_report, result_row, result_text, summary_lines
 from leakcheck.runner.growth_pass import GrowthPass
-from leakcheck.runner.measure import judged, measure
+from leakcheck.runner.measure import judged_result, measure
 from leakcheck.runner.task import Task
 from leakcheck.storage import git, run_file
 
@@ -78,10 +78,10 @@ class JudgeService:
         return {
             "result": msgspec.to_builtins(result),
             "fails": unsure or result.gate in (Gate.OVER, Gate.ERROR),
-            "fine": is_fine(result),
-            "sentences": list(main_sentences(result)),
-            "text": whole_text(result),
-            "row": row(result),
+            "fine": has_nothing_to_report(result),
+            "sentences": list(summary_lines(result)),
+            "text": result_text(result),
+            "row": result_row(result),
         }
 
     def _measure_isolated(self, task: Task) -> Result:
@@ -90,7 +90,7 @@ class JudgeService:
             (unreached for stage, unreached in self._unreached.items() if stage in task.stages.seconds), None
         )
         if failure is not None:
-            return judged(task, GrowthPass(trouble=failure), None, None)
+            return judged_result(task, GrowthPass(trouble=failure), None, None)
         result = replace(measure(task, lambda *_: None), capture=None)
         trouble = result.trouble
         if trouble is not None and trouble.kind == UNREACHED and is_shared(task.stages.latest):

@@ -3,7 +3,7 @@
 import io
 from pathlib import Path
 
-PAGES = "memray"
+PAGES_FOLDER = "memray"
 """The folder of the pages, next to the report."""
 
 

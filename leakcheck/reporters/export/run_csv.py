@@ -9,9 +9,9 @@ from typing import Any
 from leakcheck.model.explanation import ResourceKind
 from leakcheck.model.result import Result
 from leakcheck.model.run import Run
-from leakcheck.reporters.escape import csv_cell, plainly
+from leakcheck.reporters.escape import csv_cell, escape_arguments
 from leakcheck.reporters.messages.answers import status_counts
-from leakcheck.reporters.messages.causes import frame_location, path_words
+from leakcheck.reporters.messages.causes import frame_location, path_text
 
 Cell = str | int | float | bool | None
 
@@ -72,8 +72,8 @@ _RESULT_COLUMNS = {
 _RUN_COLUMNS = {"run started": "started", "git commit": "environment.git_commit", "python": "environment.python"}
 
 
-@plainly
-def run_sheet(run: Run) -> Iterator[tuple[str, bytes]]:
+@escape_arguments
+def run_csv(run: Run) -> Iterator[tuple[str, bytes]]:
     """Yield one table of all results, with a column for each kind of resource."""
     resources = [f"{kind} (count / 1000 calls)" for kind in ResourceKind]
     headings = [*_RESULT_COLUMNS, "answered", "allocated at", "held by", *resources, *_RUN_COLUMNS]
@@ -87,7 +87,7 @@ def _row(run: Run, result: Result) -> list[Cell]:
         *(_field(result, path) for path in _RESULT_COLUMNS.values()),
         status_counts(result) or None,
         frame_location(sites[0].frame) if sites and sites[0].frames else None,
-        path_words(paths[0]) if paths else None,
+        path_text(paths[0]) if paths else None,
         *(resources.get(kind) for kind in ResourceKind),
         *(_field(run, path) for path in _RUN_COLUMNS.values()),
     ]

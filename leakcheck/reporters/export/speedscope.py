@@ -7,20 +7,20 @@ import json
 from collections.abc import Iterator
 
 from leakcheck import __version__
-from leakcheck.model.plain_text import plain
+from leakcheck.model.plain_text import escape_control
 from leakcheck.model.run import Run
-from leakcheck.reporters.escape import plainly
+from leakcheck.reporters.escape import escape_arguments
 from leakcheck.reporters.export.stacks import KIND_DESCRIPTIONS, ExportStack, StackKind, stacks_of
 
 _SCHEMA = "https://www.speedscope.app/file-format-schema.json"
 
 
-@plainly
+@escape_arguments
 def speedscope(run: Run) -> Iterator[tuple[str, bytes]]:
     """Yield one file with all profiles; none for a run without stacks."""
     frames: dict[tuple[str, str, int], int] = {}
     profiles = [
-        _profile(f"{plain(result.id)}, {KIND_DESCRIPTIONS[kind]}", stacks, frames)
+        _profile(f"{escape_control(result.id)}, {KIND_DESCRIPTIONS[kind]}", stacks, frames)
         for result in run.results
         for kind in StackKind
         if (stacks := stacks_of(result, kind))
@@ -29,7 +29,7 @@ def speedscope(run: Run) -> Iterator[tuple[str, bytes]]:
         return
     document = {
         "$schema": _SCHEMA,
-        "name": plain(f"leakcheck {run.started}"),
+        "name": escape_control(f"leakcheck {run.started}"),
         "exporter": f"leakcheck@{__version__}",
         "activeProfileIndex": 0,
         "shared": {"frames": [_frame(*frame) for frame in frames]},
@@ -40,7 +40,10 @@ def speedscope(run: Run) -> Iterator[tuple[str, bytes]]:
 
 def _profile(name: str, stacks: tuple[ExportStack, ...], frames: dict[tuple[str, str, int], int]) -> dict[str, object]:
     samples = [
-        [frames.setdefault((plain(frame.called), plain(frame.file), frame.line), len(frames)) for frame in stack.frames]
+        [
+            frames.setdefault((escape_control(frame.called), escape_control(frame.file), frame.line), len(frames))
+            for frame in stack.frames
+        ]
         for stack in stacks
     ]
     weights = [stack.bytes for stack in stacks]

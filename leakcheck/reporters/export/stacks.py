@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from leakcheck.model.plain_text import plain
+from leakcheck.model.plain_text import escape_control
 from leakcheck.model.result import Result
 from leakcheck.model.stacks import Frame, FrameKind, StackTree
 
@@ -71,4 +71,4 @@ def _with_rest(stacks: Sequence[ExportStack], whole: float) -> tuple[ExportStack
 def frame_label(frame: Frame) -> str:
     """Return a frame as one line (`deliver (scenarios/newsletter/views.py:41)`)."""
     place = f"{frame.file}:{frame.line}" if frame.line else frame.file
-    return plain(f"{frame.called} ({place})" if place else frame.function)
+    return escape_control(f"{frame.called} ({place})" if place else frame.function)

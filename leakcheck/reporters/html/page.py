@@ -17,19 +17,19 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from leakcheck.model.plain_text import plain
+from leakcheck.model.plain_text import escape_control
 from leakcheck.model.run import Run
 from leakcheck.model.units import format_duration, format_size
-from leakcheck.reporters.escape import plainly
+from leakcheck.reporters.escape import escape_arguments
 from leakcheck.reporters.html.flamegraph import Flamegraphs
 from leakcheck.reporters.html.sections import fold_frames, headline_of, remarks, sections_of
 from leakcheck.reporters.html.template_cache import bytecode_cache
 from leakcheck.reporters.messages.answers import statuses
-from leakcheck.reporters.messages.causes import container_text, explained_text, frame_location, native_words, path_words
+from leakcheck.reporters.messages.causes import container_text, explained_text, frame_location, native_text, path_text
 from leakcheck.reporters.messages.cells import gate_text, growth_text
 from leakcheck.reporters.messages.result import change_figures
 from leakcheck.reporters.messages.verdict import budget_text
-from leakcheck.reporters.terminal import environment_words
+from leakcheck.reporters.terminal import environment_text
 
 if TYPE_CHECKING:
     from leakcheck.model.comparison import Comparison
@@ -39,7 +39,7 @@ _HERE = Path(__file__).parent
 _SCRIPTS = ("units.js", "theme.js", "chart.js", "tree.js", "flame.js")
 
 
-@plainly
+@escape_arguments
 def render_report(run: Run, memray_pages: Mapping[str, str] | None = None) -> Iterator[tuple[str, bytes]]:
     """Yield the report of a run as one file; `memray_pages` has links to memray's own pages by result id."""
     flames = Flamegraphs()
@@ -68,7 +68,7 @@ def render_report(run: Run, memray_pages: Mapping[str, str] | None = None) -> It
     yield REPORT, page.encode("utf-8")
 
 
-@plainly
+@escape_arguments
 def render_comparison(comparison: "Comparison") -> Iterator[tuple[str, bytes]]:
     """Yield a comparison as one file."""
     style, script = _asset("report.css"), _asset("theme.js")
@@ -98,11 +98,11 @@ def json_data(value: object) -> Markup:
 
 def _escaped(value: object) -> object:
     if isinstance(value, str):
-        return plain(value)
+        return escape_control(value)
     if isinstance(value, float) and not math.isfinite(value):
         return 0.0
     if isinstance(value, dict):
-        return {plain(name): _escaped(part) for name, part in value.items()}
+        return {escape_control(name): _escaped(part) for name, part in value.items()}
     return [_escaped(part) for part in value] if isinstance(value, list | tuple) else value
 
 
@@ -127,7 +127,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         # our own Markup is of another type, and stays as it is
-        finalize=lambda value: plain(value) if type(value) is str else value,
+        finalize=lambda value: escape_control(value) if type(value) is str else value,
     )
     environment.filters |= {
         "statuses": statuses,
@@ -135,15 +135,15 @@ def _environment() -> Environment:
         "change": change_figures,
         "container": container_text,
         "explained": explained_text,
-        "native": native_words,
+        "native": native_text,
         "duration": format_duration,
         "folded": fold_frames,
         "gate": gate_text,
         "growth": growth_text,
-        "path": path_words,
+        "path": path_text,
         "place": frame_location,
         "size": format_size,
-        "where": environment_words,
+        "where": environment_text,
     }
     return environment
 
@@ -157,8 +157,8 @@ def _environment_of_comparisons() -> Environment:
     environment.filters |= {
         "answered": comparison.verdict_text,
         "arm": comparison.side_text,
-        "changed": comparison.change_words,
-        "figure": comparison.figure_words,
+        "changed": comparison.change_text,
+        "figure": comparison.figure_text,
         "pair": comparison.pair_text,
     }
     return environment

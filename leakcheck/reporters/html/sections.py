@@ -13,11 +13,11 @@ from leakcheck.reporters.charts.growth import GrowthChart, chart_of, chart_of_va
 from leakcheck.reporters.html.flamegraph import Flamegraph, Flamegraphs, add_flamegraphs
 from leakcheck.reporters.messages.answers import response_sentences
 from leakcheck.reporters.messages.causes import explanation_notes, unseen_leak_sentence
-from leakcheck.reporters.messages.memory_limit import served_sentences
+from leakcheck.reporters.messages.memory_limit import memory_limit_sentences
 from leakcheck.reporters.messages.resources import resource_sentences
 from leakcheck.reporters.messages.result import WORST_FIRST
-from leakcheck.reporters.messages.run import advice_sentences, elsewhere_sentences
-from leakcheck.reporters.messages.verdict import missing_meter_sentences, peak_was_skipped, sentences
+from leakcheck.reporters.messages.run import advice_sentences, host_sentences
+from leakcheck.reporters.messages.verdict import missing_meter_sentences, peak_was_skipped, verdict_sentences
 
 _FEWEST_FOLDED = 2
 
@@ -102,9 +102,9 @@ def _card(result: Result, anchor: str, flames: tuple[Flamegraph, ...], memray_pa
         result=result,
         anchor=anchor,
         sentences=(
-            *sentences(result),
+            *verdict_sentences(result),
             *resource_sentences(result),
-            *served_sentences(result),
+            *memory_limit_sentences(result),
             *response_sentences(result),
             *explanation_notes(result),
             *advice_sentences(result),
@@ -147,7 +147,7 @@ def remarks(run: Run) -> Iterator[str]:
         yield "The peaks were left out: there is no memray in the measured Python."
     yield from missing_meter_sentences(run)
     yield from map(unseen_leak_sentence, run.known_unseen)
-    yield from elsewhere_sentences(run)
+    yield from host_sentences(run)
 
 
 def fold_frames(frames: Sequence[Frame]) -> tuple[FoldedFrames, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from http import HTTPStatus
 
 from leakcheck.model.answers import StatusCount
-from leakcheck.model.plain_text import cut, plain
+from leakcheck.model.plain_text import escape_control, shorten
 from leakcheck.model.result import Result
 
 _LONGEST_ADDRESS = 200
@@ -31,13 +31,13 @@ def response_sentences(result: Result) -> Iterator[str]:
     notes = list(_status_notes(result))
     if not notes and result.answered:
         [answer] = result.answered
-        notes = [f"{plain(result.id)}: answered {_status_text(answer)} to {_calls(answer)}."]
+        notes = [f"{escape_control(result.id)}: answered {_status_text(answer)} to {_calls(answer)}."]
     yield from notes
     yield from _password_note(result)
 
 
 def _status_notes(result: Result) -> Iterator[str]:
-    name = plain(result.id)
+    name = escape_control(result.id)
     if len(result.answered) > 1:
         yield f"{name}: its calls were answered differently: {status_counts(result)}."
     for answer in result.answered:
@@ -50,15 +50,15 @@ def _status_notes(result: Result) -> Iterator[str]:
 def _password_note(result: Result) -> Iterator[str]:
     if result.django is not None and result.django.fast_passwords:
         yield (
-            f"{plain(result.id)}: passwords were hashed by Django's MD5PasswordHasher, as it advises for tests, and "
-            "not as the project does; --hashers leaves that to the project."
+            f"{escape_control(result.id)}: passwords were hashed by Django's MD5PasswordHasher, "
+            "as it advises for tests, and not as the project does; --hashers leaves that to the project."
         )
 
 
 def _redirect_text(answer: StatusCount, result: Result) -> str:
     if answer.leads_to is None:
         return f"answered {_status_text(answer)} to {_calls(answer)}, and did not say where that leads."
-    address = cut(plain(answer.leads_to), _LONGEST_ADDRESS)
+    address = shorten(escape_control(answer.leads_to), _LONGEST_ADDRESS)
     address += ", and later to other addresses" if answer.varies else ""
     if not answer.is_redirect:
         return f"redirects were followed to {address}, which answered {_status_text(answer)}."

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from leakcheck.model.baseline import BaselineChange
-from leakcheck.model.plain_text import plain
+from leakcheck.model.plain_text import escape_control
 from leakcheck.model.result import Result
 from leakcheck.model.run import Run
 from leakcheck.model.units import format_difference, format_size, format_size_beside
@@ -19,7 +19,7 @@ def change_sentences(result: Result) -> Iterator[str]:
     for change in result.changes:
         clauses = [clause for clause in (_difference(change, result), _excuse(change, result)) if clause]
         if clauses:
-            yield f"{plain(result.id)}: {'; '.join(clauses)}."
+            yield f"{escape_control(result.id)}: {'; '.join(clauses)}."
 
 
 def is_excused(result: Result) -> bool:
@@ -31,7 +31,7 @@ def run_sentences(run: Run) -> Iterator[str]:
     """Yield what concerns the baseline as a whole: new scenarios, figures to tighten, entries that are gone."""
     if run.baseline is None:
         return
-    file = plain(run.baseline)
+    file = escape_control(run.baseline)
     if new := [result for result in run.results if result.is_new]:
         yield (
             f"NEW, not in {file}, and held to {'its budget' if len(new) == 1 else 'their budgets'} alone: "
@@ -41,7 +41,7 @@ def run_sentences(run: Run) -> Iterator[str]:
         yield f"Better than {file} says: {_names(better)}. Tighten it with: {_update_command(better, run)}"
     if run.baseline_gone:
         yield (
-            f"No longer there, though {file} has them: {', '.join(map(plain, run.baseline_gone))}. "
+            f"No longer there, though {file} has them: {', '.join(map(escape_control, run.baseline_gone))}. "
             "Where that is meant, leakcheck baseline update with the same targets removes them."
         )
 
@@ -54,7 +54,7 @@ def is_notable(change: BaselineChange) -> bool:
 def _difference(change: BaselineChange, result: Result) -> str:
     if change.gate is Gate.WITHIN and not change.better and not is_notable(change):
         return ""
-    figure, allowed = f"{_figure(change)}, {_distance(change)}", plain(change.allowed)
+    figure, allowed = f"{_figure(change)}, {_distance(change)}", escape_control(change.allowed)
     if change.gate is Gate.OVER:
         return f"{figure}: worse{f' by more than {allowed}' if allowed else ''}"
     if change.gate is Gate.INCONCLUSIVE:
@@ -84,12 +84,12 @@ def _excuse(change: BaselineChange, result: Result) -> str:
     budget = result.budget.growth_bytes_per_1000_calls if is_growth else result.budget.peak_bytes
     if change.gate is not Gate.WITHIN or not change.excused or budget is None or change.low <= budget:
         return ""
-    reason = f" ({plain(change.reason)})" if change.reason else ""
+    reason = f" ({escape_control(change.reason)})" if change.reason else ""
     return f"its {change.metric} is over the budget of {format_size(budget)}, as accepted in the baseline{reason}"
 
 
 def _names(results: Sequence[Result]) -> str:
-    return ", ".join(plain(result.id) for result in results)
+    return ", ".join(escape_control(result.id) for result in results)
 
 
 def _update_command(results: Sequence[Result], run: Run) -> str:

@@ -12,7 +12,7 @@ from leakcheck.model.explanation import (
     PeakSite,
     RetentionPath,
 )
-from leakcheck.model.plain_text import cut, plain
+from leakcheck.model.plain_text import escape_control, shorten
 from leakcheck.model.result import Result
 from leakcheck.model.stacks import Frame, FrameKind, native_frame
 from leakcheck.model.units import format_size
@@ -48,14 +48,14 @@ def causes(result: Result) -> Iterator[CauseRow]:
     if result.explained_fraction is not None and result.sites_meter is not None:
         yield CauseRow(label="explains", where=f"{explained_text(result)}, seen by {result.sites_meter}")
     if result.verdict is Verdict.LEAK and (fingerprint := known_leak_fingerprint(result)):
-        yield CauseRow(label="fingerprint", where=plain(fingerprint))
+        yield CauseRow(label="fingerprint", where=escape_control(fingerprint))
 
 
 def explanation_notes(result: Result) -> Iterator[str]:
     """Yield a sentence for whatever could not be explained, and for each known leak."""
-    name = plain(result.id)
+    name = escape_control(result.id)
     for note in result.explain_notes:
-        yield f"{name}: {plain(note)}; the verdict stands."
+        yield f"{name}: {escape_control(note)}; the verdict stands."
     yield from children_notes(result)
     for leak in result.known:
         yield f"{name}: {_known_leak_text(leak)}"
@@ -63,12 +63,12 @@ def explanation_notes(result: Result) -> Iterator[str]:
 
 def unseen_leak_sentence(entry: KnownEntry) -> str:
     """Return the sentence for an entry on the list of known leaks that did not occur."""
-    name = plain(entry.fingerprint or entry.match)
+    name = escape_control(entry.fingerprint or entry.match)
     if entry.scenario == "*":
         where = "did not occur in this run: if the run covers it, its entry can be removed"
     else:
-        where = f"no longer occurs in {plain(entry.scenario)}: its entry can be removed"
-    return f"The known leak {name} {where} ({plain(entry.reason)})."
+        where = f"no longer occurs in {escape_control(entry.scenario)}: its entry can be removed"
+    return f"The known leak {name} {where} ({escape_control(entry.reason)})."
 
 
 def _allocated(result: Result) -> Iterator[CauseRow]:
@@ -99,7 +99,7 @@ def explained_text(result: Result) -> str:
 
 
 def _source(frame: Frame) -> str:
-    return cut(plain(frame.source), _LONGEST_SOURCE)
+    return shorten(escape_control(frame.source), _LONGEST_SOURCE)
 
 
 def _allocating_frame(site: AllocationSite | PeakSite) -> str | None:
@@ -108,13 +108,13 @@ def _allocating_frame(site: AllocationSite | PeakSite) -> str | None:
     if frame is None:
         return None
     if frame.kind is FrameKind.NATIVE and frame.file:
-        return f"{native_words(frame)}, native code"
-    return None if frame == site.frame else f"{frame_location(frame)} {plain(frame.function)}"
+        return f"{native_text(frame)}, native code"
+    return None if frame == site.frame else f"{frame_location(frame)} {escape_control(frame.function)}"
 
 
-def native_words(frame: Frame) -> str:
+def native_text(frame: Frame) -> str:
     """Return an extension module and its function (`_multidict.cpython-311-x86_64-linux-gnu.so pair_list_add`)."""
-    return plain(f"{frame.file} {frame.called}")
+    return escape_control(f"{frame.file} {frame.called}")
 
 
 def _retained(result: Result) -> Iterator[CauseRow]:
@@ -123,13 +123,13 @@ def _retained(result: Result) -> Iterator[CauseRow]:
     for path in _heaviest(result.retention_paths):
         container = containers.get(path.fingerprint)
         if container is None:
-            yield CauseRow(label=label, where=path_words(path), what=_path_share(path))
+            yield CauseRow(label=label, where=path_text(path), what=_path_share(path))
         elif result.bounded_by is not None and container.name == result.bounded_by.name:
             continue  # the verdict's sentence names it
         else:
-            yield CauseRow(label=label, where=plain(container.name), what=container_text(container))
+            yield CauseRow(label=label, where=escape_control(container.name), what=container_text(container))
         if path.native is not None:
-            yield CauseRow(label="", where=f"  in {native_words(path.native)}")
+            yield CauseRow(label="", where=f"  in {native_text(path.native)}")
         # the user's own line behind a callback, or a context variable
         for verb, frame in (("keeps", path.kept), ("set at", path.set_at)):
             if frame is not None:
@@ -139,9 +139,9 @@ def _retained(result: Result) -> Iterator[CauseRow]:
 
 def container_text(container: GrowingContainer) -> str:
     """Return a container's type, growth and limit (`list, +1.00 per call, no limit`)."""
-    parts = [plain(container.kind)]
+    parts = [escape_control(container.kind)]
     if container.where:
-        parts.append(plain(container.where))
+        parts.append(escape_control(container.where))
     if container.stopped:
         parts.append(f"holds {container.limit or container.length:,} at most")
     else:
@@ -153,7 +153,7 @@ def container_text(container: GrowingContainer) -> str:
     return ", ".join(parts)
 
 
-def path_words(path: RetentionPath) -> str:
+def path_text(path: RetentionPath) -> str:
     """Return a path on one line, root first (`newsletter.views.SENT[*]._result_cache`).
 
     A path from native code begins with the type that is referred to (`native code: traceback.tb_frame`).
@@ -167,7 +167,7 @@ def path_words(path: RetentionPath) -> str:
         if others and others[0].step == ".__self__":
             root = f"{root} of {others[0].type}"  # a bound method: the type says more than `.__self__`
             others = others[1:]
-    return plain("".join([root, *(link.step for link in others)]))
+    return escape_control("".join([root, *(link.step for link in others)]))
 
 
 def _begins_in_native_code(path: RetentionPath) -> bool:
@@ -178,7 +178,7 @@ def _begins_in_native_code(path: RetentionPath) -> bool:
 def _path_share(path: RetentionPath) -> str:
     # a single link from native code: path_words begins with its type already
     has_type = len(path.links) == 1 and _begins_in_native_code(path)
-    parts = [plain(path.links[-1].type)] if path.links and not has_type else []
+    parts = [escape_control(path.links[-1].type)] if path.links and not has_type else []
     if path.held_by_native:
         parts.append("held by native code")
         if path.first_objects_per_call:
@@ -191,7 +191,7 @@ def _path_share(path: RetentionPath) -> str:
 def frame_location(frame: Frame) -> str:
     """Return a frame's file and line (`scenarios/newsletter/views.py:41`), or its function where it has no file."""
     location = f"{frame.file}:{frame.line}" if frame.line else frame.file
-    return plain(location if location else frame.function)
+    return escape_control(location if location else frame.function)
 
 
 def _heaviest(parts: Sequence[_Part]) -> list[_Part]:
@@ -214,8 +214,9 @@ def known_leak_fingerprint(result: Result) -> str:
 def _known_leak_text(leak: KnownLeak) -> str:
     what = f"{_share(leak.share)} of the growth, {format_size(leak.bytes_per_1000_calls)} per 1000 calls, is known"
     if leak.expired is not None:
-        return f"{what}, but the entry {plain(leak.entry)} expired on {plain(leak.expired)}: {plain(leak.reason)}"
-    return f"{what} and does not fail: {plain(leak.reason)} ({plain(leak.entry)})"
+        entry, expired, reason = map(escape_control, (leak.entry, leak.expired, leak.reason))
+        return f"{what}, but the entry {entry} expired on {expired}: {reason}"
+    return f"{what} and does not fail: {escape_control(leak.reason)} ({escape_control(leak.entry)})"
 
 
 def _share(share: float) -> str:

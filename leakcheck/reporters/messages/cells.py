@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from leakcheck.model.plain_text import plain
+from leakcheck.model.plain_text import escape_control
 from leakcheck.model.result import Growth, Result
 from leakcheck.model.units import format_duration, format_size
 from leakcheck.model.verdict import Gate
@@ -52,7 +52,7 @@ def gate_text(result: Result) -> str:
         reasons.append("accepted")
     if result.is_new:
         reasons.append("NEW")
-    return plain(f"{result.gate}  {', '.join(reasons)}".rstrip())
+    return escape_control(f"{result.gate}  {', '.join(reasons)}".rstrip())
 
 
 def commit_text(commit: str, is_dirty: bool | None) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from leakcheck.model.child_processes import Children, count_of_children
-from leakcheck.model.plain_text import plain
+from leakcheck.model.plain_text import escape_control
 from leakcheck.model.result import Meter, Result
 from leakcheck.model.units import format_size
 from leakcheck.model.verdict import Verdict
@@ -11,7 +11,7 @@ from leakcheck.model.verdict import Verdict
 
 def children_sentences(result: Result) -> Iterator[str]:
     """Yield what grows in child processes, or could not be measured there."""
-    children, name = result.children, plain(result.id)
+    children, name = result.children, escape_control(result.id)
     if children is None:
         return
     if children.unmeasured:
@@ -36,7 +36,8 @@ def children_notes(result: Result) -> Iterator[str]:
         size = f" ({format_size(children.held_bytes[-1])})" if children.held_bytes else ""
         most = format_size(max(children.high, 0.0))
         yield (
-            f"{plain(result.id)}: {_living(children)} on from call to call; the memory there{size} stands still, as "
+            f"{escape_control(result.id)}: {_living(children)} on from call to call; "
+            f"the memory there{size} stands still, as "
             f"far as pages tell: it grows by {most} per 1000 calls at most."
         )
 

@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 
-from leakcheck.model.plain_text import plain
+from leakcheck.model.plain_text import escape_control
 from leakcheck.model.result import Result
 from leakcheck.model.verdict import Gate
 from leakcheck.reporters.escape import shell_words
@@ -20,10 +20,10 @@ _MOST_REQUESTS = 10
 def update_command(targets: Iterable[str], command: Sequence[str]) -> str:
     """Return the command that accepts the targets, with the replay options of `command`, the user's own words."""
     words = [*dict.fromkeys(targets)] or ["TARGET"]
-    return plain(f"leakcheck baseline update {shell_words(words)}{''.join(_replay_options(command))}")
+    return escape_control(f"leakcheck baseline update {shell_words(words)}{''.join(_replay_options(command))}")
 
 
-def closer_look(results: Iterable[Result], command: Sequence[str]) -> str | None:
+def closer_look_command(results: Iterable[Result], command: Sequence[str]) -> str | None:
     """Return the command that looks closer at the URLs that are not within budget; None where there is none."""
     failed = [result for result in results if result.trouble is None and result.gate is not Gate.WITHIN]
     if not failed:
@@ -31,7 +31,7 @@ def closer_look(results: Iterable[Result], command: Sequence[str]) -> str | None
     requests = [result.target.partition(" ")[2] for result in failed[:_MOST_REQUESTS]]
     more = f" ({len(failed) - _MOST_REQUESTS} more are not within budget)" if len(failed) > _MOST_REQUESTS else ""
     options = "".join(_replay_options(command, _OPTIONS_WITH_VALUE | {"--settings"}))
-    return plain(f"Look closer{more}: leakcheck django {shlex.join(requests)}{options}")
+    return escape_control(f"Look closer{more}: leakcheck django {shlex.join(requests)}{options}")
 
 
 def _replay_options(command: Sequence[str], with_value: frozenset[str] = _OPTIONS_WITH_VALUE) -> Iterator[str]:

@@ -3,23 +3,24 @@
 from collections.abc import Iterator
 
 from leakcheck.model.memory_limit import Forecast, LimitResult
-from leakcheck.model.plain_text import plain
+from leakcheck.model.plain_text import escape_control
 from leakcheck.model.result import Result
 from leakcheck.model.units import format_duration, format_size
 
 _MOST_KINDS = 4
 
 
-def served_sentences(result: Result) -> Iterator[str]:
+def memory_limit_sentences(result: Result) -> Iterator[str]:
     """Yield the forecast, and how serving under the limit went; nothing where neither was requested."""
-    name = plain(result.id)
+    name = escape_control(result.id)
     if result.forecast is not None and result.limit is None:
         yield f"{name}: {forecast_text(result.forecast)}."
     if result.limit is None:
         return
     limit = result.limit
     yield (
-        f"{name} under {format_size(limit.memory_bytes)} ({plain(limit.limiter)}, {plain(limit.server)}, "
+        f"{name} under {format_size(limit.memory_bytes)} "
+        f"({escape_control(limit.limiter)}, {escape_control(limit.server)}, "
         f"{limit.concurrency} at a time): {_errors(limit)}; {_crashes(limit)}; peak "
         f"{'unknown' if limit.peak_rss_bytes is None else format_size(limit.peak_rss_bytes)}."
     )
@@ -42,7 +43,7 @@ def _errors(limit: LimitResult) -> str:
     rate, requests = limit.error_rate, f"{limit.requests:,} requests"
     if not limit.errors:
         return f"none of {requests} failed (less than {rate.high:.1%})"
-    kinds = ", ".join(f"{plain(failure.kind)} ×{failure.count:,}" for failure in limit.failures[:_MOST_KINDS])
+    kinds = ", ".join(f"{escape_control(failure.kind)} ×{failure.count:,}" for failure in limit.failures[:_MOST_KINDS])
     more = len(limit.failures) - _MOST_KINDS
     kinds += f", and {more} more kinds" if more > 0 else ""
     return f"{limit.errors:,} of {requests} failed, {rate.value:.1%} ({rate.low:.1%} to {rate.high:.1%}): {kinds}"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from leakcheck.model.explanation import NamedCount, Resource
-from leakcheck.model.plain_text import plain
+from leakcheck.model.plain_text import escape_control
 from leakcheck.model.result import Result
 from leakcheck.model.verdict import Gate
 
@@ -15,7 +15,8 @@ def resource_sentences(result: Result) -> Iterator[str]:
     for resource in result.resources:
         names = f" ({_names(resource.named)})" if resource.named else ""
         rate = _number(resource.per_1000_calls)
-        yield f"{plain(result.id)}: {resource.kind} rise by {rate} per 1000 calls; {_budget_clause(resource)}.{names}"
+        name = escape_control(result.id)
+        yield f"{name}: {resource.kind} rise by {rate} per 1000 calls; {_budget_clause(resource)}.{names}"
 
 
 def _budget_clause(resource: Resource) -> str:
@@ -27,7 +28,7 @@ def _budget_clause(resource: Resource) -> str:
 
 
 def _names(counts: tuple[NamedCount, ...]) -> str:
-    names = ", ".join(f"{plain(count.what)} ×{count.count:,}" for count in counts[:_MOST_NAMED])
+    names = ", ".join(f"{escape_control(count.what)} ×{count.count:,}" for count in counts[:_MOST_NAMED])
     more = len(counts) - _MOST_NAMED
     return f"{names}, and {more} more" if more > 0 else names
 

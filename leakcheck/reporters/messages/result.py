@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from leakcheck.model.baseline import BaselineChange
-from leakcheck.model.plain_text import plain
+from leakcheck.model.plain_text import escape_control
 from leakcheck.model.result import Result
 from leakcheck.model.run import Run
 from leakcheck.model.units import format_size
@@ -11,10 +11,10 @@ from leakcheck.model.verdict import Gate
 from leakcheck.reporters.messages import baseline
 from leakcheck.reporters.messages.answers import response_sentences
 from leakcheck.reporters.messages.causes import CauseRow, causes, explanation_notes, unseen_leak_sentence
-from leakcheck.reporters.messages.memory_limit import served_sentences
+from leakcheck.reporters.messages.memory_limit import memory_limit_sentences
 from leakcheck.reporters.messages.resources import resource_sentences
 from leakcheck.reporters.messages.run import advice_sentences
-from leakcheck.reporters.messages.verdict import missing_meter_sentence, sentences
+from leakcheck.reporters.messages.verdict import missing_meter_sentence, verdict_sentences
 
 WORST_FIRST = (Gate.ERROR, Gate.OVER, Gate.INCONCLUSIVE, Gate.WITHIN)
 _MOST_DETAIL_LINES = 12
@@ -51,30 +51,30 @@ def budget_ratio(result: Result) -> float:
 def headline(result: Result) -> str:
     """Return the gate in one line (`newsletter[retained] is over budget: growth, peak`)."""
     budgets = f": {', '.join(result.failures)}" if result.failures else ""
-    return plain(f"{result.id} is {GATE_TEXTS[result.gate]}{budgets}")
+    return escape_control(f"{result.id} is {GATE_TEXTS[result.gate]}{budgets}")
 
 
 def main_sentence(result: Result) -> str:
     """Return the most important sentence, or else the headline."""
-    return plain(next(iter([*sentences(result), *resource_sentences(result)]), f"{headline(result)}."))
+    return escape_control(next(iter([*verdict_sentences(result), *resource_sentences(result)]), f"{headline(result)}."))
 
 
-def story(result: Result) -> list[str]:
+def result_lines(result: Result) -> list[str]:
     """Return the whole result in lines: sentences, causes, known leaks, advice, and the end of a traceback."""
-    lines = [*sentences(result), *resource_sentences(result), *served_sentences(result)]
+    lines = [*verdict_sentences(result), *resource_sentences(result), *memory_limit_sentences(result)]
     if not lines and result.gate is not Gate.WITHIN:
         lines = [main_sentence(result)]
     lines += response_sentences(result)
     lines += [*align_rows(list(causes(result))), *explanation_notes(result)]
     lines += filter(None, [missing_meter_sentence(result)])
     lines += [*advice_sentences(result), *(f"    {line}" for line in failure_details(result))]
-    return [plain(line) for line in lines]  # again, in case a sentence forgot to
+    return [escape_control(line) for line in lines]  # again, in case a sentence forgot to
 
 
 def run_notes(run: Run) -> list[str]:
     """Return the sentences about the known leaks and the baseline as a whole."""
     notes = (*map(unseen_leak_sentence, run.known_unseen), *baseline.run_sentences(run))
-    return [plain(note) for note in notes]
+    return [escape_control(note) for note in notes]
 
 
 def align_rows(rows: Sequence[CauseRow]) -> list[str]:
@@ -88,7 +88,7 @@ def failure_details(result: Result) -> list[str]:
     """Return the end of the traceback, or of the process's output; nothing for a result without a failure."""
     failure = result.trouble or result.peak_trouble
     details = "" if failure is None else failure.details
-    return plain(details, keep_lines=True).splitlines()[-_MOST_DETAIL_LINES:]
+    return escape_control(details, keep_lines=True).splitlines()[-_MOST_DETAIL_LINES:]
 
 
 def change_text(change: BaselineChange) -> str:
@@ -101,4 +101,4 @@ def change_text(change: BaselineChange) -> str:
 
 def change_figures(change: BaselineChange) -> str:
     """Return a metric's accepted and measured figure (`growth 1.00 KiB → 64.0 KiB`)."""
-    return f"{plain(change.metric)} {format_size(change.before)} → {format_size(change.after)}"
+    return f"{escape_control(change.metric)} {format_size(change.before)} → {format_size(change.after)}"

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 from leakcheck.model.answers import SkippedRequest
-from leakcheck.model.plain_text import plain
+from leakcheck.model.plain_text import escape_control
 from leakcheck.model.result import Result
 from leakcheck.model.run import Run, Shard
 
@@ -14,7 +14,7 @@ _MOST_URLS, _MOST_HOSTS = 5, 8
 def advice_lines(result: Result) -> Iterator[str]:
     """Yield a line for each known trap in a result: the trap, the remedy, and the evidence in brackets."""
     for advice in result.advice:
-        yield plain(f"{advice.trap}: {advice.remedy} ({advice.evidence})")
+        yield escape_control(f"{advice.trap}: {advice.remedy} ({advice.evidence})")
 
 
 def advice_sentences(result: Result) -> Iterator[str]:
@@ -23,28 +23,29 @@ def advice_sentences(result: Result) -> Iterator[str]:
         yield f"Advice: {line}."
 
 
-def left_out_lines(left_out: Sequence[SkippedRequest]) -> Iterator[str]:
+def skipped_lines(left_out: Sequence[SkippedRequest]) -> Iterator[str]:
     """Yield a line for each reason to skip requests, with the first few of them."""
     by_reason: dict[str, list[str]] = defaultdict(list)
     for skipped in left_out:
         by_reason[skipped.reason].append(skipped.request)
     for reason, requests in by_reason.items():
         more = f" and {len(requests) - _MOST_URLS} more" if len(requests) > _MOST_URLS else ""
-        yield plain(f"Left out ({reason}): {', '.join(requests[:_MOST_URLS])}{more}")
+        yield escape_control(f"Left out ({reason}): {', '.join(requests[:_MOST_URLS])}{more}")
 
 
-def elsewhere_sentences(run: Run) -> Iterator[str]:
+def host_sentences(run: Run) -> Iterator[str]:
     """Yield the machines that a run was measured on, and what was repeated there; nothing for a local run."""
     hosts = Counter(result.elsewhere.host for result in run.results if result.elsewhere is not None)
     if hosts:
-        names = ", ".join(f"{plain(host)} ({count:,})" for host, count in hosts.most_common(_MOST_HOSTS))
+        names = ", ".join(f"{escape_control(host)} ({count:,})" for host, count in hosts.most_common(_MOST_HOSTS))
         more = f" and {len(hosts) - _MOST_HOSTS:,} more machines" if len(hosts) > _MOST_HOSTS else ""
         yield f"Measured on {names}{more}."
     for result in run.results:
         host = result.elsewhere
         if host is not None and host.begun > 1:
             lost = "its worker was lost" if host.begun == 2 else f"{host.begun - 1} workers were lost with it"
-            yield f"{plain(result.id)}: {lost}, so it was measured again from its beginning, on {plain(host.host)}."
+            name, machine = escape_control(result.id), escape_control(host.host)
+            yield f"{name}: {lost}, so it was measured again from its beginning, on {machine}."
 
 
 def shard_text(shard: Shard | None) -> str:

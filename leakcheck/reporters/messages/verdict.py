@@ -5,7 +5,7 @@ from math import ceil
 
 from leakcheck.model.answers import Failure
 from leakcheck.model.explanation import PageKind
-from leakcheck.model.plain_text import plain
+from leakcheck.model.plain_text import escape_control
 from leakcheck.model.result import Growth, Meter, Result
 from leakcheck.model.run import Run
 from leakcheck.model.units import format_growth, format_size, format_size_beside
@@ -17,9 +17,9 @@ from leakcheck.reporters.messages.child_processes import children_are_inconclusi
 _MOST_UNACCOUNTED = 0.5
 
 
-def sentences(result: Result) -> Iterator[str]:
+def verdict_sentences(result: Result) -> Iterator[str]:
     """Yield a sentence for each failure and each uncertainty; none for a result that is clean and within budget."""
-    name = plain(result.id)
+    name = escape_control(result.id)
     if result.trouble is not None:
         yield f"{name}: {_failure_text(result.trouble)}"
         if result.growth is None:
@@ -108,7 +108,7 @@ def resident_text(result: Result) -> str:
 def _failure_text(failure: Failure) -> str:
     where = f"on call {failure.call:,}" if failure.call is not None else ""
     verbs = {"raised": f"raised {where}:", "setup": "its set-up failed:", "import": "does not import:"}
-    return f"{verbs.get(failure.kind, where)} {plain(failure.message)}".strip()
+    return f"{verbs.get(failure.kind, where)} {escape_control(failure.message)}".strip()
 
 
 def _bounded(result: Result, growth: Growth) -> str:
@@ -116,7 +116,7 @@ def _bounded(result: Result, growth: Growth) -> str:
     if container is None:
         until = "" if result.settled_after_calls is None else f" until about call {result.settled_after_calls:,}"
         return f"memory grew{until} and has stood still since. Looked at {growth.calls:,} calls."
-    name = f"{plain(container.name)}, {plain(container.kind)}"
+    name = f"{escape_control(container.name)}, {escape_control(container.kind)}"
     full_size = format_size(container.limit * container.bytes_per_entry)
     if result.settled_after_calls is not None:
         return (

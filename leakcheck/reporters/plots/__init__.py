@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from leakcheck.model.errors import UsageError
 from leakcheck.model.history import HistoryEntry, Regression
 from leakcheck.model.result import Result
-from leakcheck.reporters.escape import plainly
+from leakcheck.reporters.escape import escape_arguments
 
 FORMATS = ("svg", "png")
 
 
-@plainly
+@escape_arguments
 def draw_run(results: Sequence[Result], formats: Sequence[str] = FORMATS) -> Iterator[tuple[str, bytes]]:
     """Yield `growth` and `peak` in each format, as far as they were measured. Raise UsageError without matplotlib."""
     _require_matplotlib()
@@ -27,7 +27,7 @@ def draw_run(results: Sequence[Result], formats: Sequence[str] = FORMATS) -> Ite
         yield from render("peak", lambda: peak_figure(results), formats)
 
 
-@plainly
+@escape_arguments
 def draw_pair(before: Result, after: Result, formats: Sequence[str] = FORMATS) -> Iterator[tuple[str, bytes]]:
     """Yield `before-after` in each format: two variants, or one in two runs. Raise UsageError without matplotlib."""
     _require_matplotlib()
@@ -37,7 +37,7 @@ def draw_pair(before: Result, after: Result, formats: Sequence[str] = FORMATS) -
     yield from render("before-after", lambda: pair_figure(before, after), formats)
 
 
-@plainly
+@escape_arguments
 def draw_history(
     records: Sequence[HistoryEntry], steps: Sequence[Regression], formats: Sequence[str] = FORMATS
 ) -> Iterator[tuple[str, bytes]]:

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from leakcheck.model.plain_text import plain
+from leakcheck.model.plain_text import escape_control
 from leakcheck.reporters.charts import axis
 from leakcheck.reporters.charts.svg import spread
 
@@ -123,7 +123,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 def display_name(text: str, longest: int = 44) -> str:
     """Return a name with control characters escaped, and with its middle left out where it is long."""
-    text = plain(text)
+    text = escape_control(text)
     if len(text) <= longest:
         return text
     head = (longest - 1) // 2

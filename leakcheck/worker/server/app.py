@@ -18,7 +18,7 @@ _MOST_CHARACTERS = 200
 _OTHER_BYTES = 64 * 1024
 
 
-def kind_of(error: BaseException) -> str:
+def failure_kind(error: BaseException) -> str:
     """Return `answered 302` for a response with that unexpected status, otherwise the exception's class and message.
 
     The message is cut after 200 characters, and characters that a header cannot hold are replaced.
@@ -67,7 +67,7 @@ class WsgiApp:
             start_response("500 Internal Server Error", self._no_memory)
             return (b"no",)
         except Exception as error:
-            start_response("500 Internal Server Error", [*self._headers, (FAILURE_HEADER, kind_of(error))])
+            start_response("500 Internal Server Error", [*self._headers, (FAILURE_HEADER, failure_kind(error))])
             return (b"no",)
         start_response("200 OK", self._headers)
         return (b"ok",)
@@ -99,6 +99,6 @@ class AsgiApp:
             status, headers = 500, self._no_memory
         except Exception as error:
             status = 500
-            headers = [*self._headers, (FAILURE_HEADER.lower().encode(), kind_of(error).encode())]
+            headers = [*self._headers, (FAILURE_HEADER.lower().encode(), failure_kind(error).encode())]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": b"ok" if status == 200 else b"no"})

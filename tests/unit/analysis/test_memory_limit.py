@@ -7,12 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leakcheck.analysis.memory_limit import failures_of, foretell, foretold_by, successes_of, wilson
+from leakcheck.analysis.memory_limit import (
+    failures_of,
+    forecast_exhaustion,
+    forecast_for_process,
+    successes_of,
+    wilson_interval,
+)
 from leakcheck.model.answers import Readings
 from leakcheck.model.memory_limit import FailureCount, LimitResult, Share
 from leakcheck.model.verdict import Verdict
 from leakcheck.runner.load_generator import _kind
-from leakcheck.worker.server.app import kind_of
+from leakcheck.worker.server.app import failure_kind
 from leakcheck.worker.server.memory_limit import delegated_cgroup, make_cgroup
 from tests.unit.runs import growth
 
@@ -22,13 +28,13 @@ from tests.unit.runs import growth
     [(0, 200, 0.0, 0.0188), (1, 100, 0.0018, 0.0545), (15, 100, 0.0931, 0.2328), (20, 20, 0.8389, 1.0)],
 )
 def test_an_error_rate_has_wilsons_interval(errors: int, requests: int, low: float, high: float) -> None:
-    share = wilson(errors, requests)
+    share = wilson_interval(errors, requests)
     assert share.low == pytest.approx(low, abs=1e-4)
     assert share.high == pytest.approx(high, abs=1e-4)
 
 
 def test_without_requests_nothing_is_known() -> None:
-    assert wilson(0, 0) == Share(value=0.0, low=0.0, high=1.0)
+    assert wilson_interval(0, 0) == Share(value=0.0, low=0.0, high=1.0)
     assert successes_of([]) is None
 
 
@@ -38,20 +44,20 @@ def test_without_requests_nothing_is_known() -> None:
     calls=st.integers(1, 10_000),
 )
 def test_memory_runs_out_when_the_growth_has_used_up_the_rest(rate: float, held: int, calls: int) -> None:
-    forecast = foretell(growth(rate, rate / 100), 200_000_000, calls, held)
+    forecast = forecast_exhaustion(growth(rate, rate / 100), 200_000_000, calls, held)
     assert forecast is not None
     assert held + (forecast.calls - calls) * rate / 1000 == pytest.approx(200_000_000)
     assert calls <= forecast.low <= forecast.calls <= forecast.high
 
 
 def test_there_is_no_forecast_without_a_certain_growth_or_with_too_little_memory() -> None:
-    assert foretell(growth(100, 200), 10**9, 10, 10**6) is None
-    assert foretell(growth(1e6, 0), 10**5, 10, 10**6) is None
+    assert forecast_exhaustion(growth(100, 200), 10**9, 10, 10**6) is None
+    assert forecast_exhaustion(growth(1e6, 0), 10**5, 10, 10**6) is None
     readings = Readings(calls=(1, 2), rss_bytes=(10, 10))
-    assert foretold_by(Verdict.CLEAN, growth(1e6, 0), readings, 10**9) is None
-    assert foretold_by(Verdict.LEAK, None, readings, 10**9) is None
-    assert foretold_by(Verdict.LEAK, growth(1e6, 0), Readings(), 10**9) is None
-    assert foretold_by(Verdict.LEAK, growth(1e6, 0), readings, 10**6) is not None
+    assert forecast_for_process(Verdict.CLEAN, growth(1e6, 0), readings, 10**9) is None
+    assert forecast_for_process(Verdict.LEAK, None, readings, 10**9) is None
+    assert forecast_for_process(Verdict.LEAK, growth(1e6, 0), Readings(), 10**9) is None
+    assert forecast_for_process(Verdict.LEAK, growth(1e6, 0), readings, 10**6) is not None
 
 
 def test_failures_are_counted_by_their_kind_the_most_frequent_first() -> None:
@@ -86,7 +92,7 @@ class Hostile(Exception):
     ],
 )
 def test_an_exception_becomes_a_header_without_injected_lines(error: Exception, kind: str) -> None:
-    assert kind_of(error) == kind
+    assert failure_kind(error) == kind
 
 
 def test_a_cgroup_is_used_only_where_the_memory_controller_is_delegated(tmp_path: Path) -> None:
@@ -109,7 +115,7 @@ def test_a_cgroup_is_used_only_where_the_memory_controller_is_delegated(tmp_path
 def test_a_limit_run_without_failures_mentions_none() -> None:
     from leakcheck.model.result import Budget, Result
     from leakcheck.model.verdict import Gate
-    from leakcheck.reporters.messages.memory_limit import served_sentences
+    from leakcheck.reporters.messages.memory_limit import memory_limit_sentences
 
     limit = LimitResult(
         limiter="RLIMIT_DATA",
@@ -117,7 +123,7 @@ def test_a_limit_run_without_failures_mentions_none() -> None:
         server="gunicorn 23.0.0",
         requests=200,
         errors=0,
-        error_rate=wilson(0, 200),
+        error_rate=wilson_interval(0, 200),
         failures=(),
         crashes=0,
         crashes_per_1000=0.0,
@@ -126,7 +132,7 @@ def test_a_limit_run_without_failures_mentions_none() -> None:
         other_requests=50,
         other_errors=0,
         concurrency=2,
-        foretold=foretell(growth(1e6, 0), 2**28, 100, 2**26),
+        foretold=forecast_exhaustion(growth(1e6, 0), 2**28, 100, 2**26),
     )
     result = Result(
         scenario="send\n::error::",
@@ -138,7 +144,7 @@ def test_a_limit_run_without_failures_mentions_none() -> None:
         budget=Budget(growth_bytes_per_1000_calls=1),
         limit=limit,
     )
-    sentences = list(served_sentences(result))
+    sentences = list(memory_limit_sentences(result))
     assert "none of 200 requests failed (less than 1.9%); no worker crashed; peak 44.0 MiB." in sentences[0]
     assert "with 256 MiB memory ends after about" in sentences[2]
     assert not any("\n" in sentence for sentence in sentences)

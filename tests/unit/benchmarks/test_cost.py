@@ -11,7 +11,7 @@ from cost import PARTS, main, save, small_scenarios
 from cost_figures import BARE, LEAKCHECK, Row, costs, fleets, rows_of
 from cost_page import sections
 
-from leakcheck.worker.load import load_file, marked_in
+from leakcheck.worker.load import load_file, marked_scenarios
 
 MIB = 1024**2
 
@@ -141,7 +141,7 @@ def test_the_file_of_small_scenarios_holds_as_many(tmp_path: Path, monkeypatch: 
     monkeypatch.syspath_prepend(str(tmp_path))
     file = tmp_path / "small_ones_for_this_test.py"
     file.write_text(small_scenarios(7), encoding="utf-8")
-    marked = marked_in(load_file(file))
+    marked = marked_scenarios(load_file(file))
     assert list(marked) == [f"small_{number}" for number in range(7)]
     for _, function in marked.values():
         function()

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leakcheck.cli.console import CiSafeStream, ci_safe_streams
-from leakcheck.reporters.escape import inert
+from leakcheck.reporters.escape import escape_ci_commands
 from tests.unit.ci_runner import obeyed
 from tests.unit.hostile import run_with, text_of_others
 from tests.unit.reported import RUNS
@@ -35,13 +35,13 @@ from tests.unit.reporters.test_terminal import page
     ],
 )
 def test_commands_of_ci_runners_are_escaped_once(text: str, escaped: str) -> None:
-    assert inert(text) == escaped
-    assert inert(escaped) == escaped
+    assert escape_ci_commands(text) == escaped
+    assert escape_ci_commands(escaped) == escaped
 
 
 @given(text_of_others)
 def test_no_escaped_text_is_a_command(text: str) -> None:
-    assert obeyed(inert(text)) == []
+    assert obeyed(escape_ci_commands(text)) == []
 
 
 @given(st.lists(text_of_others, max_size=4))
@@ -53,7 +53,7 @@ def test_no_stream_passes_on_a_command_however_it_is_written(parts: list[str]) -
         stream.flush()
     stream.release()
     assert obeyed(below.getvalue()) == []
-    assert below.getvalue() == inert("".join(parts))
+    assert below.getvalue() == escape_ci_commands("".join(parts))
 
 
 @given(text_of_others)

@@ -13,7 +13,7 @@ import typer
 from leakcheck.cli import main
 from leakcheck.cli.standard_streams import StreamStatus, _Descriptor, _robust, robust_streams
 from leakcheck.model.errors import ExitCode, UsageError, worst
-from leakcheck.model.failure import VARIABLE, internal_error
+from leakcheck.model.failure import TRACEBACK_VARIABLE, internal_error
 
 # --- streams --------------------------------------------------------------------------------------
 
@@ -155,6 +155,6 @@ def test_an_internal_error_is_one_sentence(monkeypatch: pytest.MonkeyPatch, caps
 def test_its_traceback_is_printed_on_demand(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv(VARIABLE, "1")
+    monkeypatch.setenv(TRACEBACK_VARIABLE, "1")
     assert "LookupError" in internal_error(LookupError())
     assert capsys.readouterr().err == "LookupError\n"

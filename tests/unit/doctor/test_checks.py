@@ -20,7 +20,7 @@ from leakcheck.doctor.model import (
     ProjectFacts,
     TracerStatus,
 )
-from leakcheck.doctor.report import answer, markdown, render_examination
+from leakcheck.doctor.report import markdown, overall_answer, render_report
 from leakcheck.probe.meters import memory
 from leakcheck.runner import machine
 from leakcheck.runner.machine import ControlGroup
@@ -236,9 +236,11 @@ def test_the_answer_is_one_or_two_sentences() -> None:
     good = Check(part="a", name="one", state=CheckState.GOOD, says="fine")
     bad = Check(part="a", name="two", state=CheckState.LESS, says="worse", remedy="mend")
     broken = Check(part="b", name="settings", state=CheckState.BROKEN, says="no", remedy="mend")
-    assert answer(report_of(good)) == "Here growth is exact; no peak."
-    assert answer(report_of(good, bad)) == "Here growth is exact; no peak. Less than could be: two."
-    assert answer(report_of(good, bad, broken)) == "Nothing can be measured here before this is mended: settings."
+    assert overall_answer(report_of(good)) == "Here growth is exact; no peak."
+    assert overall_answer(report_of(good, bad)) == "Here growth is exact; no peak. Less than could be: two."
+    assert (
+        overall_answer(report_of(good, bad, broken)) == "Nothing can be measured here before this is mended: settings."
+    )
 
 
 def test_text_from_outside_cannot_leave_the_block_or_contain_commands() -> None:
@@ -252,6 +254,6 @@ def test_text_from_outside_cannot_leave_the_block_or_contain_commands() -> None:
     assert "\x1b" not in data.decode()
     console = Console(width=80, no_color=True)
     with console.capture() as captured:
-        for part in render_examination(report):
+        for part in render_report(report):
             console.print(part)
     assert "\x1b" not in captured.get()

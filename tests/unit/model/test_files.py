@@ -19,7 +19,7 @@ from leakcheck.runner.collect import scenario_files
 from leakcheck.storage import atomic, baseline_file, run_file
 from leakcheck.storage.captures import open_capture
 from leakcheck.storage.durations import read_durations
-from leakcheck.storage.history import find_documents, gather
+from leakcheck.storage.history import find_documents, load_history
 from tests.unit.runs import CLEAN, run_of
 
 SECRET = '{"token": "hunter2"}'
@@ -221,7 +221,7 @@ def test_an_index_that_is_a_link_to_another_database_is_left_alone(tmp_path: Pat
     index = tmp_path / ".leakcheck" / "history.sqlite"
     index.parent.mkdir()
     index.symlink_to(tmp_path / "db.sqlite3")
-    history = gather(index, documents, run_file.load)
+    history = load_history(index, documents, run_file.load)
     assert [record.scenario for record in history.records] == [CLEAN.id]
     assert "it is a link" in history.notices[0]
     assert (tmp_path / "db.sqlite3").read_bytes() == before
@@ -231,7 +231,7 @@ def test_an_index_that_is_a_link_to_another_database_is_left_alone(tmp_path: Pat
     (tmp_path / "shared").mkdir()
     create_database(tmp_path / "shared" / "history.sqlite")
     index.parent.symlink_to(tmp_path / "shared")
-    assert "it is a link" in gather(index, documents, run_file.load).notices[0]
+    assert "it is a link" in load_history(index, documents, run_file.load).notices[0]
 
 
 @pytest.mark.parametrize("make", [make_pipe, make_socket, make_folder], ids=lambda make: make.__name__)
@@ -240,7 +240,7 @@ def test_an_index_that_is_no_regular_file_is_not_used(tmp_path: Path, make: Call
     index = tmp_path / ".leakcheck" / "history.sqlite"
     index.parent.mkdir()
     make(index)
-    history = gather(index, documents, run_file.load)
+    history = load_history(index, documents, run_file.load)
     assert [record.scenario for record in history.records] == [CLEAN.id]
     assert "the index is left out" in history.notices[0]
 
@@ -248,7 +248,7 @@ def test_an_index_that_is_no_regular_file_is_not_used(tmp_path: Path, make: Call
 def test_an_index_with_an_endless_view_or_with_a_journal_is_rebuilt(tmp_path: Path) -> None:
     documents = save_run(tmp_path)
     index = tmp_path / ".leakcheck" / "history.sqlite"
-    before = gather(index, documents, run_file.load)
+    before = load_history(index, documents, run_file.load)
     connection = sqlite3.connect(index)
     connection.execute("DROP TABLE records")
     connection.execute(
@@ -256,9 +256,9 @@ def test_an_index_with_an_endless_view_or_with_a_journal_is_rebuilt(tmp_path: Pa
     )
     connection.commit()
     connection.close()
-    assert gather(index, documents, run_file.load).records == before.records
+    assert load_history(index, documents, run_file.load).records == before.records
     index.with_name("history.sqlite-journal").write_bytes(b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7" + bytes(504))
-    assert gather(index, documents, run_file.load).records == before.records
+    assert load_history(index, documents, run_file.load).records == before.records
     assert [path.name for path in index.parent.iterdir()] == ["history.sqlite"]
 
 
@@ -269,11 +269,11 @@ def test_an_index_with_an_endless_view_or_with_a_journal_is_rebuilt(tmp_path: Pa
 def test_an_index_with_an_invalid_row_is_rebuilt(tmp_path: Path, change: str) -> None:
     documents = save_run(tmp_path)
     index = tmp_path / ".leakcheck" / "history.sqlite"
-    before = gather(index, documents, run_file.load)
+    before = load_history(index, documents, run_file.load)
     connection = sqlite3.connect(index)
     connection.execute(f"UPDATE records SET {change}")
     connection.commit()
     connection.close()
-    history = gather(index, documents, run_file.load)
+    history = load_history(index, documents, run_file.load)
     assert history.records == before.records
     assert "was broken, and is made anew" in history.notices[0]

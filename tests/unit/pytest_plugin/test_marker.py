@@ -15,7 +15,13 @@ from leakcheck.model.explanation import KnownLeak
 from leakcheck.model.result import Growth, Meter, Result
 from leakcheck.pytest_plugin.marker import MarkerArgs, parse_marker_args
 from leakcheck.pytest_plugin.result_json import read_result
-from leakcheck.reporters.pytest_text import in_pytest, is_fine, main_sentences, row, whole_text
+from leakcheck.reporters.pytest_text import (
+    has_nothing_to_report,
+    result_row,
+    result_text,
+    summary_lines,
+    with_pytest_options,
+)
 from tests.unit.causes import SENT, SENT_PATH, SITE
 from tests.unit.runs import BOUNDED, BROKEN, CLEAN, LEAK, NAIVE, UNSURE
 
@@ -98,16 +104,16 @@ def test_a_result_is_the_same_after_a_round_trip_through_json(result: Result) ->
 
 
 def test_a_clean_result_has_no_sentences() -> None:
-    assert is_fine(CLEAN)
-    assert list(main_sentences(CLEAN)) == []
-    assert not is_fine(FORGIVEN)
-    assert not is_fine(BOUNDED)
+    assert has_nothing_to_report(CLEAN)
+    assert list(summary_lines(CLEAN)) == []
+    assert not has_nothing_to_report(FORGIVEN)
+    assert not has_nothing_to_report(BOUNDED)
 
 
 def test_the_text_has_the_row_the_sentence_and_the_causes_and_no_summary() -> None:
-    text = whole_text(EXPLAINED)
-    assert row(EXPLAINED)[0] in text
-    assert next(main_sentences(EXPLAINED)) in " ".join(text.split("\n"))
+    text = result_text(EXPLAINED)
+    assert result_row(EXPLAINED)[0] in text
+    assert next(summary_lines(EXPLAINED)) in " ".join(text.split("\n"))
     assert "allocated at" in text
     assert "held by" in text
     assert "within budget" not in text.splitlines()[-1]
@@ -116,16 +122,19 @@ def test_the_text_has_the_row_the_sentence_and_the_causes_and_no_summary() -> No
 
 def test_a_body_that_runs_only_once_is_reported_as_not_replayable() -> None:
     once = replace(BROKEN, trouble=Failure(kind="raised", message="IntegrityError", call=2))
-    assert any("cannot be replayed" in sentence for sentence in main_sentences(once))
+    assert any("cannot be replayed" in sentence for sentence in summary_lines(once))
     never = replace(BROKEN, trouble=Failure(kind="raised", message="IntegrityError", call=1))
-    assert not any("cannot be replayed" in sentence for sentence in main_sentences(never))
+    assert not any("cannot be replayed" in sentence for sentence in summary_lines(never))
 
 
 def test_remedies_name_the_options_of_pytest() -> None:
-    assert in_pytest("all calls are used up; raise --calls.") == "all calls are used up; raise --leakcheck-calls."
-    assert in_pytest("raise --time, or the budget") == "raise leakcheck_time, or the budget"
-    assert in_pytest("raise --timeout, or") == "raise timeout in [tool.leakcheck], or"
-    assert in_pytest("unrecognized arguments: --time") == "unrecognized arguments: --time"
+    assert (
+        with_pytest_options("all calls are used up; raise --calls.")
+        == "all calls are used up; raise --leakcheck-calls."
+    )
+    assert with_pytest_options("raise --time, or the budget") == "raise leakcheck_time, or the budget"
+    assert with_pytest_options("raise --timeout, or") == "raise timeout in [tool.leakcheck], or"
+    assert with_pytest_options("unrecognized arguments: --time") == "unrecognized arguments: --time"
 
 
 # --- imports --------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leakcheck.model.plain_text import plain
+from leakcheck.model.plain_text import escape_control
 
 
 @pytest.mark.parametrize(
@@ -30,16 +30,16 @@ from leakcheck.model.plain_text import plain
     ],
 )
 def test_what_a_terminal_would_obey_is_escaped(text: str, shown: str) -> None:
-    assert plain(text) == shown
+    assert escape_control(text) == shown
 
 
 def test_line_ends_are_kept_on_request_and_nothing_else_is() -> None:
-    assert plain("a\nb\r\x1b\u2028", keep_lines=True) == "a\nb\\r\\x1b\\u2028"
+    assert escape_control("a\nb\r\x1b\u2028", keep_lines=True) == "a\nb\\r\\x1b\\u2028"
 
 
 @given(st.text(alphabet=st.characters()))
 def test_no_control_or_format_character_remains(text: str) -> None:
-    shown = plain(text)
+    shown = escape_control(text)
     assert not [letter for letter in shown if unicodedata.category(letter)[0] == "C"]
-    assert plain(shown) == shown
+    assert escape_control(shown) == shown
     shown.encode("utf-8")

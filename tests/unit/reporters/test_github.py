@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from leakcheck.model.explanation import KnownEntry
-from leakcheck.model.plain_text import plain
+from leakcheck.model.plain_text import escape_control
 from leakcheck.model.result import Result
 from leakcheck.model.run import Run
 from leakcheck.reporters.github import MOST_OF_A_KIND, annotations, escape_message, escape_property
@@ -118,8 +118,8 @@ def test_foreign_text_stays_within_its_one_command(text: str) -> None:
         frozenset({"file", "line", "title"}),
     }
     for command, name in zip(annotated, ("broken", "leak", "naive", "unsure"), strict=False):
-        assert command.properties["title"].startswith(plain(f"leakcheck: {name} {text}")[:199])
-        assert command.data.startswith(plain(f"{name} {text}")[:3999])
+        assert command.properties["title"].startswith(escape_control(f"leakcheck: {name} {text}")[:199])
+        assert command.data.startswith(escape_control(f"{name} {text}")[:3999])
 
 
 @given(text_of_others)

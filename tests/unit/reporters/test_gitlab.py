@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import given
 
-from leakcheck.model.plain_text import plain
+from leakcheck.model.plain_text import escape_control
 from leakcheck.model.result import Result
 from leakcheck.model.run import Run
 from leakcheck.reporters.gitlab import gitlab
@@ -103,5 +103,5 @@ def test_foreign_text_is_read_back_as_it_is_shown(text: str) -> None:
     document = written(run_with(text))
     reported = issues(run_with(text))
     assert [issue["description"].partition(" ")[0] for issue in reported] == ["broken", "leak", "naive", "unsure"]
-    assert reported[0]["description"].startswith(plain(f"broken {text}"))
+    assert reported[0]["description"].startswith(escape_control(f"broken {text}"))
     assert obeyed(document) == []

@@ -9,7 +9,7 @@ import xmlschema
 from hypothesis import given
 from junitparser import Error, Failure, JUnitXml, Skipped, TestSuite
 
-from leakcheck.model.plain_text import plain
+from leakcheck.model.plain_text import escape_control
 from leakcheck.model.run import Run
 from leakcheck.model.verdict import Gate
 from leakcheck.reporters.junit import junit
@@ -125,14 +125,14 @@ def test_foreign_text_is_read_back_as_it_is_shown(text: str) -> None:
     SCHEMA.validate(document)
     root = ElementTree.fromstring(document)
     names = [case.get("name") for case in root.iter("testcase")]
-    assert sorted(map(str, names)) == sorted(plain(result.id) for result in run.results)
+    assert sorted(map(str, names)) == sorted(escape_control(result.id) for result in run.results)
     [error] = root.iter("error")
-    assert error.get("type") == plain(text)
-    assert plain(text) in str(error.text)
+    assert error.get("type") == escape_control(text)
+    assert escape_control(text) in str(error.text)
     assert obeyed(document) == []
 
 
 @given(text_of_others)
 def test_a_name_is_one_name_to_another_library_too(text: str) -> None:
     [suite] = suites(run_of(replace(CLEAN, scenario=f"x{text}", variant=None, gate=Gate.WITHIN)))
-    assert [case.name for case in suite] == [f"x{plain(text)}"]
+    assert [case.name for case in suite] == [f"x{escape_control(text)}"]

@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 
-from leakcheck.model.plain_text import plain
+from leakcheck.model.plain_text import escape_control
 from leakcheck.model.result import Result
 from leakcheck.model.run import Run
 from leakcheck.model.verdict import Gate
-from leakcheck.reporters.escape import inert
+from leakcheck.reporters.escape import escape_ci_commands
 from leakcheck.reporters.markdown import MOST_BYTES_OF_A_COMMENT, block, code_span, escape_html, markdown, run_headline
 from tests.unit.ci_runner import obeyed
 from tests.unit.hostile import run_with, text_of_others
@@ -28,7 +28,7 @@ def written(run: Run, *, most_bytes: int = MOST_BYTES_OF_A_COMMENT) -> str:
 
 def shown(text: str) -> str:
     """Return the plain form as far as a name is shown."""
-    whole = plain(text)
+    whole = escape_control(text)
     return whole if len(whole) <= 200 else f"{whole[:199]}…"
 
 
@@ -194,14 +194,14 @@ def test_a_code_span_shows_the_escaped_text(text: str) -> None:
 
 @given(text_of_others)
 def test_a_block_shows_its_lines(text: str) -> None:
-    page = rendered(f"\n{block(['first', plain(text), '', plain(text)])}\nafter")
-    assert page.in_code == [f"first\n{plain(text)}\n\n{plain(text)}"]
+    page = rendered(f"\n{block(['first', escape_control(text), '', escape_control(text)])}\nafter")
+    assert page.in_code == [f"first\n{escape_control(text)}\n\n{escape_control(text)}"]
     assert page.tags == ["pre", "p"]
 
 
 @given(text_of_others)
 def test_text_in_html_is_text(text: str) -> None:
-    page = rendered(f"<details>\n<summary>{escape_html(plain(text))}</summary>\n\nafter\n</details>")
+    page = rendered(f"<details>\n<summary>{escape_html(escape_control(text))}</summary>\n\nafter\n</details>")
     assert page.tags == ["details", "summary", "p"]
 
 
@@ -220,7 +220,7 @@ def test_the_examples_would_be_obeyed_without_escaping() -> None:
     assert "a" in rendered("https://example.org").tags
     assert "b" in rendered("<b>x</b>").tags
     assert [command.name for command in obeyed("  ::error::x\nfoo ##[group]y\n::nope::z")] == ["error", "group"]
-    assert inert("::error::x") == "\\x3a:error::x"
+    assert escape_ci_commands("::error::x") == "\\x3a:error::x"
 
 
 def test_every_gate_has_its_text() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from leakcheck.analysis.gate.baseline import compared
+from leakcheck.analysis.gate.baseline import compare_with_baseline
 from leakcheck.model.answers import Failure
 from leakcheck.model.baseline import BaselineEntry, Tolerance
 from leakcheck.model.explanation import KnownEntry, KnownLeak, Link, RetentionPath, TracerName
@@ -83,7 +83,7 @@ def accepted(result: Result, growth_bytes: int | None, peak_bytes: int | None, r
         peak_bytes=peak_bytes,
         reason=reason,
     )
-    return compared(result, entry, ALLOWED)
+    return compare_with_baseline(result, entry, ALLOWED)
 
 
 CHECKED = replace(
@@ -96,8 +96,8 @@ CHECKED = replace(
         accepted(replace(CLEAN, variant="mended"), 144 * MIB, int(93.4 * MIB)),
         accepted(replace(LEAK, variant="late", growth=growth(70_000), peak_bytes=9_000), 60_000, 9_000),
         accepted(replace(CLEAN, variant="dearer"), 0, 4 * MIB),
-        compared(replace(CLEAN, variant="added"), None, ALLOWED),
-        compared(replace(LEAK, variant="added_too"), None, ALLOWED),
+        compare_with_baseline(replace(CLEAN, variant="added"), None, ALLOWED),
+        compare_with_baseline(replace(LEAK, variant="added_too"), None, ALLOWED),
         BROKEN,
     ),
     baseline="leakcheck-baseline.json",

@@ -17,10 +17,17 @@ from leakcheck.config.sources import SettingsLayer
 from leakcheck.model.answers import Failure, Readings, ScenarioInfo
 from leakcheck.model.errors import ExitCode
 from leakcheck.model.explanation import Explain
-from leakcheck.model.failure import MeasurementStopped, WorkerFailed, interfered, misunderstood
+from leakcheck.model.failure import MeasurementStopped, WorkerFailed, foreign_output, undecodable_answer
 from leakcheck.model.result import Result
 from leakcheck.model.verdict import Gate, Verdict
-from leakcheck.runner.answer_decoding import block_in, descriptions_in, environment_in, part, seconds_in, trouble_in
+from leakcheck.runner.answer_decoding import (
+    decode_block,
+    decode_environment,
+    decode_failure,
+    decode_field,
+    decode_scenarios,
+    decode_seconds,
+)
 from leakcheck.runner.measure import measure
 from leakcheck.runner.message_reader import MessageReader
 from leakcheck.runner.scheduler import Capacity, Job, run_parallel
@@ -70,9 +77,9 @@ class MutatedWorker(ScriptedWorker):
         data = frame(json.dumps(answer).encode())
         self._reader.feed(mutated_bytes(data, self._chance) if 0.4 < kind < 0.5 else data)
         if self._reader.foreign:
-            raise interfered(self._reader.foreign)
+            raise foreign_output(self._reader.foreign)
         if self._reader.broken:
-            raise misunderstood(self._reader.broken)
+            raise undecodable_answer(self._reader.broken)
         if not self._reader.messages:
             raise WorkerFailed(Failure(kind="hung", message="nothing came"))
         return self._reader.messages.popleft()
@@ -147,10 +154,10 @@ BEFORE = Readings(calls=(1,), rss_bytes=(4096,))
 
 
 def test_a_block_that_continues_the_readings_is_valid() -> None:
-    assert block_in({"block": BLOCK}, BEFORE, 1).readings.rss_bytes == (4096, 8192)
-    assert block_in({"block": BLOCK}, Readings(), 1).readings.rss_bytes == (4096, 8192)
+    assert decode_block({"block": BLOCK}, BEFORE, 1).readings.rss_bytes == (4096, 8192)
+    assert decode_block({"block": BLOCK}, Readings(), 1).readings.rss_bytes == (4096, 8192)
     nothing_read = {**BLOCK, "readings": {}}
-    assert block_in({"block": nothing_read}, BEFORE, 1).calls == 3
+    assert decode_block({"block": nothing_read}, BEFORE, 1).calls == 3
 
 
 @pytest.mark.parametrize(
@@ -175,7 +182,7 @@ def test_a_block_that_continues_the_readings_is_valid() -> None:
 )
 def test_an_impossible_block_is_refused(changed: dict[str, Any]) -> None:
     with pytest.raises(WorkerFailed, match="an answer that makes no sense"):
-        block_in({"block": {**BLOCK, **changed}}, BEFORE, 1)
+        decode_block({"block": {**BLOCK, **changed}}, BEFORE, 1)
 
 
 @pytest.mark.parametrize(
@@ -186,12 +193,12 @@ def test_an_impossible_block_is_refused(changed: dict[str, Any]) -> None:
 )
 def test_a_trouble_that_no_process_can_have_is_refused(trouble: object) -> None:
     with pytest.raises(WorkerFailed) as caught:
-        trouble_in({"kind": "trouble", "trouble": trouble})
+        decode_failure({"kind": "trouble", "trouble": trouble})
     assert caught.value.trouble.kind == "answer"
 
 
 def test_a_trouble_of_a_million_characters_is_cut() -> None:
-    trouble = trouble_in({"trouble": {"kind": "raised", "message": "x" * 10**6, "details": "y" * 10**6, "call": 1}})
+    trouble = decode_failure({"trouble": {"kind": "raised", "message": "x" * 10**6, "details": "y" * 10**6, "call": 1}})
     assert (len(trouble.message), len(trouble.details)) == (8000, 8000)
 
 
@@ -209,23 +216,23 @@ def test_a_trouble_of_a_million_characters_is_cut() -> None:
 )
 def test_a_scenario_that_cannot_be_measured_is_refused(scenario: dict[str, Any]) -> None:
     with pytest.raises(WorkerFailed):
-        descriptions_in({"scenarios": [scenario]})
+        decode_scenarios({"scenarios": [scenario]})
 
 
 def test_an_environment_has_its_fields_and_no_others() -> None:
     names = ("python", "implementation", "executable", "platform", "allocator", "libc")
     fields = {**dict.fromkeys(names, "x"), "packages": {"a": "1"}}
-    assert environment_in({"environment": {**fields, "git_commit": "f00", "more": 1}}) == fields
+    assert decode_environment({"environment": {**fields, "git_commit": "f00", "more": 1}}) == fields
     for name in fields:
         with pytest.raises(WorkerFailed):
-            environment_in({"environment": {**fields, name: 1}})
+            decode_environment({"environment": {**fields, name: 1}})
 
 
 def test_the_error_for_a_missing_field_names_the_kind_of_the_answer() -> None:
     with pytest.raises(WorkerFailed, match="found was asked for, and the answer is of the kind 'bye'"):
-        part({"kind": "bye"}, "found", list)
+        decode_field({"kind": "bye"}, "found", list)
     with pytest.raises(WorkerFailed, match="extra_seconds is -1"):
-        seconds_in({"extra_seconds": -1.0}, "extra_seconds")
+        decode_seconds({"extra_seconds": -1.0}, "extra_seconds")
 
 
 # --- internal errors -------------------------------------------------------------------------------
@@ -259,7 +266,7 @@ def test_an_internal_error_while_explaining_costs_no_verdict() -> None:
     task = task_of("leaks")
     with (
         mock.patch("leakcheck.runner.measure.WorkerProcess", return_value=ScriptedWorker(Script(heap=leak(5000)))),
-        mock.patch("leakcheck.runner.measure.is_to_be_explained", return_value=True),
+        mock.patch("leakcheck.runner.measure.needs_explanation", return_value=True),
         mock.patch("leakcheck.runner.explain.explain", side_effect=ZeroDivisionError),
     ):
         result = measure(task, no_watch)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from leakcheck.compare.baseline_update import picked, refuse_dirty_run, updated
+from leakcheck.compare.baseline_update import refuse_dirty_run, select_results, update_baseline
 from leakcheck.config.expressions import parse_expression
 from leakcheck.config.settings import Settings, resolve
 from leakcheck.config.sources import SettingsLayer
@@ -18,7 +18,15 @@ from leakcheck.model.explanation import KnownEntry
 from leakcheck.model.result import Budget, Result
 from leakcheck.model.run import Run
 from leakcheck.model.verdict import Gate, Verdict
-from leakcheck.runner.baseline import BaselineRef, compared_run, covers, gone, load_against, refuse_same_ids, spelled
+from leakcheck.runner.baseline import (
+    BaselineRef,
+    compare_run,
+    covers,
+    gone_entries,
+    load_baseline_ref,
+    refuse_same_ids,
+    relative_target,
+)
 from leakcheck.runner.collect import Collection
 from leakcheck.scenario import Target, parse_target
 from tests.unit.causes import SENT, SENT_PATH, SITE
@@ -59,7 +67,7 @@ def test_a_missing_baseline_names_the_command_that_makes_one(project: Path) -> N
     with pytest.raises(
         BaselineMissing, match=r"no baseline yet; .*: leakcheck baseline update bench 'my file\.py'"
     ) as caught:
-        load_against(default_settings(), ["bench", "my file.py"])
+        load_baseline_ref(default_settings(), ["bench", "my file.py"])
     assert caught.value.exit_code == ExitCode.NO_BASELINE
 
 
@@ -117,33 +125,44 @@ def test_an_entry_is_gone_where_a_target_would_hold_its_scenario(
     project: Path, targets: Sequence[str], whole: Sequence[str], expected: tuple[str, ...]
 ) -> None:
     parsed = [parse_target(text) for text in targets]
-    assert gone(ENTRIES, collection(*whole), folder=Path(), targets=parsed, matches=lambda name: True) == expected
+    assert (
+        gone_entries(ENTRIES, collection(*whole), folder=Path(), targets=parsed, matches=lambda name: True) == expected
+    )
 
 
 def test_deselected_scenarios_and_those_of_unreadable_files_are_not_gone(project: Path) -> None:
     targets = [parse_target("bench")]
     not_b = parse_expression("not b")
-    assert gone(ENTRIES, collection("cart"), folder=Path(), targets=targets, matches=not_b) == ("away", "shop[a]")
+    assert gone_entries(ENTRIES, collection("cart"), folder=Path(), targets=targets, matches=not_b) == (
+        "away",
+        "shop[a]",
+    )
     broken = replace(BROKEN, target="bench/shop.py", trouble=Failure(kind="import", message="SyntaxError"))
     empty = replace(BROKEN, target="bench/cart.py", trouble=Failure(kind="nothing", message="no scenario"))
     with_failures = collection(failed=[broken, empty])
-    assert gone(ENTRIES, with_failures, folder=Path(), targets=targets, matches=lambda name: True) == ("away", "cart")
+    assert gone_entries(ENTRIES, with_failures, folder=Path(), targets=targets, matches=lambda name: True) == (
+        "away",
+        "cart",
+    )
 
 
 def test_a_target_is_spelled_relative_to_the_baseline_however_it_was_named(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert spelled("bench/shop.py::shop", Path()) == "bench/shop.py::shop"
-    assert spelled(f"{project}/bench/../bench/shop.py::shop", Path()) == "bench/shop.py::shop"
-    assert spelled("bench/shop.py::shop", project / "bench") == "shop.py::shop"
-    assert spelled("shop.cart:checkout", Path()) == "shop.cart:checkout"
+    assert relative_target("bench/shop.py::shop", Path()) == "bench/shop.py::shop"
+    assert relative_target(f"{project}/bench/../bench/shop.py::shop", Path()) == "bench/shop.py::shop"
+    assert relative_target("bench/shop.py::shop", project / "bench") == "shop.py::shop"
+    assert relative_target("shop.cart:checkout", Path()) == "shop.cart:checkout"
     monkeypatch.chdir(project / "bench")
-    assert spelled("shop.py::shop", project) == "bench/shop.py::shop"
+    assert relative_target("shop.py::shop", project) == "bench/shop.py::shop"
 
 
 def test_targets_of_a_foreign_baseline_are_compared_as_text_alone(project: Path) -> None:
     foreign = {"x": entry("\0::x"), "y": entry("../../etc/passwd::y"), "z": entry("::::"), "w": entry("a" * 9000)}
-    assert gone(foreign, collection(), folder=Path(), targets=[parse_target("bench")], matches=lambda name: True) == ()
+    assert (
+        gone_entries(foreign, collection(), folder=Path(), targets=[parse_target("bench")], matches=lambda name: True)
+        == ()
+    )
 
 
 # --- a saved run ----------------------------------------------------------------------------------
@@ -158,7 +177,7 @@ EXPLAINED = replace(
 
 
 def test_a_saved_run_is_compared_with_the_baseline_as_a_measured_one() -> None:
-    compared = compared_run(
+    compared = compare_run(
         run_of(LEAK, CLEAN, BROKEN),
         baseline_with({LEAK.id: entry(growth_bytes=120 * MIB)}),
         default_settings(),
@@ -181,7 +200,7 @@ def test_a_known_leak_of_a_saved_run_still_does_not_fail_and_still_expires() -> 
     for expires, gate in ((None, Gate.WITHIN), (date(2025, 1, 1), Gate.OVER)):
         known = KnownEntry(match="*SENT*", reason="ticket 12", expires=expires)
         settings = replace(default_settings(), known=(known,))
-        (result,) = compared_run(run_of(EXPLAINED), worse, settings, date(2026, 1, 1)).results
+        (result,) = compare_run(run_of(EXPLAINED), worse, settings, date(2026, 1, 1)).results
         assert (result.gate, result.changes[0].gate) == (gate, Gate.OVER)
 
 
@@ -200,14 +219,14 @@ def test_growth_that_is_not_a_known_leak_is_compared_with_the_baseline_even_with
     )
     settings = replace(default_settings(), known=(KnownEntry(match="*SENT*", reason="ticket 12"),))
     # WHEN nothing grew before, and 16 KiB are tolerated
-    (result,) = compared_run(run_of(grown), baseline_with({LEAK.id: entry()}), settings, date(2026, 1, 1)).results
+    (result,) = compare_run(run_of(grown), baseline_with({LEAK.id: entry()}), settings, date(2026, 1, 1)).results
     # THEN the unlisted growth alone decides
     assert result.gate is gate
 
 
 def test_a_run_of_another_environment_cannot_be_compared() -> None:
     with pytest.raises(BaselineMissing):
-        compared_run(run_of(LEAK), baseline_with({LEAK.id: entry()}, "elsewhere"), default_settings(), date(2026, 1, 1))
+        compare_run(run_of(LEAK), baseline_with({LEAK.id: entry()}, "elsewhere"), default_settings(), date(2026, 1, 1))
 
 
 # --- an update ------------------------------------------------------------------------------------
@@ -215,7 +234,7 @@ def test_a_run_of_another_environment_cannot_be_compared() -> None:
 
 def test_an_update_accepts_certain_results_and_keeps_all_other_entries(project: Path) -> None:
     old = Baseline(schema=SCHEMA, environments={"elsewhere": {"x": entry()}, KEY: {"kept": entry(), CLEAN.id: entry()}})
-    update = updated(old, run_of(LEAK, CLEAN, BROKEN, UNSURE), default_settings(), reason="ticket 12")
+    update = update_baseline(old, run_of(LEAK, CLEAN, BROKEN, UNSURE), default_settings(), reason="ticket 12")
     assert update.baseline.environments["elsewhere"] == {"x": entry()}
     entries = update.baseline.environments[KEY]
     assert set(entries) == {"kept", LEAK.id, CLEAN.id}
@@ -228,7 +247,7 @@ def test_an_update_accepts_certain_results_and_keeps_all_other_entries(project: 
 
 def test_an_update_ends_with_the_worst_of_what_it_refused(project: Path) -> None:
     def code(*results: Result, allow_inconclusive: bool = False) -> ExitCode:
-        update = updated(None, run_of(*results), default_settings())
+        update = update_baseline(None, run_of(*results), default_settings())
         return update.exit_code(allow_inconclusive=allow_inconclusive)
 
     assert code(LEAK) == ExitCode.WITHIN
@@ -239,14 +258,14 @@ def test_an_update_ends_with_the_worst_of_what_it_refused(project: Path) -> None
 
 def test_an_update_removes_gone_entries_and_an_environment_that_becomes_empty(project: Path) -> None:
     old = Baseline(schema=SCHEMA, environments={KEY: {"gone": entry()}})
-    update = updated(old, run_of(UNSURE), default_settings(), gone=["gone", "never_there"])
+    update = update_baseline(old, run_of(UNSURE), default_settings(), gone=["gone", "never_there"])
     assert update.baseline.environments == {}
     assert update.steps == (BaselineStep(scenario="gone", before=entry(), after=None),)
 
 
 def test_the_same_run_twice_changes_nothing(project: Path) -> None:
-    first = updated(None, run_of(LEAK, CLEAN), default_settings())
-    second = updated(first.baseline, run_of(LEAK, CLEAN), default_settings())
+    first = update_baseline(None, run_of(LEAK, CLEAN), default_settings())
+    second = update_baseline(first.baseline, run_of(LEAK, CLEAN), default_settings())
     assert first.changes_anything
     assert not second.changes_anything
     assert second.baseline == first.baseline
@@ -255,7 +274,7 @@ def test_the_same_run_twice_changes_nothing(project: Path) -> None:
 @pytest.mark.parametrize("run", [run_of(), run_of(BROKEN, environment=None)])
 def test_nothing_can_be_accepted_of_an_empty_run(run: Run) -> None:
     with pytest.raises(NothingMeasured):
-        updated(None, run, default_settings())
+        update_baseline(None, run, default_settings())
 
 
 def test_results_of_a_saved_run_are_selected_by_target_and_by_expression(project: Path) -> None:
@@ -267,7 +286,7 @@ def test_results_of_a_saved_run_are_selected_by_target_and_by_expression(project
 
     def ids(expression: str, *targets: str) -> list[str]:
         parsed = [parse_target(text) for text in targets]
-        selected = picked(run, default_settings(), parsed, parse_expression(expression))
+        selected = select_results(run, default_settings(), parsed, parse_expression(expression))
         return [result.id for result in selected.results]
 
     assert ids("retained") == [LEAK.id]
@@ -305,4 +324,6 @@ def test_a_skipped_url_is_not_gone_and_a_removed_one_is() -> None:
         left_out=(SkippedRequest(request="GET /left/", reason="asks to log in"),),
     )
 
-    assert gone(entries, collected, folder=Path(), targets=[target], matches=lambda name: True) == ("GET /gone/",)
+    assert gone_entries(entries, collected, folder=Path(), targets=[target], matches=lambda name: True) == (
+        "GET /gone/",
+    )

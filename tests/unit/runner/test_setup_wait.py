@@ -16,16 +16,16 @@ from leakcheck.model.setup_stages import (
     START,
     UNREACHED,
     SetupStages,
-    is_at_work,
+    describe_stage,
+    fixture_stage,
+    is_busy,
     is_shared,
-    not_replayable_here,
-    stage_of,
-    stage_words,
+    not_replayable_message,
 )
 from leakcheck.runner import setup_wait
 from leakcheck.runner.process_usage import ProcessEffort, effort_of
 
-LOCK = stage_of("session", "tests", "lock")
+LOCK = fixture_stage("session", "tests", "lock")
 
 
 def test_a_stage_may_take_four_times_as_long_as_here_and_five_seconds() -> None:
@@ -51,14 +51,14 @@ def test_a_stage_may_take_four_times_as_long_as_here_and_five_seconds() -> None:
 def test_a_process_that_works_is_told_from_one_that_only_waits(
     busy_seconds: float, new_pages: int, expected: bool
 ) -> None:
-    assert is_at_work(busy_seconds, new_pages, 5.0) is expected
+    assert is_busy(busy_seconds, new_pages, 5.0) is expected
 
 
 def test_a_fixture_is_called_by_its_name_and_scope() -> None:
-    assert stage_words(LOCK) == "the fixture lock (session)"
-    assert (stage_words(START), stage_words(BODY)) == ("the start", "the set-up")
+    assert describe_stage(LOCK) == "the fixture lock (session)"
+    assert (describe_stage(START), describe_stage(BODY)) == ("the start", "the set-up")
     assert is_shared(LOCK)
-    assert not is_shared(stage_of("function", "tests/test_shop.py", "lock"))
+    assert not is_shared(fixture_stage("function", "tests/test_shop.py", "lock"))
     assert not is_shared(START)
     assert not is_shared(BODY)
 
@@ -122,7 +122,7 @@ def test_the_trouble_of_a_stage_that_does_not_end_names_its_time_in_the_test_pro
         setup_wait.first_answer(process, SetupStages(seconds=STAGES), 300.0)
     trouble = failed.value.trouble
     assert trouble.kind == UNREACHED
-    assert trouble.message == not_replayable_here(
+    assert trouble.message == not_replayable_message(
         "the fixture lock (session) came to no end within 9.0 s; here it took 1.0 s"
     )
     assert trouble.message.startswith("not replayable here")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from leakcheck.config.settings import resolve
 from leakcheck.config.sources import SettingsLayer
-from leakcheck.config.values import ShardSpec, parse_jobs, parse_part
+from leakcheck.config.values import ShardSpec, parse_jobs, parse_shard
 from leakcheck.model.answers import ScenarioInfo
 from leakcheck.model.errors import StoreError, UsageError
 from leakcheck.model.run import Shard
@@ -217,14 +217,14 @@ def test_a_file_larger_than_any_run_is_not_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["2/3", " 2 / 3 ", "02/03"])
 def test_a_shard_is_parsed(text: str) -> None:
-    assert parse_part(text) == ShardSpec(number=2, count=3)
-    assert str(parse_part(text)) == "2/3"
+    assert parse_shard(text) == ShardSpec(number=2, count=3)
+    assert str(parse_shard(text)) == "2/3"
 
 
 @given(st.integers(1, 1000), st.integers(1, 1000))
 def test_every_shard_is_parsed_from_its_own_text(first: int, second: int) -> None:
     part = ShardSpec(number=min(first, second), count=max(first, second))
-    assert parse_part(str(part)) == part
+    assert parse_shard(str(part)) == part
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_every_shard_is_parsed_from_its_own_text(first: int, second: int) -> Non
 )
 def test_an_invalid_shard_is_refused_with_the_notation(text: str, message: str) -> None:
     with pytest.raises(UsageError) as caught:
-        parse_part(text)
+        parse_shard(text)
     assert message in str(caught.value)
 
 

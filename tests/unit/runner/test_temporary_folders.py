@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from leakcheck.runner.process_tree import LEFT_RUNNING, MARK
-from leakcheck.runner.temporary_folders import TemporaryFolder, own_folder, remove_leftovers
+from leakcheck.runner.temporary_folders import TemporaryFolder, remove_leftovers, temporary_folder
 
 KILLED_PROGRAM = """
 import os, signal
@@ -38,7 +38,7 @@ def left_by_a_killed_run() -> Path:
 
 
 def test_a_folder_lasts_as_long_as_the_block_that_made_it(parent: Path) -> None:
-    with own_folder() as folder:
+    with temporary_folder() as folder:
         assert folder.parent == parent
         assert folder.stat().st_mode & 0o077 == 0
         remove_leftovers()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from leakcheck.scenario import to_be_kept, without_password
+from leakcheck.scenario import without_password, without_passwords
 from scenarios.newsletter.databases import ARMS, Address, parse_database
 from scenarios.newsletter.sharing import has_users, identity_of, note_user, run_of_this_process
 
@@ -69,7 +69,7 @@ def test_what_names_no_database_is_said_with_the_remedy_and_without_the_password
 )
 def test_a_password_in_a_url_is_not_written_down(text: str, kept: str) -> None:
     assert without_password(text) == kept
-    assert to_be_kept({"database": text, "rows": 20}) == {"database": kept, "rows": 20}
+    assert without_passwords({"database": text, "rows": 20}) == {"database": kept, "rows": 20}
 
 
 def test_a_user_counts_as_long_as_it_lives(tmp_path: Path) -> None:

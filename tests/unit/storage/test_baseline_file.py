@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leakcheck.model.baseline import SCHEMA, Baseline, BaselineEntry
-from leakcheck.model.document_text import made_plain
+from leakcheck.model.document_text import escape_text_fields
 from leakcheck.model.errors import StoreError
 from leakcheck.model.verdict import Verdict
 from leakcheck.storage.baseline_file import encode_baseline, load_baseline, save_baseline
@@ -168,4 +168,4 @@ def test_any_names_and_reasons_are_loaded_again_with_control_characters_escaped(
     file = tmp_path_factory.getbasetemp() / "any-baseline.json"
     saved = Baseline(schema=SCHEMA, environments=environments)
     save_baseline(saved, file)
-    assert load_baseline(file) == made_plain(saved)
+    assert load_baseline(file) == escape_text_fields(saved)

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from leakcheck.model.plain_text import plain
+from leakcheck.model.plain_text import escape_control
 from leakcheck.model.run import Run
 from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.storage import run_file
-from leakcheck.storage.history import History, find_documents, gather
+from leakcheck.storage.history import History, find_documents, load_history
 from tests.unit.runs import BROKEN, CLEAN, ENVIRONMENT, LEAK, MIB, NAIVE, run_of
 
 
@@ -35,7 +35,7 @@ class Folder:
     def gather(self, *, rebuild: bool = False) -> History:
         """Gather all entries, and note which documents had to be read."""
         self.read = []
-        return gather(self.index, find_documents(self.runs, run_file.DOCUMENT), self._load, rebuild=rebuild)
+        return load_history(self.index, find_documents(self.runs, run_file.DOCUMENT), self._load, rebuild=rebuild)
 
     def _load(self, path: Path) -> Run:
         self.read.append(path.parent.name)
@@ -129,7 +129,7 @@ def test_unreadable_documents_are_reported_and_the_others_are_included(folder: F
 def test_names_with_quotes_and_sql_are_stored_as_text(folder: Folder) -> None:
     name = "'); DROP TABLE records; --\x1b[31m\u202e"
     folder.save("c", run_of(replace(CLEAN, scenario=name, peak_bytes=2**63)))
-    [record] = [record for record in folder.gather().records if plain(name) in record.scenario]
+    [record] = [record for record in folder.gather().records if escape_control(name) in record.scenario]
     assert record.peak_bytes == 2**63 - 1
     assert len(folder.gather().records) == 4
 

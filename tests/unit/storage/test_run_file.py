@@ -25,8 +25,8 @@ from leakcheck.storage.atomic import write_atomically
 from leakcheck.storage.run_file import (
     DOCUMENT,
     RunFile,
-    beside,
     encode,
+    file_in_folder,
     load,
     make_run_folder,
     newest_run,
@@ -261,8 +261,8 @@ def test_a_document_cannot_name_a_file_outside_of_its_folder(tmp_path: Path, nam
     (folder / "link.bin").symlink_to(tmp_path / "secret.bin")
     (folder / "captures" / "own.bin").touch()
     with pytest.raises(StoreError, match="is not there"):
-        beside(folder, name)
-    assert beside(folder, "captures/own.bin") == (folder / "captures" / "own.bin").resolve()
+        file_in_folder(folder, name)
+    assert file_in_folder(folder, "captures/own.bin") == (folder / "captures" / "own.bin").resolve()
 
 
 def test_the_newest_run_is_the_one_that_started_last(tmp_path: Path) -> None:

@@ -154,7 +154,7 @@ class DaskClient:
 
 
 @contextmanager
-def connected(address: str) -> Iterator[DaskClient]:
+def connect_client(address: str) -> Iterator[DaskClient]:
     """Connect to a scheduler for the duration of the block.
 
     Raises UsageError where Dask is not installed, or no scheduler answers at the address.

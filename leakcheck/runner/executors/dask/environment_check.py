@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from leakcheck import __version__
-from leakcheck.analysis.compare.environments import between_environments
+from leakcheck.analysis.compare.environments import environment_differences
 from leakcheck.config.settings import Settings
 from leakcheck.config.sources import find_pyproject
 from leakcheck.model.answers import ScenarioInfo
@@ -58,7 +58,7 @@ class ExecutionEnvironment:
     variables: Mapping[str, str]
 
 
-def place_here(scenario: ScenarioInfo, settings: Settings, environment: Environment) -> ExecutionEnvironment:
+def required_environment(scenario: ScenarioInfo, settings: Settings, environment: Environment) -> ExecutionEnvironment:
     """Return the environment that this process would measure a scenario in."""
     return ExecutionEnvironment(
         folder=str(Path.cwd()),
@@ -101,7 +101,7 @@ def differences(place: ExecutionEnvironment, target: str, settings: Settings) ->
         return
     # an image may come without its repository: then the digests of the files have to do
     environment = replace(environment, git_commit=commit or place.environment.git_commit)
-    yield from between_environments(place.environment, environment)
+    yield from environment_differences(place.environment, environment)
 
 
 def _environment_of_interpreter(target: str, settings: Settings) -> Environment:

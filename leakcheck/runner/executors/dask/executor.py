@@ -15,18 +15,18 @@ from leakcheck.model.result import Host, Result
 from leakcheck.model.run import Environment
 from leakcheck.runner.executors.dask import client as dask_client
 from leakcheck.runner.executors.dask.client import ClusterWorker, DaskClient
-from leakcheck.runner.executors.dask.environment_check import place_here
-from leakcheck.runner.executors.dask.job import DaskJob, JobAnswer, JobResult, JobTask, decode, encode, measurement_of
+from leakcheck.runner.executors.dask.environment_check import required_environment
+from leakcheck.runner.executors.dask.job import DaskJob, JobAnswer, JobResult, JobTask, decode, encode, job_task_of
 from leakcheck.runner.executors.dask.job_process import MOST_CAPTURE_BYTES
 from leakcheck.runner.executors.dask.submission import (
     SAME_EVERYWHERE,
     WORKER_WAIT_SECONDS,
     refusal_message,
-    sent,
+    submit_jobs,
     worker_command,
 )
 from leakcheck.runner.growth_pass import GrowthPass
-from leakcheck.runner.measure import judged
+from leakcheck.runner.measure import judged_result
 from leakcheck.runner.task import Task, Watch
 from leakcheck.storage import atomic, run_file
 from leakcheck.storage.captures import FOLDER, free_name
@@ -38,7 +38,7 @@ _EXAMPLE_BYTES, _EXAMPLE_CORES = 8e9, 2
 @contextmanager
 def connected(address: str) -> Iterator["DaskExecutor"]:
     """Connect to a scheduler and yield its executor. Raises UsageError as `client.connected` does."""
-    with dask_client.connected(address) as cluster:
+    with dask_client.connect_client(address) as cluster:
         yield DaskExecutor(cluster)
 
 
@@ -57,25 +57,25 @@ class DaskExecutor:
         if environment is None or not tasks:
             return
         jobs = [_job_of(task, environment) for task in tasks]
-        check(self._cluster, jobs)
+        check_workers(self._cluster, jobs)
 
         def report(number: int, name: str, doing: str) -> None:
             watch(tasks[number].scenario, doing, ReplayProgress())
 
-        for number, outcome in sent(self._cluster, jobs, report):
+        for number, outcome in submit_jobs(self._cluster, jobs, report):
             if outcome.answer is not None and outcome.elsewhere is not None:
                 (job_result,) = outcome.answer.done
                 yield number, result_of(job_result, outcome.elsewhere, tasks[number].folder)
             elif outcome.trouble is not None:
-                yield number, not_measured(jobs[number].measurements[0], outcome.trouble)
+                yield number, failed_result(jobs[number].measurements[0], outcome.trouble)
 
 
 def _job_of(task: Task, environment: Environment) -> DaskJob:
-    place = place_here(task.scenario, task.settings, environment)
-    return DaskJob(name=task.scenario.id, measurements=(measurement_of(task, place),))
+    place = required_environment(task.scenario, task.settings, environment)
+    return DaskJob(name=task.scenario.id, measurements=(job_task_of(task, place),))
 
 
-def check(cluster: DaskClient, jobs: Sequence[DaskJob]) -> None:
+def check_workers(cluster: DaskClient, jobs: Sequence[DaskJob]) -> None:
     """Have every worker check whether it could run the jobs. Raises UsageError with what is wrong on each."""
     workers = _usable_workers(cluster)
     question = DaskJob(name="look", measurements=tuple(_one_for_each_folder(jobs)), turns=())
@@ -146,7 +146,7 @@ def keep_capture(folder: Path, name: str, compressed: bytes) -> str:
     return str(target.relative_to(folder))
 
 
-def not_measured(measurement: JobTask, trouble: Failure, elsewhere: Host | None = None) -> Result:
+def failed_result(measurement: JobTask, trouble: Failure, elsewhere: Host | None = None) -> Result:
     """Return the result of a task that was not measured because of this trouble."""
     task = measurement.detached()
-    return replace(judged(task, GrowthPass(trouble=trouble), None, None), elsewhere=elsewhere)
+    return replace(judged_result(task, GrowthPass(trouble=trouble), None, None), elsewhere=elsewhere)

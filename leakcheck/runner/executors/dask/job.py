@@ -64,7 +64,7 @@ class JobTask:
         )
 
 
-def measurement_of(task: Task, place: ExecutionEnvironment) -> JobTask:
+def job_task_of(task: Task, place: ExecutionEnvironment) -> JobTask:
     """Return the part of a task that is sent."""
     accepted = task.accepted
     return JobTask(

@@ -19,8 +19,8 @@ from leakcheck import __version__
 from leakcheck.model.failure import MeasurementStopped, internal_error
 from leakcheck.runner.executors.dask.environment_check import differences, enter
 from leakcheck.runner.executors.dask.job import DaskJob, JobAnswer, JobResult, JobTask, decode, encode, version_in
-from leakcheck.runner.temporary_folders import own_folder, remove_leftovers
-from leakcheck.runner.worker_limits import own_this_process
+from leakcheck.runner.temporary_folders import remove_leftovers, temporary_folder
+from leakcheck.runner.worker_limits import declare_own_process
 
 DOING, ANSWER = b"doing ", b"answer "
 MOST_CAPTURE_BYTES = 256 * 1024 * 1024
@@ -37,7 +37,7 @@ def main() -> None:
     out = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
     data = sys.stdin.buffer.readline()
-    own_this_process()
+    declare_own_process()
     remove_leftovers()
     stop = Event()
     Thread(target=_stop_at_end_of_input, args=(stop,), daemon=True).start()
@@ -84,7 +84,7 @@ def _measure(task: JobTask, job: DaskJob, shared_folder: Path, stop: Event, watc
 
     enter(task.place)
     name = task.scenario.id
-    with own_folder() as folder:
+    with temporary_folder() as folder:
         result = measure(task.task(folder, stop, shared_folder), lambda scenario, doing, progress: watch(name, doing))
         if result.capture is None or not job.keeps_captures:
             return JobResult(result=replace(result, capture=None))

@@ -26,7 +26,7 @@ WORKER_WAIT_SECONDS = 10.0
 _MOST_STARTS = 2
 _POLL_SECONDS, _WORKERS_SECONDS = 0.05, 1.0
 _FAILURE_KIND = "fleet"
-BEGUN = "begun"
+STARTED = "begun"
 """The first activity that is reported for a job, and once more each time that its worker was lost."""
 
 Watch = Callable[[int, str, str], None]
@@ -42,7 +42,7 @@ class JobOutcome:
     trouble: Failure | None = None
 
 
-def sent(cluster: DaskClient, jobs: Sequence[DaskJob], watch: Watch) -> Iterator[tuple[int, JobOutcome]]:
+def submit_jobs(cluster: DaskClient, jobs: Sequence[DaskJob], watch: Watch) -> Iterator[tuple[int, JobOutcome]]:
     """Yield the number and the outcome of each job as it is done; leaving early cancels the others.
 
     Raises ExecutorLost where the scheduler is gone.
@@ -116,7 +116,7 @@ class _Submission:
             self._starts[number] += 1
             self._starts_of_attempt[number] += 1
             again = "again, because a worker was lost, " if self._starts[number] > 1 else ""
-            self._watch(number, self._jobs[number].name, f"{BEGUN} {again}on {host}")
+            self._watch(number, self._jobs[number].name, f"{STARTED} {again}on {host}")
             if self._starts_of_attempt[number] > (1 if self._runs_alone(number) else _MOST_STARTS):
                 self._cluster.cancel([self._pending.pop(number)])
                 yield from self._set_aside_or_give_up(number)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leakcheck.analysis.compare.merge import SavedShard, joined, problems
+from leakcheck.analysis.compare.merge import SavedShard, merge_problems, merge_runs
 from leakcheck.model.answers import Failure
 from leakcheck.model.errors import ExitCode
 from leakcheck.model.explanation import KnownEntry, KnownLeak
@@ -43,7 +43,7 @@ def saved(*runs: Run) -> list[SavedShard]:
 
 
 def reasons(*runs: Run) -> list[str]:
-    return list(problems(saved(*runs)))
+    return list(merge_problems(saved(*runs)))
 
 
 # --- which runs belong together -------------------------------------------------------------------
@@ -111,7 +111,7 @@ def test_scenarios_of_the_same_name_in_two_files_are_no_duplicates() -> None:
     twins = [replace(result("same"), target=f"{file}.py::same") for file in "ba"]
     runs = [shard(number, twin, count=2, whole=("same", "same")) for number, twin in enumerate(twins, 1)]
     assert reasons(*runs) == []
-    assert [merged.target for merged in joined(runs, ()).results] == ["a.py::same", "b.py::same"]
+    assert [merged.target for merged in merge_runs(runs, ()).results] == ["a.py::same", "b.py::same"]
 
 
 # --- the environment ------------------------------------------------------------------------------
@@ -164,7 +164,7 @@ def test_of_many_different_packages_a_few_are_listed() -> None:
 def test_unsharded_runs_of_different_scenarios_can_be_merged() -> None:
     runs = [run_of(result("zulu"), result("alpha")), run_of(result("kilo"))]
     assert reasons(*runs) == []
-    assert [merged.id for merged in joined(runs, ()).results] == ["zulu", "alpha", "kilo"]
+    assert [merged.id for merged in merge_runs(runs, ()).results] == ["zulu", "alpha", "kilo"]
 
 
 def test_runs_of_the_same_scenario_cannot_be_merged() -> None:
@@ -175,7 +175,7 @@ def test_runs_of_the_same_scenario_cannot_be_merged() -> None:
 
 
 def test_the_merged_run_is_as_if_all_had_been_measured_at_once() -> None:
-    run = joined([THREE, TWO, ONE], ["leakcheck", "merge"])
+    run = merge_runs([THREE, TWO, ONE], ["leakcheck", "merge"])
     assert [merged.id for merged in run.results] == ["bad.py", *NAMES]
     assert (run.finished, run.shard, run.command) == (True, None, ("leakcheck", "merge"))
     # it started with the first run, and took as long as the longest
@@ -184,9 +184,11 @@ def test_the_merged_run_is_as_if_all_had_been_measured_at_once() -> None:
 
 
 def test_the_exit_code_of_a_merged_run_is_that_of_all_results() -> None:
-    whole = joined([ONE, TWO, THREE], ())
+    whole = merge_runs([ONE, TWO, THREE], ())
     assert exit_code(whole.results) is ExitCode.SCENARIO_FAILED
-    assert exit_code(joined([replace(ONE, results=ONE.results[1:]), TWO, THREE], ()).results) is ExitCode.OVER_BUDGET
+    assert (
+        exit_code(merge_runs([replace(ONE, results=ONE.results[1:]), TWO, THREE], ()).results) is ExitCode.OVER_BUDGET
+    )
 
 
 def test_a_merged_run_is_dirty_if_any_run_was() -> None:
@@ -194,7 +196,7 @@ def test_a_merged_run_is_dirty_if_any_run_was() -> None:
         replace(run, environment=replace(ENVIRONMENT, git_dirty=is_dirty))
         for run, is_dirty in ((ONE, False), (TWO, True))
     )
-    environment = joined([clean, dirty], ()).environment
+    environment = merge_runs([clean, dirty], ()).environment
     assert environment is not None
     assert environment.git_dirty is True
 
@@ -208,10 +210,10 @@ def test_a_known_leak_is_unseen_only_if_no_shard_saw_it() -> None:
         replace(TWO, results=(known, TWO.results[1]), known_unseen=(missing,)),
         THREE,
     ]
-    assert joined(runs, ()).known_unseen == (missing,)
+    assert merge_runs(runs, ()).known_unseen == (missing,)
 
 
 @settings(max_examples=60)
 @given(st.permutations([ONE, TWO, THREE]))
 def test_the_order_of_the_runs_changes_nothing(runs: list[Run]) -> None:
-    assert joined(runs, ()) == joined([ONE, TWO, THREE], ())
+    assert merge_runs(runs, ()) == merge_runs([ONE, TWO, THREE], ())

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leakcheck.analysis.compare.runs import contrast
+from leakcheck.analysis.compare.runs import compare_results
 from leakcheck.analysis.latency import summarize_latency
 from leakcheck.model.answers import Failure
 from leakcheck.model.comparison import (
-    CONTRAST_SCHEMA,
+    COMPARISON_SCHEMA,
     ChangeVerdict,
     Comparison,
     Figure,
@@ -22,7 +22,7 @@ from leakcheck.model.comparison import (
 )
 from leakcheck.model.result import Budget, Latency, Result
 from leakcheck.model.verdict import Gate, Verdict
-from leakcheck.reporters.comparison import change_words, figure_words, markdown, render_comparison, table
+from leakcheck.reporters.comparison import change_text, csv_table, figure_text, markdown, render_comparison
 from tests.unit.ci_runner import obeyed
 from tests.unit.rendered import rendered
 from tests.unit.runs import growth as growth_of
@@ -64,7 +64,7 @@ def result(
 
 
 def rows(before: list[Result], after: list[Result], *, side_by_side: bool = True) -> dict[Metric, MetricComparison]:
-    return {row.metric: row for row in contrast("send", before, after, side_by_side=side_by_side).rows}
+    return {row.metric: row for row in compare_results("send", before, after, side_by_side=side_by_side).rows}
 
 
 @given(
@@ -192,22 +192,22 @@ def test_the_bounds_of_a_median_are_those_of_the_tables(count: int, low: int, hi
 def comparison(name: str = "send") -> Comparison:
     before, after = result(name=name), result(name=name, growth=1e6, peak=2_000_000)
     return Comparison(
-        schema=CONTRAST_SCHEMA,
+        schema=COMPARISON_SCHEMA,
         before=Side(label="main"),
         after=Side(label="HEAD", commit="0123456789abcdef"),
-        contrasts=(contrast(name, [before] * 3, [after] * 3, side_by_side=True),),
+        contrasts=(compare_results(name, [before] * 3, [after] * 3, side_by_side=True),),
         notes=(f"{name} is in main alone",),
     )
 
 
 def test_figures_and_changes_are_shown_with_their_uncertainty() -> None:
     growth = rows([result()], [result(growth=1e6)])[Metric.GROWTH]
-    assert figure_words(growth.after, Unit.BYTES) == "977 KiB ± 100 B"
-    assert change_words(growth) == "+977 KiB ± 200 B"
-    assert change_words(rows([result()], [result(growth=-1e6)])[Metric.GROWTH]) == "-977 KiB ± 200 B"
-    assert change_words(rows([result()], [result()])[Metric.PEAK]) == "~"
-    assert figure_words(None, Unit.BYTES) == "-"
-    assert figure_words(Figure(value=0, low=-1e15, high=1e15), Unit.BYTES) == "unknown"
+    assert figure_text(growth.after, Unit.BYTES) == "977 KiB ± 100 B"
+    assert change_text(growth) == "+977 KiB ± 200 B"
+    assert change_text(rows([result()], [result(growth=-1e6)])[Metric.GROWTH]) == "-977 KiB ± 200 B"
+    assert change_text(rows([result()], [result()])[Metric.PEAK]) == "~"
+    assert figure_text(None, Unit.BYTES) == "-"
+    assert figure_text(Figure(value=0, low=-1e15, high=1e15), Unit.BYTES) == "unknown"
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def test_untrusted_names_are_rendered_as_text(name: str) -> None:
 
 
 def test_a_name_is_not_a_formula_in_a_spreadsheet() -> None:
-    [(_, document)] = table(comparison("=1+1"))
+    [(_, document)] = csv_table(comparison("=1+1"))
     header, *lines = document.decode().splitlines()
     assert header.startswith("scenario,metric,unit,before_value")
     assert {line.split(",")[0] for line in lines} == {"'=1+1"}
@@ -260,7 +260,7 @@ def test_a_page_shows_the_table_and_escapes_names() -> None:
 
 
 def test_a_comparison_has_the_number_of_its_rounds() -> None:
-    compared: ScenarioComparison = contrast(
+    compared: ScenarioComparison = compare_results(
         "send", [result()] * 3, [replace(result(), scenario="other")] * 2, side_by_side=True
     )
     assert (compared.before, compared.after, compared.rounds) == ("send", "other", 2)

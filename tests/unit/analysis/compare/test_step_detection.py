@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leakcheck.analysis.compare.step_detection import SHARE, SIZE_BYTES, Bounds, find_steps, steps_of
+from leakcheck.analysis.compare.step_detection import SHARE, SIZE_BYTES, Bounds, find_regressions, find_steps
 from leakcheck.model.history import HistoryEntry
 from leakcheck.model.result import Meter
 from leakcheck.model.verdict import Verdict
@@ -94,13 +94,15 @@ def test_without_a_change_there_is_no_step(figure: Bounds, count: int) -> None:
 
 def numbered_steps(*records: HistoryEntry) -> list[tuple[str, int, int]]:
     numbered = {entry.started: index for index, entry in enumerate(records)}
-    return [(step.metric, numbered[step.before.started], numbered[step.after.started]) for step in steps_of(records)]
+    return [
+        (step.metric, numbered[step.before.started], numbered[step.after.started]) for step in find_regressions(records)
+    ]
 
 
 def test_growth_and_peak_step_independently_in_order_of_time() -> None:
     runs = [record(0), record(1, growth=MIB), record(2, growth=MIB, peak=9 * MIB)]
     assert numbered_steps(*runs) == [("growth", 0, 1), ("peak", 1, 2)]
-    growth, peak = steps_of(runs)
+    growth, peak = find_regressions(runs)
     assert growth.rose
     assert (growth.before_bytes, growth.after_bytes) == (0, MIB)
     assert (peak.before_bytes, peak.after_bytes) == (1000_000, 9 * MIB)

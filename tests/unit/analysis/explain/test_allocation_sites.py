@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from leakcheck.analysis.explain.allocation_sites import (
     FEWEST_CALLS,
     MOST_CALLS,
+    allocation_sites,
     explained_fraction,
-    most_possible,
+    most_possible_rate,
     next_window,
     peak_sites,
     site_fingerprint,
-    sites_of,
 )
 from leakcheck.analysis.explain.fingerprint import fingerprint_of
 from leakcheck.analysis.explain.line_slopes import grown_stacks
@@ -67,7 +67,7 @@ def test_a_steady_leak_has_its_rate_whatever_constant_the_windows_share(
     per_call: float, constant: float, first: int
 ) -> None:
     traced = leaking(per_call, first, 2 * first, 3 * first, constant=constant)
-    [site] = sites_of(traced, 1000 * per_call)
+    [site] = allocation_sites(traced, 1000 * per_call)
     assert site.bytes_per_1000_calls == pytest.approx(1000 * per_call, rel=1e-3)
     assert site.low == pytest.approx(site.high, rel=1e-2)
     assert site.share == pytest.approx(1.0, rel=1e-3)
@@ -90,13 +90,13 @@ def test_a_table_that_doubles_in_one_window_is_an_outlier(window: int, table: fl
 def test_bytes_that_every_window_holds_are_no_leak() -> None:
     # GIVEN a full cache, whose entries each window replaces
     traced = windows(*((calls, [stack(own(1), size=50_000, blocks=500)]) for calls in (1000, 2000, 3000)))
-    assert sites_of(traced, 10_000) == ()
+    assert allocation_sites(traced, 10_000) == ()
     assert explained_fraction(traced, 10_000) == 0.0
 
 
 def test_a_cache_that_is_full_in_the_longer_windows_is_not_reported() -> None:
     traced = windows(*((calls, [stack(own(1), size=min(calls, 250) * 100.0, blocks=9)]) for calls in (200, 400, 800)))
-    assert sites_of(traced, 100_000) == ()
+    assert allocation_sites(traced, 100_000) == ()
 
 
 def test_a_list_that_each_window_reports_as_a_whole_is_counted_once() -> None:
@@ -114,7 +114,7 @@ def test_a_list_that_each_window_reports_as_a_whole_is_counted_once() -> None:
             )
         )
     # THEN the list counts 8 bytes per call, and not again for all calls before
-    [site] = sites_of(windows(*rows), 24_000)
+    [site] = allocation_sites(windows(*rows), 24_000)
     assert site.bytes_per_1000_calls == pytest.approx(24_000)
 
 
@@ -126,7 +126,7 @@ def test_a_leak_under_a_sawtooth_of_the_same_line_is_that_of_its_steady_stacks()
         for calls, tooth in zip((100, 200, 300), sawtooth, strict=True)
     ]
     # WHEN it is explained THEN the steady stack is reported, at its rate
-    [site] = sites_of(windows(*rows), 100_000)
+    [site] = allocation_sites(windows(*rows), 100_000)
     assert site.bytes_per_1000_calls == pytest.approx(100_000)
     assert site.frames[0] == library(1)
     assert explained_fraction(windows(*rows), 100_000) == pytest.approx(1.0)
@@ -138,7 +138,7 @@ def test_a_sawtooth_of_another_line_does_not_change_the_explained_fraction() -> 
         (calls, [stack(own(1), size=100.0 * calls), stack(own(2), size=tooth, blocks=9)])
         for calls, tooth in zip((100, 200, 300), sawtooth, strict=True)
     ]
-    assert [site.frame.line for site in sites_of(windows(*rows), 100_000)] == [1]
+    assert [site.frame.line for site in allocation_sites(windows(*rows), 100_000)] == [1]
     assert explained_fraction(windows(*rows), 100_000) == pytest.approx(1.0)
 
 
@@ -156,7 +156,7 @@ def test_stacks_through_the_same_line_are_one_site() -> None:
         for calls in (100, 200, 300)
     ]
     # WHEN they are merged THEN each line is a site, the heavier first, with its heaviest stack
-    first, second = sites_of(windows(*rows), 100_000)
+    first, second = allocation_sites(windows(*rows), 100_000)
     assert (first.frame.line, first.stacks) == (7, 2)
     assert first.bytes_per_1000_calls == pytest.approx(80_000)
     assert first.frames[0] == library(2)
@@ -167,7 +167,7 @@ def test_stacks_through_the_same_line_are_one_site() -> None:
 @pytest.mark.parametrize(("per_call", "is_reported"), [(0.9, False), (1.1, True)])
 def test_a_line_below_one_percent_is_not_reported_but_counts(per_call: float, is_reported: bool) -> None:
     rows = [(calls, [stack(own(2), size=per_call * calls)]) for calls in (100, 200, 300)]
-    assert bool(sites_of(windows(*rows), 100_000)) == is_reported
+    assert bool(allocation_sites(windows(*rows), 100_000)) == is_reported
     assert explained_fraction(windows(*rows), 100_000) == pytest.approx(per_call / 100)
 
 
@@ -188,17 +188,17 @@ def test_a_line_is_native_if_native_code_allocates_most_of_it() -> None:
         )
         for calls in (100, 200, 300)
     ]
-    assert [site.native for site in sites_of(windows(*rows), 120_000)] == [True, False]
+    assert [site.native for site in allocation_sites(windows(*rows), 120_000)] == [True, False]
 
 
 @pytest.mark.parametrize("traced", [[], leaking(10, 100)[:1]], ids=["no window", "one window"])
 def test_a_single_window_explains_nothing(traced: list[Window]) -> None:
-    assert sites_of(traced, 1000) == ()
+    assert allocation_sites(traced, 1000) == ()
     assert explained_fraction(traced, 1000) == 0.0
 
 
 def test_where_nothing_grows_nothing_is_explained() -> None:
-    assert sites_of(leaking(10), 0) == ()
+    assert allocation_sites(leaking(10), 0) == ()
     assert explained_fraction(leaking(10), -5) == 0.0
 
 
@@ -248,7 +248,7 @@ def test_of_stacks_that_grow_alike_the_same_one_is_named_in_each_run() -> None:
             )
             for n in (100, 200, 300)
         ]
-        [site] = sites_of(windows(*rows), 128_000)
+        [site] = allocation_sites(windows(*rows), 128_000)
         return site.fingerprint
 
     assert len({site_of(order, noise) for order in (1, -1) for noise in (0.0, 0.3)}) == 1
@@ -275,15 +275,15 @@ def test_a_line_that_takes_more_than_is_possible_is_dropped(
     # GIVEN a growth of 1 byte per call, and a line that takes more
     traced = leaking(per_call, 100, 200, 300)
     # THEN it is a site only if the upper bound of the growth leaves room for it
-    assert [site.frame.line for site in sites_of(traced, 1000, most=most)] == ([1] if is_possible else [])
+    assert [site.frame.line for site in allocation_sites(traced, 1000, most=most)] == ([1] if is_possible else [])
     assert bool(explained_fraction(traced, 1000, most=most)) is is_possible
-    assert bool(list(grown_stacks(traced, most_per_call=most_possible(1000, most) / 1000))) is is_possible
+    assert bool(list(grown_stacks(traced, most_per_call=most_possible_rate(1000, most) / 1000))) is is_possible
 
 
 def test_a_dropped_line_does_not_affect_the_others() -> None:
     calls = (100, 200, 300)
     beside = windows(*((n, [stack(own(1), size=10.0 * n), stack(own(2), size=1000.0 * n)]) for n in calls))
-    [site] = sites_of(beside, 10_000)
+    [site] = allocation_sites(beside, 10_000)
     assert site.frame.line == 1
     assert site.share == pytest.approx(1.0)
     assert explained_fraction(beside, 10_000) == pytest.approx(1.0)
@@ -378,7 +378,7 @@ def test_longer_windows_follow_until_a_cache_is_full() -> None:
     while (calls_next := next_calls(seen_after(*calls))) is not None:
         calls.append(calls_next)
     assert calls == [100, 200, 300, 600, 1000]
-    [site] = sites_of(seen_after(*calls), 10_000)
+    [site] = allocation_sites(seen_after(*calls), 10_000)
     assert site.frame.line == 1
     assert site.share == pytest.approx(1.0)
 
@@ -411,7 +411,7 @@ def test_under_a_sawtooth_a_table_counts_by_its_doublings() -> None:
         )
     )
     # WHEN it is explained under a sawtooth THEN the line has its entries and its table, and no tooth
-    [site] = [found for found in sites_of(traced, 90_000, under_teeth=True) if found.frame.line == 1]
+    [site] = [found for found in allocation_sites(traced, 90_000, under_teeth=True) if found.frame.line == 1]
     assert site.bytes_per_1000_calls == pytest.approx(64_000 + 1000 * table(320) / 320)
     assert explained_fraction(traced, 90_000, under_teeth=True) == pytest.approx(1.0, abs=0.01)
     assert explained_fraction(traced, 90_000) != pytest.approx(1.0, abs=0.2)

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from leakcheck.analysis.explain.fingerprint import named_natively, native_fingerprint
+from leakcheck.analysis.explain.fingerprint import native_fingerprint, with_native_origin
 from leakcheck.analysis.explain.retention import Candidate, paths_of
 from leakcheck.model.explanation import Link, RetentionPath, StackBytes
 from leakcheck.model.stacks import Frame, FrameKind, native_frame
-from leakcheck.reporters.messages.causes import native_words, path_words
+from leakcheck.reporters.messages.causes import native_text, path_text
 
 LIST = (Link(step="native code", type="list"),)
 METHOD = (
@@ -88,7 +88,7 @@ def test_two_leaks_without_a_traced_origin_still_differ_by_what_is_held() -> Non
 
 def test_the_allocating_extension_is_named_and_paths_in_python_stay_unchanged() -> None:
     python = replace(native_path(Link(step="m", type="module")), held_by_native=False, fingerprint="a" * 12)
-    native, other = named_natively([native_path(*LIST), python], [stack(*STACK), stack(line("other()"), size=10.0)])
+    native, other = with_native_origin([native_path(*LIST), python], [stack(*STACK), stack(line("other()"), size=10.0)])
     assert native.native == extension()
     assert native.fingerprint == native_fingerprint(LIST, STACK)
     assert other == python
@@ -100,28 +100,28 @@ def test_of_two_extensions_the_one_that_allocated_about_as_much_as_is_held_is_na
     stacks = [stack(*STACK, size=900_000), stack(binding, line("cursor.captures(root)"), size=2_000_000)]
     light, heavy = native_path(*LIST), native_path(Link(step="native code", type="dict"), per_1000_calls=1_900_000.0)
     # WHEN either is named
-    paths = named_natively([heavy, light], stacks)
+    paths = with_native_origin([heavy, light], stacks)
     # THEN each has its own, and neither's fingerprint depends on the other
     assert [path.native for path in paths] == [binding, extension()]
-    assert named_natively([light], stacks[:1])[0].fingerprint == paths[1].fingerprint
+    assert with_native_origin([light], stacks[:1])[0].fingerprint == paths[1].fingerprint
 
 
 def test_an_extension_of_the_standard_library_is_named_if_there_is_no_other() -> None:
     loop = extension("task_step", "_asyncio.cpython-311-x86_64-linux-gnu.so")
     stacks = [stack(loop, line(), size=3_000_000), stack(*STACK, size=500_000)]
-    assert named_natively([native_path(*LIST)], stacks)[0].native == extension()
-    assert named_natively([native_path(*LIST)], stacks[:1])[0].native == loop
+    assert with_native_origin([native_path(*LIST)], stacks)[0].native == extension()
+    assert with_native_origin([native_path(*LIST)], stacks[:1])[0].native == loop
 
 
 def test_without_native_frames_the_fingerprint_contains_only_the_line() -> None:
-    [path] = named_natively([native_path(*LIST)], [stack(line())])
+    [path] = with_native_origin([native_path(*LIST)], [stack(line())])
     assert path.native is None
     assert path.fingerprint == native_fingerprint(LIST, (line(),))
 
 
 def test_without_stacks_nothing_is_named() -> None:
     path = native_path(*LIST)
-    assert named_natively([path], []) == (path,)
+    assert with_native_origin([path], []) == (path,)
 
 
 def test_a_function_is_named_past_an_extensions_wrappers_of_malloc() -> None:
@@ -133,16 +133,16 @@ def test_a_function_is_named_past_an_extensions_wrappers_of_malloc() -> None:
 
 
 def test_missing_symbols_are_mentioned() -> None:
-    assert native_words(extension("", "cv2.abi3.so")) == "cv2.abi3.so (no symbols)"
-    assert native_words(extension("subtract", "cv2.abi3.so")) == "cv2.abi3.so subtract"
+    assert native_text(extension("", "cv2.abi3.so")) == "cv2.abi3.so (no symbols)"
+    assert native_text(extension("subtract", "cv2.abi3.so")) == "cv2.abi3.so subtract"
     assert extension("", "cv2.abi3.so").called == "(no symbols)"
     assert extension("a thread outside Python", "").called == "a thread outside Python"
     assert line().called == "call"
 
 
 def test_a_chain_starts_with_the_type_that_native_code_refers_to() -> None:
-    assert path_words(native_path(*LIST)) == "native code: list"
-    assert path_words(native_path(*METHOD[:2])) == "native code: method of Parser"
-    assert path_words(native_path(*METHOD)) == "native code: method of Parser['call 17']"
+    assert path_text(native_path(*LIST)) == "native code: list"
+    assert path_text(native_path(*METHOD[:2])) == "native code: method of Parser"
+    assert path_text(native_path(*METHOD)) == "native code: method of Parser['call 17']"
     traceback = (Link(step="native code", type="traceback"), Link(step=".tb_frame", type="frame"))
-    assert path_words(native_path(*traceback)) == "native code: traceback.tb_frame"
+    assert path_text(native_path(*traceback)) == "native code: traceback.tb_frame"

@@ -18,7 +18,7 @@ from leakcheck.model.answers import Readings
 from leakcheck.model.explanation import PageKind, ResidentPart
 from leakcheck.model.result import Budget, Growth, Meter, Result
 from leakcheck.model.verdict import Gate, Verdict
-from leakcheck.runner.explain_request import case_of
+from leakcheck.runner.explain_request import explain_request_of
 
 KIB, MIB = 1024, 1024**2
 CALLS = tuple(range(10, 2001, 10))
@@ -165,7 +165,7 @@ def test_the_growth_that_pins_is_explained_on_the_meter_of_the_heap() -> None:
     )
     # GIVEN pages that rise in a sawtooth, over a heap that does not
     sawtooth = Shape(rising=True, meter=Meter.RSS, tail=Series(CALLS, [call % 70 * 44_000 for call in CALLS]))
-    pages = case_of(result, ReplayProgress(), sawtooth)
+    pages = explain_request_of(result, ReplayProgress(), sawtooth)
     assert (pages.bytes_per_1000_calls, pages.meter, pages.under_teeth) == (44_000_000, Meter.RSS, True)
-    heap = case_of(replace(result, pinned_by_bytes_per_1000_calls=240_000.0), ReplayProgress(), sawtooth)
+    heap = explain_request_of(replace(result, pinned_by_bytes_per_1000_calls=240_000.0), ReplayProgress(), sawtooth)
     assert (heap.bytes_per_1000_calls, heap.meter, heap.under_teeth) == (240_000, Meter.HEAP, False)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from leakcheck.analysis.explain.retention import Candidate, CandidateContainer, containers_of, held_share, paths_of
+from leakcheck.analysis.explain.retention import Candidate, CandidateContainer, containers_of, largest_share, paths_of
 from leakcheck.model.explanation import Link
 from leakcheck.model.stacks import Frame, FrameKind
 
@@ -45,6 +45,6 @@ def test_the_users_lines_are_part_of_the_path() -> None:
 
 def test_without_a_growth_there_are_no_shares() -> None:
     assert paths_of([LIST], 0.0)[0].share is None
-    assert held_share([LIST], 0.0) == 0.0
-    assert held_share([], 1000.0) == 0.0
-    assert held_share([LIST, CHAIN], 1_000_000) == 0.9
+    assert largest_share([LIST], 0.0) == 0.0
+    assert largest_share([], 1000.0) == 0.0
+    assert largest_share([LIST, CHAIN], 1_000_000) == 0.9

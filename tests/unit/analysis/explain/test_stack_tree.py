@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leakcheck.analysis.explain.allocation_sites import sites_of
+from leakcheck.analysis.explain.allocation_sites import allocation_sites
 from leakcheck.analysis.explain.line_slopes import grown_stacks
-from leakcheck.analysis.explain.stack_tree import LEAST_SHARE, tree_of
+from leakcheck.analysis.explain.stack_tree import LEAST_SHARE, build_stack_tree
 from leakcheck.analysis.latency import summarize_latency
 from leakcheck.model.explanation import StackBytes, Window
 from leakcheck.model.stacks import Frame, FrameKind, StackTree
@@ -30,7 +30,7 @@ def bytes_by_stack(tree: StackTree) -> dict[str, float]:
 
 
 def test_stacks_that_begin_alike_share_their_nodes() -> None:
-    tree = tree_of([stack("abc", 30), stack("abd", 20), stack("ab", 5), stack("e", 1)])
+    tree = build_stack_tree([stack("abc", 30), stack("abd", 20), stack("ab", 5), stack("e", 1)])
     assert bytes_by_stack(tree) == {"abc": 30, "abd": 20, "ab": 5, "e": 1}
     assert len(tree.parents) == 5
     assert len(tree.frames) == 5
@@ -38,7 +38,7 @@ def test_stacks_that_begin_alike_share_their_nodes() -> None:
 
 
 def test_a_recursion_is_as_deep_as_it_was_and_has_one_frame() -> None:
-    tree = tree_of([stack("aaaa", 8)])
+    tree = build_stack_tree([stack("aaaa", 8)])
     assert bytes_by_stack(tree) == {"aaaa": 8}
     assert len(tree.frames) == 1
 
@@ -47,24 +47,24 @@ def test_a_recursion_is_as_deep_as_it_was_and_has_one_frame() -> None:
     st.lists(st.tuples(st.text("abc", min_size=1, max_size=6), st.integers(1, 10**9)), max_size=40), st.integers(0, 9)
 )
 def test_a_tree_adds_up_to_all_that_its_stacks_hold(stacks: list[tuple[str, int]], most: int) -> None:
-    tree = tree_of([stack(names, size) for names, size in stacks], most=most)
+    tree = build_stack_tree([stack(names, size) for names, size in stacks], most=most)
     assert tree.total_bytes == sum(size for _, size in stacks)
     assert all(parent < row for row, parent in enumerate(tree.parents))
     assert sum(size > 0 for size in tree.bytes) <= most
 
 
 def test_stacks_too_light_to_see_and_unknown_bytes_are_other_bytes() -> None:
-    tree = tree_of([stack("a", 9000), stack("b", 9000 * LEAST_SHARE / 2), stack("c", -50)], whole_bytes=10_000)
+    tree = build_stack_tree([stack("a", 9000), stack("b", 9000 * LEAST_SHARE / 2), stack("c", -50)], whole_bytes=10_000)
     assert bytes_by_stack(tree) == {"a": 9000}
     assert tree.total_bytes == 10_000
 
 
 def test_without_stacks_the_tree_is_empty() -> None:
-    assert tree_of([]) == StackTree()
+    assert build_stack_tree([]) == StackTree()
 
 
 def test_parents_come_before_their_children_and_the_heaviest_stack_first() -> None:
-    tree = tree_of([stack("xy", 1), stack("xz", 9)])
+    tree = build_stack_tree([stack("xy", 1), stack("xz", 9)])
     assert [tree.frames[number].function for number in tree.frame_numbers] == ["x", "z", "y"]
 
 
@@ -99,7 +99,7 @@ def test_the_stacks_of_a_line_add_up_to_its_growth() -> None:
         return Window(calls=calls, stacks=stacks)
 
     traced = [window(100, 3.0), window(200, -2.0), window(300, 8.0)]
-    [site] = sites_of(traced, 15_000)
+    [site] = allocation_sites(traced, 15_000)
     assert sum(stack.bytes for stack in grown_stacks(traced)) == pytest.approx(site.bytes_per_1000_calls)
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leakcheck.analysis.gate.baseline import BoundedFigure, compare, compared, growth_figure
+from leakcheck.analysis.gate.baseline import BoundedFigure, compare, compare_with_baseline, growth_figure
 from leakcheck.model.answers import Failure
 from leakcheck.model.baseline import BaselineChange, BaselineEntry, Tolerance
 from leakcheck.model.explanation import Resource, ResourceKind
@@ -124,13 +124,13 @@ LEAKY = replace(LEAK, peak_bytes=int(9 * MIB), failures=("growth",))
 
 
 def gate_of(result: Result, entry: BaselineEntry | None) -> tuple[Gate, tuple[str, ...]]:
-    outcome = compared(result, entry, ALLOWED)
+    outcome = compare_with_baseline(result, entry, ALLOWED)
     return outcome.gate, outcome.failures
 
 
 def test_a_result_without_a_baseline_entry_is_new_and_gated_by_its_budget() -> None:
     for result in (LEAK, CLEAN, NAIVE):
-        outcome = compared(result, None, ALLOWED)
+        outcome = compare_with_baseline(result, None, ALLOWED)
         assert (outcome.is_new, outcome.changes) == (True, ())
         assert (outcome.gate, outcome.failures) == (result.gate, result.failures)
 
@@ -142,7 +142,7 @@ def test_an_accepted_leak_is_within_as_long_as_it_is_not_worse() -> None:
 
 
 def test_an_accepted_figure_over_its_budget_is_excused_with_its_reason() -> None:
-    outcome = compared(LEAKY, accepted(144 * MIB, 9 * MIB, reason="ticket 12"), ALLOWED)
+    outcome = compare_with_baseline(LEAKY, accepted(144 * MIB, 9 * MIB, reason="ticket 12"), ALLOWED)
     growth_change, peak_change = outcome.changes
     assert (growth_change.excused, growth_change.reason) == (True, "ticket 12")
     assert not peak_change.excused, "its budget is kept"
@@ -155,7 +155,7 @@ def test_a_budget_that_the_accepted_figure_kept_still_applies_however_small_the_
     # WHEN the accepted figure is zero, or just the budget
     # THEN it is over, although it is not worse
     for before in (0, 4096):
-        outcome = compared(small, accepted(before), ALLOWED)
+        outcome = compare_with_baseline(small, accepted(before), ALLOWED)
         assert (outcome.gate, outcome.failures) == (Gate.OVER, ("growth",))
         assert outcome.changes[0].gate is Gate.WITHIN
     # AND an accepted figure of one byte more excuses the budget
@@ -179,7 +179,7 @@ def test_each_metric_is_compared_with_its_accepted_figure_or_else_with_its_budge
 
 def test_a_growth_of_pages_is_not_excused_by_an_accepted_figure() -> None:
     mapped = replace(LEAKY, growth=growth(144 * MIB, meter=Meter.RSS))
-    outcome = compared(mapped, accepted(500 * MIB), ALLOWED)
+    outcome = compare_with_baseline(mapped, accepted(500 * MIB), ALLOWED)
     assert (outcome.gate, outcome.failures) == (Gate.OVER, ("growth",))
     assert outcome.changes == ()
 
@@ -190,13 +190,13 @@ def test_a_scenario_that_was_clean_and_leaks_now_is_over() -> None:
 
 def test_a_growth_with_bounds_on_both_sides_of_the_limit_is_inconclusive() -> None:
     unsure = replace(LEAKY, growth=growth(150 * MIB, 5 * MIB))
-    outcome = compared(unsure, accepted(144 * MIB), ALLOWED)
+    outcome = compare_with_baseline(unsure, accepted(144 * MIB), ALLOWED)
     assert (outcome.gate, outcome.failures) == (Gate.INCONCLUSIVE, ())
     assert outcome.changes[0].gate is Gate.INCONCLUSIVE
 
 
 def test_a_result_without_a_verdict_is_not_compared_and_does_not_pass() -> None:
-    outcome = compared(UNSURE, accepted(10**9), ALLOWED)
+    outcome = compare_with_baseline(UNSURE, accepted(10**9), ALLOWED)
     assert (outcome.gate, outcome.changes) == (Gate.INCONCLUSIVE, ())
 
 
@@ -230,16 +230,18 @@ def test_a_leak_of_resources_is_over_whatever_was_accepted() -> None:
 
 
 def test_comparing_again_with_another_baseline_replaces_the_first_comparison() -> None:
-    once = compared(LEAKY, accepted(14 * MIB), ALLOWED)
+    once = compare_with_baseline(LEAKY, accepted(14 * MIB), ALLOWED)
     assert once.failures == ("growth",)
-    again = compared(once, accepted(144 * MIB), ALLOWED)
+    again = compare_with_baseline(once, accepted(144 * MIB), ALLOWED)
     assert (again.gate, again.failures) == (Gate.WITHIN, ())
-    assert compared(again, None, ALLOWED).failures == ("growth",)
-    assert compared(compared(LEAKY, None, ALLOWED), accepted(144 * MIB), ALLOWED).is_new is False
+    assert compare_with_baseline(again, None, ALLOWED).failures == ("growth",)
+    assert (
+        compare_with_baseline(compare_with_baseline(LEAKY, None, ALLOWED), accepted(144 * MIB), ALLOWED).is_new is False
+    )
 
 
 def test_both_metrics_are_reported_with_their_figures() -> None:
-    outcome = compared(LEAK, accepted(100 * MIB, 90 * MIB), ALLOWED)
+    outcome = compare_with_baseline(LEAK, accepted(100 * MIB, 90 * MIB), ALLOWED)
     assert outcome.changes == (
         BaselineChange(
             metric="growth",

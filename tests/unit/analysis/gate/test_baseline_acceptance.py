@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leakcheck.analysis.gate.baseline import accept, compared, is_acceptable
+from leakcheck.analysis.gate.baseline import accept, compare_with_baseline, is_acceptable
 from leakcheck.model.answers import Failure
 from leakcheck.model.baseline import BaselineEntry, Tolerance
 from leakcheck.model.result import Budget, Meter, Result
@@ -65,7 +65,7 @@ def test_a_result_that_was_just_accepted_is_never_over(old: int, rate: float, do
     result = leaking(rate, doubt, budget=Budget(growth_bytes_per_1000_calls=budget), peak_bytes=None, failures=())
     if is_acceptable(result):
         after = written(result, replace(FIRST, growth_bytes_per_1000_calls=old))
-        outcome = compared(result, after, ALLOWED)
+        outcome = compare_with_baseline(result, after, ALLOWED)
         assert "growth" not in outcome.failures
         if doubt <= ALLOWED.bytes:
             assert outcome.gate is Gate.WITHIN

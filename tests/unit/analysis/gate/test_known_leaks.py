@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from leakcheck.analysis.gate.explained import explained
+from leakcheck.analysis.gate.explained import with_explanation
 from leakcheck.analysis.gate.known_leaks import unseen_entries, without_ambiguous
 from leakcheck.model.errors import ExitCode
 from leakcheck.model.explanation import Explanation, GrowingContainer, KnownEntry, Link, RetentionPath
@@ -29,7 +29,7 @@ NATIVE_LIST = RetentionPath(
 
 
 def judged(*entries: KnownEntry, result: Result = GROWING, explanation: Explanation = WHOLE) -> Result:
-    return explained(result, explanation, entries, TODAY)
+    return with_explanation(result, explanation, entries, TODAY)
 
 
 BY_FINGERPRINT = KnownEntry(fingerprint=SENT.fingerprint, reason="ticket 12")
@@ -228,6 +228,6 @@ def test_an_unidentified_native_path_is_a_different_leak_in_each_scenario() -> N
 def test_a_bounded_result_names_the_container_that_stopped_growing() -> None:
     stopped = GrowingContainer(name="m.SEEN", kind="dict", length=3000, length_per_call=1.0, stopped=True, share=1.0)
     bounded = replace(CLEAN, verdict=type(CLEAN.verdict).BOUNDED, settled_after_calls=3010)
-    limit = explained(bounded, Explanation(containers=(stopped,)), (), TODAY).bounded_by
+    limit = with_explanation(bounded, Explanation(containers=(stopped,)), (), TODAY).bounded_by
     assert limit is not None
     assert (limit.name, limit.limit) == ("m.SEEN", 3000)

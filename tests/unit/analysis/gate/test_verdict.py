@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leakcheck.analysis.gate.verdict import combine_gates, gates, holder_with_limit, judge
+from leakcheck.analysis.gate.verdict import bounded_cause, combine_gates, gates, judge
 from leakcheck.analysis.growth.series import Series
 from leakcheck.analysis.growth.shape import Shape
 from leakcheck.model.answers import BoundedContainer
@@ -151,20 +151,20 @@ def test_a_bounded_container_must_account_for_nine_tenths_of_the_lower_bound_and
 ) -> None:
     container = cache(explains)
     grown = replace(growth(1000.0), low=low)
-    assert holder_with_limit(grown, [container]) == (container if is_whole_cause else None)
+    assert bounded_cause(grown, [container]) == (container if is_whole_cause else None)
 
 
 def test_of_containers_that_fill_together_the_last_to_fill_is_returned() -> None:
     early, late = cache(400.0, limit=2000), cache(500.0, limit=9000)
-    assert holder_with_limit(growth(1000.0), [late, early]) is late
-    assert holder_with_limit(growth(1000.0), [early, late]) is late
+    assert bounded_cause(growth(1000.0), [late, early]) is late
+    assert bounded_cause(growth(1000.0), [early, late]) is late
 
 
 def test_a_shrinking_container_explains_no_growth() -> None:
-    assert holder_with_limit(growth(1000.0), []) is None
-    assert holder_with_limit(growth(1000.0), [cache(-5000.0), cache(0.0)]) is None
+    assert bounded_cause(growth(1000.0), []) is None
+    assert bounded_cause(growth(1000.0), [cache(-5000.0), cache(0.0)]) is None
     shrinking, filling = cache(-5000.0, limit=10_000), cache(950.0)
-    assert holder_with_limit(growth(1000.0), [shrinking, filling]) is filling
+    assert bounded_cause(growth(1000.0), [shrinking, filling]) is filling
 
 
 def test_a_container_reports_how_many_more_calls_it_takes_to_fill() -> None:
@@ -177,7 +177,7 @@ def test_a_container_reports_how_many_more_calls_it_takes_to_fill() -> None:
 def test_a_container_that_was_emptied_in_between_does_not_explain_the_growth(length: int, is_whole_cause: bool) -> None:
     # 500 calls at one entry per call; below half of that, it was emptied in between
     container = cache(1000.0, length=length, limit=10_000)
-    assert holder_with_limit(growth(1000.0), [container]) == (container if is_whole_cause else None)
+    assert bounded_cause(growth(1000.0), [container]) == (container if is_whole_cause else None)
 
 
 @pytest.mark.parametrize(
@@ -190,4 +190,4 @@ def test_a_container_that_was_emptied_in_between_does_not_explain_the_growth(len
 )
 def test_a_limit_out_of_reach_does_not_count(limit: int, bytes_per_1000_calls: float, ends: bool) -> None:
     container = cache(bytes_per_1000_calls, limit=limit)
-    assert (holder_with_limit(growth(bytes_per_1000_calls), [container]) is not None) == ends
+    assert (bounded_cause(growth(bytes_per_1000_calls), [container]) is not None) == ends

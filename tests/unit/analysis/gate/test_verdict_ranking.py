@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from leakcheck.analysis.gate.verdict import ranked
+from leakcheck.analysis.gate.verdict import sort_results
 from tests.unit.runs import BOUNDED, CLEAN, LEAK, MIB, NAIVE, UNSURE, growth
 
 
@@ -10,7 +10,7 @@ def test_failed_results_come_first_then_growing_ones_then_high_peaks() -> None:
     failed = replace(UNSURE, growth=None)
     slower = replace(LEAK, variant="slower", growth=growth(MIB))
 
-    order = ranked([CLEAN, NAIVE, slower, BOUNDED, UNSURE, LEAK, failed])
+    order = sort_results([CLEAN, NAIVE, slower, BOUNDED, UNSURE, LEAK, failed])
 
     assert order == (failed, LEAK, slower, UNSURE, BOUNDED, NAIVE, CLEAN)
 
@@ -20,4 +20,4 @@ def test_a_growth_within_its_own_uncertainty_does_not_decide_the_order() -> None
     noisy = replace(CLEAN, variant="noisy", growth=growth(90, 96), peak_bytes=1)
     first, second = replace(CLEAN, variant="first"), replace(CLEAN, variant="second")
 
-    assert ranked([noisy, first, NAIVE, second]) == (NAIVE, first, second, noisy)
+    assert sort_results([noisy, first, NAIVE, second]) == (NAIVE, first, second, noisy)

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from leakcheck.analysis.gate.explained import is_to_be_explained
+from leakcheck.analysis.gate.explained import needs_explanation
 from leakcheck.model.answers import BoundedContainer
 from leakcheck.model.explanation import Explain
 from leakcheck.model.result import Growth, Meter, Result
 from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.reporters.charts.growth import chart_of
-from leakcheck.reporters.messages.result import main_sentence, story
+from leakcheck.reporters.messages.result import main_sentence, result_lines
 from tests.unit.scripted import PAGE, Column, Script, leak, recorded, simulate, still, total
 
 MIB = 1024**2
@@ -62,7 +62,7 @@ def test_children_with_constant_memory_are_reported_and_the_verdict_is_clean() -
     assert (result.verdict, result.gate) == (Verdict.CLEAN, Gate.WITHIN)
     assert result.children is not None
     assert (result.children.processes, result.children.verdict) == (2, Verdict.CLEAN)
-    [line] = story(result)
+    [line] = result_lines(result)
     assert "2 child processes live on from call to call; the memory there (16.0 MiB) stands still" in line
 
 
@@ -82,7 +82,7 @@ def test_children_with_constant_memory_cost_no_additional_expensive_calls() -> N
 def test_without_children_nothing_is_reported() -> None:
     result = simulate(Script())
     assert result.children is None
-    assert story(result) == []
+    assert result_lines(result) == []
 
 
 @pytest.mark.parametrize("column", [noise(MIB), stair], ids=["noise", "a rise that slows down"])
@@ -135,7 +135,7 @@ def test_of_two_leaks_the_larger_is_the_figure_and_the_other_is_mentioned() -> N
     result = simulate(Script(heap=leak(9000), children=pages(leak(2000))))
     assert growth_of(result).meter is Meter.HEAP
     assert growth_of(result).bytes_per_1000_calls == pytest.approx(9e6, rel=0.01)
-    assert any("the memory of 2 child processes grows by 1.9" in line for line in story(result))
+    assert any("the memory of 2 child processes grows by 1.9" in line for line in result_lines(result))
 
 
 def settling(most_bytes: float) -> Column:
@@ -148,7 +148,7 @@ def test_a_server_that_settles_slowly_is_clean_and_its_bounds_are_reported() -> 
     assert (result.verdict, result.gate) == (Verdict.CLEAN, Gate.WITHIN)
     assert result.children is not None
     assert result.children.high > 10_000
-    assert "per 1000 calls at most" in story(result)[0]
+    assert "per 1000 calls at most" in result_lines(result)[0]
 
 
 def test_a_few_pages_that_are_added_at_a_constant_rate_are_no_plateau() -> None:
@@ -160,7 +160,7 @@ def test_a_few_pages_that_are_added_at_a_constant_rate_are_no_plateau() -> None:
 
 def test_a_leak_in_children_is_not_explained() -> None:
     result = simulate(Script(children=pages(leak(5000))))
-    assert not is_to_be_explained(result, Explain.ALWAYS)
+    assert not needs_explanation(result, Explain.ALWAYS)
 
 
 def test_the_chart_of_a_leak_in_children_shows_their_own_readings() -> None:

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from leakcheck.analysis.gate.verdict import held_to_budgets, judge
+from leakcheck.analysis.gate.verdict import budget_gates, judge
 from leakcheck.analysis.growth.estimate import estimate_growth, rate_of, settled_after
 from leakcheck.analysis.growth.native_bound import (
-    as_far_as_seen,
-    can_be_told,
+    can_narrow_bound,
     hidden_bytes_per_call,
     is_native_unseen,
     steady_pages,
+    verdict_with_hidden_bytes,
 )
 from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.analysis.growth.series import Series
@@ -167,7 +167,7 @@ def test_more_calls_are_replayed_if_enough_of_them_fit_to_narrow_the_bound(
     seconds_per_call: float, seconds: float, calls: int | None, expected: bool
 ) -> None:
     replayed = progress(WITHOUT_NATIVE, seconds_per_call=seconds_per_call)
-    assert can_be_told(replayed, 17.5, BUDGET, calls, seconds) is expected
+    assert can_narrow_bound(replayed, 17.5, BUDGET, calls, seconds) is expected
 
 
 def test_pages_that_keep_moving_are_not_waited_for() -> None:
@@ -179,8 +179,8 @@ def test_pages_that_keep_moving_are_not_waited_for() -> None:
     replayed = progress(moving)
     hidden = hidden_bytes_per_call(moving, 300_000)
     assert hidden >= 70
-    assert not can_be_told(replayed, hidden, BUDGET, None, 3000)
-    assert can_be_told(replace(replayed, replay_seconds=1.0), hidden, BUDGET, None, 3000)
+    assert not can_narrow_bound(replayed, hidden, BUDGET, None, 3000)
+    assert can_narrow_bound(replace(replayed, replay_seconds=1.0), hidden, BUDGET, None, 3000)
 
 
 @pytest.mark.parametrize("blocks", [0, 100_000])
@@ -205,7 +205,7 @@ def test_a_plateau_of_pages_or_blocks_is_not_a_cache_that_filled(blocks: int) ->
     ],
 )
 def test_a_limit_does_not_excuse_hidden_bytes(verdict: Verdict, hidden: float, expected: Verdict) -> None:
-    assert as_far_as_seen(verdict, hidden) is expected
+    assert verdict_with_hidden_bytes(verdict, hidden) is expected
 
 
 @pytest.mark.parametrize(("bytes_per_call", "expected"), [(0, Verdict.BOUNDED), (100, Verdict.INCONCLUSIVE)])
@@ -214,9 +214,9 @@ def test_a_cache_that_fills_is_bounded_only_if_pages_show_nothing_else(bytes_per
     replayed = progress(replace(WITHOUT_NATIVE, python_bytes=rising(100), rss_bytes=rising(100 + bytes_per_call, 4096)))
     shape = shape_of(replayed)
     verdict = judge(shape, estimate_growth(replayed, shape), bounded=True)
-    assert as_far_as_seen(verdict, shape.hidden_bytes_per_call) is expected
+    assert verdict_with_hidden_bytes(verdict, shape.hidden_bytes_per_call) is expected
 
 
 def test_a_limit_of_an_inconclusive_result_does_not_pass_the_gate() -> None:
-    assert held_to_budgets(BOUNDED)["growth"] is Gate.WITHIN
-    assert held_to_budgets(replace(BOUNDED, verdict=Verdict.INCONCLUSIVE))["growth"] is Gate.INCONCLUSIVE
+    assert budget_gates(BOUNDED)["growth"] is Gate.WITHIN
+    assert budget_gates(replace(BOUNDED, verdict=Verdict.INCONCLUSIVE))["growth"] is Gate.INCONCLUSIVE

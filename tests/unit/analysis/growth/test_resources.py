@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from leakcheck.analysis.growth.resources import COLUMNS, gate_resources, is_enough, judge_resources
+from leakcheck.analysis.growth.resources import COLUMNS, gate_resources, has_lost_enough, judge_resources
 from leakcheck.config.settings import Settings, resolve
 from leakcheck.config.sources import SettingsLayer
 from leakcheck.model.answers import Readings
@@ -227,7 +227,7 @@ def test_a_certain_leak_ends_early_before_it_exhausts_the_machine(column: str, m
     assert result.growth is not None
     assert result.growth.calls < most
     assert len(result.failures) == 2
-    assert is_enough(result.readings, NO_BUDGET)
+    assert has_lost_enough(result.readings, NO_BUDGET)
 
 
 def test_after_an_aborted_replay_rising_resources_are_still_reported() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.analysis.growth.series import Series
 from leakcheck.analysis.growth.shape import Shape
-from leakcheck.analysis.growth.stopping import NextBlock, StopPolicy, is_settled, next_step
+from leakcheck.analysis.growth.stopping import NextBlock, StopPolicy, is_settled, next_block
 from leakcheck.analysis.growth.trend import Slope
 from leakcheck.model.answers import Readings
 from leakcheck.model.result import Budget, Meter
@@ -24,7 +24,7 @@ BUDGET = Budget(growth_bytes_per_1000_calls=4096.0)
 
 
 def block_after(progress: ReplayProgress, policy: StopPolicy | None = None) -> NextBlock:
-    block = next_step(progress, policy or StopPolicy())
+    block = next_block(progress, policy or StopPolicy())
     assert block is not None
     return block
 
@@ -41,7 +41,7 @@ def calls_judged(seconds_per_call: float, *, most: int = 30_000, policy: StopPol
     """Return the calls at which the readings would be judged if they were never settled."""
     progress = ReplayProgress(calls=1, replay_seconds=seconds_per_call, seconds_per_call=seconds_per_call)
     judged = []
-    while progress.calls < most and (block := next_step(progress, policy or StopPolicy())) is not None:
+    while progress.calls < most and (block := next_block(progress, policy or StopPolicy())) is not None:
         progress = after(progress, block)
         judged.append(progress.calls)
     return judged
@@ -75,13 +75,13 @@ def test_readings_are_judged_where_a_rise_is_first_accepted(seconds_per_call: fl
 def test_exactly_the_allowed_calls_are_replayed(calls: int) -> None:
     judged = calls_judged(0.001, policy=StopPolicy(calls=calls))
     assert judged[-1:] == ([calls] if calls > 1 else [])
-    assert next_step(replace(FIRST, calls=calls), StopPolicy(calls=calls)) is None
+    assert next_block(replace(FIRST, calls=calls), StopPolicy(calls=calls)) is None
 
 
 def test_there_is_no_next_block_when_the_time_is_up() -> None:
-    assert next_step(replace(FIRST, replay_seconds=60.0), StopPolicy(seconds=60.0)) is None
-    assert next_step(replace(FIRST, replay_seconds=30.0, watch_seconds=30.0), StopPolicy(seconds=60.0)) is None
-    assert next_step(replace(FIRST, replay_seconds=59.9), StopPolicy(seconds=60.0)) is not None
+    assert next_block(replace(FIRST, replay_seconds=60.0), StopPolicy(seconds=60.0)) is None
+    assert next_block(replace(FIRST, replay_seconds=30.0, watch_seconds=30.0), StopPolicy(seconds=60.0)) is None
+    assert next_block(replace(FIRST, replay_seconds=59.9), StopPolicy(seconds=60.0)) is not None
 
 
 def test_an_expensive_call_is_a_window_and_a_block_of_its_own() -> None:
@@ -110,7 +110,7 @@ def test_a_block_is_never_empty_and_never_exceeds_the_policy(
     progress = ReplayProgress(
         calls=calls, replay_seconds=seconds, seconds_per_call=cost, seconds_per_reading=reading_cost
     )
-    block = next_step(progress, StopPolicy(calls=most))
+    block = next_block(progress, StopPolicy(calls=most))
     if seconds >= 60 or (most is not None and calls >= most):
         assert block is None
         return

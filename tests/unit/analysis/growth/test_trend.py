@@ -12,7 +12,7 @@ from leakcheck.analysis.growth.series import Series
 from leakcheck.analysis.growth.trend import (
     CHUNKS,
     _slows_at_the_end,
-    has_teeth,
+    has_sawtooth,
     is_flat,
     is_rising,
     least_rate,
@@ -71,7 +71,7 @@ def test_a_single_step_is_neither_a_plateau_nor_a_steady_rise() -> None:
 
 def test_a_regular_sawtooth_is_flat() -> None:
     sawtooth = Series(CALLS, TOOTH * (CALLS % 100) / 100)
-    assert has_teeth(sawtooth)
+    assert has_sawtooth(sawtooth)
     assert is_flat(sawtooth)
     assert not is_rising(sawtooth)
 
@@ -283,11 +283,11 @@ def test_the_bounds_of_a_plateau_are_wider_under_a_sawtooth() -> None:
 def test_a_tooth_is_at_least_64_kib_high(height: float, is_sawtooth: bool) -> None:
     series = np.zeros(20)
     series[10:13] = [height / 2, height, 0]
-    assert has_teeth(Series(range(20), series)) is is_sawtooth
+    assert has_sawtooth(Series(range(20), series)) is is_sawtooth
 
 
 @pytest.mark.parametrize(("fall", "is_sawtooth"), [(0.24, False), (0.25, True)])
 def test_a_tooth_falls_back_by_a_quarter_of_the_rise(fall: float, is_sawtooth: bool) -> None:
     series = np.linspace(0, TOOTH, 20)
     series[10] = series[9] - fall * TOOTH
-    assert has_teeth(Series(range(20), series)) is is_sawtooth
+    assert has_sawtooth(Series(range(20), series)) is is_sawtooth

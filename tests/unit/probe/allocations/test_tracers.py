@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from leakcheck.probe.allocations.frame_origin import LIBRARY, OWN, PACKAGE, frame_kind
 from leakcheck.probe.allocations.line_tracer import LineBalance
-from leakcheck.probe.allocations.memray_tracer import holdings
-from leakcheck.probe.allocations.native_frames import UNKNOWN, NativeLibraries, assign_addresses
-from leakcheck.probe.allocations.stacks import FrameLine, StackHolding, held_bytes, truncate_stack, written
+from leakcheck.probe.allocations.memray_tracer import holdings_of_records
+from leakcheck.probe.allocations.native_frames import UNKNOWN_NAME, NativeLibraries, assign_addresses
+from leakcheck.probe.allocations.stacks import FrameLine, StackHolding, held_bytes, serialize_stacks, truncate_stack
 from leakcheck.probe.allocations.tracemalloc_tracer import function_at
 
 # --- sizes, stacks, files -------------------------------------------------------------------------
@@ -53,7 +53,7 @@ def test_stacks_that_look_the_same_are_merged_and_the_lightest_are_summed() -> N
         StackHolding((frame(2),), 30, 1),
         StackHolding((), 5, 1),
     ]
-    rows, other = written(holdings, most=2)
+    rows, other = serialize_stacks(holdings, most=2)
     assert [(row["bytes"], row["blocks"]) for row in rows] == [(150, 3), (30, 1)]
     assert other == 8 + 5
 
@@ -177,7 +177,7 @@ def test_a_record_without_a_hybrid_stack_falls_back_to_its_native_and_python_fra
 @pytest.mark.parametrize("broken", ["native_stack_trace", "stack_trace"])
 def test_a_record_that_memray_cannot_resolve_counts_in_the_sum(broken: str) -> None:
     libraries = NativeLibraries(Silent(), "capture")
-    result = list(holdings([Record(4000, broken), Record(1000)], libraries))
+    result = list(holdings_of_records([Record(4000, broken), Record(1000)], libraries))
     assert [(bool(holding.frames), holding.bytes) for holding in result] == [
         (True, held_bytes(1000, 1, pymalloc=False)),
         (False, 4000),
@@ -192,7 +192,7 @@ EXTENSION = "_fast.cpython-311-x86_64-linux-gnu.so"
 @pytest.mark.parametrize(
     ("libraries", "frames", "addresses"),
     [
-        ([EXTENSION, ""], [("make", UNKNOWN), ("PyObject_Call", "Objects/call.c")], [0, 1]),
+        ([EXTENSION, ""], [("make", UNKNOWN_NAME), ("PyObject_Call", "Objects/call.c")], [0, 1]),
         (
             [EXTENSION, ""],
             [("inner", "src/fast.c"), ("outer", "src/fast.c"), ("PyObject_Call", "Objects/call.c")],
@@ -200,7 +200,11 @@ EXTENSION = "_fast.cpython-311-x86_64-linux-gnu.so"
         ),
         (
             ["", EXTENSION],
-            [("PyUnicode_New", "Objects/unicodeobject.c"), ("PyUnicode_New", "Objects/unicodeobject.c"), ("", UNKNOWN)],
+            [
+                ("PyUnicode_New", "Objects/unicodeobject.c"),
+                ("PyUnicode_New", "Objects/unicodeobject.c"),
+                ("", UNKNOWN_NAME),
+            ],
             [0, 0, 1],
         ),
         (
@@ -226,7 +230,7 @@ def test_every_frame_gets_an_address_in_order(shapes: list[tuple[bool, int, bool
     libraries, frames = [], []
     for interpreter, inlined, has_source in shapes:
         libraries.append("" if interpreter else EXTENSION)
-        file = ("Objects/call.c" if interpreter else "src/fast.c") if has_source else UNKNOWN
+        file = ("Objects/call.c" if interpreter else "src/fast.c") if has_source else UNKNOWN_NAME
         frames += [("f", file)] * (inlined if has_source else 1)
     addresses = assign_addresses(libraries, frames)
     assert len(addresses) == min(len(frames), 100)

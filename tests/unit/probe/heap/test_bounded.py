@@ -24,7 +24,7 @@ def replay(calls):
 
 replay({replayed})
 expected = bounded.ExpectedGrowth(rate={rate}, least={least})
-result = bounded.weigh_limited(replay, 40, Meters(("python", "native")).heap, {replayed}, expected)
+result = bounded.weigh_bounded_containers(replay, 40, Meters(("python", "native")).heap, {replayed}, expected)
 print(json.dumps({{**result, "full": len(FULL)}}))
 """
     process = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, check=True)

@@ -13,9 +13,9 @@ from leakcheck.analysis.growth.series import Series
 from leakcheck.analysis.growth.shape import Shape
 from leakcheck.model.result import Meter
 from leakcheck.probe.heap.containers import slot_of
-from leakcheck.probe.heap.gains import FollowedLengths, look
+from leakcheck.probe.heap.gains import FollowedLengths, find_gaining_containers
 from leakcheck.probe.heap.slot_bytes import SlotBytes
-from leakcheck.runner.growth_pass import GrowthPass, _gained
+from leakcheck.runner.growth_pass import GrowthPass, _take_shape_from_gains
 
 LIST_GAIN = FollowedContainer(gained=100, low=8.0, high=9.0)
 
@@ -100,8 +100,8 @@ def test_lengths_decide_early_only_if_the_heap_hides_nothing_and_most_were_follo
         gains=followed(RISING, gained_bytes=gained_bytes),
     )
     # THEN its length is the leak at once, or at the end of all calls
-    assert _gained(growth_pass, final=False) is decides
-    assert _gained(growth_pass, final=True)
+    assert _take_shape_from_gains(growth_pass, final=False) is decides
+    assert _take_shape_from_gains(growth_pass, final=True)
 
 
 @pytest.mark.parametrize(("gained_bytes", "expected"), [(SMALLEST_GAIN * 100 - 1, False), (SMALLEST_GAIN * 100, True)])
@@ -145,7 +145,7 @@ def test_containers_that_became_longer_are_followed() -> None:
         text.extend(b"12345678" * calls)
 
     lengths = FollowedLengths()
-    answer = look(replay, 50, lengths, thaws=False)
+    answer = find_gaining_containers(replay, 50, lengths, thaws=False)
     assert answer["gained_bytes"] >= 50 * 16
     assert {(container["gained"], container["low"]) for container in answer["followed"]} >= {(50, 8.0), (400, 1.0)}
     replay(1)

@@ -22,7 +22,7 @@ from leakcheck.model.errors import UsageError
 from leakcheck.probe.heap import bounded, introspect
 from leakcheck.probe.heap.containers import empty, length_of, lengths, longer_than
 from leakcheck.probe.heap.limits import BoundedContainer, any_weak_valued, find_limit, owners_of
-from leakcheck.scenario import taught
+from leakcheck.scenario import known_limits
 
 
 class Untouchable:
@@ -56,10 +56,10 @@ class Dishonest(dict[int, int]):
 
 @pytest.fixture
 def no_declared_limits() -> Iterator[None]:
-    before = dict(taught())
+    before = dict(known_limits())
     yield
-    taught().clear()  # type: ignore[attr-defined]
-    taught().update(before)  # type: ignore[attr-defined]
+    known_limits().clear()  # type: ignore[attr-defined]
+    known_limits().update(before)  # type: ignore[attr-defined]
 
 
 # --- introspection and lengths ---------------------------------------------------------------------
@@ -347,7 +347,7 @@ def test_a_class_may_be_declared_by_its_dotted_name() -> None:
 def test_an_invalid_declaration_is_refused(cls: Any, arguments: Any, message: str) -> None:
     with pytest.raises(UsageError, match=re.escape(message)):
         limited(cls, **arguments)
-    assert not any("Shelves" in name for name in taught())
+    assert not any("Shelves" in name for name in known_limits())
 
 
 # --- unproved limits -------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from leakcheck.probe.meters import resources
 from leakcheck.probe.meters.resource_labels import grouped
-from leakcheck.probe.meters.resource_names import name_resources, snapshot
+from leakcheck.probe.meters.resource_names import name_resources, resource_keys
 
 # --- counting, in this process ---------------------------------------------------------------------
 
@@ -104,7 +104,7 @@ def named(kind: str, before: Any) -> dict[str, int]:
 
 
 def test_files_opened_since_the_snapshot_are_named(tmp_path: Path) -> None:
-    before = snapshot()
+    before = resource_keys()
     files = [(tmp_path / f"{number}.log").open("w") for number in range(6)]
     same = [(tmp_path / "app.txt").open("w") for _ in range(3)]
     pipe = os.pipe()
@@ -137,7 +137,7 @@ def wait_for(stop: threading.Event) -> None:
 
 
 def test_threads_are_named_by_name_target_and_current_line() -> None:
-    before, stop = snapshot(), threading.Event()
+    before, stop = resource_keys(), threading.Event()
     threads = [threading.Thread(target=wait_for, args=(stop,)) for _ in range(6)]
     for thread in threads:
         thread.start()
@@ -160,7 +160,7 @@ def test_tasks_are_named_by_their_coroutine_and_the_line_where_it_waits() -> Non
         await innermost(never)
 
     async def main() -> dict[str, int]:
-        before, never = snapshot(), asyncio.Event()
+        before, never = resource_keys(), asyncio.Event()
         waiting = [asyncio.create_task(poll(never)) for _ in range(3)]
         await asyncio.sleep(0)
         unstarted = asyncio.create_task(poll(never))
@@ -177,7 +177,7 @@ def test_tasks_are_named_by_their_coroutine_and_the_line_where_it_waits() -> Non
 
 
 def test_children_are_named_by_their_command_and_state() -> None:
-    before = snapshot()
+    before = resource_keys()
     sleeper = subprocess.Popen(["sleep", "60"])
     zombie = subprocess.Popen(["/bin/true"])
     assert os.waitid(os.P_PID, zombie.pid, os.WEXITED | os.WNOWAIT)

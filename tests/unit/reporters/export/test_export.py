@@ -15,7 +15,7 @@ from leakcheck.model.explanation import AllocationSite, PeakSite
 from leakcheck.model.result import Result
 from leakcheck.model.stacks import Frame, FrameKind
 from leakcheck.reporters.export.collapsed import collapsed
-from leakcheck.reporters.export.run_csv import Cell, csv_document, run_sheet
+from leakcheck.reporters.export.run_csv import Cell, csv_document, run_csv
 from leakcheck.reporters.export.speedscope import speedscope
 from leakcheck.reporters.export.stacks import StackKind, stacks_of
 from tests.unit.causes import SITE
@@ -168,7 +168,7 @@ def test_stacks_of_any_document_are_exported_unchanged(grown: list[AllocationSit
 
 
 def rows_of(*results: Result) -> list[dict[str, str]]:
-    [(name, data)] = run_sheet(run_of(*results))
+    [(name, data)] = run_csv(run_of(*results))
     assert name == "run.csv"
     return list(csv.DictReader(io.StringIO(data.decode(), newline="")))
 

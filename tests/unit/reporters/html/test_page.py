@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from leakcheck.model.answers import Failure, Readings
-from leakcheck.model.plain_text import plain
+from leakcheck.model.plain_text import escape_control
 from leakcheck.model.result import Budget
 from leakcheck.model.run import Run
 from leakcheck.model.stacks import StackTree
@@ -50,7 +50,7 @@ def test_foreign_text_is_never_markup() -> None:
     assert hostile.skeleton == harmless.skeleton
     # AND the text is shown as it is, but for what a reader would not see
     assert HOSTILE not in hostile.source
-    assert any(plain(HOSTILE) in element.text for element in hostile.elements)
+    assert any(escape_control(HOSTILE) in element.text for element in hostile.elements)
     assert not re.search("[\u202a-\u202e\u2066-\u2069\u2028\u2029\x00-\x09\x0b-\x1f\x7f-\x9f]", hostile.source)
     # AND nothing of it is taken for a template
     assert "49" not in "".join(element.text for element in hostile.all("h3"))
@@ -59,7 +59,7 @@ def test_foreign_text_is_never_markup() -> None:
 def test_data_is_json_that_cannot_end_its_script_element() -> None:
     shown = json_data({"text": HOSTILE, HOSTILE: [1.5, None, float("inf")]})
     assert not {*"<>&\u2028\u2029"} & {*shown}
-    assert json.loads(shown) == {"text": plain(HOSTILE), plain(HOSTILE): [1.5, None, 0.0]}
+    assert json.loads(shown) == {"text": escape_control(HOSTILE), escape_control(HOSTILE): [1.5, None, 0.0]}
 
 
 def test_a_traceback_keeps_its_lines_and_is_otherwise_escaped() -> None:
@@ -122,7 +122,7 @@ def in_document(value: object) -> Iterator[str]:
 def texts_in(value: object) -> Iterator[str]:
     """Yield each text in a document: lines of code contain figures too."""
     if isinstance(value, str):
-        yield plain(value)
+        yield escape_control(value)
     elif isinstance(value, dict | list):
         for part in [*value, *value.values()] if isinstance(value, dict) else value:
             yield from texts_in(part)

@@ -15,13 +15,13 @@ from leakcheck.reporters.junit import junit
 from leakcheck.reporters.locations import Workspace
 from leakcheck.reporters.markdown import markdown
 from leakcheck.reporters.messages.causes import causes
-from leakcheck.reporters.messages.verdict import missing_meter_sentence, missing_meter_sentences, sentences
-from leakcheck.reporters.pytest_text import whole_text
+from leakcheck.reporters.messages.verdict import missing_meter_sentence, missing_meter_sentences, verdict_sentences
+from leakcheck.reporters.pytest_text import result_text
 from tests.unit.runs import BOUNDED, KIB, LEAK, MIB, UNSURE, growth
 
 
 def sentences_of(result: Result) -> list[str]:
-    return list(sentences(result))
+    return list(verdict_sentences(result))
 
 
 FREED = ResidentPart(kind=PageKind.FREE, bytes_per_1000_calls=42.0 * MIB)
@@ -78,7 +78,7 @@ def test_a_missing_meter_is_named_once_in_every_report(readings: Readings, words
 
 
 def _terminal(run: Run) -> str:
-    return whole_text(run.results[0])
+    return result_text(run.results[0])
 
 
 def _markdown(run: Run) -> str:

@@ -11,7 +11,7 @@ from leakcheck.model.answers import Failure, StatusCount
 from leakcheck.model.result import Result
 from leakcheck.model.run import Run
 from leakcheck.model.verdict import Gate
-from leakcheck.reporters.export.run_csv import run_sheet
+from leakcheck.reporters.export.run_csv import run_csv
 from leakcheck.reporters.github import annotations
 from leakcheck.reporters.gitlab import gitlab
 from leakcheck.reporters.html.page import render_report
@@ -20,7 +20,7 @@ from leakcheck.reporters.locations import Workspace
 from leakcheck.reporters.markdown import markdown
 from leakcheck.reporters.messages.answers import response_notes, response_sentences, status_counts, statuses
 from leakcheck.reporters.terminal import render_run
-from leakcheck.runner.answer_decoding import answered_of
+from leakcheck.runner.answer_decoding import decode_status_counts
 from leakcheck.storage import run_file
 from tests.unit.runs import CLEAN, run_of
 
@@ -104,7 +104,7 @@ def test_the_statuses_are_in_every_report() -> None:
         "terminal": shown(run),
         "markdown": _text(markdown(run)),
         "junit": _text(junit(run, hostname="here")),
-        "csv": _text(run_sheet(run)),
+        "csv": _text(run_csv(run)),
         "html": _text(render_report(run)),
         "gitlab": _text(gitlab(run, Workspace(root="/", here="/"))),
         "github": "\n".join(annotations(run, Workspace(root="/", here="/"))),
@@ -135,12 +135,12 @@ def test_the_document_has_the_statuses_and_an_old_one_loads_without(tmp_path: Pa
 
 @pytest.mark.parametrize("value", [None, "rubbish", [{"status": "many"}], [{"count": 1}], 7])
 def test_invalid_counts_are_dropped(value: object) -> None:
-    assert answered_of(value) == ()
+    assert decode_status_counts(value) == ()
 
 
 def test_the_password_of_an_address_is_not_kept() -> None:
     answer = {"status": 302, "count": 1, "leads_to": "https://ada:secret@example.com/", "varies": False}
-    [status] = answered_of([answer])
+    [status] = decode_status_counts([answer])
 
     assert status.leads_to == "https://ada:***@example.com/"
 

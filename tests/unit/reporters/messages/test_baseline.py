@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from leakcheck.analysis.gate.baseline import compared
+from leakcheck.analysis.gate.baseline import compare_with_baseline
 from leakcheck.model.baseline import BaselineEntry, Tolerance
 from leakcheck.model.result import Result
 from leakcheck.reporters.messages.baseline import change_sentences, run_sentences
@@ -15,7 +15,7 @@ ALLOWED = Tolerance(share=0.05, bytes=16 * KIB)
 
 def sentence_of(result: Result, growth_bytes: int, reason: str = "") -> str:
     entry = BaselineEntry(verdict=result.verdict, target="x", growth_bytes_per_1000_calls=growth_bytes, reason=reason)
-    return " ".join(change_sentences(compared(result, entry, ALLOWED)))
+    return " ".join(change_sentences(compare_with_baseline(result, entry, ALLOWED)))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from leakcheck.model.errors import UsageError
 from leakcheck.model.result import Result
 from leakcheck.reporters.messages.baseline import run_sentences
-from leakcheck.reporters.messages.commands import closer_look, update_command
+from leakcheck.reporters.messages.commands import closer_look_command, update_command
 from leakcheck.scenario import Target, parse_targets
 from tests.unit.runs import BROKEN, CLEAN, LEAK, UNSURE, run_of
 
@@ -79,9 +79,9 @@ def test_a_first_look_ends_with_the_command_that_looks_closer() -> None:
     ]
 
     command = "Look closer: leakcheck django 'GET:/a/?b=1&c=2' GET:/d/ --settings shop.settings --user=bob"
-    assert closer_look(results, user_command) == command
-    assert closer_look([with_request(CLEAN, "GET:/")], user_command) is None
-    many = closer_look([with_request(LEAK, f"GET:/{number}/") for number in range(12)], [])
+    assert closer_look_command(results, user_command) == command
+    assert closer_look_command([with_request(CLEAN, "GET:/")], user_command) is None
+    many = closer_look_command([with_request(LEAK, f"GET:/{number}/") for number in range(12)], [])
     assert many is not None
     assert many.startswith("Look closer (2 more are not within budget): leakcheck django GET:/0/ ")
     assert "GET:/10/" not in many

@@ -15,7 +15,7 @@ from leakcheck.reporters.messages.result import (
     change_text,
     headline,
     main_sentence,
-    story,
+    result_lines,
     worst_first,
 )
 from tests.unit.reported import EXPLAINED
@@ -64,15 +64,15 @@ def test_a_headline_names_the_exceeded_budgets() -> None:
 def test_a_result_without_a_sentence_has_its_headline() -> None:
     silent = replace(CLEAN, gate=Gate.OVER, failures=("something new",))
     assert main_sentence(silent) == "newsletter[iterator] is over budget: something new."
-    assert story(silent) == ["newsletter[iterator] is over budget: something new."]
-    assert story(CLEAN) == []
+    assert result_lines(silent) == ["newsletter[iterator] is over budget: something new."]
+    assert result_lines(CLEAN) == []
 
 
 def test_the_lines_of_a_result_are_sentences_causes_and_the_end_of_a_traceback() -> None:
-    labels = [line.split("  ")[1] for line in story(EXPLAINED) if line.startswith("  ")]
+    labels = [line.split("  ")[1] for line in result_lines(EXPLAINED) if line.startswith("  ")]
     assert labels[0] == "allocated at"
     assert labels[-1] == "fingerprint"
-    assert story(BROKEN)[1:] == ['      File "parser.py", line 3', "    ValueError"]
+    assert result_lines(BROKEN)[1:] == ['      File "parser.py", line 3', "    ValueError"]
 
 
 def test_rows_are_aligned_and_a_long_place_does_not_push_the_others() -> None:
@@ -98,12 +98,12 @@ def test_a_change_says_whether_it_is_worse_or_better() -> None:
 def test_advice_is_in_every_report() -> None:
     from leakcheck.model.advice import Advice
     from leakcheck.reporters.html.page import render_report
-    from leakcheck.reporters.pytest_text import whole_text
+    from leakcheck.reporters.pytest_text import result_text
     from tests.unit.runs import LEAK, run_of
 
     advised = replace(LEAK, advice=(Advice(trap="mail outbox", remedy="empty it", evidence="mail.outbox"),))
     sentence = "Advice: mail outbox: empty it (mail.outbox)."
-    assert sentence in story(advised)
-    assert "mail outbox: empty it (mail.outbox)" in whole_text(advised)
+    assert sentence in result_lines(advised)
+    assert "mail outbox: empty it (mail.outbox)" in result_text(advised)
     [(_, page)] = render_report(run_of(advised))
     assert sentence in page.decode()

@@ -7,13 +7,13 @@ import pytest
 from leakcheck.model.answers import Failure
 from leakcheck.model.result import Budget, Meter, Result
 from leakcheck.model.verdict import Gate, Verdict
-from leakcheck.reporters.messages.verdict import budget_text, peak_was_skipped, sentences
+from leakcheck.reporters.messages.verdict import budget_text, peak_was_skipped, verdict_sentences
 from tests.unit.causes import SENT_PATH
 from tests.unit.runs import BOUNDED, BROKEN, CLEAN, KIB, LEAK, MIB, NAIVE, UNSURE, growth
 
 
 def sentences_of(result: Result) -> list[str]:
-    return list(sentences(result))
+    return list(verdict_sentences(result))
 
 
 def test_a_clean_result_within_budget_has_no_sentences() -> None:

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from leakcheck.analysis.compare.step_detection import steps_of
+from leakcheck.analysis.compare.step_detection import find_regressions
 from leakcheck.model.answers import Readings
 from leakcheck.model.errors import UsageError
 from leakcheck.model.result import Budget, Growth, Latency, Meter, Result
@@ -78,7 +78,7 @@ def draw_all() -> dict[str, bytes]:
     return {
         **dict(draw_run(NEWSLETTER)),
         **dict(draw_pair(NEWSLETTER[4], NEWSLETTER[1])),
-        **dict(draw_history(runs, steps_of(runs))),
+        **dict(draw_history(runs, find_regressions(runs))),
     }
 
 

@@ -22,11 +22,16 @@ from leakcheck.model.baseline import BaselineEntry
 from leakcheck.model.errors import ExecutorLost, UsageError
 from leakcheck.model.result import Host
 from leakcheck.model.verdict import Gate, Verdict
-from leakcheck.reporters.messages.run import elsewhere_sentences
+from leakcheck.reporters.messages.run import host_sentences
 from leakcheck.runner.executors.dask import submission
 from leakcheck.runner.executors.dask.client import ClusterWorker, WorkerEvent, WorkersLost
-from leakcheck.runner.executors.dask.environment_check import ExecutionEnvironment, differences, enter, place_here
-from leakcheck.runner.executors.dask.executor import keep_capture, not_measured, result_of
+from leakcheck.runner.executors.dask.environment_check import (
+    ExecutionEnvironment,
+    differences,
+    enter,
+    required_environment,
+)
+from leakcheck.runner.executors.dask.executor import failed_result, keep_capture, result_of
 from leakcheck.runner.executors.dask.job import (
     DaskJob,
     JobAnswer,
@@ -34,10 +39,10 @@ from leakcheck.runner.executors.dask.job import (
     JobTask,
     decode,
     encode,
-    measurement_of,
+    job_task_of,
     version_in,
 )
-from leakcheck.runner.executors.dask.submission import JobOutcome, sent
+from leakcheck.runner.executors.dask.submission import JobOutcome, submit_jobs
 from leakcheck.runner.task import Task
 from tests.unit.runs import CLEAN, ENVIRONMENT, run_of
 
@@ -59,7 +64,7 @@ def job_task(name: str = "cart", memory: float | None = None) -> JobTask:
         stop=Event(),
         accepted={"cart": BaselineEntry(verdict=Verdict.CLEAN), "other": BaselineEntry(verdict=Verdict.LEAK)},
     )
-    return measurement_of(task, EXPECTED_ENVIRONMENT)
+    return job_task_of(task, EXPECTED_ENVIRONMENT)
 
 
 # --- messages -------------------------------------------------------------------------------------
@@ -182,7 +187,7 @@ def outcomes(
             progress.append(f"{name}: {doing}")
 
     jobs = [DaskJob(name=f"s{number}", measurements=(job_task(f"s{number}"),)) for number in range(count)]
-    return sent(cluster, jobs, watch)  # type: ignore[arg-type]
+    return submit_jobs(cluster, jobs, watch)  # type: ignore[arg-type]
 
 
 def trouble_of(outcome: JobOutcome) -> Failure:
@@ -233,7 +238,7 @@ def test_a_job_that_fits_no_worker_does_not_delay_the_others() -> None:
         DaskJob(name="huge", measurements=(job_task("huge", 2e9),)),
         DaskJob(name="just", measurements=(job_task("just", 1e9),)),
     ]
-    done = list(sent(cluster, jobs, lambda *_: None))  # type: ignore[arg-type]
+    done = list(submit_jobs(cluster, jobs, lambda *_: None))  # type: ignore[arg-type]
     assert [number for number, _ in done] == [1, 0]
     assert (
         '`dask worker tcp://ten:8786 --nthreads 1 --resources "cores=1 memory=2000000000"`'
@@ -295,7 +300,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def environment_for(target: str) -> ExecutionEnvironment:
     scenario = ScenarioInfo(target=target, name="cart")
-    return place_here(scenario, resolve(SettingsLayer(), environment={}), ENVIRONMENT)
+    return required_environment(scenario, resolve(SettingsLayer(), environment={}), ENVIRONMENT)
 
 
 @pytest.mark.parametrize(
@@ -384,18 +389,18 @@ def test_a_capture_that_cannot_be_written_costs_the_result_nothing_else(tmp_path
 
 
 def test_a_task_that_was_not_measured_is_an_error_of_its_scenario() -> None:
-    result = not_measured(job_task(), Failure(kind="fleet", message="no room"))
+    result = failed_result(job_task(), Failure(kind="fleet", message="no room"))
     assert (result.id, result.gate, result.growth) == ("cart", Gate.ERROR, None)
     assert result.growth_options == {"rows": 1.5, "fast": True}
 
 
 def test_each_machine_is_named_once_and_each_scenario_that_was_measured_again() -> None:
     on_ten, again = replace(CLEAN, elsewhere=TEN), replace(CLEAN, variant="naive", elsewhere=replace(TEN, begun=3))
-    assert list(elsewhere_sentences(run_of(on_ten, again))) == [
+    assert list(host_sentences(run_of(on_ten, again))) == [
         "Measured on ten (2).",
         "newsletter[naive]: 2 workers were lost with it, so it was measured again from its beginning, on ten.",
     ]
-    assert list(elsewhere_sentences(run_of(CLEAN))) == []
+    assert list(host_sentences(run_of(CLEAN))) == []
 
 
 def test_timings_of_different_machines_are_not_compared() -> None:

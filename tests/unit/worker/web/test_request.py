@@ -11,7 +11,7 @@ from leakcheck.config.settings import project_settings, resolve
 from leakcheck.config.sources import SettingsLayer
 from leakcheck.model.answers import SkippedRequest
 from leakcheck.model.errors import ConfigError, ScenarioFailed, UsageError
-from leakcheck.reporters.messages.run import left_out_lines
+from leakcheck.reporters.messages.run import skipped_lines
 from leakcheck.scenario import Target, parse_request, parse_target
 from leakcheck.worker.django import databases
 from leakcheck.worker.django.discover import project_folder, settings_in_manage
@@ -217,7 +217,7 @@ def test_an_unknown_status_is_reported_as_its_number() -> None:
 
 def test_skipped_requests_are_listed_by_their_reason() -> None:
     many = [SkippedRequest(request=f"GET /{number}/", reason="takes an argument") for number in range(7)]
-    lines = list(left_out_lines([*many, SkippedRequest(request="GET /logout/", reason="ends the session")]))
+    lines = list(skipped_lines([*many, SkippedRequest(request="GET /logout/", reason="ends the session")]))
 
     assert lines == [
         "Left out (takes an argument): GET /0/, GET /1/, GET /2/, GET /3/, GET /4/ and 2 more",
