@@ -91,14 +91,16 @@ def _accept_measured(request: "RunRequest", reason: str | None) -> NoReturn:
     OutputOptions().write(outcome.run, outcome.folder)
     if outcome.interrupted:
         raise typer.Exit(ExitCode.INTERRUPTED)
-    if outcome.lost is not None:
-        raise outcome.lost
+    if outcome.executor_error is not None:
+        raise outcome.executor_error
     removed: Sequence[str] = ()
     baseline = baseline_file.load_baseline(request.settings.baseline)
-    if baseline is not None and outcome.found is not None and outcome.run.environment is not None:
+    if baseline is not None and outcome.collection is not None and outcome.run.environment is not None:
         entries = baseline.environments.get(outcome.run.environment.key, {})
         folder = request.settings.baseline.parent
-        removed = gone_entries(entries, outcome.found, folder=folder, targets=request.targets, matches=request.matches)
+        removed = gone_entries(
+            entries, outcome.collection, folder=folder, targets=request.targets, matches=request.matches
+        )
     _accept(request.settings, outcome.run, reason, removed)
 
 

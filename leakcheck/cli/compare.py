@@ -79,7 +79,7 @@ def compare(
     from leakcheck.reporters import comparison as forms
 
     request = CompareRequest(
-        things=tuple(arguments),
+        arguments=tuple(arguments),
         variants=variants,
         expression=expression,
         options=tuple(option or ()),
@@ -90,7 +90,7 @@ def compare(
         executor=executor,
         fresh=fresh,
         output=output,
-        began=datetime.now().astimezone(),
+        started=datetime.now().astimezone(),
     )
     comparison = run_comparison(request, lambda step: print(escape_control(step), file=sys.stderr, flush=True))
     console = make_console()

@@ -179,7 +179,7 @@ def _request(expression: str | None, jobs: str, output: str | None, *, is_quick:
 
     options = MeasureOptions(expression=expression, jobs=jobs, output=output)
     request = options.request_for([Target(path=newsletter())])
-    settings = replace(request.settings, python=None, overrides=(), known=(), said=SettingsLayer())
+    settings = replace(request.settings, python=None, overrides=(), known=(), explicit=SettingsLayer())
     return replace(
         request, settings=settings, options={**request.options, **(_QUICK_OPTIONS if is_quick else _OPTIONS)}
     )

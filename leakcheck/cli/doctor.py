@@ -47,7 +47,7 @@ def doctor(
     else:
         for part in reporter.render_report(report):
             console.print(part)
-    raise typer.Exit(ExitCode.USAGE if report.of(CheckState.BROKEN) else ExitCode.WITHIN)
+    raise typer.Exit(ExitCode.USAGE if report.with_state(CheckState.BROKEN) else ExitCode.WITHIN)
 
 
 def _terminal(console: "Console") -> str:

@@ -64,5 +64,5 @@ def limit(
         limiter=limiter,
         timeout_seconds=max(1, int(settings.timeout_seconds)),
     )
-    request = replace(request, settings=settings, serving=serving, measure_peak=False)
+    request = replace(request, settings=settings, limit_request=serving, measure_peak=False)
     measure_and_exit(request, outputs, reporting)

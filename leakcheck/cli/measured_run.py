@@ -35,7 +35,7 @@ def against_baseline(request: "RunRequest") -> "RunRequest":
     from leakcheck.runner.baseline import load_baseline_ref
 
     targets = [str(target) for target in request.targets]
-    return replace(request, against=load_baseline_ref(request.settings, targets, request.command))
+    return replace(request, baseline=load_baseline_ref(request.settings, targets, request.command))
 
 
 def measure(request: "RunRequest", outputs: "OutputOptions", reporting: "ReportOption") -> "RunOutcome":
@@ -47,11 +47,11 @@ def measure(request: "RunRequest", outputs: "OutputOptions", reporting: "ReportO
         outcome = session.run(request, observer)
     page, report_error = None, None
     try:
-        page = reporting.write(outcome.run, outcome.folder) if outcome.unsaved is None else None
+        page = reporting.write(outcome.run, outcome.folder) if outcome.save_error is None else None
     except Exception as error:  # the results are printed all the same
         report_error = error
     outputs.write(outcome.run, outcome.folder, page, allow_inconclusive=request.settings.allow_inconclusive)
-    for failure in (report_error, outcome.unsaved, outcome.lost):
+    for failure in (report_error, outcome.save_error, outcome.executor_error):
         if failure is not None:
             raise failure
     return outcome

@@ -174,4 +174,4 @@ def _workspace() -> "Workspace":
 
     folder = str(Path.cwd())
     root = os.environ.get("GITHUB_WORKSPACE") or os.environ.get("CI_PROJECT_DIR")
-    return Workspace(root=os.path.realpath(root) if root else folder, here=folder)
+    return Workspace(root=os.path.realpath(root) if root else folder, base_folder=folder)

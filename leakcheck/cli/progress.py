@@ -51,7 +51,7 @@ class _ProgressLines:
         self._done = 0
         self._began = time.monotonic()
 
-    def found(self, scenarios: Sequence[ScenarioInfo]) -> None:
+    def collected(self, scenarios: Sequence[ScenarioInfo]) -> None:
         self._count = self._done + len(scenarios)
 
     def measuring(self, scenario: ScenarioInfo, doing: str, progress: ReplayProgress) -> None:
@@ -76,7 +76,7 @@ class _LiveLine:
         self._progress = progress
         self._task = progress.add_task("collecting scenarios", total=None)
 
-    def found(self, scenarios: Sequence[ScenarioInfo]) -> None:
+    def collected(self, scenarios: Sequence[ScenarioInfo]) -> None:
         self._progress.update(self._task, total=self._progress.tasks[0].completed + len(scenarios))
 
     def measuring(self, scenario: ScenarioInfo, doing: str, progress: ReplayProgress) -> None:

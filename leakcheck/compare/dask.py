@@ -170,7 +170,7 @@ def _jobs(
         ]
         job = DaskJob(
             name=name,
-            measurements=tuple(measurement for _, measurement in members),
+            tasks=tuple(measurement for _, measurement in members),
             turns=tuple(number for number, _ in turns),
             keeps_captures=False,
         )
@@ -179,7 +179,7 @@ def _jobs(
 
 def _results(job: DaskJob, outcome: JobOutcome) -> list[Result]:
     """Return the results of a job, one for each of its turns."""
-    if outcome.answer is not None and outcome.elsewhere is not None:
-        return [result_of(item, outcome.elsewhere, Path()) for item in outcome.answer.done]
+    if outcome.answer is not None and outcome.host is not None:
+        return [result_of(item, outcome.host, Path()) for item in outcome.answer.results]
     assert outcome.trouble is not None
-    return [failed_result(job.measurements[number], outcome.trouble) for number in job.turns]
+    return [failed_result(job.tasks[number], outcome.trouble) for number in job.turns]

@@ -31,7 +31,7 @@ _GRAMMAR = "write two runs, `RUN --variants A B`, `TARGET --variants A B`, or `A
 class CompareRequest:
     """The arguments of `leakcheck compare`."""
 
-    things: tuple[str, ...]
+    arguments: tuple[str, ...]
     """Runs, targets or revisions."""
     variants: tuple[str, str] | None
     expression: str | None
@@ -45,25 +45,25 @@ class CompareRequest:
     fresh: bool
     """Measure again even if a revision has been measured before."""
     output: str | None
-    began: datetime
+    started: datetime
 
 
 def run_comparison(request: CompareRequest, watch: Watch) -> Comparison:
     """Return the comparison. Raises UsageError for arguments of another form, and any LeakcheckError of measuring."""
-    first, *rest = request.things
+    first, *rest = request.arguments
     if revisions.is_range(first):
         return _revisions(request, first, rest, watch)
     if request.variants is not None:
-        if len(request.things) == 1 and _is_run(first):
+        if len(request.arguments) == 1 and _is_run(first):
             return sides.compare_variants(run_file.load(Path(first)), *request.variants)
-        return _variants(request, request.things, request.variants, watch)
-    if len(request.things) == 2 and all(map(_is_run, request.things)):
-        before, after = (run_file.load(Path(text)) for text in request.things)
-        return sides.compare_runs(before, after, (request.things[0], request.things[1]))
-    missing = [text for text in request.things if not Path(text).exists()]
+        return _variants(request, request.arguments, request.variants, watch)
+    if len(request.arguments) == 2 and all(map(_is_run, request.arguments)):
+        before, after = (run_file.load(Path(text)) for text in request.arguments)
+        return sides.compare_runs(before, after, (request.arguments[0], request.arguments[1]))
+    missing = [text for text in request.arguments if not Path(text).exists()]
     if missing:
         raise UsageError(f"{missing[0]}: there is no such run, and no such revisions; {_GRAMMAR}")
-    raise UsageError(f"{' '.join(request.things)}: {_GRAMMAR}")
+    raise UsageError(f"{' '.join(request.arguments)}: {_GRAMMAR}")
 
 
 def _is_run(text: str) -> bool:
@@ -171,7 +171,7 @@ def _measure(
     cache: Path | None = None,
     by_variant: bool = False,
 ) -> Comparison:
-    folder = run_file.make_run_folder(settings.output, request.began)
+    folder = run_file.make_run_folder(settings.output, request.started)
     if settings.cluster is not None:
         # imported by name, as executors are, because a cluster is rarely used
         dask = importlib.import_module("leakcheck.compare.dask")

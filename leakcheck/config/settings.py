@@ -75,9 +75,9 @@ class Settings:
     project: SettingsLayer = field(default_factory=SettingsLayer)
     """The layers of files."""
     overrides: tuple[Override, ...] = ()
-    said: SettingsLayer = field(default_factory=SettingsLayer)
+    explicit: SettingsLayer = field(default_factory=SettingsLayer)
     """The layers of environment and flags."""
-    part: ShardSpec | None = None
+    shard: ShardSpec | None = None
     """The shard to measure; None for all scenarios."""
     cluster: str | None = None
     """Address of the Dask scheduler; None to measure on this machine."""
@@ -93,7 +93,7 @@ class Settings:
         if scenario.peak_bytes is not None:
             peak = scenario.peak_bytes
         matching = [override for override in self.overrides if _matches(override.match, scenario)]
-        layers: list[SettingsLayer | Override] = [*matching, self.said]
+        layers: list[SettingsLayer | Override] = [*matching, self.explicit]
         for layer in layers:
             growth = growth if layer.growth is None else parse_growth(layer.growth)
             peak = peak if layer.peak is None else parse_size(layer.peak)
@@ -164,8 +164,8 @@ def resolve(
         },
         project=_merge(file, beside),
         overrides=file.overrides,
-        said=explicit,
-        part=None if explicit.shard is None else parse_shard(explicit.shard),
+        explicit=explicit,
+        shard=None if explicit.shard is None else parse_shard(explicit.shard),
         durations=_durations(path, file.durations, explicit.durations),
     )
 

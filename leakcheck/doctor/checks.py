@@ -57,7 +57,7 @@ def run_checks(python: str | None, terminal: str) -> DoctorReport:
         checks += check_interpreter(interpreter)
     except WorkerFailed as failed:
         remedy = "name another interpreter with --python; leakcheck measures CPython 3.11 and later"
-        says = " ".join(filter(None, (failed.trouble.message, *(failed.trouble.details or "").splitlines()[-1:])))
+        says = " ".join(filter(None, (failed.failure.message, *(failed.failure.details or "").splitlines()[-1:])))
         checks.append(Check(part=MEASURED_PYTHON, name="Python", state=CheckState.BROKEN, says=says, remedy=remedy))
     checks += check_machine(_machine(), "" if interpreter is None else interpreter.limiter)
     checks += check_packages(project, interpreter)
@@ -73,7 +73,7 @@ def run_checks(python: str | None, terminal: str) -> DoctorReport:
 
 def _interpreter(python: str) -> InterpreterFacts:
     """Return the facts that a worker in this interpreter reports. Raises WorkerFailed if it fails."""
-    request = PassRequest(work=Pass.EXAMINE, target="", lent_packages=packages_to_lend())
+    request = PassRequest(kind=Pass.DOCTOR, target="", memray_fallback=packages_to_lend())
     with WorkerProcess(request, WorkerLimits(python=python)) as worker:
         worker.start()
         return decode_field(worker.listen(during="examining"), "interpreter", InterpreterFacts)

@@ -42,7 +42,7 @@ class DoctorReport:
     """How growth and peak are measured, in one sentence."""
     findings: tuple[Check, ...]
 
-    def of(self, state: CheckState) -> tuple[Check, ...]:
+    def with_state(self, state: CheckState) -> tuple[Check, ...]:
         """Return the checks with this state."""
         return tuple(check for check in self.findings if check.state is state)
 

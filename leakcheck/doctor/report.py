@@ -43,11 +43,11 @@ def render_report(report: DoctorReport) -> Iterator[RenderableType]:
 
 def overall_answer(report: DoctorReport) -> str:
     """Return the report in a sentence or two."""
-    if broken := report.of(CheckState.BROKEN):
+    if broken := report.with_state(CheckState.BROKEN):
         names = ", ".join(escape_control(check.name) for check in broken)
         return f"Nothing can be measured here before this is mended: {names}."
     text = f"Here {escape_control(report.summary)}."
-    less = ", ".join(escape_control(check.name) for check in report.of(CheckState.LESS))
+    less = ", ".join(escape_control(check.name) for check in report.with_state(CheckState.LESS))
     return f"{text} Less than could be: {less}." if less else text
 
 

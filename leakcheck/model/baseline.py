@@ -50,11 +50,11 @@ class Tolerance:
     bytes: float
     """For growth: bytes per 1000 calls."""
 
-    def most(self, before: float) -> float:
+    def upper_limit(self, before: float) -> float:
         """Return the largest figure that is not worse than `before`."""
         return max(before * (1 + self.share), before + self.bytes)
 
-    def least(self, before: float) -> float:
+    def lower_limit(self, before: float) -> float:
         """Return the smallest figure that is not better than `before`."""
         return min(before * (1 - self.share), before - self.bytes)
 

@@ -26,7 +26,7 @@ class WorkerFailed(LeakcheckException):
 
     def __init__(self, trouble: Failure, block: Mapping[str, Any] | None = None, answered: object = ()) -> None:
         super().__init__(trouble.message)
-        self.trouble = trouble
+        self.failure = trouble
         self.block = block
         """The readings of the block that failed, if the worker could still send them."""
         self.answered = answered

@@ -16,16 +16,16 @@ OptionValue = bool | int | float | str
 
 
 class Pass(StrEnum):
-    """What a worker does, each time in a fresh interpreter; only describe and growth may share one."""
+    """What a worker does, each time in a fresh interpreter; only collect and growth may share one."""
 
-    DESCRIBE = "describe"
-    EXAMINE = "examine"
+    COLLECT = "collect"
+    DOCTOR = "doctor"
     """Check what can be measured in this interpreter; no code of the user is loaded."""
     GROWTH = "growth"
     PEAK = "peak"
-    HOLD = "hold"
+    RETENTION = "retention"
     """The retention pass: which containers grow, and what holds them. Nothing is traced."""
-    SITES = "sites"
+    ALLOCATION = "allocation"
     """The allocation pass: which lines allocate what grows. A tracer is on."""
     LIMIT = "limit"
     """The limit pass: a real server under a memory limit, with requests over HTTP."""
@@ -35,9 +35,9 @@ class Pass(StrEnum):
 class PassRequest:
     """Everything a fresh interpreter needs for one pass."""
 
-    work: Pass
+    kind: Pass
     target: str
-    """`FILE.py::NAME`, `FILE.py` (describe only), `package.module:callable`, or the last followed by requests."""
+    """`FILE.py::NAME`, `FILE.py` (collect only), `package.module:callable`, or the last followed by requests."""
     variant: str | None = None
     options: Mapping[str, OptionValue] = field(default_factory=dict)
     setup: str | None = None
@@ -46,13 +46,13 @@ class PassRequest:
     """Where the peak pass writes memray's capture."""
     tracer: str = ""
     """Tracer of the allocation pass: a value of `TracerName`."""
-    lent_packages: str | None = None
+    memray_fallback: str | None = None
     """Folder to import memray from if the measured Python has none of its own."""
     shared_folder: str | None = None
     """Folder in which the processes of one run share what is expensive to make, such as a migrated database."""
     meters: tuple[str, ...] = ("python", "native", "rss")
     """Meters that may be used, besides `blocks`, which always is."""
-    serving: Mapping[str, Any] | None = None
+    limit_request: Mapping[str, Any] | None = None
     """The fields of a `LimitRequest`, for the limit pass."""
 
 

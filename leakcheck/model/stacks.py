@@ -34,7 +34,7 @@ class Frame:
     """The text of the line, stripped; "" if it cannot be read."""
 
     @property
-    def called(self) -> str:
+    def display_name(self) -> str:
         """The function as it is shown; `(no symbols)` for one of a native library without symbols."""
         nameless = self.kind is FrameKind.NATIVE and self.file and self.function in ("", self.file)
         return NO_SYMBOLS if nameless else self.function

@@ -25,11 +25,11 @@ class Workspace:
     """The checkout under review, and the folder that the run's paths are relative to; both absolute."""
 
     root: str
-    here: str
+    base_folder: str
 
     def relative(self, file: str) -> str | None:
         """Return a path relative to the root; None for one outside of it."""
-        path = posixpath.normpath(posixpath.join(self.here, file))
+        path = posixpath.normpath(posixpath.join(self.base_folder, file))
         root = posixpath.normpath(self.root)
         prefix = root if root.endswith("/") else f"{root}/"
         return path.removeprefix(prefix) if path.startswith(prefix) else None

@@ -104,7 +104,7 @@ def gone_entries(
     A scenario that `-k` deselects, one in a file that could not be read, and a request that was skipped may still be
     there.
     """
-    skipped = {request.request for request in collection.left_out}
+    skipped = {request.request for request in collection.skipped}
     unread = {
         _source_of(result.target)
         for result in collection.failed
@@ -113,7 +113,7 @@ def gone_entries(
     return tuple(
         name
         for name, entry in sorted(entries.items())
-        if name not in collection.whole
+        if name not in collection.all_ids
         and name not in skipped
         and matches(name)
         and (_file_of(entry.target, folder) or entry.target.partition(" ")[0]) not in unread

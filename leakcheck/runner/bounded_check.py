@@ -117,6 +117,6 @@ def _search_limits(state: GrowthPass, process: ReplayingProcess) -> bool:
 
 def _least_gain(shape: Shape, calls: int) -> float:
     """Return the least bytes of the heap that so many successive calls gained; 0 where steps are rare."""
-    if shape.meter is not Meter.HEAP or shape.table_rate is not None or shape.expansions:
+    if shape.meter is not Meter.HEAP or shape.table_rate is not None or shape.capacity_steps:
         return 0.0
     return calls * max(0.0, least_rate(shape.tail, calls / shape.tail.last_call))

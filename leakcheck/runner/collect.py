@@ -40,9 +40,9 @@ class Collection:
     scenarios: tuple[ScenarioInfo, ...]
     failed: tuple[Result, ...]
     environment: Mapping[str, Any] | None
-    whole: tuple[str, ...] = ()
+    all_ids: tuple[str, ...] = ()
     """The ids of all scenarios that the targets hold, including those that `-k` deselects."""
-    left_out: tuple[SkippedRequest, ...] = ()
+    skipped: tuple[SkippedRequest, ...] = ()
     """Requests that were skipped when all URLs of a site were collected."""
 
 
@@ -94,7 +94,7 @@ def collect(
                     stack.pop_all()
                     warm_worker.keep(worker, file)
         except WorkerFailed as error:
-            failed.append(_failed(file, error.trouble, settings))
+            failed.append(_failed(file, error.failure, settings))
             continue
         except NothingMeasured as error:
             failed.append(_failed(target, Failure(kind="nothing", message=str(error)), settings))
@@ -115,7 +115,7 @@ def collect(
         raise NothingMeasured(troubles or f"-k picks none of {', '.join(ids)}")
     _check_options(picked, options or {})
     return Collection(
-        scenarios=picked, failed=tuple(failed), environment=environment, whole=ids, left_out=tuple(skipped)
+        scenarios=picked, failed=tuple(failed), environment=environment, all_ids=ids, skipped=tuple(skipped)
     )
 
 
@@ -135,7 +135,7 @@ def _request(file: Target, options: Mapping[str, OptionValue], shared_folder: Pa
     growth_options = {name: value for name, value in options.items() if "." not in name}
     growth_options |= {name.removeprefix(prefix): value for name, value in options.items() if name.startswith(prefix)}
     return PassRequest(
-        work=Pass.DESCRIBE,
+        kind=Pass.COLLECT,
         target=str(file),
         options=growth_options if file.kind == "site" else {},
         shared_folder=None if shared_folder is None else str(shared_folder),

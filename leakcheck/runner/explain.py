@@ -113,7 +113,7 @@ def _search(task: Task, request: ExplainRequest, warm_up: int, calls: int) -> _F
     findings = _Findings()
     cost = (warm_up + calls) * request.seconds_per_call
     try:
-        with WorkerProcess(task.plan(Pass.HOLD), task.worker_limits) as worker:
+        with WorkerProcess(task.pass_request(Pass.RETENTION), task.worker_limits) as worker:
             worker.start()
             answer = worker.ask(
                 {
@@ -136,7 +136,7 @@ def _search(task: Task, request: ExplainRequest, warm_up: int, calls: int) -> _F
                 _add_candidates(findings, answer)
             worker.finish()
     except WorkerFailed as failed:
-        findings.notes.append(f"the search for what holds it ended early: {failed.trouble.message}")
+        findings.notes.append(f"the search for what holds it ended early: {failed.failure.message}")
     return findings
 
 
@@ -172,7 +172,7 @@ def _retention_calls(request: ExplainRequest) -> tuple[int, int]:
 
 def _with_sites(task: Task, request: ExplainRequest, explanation: Explanation, share_in_python: float) -> Explanation:
     """Return the explanation with the sites of the first tracer that accounts for the growth, or of the best one."""
-    rate, most, sawtooth = request.bytes_per_1000_calls, request.most_bytes_per_1000_calls, request.under_teeth
+    rate, most, sawtooth = request.bytes_per_1000_calls, request.most_bytes_per_1000_calls, request.is_sawtooth
     possible = most_possible_rate(rate, most)
     best, tried = explanation, set[TracerName]()
     grown: dict[TracerName, list[StackBytes]] = {}
@@ -246,12 +246,12 @@ def _trace(task: Task, request: ExplainRequest, tracer: TracerName) -> _Findings
 
     def next_calls() -> int | None:
         left = began + _TRACING_SECONDS - time.monotonic()
-        return next_window(findings.windows, request.bytes_per_1000_calls, cost, left, under_teeth=request.under_teeth)
+        return next_window(findings.windows, request.bytes_per_1000_calls, cost, left, under_teeth=request.is_sawtooth)
 
     try:
         calls = next_calls()
         while calls is not None:
-            with WorkerProcess(task.plan(Pass.SITES, tracer=tracer.value), task.worker_limits) as worker:
+            with WorkerProcess(task.pass_request(Pass.ALLOCATION, tracer=tracer.value), task.worker_limits) as worker:
                 worker.start()
                 # slow calls show what one costs when traced, where the table is a guess; with fast ones, most of the
                 # time is overhead
@@ -270,8 +270,8 @@ def _trace(task: Task, request: ExplainRequest, tracer: TracerName) -> _Findings
                         break
                 worker.finish()
     except WorkerFailed as failed:
-        if failed.trouble.kind != "missing":
-            findings.notes.append(f"tracing with {tracer} ended early: {failed.trouble.message}")
+        if failed.failure.kind != "missing":
+            findings.notes.append(f"tracing with {tracer} ended early: {failed.failure.message}")
     return findings
 
 

@@ -23,7 +23,7 @@ class ExplainRequest:
     seconds_per_call: float
     is_bounded: bool = False
     """The growth ends by itself: what retains it is searched for, but allocations are not traced."""
-    under_teeth: bool = False
+    is_sawtooth: bool = False
     """The growth was found under a sawtooth, and so includes tables that doubled."""
     settled_after_calls: int | None = None
     """When memory reached a plateau: the containers that filled until then are searched for."""
@@ -44,6 +44,6 @@ def explain_request_of(result: Result, progress: ReplayProgress, shape: Shape | 
         meter=growth.meter if pinning is None else Meter.HEAP,
         seconds_per_call=progress.seconds_per_call,
         is_bounded=result.verdict is Verdict.BOUNDED,
-        under_teeth=tail is not None and falls_like_a_sawtooth(tail),
+        is_sawtooth=tail is not None and falls_like_a_sawtooth(tail),
         settled_after_calls=settled,
     )

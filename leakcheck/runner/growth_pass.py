@@ -124,7 +124,7 @@ def replay_until_clear(
             plateau = state.shape
             if state.gains is None:
                 _measure_gains(state, process, policy)
-        if state.gains is None or not state.gains.any or state.gains.has_stopped():
+        if state.gains is None or not state.gains.has_gained or state.gains.has_stopped():
             state.shape = plateau
             return
         if _take_shape_from_gains(state, final=False):
@@ -152,7 +152,7 @@ def _finish(state: GrowthPass, process: ReplayingProcess, policy: StopPolicy, *,
         left = _calls_left(state, policy)
         if state.gains is None and left > 1:
             _measure_gains(state, process, policy, left // 2)
-        if state.gains is not None and state.gains.any and not state.gains.calls:
+        if state.gains is not None and state.gains.has_gained and not state.gains.calls:
             cost = max(state.progress.seconds_per_call, 1e-9)
             calls = max(_FEWEST_FOLLOWED_CALLS, min(MOST_LENGTH_CHECK_CALLS, int(_GAINS_SHARE * policy.seconds / cost)))
             if calls := min(_calls_left(state, policy), calls):
@@ -165,7 +165,11 @@ def _finish(state: GrowthPass, process: ReplayingProcess, policy: StopPolicy, *,
                     NextBlock(windows=windows, calls_per_window=per_window, timed_per_window=per_window),
                 )
         gains = state.gains
-        if gains is not None and gains.any and not (_take_shape_from_gains(state, final=True) or gains.has_stopped()):
+        if (
+            gains is not None
+            and gains.has_gained
+            and not (_take_shape_from_gains(state, final=True) or gains.has_stopped())
+        ):
             state.shape = replace(state.shape, flat=False)
     if not state.shape.flat or state.children.are_unsure(state.progress):
         state.stopped_by = exhausted_limit(state, policy)
@@ -185,8 +189,8 @@ def _is_rate_known(state: GrowthPass, process: ReplayingProcess, policy: StopPol
     if state.gains is None:
         _measure_gains(state, process, policy)
     assert state.gains is not None
-    needed = _MOSTLY_TABLES * state.gains.gained_bytes / state.gains.looked_at
-    if not state.gains.any or rate_of(state.shape).per_call > needed:
+    needed = _MOSTLY_TABLES * state.gains.gained_bytes / state.gains.check_calls
+    if not state.gains.has_gained or rate_of(state.shape).per_call > needed:
         return True
     return _take_shape_from_gains(state, final=False) or bool(state.gains.calls)
 
@@ -203,7 +207,7 @@ def _take_shape_from_gains(state: GrowthPass, *, final: bool) -> bool:
     Where the meters rise by much more than the tables need, entries are allocated too, and the meters give the rate.
     """
     gains, shape = state.gains, state.shape
-    if gains is None or shape is None or not gains.any or not gains.is_rising():
+    if gains is None or shape is None or not gains.has_gained or not gains.is_rising():
         return False
     if not final and state.progress.calls < rising_calls(state.progress.seconds_per_call):
         return False
@@ -240,7 +244,7 @@ def _measure_gains(
     state.children.record(process, state.progress.calls)
     gained = decode_field(answer, "gains", GainsAnswer)
     state.gains = ContainerGains(
-        since=state.progress.calls, looked_at=calls, gained_bytes=gained.gained_bytes, followed=gained.followed
+        since=state.progress.calls, check_calls=calls, gained_bytes=gained.gained_bytes, followed=gained.followed
     )
 
 
@@ -259,7 +263,7 @@ def _replay_block(state: GrowthPass, process: ReplayingProcess, next_block: Next
     )
     add_block(state, answer)
     state.children.record(process, state.progress.calls)
-    if state.gains is not None and state.gains.any:
+    if state.gains is not None and state.gains.has_gained:
         state.gains = state.gains.after(*decode_lengths(answer, len(state.gains.followed)))
 
 
@@ -272,9 +276,9 @@ def add_block(state: GrowthPass, answer: Mapping[str, object]) -> None:
 
 def add_failure(state: GrowthPass, failed: WorkerFailed) -> None:
     """Add a failure to the state, with the readings of the block that failed."""
-    state.trouble = failed.trouble
+    state.trouble = failed.failure
     if failed.block is not None:
         try:
             add_block(state, {"block": failed.block})
         except WorkerFailed as invalid_block:
-            state.trouble = invalid_block.trouble
+            state.trouble = invalid_block.failure

@@ -71,10 +71,10 @@ def _stages(task: Task, watch: Watch, warm_process: WorkerProcess | None) -> Ite
         limit = int(task.settings.memory_bytes)
         forecast = forecast_for_process(result.verdict, result.growth, result.readings, limit, children=result.children)
         result = replace(result, forecast=forecast)
-    if task.serving is not None and result.trouble is None:
+    if task.limit_request is not None and result.trouble is None:
         from leakcheck.runner.memory_limit import serve_under_limit
 
-        result = _with_limit_result(result, serve_under_limit(task, task.serving, result.growth, watch))
+        result = _with_limit_result(result, serve_under_limit(task, task.limit_request, result.growth, watch))
         yield result
     yield replace(result, advice=advise(result))
 
@@ -141,9 +141,9 @@ def judged_result(
         answered=growth_pass.answered,
         django=growth_pass.django,
     )
-    if task.accepted is None:
+    if task.baseline_entries is None:
         return with_gate(result, budget_gates(result))
-    return compare_with_baseline(result, task.accepted.get(result.id), task.settings.change)
+    return compare_with_baseline(result, task.baseline_entries.get(result.id), task.settings.change)
 
 
 def _measure_growth(task: Task, watch: Watch, warm_process: WorkerProcess | None) -> GrowthPass:
@@ -152,7 +152,7 @@ def _measure_growth(task: Task, watch: Watch, warm_process: WorkerProcess | None
     watch(task.scenario, "set-up", growth_pass.progress)
     began = time.monotonic()
     try:
-        request, limits = task.plan(Pass.GROWTH), task.worker_limits
+        request, limits = task.pass_request(Pass.GROWTH), task.worker_limits
         process = warm_process.continue_with(request, limits) if warm_process else WorkerProcess(request, limits)
         with process as worker:
             worker.start()
@@ -189,14 +189,14 @@ def measure_peak(task: Task) -> tuple[PeakReading | None, Failure | None, str | 
         return None, Failure(kind="disk", message=f"{capture.parent}: cannot be made ({error.strerror})"), None
     capture.unlink(missing_ok=True)
     try:
-        with WorkerProcess(task.plan(Pass.PEAK, capture), task.worker_limits) as worker:
+        with WorkerProcess(task.pass_request(Pass.PEAK, capture), task.worker_limits) as worker:
             worker.start()
             # some warm-up calls, and one that is traced and so takes five times as long
             answer = worker.listen(during="the peak pass", extra_seconds=task.settings.timeout_seconds)
             reading = decode(answer, PeakReading)
             worker.let_end()
     except WorkerFailed as failed:
-        return None, failed.trouble, None
+        return None, failed.failure, None
     return reading, None, str(capture.relative_to(task.folder))
 
 

@@ -46,7 +46,7 @@ def serve_under_limit(task: Task, serving: LimitRequest, growth: Growth | None, 
     try:
         server_run = _serve(task, serving, watch)
     except WorkerFailed as failed:
-        return _with_remedy(failed.trouble)
+        return _with_remedy(failed.failure)
     load = server_run.load
     kinds = [response.failure for response in load.answers]
     errors, requests = sum(map(bool, kinds)), len(kinds)
@@ -81,7 +81,7 @@ def _serve(task: Task, serving: LimitRequest, watch: Watch) -> _ServerRun:
 
     began = time.monotonic()
     options = {**asdict(serving), "threads": serving.threads}
-    with WorkerProcess(task.plan(Pass.LIMIT, serving=options), task.worker_limits) as worker:
+    with WorkerProcess(task.pass_request(Pass.LIMIT, serving=options), task.worker_limits) as worker:
         ready = decode(worker.start(), _Ready)
         if not 1 <= ready.port < 1 << 16:
             raise undecodable_answer(f"there is no port {ready.port}")

@@ -44,11 +44,11 @@ class MessageReader:
         while self._take_frame():
             pass
 
-    def forget_half(self) -> None:
+    def discard_partial(self) -> None:
         """Drop a message whose connection was closed in the middle: it is sent again, whole."""
         self._received.clear()
 
-    def forgive(self) -> None:
+    def discard_foreign(self) -> None:
         """Clear `foreign` and `broken`."""
         self.foreign, self.broken = b"", ""
 

@@ -40,7 +40,7 @@ from leakcheck.storage import git, run_file
 class Observer(Protocol):
     """Notified of the progress of a run, for example to show it in a terminal."""
 
-    def found(self, scenarios: Sequence[ScenarioInfo]) -> None:
+    def collected(self, scenarios: Sequence[ScenarioInfo]) -> None:
         """Called before measuring begins, after `measured` was called for each file that could not be collected."""
 
     def measuring(self, scenario: ScenarioInfo, doing: str, progress: ReplayProgress) -> None:
@@ -53,7 +53,7 @@ class Observer(Protocol):
 class NullObserver:
     """An observer that does nothing."""
 
-    def found(self, scenarios: Sequence[ScenarioInfo]) -> None:
+    def collected(self, scenarios: Sequence[ScenarioInfo]) -> None:
         """Do nothing."""
 
     def measuring(self, scenario: ScenarioInfo, doing: str, progress: ReplayProgress) -> None:
@@ -74,12 +74,12 @@ class RunRequest:
     """By their names: `rows` for every pass, `peak.rows` for one."""
     setup: str | None = None
     measure_peak: bool = True
-    serving: LimitRequest | None = None
+    limit_request: LimitRequest | None = None
     """How to serve each scenario under a memory limit; None for no limit pass."""
     is_ranked: bool = False
     """List the scenarios of the finished run by their growth, and then by their peaks, the largest first."""
     command: Sequence[str] = ()
-    against: BaselineRef | None = None
+    baseline: BaselineRef | None = None
     """The baseline to compare with; None where the budgets alone count."""
 
 
@@ -89,20 +89,20 @@ class RunOutcome:
 
     run: Run
     folder: Path
-    found: Collection | None = None
+    collection: Collection | None = None
     """What was collected."""
-    unsaved: StoreError | None = None
+    save_error: StoreError | None = None
     """Why the document could not be written, if it could not."""
     interrupted: bool = False
-    lost: ExecutorLost | None = None
+    executor_error: ExecutorLost | None = None
     """The error, where the executor was lost before the run was finished."""
 
     def exit_code(self, *, allow_inconclusive: bool) -> ExitCode:
         """Return the exit code for CI."""
         if self.interrupted:
             return ExitCode.INTERRUPTED
-        if self.lost is not None:
-            return self.lost.exit_code
+        if self.executor_error is not None:
+            return self.executor_error.exit_code
         if self.run.shard is not None and not self.run.results:
             return ExitCode.WITHIN  # more shards than scenarios: the others measure them
         return exit_code(self.run.results, allow_inconclusive=allow_inconclusive)
@@ -139,16 +139,16 @@ def _run(request: RunRequest, observer: Observer, shared_folder: Path, executor:
         command=tuple(map(replace_surrogates, request.command)),
         environment=environment,
         results=share.failed,
-        baseline=None if request.against is None else replace_surrogates(str(request.against.path)),
+        baseline=None if request.baseline is None else replace_surrogates(str(request.baseline.path)),
         baseline_gone=_gone(request, collection, accepted),
         shard=shard,
-        left_out=share.left_out,
+        left_out=share.skipped,
     )
     file = run_file.RunFile(folder / run_file.DOCUMENT)
-    outcome = _saved(RunOutcome(run=document, folder=folder, found=share), file, clock)
+    outcome = _saved(RunOutcome(run=document, folder=folder, collection=share), file, clock)
     for failed in share.failed:
         observer.measured(failed)
-    observer.found(share.scenarios)
+    observer.collected(share.scenarios)
     stop = Event()
     tasks = [
         Task(
@@ -157,10 +157,10 @@ def _run(request: RunRequest, observer: Observer, shared_folder: Path, executor:
             options=request.options,
             setup=request.setup,
             measure_peak=request.measure_peak,
-            serving=request.serving,
+            limit_request=request.limit_request,
             folder=folder,
             stop=stop,
-            accepted=accepted,
+            baseline_entries=accepted,
             shared_folder=shared_folder,
         )
         for scenario in share.scenarios
@@ -177,7 +177,7 @@ def _run(request: RunRequest, observer: Observer, shared_folder: Path, executor:
     except KeyboardInterrupt:
         return _saved(replace(outcome, interrupted=True), file, clock)
     except ExecutorLost as lost:
-        return _saved(replace(outcome, lost=lost), file, clock)
+        return _saved(replace(outcome, executor_error=lost), file, clock)
     final = without_ambiguous(outcome.run.results)
     unseen = unseen_entries(request.settings.known, final)
     run = replace(
@@ -192,8 +192,8 @@ def _saved(outcome: RunOutcome, file: run_file.RunFile, clock: float) -> RunOutc
     try:
         file.save(outcome.run)
     except StoreError as error:
-        return replace(outcome, unsaved=error)
-    return replace(outcome, unsaved=None)
+        return replace(outcome, save_error=error)
+    return replace(outcome, save_error=None)
 
 
 def exit_code(results: Iterable[Result], *, allow_inconclusive: bool = False) -> ExitCode:
@@ -234,14 +234,14 @@ def _accepted(
     request: RunRequest, collection: Collection, environment: Environment | None
 ) -> Mapping[str, BaselineEntry] | None:
     """Return the baseline's entries; None where nothing is to be compared. Raises BaselineMissing."""
-    if request.against is None or environment is None:
+    if request.baseline is None or environment is None:
         return None
     refuse_same_ids((scenario.id, scenario.target) for scenario in collection.scenarios)
-    return request.against.entries(environment)
+    return request.baseline.entries(environment)
 
 
 def _gone(request: RunRequest, collection: Collection, accepted: Mapping[str, BaselineEntry] | None) -> tuple[str, ...]:
-    if request.against is None or accepted is None:
+    if request.baseline is None or accepted is None:
         return ()
-    folder = request.against.path.parent
+    folder = request.baseline.path.parent
     return gone_entries(accepted, collection, folder=folder, targets=request.targets, matches=request.matches)

@@ -45,7 +45,7 @@ def share_of(collection: Collection, settings: Settings) -> tuple[Collection, Sh
     Files that could not be imported are reported by the first shard alone. Raises StoreError for a file of durations
     that cannot be used.
     """
-    part = settings.part
+    part = settings.shard
     if part is None:
         return collection, None
     durations: Mapping[str, float] = {} if settings.durations is None else read_durations(settings.durations)

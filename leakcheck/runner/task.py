@@ -33,12 +33,12 @@ class Task:
     options: Mapping[str, OptionValue]
     setup: str | None
     measure_peak: bool
-    serving: LimitRequest | None = None
+    limit_request: LimitRequest | None = None
     """How to serve it under a memory limit; None where there is no limit pass."""
     folder: Path
     stop: Event
     """Set when the run is interrupted."""
-    accepted: Mapping[str, BaselineEntry] | None = None
+    baseline_entries: Mapping[str, BaselineEntry] | None = None
     """The baseline's entries by scenario id; None where the budgets alone count."""
     command: tuple[str, ...] = ()
     setup_seconds: float = 0.0
@@ -57,7 +57,7 @@ class Task:
         given = {**for_all_passes, **for_this_pass}
         return {**declared, **{name: value for name, value in given.items() if names is None or name in names}}
 
-    def plan(
+    def pass_request(
         self,
         work: Pass,
         capture: Path | None = None,
@@ -66,16 +66,16 @@ class Task:
     ) -> PassRequest:
         """Return the request for a pass. The retention and the allocation pass replay what the growth pass did."""
         return PassRequest(
-            work=work,
+            kind=work,
             target=self.scenario.target,
             variant=self.scenario.variant,
             options=self.options_for(work if work in (Pass.PEAK, Pass.LIMIT) else Pass.GROWTH),
             setup=self.setup,
             capture_path=None if capture is None else str(capture.resolve()),
             tracer=tracer,
-            serving=serving,
+            limit_request=serving,
             shared_folder=None if self.shared_folder is None else str(self.shared_folder),
-            lent_packages=packages_to_lend() if work in (Pass.PEAK, Pass.SITES) else None,
+            memray_fallback=packages_to_lend() if work in (Pass.PEAK, Pass.ALLOCATION) else None,
         )
 
     @property

@@ -132,7 +132,7 @@ class WorkerConnection:
             self._read_rest(self._connection)
             self._close(self._connection)
         self._connection, _ = listener.accept()
-        self._reader.forget_half()
+        self._reader.discard_partial()
         self._selector.register(self._connection, selectors.EVENT_READ, self._read)
 
     def _read_rest(self, connection: socket.socket) -> None:

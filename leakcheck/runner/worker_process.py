@@ -65,7 +65,7 @@ class WorkerProcess:
         self._connection = WorkerConnection()
         self._tree = ProcessTree(mark := self._connection.folder)
         environment = {"PYTHONHASHSEED": "0", **os.environ, MARK: mark}
-        if self._request.work is not Pass.LIMIT:  # the limit pass is to show what happens in production
+        if self._request.kind is not Pass.LIMIT:  # the limit pass is to show what happens in production
             environment = without_thread_caches(environment)
         self._process = subprocess.Popen(
             [*(limits.command or (limits.python, _PROGRAM)), self._connection.path],
@@ -117,7 +117,7 @@ class WorkerProcess:
         deadline = time.monotonic() + self._timeout_seconds
         while not self._connection.is_connected:
             self._wait(deadline, "the start of the process")
-        message = {"plan": asdict(self._request)}
+        message = {"request": asdict(self._request)}
         if not self._stages.seconds:
             return self.ask(message, during="set-up", extra_seconds=self._setup_seconds)
         self._connection.send(message)

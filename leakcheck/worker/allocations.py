@@ -20,7 +20,7 @@ __builtins__ = BUILTINS
 def _memray(pass_request: PassRequest, *, native: bool = False) -> Tracer:
     from leakcheck.probe.allocations.memray_tracer import MemrayTracer
 
-    return MemrayTracer(pass_request.lent_packages, native=native)
+    return MemrayTracer(pass_request.memray_fallback, native=native)
 
 
 def _tracemalloc(pass_request: PassRequest) -> Tracer:

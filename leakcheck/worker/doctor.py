@@ -58,7 +58,7 @@ def _interpreter_facts(pass_request: PassRequest) -> dict[str, Any]:
         "limiter": CGROUP if delegated_cgroup() else RLIMIT,
         "tracemalloc": _has_tracemalloc(),
         # last, because what it imports would disturb the readings above
-        "memray": _try_memray(pass_request.lent_packages),
+        "memray": _try_memray(pass_request.memray_fallback),
     }
 
 

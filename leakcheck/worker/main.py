@@ -19,12 +19,12 @@ __builtins__ = BUILTINS
 
 # by name, so that a pass loads its own module and no other: whatever is loaded is measured
 _PASSES = {
-    Pass.DESCRIBE: ("leakcheck.worker.collect", "serve_collect"),
-    Pass.EXAMINE: ("leakcheck.worker.doctor", "serve_doctor"),
+    Pass.COLLECT: ("leakcheck.worker.collect", "serve_collect"),
+    Pass.DOCTOR: ("leakcheck.worker.doctor", "serve_doctor"),
     Pass.GROWTH: ("leakcheck.worker.growth", "serve_growth"),
     Pass.PEAK: ("leakcheck.worker.peak", "serve_peak"),
-    Pass.HOLD: ("leakcheck.worker.retention", "serve_retention"),
-    Pass.SITES: ("leakcheck.worker.allocations", "serve_allocation"),
+    Pass.RETENTION: ("leakcheck.worker.retention", "serve_retention"),
+    Pass.ALLOCATION: ("leakcheck.worker.allocations", "serve_allocation"),
     Pass.LIMIT: ("leakcheck.worker.server.main", "serve_limit"),
 }
 
@@ -52,7 +52,7 @@ def serve(socket_path: str) -> int:
     if pass_request is None:
         return 1
     run_pass(pass_request, channel)
-    if pass_request.work is Pass.DESCRIBE and (pass_request := receive_request(channel)) is not None:
+    if pass_request.kind is Pass.COLLECT and (pass_request := receive_request(channel)) is not None:
         run_pass(pass_request, channel)
     end_process(channel)
     return 0
@@ -63,12 +63,12 @@ def receive_request(channel: Channel) -> PassRequest | None:
     message = channel.receive()
     if message is None:
         return None
-    return PassRequest(**{**message["plan"], "work": Pass(message["plan"]["work"])})
+    return PassRequest(**{**message["request"], "kind": Pass(message["request"]["kind"])})
 
 
 def find_pass(pass_request: PassRequest) -> Callable[..., None]:
     """Import the module of a pass and return the function that runs it."""
-    module, function = _PASSES[pass_request.work]
+    module, function = _PASSES[pass_request.kind]
     run: Callable[..., None] = getattr(importlib.import_module(module), function)
     return run
 

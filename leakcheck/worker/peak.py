@@ -21,7 +21,7 @@ _SAMPLING_NS = 1_500_000_000
 def serve_peak(pass_request: PassRequest, channel: Channel, load: Load = LoadedScenario) -> None:
     """Warm up, time a few calls untraced, trace one, and send its high-water mark and the stacks that made it."""
     try:
-        memray = load_memray(pass_request.lent_packages)
+        memray = load_memray(pass_request.memray_fallback)
     except ImportError as error:
         channel.send("trouble", trouble=describe_failure(error, "missing"))
         return

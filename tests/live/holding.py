@@ -69,7 +69,7 @@ def hold(
     mapped: bool = False,
 ) -> Held:
     """Run the pass over a target that grows by so many bytes a call, of resident pages where it is `mapped`."""
-    plan = PassRequest(work=Pass.HOLD, target=target, variant=variant, options=options or {})
+    plan = PassRequest(kind=Pass.RETENTION, target=target, variant=variant, options=options or {})
     with _in_project(), WorkerProcess(plan, WorkerLimits(python=sys.executable)) as worker:
         worker.start()
         request = {

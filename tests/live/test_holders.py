@@ -379,7 +379,7 @@ def test_code_that_raises_is_told_with_its_call(tmp_path: Path) -> None:
     """
     with pytest.raises(WorkerFailed) as failed:
         hold(write(tmp_path, source), grows=100)
-    trouble = failed.value.trouble
+    trouble = failed.value.failure
     assert (trouble.kind, trouble.call, trouble.message) == ("raised", 100, "ValueError: the hundredth")
 
 

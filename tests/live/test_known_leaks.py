@@ -289,12 +289,12 @@ def test_with_fewer_meters_a_leak_is_found_by_what_is_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, meters: tuple[str, ...], decides: Meter
 ) -> None:
     # GIVEN a measured process that has only some of the meters, as on another platform
-    plan = Task.plan
+    plan = Task.pass_request
 
     def plan_with_few_meters(task: Task, work: Pass, capture: Path | None = None) -> PassRequest:
         return replace(plan(task, work, capture), meters=meters)
 
-    monkeypatch.setattr(Task, "plan", plan_with_few_meters)
+    monkeypatch.setattr(Task, "pass_request", plan_with_few_meters)
     (tmp_path / "leaks.py").write_text(
         "import itertools\n"
         "from leakcheck import scenario\n"

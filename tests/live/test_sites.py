@@ -48,7 +48,7 @@ def tracing(
     target: str, meter: TracerName, *, python: str = sys.executable, setup: str | None = None, lent: str | None = None
 ) -> Iterator[WorkerProcess]:
     """A process that has set up its scenario and waits for windows."""
-    plan = PassRequest(work=Pass.SITES, target=target, setup=setup, tracer=meter.value, lent_packages=lent)
+    plan = PassRequest(kind=Pass.ALLOCATION, target=target, setup=setup, tracer=meter.value, memray_fallback=lent)
     with WorkerProcess(plan, WorkerLimits(python=python)) as worker:
         assert worker.start()["kind"] == "ready"
         yield worker
@@ -219,7 +219,7 @@ def test_frames_of_ours_are_in_no_stack(tmp_path: Path) -> None:
         """,
     )
     for meter in (TracerName.MEMRAY, TracerName.TRACEMALLOC):
-        plan = PassRequest(work=Pass.SITES, target=target, variant="a", tracer=meter.value)
+        plan = PassRequest(kind=Pass.ALLOCATION, target=target, variant="a", tracer=meter.value)
         with WorkerProcess(plan, WorkerLimits()) as worker:
             worker.start()
             warm_up(worker)
@@ -325,14 +325,14 @@ def test_memray_is_lent_and_nothing_else_becomes_importable(tmp_path: Path, bare
 def test_what_is_not_lent_or_is_of_another_abi_is_missing(tmp_path: Path, bare_python: Path, lent: str | None) -> None:
     folder = (packages_to_lend() or "").rpartition("#")[0]
     plan = PassRequest(
-        work=Pass.SITES,
+        kind=Pass.ALLOCATION,
         target=write(tmp_path, LOOKS_AROUND),
         tracer=TracerName.MEMRAY.value,
-        lent_packages=lent and lent.format(folder=folder),
+        memray_fallback=lent and lent.format(folder=folder),
     )
     with WorkerProcess(plan, WorkerLimits(python=str(bare_python))) as worker, pytest.raises(WorkerFailed) as failed:
         worker.start()
-    assert failed.value.trouble.kind == "missing"
+    assert failed.value.failure.kind == "missing"
 
 
 def test_what_is_lent_is_what_this_interpreter_has() -> None:
@@ -368,7 +368,7 @@ def test_a_call_that_raises_is_named_by_its_number(tmp_path: Path, meter: Tracer
         warm_up(worker)
         with pytest.raises(WorkerFailed) as failed:
             window(worker, 100)
-    trouble = failed.value.trouble
+    trouble = failed.value.failure
     assert (trouble.kind, trouble.call, trouble.message) == ("raised", 30, "ValueError: the thirtieth")
     assert "shop.py" in trouble.details
     assert "sites" not in trouble.details
@@ -388,11 +388,11 @@ def test_a_set_up_that_raises_and_a_tear_down_that_raises_are_told(tmp_path: Pat
         warm_up(worker)
         with pytest.raises(WorkerFailed) as failed:
             worker.finish()
-    assert (failed.value.trouble.kind, failed.value.trouble.message) == ("teardown", "ValueError: too late")
-    plan = PassRequest(work=Pass.SITES, target="nowhere.py::leak", tracer=TracerName.MEMRAY.value)
+    assert (failed.value.failure.kind, failed.value.failure.message) == ("teardown", "ValueError: too late")
+    plan = PassRequest(kind=Pass.ALLOCATION, target="nowhere.py::leak", tracer=TracerName.MEMRAY.value)
     with WorkerProcess(plan, WorkerLimits()) as worker, pytest.raises(WorkerFailed) as failed:
         worker.start()
-    assert failed.value.trouble.kind in ("setup", "usage")
+    assert failed.value.failure.kind in ("setup", "usage")
 
 
 # --- the peak -------------------------------------------------------------------------------------
@@ -412,7 +412,7 @@ def test_the_peak_is_told_by_the_lines_that_hold_it(tmp_path: Path, bare_python:
         """,
     )
     plan = PassRequest(
-        work=Pass.PEAK, target=target, capture_path=str(tmp_path / "capture"), lent_packages=packages_to_lend()
+        kind=Pass.PEAK, target=target, capture_path=str(tmp_path / "capture"), memray_fallback=packages_to_lend()
     )
     # WHEN one is traced
     with WorkerProcess(plan, WorkerLimits(python=str(bare_python))) as worker:

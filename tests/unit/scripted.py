@@ -189,7 +189,7 @@ def simulate(
         settings=resolve(replace(said, explain=Explain.NEVER), environment={}, folder=Path("/")),
         options={},
         setup=None,
-        serving=None,
+        limit_request=None,
         measure_peak=False,
         folder=Path("/nowhere"),
         stop=Event(),

@@ -76,9 +76,9 @@ REPORTERS: Mapping[str, Callable[[Facts], bytes]] = {
     ).encode(),
     "markdown.markdown": lambda facts: _joined(markdown(facts.run)),
     "junit.junit": lambda facts: _joined(junit(facts.run, hostname="runner")),
-    "gitlab.gitlab": lambda facts: _joined(gitlab(facts.run, Workspace(root="/work", here="/work"))),
+    "gitlab.gitlab": lambda facts: _joined(gitlab(facts.run, Workspace(root="/work", base_folder="/work"))),
     "github.annotations": lambda facts: "\n".join(
-        annotations(facts.run, Workspace(root="/work", here="/work"))
+        annotations(facts.run, Workspace(root="/work", base_folder="/work"))
     ).encode(),
     "terminal.render_svg": lambda facts: _joined(terminal.render_svg(facts.run)),
     "export.collapsed.collapsed": lambda facts: _joined(collapsed(facts.run, StackKind.PEAK)),

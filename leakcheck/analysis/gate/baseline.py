@@ -46,7 +46,7 @@ def peak_figure(result: Result) -> BoundedFigure | None:
 
 def compare(metric: str, before: float, after: BoundedFigure, tolerance: Tolerance) -> BaselineChange:
     """Return the change of one metric from its accepted value."""
-    most = tolerance.most(before)
+    most = tolerance.upper_limit(before)
     gate = Gate.WITHIN if after.high <= most else Gate.OVER if after.low > most else Gate.INCONCLUSIVE
     return BaselineChange(
         metric=metric,
@@ -55,7 +55,7 @@ def compare(metric: str, before: float, after: BoundedFigure, tolerance: Toleran
         low=after.low,
         high=after.high,
         gate=gate,
-        better=after.high < tolerance.least(before),
+        better=after.high < tolerance.lower_limit(before),
         allowed=str(tolerance),
         most=most,
     )

@@ -120,7 +120,7 @@ def _judged(held: Series, gained: Series, progress: ReplayProgress, *, final: bo
 def _is_plateau(tail: Series) -> bool:
     """Return whether the level is constant, with bounds that a sawtooth does not widen too far."""
     is_constant = is_flat(tail, smallest_rate=_SMALLEST_RATE)
-    return is_constant and plateau_rate(tail, resolution=0).doubt <= _WIDEST_CLEAN_BYTES_PER_CALL
+    return is_constant and plateau_rate(tail, resolution=0).uncertainty <= _WIDEST_CLEAN_BYTES_PER_CALL
 
 
 def _has_settled(late: Series) -> bool:

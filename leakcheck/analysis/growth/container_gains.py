@@ -55,7 +55,7 @@ class ContainerGains:
 
     since: int
     """Calls replayed when the check ended."""
-    looked_at: int
+    check_calls: int
     """Calls that the check replayed."""
     gained_bytes: float = 0.0
     """Table bytes that all containers gained during the check."""
@@ -65,9 +65,9 @@ class ContainerGains:
     """One row per followed container."""
 
     @property
-    def any(self) -> bool:
+    def has_gained(self) -> bool:
         """Return whether containers gained enough to be followed."""
-        return bool(self.followed) and self.gained_bytes >= SMALLEST_GAIN * self.looked_at
+        return bool(self.followed) and self.gained_bytes >= SMALLEST_GAIN * self.check_calls
 
     def after(self, calls: Sequence[int], lengths: Sequence[Sequence[int]]) -> "ContainerGains":
         """Return the gains with the lengths read in one more block."""
@@ -80,7 +80,7 @@ class ContainerGains:
 
     def has_stopped(self) -> bool:
         """Return whether the containers have gained nearly nothing since, in as many calls as the check replayed."""
-        if not self.calls or self.calls[-1] - self.since < self.looked_at:
+        if not self.calls or self.calls[-1] - self.since < self.check_calls:
             return False
         gained = sum(
             self.followed[index].low * (self.lengths[index][-1] - self.lengths[index][0]) for index in self._steady()
@@ -107,7 +107,10 @@ class ContainerGains:
             )
         )
         return Slope(
-            per_call=share * mean.per_call, low=share * low.low, high=share * high.high, doubt=share * mean.doubt
+            per_call=share * mean.per_call,
+            low=share * low.low,
+            high=share * high.high,
+            uncertainty=share * mean.uncertainty,
         )
 
     @property

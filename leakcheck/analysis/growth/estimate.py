@@ -39,8 +39,8 @@ def rate_of(shape: Shape) -> Slope:
 def _visible_rate(shape: Shape) -> Slope:
     if shape.table_rate is not None:
         return shape.table_rate
-    if shape.expansions:
-        return capacity_rate(list(shape.expansions))
+    if shape.capacity_steps:
+        return capacity_rate(list(shape.capacity_steps))
     estimate = plateau_rate if shape.flat else slope
     if shape.meter is Meter.BLOCKS:
         return _from_blocks(estimate(shape.tail, resolution=1.0))
@@ -111,7 +111,7 @@ def _from_blocks(blocks: Slope) -> Slope:
         per_call=_BLOCK_BYTES * blocks.per_call,
         low=min(_BLOCK_BYTES / 4 * blocks.low, _MOST_BLOCK_BYTES * blocks.low),
         high=max(_BLOCK_BYTES / 4 * blocks.high, _MOST_BLOCK_BYTES * blocks.high),
-        doubt=_MOST_BLOCK_BYTES * blocks.doubt,
+        uncertainty=_MOST_BLOCK_BYTES * blocks.uncertainty,
     )
 
 

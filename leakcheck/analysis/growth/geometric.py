@@ -141,7 +141,7 @@ def capacity_rate(chain: list[CapacityStep]) -> Slope:
     low = min((step.before - base) / step.call for step in late)
     high = max((step.after - base) / step.call for step in late)
     # more calls would not narrow the interval, which is a property of the code and not of the readings
-    return Slope(per_call=math.sqrt(max(low, 0.0) * high), low=low, high=high, doubt=0.0)
+    return Slope(per_call=math.sqrt(max(low, 0.0) * high), low=low, high=high, uncertainty=0.0)
 
 
 def _parts(chain: list[CapacityStep]) -> tuple[list[CapacityStep], list[CapacityStep]]:

@@ -65,7 +65,7 @@ class Shape:
     meter: Meter
     tail: Series
     """The readings to estimate the rate from."""
-    expansions: tuple[CapacityStep, ...] = ()
+    capacity_steps: tuple[CapacityStep, ...] = ()
     """The steps of a capacity that grows geometrically with the calls, if that is what rises."""
     table_rate: Slope | None = None
     """The rate of container tables, if the lengths of containers are what rises."""
@@ -144,7 +144,7 @@ def _shape_of(progress: ReplayProgress, *, final: bool) -> Shape:
             return Shape(rising=True, meter=Meter.RSS, tail=resident)
         return Shape(rising=True, meter=meter, tail=late)
     if old_enough and sustained:
-        return Shape(rising=True, meter=meter, tail=exact.after(sustained[0].call), expansions=tuple(sustained))
+        return Shape(rising=True, meter=meter, tail=exact.after(sustained[0].call), capacity_steps=tuple(sustained))
     return Shape(meter=meter, tail=late)
 
 

@@ -82,7 +82,7 @@ def is_settled(shape: Shape, rate: Slope, progress: ReplayProgress, budget: Budg
     allowed = budget.growth_bytes_per_1000_calls / CALLS_PER_RATE
     if rate.low <= allowed < rate.high:
         return False
-    return shape.flat or rate.doubt <= PRECISION * abs(rate.per_call)
+    return shape.flat or rate.uncertainty <= PRECISION * abs(rate.per_call)
 
 
 def early_length_check_calls(policy: StopPolicy) -> int:

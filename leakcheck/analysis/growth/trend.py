@@ -51,7 +51,7 @@ class Slope:
     per_call: float
     low: float
     high: float
-    doubt: float
+    uncertainty: float
     """Half the width of the interval, without the widening of the bounds by outliers."""
 
 
@@ -154,7 +154,7 @@ def slope(series: Series, *, chunks: int = CHUNKS, resolution: float = RESOLUTIO
     """
     floors = _floors(series, chunks)
     if floors is None:
-        return Slope(per_call=0.0, low=-math.inf, high=math.inf, doubt=math.inf)
+        return Slope(per_call=0.0, low=-math.inf, high=math.inf, uncertainty=math.inf)
     line = _line(series, floors)
     if line is None:
         rate = _rate_of_few(series)
@@ -163,7 +163,7 @@ def slope(series: Series, *, chunks: int = CHUNKS, resolution: float = RESOLUTIO
     rate, whole = line.rate, line.whole
     low = min(rate - doubt, whole)
     low = min([low, *(end for end, error in _rates_at_the_end(series) if end + _SURELY * error < low)])
-    return Slope(per_call=rate, low=low, high=max(rate + doubt, whole), doubt=doubt)
+    return Slope(per_call=rate, low=low, high=max(rate + doubt, whole), uncertainty=doubt)
 
 
 def rate_without_bounds(series: Series, *, chunks: int = CHUNKS) -> float:
@@ -284,4 +284,4 @@ def has_sawtooth(series: Series) -> bool:
 
 
 def _between(rate: float, doubt: float) -> Slope:
-    return Slope(per_call=rate, low=rate - doubt, high=rate + doubt, doubt=doubt)
+    return Slope(per_call=rate, low=rate - doubt, high=rate + doubt, uncertainty=doubt)

@@ -59,7 +59,7 @@ class JudgeConnection:
             elif self._listener in ready:
                 self._close_connection()
                 self._connection, _ = self._listener.accept()
-                self._inbox.forget_half()
+                self._inbox.discard_partial()
             elif os.getppid() != self._parent:
                 raise TestProcessGone
         return self._inbox.messages.popleft()
@@ -81,7 +81,7 @@ class JudgeConnection:
 
     def forgive(self) -> None:
         """Discard input that was no message of ours."""
-        self._inbox.forgive()
+        self._inbox.discard_foreign()
 
     def children(self) -> ChildrenReading:
         """Return the memory of the test process's child processes, without the judge and its own children."""

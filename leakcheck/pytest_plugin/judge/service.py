@@ -129,7 +129,7 @@ class JudgeService:
             time_seconds=_first_set(request.time, self._settings.time_seconds),
             project=SettingsLayer(),
             overrides=(),
-            said=SettingsLayer(),
+            explicit=SettingsLayer(),
         )
 
     def save(self, path: str, results: list[Any], facts: Mapping[str, Any]) -> None:

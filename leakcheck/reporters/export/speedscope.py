@@ -41,7 +41,7 @@ def speedscope(run: Run) -> Iterator[tuple[str, bytes]]:
 def _profile(name: str, stacks: tuple[ExportStack, ...], frames: dict[tuple[str, str, int], int]) -> dict[str, object]:
     samples = [
         [
-            frames.setdefault((escape_control(frame.called), escape_control(frame.file), frame.line), len(frames))
+            frames.setdefault((escape_control(frame.display_name), escape_control(frame.file), frame.line), len(frames))
             for frame in stack.frames
         ]
         for stack in stacks

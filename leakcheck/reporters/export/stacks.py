@@ -71,4 +71,4 @@ def _with_rest(stacks: Sequence[ExportStack], whole: float) -> tuple[ExportStack
 def frame_label(frame: Frame) -> str:
     """Return a frame as one line (`deliver (scenarios/newsletter/views.py:41)`)."""
     place = f"{frame.file}:{frame.line}" if frame.line else frame.file
-    return escape_control(f"{frame.called} ({place})" if place else frame.function)
+    return escape_control(f"{frame.display_name} ({place})" if place else frame.function)

@@ -54,7 +54,7 @@ class Flamegraphs:
     @property
     def data(self) -> dict[str, object]:
         """Return the page's JSON."""
-        rows = [[frame.called, frame.file, frame.line, _KINDS[frame.kind], frame.source] for frame in self.frames]
+        rows = [[frame.display_name, frame.file, frame.line, _KINDS[frame.kind], frame.source] for frame in self.frames]
         return {"frames": rows, "flames": self.trees}
 
 

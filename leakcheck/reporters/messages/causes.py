@@ -114,7 +114,7 @@ def _allocating_frame(site: AllocationSite | PeakSite) -> str | None:
 
 def native_text(frame: Frame) -> str:
     """Return an extension module and its function (`_multidict.cpython-311-x86_64-linux-gnu.so pair_list_add`)."""
-    return escape_control(f"{frame.file} {frame.called}")
+    return escape_control(f"{frame.file} {frame.display_name}")
 
 
 def _retained(result: Result) -> Iterator[CauseRow]:

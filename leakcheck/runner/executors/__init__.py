@@ -48,7 +48,7 @@ class LocalExecutor:
         """Yield results as `Executor.measured` does."""
         jobs = [Job(work=partial(measure, task, watch), memory_bytes=task.expected_memory) for task in tasks]
         if tasks:
-            warm_process = self.warm_worker.take_for(tasks[0].plan(Pass.GROWTH))
+            warm_process = self.warm_worker.take_for(tasks[0].pass_request(Pass.GROWTH))
             jobs[0] = replace(jobs[0], work=partial(measure, tasks[0], watch, warm_process))
 
         def stop() -> None:

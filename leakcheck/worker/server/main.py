@@ -17,7 +17,7 @@ _ASYNC_WORKERS = ("uvicorn_worker", "uvicorn.workers")
 
 def serve_limit(pass_request: PassRequest, channel: Channel) -> None:
     """Serve until the runner ends this process."""
-    assert pass_request.serving is not None
+    assert pass_request.limit_request is not None
     try:
         server = _server(pass_request, channel)
     except ImportError as error:
@@ -31,7 +31,7 @@ def _server(pass_request: PassRequest, channel: Channel) -> Any:
     from gunicorn import version_info
     from gunicorn.app.base import BaseApplication
 
-    limits = pass_request.serving
+    limits = pass_request.limit_request
     assert limits is not None
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))

@@ -30,6 +30,6 @@ def test_a_line_has_the_gate_and_the_verdict_where_they_differ(
     result: Result, outcome: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with progress_observer() as observer:
-        observer.found([ScenarioInfo(target="shop.py::cart", name="cart")] * 2)
+        observer.collected([ScenarioInfo(target="shop.py::cart", name="cart")] * 2)
         observer.measured(replace(result, duration_seconds=1.5))
     assert capsys.readouterr().err == f"[1/2] {result.id}: {outcome}, 1.5 s\n"

@@ -306,9 +306,9 @@ def test_declared_memory_is_that_of_the_last_matching_override_else_of_the_mark(
 
 
 def test_a_shard_is_set_for_one_command_and_not_in_pyproject(settings: Resolve) -> None:
-    assert settings().part is None
-    assert settings(environment={"LEAKCHECK_SHARD": "1/3"}).part == ShardSpec(number=1, count=3)
-    assert settings(environment={"LEAKCHECK_SHARD": "1/3"}, flags=SettingsLayer(shard="2/3")).part == ShardSpec(
+    assert settings().shard is None
+    assert settings(environment={"LEAKCHECK_SHARD": "1/3"}).shard == ShardSpec(number=1, count=3)
+    assert settings(environment={"LEAKCHECK_SHARD": "1/3"}, flags=SettingsLayer(shard="2/3")).shard == ShardSpec(
         number=2, count=3
     )
     with pytest.raises(ConfigError, match="shard is for one command; say --shard, or LEAKCHECK_SHARD"):

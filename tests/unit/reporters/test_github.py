@@ -16,7 +16,7 @@ from tests.unit.hostile import run_with, text_of_others
 from tests.unit.reported import EXPLAINED, FORGIVEN, PEAKS, RUNS
 from tests.unit.runs import BROKEN, CLEAN, LEAK, UNSURE, run_of
 
-WORKSPACE = Workspace(root="/work", here="/work")
+WORKSPACE = Workspace(root="/work", base_folder="/work")
 
 
 def commands(run: Run) -> list[Command]:

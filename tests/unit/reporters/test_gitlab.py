@@ -17,7 +17,7 @@ from tests.unit.hostile import run_with, text_of_others
 from tests.unit.reported import EXPLAINED, FORGIVEN, RUNS
 from tests.unit.runs import BROKEN, CLEAN, LEAK, UNSURE, growth, run_of
 
-WORKSPACE = Workspace(root="/work", here="/work")
+WORKSPACE = Workspace(root="/work", base_folder="/work")
 
 
 def written(run: Run, workspace: Workspace = WORKSPACE) -> str:
@@ -72,8 +72,8 @@ def test_a_fingerprint_stays_while_lines_and_figures_move() -> None:
 def test_a_fingerprint_is_the_same_in_another_checkout() -> None:
     here = replace(LEAK, target="/builds/1/bench.py::f")
     there = replace(LEAK, target="/runner/bench.py::f")
-    assert fingerprint(here, Workspace(root="/builds/1", here="/builds/1")) == fingerprint(
-        there, Workspace(root="/runner", here="/runner")
+    assert fingerprint(here, Workspace(root="/builds/1", base_folder="/builds/1")) == fingerprint(
+        there, Workspace(root="/runner", base_folder="/runner")
     )
 
 

@@ -18,7 +18,7 @@ from leakcheck.reporters.markdown import markdown
 from tests.unit.reported import RUNS
 
 GOLD = Path(__file__).parents[1] / "gold" / "outputs"
-WORKSPACE = Workspace(root="/work", here="/work")
+WORKSPACE = Workspace(root="/work", base_folder="/work")
 
 
 def only(documents: "list[tuple[str, bytes]]") -> bytes:

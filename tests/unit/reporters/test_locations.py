@@ -13,7 +13,7 @@ from tests.unit.causes import SITE
 from tests.unit.reported import EXPLAINED, PEAKS
 from tests.unit.runs import BROKEN, CLEAN, LEAK, MIB, UNSURE
 
-WORKSPACE = Workspace(root="/srv", here="/srv/service")
+WORKSPACE = Workspace(root="/srv", base_folder="/srv/service")
 VIEW = Location(file="service/scenarios/newsletter/views.py", line=41)
 SCENARIO = Location(file="service/scenarios/newsletter/scenario.py")
 
@@ -36,7 +36,7 @@ def test_a_path_is_relative_to_the_workspace(file: str, relative: str | None) ->
 
 
 def test_the_workspace_may_be_the_root_folder() -> None:
-    assert Workspace(root="/", here="/srv").relative("x.py") == "srv/x.py"
+    assert Workspace(root="/", base_folder="/srv").relative("x.py") == "srv/x.py"
 
 
 def peak_at(file: str) -> PeakSite:

@@ -194,7 +194,7 @@ def test_an_impossible_block_is_refused(changed: dict[str, Any]) -> None:
 def test_a_trouble_that_no_process_can_have_is_refused(trouble: object) -> None:
     with pytest.raises(WorkerFailed) as caught:
         decode_failure({"kind": "trouble", "trouble": trouble})
-    assert caught.value.trouble.kind == "answer"
+    assert caught.value.failure.kind == "answer"
 
 
 def test_a_trouble_of_a_million_characters_is_cut() -> None:

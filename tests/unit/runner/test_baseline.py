@@ -93,7 +93,7 @@ def test_two_scenarios_with_the_same_name_are_refused_but_not_two_variants() -> 
 
 
 def collection(*whole: str, failed: Sequence[Result] = ()) -> Collection:
-    return Collection(scenarios=(), failed=tuple(failed), environment={}, whole=whole)
+    return Collection(scenarios=(), failed=tuple(failed), environment={}, all_ids=whole)
 
 
 ENTRIES = {
@@ -320,8 +320,8 @@ def test_a_skipped_url_is_not_gone_and_a_removed_one_is() -> None:
         scenarios=(),
         failed=(),
         environment=None,
-        whole=("GET /a/",),
-        left_out=(SkippedRequest(request="GET /left/", reason="asks to log in"),),
+        all_ids=("GET /a/",),
+        skipped=(SkippedRequest(request="GET /left/", reason="asks to log in"),),
     )
 
     assert gone_entries(entries, collected, folder=Path(), targets=[target], matches=lambda name: True) == (

@@ -58,7 +58,7 @@ def explained(monkeypatch: pytest.MonkeyPatch, meter: Meter, **searched: Any) ->
     monkeypatch.setattr(ScriptedWorker, "requests", [], raising=False)
     monkeypatch.setattr(ScriptedWorker, "searched", {"stopped_by": "", **searched}, raising=False)
     monkeypatch.setattr(explain, "WorkerProcess", ScriptedWorker)
-    task: Any = SimpleNamespace(plan=lambda *_, **__: None, worker_limits=None)
+    task: Any = SimpleNamespace(pass_request=lambda *_, **__: None, worker_limits=None)
     request = ExplainRequest(bytes_per_1000_calls=10_000, meter=meter, seconds_per_call=0.001, is_bounded=True)
     return explain.explain(task, request, lambda _: None)
 

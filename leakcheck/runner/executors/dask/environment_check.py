@@ -106,7 +106,7 @@ def differences(place: ExecutionEnvironment, target: str, settings: Settings) ->
 
 def _environment_of_interpreter(target: str, settings: Settings) -> Environment:
     """Return what the interpreter that will measure reports; it is ended before it imports the user's code."""
-    request = PassRequest(work=Pass.DESCRIBE, target=target)
+    request = PassRequest(kind=Pass.COLLECT, target=target)
     with WorkerProcess(request, worker_limits_of(settings)) as worker:
         return Environment(**worker.start()["environment"], leakcheck=__version__)
 

@@ -63,22 +63,22 @@ class DaskExecutor:
             watch(tasks[number].scenario, doing, ReplayProgress())
 
         for number, outcome in submit_jobs(self._cluster, jobs, report):
-            if outcome.answer is not None and outcome.elsewhere is not None:
-                (job_result,) = outcome.answer.done
-                yield number, result_of(job_result, outcome.elsewhere, tasks[number].folder)
+            if outcome.answer is not None and outcome.host is not None:
+                (job_result,) = outcome.answer.results
+                yield number, result_of(job_result, outcome.host, tasks[number].folder)
             elif outcome.trouble is not None:
-                yield number, failed_result(jobs[number].measurements[0], outcome.trouble)
+                yield number, failed_result(jobs[number].tasks[0], outcome.trouble)
 
 
 def _job_of(task: Task, environment: Environment) -> DaskJob:
     place = required_environment(task.scenario, task.settings, environment)
-    return DaskJob(name=task.scenario.id, measurements=(job_task_of(task, place),))
+    return DaskJob(name=task.scenario.id, tasks=(job_task_of(task, place),))
 
 
 def check_workers(cluster: DaskClient, jobs: Sequence[DaskJob]) -> None:
     """Have every worker check whether it could run the jobs. Raises UsageError with what is wrong on each."""
     workers = _usable_workers(cluster)
-    question = DaskJob(name="look", measurements=tuple(_one_for_each_folder(jobs)), turns=())
+    question = DaskJob(name="look", tasks=tuple(_one_for_each_folder(jobs)), turns=())
     answers = cluster.check_on_workers(encode(question), workers)
     refusals = [refusal for address, answer in answers.items() if (refusal := _refusal(address, answer))]
     if refusals:
@@ -103,12 +103,12 @@ def _one_for_each_folder(jobs: Sequence[DaskJob]) -> Iterator[JobTask]:
     """Yield a task for each folder and interpreter, whose environment names all files that the jobs have there."""
     first: dict[tuple[str, str | None], JobTask] = {}
     files: dict[tuple[str, str | None], dict[str, str]] = {}
-    for task in (task for job in jobs for task in job.measurements):
-        key = (task.place.folder, task.place.python)
+    for task in (task for job in jobs for task in job.tasks):
+        key = (task.environment.folder, task.environment.python)
         first.setdefault(key, task)
-        files.setdefault(key, {}).update(task.place.files)
+        files.setdefault(key, {}).update(task.environment.files)
     for key, task in first.items():
-        yield replace(task, place=replace(task.place, files=files[key]))
+        yield replace(task, environment=replace(task.environment, files=files[key]))
 
 
 def _refusal(address: str, answer: Any) -> str:

@@ -35,9 +35,9 @@ class JobTask:
     options: Mapping[str, OptionValue]
     setup: str | None
     measure_peak: bool
-    serving: LimitRequest | None
-    accepted: Mapping[str, BaselineEntry] | None
-    place: ExecutionEnvironment
+    limit_request: LimitRequest | None
+    baseline_entries: Mapping[str, BaselineEntry] | None
+    environment: ExecutionEnvironment
 
     @property
     def expected_memory(self) -> float:
@@ -56,17 +56,17 @@ class JobTask:
             options=self.options,
             setup=self.setup,
             measure_peak=self.measure_peak,
-            serving=self.serving,
+            limit_request=self.limit_request,
             folder=folder,
             stop=stop,
-            accepted=self.accepted,
+            baseline_entries=self.baseline_entries,
             shared_folder=shared_folder,
         )
 
 
 def job_task_of(task: Task, place: ExecutionEnvironment) -> JobTask:
     """Return the part of a task that is sent."""
-    accepted = task.accepted
+    accepted = task.baseline_entries
     return JobTask(
         scenario=task.scenario,
         # without the cluster: whoever receives it measures it, and does not submit it again
@@ -74,11 +74,11 @@ def job_task_of(task: Task, place: ExecutionEnvironment) -> JobTask:
         options=task.options,
         setup=task.setup,
         measure_peak=task.measure_peak,
-        serving=task.serving,
-        accepted=None
+        limit_request=task.limit_request,
+        baseline_entries=None
         if accepted is None
         else {name: entry for name, entry in accepted.items() if name == task.scenario.id},
-        place=place,
+        environment=place,
     )
 
 
@@ -88,7 +88,7 @@ class DaskJob:
 
     name: str
     """The name that progress and messages show: a scenario's id."""
-    measurements: tuple[JobTask, ...]
+    tasks: tuple[JobTask, ...]
     turns: tuple[int, ...] = (0,)
     """Indices into `measurements`, in the order in which to make them; empty: only check whether they can be made."""
     keeps_captures: bool = True
@@ -97,7 +97,7 @@ class DaskJob:
     @property
     def needs(self) -> dict[str, float]:
         """Return the resources of a worker that it takes."""
-        return {"cores": 1, "memory": max(task.expected_memory for task in self.measurements)}
+        return {"cores": 1, "memory": max(task.expected_memory for task in self.tasks)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +117,7 @@ class JobAnswer:
     worker: str
     refused: tuple[str, ...] = ()
     """What differs between the two machines, so that nothing was measured."""
-    done: tuple[JobResult, ...] = ()
+    results: tuple[JobResult, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,28 +61,28 @@ def _run(data: bytes, shared_folder: Path, worker: str, stop: Event, watch: Watc
         return JobAnswer(host=host, worker=worker, refused=(f"leakcheck: {version}, {__version__}",))
     job = decode(data, DaskJob)
     to_check: list[JobTask] = []
-    for task in job.measurements:
-        if all(task.place != other.place for other in to_check):
+    for task in job.tasks:
+        if all(task.environment != other.environment for other in to_check):
             to_check.append(task)
     refusals = [refusal for task in to_check for refusal in _refusals(task)]
     if refusals or not job.turns:
         return JobAnswer(host=host, worker=worker, refused=tuple(dict.fromkeys(refusals)))
-    results = tuple(_measure(job.measurements[turn], job, shared_folder, stop, watch) for turn in job.turns)
-    return JobAnswer(host=host, worker=worker, done=results)
+    results = tuple(_measure(job.tasks[turn], job, shared_folder, stop, watch) for turn in job.turns)
+    return JobAnswer(host=host, worker=worker, results=results)
 
 
 def _refusals(task: JobTask) -> list[str]:
     try:
-        enter(task.place)
+        enter(task.environment)
     except OSError as error:
-        return [f"there is no folder {task.place.folder} ({error.strerror})"]
-    return list(differences(task.place, task.scenario.target, task.settings))
+        return [f"there is no folder {task.environment.folder} ({error.strerror})"]
+    return list(differences(task.environment, task.scenario.target, task.settings))
 
 
 def _measure(task: JobTask, job: DaskJob, shared_folder: Path, stop: Event, watch: Watch) -> JobResult:
     from leakcheck.runner.measure import measure  # slow to import, and a job that only checks does without it
 
-    enter(task.place)
+    enter(task.environment)
     name = task.scenario.id
     with temporary_folder() as folder:
         result = measure(task.task(folder, stop, shared_folder), lambda scenario, doing, progress: watch(name, doing))

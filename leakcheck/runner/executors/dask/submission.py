@@ -37,7 +37,7 @@ Watch = Callable[[int, str, str], None]
 class JobOutcome:
     """The answer of a job, or why there is none."""
 
-    elsewhere: Host | None
+    host: Host | None
     answer: JobAnswer | None = None
     trouble: Failure | None = None
 
@@ -184,11 +184,11 @@ class _Submission:
         if answer.refused:
             return _failed(f"{refusal_message(answer)}; {SAME_EVERYWHERE}")
         begun = max(1, self._starts[number])
-        return JobOutcome(elsewhere=Host(host=answer.host, worker=answer.worker, begun=begun), answer=answer)
+        return JobOutcome(host=Host(host=answer.host, worker=answer.worker, begun=begun), answer=answer)
 
 
 def _failed(message: str, details: str = "") -> JobOutcome:
-    return JobOutcome(elsewhere=None, trouble=Failure(kind=_FAILURE_KIND, message=message, details=details))
+    return JobOutcome(host=None, trouble=Failure(kind=_FAILURE_KIND, message=message, details=details))
 
 
 SAME_EVERYWHERE = (

@@ -135,9 +135,9 @@ def test_a_function_is_named_past_an_extensions_wrappers_of_malloc() -> None:
 def test_missing_symbols_are_mentioned() -> None:
     assert native_text(extension("", "cv2.abi3.so")) == "cv2.abi3.so (no symbols)"
     assert native_text(extension("subtract", "cv2.abi3.so")) == "cv2.abi3.so subtract"
-    assert extension("", "cv2.abi3.so").called == "(no symbols)"
-    assert extension("a thread outside Python", "").called == "a thread outside Python"
-    assert line().called == "call"
+    assert extension("", "cv2.abi3.so").display_name == "(no symbols)"
+    assert extension("a thread outside Python", "").display_name == "a thread outside Python"
+    assert line().display_name == "call"
 
 
 def test_a_chain_starts_with_the_type_that_native_code_refers_to() -> None:

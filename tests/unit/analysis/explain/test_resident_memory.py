@@ -166,6 +166,6 @@ def test_the_growth_that_pins_is_explained_on_the_meter_of_the_heap() -> None:
     # GIVEN pages that rise in a sawtooth, over a heap that does not
     sawtooth = Shape(rising=True, meter=Meter.RSS, tail=Series(CALLS, [call % 70 * 44_000 for call in CALLS]))
     pages = explain_request_of(result, ReplayProgress(), sawtooth)
-    assert (pages.bytes_per_1000_calls, pages.meter, pages.under_teeth) == (44_000_000, Meter.RSS, True)
+    assert (pages.bytes_per_1000_calls, pages.meter, pages.is_sawtooth) == (44_000_000, Meter.RSS, True)
     heap = explain_request_of(replace(result, pinned_by_bytes_per_1000_calls=240_000.0), ReplayProgress(), sawtooth)
-    assert (heap.bytes_per_1000_calls, heap.meter, heap.under_teeth) == (240_000, Meter.HEAP, False)
+    assert (heap.bytes_per_1000_calls, heap.meter, heap.is_sawtooth) == (240_000, Meter.HEAP, False)

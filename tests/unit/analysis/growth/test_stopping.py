@@ -157,7 +157,7 @@ def test_windows_are_short_under_a_sawtooth() -> None:
 
 
 def rate(per_call: float, doubt: float) -> Slope:
-    return Slope(per_call=per_call, low=per_call - doubt, high=per_call + doubt, doubt=doubt)
+    return Slope(per_call=per_call, low=per_call - doubt, high=per_call + doubt, uncertainty=doubt)
 
 
 def settled(shape: Shape, slope: Slope, *, seconds: float = 1.0, budget: Budget = BUDGET) -> bool:

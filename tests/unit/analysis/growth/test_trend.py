@@ -189,7 +189,7 @@ def test_no_warm_up_that_ends_makes_a_constant_series_look_rising(warm_up: list[
 def test_the_slope_of_a_constant_step_is_exact_up_to_one_object_over_all_calls(rate: float) -> None:
     estimate = slope(steady(rate))
     assert estimate.per_call == pytest.approx(rate)
-    assert estimate.doubt == pytest.approx(48 / 800, abs=1e-6)
+    assert estimate.uncertainty == pytest.approx(48 / 800, abs=1e-6)
     assert estimate.low == pytest.approx(rate - 48 / 800)
     assert estimate.high == pytest.approx(rate + 48 / 800)
 
@@ -229,7 +229,7 @@ def test_under_a_sawtooth_the_line_goes_through_all_readings(
     calls = 10.0 * np.arange(readings)
     estimate = slope(Series(calls, TOOTH * (calls % 150) / 150 + 2000 * calls), resolution=0)
     assert estimate.per_call == pytest.approx(rate, rel=1e-12)
-    assert estimate.doubt == pytest.approx(t * error, rel=1e-12)
+    assert estimate.uncertainty == pytest.approx(t * error, rel=1e-12)
 
 
 def test_a_single_doubling_of_a_table_widens_the_bounds_and_not_the_rate() -> None:
@@ -237,7 +237,7 @@ def test_a_single_doubling_of_a_table_widens_the_bounds_and_not_the_rate() -> No
     assert doubled.per_call == pytest.approx(100)
     assert doubled.low <= 100
     assert doubled.high >= 100 + 40_000 / 800
-    assert doubled.doubt == pytest.approx(48 / 800, abs=0.01)
+    assert doubled.uncertainty == pytest.approx(48 / 800, abs=0.01)
 
 
 @pytest.mark.parametrize("step_bytes", [4096, 32_768, 262_144])
@@ -254,7 +254,7 @@ def test_a_stair_of_equal_steps_has_its_rate_wherever_the_floors_are(step_bytes:
 def test_fewer_than_two_readings_have_infinite_bounds() -> None:
     for series in (Series([], []), Series([5], [100]), Series([5, 5], [100, 200])):
         estimate = slope(series)
-        assert (estimate.low, estimate.high, estimate.doubt) == (-math.inf, math.inf, math.inf)
+        assert (estimate.low, estimate.high, estimate.uncertainty) == (-math.inf, math.inf, math.inf)
 
 
 @pytest.mark.parametrize("readings", [2, 3])

@@ -25,7 +25,7 @@ def followed(
 ) -> ContainerGains:
     """Return the gains of containers with these lengths, read after each of so many calls."""
     start = ContainerGains(
-        since=100, looked_at=calls_counted, gained_bytes=gained_bytes, followed=(follow,) * len(rows)
+        since=100, check_calls=calls_counted, gained_bytes=gained_bytes, followed=(follow,) * len(rows)
     )
     return start.after(list(range(101, 101 + len(rows[0]))), rows)
 
@@ -106,7 +106,10 @@ def test_lengths_decide_early_only_if_the_heap_hides_nothing_and_most_were_follo
 
 @pytest.mark.parametrize(("gained_bytes", "expected"), [(SMALLEST_GAIN * 100 - 1, False), (SMALLEST_GAIN * 100, True)])
 def test_half_a_byte_per_call_is_followed_and_less_is_not(gained_bytes: float, expected: bool) -> None:
-    assert ContainerGains(since=0, looked_at=100, gained_bytes=gained_bytes, followed=(LIST_GAIN,)).any is expected
+    assert (
+        ContainerGains(since=0, check_calls=100, gained_bytes=gained_bytes, followed=(LIST_GAIN,)).has_gained
+        is expected
+    )
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def _junit(run: Run) -> str:
 
 
 def _github(run: Run) -> str:
-    return "\n".join(annotations(run, Workspace(root="/work", here="/work")))
+    return "\n".join(annotations(run, Workspace(root="/work", base_folder="/work")))
 
 
 def test_slowly_growing_pages_over_a_constant_heap_are_named_as_the_uncertainty() -> None:

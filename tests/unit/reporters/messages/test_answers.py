@@ -106,8 +106,8 @@ def test_the_statuses_are_in_every_report() -> None:
         "junit": _text(junit(run, hostname="here")),
         "csv": _text(run_csv(run)),
         "html": _text(render_report(run)),
-        "gitlab": _text(gitlab(run, Workspace(root="/", here="/"))),
-        "github": "\n".join(annotations(run, Workspace(root="/", here="/"))),
+        "gitlab": _text(gitlab(run, Workspace(root="/", base_folder="/"))),
+        "github": "\n".join(annotations(run, Workspace(root="/", base_folder="/"))),
     }
 
     assert [name for name, page in pages.items() if counts not in page] == []

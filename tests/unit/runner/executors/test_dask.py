@@ -62,7 +62,7 @@ def job_task(name: str = "cart", memory: float | None = None) -> JobTask:
         measure_peak=True,
         folder=Path("/kept/here"),
         stop=Event(),
-        accepted={"cart": BaselineEntry(verdict=Verdict.CLEAN), "other": BaselineEntry(verdict=Verdict.LEAK)},
+        baseline_entries={"cart": BaselineEntry(verdict=Verdict.CLEAN), "other": BaselineEntry(verdict=Verdict.LEAK)},
     )
     return job_task_of(task, EXPECTED_ENVIRONMENT)
 
@@ -71,7 +71,7 @@ def job_task(name: str = "cart", memory: float | None = None) -> JobTask:
 
 
 def test_a_job_is_decoded_as_it_was_encoded_on_one_line() -> None:
-    job = DaskJob(name="cart", measurements=(job_task(),), turns=(0, 0))
+    job = DaskJob(name="cart", tasks=(job_task(),), turns=(0, 0))
     data = encode(job)
     assert b"\n" not in data
     assert decode(data, DaskJob) == job
@@ -81,7 +81,7 @@ def test_a_job_is_decoded_as_it_was_encoded_on_one_line() -> None:
 def test_a_task_is_sent_without_the_cluster_other_baseline_entries_and_local_folders() -> None:
     task = job_task()
     assert task.settings.cluster is None
-    assert list(task.accepted or ()) == ["cart"]
+    assert list(task.baseline_entries or ()) == ["cart"]
     assert b"/kept/here" not in encode(task)
 
 
@@ -144,7 +144,10 @@ class ScriptedCluster:
                 self.events.put(WorkerEvent(key=future.key, worker="tcp://ten:1", doing=b""))
             elif step == "answer":
                 result = JobResult(result=CLEAN)
-                future.status, future.outcome = "finished", JobAnswer(host="ten", worker="tcp://ten:1", done=(result,))
+                future.status, future.outcome = (
+                    "finished",
+                    JobAnswer(host="ten", worker="tcp://ten:1", results=(result,)),
+                )
             elif step == "refuse":
                 refused = ("Python: 3.11, 3.12",)
                 future.status, future.outcome = "finished", JobAnswer(host="ten", worker="tcp://ten:1", refused=refused)
@@ -186,7 +189,7 @@ def outcomes(
         if progress is not None:
             progress.append(f"{name}: {doing}")
 
-    jobs = [DaskJob(name=f"s{number}", measurements=(job_task(f"s{number}"),)) for number in range(count)]
+    jobs = [DaskJob(name=f"s{number}", tasks=(job_task(f"s{number}"),)) for number in range(count)]
     return submit_jobs(cluster, jobs, watch)  # type: ignore[arg-type]
 
 
@@ -200,7 +203,7 @@ def test_no_more_jobs_are_submitted_than_the_workers_can_run_at_once() -> None:
     cluster = ScriptedCluster({}, slots=2)
     done = dict(outcomes(cluster, 7))
     assert sorted(done) == list(range(7))
-    assert all(outcome.answer is not None and outcome.elsewhere == TEN for outcome in done.values())
+    assert all(outcome.answer is not None and outcome.host == TEN for outcome in done.values())
     assert cluster.most_at_once == 2
 
 
@@ -209,7 +212,7 @@ def test_a_job_that_lost_one_worker_runs_again_and_this_is_reported() -> None:
     progress: list[str] = []
     cluster = ScriptedCluster({(0, 1): ["begin", "begin", "answer"]})
     [(_, outcome)] = outcomes(cluster, 1, progress)
-    assert outcome.elsewhere == replace(TEN, begun=2)
+    assert outcome.host == replace(TEN, begun=2)
     assert progress == ["s0: begun on ten:1", "s0: begun again, because a worker was lost, on ten:1"]
 
 
@@ -226,7 +229,7 @@ def test_a_job_that_lost_two_workers_is_set_aside_and_runs_alone_at_the_end() ->
         "leakcheck-1-0-2",
         "leakcheck-1-1-2",
     ]
-    assert done[1].elsewhere == replace(TEN, begun=3)
+    assert done[1].host == replace(TEN, begun=3)
     assert trouble_of(done[0]).message.startswith("each worker that measured it was lost, the last time when it was")
     assert [done[number].trouble for number in (1, 2, 3)] == [None] * 3
 
@@ -235,8 +238,8 @@ def test_a_job_that_lost_two_workers_is_set_aside_and_runs_alone_at_the_end() ->
 def test_a_job_that_fits_no_worker_does_not_delay_the_others() -> None:
     cluster = ScriptedCluster({})
     jobs = [
-        DaskJob(name="huge", measurements=(job_task("huge", 2e9),)),
-        DaskJob(name="just", measurements=(job_task("just", 1e9),)),
+        DaskJob(name="huge", tasks=(job_task("huge", 2e9),)),
+        DaskJob(name="just", tasks=(job_task("just", 1e9),)),
     ]
     done = list(submit_jobs(cluster, jobs, lambda *_: None))  # type: ignore[arg-type]
     assert [number for number, _ in done] == [1, 0]
