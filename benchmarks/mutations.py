@@ -277,7 +277,7 @@ def main() -> None:
             bad = next((one for one in results if one.id not in GOOD), None)
             gates[f"{bad.verdict}, {bad.gate}" if bad else "none"] += 1
             wrong += bool(complaints)
-            said = bad.trouble.message[:100] if bad and bad.trouble else ""
+            said = bad.failure.message[:100] if bad and bad.failure else ""
             print(seed, came.code, bad.gate if bad else "-", said, *complaints, sep="  ", flush=True)
     print(f"{chosen.count} runs, {wrong} of them with complaints; the bad scenario was: {dict(gates)}")
     sys.exit(bool(wrong))

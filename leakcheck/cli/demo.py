@@ -95,14 +95,14 @@ def surprises(results: Sequence[Result]) -> list[str]:
     lines = []
     for result in results:
         expected = EXPECTED.get(result.variant or "")
-        if result.trouble is not None:
-            lines.append(f"{result.id} failed: {result.trouble.message}")
+        if result.failure is not None:
+            lines.append(f"{result.id} failed: {result.failure.message}")
         elif expected is None:
             lines.append(f"{result.id} is not part of the demo")
-        elif (result.verdict, set(result.failures)) != (expected.verdict, set(expected.over)):
+        elif (result.verdict, set(result.over_budget)) != (expected.verdict, set(expected.over)):
             lines.append(
                 f"{result.id}: expected {_words(expected.verdict, expected.over)}; got "
-                f"{_words(result.verdict, result.failures)}"
+                f"{_words(result.verdict, result.over_budget)}"
             )
     return lines
 

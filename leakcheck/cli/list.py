@@ -45,12 +45,12 @@ def list_scenarios(targets: Targets, expression: Expression = None, python: Pyth
         budget = settings.budget(scenario)
         budgets = format_growth(budget.growth_bytes_per_1000_calls)
         budgets += "" if budget.peak_bytes is None else f", peak {format_size(budget.peak_bytes)}"
-        row = (scenario.id, budgets, options(scenario), scenario.lesson)
+        row = (scenario.id, budgets, options(scenario), scenario.description)
         table.add_row(*(Text(escape_control(cell)) for cell in row))
     if collection.scenarios:
         console.print(table)
     for failed in collection.failed:
-        assert failed.trouble is not None
-        console.print(Text(escape_control(f"{failed.id}: {failed.trouble.message}"), style="bold red"))
+        assert failed.failure is not None
+        console.print(Text(escape_control(f"{failed.id}: {failed.failure.message}"), style="bold red"))
     if collection.failed:
         raise typer.Exit(session.exit_code(collection.failed))

@@ -91,13 +91,13 @@ class _LiveLine:
 def _outcome(result: Result) -> str:
     """Return the gate with the verdict: `pass`, or `FAIL peak 76.3 MiB > 10.0 MiB (no leak)`."""
     if result.gate is Gate.OVER:
-        gate = f"FAIL {', '.join(_failure(result, name) for name in result.failures)}".rstrip()
+        gate = f"FAIL {', '.join(_failure(result, name) for name in result.over_budget)}".rstrip()
     else:
         gate = "pass" if result.gate is Gate.WITHIN else result.gate.value
     verdict = "" if result.growth is None or result.verdict.value == result.gate.value else result.verdict.value
     if result.verdict is Verdict.CLEAN:
         verdict = "no leak" if result.gate is Gate.OVER else ""
-    limit = result.limit
+    limit = result.memory_limit
     requests = "" if limit is None else f"{limit.errors:,} of {limit.requests:,} requests failed, "
     return f"{requests}{gate}{f' ({verdict})' if verdict else ''}"
 

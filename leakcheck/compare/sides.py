@@ -205,5 +205,5 @@ def _by_name(rounds: Sequence[Sequence[Result]], by_variant: bool) -> Mapping[st
 
 def _machines(results: Iterable[Result]) -> list[str]:
     """Return the hosts that measured the results, without repetition."""
-    hosts = ("this machine" if result.elsewhere is None else result.elsewhere.host for result in results)
+    hosts = ("this machine" if result.measured_on is None else result.measured_on.host for result in results)
     return list(dict.fromkeys(hosts))

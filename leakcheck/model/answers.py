@@ -16,7 +16,7 @@ class ScenarioInfo:
     target: Name
     name: Name
     variant: Name | None = None
-    lesson: str = ""
+    description: str = ""
     growth_bytes_per_1000_calls: float | None = None
     peak_bytes: float | None = None
     growth_options: Mapping[str, OptionValue] = field(default_factory=dict)

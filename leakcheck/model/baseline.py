@@ -76,9 +76,9 @@ class BaselineChange:
     gate: Gate
     better: bool = False
     """Better by more than the tolerance: the baseline can be tightened."""
-    excused: bool = False
+    is_excused: bool = False
     """The accepted figure is over the budget, so the budget does not apply."""
-    allowed: str = ""
+    tolerance: str = ""
     """The tolerance (`+5 % and +16 KiB`)."""
     most: float | None = None
     """The largest figure within the tolerance."""

@@ -97,7 +97,7 @@ class RetentionPath:
     """Path of references from a root to a retained object, at most a dozen links long."""
 
     links: tuple[Link, ...]
-    kept: Frame | None = None
+    kept_function: Frame | None = None
     """Definition of the user's function that is retained: a receiver, a callback, a suspended coroutine."""
     set_at: Frame | None = None
     """The user's line that sets the context variable, if the path leads through one."""
@@ -132,8 +132,8 @@ class Explanation:
     retention_paths: tuple[RetentionPath, ...] = ()
     nothing_in_python: bool = False
     """The retention pass was complete, the growth is native, and no Python object explains it."""
-    sites: tuple[AllocationSite, ...] = ()
-    sites_meter: TracerName | None = None
+    allocation_sites: tuple[AllocationSite, ...] = ()
+    allocation_tracer: TracerName | None = None
     explained_fraction: float | None = None
     """Growth of all sites as a share of the measured growth; None if there was no allocation pass."""
     growth_stacks: StackTree = field(default_factory=StackTree)

@@ -29,7 +29,7 @@ class WorkerFailed(LeakcheckException):
         self.failure = trouble
         self.block = block
         """The readings of the block that failed, if the worker could still send them."""
-        self.answered = answered
+        self.response_statuses = answered
         """The status counts of its requests until then, as the worker sent them."""
 
 

@@ -89,7 +89,7 @@ class LimitResult:
     concurrency: int
     first_failure: int | None = None
     """Number of the first failed request."""
-    foretold: "Forecast | None" = None
+    predicted: "Forecast | None" = None
     """The call at which memory should run out, predicted from the growth pass and the worker's initial memory."""
     duration_seconds: float = 0.0
 

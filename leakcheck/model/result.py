@@ -47,7 +47,7 @@ class Host:
     host: Name
     worker: Name
     """Address of the cluster's worker; one host may run several."""
-    begun: int = 1
+    attempts: int = 1
     """How often the measurement was started: more than once if workers were lost."""
 
 
@@ -129,7 +129,7 @@ class Result:
     target: Name
     verdict: Verdict
     gate: Gate
-    failures: tuple[Word, ...]
+    over_budget: tuple[Word, ...]
     """Names of the exceeded budgets: growth, peak, or the kind of a resource."""
     budget: Budget
     growth: Growth | None = None
@@ -142,8 +142,8 @@ class Result:
     """The limit that ended the growth pass before the verdict was certain: calls or time; else None."""
     calls_needed: int | None = None
     """About how many calls a verdict needs, if the replayed ones gave none."""
-    trouble: Failure | None = None
-    peak_trouble: Failure | None = None
+    failure: Failure | None = None
+    peak_failure: Failure | None = None
     containers: tuple[GrowingContainer, ...] = ()
     retention_paths: tuple[RetentionPath, ...] = ()
     nothing_in_python: bool = False
@@ -166,9 +166,9 @@ class Result:
     """Parts of the growth of resident pages, largest first; empty if the heap accounts for the growth."""
     pinned_by_bytes_per_1000_calls: float | None = None
     """Growth of the heap, if it keeps far more freed memory from being reused; shares then refer to this growth."""
-    known: tuple[KnownLeak, ...] = ()
+    known_leaks: tuple[KnownLeak, ...] = ()
     """Accepted leaks that are part of this growth."""
-    children: Children | None = None
+    child_processes: Children | None = None
     """Growth of the child processes that outlive a call; None if there are none."""
     resources: tuple[Resource, ...] = ()
     """Other things that increase with the calls: open files, threads and the like."""
@@ -176,19 +176,19 @@ class Result:
     """Known causes that this result shows, with remedies."""
     django: DjangoFacts | None = None
     """The Django of the measured process; None if it runs none."""
-    answered: tuple[StatusCount, ...] = ()
+    response_statuses: tuple[StatusCount, ...] = ()
     """Response statuses, the most frequent first; empty if the scenario makes no requests."""
-    changes: tuple[BaselineChange, ...] = ()
+    baseline_changes: tuple[BaselineChange, ...] = ()
     """Each metric for which the baseline has a figure."""
-    limit: LimitResult | None = None
+    memory_limit: LimitResult | None = None
     """Result of the limit pass."""
     forecast: Forecast | None = None
     """When a leak exhausts the given memory."""
     is_new: bool = False
     """There was a baseline, and it did not contain this scenario."""
-    elsewhere: Host | None = None
+    measured_on: Host | None = None
     """The machine of a cluster that measured it; None for a local measurement."""
-    lesson: str = ""
+    description: str = ""
     growth_options: Mapping[str, OptionValue] = field(default_factory=dict)
     peak_options: Mapping[str, OptionValue] = field(default_factory=dict)
     readings: Readings = field(default_factory=Readings)

@@ -58,13 +58,13 @@ class Run:
     results: tuple[Result, ...] = ()
     baseline: Name | None = None
     """The baseline that it was compared with; None if only budgets applied."""
-    baseline_gone: tuple[Name, ...] = ()
+    missing_scenarios: tuple[Name, ...] = ()
     """Ids of scenarios that are in the baseline and no longer in the targets."""
     shard: Shard | None = None
     """None if the run was not sharded."""
-    left_out: tuple[SkippedRequest, ...] = ()
+    skipped_requests: tuple[SkippedRequest, ...] = ()
     """Requests that `leakcheck django --all` found and did not replay."""
-    known_unseen: tuple[KnownEntry, ...] = ()
+    known_leaks_not_found: tuple[KnownEntry, ...] = ()
     """Entries of the list of known leaks that matched no leak of this run."""
     finished: bool = False
     """False if the run was interrupted or crashed."""

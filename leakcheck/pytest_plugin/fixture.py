@@ -66,7 +66,7 @@ class Leakcheck:
         answer = self._measure(marker_args, test_callable)
         result = judge_client.read_result(answer["result"])
         has_budget = replace(own_args, calls=None, time=None) != MarkerArgs()
-        if answer["fails"] and (has_budget or result.trouble is not None):
+        if answer["fails"] and (has_budget or result.failure is not None):
             raise LeakcheckFailed(failure_message(answer))
         return result
 

@@ -50,11 +50,11 @@ def render_update(steps: Sequence[BaselineStep]) -> Iterator[RenderableType]:
 @escape_arguments
 def acceptance_notes(result: Result, accepted: BaselineEntry) -> Iterator[str]:
     """Yield which budgets an accepted result exceeds, and what the baseline cannot accept."""
-    name, exceeded = escape_control(result.id), [metric for metric in result.failures if metric in _METRICS]
+    name, exceeded = escape_control(result.id), [metric for metric in result.over_budget if metric in _METRICS]
     if exceeded:
         remedy = "" if accepted.reason else "; say why with --reason"
         yield f"{name}: over its budget ({', '.join(exceeded)}), and accepted with that{remedy}."
-    for kind in result.failures:
+    for kind in result.over_budget:
         if kind not in _METRICS:
             resource = escape_control(kind)
             yield f"{name}: {resource} rise over their budget, which stands in [tool.leakcheck.resources] alone."
@@ -69,7 +69,7 @@ def render_comparison(results: Sequence[Result], entries: Mapping[str, BaselineE
     measured = {result.id for result in results}
     for result in results:
         without_entry = ("", "-", "-", "", "NEW" if result.is_new else result.gate)
-        for row in [_comparison(change, result) for change in result.changes] or [without_entry]:
+        for row in [_comparison(change, result) for change in result.baseline_changes] or [without_entry]:
             _add_row(table, result.id, *row, style=GATE_STYLES.get(row[-1], ""))
     for name in sorted(set(entries) - measured):
         _add_row(table, name, "", "", "-", "", "not in this run", style="dim")
@@ -86,7 +86,7 @@ def _gate(change: BaselineChange, result: Result) -> str:
     """Return the gate of one metric: its budget counts too, and a known leak does not fail."""
     if result.gate is Gate.ERROR:
         return Gate.ERROR
-    if change.metric in result.failures:
+    if change.metric in result.over_budget:
         return Gate.OVER
     if change.gate is Gate.OVER:
         return "known leak"

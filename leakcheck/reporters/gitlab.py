@@ -33,7 +33,7 @@ def gitlab(run: Run, workspace: Workspace) -> Iterator[tuple[str, bytes]]:
     """
     issues, counts = [], Counter[str]()
     for result in worst_first(run.results):
-        if result.gate is Gate.WITHIN and not result.known:
+        if result.gate is Gate.WITHIN and not result.known_leaks:
             continue
         fingerprint = _fingerprint(result, workspace)
         counts[fingerprint] += 1
@@ -61,16 +61,16 @@ def _description(result: Result) -> list[str]:
 
 
 def _check_name(result: Result) -> str:
-    if result.gate is Gate.OVER and result.failures:
-        return escape_control(result.failures[0])
+    if result.gate is Gate.OVER and result.over_budget:
+        return escape_control(result.over_budget[0])
     return "known leak" if result.gate is Gate.WITHIN else result.gate.value
 
 
 def _fingerprint(result: Result, workspace: Workspace) -> str:
     source = source_of(result.target)
     source = workspace.relative(source) or source  # runners check out to different folders
-    trouble = result.trouble.kind if result.trouble is not None else ""
-    return _hash(source, result.id, result.gate, *result.failures, trouble, known_leak_fingerprint(result))
+    trouble = result.failure.kind if result.failure is not None else ""
+    return _hash(source, result.id, result.gate, *result.over_budget, trouble, known_leak_fingerprint(result))
 
 
 def _hash(*parts: str) -> str:

@@ -56,8 +56,8 @@ def junit(run: Run, *, hostname: str, allow_inconclusive: bool = False) -> Itera
 
 def _case(result: Result, allow_inconclusive: bool) -> _Case:
     outcome = {Gate.WITHIN: "", Gate.OVER: "failure", Gate.INCONCLUSIVE: "failure", Gate.ERROR: "error"}[result.gate]
-    kinds = {Gate.OVER: ", ".join(result.failures), Gate.INCONCLUSIVE: "inconclusive"}
-    kind = kinds.get(result.gate, result.trouble.kind if result.trouble is not None else "")
+    kinds = {Gate.OVER: ", ".join(result.over_budget), Gate.INCONCLUSIVE: "inconclusive"}
+    kind = kinds.get(result.gate, result.failure.kind if result.failure is not None else "")
     return _Case(
         name=escape_control(result.id),
         suite=_dotted(source_of(result.target)),

@@ -55,8 +55,8 @@ def source_of(target: str) -> str:
 
 def _allocating_lines(result: Result) -> Iterator[tuple[str, int]]:
     """Yield the user's lines that allocate what exceeds a budget, the heaviest first."""
-    sites = result.sites if "growth" in result.failures or not result.failures else ()
-    peak_sites = result.peak_sites if "peak" in result.failures else ()
+    sites = result.sites if "growth" in result.over_budget or not result.over_budget else ()
+    peak_sites = result.peak_sites if "peak" in result.over_budget else ()
     for frame in (*(site.frame for site in sites), *(site.frame for site in peak_sites)):
         if frame.kind is FrameKind.OWN:
             yield frame.file, frame.line
@@ -64,7 +64,7 @@ def _allocating_lines(result: Result) -> Iterator[tuple[str, int]]:
 
 def _traceback_lines(result: Result) -> Iterator[tuple[str, int]]:
     """Yield the lines of the traceback outside of libraries, the innermost first."""
-    matches = list(_TRACEBACK_LINE.finditer(result.trouble.details)) if result.trouble is not None else []
+    matches = list(_TRACEBACK_LINE.finditer(result.failure.details)) if result.failure is not None else []
     for match in reversed(matches):
         if not _LIBRARIES.search(match["file"]):
             yield match["file"], int(match["line"])

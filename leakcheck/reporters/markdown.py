@@ -38,8 +38,8 @@ def markdown(run: Run, *, most_bytes: int = MOST_BYTES_OF_A_COMMENT) -> Iterator
     """Yield one document of at most so many bytes, truncated between scenarios with a note; none where that fails."""
     results = worst_first(run.results)
     to_explain = [result for result in results if result.gate is not Gate.WITHIN]
-    compared = run.baseline is not None or any(result.changes or result.is_new for result in results)
-    has_status = any(result.answered for result in results)
+    compared = run.baseline is not None or any(result.baseline_changes or result.is_new for result in results)
+    has_status = any(result.response_statuses for result in results)
     top = [f"## leakcheck: {run_headline(run)}\n\n", *(_table_head(compared, has_status) if results else [])]
     foot = f"\n{_foot(run)}\n"
     room = most_bytes - _size(*top, foot) - _BYTES_FOR_TRUNCATION_NOTE
@@ -131,7 +131,7 @@ def _gate(result: Result) -> str:
 def _changes(result: Result) -> str:
     if result.is_new:
         return "NEW"
-    return "<br>".join(code_span(change_text(change)) for change in result.changes) or "-"
+    return "<br>".join(code_span(change_text(change)) for change in result.baseline_changes) or "-"
 
 
 def _explanation(result: Result, is_open: bool) -> str:
@@ -140,8 +140,8 @@ def _explanation(result: Result, is_open: bool) -> str:
         f"<code>{escape_html(shorten(escape_control(result.id), _LONGEST_NAME))}</code> is {GATE_TEXTS[result.gate]}"
     )
     summary += (
-        escape_html(shorten(escape_control(f": {', '.join(result.failures)}"), _LONGEST_NAME))
-        if result.failures
+        escape_html(shorten(escape_control(f": {', '.join(result.over_budget)}"), _LONGEST_NAME))
+        if result.over_budget
         else ""
     )
     return f"\n<details{' open' if is_open else ''}>\n<summary>{summary}</summary>\n\n{block(lines)}\n</details>\n"

@@ -33,7 +33,7 @@ _NOT_REPEATABLE = (
 
 def has_nothing_to_report(result: Result) -> bool:
     """Return whether a result is clean, within budget, and without any note."""
-    has_notes = any((result.trouble, result.peak_trouble, result.known, result.resources))
+    has_notes = any((result.failure, result.peak_failure, result.known_leaks, result.resources))
     return result.gate is Gate.WITHIN and result.verdict is Verdict.CLEAN and not has_notes
 
 
@@ -42,7 +42,7 @@ def summary_lines(result: Result) -> Iterator[str]:
     """Yield the first lines of a failing test; at least one for a result that is not within budget."""
     lines = (*verdict_sentences(result), *resource_sentences(result), *explanation_notes(result))
     yield from map(with_pytest_options, lines)
-    trouble = result.trouble
+    trouble = result.failure
     if trouble is not None and trouble.call is not None and trouble.call > 1:
         yield _NOT_REPEATABLE
     if peak_was_skipped(result):

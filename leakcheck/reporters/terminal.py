@@ -106,7 +106,7 @@ def _table(results: Sequence[Result], columns: int) -> Table:
     longest_name = max(len(escape_control(result.id)) for result in results)
     name_width = max(1, min(longest_name, columns - _WIDTH_OF_OTHER_COLUMNS))
     table.add_column("scenario", overflow="fold", min_width=name_width)
-    has_status = any(result.answered for result in results)
+    has_status = any(result.response_statuses for result in results)
     if has_status:
         table.add_column("status")
     table.add_column("verdict", no_wrap=True)
@@ -159,7 +159,7 @@ def _run_lines(run: Run) -> Iterator[str]:
         yield "The peaks were left out: there is no memray in the measured Python. Add it with: pip install memray"
     yield from missing_meter_sentences(run)
     yield from run_notes(run)
-    yield from skipped_lines(run.left_out)
+    yield from skipped_lines(run.skipped_requests)
     yield from host_sentences(run)
     if (sentence := shard_sentence(run)) is not None:
         yield sentence

@@ -68,13 +68,13 @@ def compare_run(run: Run, against: BaselineRef, settings: Settings, today: date)
 
 
 def _compared(result: Result, accepted: BaselineEntry | None, settings: Settings, today: date) -> Result:
-    if result.growth is None and result.trouble is not None:
+    if result.growth is None and result.failure is not None:
         return result  # its file could not be read, or it failed before there was a figure
     explanation = Explanation(
         containers=result.containers,
         retention_paths=result.retention_paths,
-        sites=result.sites,
-        sites_meter=result.sites_meter,
+        allocation_sites=result.sites,
+        allocation_tracer=result.sites_meter,
         explained_fraction=result.explained_fraction,
     )
     return with_known(compare_with_baseline(result, accepted, settings.change), explanation, settings.known, today)
@@ -108,7 +108,7 @@ def gone_entries(
     unread = {
         _source_of(result.target)
         for result in collection.failed
-        if result.trouble is not None and result.trouble.kind != "nothing"
+        if result.failure is not None and result.failure.kind != "nothing"
     }
     return tuple(
         name

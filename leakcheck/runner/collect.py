@@ -108,9 +108,9 @@ def collect(
             scenarios.setdefault((scenario.target, scenario.variant), scenario)
     picked = tuple(scenario for scenario in scenarios.values() if matches(scenario.id))
     ids = tuple(scenario.id for scenario in scenarios.values())
-    if not picked and all(result.trouble is not None and result.trouble.kind == "nothing" for result in failed):
+    if not picked and all(result.failure is not None and result.failure.kind == "nothing" for result in failed):
         troubles = "; ".join(
-            f"{result.id}: {result.trouble.message}" for result in failed if result.trouble is not None
+            f"{result.id}: {result.failure.message}" for result in failed if result.failure is not None
         )
         raise NothingMeasured(troubles or f"-k picks none of {', '.join(ids)}")
     _check_options(picked, options or {})
@@ -199,9 +199,9 @@ def _failed(target: Target, trouble: Failure, settings: Settings) -> Result:
         target=name,
         verdict=Verdict.INCONCLUSIVE,
         gate=Gate.ERROR,
-        failures=(),
+        over_budget=(),
         budget=settings.budget(scenario),
-        trouble=trouble,
+        failure=trouble,
     )
 
 

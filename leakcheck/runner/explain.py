@@ -193,7 +193,7 @@ def _with_sites(task: Task, request: ExplainRequest, explanation: Explanation, s
         if best.explained_fraction is None or _distance(fraction, tracer) < abs(1 - best.explained_fraction):
             sites = allocation_sites(findings.windows, rate, most=most, under_teeth=sawtooth)
             tree = build_stack_tree(grown[tracer])
-            best = replace(best, sites=sites, sites_meter=tracer, explained_fraction=fraction, growth_stacks=tree)
+            best = replace(best, allocation_sites=sites, allocation_tracer=tracer, explained_fraction=fraction, growth_stacks=tree)
     by_extension = grown.get(TracerName.MEMRAY_NATIVE) or next(iter(grown.values()), [])
     return replace(best, retention_paths=with_native_origin(best.retention_paths, by_extension))
 
@@ -210,7 +210,7 @@ _TRACERS = (
 def _is_worth_trying(tracer: TracerName, best: Explanation, request: ExplainRequest, share_in_python: float) -> bool:
     """Return whether a tracer could add something: a simpler one where a better one failed, and lines for the rest."""
     explained = best.explained_fraction or 0.0
-    if tracer is TracerName.MEMRAY_NATIVE and any(_lacks_extension(site) for site in best.sites):
+    if tracer is TracerName.MEMRAY_NATIVE and any(_lacks_extension(site) for site in best.allocation_sites):
         return True
     if explained >= _ENOUGH:
         return False

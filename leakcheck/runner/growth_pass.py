@@ -68,9 +68,9 @@ class GrowthPass:
     start_seconds: float = 0.0
     cpu_seconds: float | None = None
     django: DjangoFacts | None = None
-    answered: tuple[StatusCount, ...] = ()
+    response_statuses: tuple[StatusCount, ...] = ()
     mapping_samples: MappingSamples = field(default_factory=MappingSamples)
-    trouble: Failure | None = None
+    failure: Failure | None = None
 
 
 def replay_until_clear(
@@ -276,9 +276,9 @@ def add_block(state: GrowthPass, answer: Mapping[str, object]) -> None:
 
 def add_failure(state: GrowthPass, failed: WorkerFailed) -> None:
     """Add a failure to the state, with the readings of the block that failed."""
-    state.trouble = failed.failure
+    state.failure = failed.failure
     if failed.block is not None:
         try:
             add_block(state, {"block": failed.block})
         except WorkerFailed as invalid_block:
-            state.trouble = invalid_block.failure
+            state.failure = invalid_block.failure

@@ -55,7 +55,7 @@ def _stages(task: Task, watch: Watch, warm_process: WorkerProcess | None) -> Ite
     """Yield the result after each stage, so that what was measured stands when a later stage fails."""
     growth_pass = _measure_growth(task, watch, warm_process)
     peak, peak_trouble, capture = None, None, None
-    if task.measure_peak and growth_pass.trouble is None:
+    if task.measure_peak and growth_pass.failure is None:
         watch(task.scenario, "peak", growth_pass.progress)
         peak, peak_trouble, capture = measure_peak(task)
     result = replace(judged_result(task, growth_pass, peak, peak_trouble), capture=capture)
@@ -69,9 +69,9 @@ def _stages(task: Task, watch: Watch, warm_process: WorkerProcess | None) -> Ite
         yield result
     if task.settings.memory_bytes is not None:
         limit = int(task.settings.memory_bytes)
-        forecast = forecast_for_process(result.verdict, result.growth, result.readings, limit, children=result.children)
+        forecast = forecast_for_process(result.verdict, result.growth, result.readings, limit, children=result.child_processes)
         result = replace(result, forecast=forecast)
-    if task.limit_request is not None and result.trouble is None:
+    if task.limit_request is not None and result.failure is None:
         from leakcheck.runner.memory_limit import serve_under_limit
 
         result = _with_limit_result(result, serve_under_limit(task, task.limit_request, result.growth, watch))
@@ -82,11 +82,11 @@ def _stages(task: Task, watch: Watch, warm_process: WorkerProcess | None) -> Ite
 def _with_limit_result(result: Result, outcome: LimitResult | Failure) -> Result:
     """Return the result with the outcome of its limit pass. It is over budget where any request failed."""
     if isinstance(outcome, Failure):
-        return replace(result, trouble=outcome, gate=Gate.ERROR)
+        return replace(result, failure=outcome, gate=Gate.ERROR)
     if not outcome.errors:
-        return replace(result, limit=outcome)
+        return replace(result, memory_limit=outcome)
     gate = Gate.ERROR if result.gate is Gate.ERROR else Gate.OVER
-    return replace(result, limit=outcome, gate=gate, failures=(*result.failures, "errors"))
+    return replace(result, memory_limit=outcome, gate=gate, over_budget=(*result.over_budget, "errors"))
 
 
 def judged_result(
@@ -100,7 +100,7 @@ def judged_result(
     if shape is not None:
         growth = growth_of(growth_pass, shape)
         settled = settled_after(progress, shape)
-        if growth_pass.trouble is None or growth_pass.trouble.kind == "teardown":
+        if growth_pass.failure is None or growth_pass.failure.kind == "teardown":
             # a replay that broke off has figures, but no verdict
             verdict = judge(shape, growth, bounded=growth_pass.bounded_by is not None or settled is not None)
             verdict = verdict_with_hidden_bytes(verdict, shape.hidden_bytes_per_call)
@@ -127,18 +127,18 @@ def judged_result(
         settled_after_calls=settled,
         stopped_by=growth_pass.stopped_by,
         calls_needed=needed,
-        trouble=growth_pass.trouble,
-        peak_trouble=peak_trouble,
+        failure=growth_pass.failure,
+        peak_failure=peak_trouble,
         resident=resident,
         pinned_by_bytes_per_1000_calls=pinning_bytes_per_1000_calls(growth, resident),
-        children=children,
+        child_processes=children,
         resources=with_names(rising, growth_pass.resource_names),
         readings=progress.readings,
         start_seconds=growth_pass.start_seconds,
         replay_seconds=progress.replay_seconds,
         watch_seconds=progress.watch_seconds,
         worker_cpu_seconds=growth_pass.cpu_seconds,
-        answered=growth_pass.answered,
+        response_statuses=growth_pass.response_statuses,
         django=growth_pass.django,
     )
     if task.baseline_entries is None:
@@ -173,10 +173,10 @@ def _measure_growth(task: Task, watch: Watch, warm_process: WorkerProcess | None
             worker.finish()
             growth_pass.cpu_seconds = worker.cpu_seconds
             growth_pass.django = worker.django
-            growth_pass.answered = decode_status_counts(worker.answered)
+            growth_pass.response_statuses = decode_status_counts(worker.answered)
     except WorkerFailed as failed:
         add_failure(growth_pass, failed)
-        growth_pass.answered = decode_status_counts(failed.answered)
+        growth_pass.response_statuses = decode_status_counts(failed.response_statuses)
     return growth_pass
 
 
@@ -209,9 +209,9 @@ def _unmeasured_result(task: Task) -> Result:
         target=replace_surrogates(scenario.target),
         verdict=Verdict.INCONCLUSIVE,
         gate=Gate.INCONCLUSIVE,
-        failures=(),
+        over_budget=(),
         budget=task.settings.budget(scenario),
-        lesson=scenario.lesson,
+        description=scenario.description,
         growth_options=without_passwords(task.options_for(Pass.GROWTH)),
         peak_options=without_passwords(task.options_for(Pass.PEAK)),
     )
@@ -233,4 +233,4 @@ def _last_result(task: Task, stages: Iterator[Result]) -> Result:
 
 
 def _with_trouble(result: Result, trouble: Failure) -> Result:
-    return replace(result, trouble=result.trouble or trouble, gate=Gate.ERROR)
+    return replace(result, failure=result.failure or trouble, gate=Gate.ERROR)

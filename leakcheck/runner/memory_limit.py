@@ -69,7 +69,7 @@ def serve_under_limit(task: Task, serving: LimitRequest, growth: Growth | None, 
         other_errors=load.other_failures,
         concurrency=serving.concurrency,
         first_failure=min((response.number for response in load.answers if response.failure), default=None),
-        foretold=foretold,
+        predicted=foretold,
         duration_seconds=server_run.seconds,
     )
 

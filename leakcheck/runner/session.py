@@ -140,9 +140,9 @@ def _run(request: RunRequest, observer: Observer, shared_folder: Path, executor:
         environment=environment,
         results=share.failed,
         baseline=None if request.baseline is None else replace_surrogates(str(request.baseline.path)),
-        baseline_gone=_gone(request, collection, accepted),
+        missing_scenarios=_gone(request, collection, accepted),
         shard=shard,
-        left_out=share.skipped,
+        skipped_requests=share.skipped,
     )
     file = run_file.RunFile(folder / run_file.DOCUMENT)
     outcome = _saved(RunOutcome(run=document, folder=folder, collection=share), file, clock)
@@ -181,7 +181,7 @@ def _run(request: RunRequest, observer: Observer, shared_folder: Path, executor:
     final = without_ambiguous(outcome.run.results)
     unseen = unseen_entries(request.settings.known, final)
     run = replace(
-        outcome.run, results=sort_results(final) if request.is_ranked else final, finished=True, known_unseen=unseen
+        outcome.run, results=sort_results(final) if request.is_ranked else final, finished=True, known_leaks_not_found=unseen
     )
     return _saved(replace(outcome, run=run), file, clock)
 
@@ -213,7 +213,7 @@ _TROUBLE_CODES = {"usage": ExitCode.USAGE, "nothing": ExitCode.NOTHING_MEASURED,
 
 
 def _code(result: Result) -> ExitCode:
-    kind = result.trouble.kind if result.trouble is not None else ""
+    kind = result.failure.kind if result.failure is not None else ""
     return _TROUBLE_CODES.get(kind, _CODES[result.gate])
 
 

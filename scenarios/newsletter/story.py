@@ -142,7 +142,7 @@ def served(
         if ran.returncode not in _ENDED_WELL:
             raise Failed(ran.stdout)
         results = load(document).results
-    return {str(result.variant): result.limit for result in results if result.limit is not None}
+    return {str(result.variant): result.memory_limit for result in results if result.memory_limit is not None}
 
 
 def story_table(ran: Ran) -> Table:

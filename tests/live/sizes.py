@@ -19,7 +19,7 @@ PAGE_PER_CALL = 4096
 
 def assert_leaks(result: Result, bytes_per_call: float, *, within: float = 0.05) -> None:
     """The verdict is leak, at the known size, and the bounds hold the truth as long as they are not exact."""
-    assert (result.verdict, result.trouble) == (Verdict.LEAK, None)
+    assert (result.verdict, result.failure) == (Verdict.LEAK, None)
     assert result.growth is not None
     assert result.growth.bytes_per_1000_calls == pytest.approx(1000 * bytes_per_call, rel=within)
     assert result.growth.low <= result.growth.bytes_per_1000_calls <= result.growth.high

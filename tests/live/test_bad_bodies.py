@@ -21,7 +21,7 @@ def test_a_body_that_raises_on_its_first_call_is_said_to(leakcheck: Leakcheck) -
     ran = run_beside_healthy(leakcheck, bad)
     assert_failed(ran, "bad: raised on call 1: RuntimeError: the very first")
     assert 'bad.py", line 5, in bad' in ran.output
-    trouble = ran["bad"].trouble
+    trouble = ran["bad"].failure
     assert trouble is not None
     assert (trouble.kind, trouble.call) == ("raised", 1)
 
@@ -44,8 +44,8 @@ def test_a_body_that_raises_on_call_700_is_said_to_and_its_readings_are_kept(lea
     # THEN the call is named, and what was read before it is in the document
     assert_failed(ran, "bad: raised on call 700: RuntimeError: seven hundred")
     bad_result = ran["bad"]
-    assert bad_result.trouble is not None
-    assert bad_result.trouble.call == 700
+    assert bad_result.failure is not None
+    assert bad_result.failure.call == 700
     read_at = bad_result.readings.calls
     assert 100 < read_at[-1] < 700
     assert len(bad_result.readings.python_bytes) == len(read_at) > 20
@@ -226,8 +226,8 @@ def test_of_the_megabytes_that_a_dying_body_wrote_only_the_end_is_shown(leakchec
     ran = run_beside_healthy(leakcheck, bad)
     assert_failed(ran, "bad: the process ended during call 1: exit status 1")
     assert "line 99999" in ran.output
-    assert ran["bad"].trouble is not None
-    assert len(ran["bad"].trouble.details) <= 4000
+    assert ran["bad"].failure is not None
+    assert len(ran["bad"].failure.details) <= 4000
     assert len(ran.output.splitlines()) < 40
 
 
@@ -245,7 +245,7 @@ def test_a_body_that_closes_file_descriptors_is_measured_all_the_same(leakcheck:
         KEPT.append(object())
     """
     ran = run_beside_healthy(leakcheck, bad)
-    assert ran["bad"].trouble is None
+    assert ran["bad"].failure is None
     assert ran["bad"].verdict is Verdict.LEAK
     assert ran.code == ExitCode.OVER_BUDGET
 
@@ -285,7 +285,7 @@ def test_a_body_that_opens_a_file_where_ours_was_keeps_it(leakcheck: Leakcheck) 
     # WHEN it is run
     ran = run_beside_healthy(leakcheck, bad)
     # THEN nobody closed it, and nobody else wrote into it
-    assert ran["bad"].trouble is None
+    assert ran["bad"].failure is None
     assert (leakcheck.folder / "mine.txt").read_text() == "still mine"
 
 
@@ -332,7 +332,7 @@ def bad():
     # WHEN it is run
     ran = run_beside_healthy(leakcheck, FORKS + bad)
     # THEN the child ended in silence, and the parent was measured
-    assert (ran["bad"].verdict, ran["bad"].trouble) == (Verdict.CLEAN, None)
+    assert (ran["bad"].verdict, ran["bad"].failure) == (Verdict.CLEAN, None)
     assert not is_alive(int((leakcheck.folder / "child.txt").read_text()))
 
 
@@ -343,7 +343,7 @@ def bad():
     fork_on(50, child=lambda: time.sleep(3600))
 """
     ran = run_beside_healthy(leakcheck, FORKS + bad)
-    assert (ran["bad"].verdict, ran["bad"].trouble) == (Verdict.CLEAN, None)
+    assert (ran["bad"].verdict, ran["bad"].failure) == (Verdict.CLEAN, None)
     assert not is_alive(int((leakcheck.folder / "child.txt").read_text()))
 
 
@@ -377,5 +377,5 @@ def test_a_body_that_allocates_without_end_is_ended_at_the_limit(leakcheck: Leak
     """
     ran = run_beside_healthy(leakcheck, bad, "--max-memory", "300 MiB")
     assert_failed(ran, "bad: call 1 took more than 300 MiB of memory and was ended; raise --max-memory")
-    assert ran["bad"].trouble is not None
-    assert ran["bad"].trouble.kind == "memory"
+    assert ran["bad"].failure is not None
+    assert ran["bad"].failure.kind == "memory"

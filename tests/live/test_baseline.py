@@ -161,7 +161,7 @@ def test_a_leak_that_was_accepted_is_green_until_it_is_worse(leakcheck: Leakchec
     ran = leakcheck.check("shop.py", CALLS, "--explain=auto")
     assert [container.name for container in ran["leak"].containers] == ["shop.KEPT"]
     assert ran.code == ExitCode.OVER_BUDGET
-    assert ran["leak"].failures == ("growth",)
+    assert ran["leak"].over_budget == ("growth",)
     assert "worse by more than +5 % and +16 KiB." in ran.output
 
 
@@ -173,7 +173,7 @@ def test_a_peak_that_is_worse_is_red_and_a_better_one_prints_how_to_tighten(leak
     write_shop(leakcheck, peak=1_100_000)
     ran = leakcheck.check("shop.py", "-k", "page")
     # THEN that is red, though no budget names the peak
-    assert (ran.code, ran.result.failures) == (ExitCode.OVER_BUDGET, ("peak",))
+    assert (ran.code, ran.result.over_budget) == (ExitCode.OVER_BUDGET, ("peak",))
     assert "page: one call peaks at 1.05 MiB, +10.0 % over the accepted" in ran.output
     assert "at the peak  shop.py:11" in ran.output
     # WHEN one call costs half
@@ -205,12 +205,12 @@ def test_what_is_new_is_held_to_its_budget_and_what_is_gone_is_named(leakcheck: 
     assert ran.result.is_new
     assert "within  NEW" in ran.output
     assert "NEW, not in leakcheck-baseline.json" in ran.output
-    assert ran.document.baseline_gone == ()
+    assert ran.document.missing_scenarios == ()
     # WHEN all are checked THEN the newcomer that leaks is over its budget, and what is gone is named
     ran = leakcheck.check("shop.py", CALLS)
     assert ran.code == ExitCode.OVER_BUDGET
-    assert ran["growing"].failures == ("growth",)
-    assert ran.document.baseline_gone == ("leak",)
+    assert ran["growing"].over_budget == ("growth",)
+    assert ran.document.missing_scenarios == ("leak",)
     assert "No longer there, though leakcheck-baseline.json has them: leak." in ran.output
     # WHEN one of them is accepted THEN all others stay, also what is gone
     assert leakcheck.baseline("update", "shop.py", "-k", "small", CALLS).code == ExitCode.WITHIN

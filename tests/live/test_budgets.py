@@ -55,7 +55,7 @@ def test_a_budget_is_the_marks_then_the_patterns_then_the_flags(hundred_and_twel
     )
     # WHEN it is run, THEN the mark holds for one and the override for the other
     ran = hundred_and_twelve.run("leak.py")
-    assert [(result.gate, result.failures) for result in ran.document.results] == [
+    assert [(result.gate, result.over_budget) for result in ran.document.results] == [
         (Gate.WITHIN, ()),
         (Gate.OVER, ("growth",)),
     ]
@@ -83,7 +83,7 @@ def test_a_peak_over_its_budget_fails_a_clean_scenario(leakcheck: Leakcheck) -> 
         """,
     )
     ran = leakcheck.run("dear.py", "--peak-pass", "--calls", "200")
-    assert (ran["dear"].verdict, ran["dear"].gate, ran["dear"].failures) == (Verdict.CLEAN, Gate.OVER, ("peak",))
+    assert (ran["dear"].verdict, ran["dear"].gate, ran["dear"].over_budget) == (Verdict.CLEAN, Gate.OVER, ("peak",))
     assert (ran["allowed"].verdict, ran["allowed"].gate) == (Verdict.CLEAN, Gate.WITHIN)
     assert ran["dear"].peak_bytes == pytest.approx(20 << 20, rel=0.001)
     assert "dear: one call peaks at 20.0 MiB; the budget is 10.0 MiB." in ran.output

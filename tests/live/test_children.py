@@ -113,8 +113,8 @@ def bad():
 def test_the_memory_limit_holds_for_children_too(leakcheck: Leakcheck, then: str) -> None:
     ran = run_beside_healthy(leakcheck, FILLS.format(then=then), "--max-memory", "300 MiB")
     assert_failed(ran, "raise --max-memory if that is meant")
-    assert ran["bad"].trouble is not None
-    assert ran["bad"].trouble.kind == "memory"
+    assert ran["bad"].failure is not None
+    assert ran["bad"].failure.kind == "memory"
 
 
 def test_the_memory_limit_is_one_for_all_processes_together(leakcheck: Leakcheck) -> None:
@@ -155,7 +155,7 @@ def test_what_children_share_with_the_scenario_counts_once(leakcheck: Leakcheck)
             os.waitpid(child, 0)
     """
     ran = run_beside_healthy(leakcheck, shared, "--max-memory", "400 MiB", "--calls", "100")
-    assert (ran["bad"].verdict, ran["bad"].trouble) == (Verdict.CLEAN, None)
+    assert (ran["bad"].verdict, ran["bad"].failure) == (Verdict.CLEAN, None)
 
 
 DAEMON = """
@@ -195,7 +195,7 @@ def test_a_daemon_that_is_to_be_left_running_outlives_the_measurement(leakcheck:
     daemon = int((leakcheck.folder / "daemon.txt").read_text())
     try:
         assert is_alive(daemon)
-        assert ran["bad"].children is None
+        assert ran["bad"].child_processes is None
     finally:
         os.kill(daemon, signal.SIGKILL)
 

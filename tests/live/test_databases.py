@@ -178,9 +178,9 @@ def test_a_server_that_dies_in_the_middle_costs_neither_what_was_measured_nor_wh
     ran = leakcheck.run("dying.py", *options, environment=environment_of(cache))
     # THEN the call that found no server is named, with what the driver says of it
     died = ran["send[dies]"]
-    assert died.trouble is not None, ran.output
-    assert (died.trouble.kind, died.trouble.call) == ("raised", 40)
-    assert "OperationalError" in died.trouble.message
+    assert died.failure is not None, ran.output
+    assert (died.failure.kind, died.failure.call) == ("raised", 40)
+    assert "OperationalError" in died.failure.message
     assert died.gate is Gate.ERROR
     assert ran.code == ExitCode.SCENARIO_FAILED
     # AND what was read before is kept
@@ -188,7 +188,7 @@ def test_a_server_that_dies_in_the_middle_costs_neither_what_was_measured_nor_wh
     assert died.readings.calls[-1] > 1
     # AND the next one is measured, on a server that was started anew
     lives = ran["send[lives]"]
-    assert lives.trouble is None, lives.trouble
+    assert lives.failure is None, lives.failure
     assert lives.readings.calls[-1] > 40
 
 
@@ -198,7 +198,7 @@ def test_a_server_that_refuses_is_said_to_and_its_password_is_not(leakcheck: Lea
         pytest.skip(f"{scheme}: there is no driver here; pip install {ARMS[scheme].package}")
     url = f"{scheme}://news:tulip@127.0.0.1:1/"
     ran = leakcheck.run(str(NEWSLETTER), "-k", "iterator", *FEW, "--database", url)
-    trouble = ran.result.trouble
+    trouble = ran.result.failure
     assert trouble is not None
     assert trouble.kind == "setup"
     assert "seeding 20 subscribers into" in trouble.message
@@ -227,7 +227,7 @@ def test_of_a_server_of_yours_nothing_but_its_own_database_is_touched(
     url = f"postgresql://{address.user}:{address.password}@{address.host}:{address.port}"
     ran = leakcheck.run(str(NEWSLETTER), "-k", "iterator", *FEW, "--database", url, environment=environment)
     # THEN it was measured, in a database of its own
-    assert ran.result.trouble is None, ran.result.trouble
+    assert ran.result.failure is None, ran.result.failure
     assert ran.result.verdict is not Verdict.LEAK
     assert ran.result.readings.calls
     assert theirs.contents(SERVER_DATABASE) == {"subscribers_20_v1": 20}

@@ -32,8 +32,8 @@ def test_pages_are_accepted_and_compared_with_the_user_who_sees_them(shop: Leakc
     without = replay(shop, "django", "GET:/account/", *said)
 
     assert [ran.code for ran in (written, checked, asked, without)] == [ExitCode.WITHIN] * 4, checked.output
-    assert [change.metric for change in checked.result.changes] == ["growth"]
-    assert [change.metric for change in asked["GET /account/"].changes] == ["growth"]
+    assert [change.metric for change in checked.result.baseline_changes] == ["growth"]
+    assert [change.metric for change in asked["GET /account/"].baseline_changes] == ["growth"]
     assert asked["GET /"].is_new
     assert without.document.baseline is None
 

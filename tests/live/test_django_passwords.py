@@ -37,7 +37,7 @@ def test_passwords_are_hashed_fast_and_that_is_said_where_one_was(shop: Leakchec
     fast = replay(shop, "django", "GET:/md5/", "GET:/", "--calls=3", "--allow-inconclusive")
     as_it_is = replay(shop, "django", "GET:/pbkdf2_sha256/", "--hashers", "--calls=3", "--allow-inconclusive")
 
-    assert [result.trouble for result in (*fast.document.results, as_it_is.result)] == [None, None, None]
+    assert [result.failure for result in (*fast.document.results, as_it_is.result)] == [None, None, None]
     assert [fast[name].django.fast_passwords for name in ("GET /md5/", "GET /")] == [True, False]  # type: ignore[union-attr]
     assert "GET /md5/: passwords were hashed by Django's MD5PasswordHasher" in fast.output
     assert "MD5PasswordHasher" not in as_it_is.output
@@ -50,5 +50,5 @@ def test_a_hasher_of_the_projects_own_stays_the_first(shop: Leakcheck) -> None:
 
     ran = replay(shop, "django", "GET:/own/", "--calls=3", "--allow-inconclusive")
 
-    assert ran.result.trouble is None
+    assert ran.result.failure is None
     assert "MD5PasswordHasher" not in ran.output

@@ -31,7 +31,7 @@ def test_all_urls_without_an_argument_are_replayed_and_ranked(shop: Leakcheck) -
 
     by_id = {result.id: result for result in ran.document.results}
     leaks = {name for name, result in by_id.items() if result.verdict is Verdict.LEAK}
-    failed = {name for name, result in by_id.items() if result.trouble is not None}
+    failed = {name for name, result in by_id.items() if result.failure is not None}
     assert leaks == {"GET /visits/", "GET /remember/"}
     assert by_id["GET /cached/"].verdict is Verdict.BOUNDED
     assert failed == {"GET /broken/", "GET /tired/"}
@@ -46,7 +46,7 @@ def test_all_urls_without_an_argument_are_replayed_and_ranked(shop: Leakcheck) -
     }
     assert {by_id[name].verdict for name in clean} == {Verdict.CLEAN}
     assert list(by_id)[2:4] == ["GET /remember/", "GET /visits/"], "after what failed, what grows most comes first"
-    left_out = {one.request: one.reason for one in ran.document.left_out}
+    left_out = {one.request: one.reason for one in ran.document.skipped_requests}
     assert left_out == {
         "GET /account/": "asks to log in: say --user NAME or --superuser",
         "GET /order/": "takes no GET, only POST: name it, as in POST:/path/",
@@ -96,10 +96,10 @@ def test_samples_of_arguments_lead_to_the_urls_that_take_them(shop: Leakcheck) -
     )
     ran = replay(shop, "django", "--all", "--calls=3", "--allow-inconclusive")
 
-    names = {result.id: result.trouble for result in ran.document.results}
+    names = {result.id: result.failure for result in ran.document.results}
     assert names == dict.fromkeys(["GET /100%25/3/green%20tea/", "GET /years/2024/", "GET /3/"])
     another = "takes another argument than the sample in [tool.leakcheck.django.arguments]"
-    assert {one.request: one.reason for one in ran.document.left_out} == {
+    assert {one.request: one.reason for one in ran.document.skipped_requests} == {
         "GET /years/<slug:slug>/": another,  # a slug has no blank
         "GET /<uuid:number>/": another,
         "GET /<int:month>/none/": TAKES_ARGUMENT,
@@ -127,7 +127,7 @@ def test_the_projects_own_database_is_never_touched(shop: Leakcheck) -> None:
 
     ran = replay(shop, "django", "GET:/", "POST:/order/", "--data=product=Tea 1&amount=2", "--calls=60")
 
-    assert [result.trouble for result in ran.document.results] == [None, None]
+    assert [result.failure for result in ran.document.results] == [None, None]
     assert real.read_bytes() == b"whoever opens this as a database fails"
     assert real.stat().st_mtime == 1
     assert sorted(path.name for path in shop.folder.glob("*.sqlite3*")) == ["shop.sqlite3"]
@@ -158,7 +158,7 @@ def test_not_even_an_app_that_queries_when_it_is_ready_reaches_the_real_database
 
     ran = replay(shop, "django", "GET:/", "--calls=3")
 
-    assert ran.result.trouble is None
+    assert ran.result.failure is None
     assert real.read_bytes() == before
 
 
@@ -190,10 +190,10 @@ def test_a_rolled_back_call_leaves_nothing_in_the_database(shop: Leakcheck, prot
     kept = replay(shop, "django", *request)
     rolled_back = replay(shop, "django", *request, "--atomic")
 
-    assert kept.result.trouble is not None
-    assert "418" in kept.result.trouble.message
-    assert kept.result.trouble.call == 2
-    assert rolled_back.result.trouble is None
+    assert kept.result.failure is not None
+    assert "418" in kept.result.failure.message
+    assert kept.result.failure.call == 2
+    assert rolled_back.result.failure is None
 
 
 def test_asgi_replays_async_sync_and_streaming_views(shop: Leakcheck) -> None:
@@ -229,10 +229,10 @@ def test_a_chosen_user_is_logged_in(shop: Leakcheck) -> None:
     nobody = replay(shop, "django", "GET:/ada/", "--fixture=customers", "--calls=3")
     missing = replay(shop, "django", "GET:/ada/", "--fixture=nowhere", "--calls=3")
 
-    assert [ran.result.trouble for ran in (loaded, made, superuser)] == [None, None, None]
-    assert nobody.result.trouble is not None
-    assert missing.result.trouble is not None
-    assert "--fixtures nowhere: " in missing.result.trouble.message
+    assert [ran.result.failure for ran in (loaded, made, superuser)] == [None, None, None]
+    assert nobody.result.failure is not None
+    assert missing.result.failure is not None
+    assert "--fixtures nowhere: " in missing.result.failure.message
     assert missing.code == ExitCode.USAGE
 
 
@@ -240,30 +240,30 @@ def test_mail_is_dropped_unless_it_is_wanted(shop: Leakcheck) -> None:
     dropped = replay(shop, "django", "GET:/tell/", "--calls=3")
     sent = replay(shop, "django", "GET:/tell/", "--calls=3", "--mail")
 
-    assert dropped.result.trouble is None
-    assert sent.result.trouble is not None
-    assert "ConnectionRefusedError" in sent.result.trouble.message
+    assert dropped.result.failure is None
+    assert sent.result.failure is not None
+    assert "ConnectionRefusedError" in sent.result.failure.message
 
 
 def test_a_failing_view_is_told_with_its_own_line(shop: Leakcheck) -> None:
     ran = replay(shop, "django", "GET:/broken/")
 
-    assert ran.result.trouble is not None
-    assert ran.result.trouble.message == "RuntimeError: the shelf fell down"
-    assert "shop/views.py" in ran.result.trouble.details
+    assert ran.result.failure is not None
+    assert ran.result.failure.message == "RuntimeError: the shelf fell down"
+    assert "shop/views.py" in ran.result.failure.details
 
 
 def test_an_expected_status_is_no_failure(shop: Leakcheck) -> None:
     ran = replay(shop, "django", "GET:/nowhere/", "--expect=404", "--calls=3")
 
-    assert ran.result.trouble is None
+    assert ran.result.failure is None
 
 
 def test_a_url_that_leads_nowhere_names_close_ones(shop: Leakcheck) -> None:
     ran = replay(shop, "django", "GET:/catalog/chunk/")
 
-    assert ran.result.trouble is not None
-    assert "no URL of shop.urls matches it; close to it are /catalogue/chunks/" in ran.result.trouble.message
+    assert ran.result.failure is not None
+    assert "no URL of shop.urls matches it; close to it are /catalogue/chunks/" in ran.result.failure.message
     assert ran.code == ExitCode.USAGE
 
 
@@ -285,8 +285,8 @@ def test_a_command_that_cannot_be_understood_is_refused(shop: Leakcheck, argumen
 def test_settings_that_are_not_there_are_named(shop: Leakcheck) -> None:
     ran = replay(shop, "django", "GET:/", "--settings=shop.nowhere")
 
-    assert ran.result.trouble is not None
-    assert "--settings shop.nowhere: there is no module 'shop.nowhere' here" in ran.result.trouble.message
+    assert ran.result.failure is not None
+    assert "--settings shop.nowhere: there is no module 'shop.nowhere' here" in ran.result.failure.message
 
 
 def test_manage_py_hands_everything_on(shop: Leakcheck, tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -362,8 +362,8 @@ def test_an_interrupt_of_manage_py_ends_the_run_as_one_of_the_command_and_prints
 def test_a_mistake_of_the_user_is_told_without_a_traceback(shop: Leakcheck) -> None:
     ran = replay(shop, "django", "GET:/", "--settings=shop.nowhere")
 
-    assert ran.result.trouble is not None
-    assert ran.result.trouble.details == ""
+    assert ran.result.failure is not None
+    assert ran.result.failure.details == ""
     assert "contextlib" not in ran.output
 
 

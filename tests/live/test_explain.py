@@ -118,7 +118,7 @@ def test_an_explain_pass_that_fails_costs_no_verdict(leakcheck: Leakcheck, fate:
     # WHEN it is run
     ran = leakcheck.run("shop.py", "--explain=auto")
     # THEN the verdict stands, and it is said what could not be found out
-    assert (ran.result.verdict, ran.result.gate, ran.result.trouble) == (Verdict.LEAK, Gate.OVER, None)
+    assert (ran.result.verdict, ran.result.gate, ran.result.failure) == (Verdict.LEAK, Gate.OVER, None)
     assert ran.result.explain_notes
     assert "the verdict stands" in ran.output
     assert ran.code == ExitCode.OVER_BUDGET
@@ -134,7 +134,7 @@ def test_a_known_leak_passes_until_its_entry_expires(leakcheck: Leakcheck) -> No
     ran = leakcheck.run("shop.py", "--explain=auto")
     # THEN it is measured as before, and does not fail
     assert ran.result.verdict is Verdict.LEAK
-    assert (ran.result.gate, ran.result.failures, ran.code) == (Gate.WITHIN, (), ExitCode.WITHIN)
+    assert (ran.result.gate, ran.result.over_budget, ran.code) == (Gate.WITHIN, (), ExitCode.WITHIN)
     assert "ticket 12" in ran.output
     # AND once its day is past, it does
     leakcheck.write("pyproject.toml", f"{entry}expires = 2020-01-01\n")

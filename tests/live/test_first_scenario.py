@@ -54,7 +54,7 @@ def test_a_scenario_that_is_picked_is_the_first(two: Leakcheck) -> None:
 def test_what_is_to_run_before_the_import_runs_before_it(two: Leakcheck) -> None:
     two.write("before.py", "def prepare():\n    open('imports.txt', 'a').write('0 ')\n")
     ran = two.run("two.py::quiet", "--setup", "before:prepare", "--calls", "60")
-    assert ran.result.trouble is None
+    assert ran.result.failure is None
     described, prepared, measured = imports(two.folder)
     assert prepared == 0
     assert described != measured
@@ -89,7 +89,7 @@ def test_what_is_said_of_the_interpreter_leaves_nothing_in_the_process(leakcheck
         """,
     )
     ran = leakcheck.run("who.py", "--calls", "60")
-    assert ran.result.trouble is None, ran.result.trouble
+    assert ran.result.failure is None, ran.result.failure
     assert ran.document.environment is not None
     assert {"pytest-leakcheck", "msgspec"} <= set(ran.document.environment.packages)
 
@@ -98,7 +98,7 @@ def test_a_broken_package_costs_its_version_and_nothing_else(two: Leakcheck) -> 
     broken = two.write("vendored/broken-1.0.dist-info/METADATA", "")
     broken.write_bytes(b"Name: caf\xe9")
     ran = two.run("two.py::quiet", "--calls", "60", environment={"PYTHONPATH": str(broken.parents[1])})
-    assert ran.result.trouble is None
+    assert ran.result.failure is None
     assert ran.document.environment is not None
     assert "msgspec" in ran.document.environment.packages
 

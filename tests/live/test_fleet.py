@@ -100,15 +100,15 @@ def test_results_of_a_cluster_are_the_same_documents(fleet: Fleet, leakcheck: Le
     assert growth.bytes_per_1000_calls == pytest.approx(1000 * 1048, rel=0.05)
     assert [container.name for container in ran["leaks"].containers] == ["lean.KEPT"]
     # THEN nothing of the cluster was in the measured process
-    assert (ran["lean"].verdict, ran["lean"].trouble) == (Verdict.CLEAN, None)
+    assert (ran["lean"].verdict, ran["lean"].failure) == (Verdict.CLEAN, None)
     # THEN it is the document of any run, which says where it was measured, and the captures are here
     assert ran.document.schema == SCHEMA
     assert ran.document.finished
     assert ran.code == ExitCode.OVER_BUDGET
     (folder,) = leakcheck.output.iterdir()
     for result in ran.document.results:
-        assert result.elsewhere is not None
-        assert (result.elsewhere.host, result.elsewhere.begun) == (socket.gethostname(), 1)
+        assert result.measured_on is not None
+        assert (result.measured_on.host, result.measured_on.attempts) == (socket.gethostname(), 1)
         assert result.capture is not None
         assert (folder / result.capture).read_bytes()[:32].count(b"memray") == 1
     assert f"Measured on {socket.gethostname()} (2)." in ran.output
@@ -150,11 +150,11 @@ def test_a_worker_that_is_killed_in_the_middle_loses_nothing(fleet: Fleet, leakc
     ran = leakcheck.finish(running)
     # THEN its measured process is gone too, and another worker has measured it, which is told
     assert [result.id for result in ran.document.results] == ["first", "slow"]
-    assert [(one.verdict, one.gate, one.trouble) for one in ran.document.results] == [
+    assert [(one.verdict, one.gate, one.failure) for one in ran.document.results] == [
         (Verdict.CLEAN, Gate.WITHIN, None)
     ] * 2
-    assert ran["slow"].elsewhere is not None
-    assert ran["slow"].elsewhere.begun == 2
+    assert ran["slow"].measured_on is not None
+    assert ran["slow"].measured_on.attempts == 2
     assert "slow: its worker was lost, so it was measured again from its beginning" in ran.output
     assert ran.code == ExitCode.WITHIN
     assert len(marks(leakcheck)) == 2
@@ -198,10 +198,10 @@ def test_both_arms_are_measured_again_by_another_worker_where_one_is_killed(flee
     arms = [mark[1] for mark in marks(leakcheck)]
     assert arms[-4:] == ["before"] * 2 + ["after"] * 2
     (folder,) = leakcheck.output.iterdir()
-    elsewhere = [run_file.load(folder / f"{arm}-1.json").results[0].elsewhere for arm in ("before", "after")]
+    elsewhere = [run_file.load(folder / f"{arm}-1.json").results[0].measured_on for arm in ("before", "after")]
     assert elsewhere[0] == elsewhere[1]
     assert elsewhere[0] is not None
-    assert elsewhere[0].begun == 2
+    assert elsewhere[0].attempts == 2
 
 
 def test_an_interrupted_comparison_keeps_the_scenarios_that_it_had(fleet: Fleet, leakcheck: Leakcheck) -> None:
@@ -237,7 +237,7 @@ def test_both_arms_of_a_scenario_are_measured_by_one_worker_in_turn(fleet: Fleet
     (folder,) = leakcheck.output.iterdir()
     runs = [run_file.load(folder / f"{arm}-{number}.json") for number in (1, 2) for arm in ("before", "after")]
     workers = {
-        name: {one.elsewhere.worker for run in runs for one in run.results if one.scenario == name and one.elsewhere}
+        name: {one.measured_on.worker for run in runs for one in run.results if one.scenario == name and one.measured_on}
         for name in ("one", "two")
     }
     assert [len(of_it) for of_it in workers.values()] == [1, 1]
@@ -268,8 +268,8 @@ def test_an_interrupted_run_keeps_what_it_had_and_leaves_nothing_running(fleet: 
 def test_a_project_is_replayed_on_a_cluster(fleet: Fleet, leakcheck: Leakcheck) -> None:
     copy_of("shop", leakcheck)
     ran = replay(leakcheck, "django", "GET:/", "--calls", "200", "--executor", fleet.executor)
-    assert ran.result.elsewhere is not None, ran.errors
-    assert ran.result.trouble is None
+    assert ran.result.measured_on is not None, ran.errors
+    assert ran.result.failure is None
 
 
 def test_what_fits_no_worker_is_told_and_the_others_are_measured(fleet: Fleet, leakcheck: Leakcheck) -> None:
@@ -278,8 +278,8 @@ def test_what_fits_no_worker_is_told_and_the_others_are_measured(fleet: Fleet, l
     ran = leakcheck.run(".", "--executor", fleet.executor, "--calls", "200")
     assert_healthy_was_measured(ran)
     assert ran["huge"].gate is Gate.ERROR
-    assert ran["huge"].trouble is not None
-    assert ran["huge"].trouble.message == (
+    assert ran["huge"].failure is not None
+    assert ran["huge"].failure.message == (
         f"no worker of {fleet.address} has the 1 core and 1,000 GiB of memory that it needs: the largest has cores=1 "
         f"and 3.73 GiB; start one with `dask worker {fleet.address} --nthreads 1 --resources "
         '"cores=1 memory=1073741824000"`, or declare less by memory= of its @scenario'

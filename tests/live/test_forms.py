@@ -62,7 +62,7 @@ def test_each_variant_is_measured_for_itself(leakcheck: Leakcheck) -> None:
     ran = leakcheck.run("forms.py::varied", "--calls", "2000")
     assert [result.id for result in ran.document.results] == ["varied[keeps]", "varied[drops]"]
     assert_leaks(ran["varied[keeps]"], 112 + 8)
-    assert ran["varied[keeps]"].lesson == "A list keeps what each call made."
+    assert ran["varied[keeps]"].description == "A list keeps what each call made."
     assert ran["varied[drops]"].verdict is Verdict.CLEAN
     assert "1 of 2 within budget" in ran.output
 

@@ -139,8 +139,8 @@ def test_method_path_query_header_and_body_arrive_as_they_were_said(leakcheck: L
     inline = replay(leakcheck, "http", "web:strict", *said, '--data={"a": 1}')
     from_file = replay(leakcheck, "http", "web:strict", *said, "--data=@body.json")
 
-    assert inline.result.trouble is None
-    assert from_file.result.trouble is None
+    assert inline.result.failure is None
+    assert from_file.result.failure is None
     assert from_file.result.growth_options["data"] == "@body.json"
 
 
@@ -149,10 +149,10 @@ def test_an_error_that_is_answered_fails_the_first_call_with_what_it_says(leakch
 
     ran = replay(leakcheck, "http", "web:strict", "GET:/nowhere")
 
-    assert ran.result.trouble is not None
-    assert ran.result.trouble.call == 1
-    assert "it answered 400 Bad Request (('GET', '/nowhere'" in ran.result.trouble.message
-    assert "--expect 400" in ran.result.trouble.message
+    assert ran.result.failure is not None
+    assert ran.result.failure.call == 1
+    assert "it answered 400 Bad Request (('GET', '/nowhere'" in ran.result.failure.message
+    assert "--expect 400" in ran.result.failure.message
     assert ran.code == ExitCode.SCENARIO_FAILED
 
 
@@ -164,9 +164,9 @@ def test_redirects_are_followed_within_a_call_with_the_cookies_on_the_way(leakch
     for_ever = replay(leakcheck, "http", "web:moving", "GET:/round", "--follow")
 
     assert followed.result.verdict is Verdict.LEAK, "the page behind the second redirect leaks"
-    assert left.result.trouble is None
-    assert for_ever.result.trouble is not None
-    assert "more than 20 times" in for_ever.result.trouble.message
+    assert left.result.failure is None
+    assert for_ever.result.failure is not None
+    assert "more than 20 times" in for_ever.result.failure.message
 
 
 def test_an_asgi_application_is_started_up_asked_and_shut_down(leakcheck: Leakcheck) -> None:
@@ -203,8 +203,8 @@ def test_what_is_wrong_with_an_application_is_said(leakcheck: Leakcheck, applica
 
     ran = replay(leakcheck, "http", application, "GET:/")
 
-    assert ran.result.trouble is not None
-    assert said in ran.result.trouble.message
+    assert ran.result.failure is not None
+    assert said in ran.result.failure.message
     assert ran.code in (ExitCode.SCENARIO_FAILED, ExitCode.USAGE)
 
 
@@ -215,8 +215,8 @@ def test_requests_are_held_to_the_budgets_of_their_names(leakcheck: Leakcheck) -
 
     ran = replay(leakcheck, "http", "web:leaky", "GET:/allowed/", "GET:/other/")
 
-    assert ran["GET /allowed/"].failures == ()
-    assert ran["GET /other/"].failures == ("growth",)
+    assert ran["GET /allowed/"].over_budget == ()
+    assert ran["GET /other/"].over_budget == ("growth",)
 
 
 @pytest.mark.parametrize(
@@ -271,7 +271,7 @@ def test_what_no_server_could_call_is_told_so_and_what_to_do_instead(
 
     ran = replay(leakcheck, "http", *said, "GET:/")
 
-    assert ran.result.trouble is not None
-    assert message in ran.result.trouble.message
-    assert ("write a scenario" in ran.result.trouble.message) == ("application" in message)
+    assert ran.result.failure is not None
+    assert message in ran.result.failure.message
+    assert ("write a scenario" in ran.result.failure.message) == ("application" in message)
     assert ran.code == ExitCode.USAGE

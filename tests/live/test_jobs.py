@@ -85,7 +85,7 @@ def two():
     # WHEN two may run side by side
     ran = leakcheck.run("meeting.py", "--jobs", "auto", "--calls", "300")
     # THEN they met
-    assert [(result.verdict, result.trouble) for result in ran.document.results] == [(Verdict.CLEAN, None)] * 2
+    assert [(result.verdict, result.failure) for result in ran.document.results] == [(Verdict.CLEAN, None)] * 2
     assert ran.code == ExitCode.WITHIN
 
 

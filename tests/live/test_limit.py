@@ -101,7 +101,7 @@ def test_calls_that_do_not_fit_fail_with_memory_error_and_the_worker_survives(le
     limit = of(ran)
     assert limit.errors == 10
     assert {failure.kind for failure in limit.failures} == {"MemoryError"}
-    assert "errors" in ran.result.failures
+    assert "errors" in ran.result.over_budget
     assert ran.result.gate is Gate.OVER
 
 
@@ -109,8 +109,8 @@ def test_a_leak_ends_where_it_was_foretold(leakcheck: Leakcheck) -> None:
     ran = limited(leakcheck, LEAK, "--memory", "160MiB", "--requests", "900", "--concurrency", "1")
     limit = of(ran)
     assert limit.first_failure is not None
-    assert limit.foretold is not None
-    assert limit.foretold.calls == pytest.approx(limit.first_failure, rel=0.05)
+    assert limit.predicted is not None
+    assert limit.predicted.calls == pytest.approx(limit.first_failure, rel=0.05)
 
 
 def test_a_worker_that_dies_is_counted_and_the_next_one_goes_on(leakcheck: Leakcheck) -> None:
@@ -173,6 +173,6 @@ def test_a_run_says_when_a_leak_uses_up_what_it_has(leakcheck: Leakcheck) -> Non
 
 
 def of(ran: Ran) -> LimitResult:
-    limit = ran.result.limit
+    limit = ran.result.memory_limit
     assert limit is not None, ran.output + ran.errors
     return limit

@@ -92,7 +92,7 @@ def test_a_cache_that_is_not_full_yet_is_bounded_and_its_limit_is_named(
     leakcheck: Leakcheck, setup: str, statement: str, name: str | tuple[str, ...], kind: str
 ) -> None:
     ran = run_filling(leakcheck, setup, statement)
-    assert (ran.result.verdict, ran.result.gate, ran.result.trouble) == (Verdict.BOUNDED, Gate.WITHIN, None)
+    assert (ran.result.verdict, ran.result.gate, ran.result.failure) == (Verdict.BOUNDED, Gate.WITHIN, None)
     holder = ran.result.bounded_by
     assert holder is not None
     assert holder.name.endswith(name)
@@ -146,7 +146,7 @@ def test_a_limit_in_units_of_its_own_is_told_in_them(leakcheck: Leakcheck) -> No
 def test_what_only_looks_limited_is_a_leak(leakcheck: Leakcheck, setup: str, statement: str) -> None:
     ran = run_filling(leakcheck, setup, statement)
     assert (ran.result.verdict, ran.result.gate, ran.result.bounded_by) == (Verdict.LEAK, Gate.OVER, None)
-    assert ran.result.trouble is None
+    assert ran.result.failure is None
     assert ran.code == ExitCode.OVER_BUDGET
 
 
@@ -168,7 +168,7 @@ def test_a_tear_down_that_misses_what_was_emptied_costs_nothing(leakcheck: Leakc
         log.popleft().append(2)
     """
     ran = run_beside_healthy(leakcheck, bad)
-    assert (ran["bad"].verdict, ran["bad"].gate, ran["bad"].trouble) == (Verdict.BOUNDED, Gate.WITHIN, None)
+    assert (ran["bad"].verdict, ran["bad"].gate, ran["bad"].failure) == (Verdict.BOUNDED, Gate.WITHIN, None)
 
 
 @pytest.mark.parametrize("calls", [140, 150, 160])

@@ -74,14 +74,14 @@ def test_a_page_that_needs_a_login_fails_without_one_and_another_redirect_is_tol
     ran = replay(shop, "django", *requests, "--calls=60")
 
     for name, login in (("GET /account/", "/login/?next=/account/"), ("GET /mine/", "/enter/?back=/mine/")):
-        trouble = ran[name].trouble
+        trouble = ran[name].failure
         assert trouble is not None
         assert f"it answered 302 Found, which leads to a login page ({login})" in trouble.message
         assert "log in with --user NAME or --superuser" in trouble.message
         assert ran[name].gate is Gate.ERROR
-        assert ran[name].answered == (StatusCount(status=302, count=1, leads_to=login),)
-    assert ran["GET /moved/"].answered == (StatusCount(status=302, count=60, leads_to="/page/"),)
-    assert ran["GET /page/"].answered == (StatusCount(status=200, count=60),)
+        assert ran[name].response_statuses == (StatusCount(status=302, count=1, leads_to=login),)
+    assert ran["GET /moved/"].response_statuses == (StatusCount(status=302, count=60, leads_to="/page/"),)
+    assert ran["GET /page/"].response_statuses == (StatusCount(status=200, count=60),)
     assert "GET /moved/: answered 302 Found to 60 calls, which leads to /page/: the redirect was measured" in ran.output
     assert ran.code == ExitCode.SCENARIO_FAILED
 
@@ -90,25 +90,25 @@ def test_a_redirect_that_is_asked_for_is_measured_and_a_user_sees_the_page(shop:
     meant = replay(shop, "django", "GET:/account/", "--expect=302", "--calls=60", "--allow-inconclusive")
     inside = replay(shop, "django", "GET:/account/", "--user=ada", "--calls=60", "--allow-inconclusive")
 
-    assert [(one.status, one.count) for one in meant.result.answered] == [(302, 60)]
-    assert [(one.status, one.count) for one in inside.result.answered] == [(200, 60)]
+    assert [(one.status, one.count) for one in meant.result.response_statuses] == [(302, 60)]
+    assert [(one.status, one.count) for one in inside.result.response_statuses] == [(200, 60)]
     assert (meant.code, inside.code) == (ExitCode.WITHIN, ExitCode.WITHIN)
 
 
 def test_who_is_logged_in_and_may_not_see_a_page_is_told_so(shop: Leakcheck) -> None:
     ran = replay(shop, "django", "GET:/staff/", "--user=ada", "--calls=60")
 
-    assert ran.result.trouble is not None
-    assert "ada is logged in and may not see it; log in with --superuser" in ran.result.trouble.message
+    assert ran.result.failure is not None
+    assert "ada is logged in and may not see it; log in with --superuser" in ran.result.failure.message
 
 
 @pytest.mark.parametrize("protocol", [(), ("--asgi",)])
 def test_a_session_that_ends_between_calls_fails_the_call_after_it(shop: Leakcheck, protocol: tuple[str, ...]) -> None:
     ran = replay(shop, "django", "GET:/expires/", "--user=ada", *protocol, "--calls=60")
 
-    assert ran.result.trouble is not None
-    assert ran.result.trouble.call == 5
-    assert [(one.status, one.count) for one in ran.result.answered] == [(200, 4), (302, 1)]
+    assert ran.result.failure is not None
+    assert ran.result.failure.call == 5
+    assert [(one.status, one.count) for one in ran.result.response_statuses] == [(200, 4), (302, 1)]
     assert "its calls were answered differently: 200 ×4, 302 ×1" in ran.output
     assert ran.code == ExitCode.SCENARIO_FAILED
 
@@ -117,10 +117,10 @@ def test_redirects_that_are_followed_do_not_lead_past_a_login_page(shop: Leakche
     followed = replay(shop, "django", "GET:/moved/", "--follow", "--calls=60")
     stopped = replay(shop, "django", "GET:/moved/twice/", "--follow", "--calls=60")
 
-    assert followed.result.answered == (StatusCount(status=200, count=60, leads_to="/page/"),)
-    assert stopped.result.trouble is not None
-    assert "leads to a login page (/login/?next=/account/)" in stopped.result.trouble.message
-    assert "say --expect 302 and leave out --follow" in stopped.result.trouble.message
+    assert followed.result.response_statuses == (StatusCount(status=200, count=60, leads_to="/page/"),)
+    assert stopped.result.failure is not None
+    assert "leads to a login page (/login/?next=/account/)" in stopped.result.failure.message
+    assert "say --expect 302 and leave out --follow" in stopped.result.failure.message
 
 
 @pytest.mark.parametrize(
@@ -140,16 +140,16 @@ def test_the_login_page_is_the_one_that_the_settings_name(shop: Leakcheck, said:
 
     ran = replay(shop, "django", "GET:/moved/", "--calls=60")
 
-    assert ran.result.trouble is not None
-    assert f"leads to a login page ({location})" in ran.result.trouble.message
+    assert ran.result.failure is not None
+    assert f"leads to a login page ({location})" in ran.result.failure.message
 
 
 def test_a_look_at_all_urls_leaves_out_what_asks_to_log_in(shop: Leakcheck) -> None:
     ran = replay(shop, "django", "--all", "--user=ada", "--calls=60", "-k", "not expires")
-    left_out = {one.request: one.reason for one in ran.document.left_out}
+    left_out = {one.request: one.reason for one in ran.document.skipped_requests}
 
     assert left_out == {"GET /staff/": "asks to log in as somebody else: say another --user, or --superuser"}
-    assert ran["GET /moved/"].answered[0].leads_to == "/page/"
+    assert ran["GET /moved/"].response_statuses[0].leads_to == "/page/"
 
 
 def test_a_project_of_which_nothing_is_open_measures_nothing_and_says_why(shop: Leakcheck) -> None:
@@ -172,9 +172,9 @@ def test_an_application_of_which_nothing_is_known_is_told_by_how_login_pages_are
     elsewhere = replay(leakcheck, "http", "web:asgi", "GET:/", "--calls=60")
 
     for result in (ran["GET /account"], ran["GET /forbidden"], elsewhere.result):
-        assert result.trouble is not None
-        assert "log in with --header 'Cookie: NAME=VALUE'" in result.trouble.message
-    assert ran["GET /moved"].answered == (StatusCount(status=301, count=60, leads_to="/page"),)
-    assert ran["GET /page"].answered == (StatusCount(status=200, count=60),)
-    assert inside.result.trouble is None
+        assert result.failure is not None
+        assert "log in with --header 'Cookie: NAME=VALUE'" in result.failure.message
+    assert ran["GET /moved"].response_statuses == (StatusCount(status=301, count=60, leads_to="/page"),)
+    assert ran["GET /page"].response_statuses == (StatusCount(status=200, count=60),)
+    assert inside.result.failure is None
     assert ran.code == ExitCode.SCENARIO_FAILED

@@ -47,7 +47,7 @@ def test_the_growth_pass_loads_nothing_heavy_into_the_measured_process(leakcheck
     ran = leakcheck.run("quiet.py", "--calls", "50")
     # THEN nothing is there but the user's own, the worker and light parts of the standard library
     loaded = set(json.loads((leakcheck.folder / "modules.json").read_text()))
-    assert ran.result.trouble is None
+    assert ran.result.failure is None
     assert "leakcheck.worker.growth" in loaded
     assert loaded & HEAVY == set()
 
@@ -82,7 +82,7 @@ def test_the_users_imports_find_what_they_find_without_us(leakcheck: Leakcheck) 
         """,
     )
     ran = leakcheck.run("mine.py", "--calls", "50")
-    assert ran.result.trouble is None
+    assert ran.result.failure is None
 
 
 def test_watching_a_body_that_does_nothing_allocates_nothing(leakcheck: Leakcheck) -> None:

@@ -31,13 +31,13 @@ def test_the_newsletter_that_keeps_its_querysets_is_over_and_the_iterator_is_wit
     # THEN the one that keeps every queryset is a leak, at a queryset's size
     assert [result.id for result in ran.document.results] == ["newsletter[iterator]", "newsletter[retained]"]
     retained = ran["newsletter[retained]"]
-    assert (retained.verdict, retained.gate, retained.trouble) == (Verdict.LEAK, Gate.OVER, None)
-    assert "growth" in retained.failures
+    assert (retained.verdict, retained.gate, retained.failure) == (Verdict.LEAK, Gate.OVER, None)
+    assert "growth" in retained.over_budget
     assert retained.growth is not None
     assert 20 * 500 < retained.growth.bytes_per_1000_calls / 1000 < 20 * 1500, "some 725 bytes a row"
     # AND the other is clean, with a peak of its 2000 rows
     iterator = ran["newsletter[iterator]"]
-    assert (iterator.verdict, iterator.gate, iterator.trouble) == (Verdict.CLEAN, Gate.WITHIN, None)
+    assert (iterator.verdict, iterator.gate, iterator.failure) == (Verdict.CLEAN, Gate.WITHIN, None)
     assert iterator.peak_bytes is not None
     assert 1e6 < iterator.peak_bytes < 10 * 2**20
     assert iterator.growth_options == {"rows": 20}

@@ -21,13 +21,13 @@ def test_every_resource_of_the_gallery_is_found_and_every_look_alike_left_in_pea
     assert {result.scenario for result in ran.document.results} == set(truths)
     for result in ran.document.results:
         truth = truths[result.scenario]
-        assert (result.verdict.value, result.trouble) == (truth["type"], None), result.scenario
+        assert (result.verdict.value, result.failure) == (truth["type"], None), result.scenario
         found = [(resource.kind.value, resource.gate) for resource in result.resources]
         assert found == ([(truth["resource"], Gate.OVER)] if "resource" in truth else []), result.scenario
         for resource in result.resources:
             assert resource.low <= truth["per_1000_calls"] <= resource.high
             assert sum(named.count for named in resource.named) > 100
-            assert resource.kind.value in result.failures
+            assert resource.kind.value in result.over_budget
     assert ran.code == ExitCode.OVER_BUDGET
 
 
@@ -72,7 +72,7 @@ def test_a_leak_of_files_does_not_end_as_an_error_where_few_are_allowed(leakchec
         leakcheck.start("run", "--no-peak", f"--output={leakcheck.output}", "rises.py", before=few_files)
     )
     # THEN the limit is raised as far as it may be, and the leak is measured
-    assert (ran.result.trouble, ran.result.verdict, ran.result.failures) == (None, Verdict.CLEAN, ("open files",))
+    assert (ran.result.failure, ran.result.verdict, ran.result.over_budget) == (None, Verdict.CLEAN, ("open files",))
 
 
 def few_files() -> None:
@@ -147,4 +147,4 @@ def test_counting_what_piles_up_allocates_nothing(leakcheck: Leakcheck) -> None:
     for column in (readings.open_files, readings.children):
         assert column[-1] - column[0] == readings.calls[-1] - readings.calls[0] > 500
     assert len(set(readings.heap_bytes)) == 1
-    assert result.failures == ("open files", "child processes")
+    assert result.over_budget == ("open files", "child processes")

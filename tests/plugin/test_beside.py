@@ -189,7 +189,7 @@ def test_a_known_leak_is_listed_and_does_not_fail(project: Project) -> None:
     run = project.run(explain=True)
     assert run.outcomes == {"passed": 1}
     assert (run.result.verdict, run.result.gate) == (Verdict.LEAK, Gate.WITHIN)
-    assert [leak.reason for leak in run.result.known] == ["ticket 12"]
+    assert [leak.reason for leak in run.result.known_leaks] == ["ticket 12"]
     assert "known leak" in run.text
 
 

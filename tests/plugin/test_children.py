@@ -43,5 +43,5 @@ def test_what_a_pool_keeps_with_each_call_fails_the_test(project: Project) -> No
     assert leak.growth is not None
     assert leak.growth.meter is Meter.CHILDREN
     assert 49e6 < leak.growth.bytes_per_1000_calls < 52e6
-    assert clean.children is not None
-    assert clean.children.processes == 1
+    assert clean.child_processes is not None
+    assert clean.child_processes.processes == 1

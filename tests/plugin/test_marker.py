@@ -32,7 +32,7 @@ def test_a_leaking_test_fails_and_its_failure_says_what_the_command_would(projec
     assert "pytest_plugin" not in run.text
     # AND the document says the same
     assert run.result.verdict is Verdict.LEAK
-    assert run.result.failures == ("growth",)
+    assert run.result.over_budget == ("growth",)
     assert [one.name for one in run.result.containers] == ["test_shop.KEPT"]
 
 
@@ -291,5 +291,5 @@ def test_a_body_that_hangs_when_replayed_is_given_up(project: Project) -> None:
     assert run.outcomes == {"failed": 1}
     assert "on call 3 it ran past" in run.text
     assert "raise timeout in [tool.leakcheck]" in run.text
-    assert run.result.trouble is not None
-    assert run.result.trouble.kind == "hung"
+    assert run.result.failure is not None
+    assert run.result.failure.kind == "hung"

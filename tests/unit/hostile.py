@@ -109,26 +109,26 @@ def run_with(text: str) -> Run:
         scenario=f"leak {text}",
         variant=text,
         target=f"{text}.py::{text}",
-        failures=("growth", "peak", text),
+        over_budget=("growth", "peak", text),
         sites=(site,),
         sites_meter=TracerName.MEMRAY,
         containers=(container, replace(SENT, fingerprint="c")),
         retention_paths=(replace(SENT_PATH, fingerprint="a"), path),
         peak_sites=(PeakSite(bytes=MIB, share=0.9, frames=(frame,), stacks=1),),
         explain_notes=(text,),
-        known=(KnownLeak(entry=text, reason=text, bytes_per_1000_calls=1.0, share=0.1, expired=text),),
+        known_leaks=(KnownLeak(entry=text, reason=text, bytes_per_1000_calls=1.0, share=0.1, expired=text),),
         resources=(resource,),
-        changes=(change, replace(change, gate=Gate.WITHIN, better=True)),
+        baseline_changes=(change, replace(change, gate=Gate.WITHIN, better=True)),
     )
     results = (
         replace(CLEAN, scenario=f"clean {text}", variant=None, target=f"module.{text}:call", is_new=True),
         replace(BOUNDED, bounded_by=replace(_limited(), name=text, kind=text)),
-        replace(NAIVE, scenario=f"naive {text}", variant=None, changes=(replace(change, gate=Gate.WITHIN),)),
+        replace(NAIVE, scenario=f"naive {text}", variant=None, baseline_changes=(replace(change, gate=Gate.WITHIN),)),
         replace(UNSURE, scenario=f"unsure {text}", stopped_by=text),
         replace(
             BROKEN,
             scenario=f"broken {text}",
-            trouble=Failure(kind=text, message=text, details=f'  File "{text}", line 3\n{text}'),
+            failure=Failure(kind=text, message=text, details=f'  File "{text}", line 3\n{text}'),
         ),
         leak,
     )
@@ -138,7 +138,7 @@ def run_with(text: str) -> Run:
         started=text,
         baseline=text,
         command=(text,),
-        known_unseen=(KnownEntry(match=text, reason=text, scenario=text),),
+        known_leaks_not_found=(KnownEntry(match=text, reason=text, scenario=text),),
     )
 
 

@@ -33,7 +33,7 @@ CLEAN = Result(
     target="scenarios/newsletter/scenario.py::newsletter",
     verdict=Verdict.CLEAN,
     gate=Gate.WITHIN,
-    failures=(),
+    over_budget=(),
     budget=BUDGET,
     growth=growth(),
     peak_bytes=int(4.7 * MIB),
@@ -57,7 +57,7 @@ LEAK = Result(
     target="scenarios/newsletter/scenario.py::newsletter",
     verdict=Verdict.LEAK,
     gate=Gate.OVER,
-    failures=("growth", "peak"),
+    over_budget=("growth", "peak"),
     budget=BUDGET,
     growth=growth(144 * MIB, 0.1 * MIB, calls=1600),
     peak_bytes=int(93.4 * MIB),
@@ -70,7 +70,7 @@ NAIVE = Result(
     target="scenarios/newsletter/scenario.py::newsletter",
     verdict=Verdict.CLEAN,
     gate=Gate.OVER,
-    failures=("peak",),
+    over_budget=("peak",),
     budget=BUDGET,
     growth=growth(),
     peak_bytes=int(93.1 * MIB),
@@ -83,7 +83,7 @@ BOUNDED = Result(
     target="scenarios/newsletter/scenario.py::newsletter",
     verdict=Verdict.BOUNDED,
     gate=Gate.WITHIN,
-    failures=(),
+    over_budget=(),
     budget=BUDGET,
     growth=growth(620_000, 3000, calls=2000),
     bounded_by=BoundedContainer(
@@ -102,7 +102,7 @@ UNSURE = Result(
     target="scenarios/warming.py::warming",
     verdict=Verdict.INCONCLUSIVE,
     gate=Gate.INCONCLUSIVE,
-    failures=(),
+    over_budget=(),
     budget=Budget(growth_bytes_per_1000_calls=4096.0),
     growth=growth(50_000, 1000, calls=300, low=-20_000),
     stopped_by="calls",
@@ -115,9 +115,9 @@ BROKEN = Result(
     target="scenarios/parser.py::parser",
     verdict=Verdict.INCONCLUSIVE,
     gate=Gate.ERROR,
-    failures=(),
+    over_budget=(),
     budget=BUDGET,
-    trouble=Failure(
+    failure=Failure(
         kind="raised", message="ValueError: no row 700", call=700, details='  File "parser.py", line 3\nValueError'
     ),
 )

@@ -87,7 +87,7 @@ RETAINED = replace(
     peak_stacks=tree(60 * MIB, 30 * MIB, 93.4 * MIB),
     growth_stacks=tree(140 * MIB, 1 * MIB),
     explain_notes=("tracing with memray ended early: the process ended",),
-    lesson="A module-level list keeps every queryset.",
+    description="A module-level list keeps every queryset.",
     growth_options={"rows": 200},
     peak_options={"rows": 100_000},
     resources=(
@@ -103,7 +103,7 @@ RETAINED = replace(
             named=(NamedCount(what="/var/log/app.log", count=1600),),
         ),
     ),
-    changes=(
+    baseline_changes=(
         BaselineChange(metric="growth", before=96.0, after=144 * MIB, low=143 * MIB, high=145 * MIB, gate=Gate.OVER),
         BaselineChange(
             metric="peak", before=95 * MIB, after=93.4 * MIB, low=93.4 * MIB, high=93.4 * MIB, gate=Gate.WITHIN
@@ -123,14 +123,14 @@ NAIVE_SHOWN = replace(
     growth=replace(growth(0.0, 96.0, calls=480), from_call=81),
     readings=readings(0.0, 480, base=31 * MIB),
     peak_stacks=tree(62 * MIB, 30 * MIB, int(93.1 * MIB)),
-    answered=(StatusCount(status=302, count=480, leads_to="/archive/"),),
-    known=(KnownLeak(entry="*SENT*", reason="ticket 12", bytes_per_1000_calls=3 * MIB, share=0.1),),
+    response_statuses=(StatusCount(status=302, count=480, leads_to="/archive/"),),
+    known_leaks=(KnownLeak(entry="*SENT*", reason="ticket 12", bytes_per_1000_calls=3 * MIB, share=0.1),),
 )
 QUERIES = replace(
     BOUNDED, readings=readings(620, 2000), growth=replace(growth(620_000, 3000, calls=2000), from_call=501)
 )
 LONELY = replace(UNSURE, readings=readings(50, 300), budget=Budget(growth_bytes_per_1000_calls=4096.0))
-BROKEN_SHOWN = replace(BROKEN, peak_trouble=Failure(kind="died", message="memray died", details="Segmentation fault"))
+BROKEN_SHOWN = replace(BROKEN, peak_failure=Failure(kind="died", message="memray died", details="Segmentation fault"))
 
 SHOWN = replace(
     run_of(NAIVE_SHOWN, ITERATOR, RETAINED, QUERIES, LONELY, BROKEN_SHOWN),

@@ -92,7 +92,7 @@ def _coverage_problems(pieces: Sequence[SavedShard], whole: Sequence[str]) -> It
     measured = Counter(name for name, _ in {(result.id, result.target) for result in results})
     if missing := Counter(whole) - measured:
         yield f"no shard measured {_listed(missing)}; were all split by the same file of durations?"
-    failed_to_load = {result.id for result in results if result.growth is None and result.trouble is not None}
+    failed_to_load = {result.id for result in results if result.growth is None and result.failure is not None}
     if foreign := sorted(name for name in measured - Counter(whole) if name not in failed_to_load):
         yield f"{_listed(foreign)} was measured and is not of the whole"
 
@@ -110,7 +110,7 @@ def merge_runs(runs: Sequence[Run], command: Sequence[str]) -> Run:
     """
     first, *_ = runs
     results = without_ambiguous(sorted((result for run in runs for result in run.results), key=_order(runs)))
-    expected_leaks = tuple(dict.fromkeys(entry for run in runs for entry in run.known_unseen))
+    expected_leaks = tuple(dict.fromkeys(entry for run in runs for entry in run.known_leaks_not_found))
     environment = first.environment
     if environment is not None:
         dirty = [run.environment.git_dirty for run in runs if run.environment is not None]
@@ -122,8 +122,8 @@ def merge_runs(runs: Sequence[Run], command: Sequence[str]) -> Run:
         environment=environment,
         results=tuple(results),
         baseline=first.baseline,
-        known_unseen=unseen_entries(expected_leaks, results),
-        baseline_gone=tuple(name for name in first.baseline_gone if all(name in run.baseline_gone for run in runs)),
+        known_leaks_not_found=unseen_entries(expected_leaks, results),
+        missing_scenarios=tuple(name for name in first.missing_scenarios if all(name in run.missing_scenarios for run in runs)),
         finished=True,
         duration_seconds=max(run.duration_seconds for run in runs),
     )

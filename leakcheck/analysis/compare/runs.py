@@ -73,15 +73,15 @@ def _bounded(value: float | None, low: float | None, high: float | None) -> Figu
 
 
 def _error_rate(result: Result) -> Figure | None:
-    rate = None if result.limit is None else result.limit.error_rate
+    rate = None if result.memory_limit is None else result.memory_limit.error_rate
     return None if rate is None else Figure(value=rate.value, low=rate.low, high=rate.high)
 
 
 def _crashes(result: Result) -> Figure | None:
     """Return the number of crashes with the exact interval of a Poisson count (Garwood, Biometrika 28, 1936)."""
-    if result.limit is None:
+    if result.memory_limit is None:
         return None
-    count = result.limit.crashes
+    count = result.memory_limit.crashes
     low = poisson_mean(count, 0.025) if count else 0.0
     return Figure(value=count, low=low, high=poisson_mean(count + 1, 0.975))
 
@@ -191,5 +191,5 @@ def _why_missing(metric: Metric) -> str:
 
 
 def _failure_of(results: Sequence[Result], side: str) -> str:
-    failure = next((result.trouble for result in results if result.trouble is not None), None)
+    failure = next((result.failure for result in results if result.failure is not None), None)
     return "" if failure is None else f"{side}: {failure.kind}: {failure.message}"

@@ -201,7 +201,7 @@ def _main_peak_site(result: Result, matches: Callable[[PeakSite], bool]) -> Iter
     site = next(iter(result.peak_sites), None)
     if site is None or site.share < _MOSTLY or not matches(site):
         return
-    if "peak" in result.failures or site.bytes >= LARGE_PEAK_BYTES:
+    if "peak" in result.over_budget or site.bytes >= LARGE_PEAK_BYTES:
         yield site
 
 

@@ -65,7 +65,7 @@ def paths_of(candidates: Sequence[Candidate], growth_per_1000_calls: float) -> t
     return tuple(
         RetentionPath(
             links=candidate.links,
-            kept=candidate.kept,
+            kept_function=candidate.kept,
             set_at=candidate.set_at,
             bytes_per_1000_calls=_per_1000(candidate),
             share=_share(candidate, growth_per_1000_calls),

@@ -56,7 +56,7 @@ def compare(metric: str, before: float, after: BoundedFigure, tolerance: Toleran
         high=after.high,
         gate=gate,
         better=after.high < tolerance.lower_limit(before),
-        allowed=str(tolerance),
+        tolerance=str(tolerance),
         most=most,
     )
 
@@ -69,15 +69,15 @@ def compare_with_baseline(result: Result, accepted: BaselineEntry | None, tolera
     """
     gates = budget_gates(result)
     if accepted is None:
-        return replace(with_gate(result, gates), is_new=True, changes=())
+        return replace(with_gate(result, gates), is_new=True, baseline_changes=())
     changes = tuple(_changes(result, accepted, tolerance))
     for change in changes:
         budget = gates.get(change.metric, Gate.WITHIN)
-        gates[change.metric] = min(Gate.WITHIN if change.excused else budget, change.gate, key=_WORST_FIRST.index)
-    if accepted.peak_bytes is not None and result.peak_trouble is not None:
+        gates[change.metric] = min(Gate.WITHIN if change.is_excused else budget, change.gate, key=_WORST_FIRST.index)
+    if accepted.peak_bytes is not None and result.peak_failure is not None:
         # an accepted peak that could not be measured may be worse
         gates["peak"] = Gate.INCONCLUSIVE
-    return replace(with_gate(result, gates), is_new=False, changes=changes)
+    return replace(with_gate(result, gates), is_new=False, baseline_changes=changes)
 
 
 def _changes(result: Result, accepted: BaselineEntry, tolerance: Tolerance) -> Iterator[BaselineChange]:
@@ -89,7 +89,7 @@ def _changes(result: Result, accepted: BaselineEntry, tolerance: Tolerance) -> I
         if before is not None and after is not None:
             change = compare(metric, before, after, tolerance)
             excused = budget is not None and before > budget
-            yield replace(change, excused=excused, reason=accepted.reason)
+            yield replace(change, is_excused=excused, reason=accepted.reason)
 
 
 _NOISE_SHARE, _NOISE_BYTES = 0.005, 1024

@@ -20,13 +20,13 @@ def needs_explanation(result: Result, explain: Explain) -> bool:
     growth = result.growth
     if growth is not None and growth.meter is Meter.CHILDREN:
         return False  # the explaining passes look only into the process that replays
-    if growth is None or result.trouble is not None or explain is Explain.NEVER:
+    if growth is None or result.failure is not None or explain is Explain.NEVER:
         return False
     if result.verdict is Verdict.BOUNDED:
         return True
     if growth.bytes_per_1000_calls <= 0 or result.verdict is Verdict.CLEAN:
         return False  # nothing grows
-    return explain is Explain.ALWAYS or result.verdict is Verdict.LEAK or "growth" in result.failures
+    return explain is Explain.ALWAYS or result.verdict is Verdict.LEAK or "growth" in result.over_budget
 
 
 def with_explanation(result: Result, explanation: Explanation, entries: Sequence[KnownEntry], today: date) -> Result:
@@ -38,8 +38,8 @@ def with_explanation(result: Result, explanation: Explanation, entries: Sequence
         containers=explanation.containers,
         retention_paths=explanation.retention_paths,
         nothing_in_python=explanation.nothing_in_python,
-        sites=explanation.sites,
-        sites_meter=explanation.sites_meter,
+        sites=explanation.allocation_sites,
+        sites_meter=explanation.allocation_tracer,
         explained_fraction=explanation.explained_fraction,
         growth_stacks=explanation.growth_stacks,
         explain_notes=explanation.notes,
@@ -56,16 +56,16 @@ def with_known(result: Result, explanation: Explanation, entries: Sequence[Known
     The rest is allowed if it is within the budget, and not worse than the baseline.
     """
     share = known_share(explanation, entries, result.id, today)
-    result = replace(result, known=share.known)
-    if "growth" in result.failures and share.is_forgiven(_allowed_growth(result)):
-        failures = tuple(name for name in result.failures if name != "growth")
+    result = replace(result, known_leaks=share.known)
+    if "growth" in result.over_budget and share.is_forgiven(_allowed_growth(result)):
+        failures = tuple(name for name in result.over_budget if name != "growth")
         gate = Gate.WITHIN if result.gate is Gate.OVER and not failures else result.gate
-        result = replace(result, failures=failures, gate=gate)
+        result = replace(result, over_budget=failures, gate=gate)
     return result
 
 
 def _allowed_growth(result: Result) -> float:
-    not_worse = [change.most for change in result.changes if change.metric == "growth" and change.most is not None]
+    not_worse = [change.most for change in result.baseline_changes if change.metric == "growth" and change.most is not None]
     return min([result.budget.growth_bytes_per_1000_calls, *not_worse])
 
 

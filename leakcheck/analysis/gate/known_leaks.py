@@ -151,7 +151,7 @@ def _paths(explanation: Explanation, *, weighed: bool = True) -> list[Culprit]:
             fingerprint=path.fingerprint,
             bytes_per_1000_calls=path.bytes_per_1000_calls or 0.0,
             share=path.share or 0.0,
-            aliases=tuple(site.fingerprint for site in explanation.sites if _is_same(path, site)),
+            aliases=tuple(site.fingerprint for site in explanation.allocation_sites if _is_same(path, site)),
             is_vague=path.held_by_native and path.line is None,
         )
         for path in explanation.retention_paths
@@ -186,7 +186,7 @@ def _sites(explanation: Explanation) -> list[Culprit]:
             share=site.share,
             aliases=tuple(path.fingerprint for path in explanation.retention_paths if _is_same(path, site)),
         )
-        for site in explanation.sites
+        for site in explanation.allocation_sites
     ]
 
 
@@ -199,7 +199,7 @@ def _site_names(site: AllocationSite) -> Iterator[str]:
 
 def culprits_of(result: Result) -> list[Culprit]:
     """Return everything that a result names, weighed or not."""
-    explanation = Explanation(containers=result.containers, retention_paths=result.retention_paths, sites=result.sites)
+    explanation = Explanation(containers=result.containers, retention_paths=result.retention_paths, allocation_sites=result.sites)
     containers = [
         Culprit(names=(container.name,), fingerprint=container.fingerprint, bytes_per_1000_calls=0.0, share=0.0)
         for container in result.containers
@@ -218,7 +218,7 @@ def unseen_entries(entries: Sequence[KnownEntry], results: Sequence[Result]) -> 
     anything in any result, heavy or light, weighed or not, has occurred.
     """
     conclusive = [result for result in results if result.verdict is not Verdict.INCONCLUSIVE and _is_explained(result)]
-    seen = {leak.entry for result in results for leak in result.known}
+    seen = {leak.entry for result in results for leak in result.known_leaks}
     culprits = [part for result in results for part in culprits_of(result)]
     return tuple(
         entry
@@ -247,17 +247,17 @@ def without_ambiguous(results: Sequence[Result], before: Sequence[Result] = ()) 
 
 def _failed_if_ambiguous(result: Result, counts: Mapping[str, int]) -> Result:
     entry = next((leak.entry for leak in _unscoped(result) if counts[leak.entry] > 1), None)
-    if entry is None or result.trouble is not None:
+    if entry is None or result.failure is not None:
         return result
     message = (
         f"the known leak {entry} names {counts[entry]} different leaks in this run, and an entry is for one: "
         'give it the scenario that it is for (scenario = "..."), and list the other by its own fingerprint'
     )
-    return replace(result, trouble=Failure(kind="usage", message=message), gate=Gate.ERROR)
+    return replace(result, failure=Failure(kind="usage", message=message), gate=Gate.ERROR)
 
 
 def _unscoped(result: Result) -> list[KnownLeak]:
-    return [leak for leak in result.known if leak.scenario == EVERY_SCENARIO and leak.causes]
+    return [leak for leak in result.known_leaks if leak.scenario == EVERY_SCENARIO and leak.causes]
 
 
 def _is_explained(result: Result) -> bool:

@@ -118,7 +118,7 @@ def _gate_peak(peak_bytes: int | None, budget: float) -> Gate:
 
 def budget_gates(result: Result) -> dict[str, Gate]:
     """Return the gate of each budget of a result, by its name; without the peak if it was not to be measured."""
-    is_skipped = result.peak_bytes is None and result.peak_trouble is None
+    is_skipped = result.peak_bytes is None and result.peak_failure is None
     budget = replace(result.budget, peak_bytes=None) if is_skipped else result.budget
     # in a result that has settled, bounded_by names what filled up, not a limit that will end the growth
     is_filling = result.bounded_by is not None and result.settled_after_calls is None
@@ -132,11 +132,11 @@ def with_gate(result: Result, by_name: Mapping[str, Gate]) -> Result:
     A failed peak pass is an error if the peak is gated and no budget is broken anyway.
     """
     gate, failures = combine_gates(by_name)
-    died = result.peak_trouble is not None and result.peak_trouble.kind != "missing" and "peak" in by_name
-    if result.trouble is not None or (died and gate is not Gate.OVER):
+    died = result.peak_failure is not None and result.peak_failure.kind != "missing" and "peak" in by_name
+    if result.failure is not None or (died and gate is not Gate.OVER):
         gate = Gate.ERROR
     gate, failures = gate_resources(gate, failures, result.resources)
-    return replace(result, gate=gate, failures=failures)
+    return replace(result, gate=gate, over_budget=failures)
 
 
 _WORST_VERDICT_FIRST = (Verdict.LEAK, Verdict.INCONCLUSIVE, Verdict.BOUNDED, Verdict.CLEAN)

@@ -47,7 +47,7 @@ def screen(task: Task, process: ReplayingProcess) -> Result | None:
     except WorkerFailed as failed:
         add_failure(growth_pass, failed)
     peak, peak_trouble = None, None
-    if growth_pass.trouble is None:
+    if growth_pass.failure is None:
         result = judged_result(replace(task, measure_peak=False), growth_pass, None, None)
         if result.verdict is not Verdict.CLEAN or result.gate is not Gate.WITHIN or result.resources:
             return None

@@ -72,7 +72,7 @@ class JudgeService:
             result = self._measure_isolated(task)
         # of two leaks that match one known entry the second fails: the first test has been answered already
         [result] = without_ambiguous([result], before=self._with_known_leaks)
-        if result.known:
+        if result.known_leaks:
             self._with_known_leaks.append(result)
         unsure = result.gate is Gate.INCONCLUSIVE and not task.settings.allow_inconclusive
         return {
@@ -90,9 +90,9 @@ class JudgeService:
             (unreached for stage, unreached in self._unreached.items() if stage in task.stages.seconds), None
         )
         if failure is not None:
-            return judged_result(task, GrowthPass(trouble=failure), None, None)
+            return judged_result(task, GrowthPass(failure=failure), None, None)
         result = replace(measure(task, lambda *_: None), capture=None)
-        trouble = result.trouble
+        trouble = result.failure
         if trouble is not None and trouble.kind == UNREACHED and is_shared(task.stages.latest):
             self._unreached[task.stages.latest] = trouble
         return result
@@ -147,7 +147,7 @@ class JudgeService:
                 git_dirty=None if changed is None else bool(changed),
             ),
             results=parsed,
-            known_unseen=unseen_entries(self._settings.known, parsed),
+            known_leaks_not_found=unseen_entries(self._settings.known, parsed),
             finished=facts["finished"],
             duration_seconds=facts["duration_seconds"],
         )

@@ -69,7 +69,7 @@ def bars_of(results: Sequence[Result]) -> Bars | None:
             text=format_size(peak),
             length=axis.position(peak),
             budget=None if result.budget.peak_bytes not in drawn else axis.position(result.budget.peak_bytes or 0),
-            is_over="peak" in result.failures,
+            is_over="peak" in result.over_budget,
         )
         for result, peak in peaks
     ]

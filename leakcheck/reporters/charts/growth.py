@@ -171,7 +171,7 @@ def _series_of(result: Result, number: int) -> _Series | None:
 
 def points_of(result: Result, meter: Meter) -> list[Point]:
     """Return the readings of a meter in the order of their calls."""
-    readings, children = result.readings, result.children
+    readings, children = result.readings, result.child_processes
     columns = {
         Meter.HEAP: readings.heap_bytes or readings.python_bytes,
         Meter.RSS: readings.rss_bytes,

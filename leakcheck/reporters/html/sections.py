@@ -129,7 +129,7 @@ def headline_of(run: Run, sections: Sequence[Section]) -> ReportHeadline:
     groups = []
     for gate, heading in _HEADINGS.items():
         named = [
-            (card.anchor, card.result.id, ", ".join(card.result.failures)) for card in cards if card.result.gate is gate
+            (card.anchor, card.result.id, ", ".join(card.result.over_budget)) for card in cards if card.result.gate is gate
         ]
         if named:
             groups.append((heading, tuple(named)))
@@ -146,7 +146,7 @@ def remarks(run: Run) -> Iterator[str]:
     if any(peak_was_skipped(result) for result in run.results):
         yield "The peaks were left out: there is no memray in the measured Python."
     yield from missing_meter_sentences(run)
-    yield from map(unseen_leak_sentence, run.known_unseen)
+    yield from map(unseen_leak_sentence, run.known_leaks_not_found)
     yield from host_sentences(run)
 
 

@@ -12,12 +12,12 @@ _LONGEST_ADDRESS = 200
 
 def statuses(result: Result) -> str:
     """Return the statuses, the most frequent first (`200, 302`); "-" for a scenario without requests."""
-    return ", ".join(str(answer.status) for answer in result.answered) or "-"
+    return ", ".join(str(answer.status) for answer in result.response_statuses) or "-"
 
 
 def status_counts(result: Result) -> str:
     """Return each status with its count (`200 ×1,600, 302 ×3`); "" for a scenario without requests."""
-    return ", ".join(f"{answer.status} ×{answer.count:,}" for answer in result.answered)
+    return ", ".join(f"{answer.status} ×{answer.count:,}" for answer in result.response_statuses)
 
 
 def response_notes(result: Result) -> Iterator[str]:
@@ -29,8 +29,8 @@ def response_notes(result: Result) -> Iterator[str]:
 def response_sentences(result: Result) -> Iterator[str]:
     """Yield the notes, or else the single status: for reports whose table has no column for it."""
     notes = list(_status_notes(result))
-    if not notes and result.answered:
-        [answer] = result.answered
+    if not notes and result.response_statuses:
+        [answer] = result.response_statuses
         notes = [f"{escape_control(result.id)}: answered {_status_text(answer)} to {_calls(answer)}."]
     yield from notes
     yield from _password_note(result)
@@ -38,10 +38,10 @@ def response_sentences(result: Result) -> Iterator[str]:
 
 def _status_notes(result: Result) -> Iterator[str]:
     name = escape_control(result.id)
-    if len(result.answered) > 1:
+    if len(result.response_statuses) > 1:
         yield f"{name}: its calls were answered differently: {status_counts(result)}."
-    for answer in result.answered:
-        if result.trouble is not None and answer.count == 1:
+    for answer in result.response_statuses:
+        if result.failure is not None and answer.count == 1:
             continue  # the failure's own message says it
         if answer.leads_to is not None or answer.is_redirect:
             yield f"{name}: {_redirect_text(answer, result)}"
@@ -63,7 +63,7 @@ def _redirect_text(answer: StatusCount, result: Result) -> str:
     if not answer.is_redirect:
         return f"redirects were followed to {address}, which answered {_status_text(answer)}."
     sentence = f"answered {_status_text(answer)} to {_calls(answer)}, which leads to {address}"
-    if result.trouble is not None or result.growth_options.get("expect") == answer.status:
+    if result.failure is not None or result.growth_options.get("expect") == answer.status:
         return f"{sentence}."
     return f"{sentence}: the redirect was measured, and not the page behind it. To measure that too, say --follow."
 

@@ -16,7 +16,7 @@ _NOTABLE_SHARE, _NOTABLE_BYTES = 0.005, 1024
 
 def change_sentences(result: Result) -> Iterator[str]:
     """Yield a sentence for each accepted figure that changed or that is over its budget; none for the others."""
-    for change in result.changes:
+    for change in result.baseline_changes:
         clauses = [clause for clause in (_difference(change, result), _excuse(change, result)) if clause]
         if clauses:
             yield f"{escape_control(result.id)}: {'; '.join(clauses)}."
@@ -24,7 +24,7 @@ def change_sentences(result: Result) -> Iterator[str]:
 
 def is_excused(result: Result) -> bool:
     """Return whether a result is over a budget, and the baseline accepts that."""
-    return any(_excuse(change, result) for change in result.changes)
+    return any(_excuse(change, result) for change in result.baseline_changes)
 
 
 def run_sentences(run: Run) -> Iterator[str]:
@@ -37,11 +37,11 @@ def run_sentences(run: Run) -> Iterator[str]:
             f"NEW, not in {file}, and held to {'its budget' if len(new) == 1 else 'their budgets'} alone: "
             f"{_names(new)}. Accept with: {_update_command(new, run)}"
         )
-    if better := [result for result in run.results if any(change.better for change in result.changes)]:
+    if better := [result for result in run.results if any(change.better for change in result.baseline_changes)]:
         yield f"Better than {file} says: {_names(better)}. Tighten it with: {_update_command(better, run)}"
-    if run.baseline_gone:
+    if run.missing_scenarios:
         yield (
-            f"No longer there, though {file} has them: {', '.join(map(escape_control, run.baseline_gone))}. "
+            f"No longer there, though {file} has them: {', '.join(map(escape_control, run.missing_scenarios))}. "
             "Where that is meant, leakcheck baseline update with the same targets removes them."
         )
 
@@ -54,7 +54,7 @@ def is_notable(change: BaselineChange) -> bool:
 def _difference(change: BaselineChange, result: Result) -> str:
     if change.gate is Gate.WITHIN and not change.better and not is_notable(change):
         return ""
-    figure, allowed = f"{_figure(change)}, {_distance(change)}", escape_control(change.allowed)
+    figure, allowed = f"{_figure(change)}, {_distance(change)}", escape_control(change.tolerance)
     if change.gate is Gate.OVER:
         return f"{figure}: worse{f' by more than {allowed}' if allowed else ''}"
     if change.gate is Gate.INCONCLUSIVE:
@@ -62,7 +62,7 @@ def _difference(change: BaselineChange, result: Result) -> str:
         return f"{figure}: the truth lies between {low} and {high}, and what {allowed} allows in between; raise --time"
     if change.better:
         return f"{figure}: better by more than {allowed}"
-    but = ", but over the budget, which the accepted figure keeps" if change.metric in result.failures else ""
+    but = ", but over the budget, which the accepted figure keeps" if change.metric in result.over_budget else ""
     return f"{figure}: within {allowed}{but}"
 
 
@@ -82,7 +82,7 @@ def _figure(change: BaselineChange) -> str:
 def _excuse(change: BaselineChange, result: Result) -> str:
     is_growth = change.metric == "growth"
     budget = result.budget.growth_bytes_per_1000_calls if is_growth else result.budget.peak_bytes
-    if change.gate is not Gate.WITHIN or not change.excused or budget is None or change.low <= budget:
+    if change.gate is not Gate.WITHIN or not change.is_excused or budget is None or change.low <= budget:
         return ""
     reason = f" ({escape_control(change.reason)})" if change.reason else ""
     return f"its {change.metric} is over the budget of {format_size(budget)}, as accepted in the baseline{reason}"

@@ -41,7 +41,7 @@ class CauseRow:
 
 def causes(result: Result) -> Iterator[CauseRow]:
     """Yield the rows that explain a result, the most important first; none where nothing was explained."""
-    if "peak" in result.failures:
+    if "peak" in result.over_budget:
         yield from _at_peak(result)
     yield from _allocated(result)
     yield from _retained(result)
@@ -57,7 +57,7 @@ def explanation_notes(result: Result) -> Iterator[str]:
     for note in result.explain_notes:
         yield f"{name}: {escape_control(note)}; the verdict stands."
     yield from children_notes(result)
-    for leak in result.known:
+    for leak in result.known_leaks:
         yield f"{name}: {_known_leak_text(leak)}"
 
 
@@ -131,7 +131,7 @@ def _retained(result: Result) -> Iterator[CauseRow]:
         if path.native is not None:
             yield CauseRow(label="", where=f"  in {native_text(path.native)}")
         # the user's own line behind a callback, or a context variable
-        for verb, frame in (("keeps", path.kept), ("set at", path.set_at)):
+        for verb, frame in (("keeps", path.kept_function), ("set at", path.set_at)):
             if frame is not None:
                 yield CauseRow(label="", where=f"  {verb} {frame_location(frame)}", what=_source(frame))
         label = ""

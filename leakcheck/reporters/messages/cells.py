@@ -45,8 +45,8 @@ def verdict_text(result: Result) -> str:
 
 def gate_text(result: Result) -> str:
     """Return the gate with the budgets that are exceeded, or with the reason why an exceeded one does not fail."""
-    reasons = list(result.failures)
-    if result.gate is Gate.WITHIN and any(leak.expired is None for leak in result.known):
+    reasons = list(result.over_budget)
+    if result.gate is Gate.WITHIN and any(leak.expired is None for leak in result.known_leaks):
         reasons.append("known leak")
     elif result.gate is Gate.WITHIN and is_excused(result):
         reasons.append("accepted")

@@ -11,7 +11,7 @@ from leakcheck.model.verdict import Verdict
 
 def children_sentences(result: Result) -> Iterator[str]:
     """Yield what grows in child processes, or could not be measured there."""
-    children, name = result.children, escape_control(result.id)
+    children, name = result.child_processes, escape_control(result.id)
     if children is None:
         return
     if children.unmeasured:
@@ -31,7 +31,7 @@ def children_sentences(result: Result) -> Iterator[str]:
 
 def children_notes(result: Result) -> Iterator[str]:
     """Yield that the child processes were measured, where they are clean: the result's verdict covers them too."""
-    children = result.children
+    children = result.child_processes
     if children is not None and children.verdict is Verdict.CLEAN and result.verdict is not Verdict.LEAK:
         size = f" ({format_size(children.held_bytes[-1])})" if children.held_bytes else ""
         most = format_size(max(children.high, 0.0))
@@ -44,15 +44,15 @@ def children_notes(result: Result) -> Iterator[str]:
 
 def children_are_inconclusive(result: Result) -> bool:
     """Return whether the verdict on the child processes is inconclusive."""
-    return result.children is not None and result.children.verdict is Verdict.INCONCLUSIVE
+    return result.child_processes is not None and result.child_processes.verdict is Verdict.INCONCLUSIVE
 
 
 def children_clause(result: Result) -> str:
     """Return the sentence to append to a growth that is in child processes; "" for any other."""
-    if result.children is None or not _growth_is_in_children(result):
+    if result.child_processes is None or not _growth_is_in_children(result):
         return ""
     return (
-        f" It is not the scenario's own process that keeps it: {_living(result.children)} on from call to call. What "
+        f" It is not the scenario's own process that keeps it: {_living(result.child_processes)} on from call to call. What "
         "keeps it there was not looked for: replay what runs there in a scenario of its own."
     )
 

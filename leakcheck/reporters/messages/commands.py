@@ -25,7 +25,7 @@ def update_command(targets: Iterable[str], command: Sequence[str]) -> str:
 
 def closer_look_command(results: Iterable[Result], command: Sequence[str]) -> str | None:
     """Return the command that looks closer at the URLs that are not within budget; None where there is none."""
-    failed = [result for result in results if result.trouble is None and result.gate is not Gate.WITHIN]
+    failed = [result for result in results if result.failure is None and result.gate is not Gate.WITHIN]
     if not failed:
         return None
     requests = [result.target.partition(" ")[2] for result in failed[:_MOST_REQUESTS]]

@@ -13,11 +13,11 @@ _MOST_KINDS = 4
 def memory_limit_sentences(result: Result) -> Iterator[str]:
     """Yield the forecast, and how serving under the limit went; nothing where neither was requested."""
     name = escape_control(result.id)
-    if result.forecast is not None and result.limit is None:
+    if result.forecast is not None and result.memory_limit is None:
         yield f"{name}: {forecast_text(result.forecast)}."
-    if result.limit is None:
+    if result.memory_limit is None:
         return
-    limit = result.limit
+    limit = result.memory_limit
     yield (
         f"{name} under {format_size(limit.memory_bytes)} "
         f"({escape_control(limit.limiter)}, {escape_control(limit.server)}, "
@@ -25,10 +25,10 @@ def memory_limit_sentences(result: Result) -> Iterator[str]:
         f"{'unknown' if limit.peak_rss_bytes is None else format_size(limit.peak_rss_bytes)}."
     )
     yield f"{name}: {_latency(limit)}. {_neighbours(limit)}."
-    if limit.foretold is not None:
+    if limit.predicted is not None:
         first = limit.first_failure
         outcome = f"none of {limit.requests:,} failed" if first is None else f"the first to fail was request {first:,}"
-        yield f"{name}: {forecast_text(limit.foretold)}; {outcome}."
+        yield f"{name}: {forecast_text(limit.predicted)}; {outcome}."
 
 
 def forecast_text(forecast: Forecast) -> str:

@@ -40,17 +40,17 @@ def budget_ratio(result: Result) -> float:
         for resource in result.resources
         if resource.gate is Gate.OVER
     ]
-    exceeded += [(change.after, change.before) for change in result.changes if change.gate is Gate.OVER]
-    if result.growth is not None and "growth" in result.failures:
+    exceeded += [(change.after, change.before) for change in result.baseline_changes if change.gate is Gate.OVER]
+    if result.growth is not None and "growth" in result.over_budget:
         exceeded.append((result.growth.bytes_per_1000_calls, result.budget.growth_bytes_per_1000_calls))
-    if result.peak_bytes is not None and result.budget.peak_bytes is not None and "peak" in result.failures:
+    if result.peak_bytes is not None and result.budget.peak_bytes is not None and "peak" in result.over_budget:
         exceeded.append((result.peak_bytes, result.budget.peak_bytes))
     return max((used / max(allowed, 1.0) for used, allowed in exceeded), default=0.0)
 
 
 def headline(result: Result) -> str:
     """Return the gate in one line (`newsletter[retained] is over budget: growth, peak`)."""
-    budgets = f": {', '.join(result.failures)}" if result.failures else ""
+    budgets = f": {', '.join(result.over_budget)}" if result.over_budget else ""
     return escape_control(f"{result.id} is {GATE_TEXTS[result.gate]}{budgets}")
 
 
@@ -73,7 +73,7 @@ def result_lines(result: Result) -> list[str]:
 
 def run_notes(run: Run) -> list[str]:
     """Return the sentences about the known leaks and the baseline as a whole."""
-    notes = (*map(unseen_leak_sentence, run.known_unseen), *baseline.run_sentences(run))
+    notes = (*map(unseen_leak_sentence, run.known_leaks_not_found), *baseline.run_sentences(run))
     return [escape_control(note) for note in notes]
 
 
@@ -86,7 +86,7 @@ def align_rows(rows: Sequence[CauseRow]) -> list[str]:
 
 def failure_details(result: Result) -> list[str]:
     """Return the end of the traceback, or of the process's output; nothing for a result without a failure."""
-    failure = result.trouble or result.peak_trouble
+    failure = result.failure or result.peak_failure
     details = "" if failure is None else failure.details
     return escape_control(details, keep_lines=True).splitlines()[-_MOST_DETAIL_LINES:]
 

@@ -35,15 +35,15 @@ def skipped_lines(left_out: Sequence[SkippedRequest]) -> Iterator[str]:
 
 def host_sentences(run: Run) -> Iterator[str]:
     """Yield the machines that a run was measured on, and what was repeated there; nothing for a local run."""
-    hosts = Counter(result.elsewhere.host for result in run.results if result.elsewhere is not None)
+    hosts = Counter(result.measured_on.host for result in run.results if result.measured_on is not None)
     if hosts:
         names = ", ".join(f"{escape_control(host)} ({count:,})" for host, count in hosts.most_common(_MOST_HOSTS))
         more = f" and {len(hosts) - _MOST_HOSTS:,} more machines" if len(hosts) > _MOST_HOSTS else ""
         yield f"Measured on {names}{more}."
     for result in run.results:
-        host = result.elsewhere
-        if host is not None and host.begun > 1:
-            lost = "its worker was lost" if host.begun == 2 else f"{host.begun - 1} workers were lost with it"
+        host = result.measured_on
+        if host is not None and host.attempts > 1:
+            lost = "its worker was lost" if host.attempts == 2 else f"{host.attempts - 1} workers were lost with it"
             name, machine = escape_control(result.id), escape_control(host.host)
             yield f"{name}: {lost}, so it was measured again from its beginning, on {machine}."
 

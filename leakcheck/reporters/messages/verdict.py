@@ -20,12 +20,12 @@ _MOST_UNACCOUNTED = 0.5
 def verdict_sentences(result: Result) -> Iterator[str]:
     """Yield a sentence for each failure and each uncertainty; none for a result that is clean and within budget."""
     name = escape_control(result.id)
-    if result.trouble is not None:
-        yield f"{name}: {_failure_text(result.trouble)}"
+    if result.failure is not None:
+        yield f"{name}: {_failure_text(result.failure)}"
         if result.growth is None:
             return
     growth, budget = result.growth, result.budget.growth_bytes_per_1000_calls
-    has_reason = result.trouble is not None or children_are_inconclusive(result)
+    has_reason = result.failure is not None or children_are_inconclusive(result)
     if growth is not None and result.verdict is Verdict.LEAK:
         relation = "over" if growth.low > budget else "within"
         rate = format_size_beside(growth.bytes_per_1000_calls, budget)
@@ -46,7 +46,7 @@ def verdict_sentences(result: Result) -> Iterator[str]:
         )
     if result.resident and result.verdict is not Verdict.LEAK:
         yield f"{name}: {resident_text(result)}"
-    if result.trouble is None:
+    if result.failure is None:
         yield from children_sentences(result)
     yield from _peak(result, name)
     yield from change_sentences(result)
@@ -55,18 +55,18 @@ def verdict_sentences(result: Result) -> Iterator[str]:
 def _peak(result: Result, name: str) -> Iterator[str]:
     peak, budget = result.peak_bytes, result.budget.peak_bytes
     # a peak within its budget may fail against the baseline: change_sentences says so
-    if "peak" in result.failures and peak is not None and budget is not None and peak > budget:
+    if "peak" in result.over_budget and peak is not None and budget is not None and peak > budget:
         yield (
             f"{name}: one call peaks at {format_size_beside(peak, budget)}; "
             f"the budget is {format_size_beside(budget, peak)}."
         )
-    if result.peak_trouble is not None and result.peak_trouble.kind != "missing":
-        yield f"{name}: the peak pass failed, and the growth verdict stands: {_failure_text(result.peak_trouble)}"
+    if result.peak_failure is not None and result.peak_failure.kind != "missing":
+        yield f"{name}: the peak pass failed, and the growth verdict stands: {_failure_text(result.peak_failure)}"
 
 
 def peak_was_skipped(result: Result) -> bool:
     """Return whether the peak was not measured because the measured Python has no memray."""
-    return result.peak_trouble is not None and result.peak_trouble.kind == "missing"
+    return result.peak_failure is not None and result.peak_failure.kind == "missing"
 
 
 def missing_meter_sentence(result: Result) -> str | None:

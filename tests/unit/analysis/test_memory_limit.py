@@ -132,7 +132,7 @@ def test_a_limit_run_without_failures_mentions_none() -> None:
         other_requests=50,
         other_errors=0,
         concurrency=2,
-        foretold=forecast_exhaustion(growth(1e6, 0), 2**28, 100, 2**26),
+        predicted=forecast_exhaustion(growth(1e6, 0), 2**28, 100, 2**26),
     )
     result = Result(
         scenario="send\n::error::",
@@ -140,9 +140,9 @@ def test_a_limit_run_without_failures_mentions_none() -> None:
         target="x.py::send",
         verdict=Verdict.CLEAN,
         gate=Gate.WITHIN,
-        failures=(),
+        over_budget=(),
         budget=Budget(growth_bytes_per_1000_calls=1),
-        limit=limit,
+        memory_limit=limit,
     )
     sentences = list(memory_limit_sentences(result))
     assert "none of 200 requests failed (less than 1.9%); no worker crashed; peak 44.0 MiB." in sentences[0]

@@ -17,7 +17,7 @@ SCENARIO = Path(__file__).resolve().parents[3] / "scenarios" / "newsletter" / "s
 
 
 def result_of(variant: str, verdict: Verdict, *failures: str, trouble: Failure | None = None) -> Result:
-    return replace(CLEAN, variant=variant, verdict=verdict, failures=failures, trouble=trouble)
+    return replace(CLEAN, variant=variant, verdict=verdict, over_budget=failures, failure=trouble)
 
 
 def test_every_expected_variant_is_one_of_the_newsletter() -> None:

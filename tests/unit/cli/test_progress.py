@@ -11,7 +11,7 @@ from leakcheck.model.verdict import Gate
 from tests.unit.runs import BROKEN, CLEAN, LEAK, UNSURE, limit_of
 
 OVER = "growth 144 MiB > 64.0 KiB per 1000 calls, peak 93.4 MiB > 10.0 MiB (leak)"
-PEAK_ONLY = replace(CLEAN, gate=Gate.OVER, failures=("peak",), peak_bytes=LEAK.peak_bytes)
+PEAK_ONLY = replace(CLEAN, gate=Gate.OVER, over_budget=("peak",), peak_bytes=LEAK.peak_bytes)
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ PEAK_ONLY = replace(CLEAN, gate=Gate.OVER, failures=("peak",), peak_bytes=LEAK.p
         (PEAK_ONLY, "FAIL peak 93.4 MiB > 10.0 MiB (no leak)"),
         (UNSURE, "inconclusive"),
         (BROKEN, "error"),
-        (replace(LEAK, limit=limit_of(30)), f"30 of 200 requests failed, FAIL {OVER}"),
+        (replace(LEAK, memory_limit=limit_of(30)), f"30 of 200 requests failed, FAIL {OVER}"),
     ],
     ids=["clean", "leak", "peak over budget", "inconclusive", "failed before it was measured", "served"],
 )

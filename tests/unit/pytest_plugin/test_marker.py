@@ -27,7 +27,7 @@ from tests.unit.runs import BOUNDED, BROKEN, CLEAN, LEAK, NAIVE, UNSURE
 
 EXPLAINED = replace(LEAK, containers=(SENT,), retention_paths=(SENT_PATH,), sites=(SITE,))
 FORGIVEN = replace(
-    LEAK, known=(KnownLeak(entry="*SENT*", reason="ticket 12", bytes_per_1000_calls=1.0, share=1.0, expired=None),)
+    LEAK, known_leaks=(KnownLeak(entry="*SENT*", reason="ticket 12", bytes_per_1000_calls=1.0, share=1.0, expired=None),)
 )
 
 
@@ -121,9 +121,9 @@ def test_the_text_has_the_row_the_sentence_and_the_causes_and_no_summary() -> No
 
 
 def test_a_body_that_runs_only_once_is_reported_as_not_replayable() -> None:
-    once = replace(BROKEN, trouble=Failure(kind="raised", message="IntegrityError", call=2))
+    once = replace(BROKEN, failure=Failure(kind="raised", message="IntegrityError", call=2))
     assert any("cannot be replayed" in sentence for sentence in summary_lines(once))
-    never = replace(BROKEN, trouble=Failure(kind="raised", message="IntegrityError", call=1))
+    never = replace(BROKEN, failure=Failure(kind="raised", message="IntegrityError", call=1))
     assert not any("cannot be replayed" in sentence for sentence in summary_lines(never))
 
 

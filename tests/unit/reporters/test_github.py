@@ -55,7 +55,7 @@ def test_a_run_within_budget_has_no_annotations() -> None:
 
 def test_a_figure_to_tighten_is_a_notice() -> None:
     gone = KnownEntry(match="*OUTBOX*", scenario="newsletter[outbox]", reason="ticket 7")
-    run = replace(RUNS["compared"], known_unseen=(gone,))
+    run = replace(RUNS["compared"], known_leaks_not_found=(gone,))
     notices = [command for command in commands(run) if command.name == "notice"]
     known, *others = [command.data for command in notices]
     assert (
@@ -85,8 +85,8 @@ def test_errors_and_warnings_have_limits_of_their_own() -> None:
 
 
 def test_a_message_is_cut_before_the_runner_cuts_it() -> None:
-    assert BROKEN.trouble is not None
-    long = replace(BROKEN, scenario="x" * 500, trouble=replace(BROKEN.trouble, message="y" * 10_000))
+    assert BROKEN.failure is not None
+    long = replace(BROKEN, scenario="x" * 500, failure=replace(BROKEN.failure, message="y" * 10_000))
     [command] = commands(run_of(long))
     assert len(command.data) == 4000
     assert len(command.properties["title"]) == 200

@@ -82,7 +82,7 @@ def test_the_fingerprint_depends_on_cause_scenario_and_exceeded_budgets() -> Non
         EXPLAINED,
         replace(EXPLAINED, retention_paths=(), sites=(replace(SITE, fingerprint="another"),)),
         replace(EXPLAINED, variant="another"),
-        replace(EXPLAINED, failures=("growth",)),
+        replace(EXPLAINED, over_budget=("growth",)),
         replace(EXPLAINED, target="another.py::newsletter"),
     ]
     assert len({fingerprint(result) for result in others}) == len(others)

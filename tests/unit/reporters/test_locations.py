@@ -53,9 +53,9 @@ def peak_at(file: str) -> PeakSite:
         (replace(PEAKS, sites=(SITE,), peak_sites=(peak_at("p.py"),)), Location(file="service/p.py", line=7)),
         # what grows is told first where both are broken, and no peak where only the growth is
         (replace(EXPLAINED, peak_sites=(peak_at("p.py"),)), VIEW),
-        (replace(EXPLAINED, failures=("growth",), sites=(), peak_sites=(peak_at("p.py"),)), SCENARIO),
+        (replace(EXPLAINED, over_budget=("growth",), sites=(), peak_sites=(peak_at("p.py"),)), SCENARIO),
         # files that stay open have no line
-        (replace(EXPLAINED, failures=("open files",)), SCENARIO),
+        (replace(EXPLAINED, over_budget=("open files",)), SCENARIO),
         (replace(UNSURE, sites=(SITE,)), VIEW),
         (LEAK, SCENARIO),
         (CLEAN, SCENARIO),
@@ -97,7 +97,7 @@ DETAILS = """\
     ],
 )
 def test_an_error_is_located_at_the_users_innermost_line_of_its_traceback(details: str, location: Location) -> None:
-    failed = replace(BROKEN, trouble=Failure(kind="raised", message="E", details=details))
+    failed = replace(BROKEN, failure=Failure(kind="raised", message="E", details=details))
     assert locate(failed, WORKSPACE) == location
 
 

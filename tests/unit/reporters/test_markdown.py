@@ -154,7 +154,7 @@ def test_without_room_for_the_headline_there_is_no_document() -> None:
 
 @given(text_of_others)
 def test_a_name_in_a_cell_is_shown_as_it_is(text: str) -> None:
-    run = run_of(replace(LEAK, scenario=text, variant=None, failures=(text,)))
+    run = run_of(replace(LEAK, scenario=text, variant=None, over_budget=(text,)))
     page = rendered(written(run))
     assert len(page.rows) == 2
     assert len(page.rows[1]) == 7
@@ -172,7 +172,7 @@ def test_foreign_text_is_only_in_code(text: str) -> None:
         return rendered(written(replace(run, results=tuple(map(tame, run.results))))).prose
 
     def tame(result: Result) -> Result:
-        return replace(result, failures=tuple(failure for failure in result.failures if failure in ("growth", "peak")))
+        return replace(result, over_budget=tuple(failure for failure in result.over_budget if failure in ("growth", "peak")))
 
     page = rendered(written(run_with(text)))
     assert set(page.tags) <= OURS

@@ -47,7 +47,7 @@ def page(run: Run, folder: Path | None = None, *, width: int = WIDTH, colour: bo
 MISSING = Failure(kind="missing", message="no memray")
 EXPLAINED = replace(
     LEAK,
-    failures=("growth",),
+    over_budget=("growth",),
     containers=(SENT,),
     retention_paths=(SENT_PATH,),
     sites=(SITE,),
@@ -55,7 +55,7 @@ EXPLAINED = replace(
     explained_fraction=0.98,
 )
 KNOWN = KnownLeak(entry="*SENT*", reason="ticket 12", bytes_per_1000_calls=143 * MIB, share=0.99)
-FORGIVEN = replace(EXPLAINED, variant="accepted", gate=Gate.WITHIN, failures=(), known=(KNOWN,))
+FORGIVEN = replace(EXPLAINED, variant="accepted", gate=Gate.WITHIN, over_budget=(), known_leaks=(KNOWN,))
 CHAIN = RetentionPath(
     links=(Link(step="chain", type="module"), Link(step=".Chain.last", type="Node")),
     share=1.0,
@@ -101,7 +101,7 @@ CHECKED = replace(
         BROKEN,
     ),
     baseline="leakcheck-baseline.json",
-    baseline_gone=("newsletter[values]", "parser_of_old"),
+    missing_scenarios=("newsletter[values]", "parser_of_old"),
 )
 UNSEEN = KnownEntry(match="*OUTBOX*", scenario="newsletter[outbox]", reason="ticket 7")
 RUNS = {
@@ -110,7 +110,7 @@ RUNS = {
     "interrupted": (run_of(CLEAN, finished=False), None),
     "nothing": (run_of(environment=None), None),
     "explained": (
-        replace(run_of(EXPLAINED, FORGIVEN, CHAINED), known_unseen=(UNSEEN,)),
+        replace(run_of(EXPLAINED, FORGIVEN, CHAINED), known_leaks_not_found=(UNSEEN,)),
         Path("reports/2026-11-24T10-12-07"),
     ),
     "checked": (CHECKED, Path("reports/2026-11-24T10-12-07")),
@@ -119,7 +119,7 @@ RUNS = {
         Path("reports/2026-11-24T10-12-07"),
     ),
     "empty_shard": (replace(run_of(), shard=Shard(number=3, count=3, whole=("a", "b"))), None),
-    "without_memray": (run_of(replace(CLEAN, peak_bytes=None, peak_trouble=MISSING)), None),
+    "without_memray": (run_of(replace(CLEAN, peak_bytes=None, peak_failure=MISSING)), None),
 }
 
 
@@ -174,17 +174,17 @@ SHOWN = "[bold]x[/bold]\\x1b[31m\\u202e"
     [
         run_of(replace(CLEAN, scenario=HOSTILE)),
         run_of(replace(CLEAN, variant=HOSTILE)),
-        run_of(replace(LEAK, failures=(HOSTILE,))),
-        run_of(replace(BROKEN, trouble=Failure(kind="raised", message=HOSTILE))),
-        run_of(replace(BROKEN, trouble=Failure(kind="raised", message="E", details=f"line 1\n{HOSTILE}"))),
+        run_of(replace(LEAK, over_budget=(HOSTILE,))),
+        run_of(replace(BROKEN, failure=Failure(kind="raised", message=HOSTILE))),
+        run_of(replace(BROKEN, failure=Failure(kind="raised", message="E", details=f"line 1\n{HOSTILE}"))),
         run_of(CLEAN, environment=replace(ENVIRONMENT, libc=HOSTILE)),
         run_of(CLEAN, environment=replace(ENVIRONMENT, python=HOSTILE)),
         run_of(CLEAN, environment=replace(ENVIRONMENT, allocator=HOSTILE)),
         replace(run_of(CLEAN), baseline=HOSTILE),
-        replace(run_of(CLEAN), baseline="b", baseline_gone=(HOSTILE,)),
+        replace(run_of(CLEAN), baseline="b", missing_scenarios=(HOSTILE,)),
         run_of(accepted(LEAK, 144 * MIB, None, HOSTILE)),
         replace(run_of(replace(CLEAN, is_new=True, target=HOSTILE)), baseline="b"),
-        run_of(replace(LEAK, changes=tuple(replace(row, allowed=HOSTILE) for row in accepted(LEAK, 1, None).changes))),
+        run_of(replace(LEAK, baseline_changes=tuple(replace(row, tolerance=HOSTILE) for row in accepted(LEAK, 1, None).baseline_changes))),
     ],
     ids=[
         "scenario",
@@ -216,7 +216,7 @@ def test_a_folder_is_escaped_too() -> None:
 
 def test_a_long_traceback_is_shown_by_its_end() -> None:
     details = "\n".join(f"line {number}" for number in range(1, 31))
-    shown = page(run_of(replace(BROKEN, trouble=Failure(kind="raised", message="E", details=details))))
+    shown = page(run_of(replace(BROKEN, failure=Failure(kind="raised", message="E", details=details))))
     assert "line 18\n" not in shown
     assert [f"line {number}" for number in range(19, 31)] == [
         line.strip() for line in shown.splitlines() if line.strip().startswith("line")

@@ -128,8 +128,8 @@ def test_mutated_answers_cost_their_own_scenario_at_most(decade: int) -> None:
             assert (good.verdict, good.gate) == (Verdict.LEAK, Gate.OVER), seed
             assert good.growth is not None
             assert good.growth.bytes_per_1000_calls == pytest.approx(100_000, rel=0.01)
-        assert bad.trouble is None or bad.trouble.kind in ("answer", "hung", "raised"), (seed, bad.trouble)
-        assert (bad.gate is Gate.ERROR) == (bad.trouble is not None), seed
+        assert bad.failure is None or bad.failure.kind in ("answer", "hung", "raised"), (seed, bad.failure)
+        assert (bad.gate is Gate.ERROR) == (bad.failure is not None), seed
 
 
 def test_most_mutations_are_detected() -> None:
@@ -248,10 +248,10 @@ def test_an_internal_error_is_the_result_of_one_scenario() -> None:
     )
     assert (good.verdict, good.gate) == (Verdict.CLEAN, Gate.WITHIN)
     assert bad.gate is Gate.ERROR
-    assert bad.trouble is not None
-    assert bad.trouble.message == (
+    assert bad.failure is not None
+    assert bad.failure.message == (
         "internal error in leakcheck: LookupError: no such thing "
-        f"(leakcheck/runner/measure.py:{_line_of(bad.trouble)}); "
+        f"(leakcheck/runner/measure.py:{_line_of(bad.failure)}); "
         "the other scenarios are measured; please report it with `leakcheck doctor --markdown`"
     )
     assert exit_code([bad, good]) is ExitCode.INTERNAL

@@ -137,8 +137,8 @@ def test_deselected_scenarios_and_those_of_unreadable_files_are_not_gone(project
         "away",
         "shop[a]",
     )
-    broken = replace(BROKEN, target="bench/shop.py", trouble=Failure(kind="import", message="SyntaxError"))
-    empty = replace(BROKEN, target="bench/cart.py", trouble=Failure(kind="nothing", message="no scenario"))
+    broken = replace(BROKEN, target="bench/shop.py", failure=Failure(kind="import", message="SyntaxError"))
+    empty = replace(BROKEN, target="bench/cart.py", failure=Failure(kind="nothing", message="no scenario"))
     with_failures = collection(failed=[broken, empty])
     assert gone_entries(ENTRIES, with_failures, folder=Path(), targets=targets, matches=lambda name: True) == (
         "away",
@@ -201,7 +201,7 @@ def test_a_known_leak_of_a_saved_run_still_does_not_fail_and_still_expires() -> 
         known = KnownEntry(match="*SENT*", reason="ticket 12", expires=expires)
         settings = replace(default_settings(), known=(known,))
         (result,) = compare_run(run_of(EXPLAINED), worse, settings, date(2026, 1, 1)).results
-        assert (result.gate, result.changes[0].gate) == (gate, Gate.OVER)
+        assert (result.gate, result.baseline_changes[0].gate) == (gate, Gate.OVER)
 
 
 @pytest.mark.parametrize(("unlisted_bytes", "gate"), [(16 * 1024, Gate.WITHIN), (16 * 1024 + 1, Gate.OVER)])

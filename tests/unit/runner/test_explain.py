@@ -75,7 +75,7 @@ def explained(
 
 def test_what_python_objects_retain_is_traced_without_native_frames(monkeypatch: pytest.MonkeyPatch) -> None:
     tracers, explanation = explained(monkeypatch, {MEMRAY: traced(1.0)}, candidate(0.9))
-    assert (tracers, explanation.sites_meter) == ([MEMRAY], MEMRAY)
+    assert (tracers, explanation.allocation_tracer) == ([MEMRAY], MEMRAY)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_what_native_code_retains_is_traced_with_native_frames(
 ) -> None:
     answers = {NATIVE: traced(1.0, EXTENSION, OWN), MEMRAY: traced(1.0)}
     tracers, explanation = explained(monkeypatch, answers, *candidates)
-    assert (tracers, explanation.sites_meter) == ([NATIVE], NATIVE)
+    assert (tracers, explanation.allocation_tracer) == ([NATIVE], NATIVE)
     assert {path.native for path in explanation.retention_paths if path.held_by_native} <= {EXTENSION}
 
 
@@ -94,7 +94,7 @@ def test_allocations_of_native_code_are_traced_again_with_native_frames(monkeypa
     answers = {MEMRAY: traced(1.0, native=True), NATIVE: traced(0.95, EXTENSION, OWN, native=True)}
     tracers, explanation = explained(monkeypatch, answers, candidate(0.9))
     assert tracers == [MEMRAY, NATIVE]
-    assert explanation.sites[0].frames[0] == EXTENSION
+    assert explanation.allocation_sites[0].frames[0] == EXTENSION
 
 
 @pytest.mark.parametrize(("fraction", "following"), [(0.0, True), (0.49, True), (0.51, False)])
@@ -104,32 +104,32 @@ def test_after_a_tracer_that_explains_little_the_next_is_tried(
     answers = {NATIVE: traced(fraction), TRACEMALLOC: traced(0.98), LINES: traced(0.6)}
     tracers, explanation = explained(monkeypatch, answers)
     assert tracers == ([NATIVE, MEMRAY, TRACEMALLOC] if following else [NATIVE, LINES])
-    assert explanation.sites_meter is (TRACEMALLOC if following else LINES)
+    assert explanation.allocation_tracer is (TRACEMALLOC if following else LINES)
 
 
 def test_after_a_tracer_with_a_single_window_the_next_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     tracers, explanation = explained(monkeypatch, {NATIVE: traced(1.0)[:1], MEMRAY: traced(1.0)})
-    assert (tracers, explanation.sites_meter) == ([NATIVE, MEMRAY], MEMRAY)
+    assert (tracers, explanation.allocation_tracer) == ([NATIVE, MEMRAY], MEMRAY)
 
 
 def test_the_better_of_two_answers_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     tracers, explanation = explained(monkeypatch, {NATIVE: traced(0.3), LINES: traced(0.1)})
     assert tracers == [NATIVE, MEMRAY, TRACEMALLOC, LINES]
-    assert explanation.sites_meter is NATIVE
+    assert explanation.allocation_tracer is NATIVE
 
 
 def test_a_line_that_is_larger_than_the_growth_can_be_is_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN a tracer by which one line takes a hundred times the growth, and a correct one
     tracers, explanation = explained(monkeypatch, {NATIVE: traced(102.81), MEMRAY: traced(0.99)})
     # WHEN both are tried THEN the first names nothing
-    assert (tracers, explanation.sites_meter) == ([NATIVE, MEMRAY], MEMRAY)
-    assert explanation.sites[0].share == pytest.approx(0.99)
+    assert (tracers, explanation.allocation_tracer) == ([NATIVE, MEMRAY], MEMRAY)
+    assert explanation.allocation_sites[0].share == pytest.approx(0.99)
     _, alone = explained(monkeypatch, {NATIVE: traced(102.81)})
-    assert (alone.sites, alone.explained_fraction) == ((), 0.0)
+    assert (alone.allocation_sites, alone.explained_fraction) == ((), 0.0)
     # AND it does name the line where the growth itself may be that large
     wide = replace(REQUEST, most_bytes_per_1000_calls=20_000_000.0)
     _, explanation = explained(monkeypatch, {NATIVE: traced(102.81)}, request=wide)
-    assert len(explanation.sites) == 1
+    assert len(explanation.allocation_sites) == 1
 
 
 def test_lines_that_add_up_to_more_than_the_growth_can_be_are_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,7 +139,7 @@ def test_lines_that_add_up_to_more_than_the_growth_can_be_are_not_named(monkeypa
         for window in traced(0.9)
     )
     _, explanation = explained(monkeypatch, {NATIVE: windows})
-    assert (explanation.sites, explanation.explained_fraction) == ((), None)
+    assert (explanation.allocation_sites, explanation.explained_fraction) == ((), None)
     assert any("adds up to 4 times the growth" in note for note in explanation.notes)
 
 

@@ -123,7 +123,7 @@ def test_a_leak_of_one_small_object_is_found_within_2000_calls_of_a_millisecond_
     result = simulate(Script(heap=leak(16), seconds_per_call=seconds_per_call))
     assert result.verdict is Verdict.LEAK
     assert result.gate is Gate.OVER
-    assert result.failures == ("growth",)
+    assert result.over_budget == ("growth",)
     assert calls_of(result) <= 2000
 
 
@@ -364,8 +364,8 @@ def test_a_cache_that_is_still_filling_when_the_calls_are_exhausted_is_inconclus
 def test_a_call_that_raises_is_an_error_and_the_readings_before_it_are_kept(call: int) -> None:
     result = simulate(Script(heap=leak(100), fails_after=call - 1))
     assert result.gate is Gate.ERROR
-    assert result.trouble is not None
-    assert result.trouble.call == call
+    assert result.failure is not None
+    assert result.failure.call == call
     assert (result.growth is not None) is (call == 700)
     assert max(result.readings.calls, default=0) <= call - 1
 

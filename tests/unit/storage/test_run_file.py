@@ -246,7 +246,7 @@ def test_the_published_schema_refuses_invalid_documents() -> None:
 
 
 def test_the_document_names_every_exceeded_budget() -> None:
-    [result] = json.loads(encode(run_of(replace(LEAK, failures=("growth", "peak")))))["results"]
+    [result] = json.loads(encode(run_of(replace(LEAK, over_budget=("growth", "peak")))))["results"]
     assert result["verdict"] == "leak"
     assert result["failures"] == ["growth", "peak"]
     assert {"bytes_per_1000_calls", "low", "high", "meter", "calls"} <= result["growth"].keys()

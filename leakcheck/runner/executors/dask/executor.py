@@ -123,7 +123,7 @@ def _refusal(address: str, answer: Any) -> str:
 
 def result_of(done: JobResult, elsewhere: Host, folder: Path) -> Result:
     """Return the result with the host that measured it, and its capture written to the run's folder here."""
-    result = replace(done.result, elsewhere=elsewhere)
+    result = replace(done.result, measured_on=elsewhere)
     if result.capture is None or done.capture is None:
         return replace(result, capture=None)
     try:
@@ -149,4 +149,4 @@ def keep_capture(folder: Path, name: str, compressed: bytes) -> str:
 def failed_result(measurement: JobTask, trouble: Failure, elsewhere: Host | None = None) -> Result:
     """Return the result of a task that was not measured because of this trouble."""
     task = measurement.detached()
-    return replace(judged_result(task, GrowthPass(trouble=trouble), None, None), elsewhere=elsewhere)
+    return replace(judged_result(task, GrowthPass(failure=trouble), None, None), measured_on=elsewhere)

@@ -184,7 +184,7 @@ class _Submission:
         if answer.refused:
             return _failed(f"{refusal_message(answer)}; {SAME_EVERYWHERE}")
         begun = max(1, self._starts[number])
-        return JobOutcome(host=Host(host=answer.host, worker=answer.worker, begun=begun), answer=answer)
+        return JobOutcome(host=Host(host=answer.host, worker=answer.worker, attempts=begun), answer=answer)
 
 
 def _failed(message: str, details: str = "") -> JobOutcome:

@@ -20,7 +20,7 @@ from tests.unit.runs import BROKEN, CLEAN, ENVIRONMENT, LEAK, run_of
 
 NAMES = ("delta", "alpha", "echo", "bravo", "charlie")
 UNREADABLE = replace(
-    BROKEN, scenario="bad.py", target="bad.py", trouble=Failure(kind="import", message="SyntaxError: no")
+    BROKEN, scenario="bad.py", target="bad.py", failure=Failure(kind="import", message="SyntaxError: no")
 )
 
 
@@ -204,13 +204,13 @@ def test_a_merged_run_is_dirty_if_any_run_was() -> None:
 def test_a_known_leak_is_unseen_only_if_no_shard_saw_it() -> None:
     occurring, missing = KnownEntry(match="*SENT*", reason="ticket 12"), KnownEntry(match="*OUTBOX*", reason="ticket 7")
     leak = KnownLeak(entry="*SENT*", reason="ticket 12", bytes_per_1000_calls=1.0, share=1.0)
-    known = replace(TWO.results[0], known=(leak,), gate=Gate.WITHIN)
+    known = replace(TWO.results[0], known_leaks=(leak,), gate=Gate.WITHIN)
     runs = [
-        replace(ONE, known_unseen=(occurring, missing)),
-        replace(TWO, results=(known, TWO.results[1]), known_unseen=(missing,)),
+        replace(ONE, known_leaks_not_found=(occurring, missing)),
+        replace(TWO, results=(known, TWO.results[1]), known_leaks_not_found=(missing,)),
         THREE,
     ]
-    assert merge_runs(runs, ()).known_unseen == (missing,)
+    assert merge_runs(runs, ()).known_leaks_not_found == (missing,)
 
 
 @settings(max_examples=60)

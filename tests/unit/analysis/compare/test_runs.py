@@ -54,12 +54,12 @@ def result(
         target="shop.py::send",
         verdict=Verdict.CLEAN,
         gate=Gate.WITHIN,
-        failures=(),
+        over_budget=(),
         budget=Budget(growth_bytes_per_1000_calls=4096),
         growth=None if growth is None else growth_of(growth, doubt),
         peak_bytes=peak,
         latency_seconds=latency,
-        trouble=trouble,
+        failure=trouble,
     )
 
 
@@ -146,7 +146,7 @@ def test_a_metric_that_was_not_measured_has_a_note() -> None:
 
 
 def served(errors: int, crashes: int) -> Result:
-    return replace(result(), limit=limit_of(errors, crashes))
+    return replace(result(), memory_limit=limit_of(errors, crashes))
 
 
 @pytest.mark.parametrize(

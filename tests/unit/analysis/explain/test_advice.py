@@ -81,13 +81,13 @@ def test_the_evidence_is_what_was_measured() -> None:
 
 
 def test_a_peak_that_is_small_and_within_its_budget_needs_no_advice() -> None:
-    naive = replace(RESULTS["newsletter[naive]"], failures=())
+    naive = replace(RESULTS["newsletter[naive]"], over_budget=())
     [site, *others] = naive.peak_sites
     small = replace(naive, peak_sites=(replace(site, bytes=LARGE_PEAK_BYTES - 1), *others))
 
     assert advise(naive) != ()
     assert advise(small) == ()
-    assert advise(replace(small, failures=("peak",))) != ()
+    assert advise(replace(small, over_budget=("peak",))) != ()
 
 
 def test_a_container_with_a_small_share_or_that_stopped_gets_no_advice() -> None:

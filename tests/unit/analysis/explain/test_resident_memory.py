@@ -158,7 +158,7 @@ def test_the_growth_that_pins_is_explained_on_the_meter_of_the_heap() -> None:
         target="a.py::a",
         verdict=Verdict.LEAK,
         gate=Gate.OVER,
-        failures=("growth",),
+        over_budget=("growth",),
         budget=Budget(growth_bytes_per_1000_calls=4096.0),
         growth=growth(44_000, 240),
         readings=readings(native=240, rss=44_000),

@@ -40,7 +40,7 @@ def test_what_a_container_holds_does_not_change_its_fingerprint() -> None:
 def test_the_users_lines_are_part_of_the_path() -> None:
     line = Frame(function="receiver", file="shop/signals.py", line=7, kind=FrameKind.OWN, source="def receiver(**kw):")
     (path,) = paths_of([replace(LIST, kept=line, set_at=line)], 1.0)
-    assert (path.kept, path.set_at) == (line, line)
+    assert (path.kept_function, path.set_at) == (line, line)
 
 
 def test_without_a_growth_there_are_no_shares() -> None:

@@ -119,20 +119,20 @@ def test_a_growth_of_pages_or_blocks_is_not_compared() -> None:
 
 # --- the gate -------------------------------------------------------------------------------------
 
-LEAKY = replace(LEAK, peak_bytes=int(9 * MIB), failures=("growth",))
+LEAKY = replace(LEAK, peak_bytes=int(9 * MIB), over_budget=("growth",))
 """Over its growth budget of 64 KiB, and within its peak budget of 10 MiB."""
 
 
 def gate_of(result: Result, entry: BaselineEntry | None) -> tuple[Gate, tuple[str, ...]]:
     outcome = compare_with_baseline(result, entry, ALLOWED)
-    return outcome.gate, outcome.failures
+    return outcome.gate, outcome.over_budget
 
 
 def test_a_result_without_a_baseline_entry_is_new_and_gated_by_its_budget() -> None:
     for result in (LEAK, CLEAN, NAIVE):
         outcome = compare_with_baseline(result, None, ALLOWED)
-        assert (outcome.is_new, outcome.changes) == (True, ())
-        assert (outcome.gate, outcome.failures) == (result.gate, result.failures)
+        assert (outcome.is_new, outcome.baseline_changes) == (True, ())
+        assert (outcome.gate, outcome.over_budget) == (result.gate, result.over_budget)
 
 
 def test_an_accepted_leak_is_within_as_long_as_it_is_not_worse() -> None:
@@ -143,10 +143,10 @@ def test_an_accepted_leak_is_within_as_long_as_it_is_not_worse() -> None:
 
 def test_an_accepted_figure_over_its_budget_is_excused_with_its_reason() -> None:
     outcome = compare_with_baseline(LEAKY, accepted(144 * MIB, 9 * MIB, reason="ticket 12"), ALLOWED)
-    growth_change, peak_change = outcome.changes
-    assert (growth_change.excused, growth_change.reason) == (True, "ticket 12")
-    assert not peak_change.excused, "its budget is kept"
-    assert {change.allowed for change in outcome.changes} == {"+5 % and +16 KiB"}
+    growth_change, peak_change = outcome.baseline_changes
+    assert (growth_change.is_excused, growth_change.reason) == (True, "ticket 12")
+    assert not peak_change.is_excused, "its budget is kept"
+    assert {change.tolerance for change in outcome.baseline_changes} == {"+5 % and +16 KiB"}
 
 
 def test_a_budget_that_the_accepted_figure_kept_still_applies_however_small_the_change() -> None:
@@ -156,8 +156,8 @@ def test_a_budget_that_the_accepted_figure_kept_still_applies_however_small_the_
     # THEN it is over, although it is not worse
     for before in (0, 4096):
         outcome = compare_with_baseline(small, accepted(before), ALLOWED)
-        assert (outcome.gate, outcome.failures) == (Gate.OVER, ("growth",))
-        assert outcome.changes[0].gate is Gate.WITHIN
+        assert (outcome.gate, outcome.over_budget) == (Gate.OVER, ("growth",))
+        assert outcome.baseline_changes[0].gate is Gate.WITHIN
     # AND an accepted figure of one byte more excuses the budget
     assert gate_of(small, accepted(4097)) == (Gate.WITHIN, ())
 
@@ -180,8 +180,8 @@ def test_each_metric_is_compared_with_its_accepted_figure_or_else_with_its_budge
 def test_a_growth_of_pages_is_not_excused_by_an_accepted_figure() -> None:
     mapped = replace(LEAKY, growth=growth(144 * MIB, meter=Meter.RSS))
     outcome = compare_with_baseline(mapped, accepted(500 * MIB), ALLOWED)
-    assert (outcome.gate, outcome.failures) == (Gate.OVER, ("growth",))
-    assert outcome.changes == ()
+    assert (outcome.gate, outcome.over_budget) == (Gate.OVER, ("growth",))
+    assert outcome.baseline_changes == ()
 
 
 def test_a_scenario_that_was_clean_and_leaks_now_is_over() -> None:
@@ -191,17 +191,17 @@ def test_a_scenario_that_was_clean_and_leaks_now_is_over() -> None:
 def test_a_growth_with_bounds_on_both_sides_of_the_limit_is_inconclusive() -> None:
     unsure = replace(LEAKY, growth=growth(150 * MIB, 5 * MIB))
     outcome = compare_with_baseline(unsure, accepted(144 * MIB), ALLOWED)
-    assert (outcome.gate, outcome.failures) == (Gate.INCONCLUSIVE, ())
-    assert outcome.changes[0].gate is Gate.INCONCLUSIVE
+    assert (outcome.gate, outcome.over_budget) == (Gate.INCONCLUSIVE, ())
+    assert outcome.baseline_changes[0].gate is Gate.INCONCLUSIVE
 
 
 def test_a_result_without_a_verdict_is_not_compared_and_does_not_pass() -> None:
     outcome = compare_with_baseline(UNSURE, accepted(10**9), ALLOWED)
-    assert (outcome.gate, outcome.changes) == (Gate.INCONCLUSIVE, ())
+    assert (outcome.gate, outcome.baseline_changes) == (Gate.INCONCLUSIVE, ())
 
 
 def test_a_failed_result_remains_an_error() -> None:
-    broken = replace(LEAKY, trouble=Failure(kind="teardown", message="E"))
+    broken = replace(LEAKY, failure=Failure(kind="teardown", message="E"))
     assert gate_of(BROKEN, accepted(0))[0] is Gate.ERROR
     assert gate_of(broken, accepted(144 * MIB))[0] is Gate.ERROR
 
@@ -209,11 +209,11 @@ def test_a_failed_result_remains_an_error() -> None:
 def test_an_accepted_peak_that_cannot_be_measured_does_not_pass() -> None:
     free = replace(CLEAN, budget=Budget(growth_bytes_per_1000_calls=4096.0), peak_bytes=None)
     missing, died = Failure(kind="missing", message="no memray"), Failure(kind="died", message="killed")
-    assert gate_of(replace(free, peak_trouble=missing), accepted(0, 9)) == (Gate.INCONCLUSIVE, ())
-    assert gate_of(replace(free, peak_trouble=died), accepted(0, 9))[0] is Gate.ERROR
+    assert gate_of(replace(free, peak_failure=missing), accepted(0, 9)) == (Gate.INCONCLUSIVE, ())
+    assert gate_of(replace(free, peak_failure=died), accepted(0, 9))[0] is Gate.ERROR
     # WHEN it was not to be measured, or never accepted THEN it is not needed
     assert gate_of(free, accepted(0, 9)) == (Gate.WITHIN, ())
-    assert gate_of(replace(free, peak_trouble=died), accepted(0)) == (Gate.WITHIN, ())
+    assert gate_of(replace(free, peak_failure=died), accepted(0)) == (Gate.WITHIN, ())
 
 
 def test_a_leak_of_resources_is_over_whatever_was_accepted() -> None:
@@ -231,10 +231,10 @@ def test_a_leak_of_resources_is_over_whatever_was_accepted() -> None:
 
 def test_comparing_again_with_another_baseline_replaces_the_first_comparison() -> None:
     once = compare_with_baseline(LEAKY, accepted(14 * MIB), ALLOWED)
-    assert once.failures == ("growth",)
+    assert once.over_budget == ("growth",)
     again = compare_with_baseline(once, accepted(144 * MIB), ALLOWED)
-    assert (again.gate, again.failures) == (Gate.WITHIN, ())
-    assert compare_with_baseline(again, None, ALLOWED).failures == ("growth",)
+    assert (again.gate, again.over_budget) == (Gate.WITHIN, ())
+    assert compare_with_baseline(again, None, ALLOWED).over_budget == ("growth",)
     assert (
         compare_with_baseline(compare_with_baseline(LEAKY, None, ALLOWED), accepted(144 * MIB), ALLOWED).is_new is False
     )
@@ -242,7 +242,7 @@ def test_comparing_again_with_another_baseline_replaces_the_first_comparison() -
 
 def test_both_metrics_are_reported_with_their_figures() -> None:
     outcome = compare_with_baseline(LEAK, accepted(100 * MIB, 90 * MIB), ALLOWED)
-    assert outcome.changes == (
+    assert outcome.baseline_changes == (
         BaselineChange(
             metric="growth",
             before=100 * MIB,
@@ -250,8 +250,8 @@ def test_both_metrics_are_reported_with_their_figures() -> None:
             low=143.9 * MIB,
             high=144.1 * MIB,
             gate=Gate.OVER,
-            excused=True,
-            allowed="+5 % and +16 KiB",
+            is_excused=True,
+            tolerance="+5 % and +16 KiB",
             most=105 * MIB,
         ),
         BaselineChange(
@@ -261,8 +261,8 @@ def test_both_metrics_are_reported_with_their_figures() -> None:
             low=int(93.4 * MIB),
             high=int(93.4 * MIB),
             gate=Gate.WITHIN,
-            excused=True,
-            allowed="+5 % and +16 KiB",
+            is_excused=True,
+            tolerance="+5 % and +16 KiB",
             most=94.5 * MIB,
         ),
     )

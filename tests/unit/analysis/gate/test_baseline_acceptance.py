@@ -66,7 +66,7 @@ def test_a_result_that_was_just_accepted_is_never_over(old: int, rate: float, do
     if is_acceptable(result):
         after = written(result, replace(FIRST, growth_bytes_per_1000_calls=old))
         outcome = compare_with_baseline(result, after, ALLOWED)
-        assert "growth" not in outcome.failures
+        assert "growth" not in outcome.over_budget
         if doubt <= ALLOWED.bytes:
             assert outcome.gate is Gate.WITHIN
 
@@ -111,7 +111,7 @@ def test_a_growth_without_an_exact_meter_is_not_saved_and_the_note_says_so(meter
         (BOUNDED, True),
         (BROKEN, False),
         (UNSURE, False),
-        (replace(LEAK, trouble=Failure(kind="teardown", message="E"), gate=Gate.ERROR), False),
+        (replace(LEAK, failure=Failure(kind="teardown", message="E"), gate=Gate.ERROR), False),
         # over by its peak, and inconclusive in its growth
         (leaking(64 * KIB, failures=("peak",)), False),
         (replace(CLEAN, gate=Gate.INCONCLUSIVE), False),
@@ -120,7 +120,7 @@ def test_a_growth_without_an_exact_meter_is_not_saved_and_the_note_says_so(meter
             replace(
                 CLEAN,
                 peak_bytes=None,
-                peak_trouble=Failure(kind="died", message="E"),
+                peak_failure=Failure(kind="died", message="E"),
                 budget=Budget(growth_bytes_per_1000_calls=4096.0),
             ),
             True,

@@ -16,8 +16,8 @@ from tests.unit.causes import SENT, SENT_PATH, SITE
 from tests.unit.runs import CLEAN, LEAK, MIB, UNSURE
 
 TODAY = date(2026, 11, 24)
-GROWING = replace(LEAK, failures=("growth",))
-WHOLE = Explanation(containers=(SENT,), retention_paths=(SENT_PATH,), sites=(SITE,), explained_fraction=0.98)
+GROWING = replace(LEAK, over_budget=("growth",))
+WHOLE = Explanation(containers=(SENT,), retention_paths=(SENT_PATH,), allocation_sites=(SITE,), explained_fraction=0.98)
 
 NATIVE_LIST = RetentionPath(
     links=(Link(step="native code", type="list"),),
@@ -49,10 +49,10 @@ BY_FINGERPRINT = KnownEntry(fingerprint=SENT.fingerprint, reason="ticket 12")
 )
 def test_a_known_leak_is_measured_and_does_not_fail(entry: KnownEntry) -> None:
     result = judged(entry)
-    assert (result.gate, result.failures) == (Gate.WITHIN, ())
+    assert (result.gate, result.over_budget) == (Gate.WITHIN, ())
     assert result.verdict is LEAK.verdict
-    assert [leak.reason for leak in result.known] == [entry.reason]
-    assert result.known[0].bytes_per_1000_calls > 100 * MIB
+    assert [leak.reason for leak in result.known_leaks] == [entry.reason]
+    assert result.known_leaks[0].bytes_per_1000_calls > 100 * MIB
 
 
 @pytest.mark.parametrize(
@@ -65,13 +65,13 @@ def test_a_known_leak_is_measured_and_does_not_fail(entry: KnownEntry) -> None:
 )
 def test_an_entry_that_does_not_match_forgives_nothing(entry: KnownEntry) -> None:
     result = judged(entry)
-    assert (result.gate, result.failures, result.known) == (Gate.OVER, ("growth",), ())
+    assert (result.gate, result.over_budget, result.known_leaks) == (Gate.OVER, ("growth",), ())
 
 
 def test_an_expired_entry_is_listed_and_fails() -> None:
     result = judged(replace(BY_FINGERPRINT, expires=date(2026, 11, 23)))
     assert result.gate is Gate.OVER
-    assert [leak.expired for leak in result.known] == ["2026-11-23"]
+    assert [leak.expired for leak in result.known_leaks] == ["2026-11-23"]
 
 
 def test_a_second_leak_beside_the_known_one_fails() -> None:
@@ -94,12 +94,12 @@ def test_nothing_is_forgiven_if_the_culprits_do_not_account_for_the_growth() -> 
 
 def test_without_retention_paths_the_sites_count() -> None:
     by_site = KnownEntry(fingerprint=SITE.fingerprint, reason="in C")
-    assert judged(by_site, explanation=Explanation(sites=(SITE,))).gate is Gate.WITHIN
+    assert judged(by_site, explanation=Explanation(allocation_sites=(SITE,))).gate is Gate.WITHIN
 
 
 def test_a_known_leak_does_not_forgive_a_peak() -> None:
     result = judged(BY_FINGERPRINT, result=LEAK)
-    assert (result.gate, result.failures) == (Gate.OVER, ("peak",))
+    assert (result.gate, result.over_budget) == (Gate.OVER, ("peak",))
 
 
 def test_an_entry_that_no_longer_occurs_is_reported() -> None:
@@ -140,7 +140,7 @@ def test_a_leak_without_an_explanation_leaves_no_entry_unseen() -> None:
 def test_a_native_path_and_the_line_that_allocates_for_it_are_one_leak_under_either_fingerprint(share: float) -> None:
     # GIVEN a list held by native code, and the line that allocated it, either of which accounts for the growth
     native = replace(NATIVE_LIST, share=share, line=SITE.frame)
-    both = Explanation(retention_paths=(native,), sites=(SITE,))
+    both = Explanation(retention_paths=(native,), allocation_sites=(SITE,))
     # WHEN either is on the list THEN the leak is forgiven
     for name in (native.fingerprint, SITE.fingerprint):
         assert judged(KnownEntry(fingerprint=name, reason="in C"), explanation=both).gate is Gate.WITHIN
@@ -157,7 +157,7 @@ def test_the_fingerprint_that_is_shown_forgives_the_leak(
     path_share: float, site_share: float, fingerprint: str
 ) -> None:
     explanation = Explanation(
-        retention_paths=(replace(SENT_PATH, share=path_share),), sites=(replace(SITE, share=site_share),)
+        retention_paths=(replace(SENT_PATH, share=path_share),), allocation_sites=(replace(SITE, share=site_share),)
     )
     assert judged(explanation=explanation).fingerprint == fingerprint
     entry = KnownEntry(fingerprint=fingerprint, reason="as shown")
@@ -186,9 +186,9 @@ def test_an_entry_without_a_scenario_that_matches_two_leaks_is_a_usage_error() -
     refused = without_ambiguous(results)
     assert [result.gate for result in refused] == [Gate.ERROR] * 2
     assert exit_code(refused) is ExitCode.USAGE
-    assert refused[0].trouble is not None
-    assert "the known leak *SENT* names 2 different leaks" in refused[0].trouble.message
-    assert 'scenario = "..."' in refused[0].trouble.message
+    assert refused[0].failure is not None
+    assert "the known leak *SENT* names 2 different leaks" in refused[0].failure.message
+    assert 'scenario = "..."' in refused[0].failure.message
     # AND given one at a time, the second is refused
     assert without_ambiguous(results[1:], before=results[:1]) == refused[1:]
 
@@ -204,15 +204,15 @@ def test_the_same_leak_in_several_scenarios_is_one_leak() -> None:
 
 
 def test_a_leak_found_by_its_path_here_and_by_its_line_there_is_one_leak() -> None:
-    by_line = judged(PATTERN, result=replace(GROWING, variant="two"), explanation=Explanation(sites=(SITE,)))
+    by_line = judged(PATTERN, result=replace(GROWING, variant="two"), explanation=Explanation(allocation_sites=(SITE,)))
     results = (judged(PATTERN), by_line)
     assert without_ambiguous(results) == results
 
 
 def test_two_leaks_of_one_scenario_that_a_pattern_matches_are_ambiguous() -> None:
     half = [replace(path, share=0.5) for path in (SENT_PATH, OTHER_PATH)]
-    result = judged(PATTERN, explanation=Explanation(retention_paths=tuple(half), sites=(SITE,)))
-    assert len(result.known) == 2
+    result = judged(PATTERN, explanation=Explanation(retention_paths=tuple(half), allocation_sites=(SITE,)))
+    assert len(result.known_leaks) == 2
     assert exit_code(without_ambiguous([result])) is ExitCode.USAGE
 
 

@@ -60,8 +60,8 @@ def test_a_child_process_that_keeps_memory_with_each_call_is_a_leak_of_that_size
 def test_children_with_constant_memory_are_reported_and_the_verdict_is_clean() -> None:
     result = simulate(Script(children=still))
     assert (result.verdict, result.gate) == (Verdict.CLEAN, Gate.WITHIN)
-    assert result.children is not None
-    assert (result.children.processes, result.children.verdict) == (2, Verdict.CLEAN)
+    assert result.child_processes is not None
+    assert (result.child_processes.processes, result.child_processes.verdict) == (2, Verdict.CLEAN)
     [line] = result_lines(result)
     assert "2 child processes live on from call to call; the memory there (16.0 MiB) stands still" in line
 
@@ -81,7 +81,7 @@ def test_children_with_constant_memory_cost_no_additional_expensive_calls() -> N
 
 def test_without_children_nothing_is_reported() -> None:
     result = simulate(Script())
-    assert result.children is None
+    assert result.child_processes is None
     assert result_lines(result) == []
 
 
@@ -146,8 +146,8 @@ def settling(most_bytes: float) -> Column:
 def test_a_server_that_settles_slowly_is_clean_and_its_bounds_are_reported() -> None:
     result = simulate(Script(children=settling(100_000), seconds_per_call=0.03))
     assert (result.verdict, result.gate) == (Verdict.CLEAN, Gate.WITHIN)
-    assert result.children is not None
-    assert result.children.high > 10_000
+    assert result.child_processes is not None
+    assert result.child_processes.high > 10_000
     assert "per 1000 calls at most" in result_lines(result)[0]
 
 

@@ -193,13 +193,13 @@ def lost(every: int) -> Callable[[Counts], Counts]:
 def test_a_leak_of_files_is_over_budget_though_memory_is_clean_and_is_named() -> None:
     names = {"open files": [{"what": "/tmp/a.log", "count": 200}]}
     result = simulate(Script(heap=still, counted={"open_files": lost(1)}, named=names))
-    assert (result.verdict, result.gate, result.failures) == (Verdict.CLEAN, Gate.OVER, ("open files",))
+    assert (result.verdict, result.gate, result.over_budget) == (Verdict.CLEAN, Gate.OVER, ("open files",))
     assert [resource.named for resource in result.resources] == [(NamedCount(what="/tmp/a.log", count=200),)]
 
 
 def test_a_sparse_leak_of_threads_is_followed_longer_than_memory_needs() -> None:
     result = simulate(Script(heap=still, counted={"threads": lost(50)}))
-    assert result.failures == ("threads",)
+    assert result.over_budget == ("threads",)
     assert result.growth is not None
     assert result.growth.calls >= 1500
 
@@ -226,7 +226,7 @@ def test_a_certain_leak_ends_early_before_it_exhausts_the_machine(column: str, m
     assert result.verdict is Verdict.LEAK
     assert result.growth is not None
     assert result.growth.calls < most
-    assert len(result.failures) == 2
+    assert len(result.over_budget) == 2
     assert has_lost_enough(result.readings, NO_BUDGET)
 
 

@@ -64,7 +64,7 @@ def test_data_is_json_that_cannot_end_its_script_element() -> None:
 
 def test_a_traceback_keeps_its_lines_and_is_otherwise_escaped() -> None:
     details = "  line 1\r\nline 2\x1b[2J\n<b>"
-    page = page_of(run_of(replace(BROKEN, trouble=Failure(kind="raised", message="E", details=details))))
+    page = page_of(run_of(replace(BROKEN, failure=Failure(kind="raised", message="E", details=details))))
     [shown] = page.all("pre")
     assert shown.text.splitlines() == ["  line 1", "line 2\\x1b[2J", "<b>"]
 
@@ -137,7 +137,7 @@ def derived(run: Run) -> Iterator[str]:
             yield format_size(max(growth.high - growth.bytes_per_1000_calls, growth.bytes_per_1000_calls - growth.low))
         if (holder := result.bounded_by) is not None:
             yield from (format_size(holder.limit * holder.bytes_per_entry), f"{holder.calls_until_full:,.0f}")
-        for change in result.changes:
+        for change in result.baseline_changes:
             yield from _FIGURE.findall(format_difference(change.after, change.before))
         heap = result.readings.heap_bytes
         yield from map(format_size, heap)

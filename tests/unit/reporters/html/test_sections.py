@@ -29,7 +29,7 @@ LIVE = ResidentPart(kind=PageKind.LIVE, bytes_per_1000_calls=240.0 * KIB)
 
 
 def test_a_leak_of_pages_names_their_parts_and_what_pins_the_freed_ones() -> None:
-    pages = replace(LEAK, failures=("growth",), growth=growth(42 * MIB, meter=Meter.RSS), resident=(FREED, LIVE))
+    pages = replace(LEAK, over_budget=("growth",), growth=growth(42 * MIB, meter=Meter.RSS), resident=(FREED, LIVE))
     parts = (
         "The resident pages show it: 42.0 MiB of it is freed in malloc's heap and not used again, "
         "240 KiB of it is live in the heap."
@@ -41,7 +41,7 @@ def test_a_leak_of_pages_names_their_parts_and_what_pins_the_freed_ones() -> Non
         "each byte of that costs 179 bytes of pages. What is explained is the heap's growth."
     )
     # AND a rise that is no verdict yet has a sentence of its own, after the first
-    unsure = sentences_of(replace(pinned, verdict=Verdict.INCONCLUSIVE, failures=()))
+    unsure = sentences_of(replace(pinned, verdict=Verdict.INCONCLUSIVE, over_budget=()))
     assert [sentence.endswith("the heap's growth.") for sentence in unsure] == [False, True]
 
 

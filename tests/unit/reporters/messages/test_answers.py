@@ -29,7 +29,7 @@ MOVED = StatusCount(status=302, count=300, leads_to="/b/")
 
 
 def answered_with(*answered: StatusCount, **fields: object) -> Result:
-    result = replace(CLEAN, scenario="GET /a/", variant=None, target="django:shop.settings GET:/a/", answered=answered)
+    result = replace(CLEAN, scenario="GET /a/", variant=None, target="django:shop.settings GET:/a/", response_statuses=answered)
     return replace(result, growth_options={}, **fields)  # type: ignore[arg-type]
 
 
@@ -130,7 +130,7 @@ def test_the_document_has_the_statuses_and_an_old_one_loads_without(tmp_path: Pa
 
     del document["results"][0]["answered"]
     (tmp_path / "run.json").write_text(json.dumps(document))
-    assert run_file.load(tmp_path / "run.json").results[0].answered == ()
+    assert run_file.load(tmp_path / "run.json").results[0].response_statuses == ()
 
 
 @pytest.mark.parametrize("value", [None, "rubbish", [{"status": "many"}], [{"count": 1}], 7])

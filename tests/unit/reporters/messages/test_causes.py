@@ -13,7 +13,7 @@ RECEIVER = Frame(function="receiver", file="shop/signals.py", line=7, kind=Frame
 
 def retention_rows(**changes: object) -> list[CauseRow]:
     path = replace(SENT_PATH, **changes)  # type: ignore[arg-type]
-    rows = list(causes(replace(LEAK, failures=("growth",), containers=(SENT,), retention_paths=(path,))))
+    rows = list(causes(replace(LEAK, over_budget=("growth",), containers=(SENT,), retention_paths=(path,))))
     return [row for row in rows if row.label != "fingerprint"]
 
 

@@ -43,10 +43,10 @@ def test_the_worst_is_first_and_among_equals_the_furthest_over_budget() -> None:
         (CLEAN, 0.0),
         (LEAK, 144 * 1024 / 64),
         (NAIVE, pytest.approx(9.31)),
-        (replace(LEAK, failures=("peak",)), pytest.approx(9.34)),
+        (replace(LEAK, over_budget=("peak",)), pytest.approx(9.34)),
         (replace(CLEAN, resources=(FILES,)), 200.0),
         (replace(CLEAN, resources=(replace(FILES, gate=Gate.WITHIN),)), 0.0),
-        (replace(CLEAN, changes=(WORSE,)), 3.0),
+        (replace(CLEAN, baseline_changes=(WORSE,)), 3.0),
         # a budget of nothing at all is used as often as there are bytes
         (replace(LEAK, budget=Budget(growth_bytes_per_1000_calls=0.0)), 144 * MIB),
     ],
@@ -62,7 +62,7 @@ def test_a_headline_names_the_exceeded_budgets() -> None:
 
 
 def test_a_result_without_a_sentence_has_its_headline() -> None:
-    silent = replace(CLEAN, gate=Gate.OVER, failures=("something new",))
+    silent = replace(CLEAN, gate=Gate.OVER, over_budget=("something new",))
     assert main_sentence(silent) == "newsletter[iterator] is over budget: something new."
     assert result_lines(silent) == ["newsletter[iterator] is over budget: something new."]
     assert result_lines(CLEAN) == []

@@ -50,7 +50,7 @@ def test_the_first_line_of_a_leak_says_that_most_of_it_is_not_accounted_for(
 
 
 def test_a_leak_within_its_budget_is_still_reported() -> None:
-    allowed = replace(LEAK, failures=(), gate=Gate.WITHIN, budget=Budget(growth_bytes_per_1000_calls=200.0 * MIB))
+    allowed = replace(LEAK, over_budget=(), gate=Gate.WITHIN, budget=Budget(growth_bytes_per_1000_calls=200.0 * MIB))
     [sentence] = sentences_of(allowed)
     assert "memory grows by 144 MiB per 1000 calls, within the budget of 200 MiB." in sentence
 
@@ -141,17 +141,17 @@ def test_a_clean_result_whose_budget_is_within_the_bounds_names_them() -> None:
     ],
 )
 def test_a_failure_names_the_call_and_the_error(trouble: Failure, words: str) -> None:
-    assert sentences_of(replace(BROKEN, trouble=trouble)) == [words]
+    assert sentences_of(replace(BROKEN, failure=trouble)) == [words]
 
 
 def test_a_failure_after_a_growth_was_measured_leaves_the_growth() -> None:
-    first, second, _ = sentences_of(replace(LEAK, trouble=Failure(kind="raised", call=700, message="E")))
+    first, second, _ = sentences_of(replace(LEAK, failure=Failure(kind="raised", call=700, message="E")))
     assert first == "newsletter[retained]: raised on call 700: E"
     assert "memory grows by" in second
 
 
 def test_a_peak_pass_that_died_leaves_the_growth_verdict_standing() -> None:
-    died = replace(CLEAN, peak_bytes=None, peak_trouble=Failure(kind="died", message="killed by SIGSEGV"))
+    died = replace(CLEAN, peak_bytes=None, peak_failure=Failure(kind="died", message="killed by SIGSEGV"))
     assert sentences_of(died) == [
         "newsletter[iterator]: the peak pass failed, and the growth verdict stands: killed by SIGSEGV"
     ]
@@ -159,7 +159,7 @@ def test_a_peak_pass_that_died_leaves_the_growth_verdict_standing() -> None:
 
 
 def test_a_skipped_peak_is_reported_once_for_the_run_and_not_here() -> None:
-    missing = replace(CLEAN, peak_bytes=None, peak_trouble=Failure(kind="missing", message="no memray"))
+    missing = replace(CLEAN, peak_bytes=None, peak_failure=Failure(kind="missing", message="no memray"))
     assert sentences_of(missing) == []
     assert peak_was_skipped(missing)
     assert not peak_was_skipped(CLEAN)
@@ -170,9 +170,9 @@ def test_foreign_text_is_escaped_in_every_sentence() -> None:
     holder = BOUNDED.bounded_by
     assert holder is not None
     results = [
-        replace(BROKEN, scenario=hostile, trouble=Failure(kind="raised", call=1, message=hostile)),
+        replace(BROKEN, scenario=hostile, failure=Failure(kind="raised", call=1, message=hostile)),
         replace(BOUNDED, scenario=hostile, bounded_by=replace(holder, name=hostile, kind=hostile)),
-        replace(LEAK, variant=hostile, peak_trouble=Failure(kind="died", message=hostile)),
+        replace(LEAK, variant=hostile, peak_failure=Failure(kind="died", message=hostile)),
     ]
     for sentence in (sentence for result in results for sentence in sentences_of(result)):
         assert "\x1b" not in sentence

@@ -212,7 +212,7 @@ def test_a_job_that_lost_one_worker_runs_again_and_this_is_reported() -> None:
     progress: list[str] = []
     cluster = ScriptedCluster({(0, 1): ["begin", "begin", "answer"]})
     [(_, outcome)] = outcomes(cluster, 1, progress)
-    assert outcome.host == replace(TEN, begun=2)
+    assert outcome.host == replace(TEN, attempts=2)
     assert progress == ["s0: begun on ten:1", "s0: begun again, because a worker was lost, on ten:1"]
 
 
@@ -229,7 +229,7 @@ def test_a_job_that_lost_two_workers_is_set_aside_and_runs_alone_at_the_end() ->
         "leakcheck-1-0-2",
         "leakcheck-1-1-2",
     ]
-    assert done[1].host == replace(TEN, begun=3)
+    assert done[1].host == replace(TEN, attempts=3)
     assert trouble_of(done[0]).message.startswith("each worker that measured it was lost, the last time when it was")
     assert [done[number].trouble for number in (1, 2, 3)] == [None] * 3
 
@@ -387,7 +387,7 @@ def test_a_second_capture_of_that_name_replaces_nothing(tmp_path: Path) -> None:
 def test_a_capture_that_cannot_be_written_costs_the_result_nothing_else(tmp_path: Path) -> None:
     job_result = JobResult(result=replace(CLEAN, capture="captures/cart.bin"), capture=b"no zlib")
     result = result_of(job_result, TEN, tmp_path)
-    assert (result.verdict, result.capture, result.elsewhere) == (CLEAN.verdict, None, TEN)
+    assert (result.verdict, result.capture, result.measured_on) == (CLEAN.verdict, None, TEN)
     assert "its capture could not be kept" in result.explain_notes[0]
 
 
@@ -398,7 +398,7 @@ def test_a_task_that_was_not_measured_is_an_error_of_its_scenario() -> None:
 
 
 def test_each_machine_is_named_once_and_each_scenario_that_was_measured_again() -> None:
-    on_ten, again = replace(CLEAN, elsewhere=TEN), replace(CLEAN, variant="naive", elsewhere=replace(TEN, begun=3))
+    on_ten, again = replace(CLEAN, measured_on=TEN), replace(CLEAN, variant="naive", measured_on=replace(TEN, attempts=3))
     assert list(host_sentences(run_of(on_ten, again))) == [
         "Measured on ten (2).",
         "newsletter[naive]: 2 workers were lost with it, so it was measured again from its beginning, on ten.",
@@ -407,8 +407,8 @@ def test_each_machine_is_named_once_and_each_scenario_that_was_measured_again() 
 
 
 def test_timings_of_different_machines_are_not_compared() -> None:
-    before = replace(CLEAN, variant="before", elsewhere=TEN)
-    after = replace(CLEAN, variant="after", elsewhere=replace(TEN, host="eleven"))
+    before = replace(CLEAN, variant="before", measured_on=TEN)
+    after = replace(CLEAN, variant="after", measured_on=replace(TEN, host="eleven"))
     comparison = compare_variants(run_of(before, after), "before", "after")
     assert comparison.notes == (
         "newsletter was measured on ten and on eleven: timings of different machines are not compared",
