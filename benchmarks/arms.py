@@ -145,11 +145,12 @@ def judged(arm: Arm, result: Mapping[str, Any]) -> Outcome:
     """Return how a result of the run document stands to the arm's truth."""
     growth = result.get("growth") or {}
     verdict = result.get("verdict")
-    trouble = result.get("trouble")
-    mark = Mark.FAILED if trouble else _mark(arm.truth, str(verdict))
+    failure = result.get("failure")
+    mark = Mark.FAILED if failure else _mark(arm.truth, str(verdict))
     rises = [resource["kind"] for resource in result.get("resources") or () if resource["gate"] == "over"]
     if mark is Mark.RIGHT:
         mark = _mark_of_resources(arm.resource, rises)
+    explanation = result.get("explanation") or {}
     per_1000 = growth.get("bytes_per_1000_calls")
     rate = None if per_1000 is None else per_1000 / 1000
     return Outcome(
@@ -162,9 +163,9 @@ def judged(arm: Arm, result: Mapping[str, Any]) -> Outcome:
         calls=growth.get("calls"),
         seconds=result.get("duration_seconds"),
         named=_is_named(arm, result),
-        explained_fraction=result.get("explained_fraction"),
-        blamed=len(result.get("retention_paths") or ()) + len(result.get("sites") or ()),
-        remark=str(trouble["message"]) if trouble else _bound(result.get("bounded_by")) or ", ".join(rises),
+        explained_fraction=explanation.get("explained_fraction"),
+        blamed=len(explanation.get("retention_paths") or ()) + len(explanation.get("allocation_sites") or ()),
+        remark=str(failure["message"]) if failure else _bound(result.get("bounded_by")) or ", ".join(rises),
     )
 
 
@@ -172,7 +173,9 @@ def _is_named(arm: Arm, result: Mapping[str, Any]) -> bool | None:
     """Tell whether the first that is shown is the culprit."""
     if arm.truth != "leak" or not (arm.holder or arm.lines):
         return None
-    containers, paths, sites = (result.get(name) or [] for name in ("containers", "retention_paths", "sites"))
+    explanation = result.get("explanation") or {}
+    parts = ("containers", "retention_paths", "allocation_sites")
+    containers, paths, sites = (explanation.get(name) or [] for name in parts)
     path = "".join(link["step"] for link in paths[0]["links"]) if paths else ""
     names = [*(one["name"] for one in containers[:1]), path]
     sources = [frame["source"] for frame in sites[0]["frames"]] if sites else []

@@ -152,8 +152,8 @@ def measured(arguments: Sequence[str]) -> Row:
         if not document.is_file():
             raise SystemExit(f"leakcheck wrote no document:\n{ran.last_words}")
         results = json.loads(document.read_text(encoding="utf-8"))["results"]
-    if troubles := [one["trouble"]["message"] for one in results if one["trouble"]]:
-        raise SystemExit(f"leakcheck could not measure: {troubles[0]}")
+    if failures := [one["failure"]["message"] for one in results if one["failure"]]:
+        raise SystemExit(f"leakcheck could not measure: {failures[0]}")
     return Row(
         tool=LEAKCHECK,
         cpu_seconds=ran.cpu_seconds,

@@ -27,8 +27,8 @@ def read(results: Sequence[Mapping[str, Any]], complaint: str) -> Said:
     if not results:
         return Said(verdict=Verdict.NONE, detail=complaint)
     result = results[0]
-    if result.get("trouble"):
-        return Said(verdict=Verdict.NONE, detail=result["trouble"]["message"])
+    if result.get("failure"):
+        return Said(verdict=Verdict.NONE, detail=result["failure"]["message"])
     growth = result.get("growth") or {}
     rate = growth.get("bytes_per_1000_calls")
     rises = [resource["kind"] for resource in result.get("resources") or () if resource["gate"] == "over"]
@@ -51,7 +51,9 @@ def decide(verdict: str, rises: Sequence[str]) -> Verdict:
 
 def shown_first(result: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the first container, the first path that holds, and the source lines of the first site."""
-    containers, paths, sites = (result.get(name) or [] for name in ("containers", "retention_paths", "sites"))
+    explanation = result.get("explanation") or {}
+    parts = ("containers", "retention_paths", "allocation_sites")
+    containers, paths, sites = (explanation.get(part) or [] for part in parts)
     names = [one["name"] for one in containers[:1]]
     names += ["".join(link["step"] for link in path["links"]) for path in paths[:1]]
     return (*names, *(frame["source"] for site in sites[:1] for frame in site["frames"]))

@@ -181,5 +181,5 @@ def _results(job: DaskJob, outcome: JobOutcome) -> list[Result]:
     """Return the results of a job, one for each of its turns."""
     if outcome.answer is not None and outcome.host is not None:
         return [result_of(item, outcome.host, Path()) for item in outcome.answer.results]
-    assert outcome.trouble is not None
-    return [failed_result(job.tasks[number], outcome.trouble) for number in job.turns]
+    assert outcome.failure is not None
+    return [failed_result(job.tasks[number], outcome.failure) for number in job.turns]

@@ -25,10 +25,22 @@ class TracerName(StrEnum):
     """The tracer that found the allocation sites."""
 
     MEMRAY = "memray"
-    MEMRAY_NATIVE = "memray with native frames"
+    MEMRAY_NATIVE = "memray_native"
+    """memray with native frames."""
     TRACEMALLOC = "tracemalloc"
-    LINES = "malloc's live bytes, line by line"
+    LINES = "lines"
     """Live bytes read at every line, for memory that the other tracers do not see."""
+
+    @property
+    def label(self) -> str:
+        """What reports call it."""
+        return _TRACER_LABELS.get(self, self.value)
+
+
+_TRACER_LABELS = {
+    TracerName.MEMRAY_NATIVE: "memray with native frames",
+    TracerName.LINES: "malloc's live bytes, line by line",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,13 +190,29 @@ class KnownLeak:
 class PageKind(StrEnum):
     """What resident pages contain."""
 
-    LIVE = "live in the heap"
-    FREE = "freed in malloc's heap and not used again"
-    ARENAS = "freed in Python's arenas and not used again"
-    STACKS = "stacks of threads"
-    FILES = "mapped files and shared memory"
-    MAPPED = "mapped past the heap"
-    UNREAD = "in memory whose allocator cannot be read"
+    LIVE = "live"
+    FREE = "free"
+    ARENAS = "arenas"
+    STACKS = "stacks"
+    FILES = "files"
+    MAPPED = "mapped"
+    UNREAD = "unread"
+
+    @property
+    def label(self) -> str:
+        """What reports call it."""
+        return _PAGE_LABELS[self]
+
+
+_PAGE_LABELS = {
+    PageKind.LIVE: "live in the heap",
+    PageKind.FREE: "freed in malloc's heap and not used again",
+    PageKind.ARENAS: "freed in Python's arenas and not used again",
+    PageKind.STACKS: "stacks of threads",
+    PageKind.FILES: "mapped files and shared memory",
+    PageKind.MAPPED: "mapped past the heap",
+    PageKind.UNREAD: "in memory whose allocator cannot be read",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,9 +24,9 @@ class MeasurementStopped(LeakcheckException):
 class WorkerFailed(LeakcheckException):
     """The worker did not answer, or reported that the user's code failed."""
 
-    def __init__(self, trouble: Failure, block: Mapping[str, Any] | None = None, answered: object = ()) -> None:
-        super().__init__(trouble.message)
-        self.failure = trouble
+    def __init__(self, failure: Failure, block: Mapping[str, Any] | None = None, answered: object = ()) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
         self.block = block
         """The readings of the block that failed, if the worker could still send them."""
         self.response_statuses = answered

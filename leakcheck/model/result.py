@@ -14,14 +14,11 @@ from leakcheck.model.baseline import BaselineChange
 from leakcheck.model.child_processes import Children
 from leakcheck.model.document_text import Fingerprint, Name, Word
 from leakcheck.model.explanation import (
-    AllocationSite,
-    GrowingContainer,
+    Explanation,
     KnownLeak,
     PeakSite,
     ResidentPart,
     Resource,
-    RetentionPath,
-    TracerName,
 )
 from leakcheck.model.memory_limit import Forecast, LimitResult
 from leakcheck.model.protocol import OptionValue, scenario_id
@@ -144,22 +141,12 @@ class Result:
     """About how many calls a verdict needs, if the replayed ones gave none."""
     failure: Failure | None = None
     peak_failure: Failure | None = None
-    containers: tuple[GrowingContainer, ...] = ()
-    retention_paths: tuple[RetentionPath, ...] = ()
-    nothing_in_python: bool = False
-    """The retention pass was complete, the growth is native, and no Python object explains it."""
-    sites: tuple[AllocationSite, ...] = ()
-    sites_meter: TracerName | None = None
-    explained_fraction: float | None = None
-    """Growth of all sites as a share of the measured growth; None if there was no allocation pass."""
-    explain_notes: tuple[str, ...] = ()
-    """Sentences on what could not be explained, and why."""
+    explanation: Explanation = field(default_factory=Explanation)
+    """Why it grows; empty where nothing was to be explained."""
     peak_sites: tuple[PeakSite, ...] = ()
     """The lines that held the most at the high-water mark of one call."""
     peak_stacks: StackTree = field(default_factory=StackTree)
     """Everything held at that moment, by stack; the total is the peak."""
-    growth_stacks: StackTree = field(default_factory=StackTree)
-    """The growing stacks, in bytes per 1000 calls, as traced by `sites_meter`."""
     fingerprint: Fingerprint = ""
     """Names this growth in the list of known leaks; derived from what holds it, or else allocates it."""
     resident: tuple[ResidentPart, ...] = ()

@@ -8,9 +8,9 @@ from leakcheck.model.document_text import Commit, Moment, Name, Release
 from leakcheck.model.explanation import KnownEntry
 from leakcheck.model.result import Result
 
-SCHEMA = "leakcheck.run/1"
-"""Schema of the run document. A new field keeps the number. A field that is removed or changes its meaning makes it 2,
-and this comment must then say what 1 looked like."""
+SCHEMA = "leakcheck.run/2"
+"""The run document's schema. A field may be added under the same number; one that is taken away or changes its meaning
+makes 3. Documents of version 1 are still read: `storage/run_version_1.py` says what they looked like."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

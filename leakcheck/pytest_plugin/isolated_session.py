@@ -164,9 +164,9 @@ class IsolatedSession:
         """End the process; report why the body was not replayed, if it was not."""
         if not self._is_served:
             details = "\n".join(self._reports)[-_MOST_CHARACTERS:]
-            trouble = {"kind": UNREACHED, "message": not_replayable_message(self._reason), "details": details}
+            failure = {"kind": UNREACHED, "message": not_replayable_message(self._reason), "details": details}
             self._channel.send("stage", stage=self._failed_stage or self._stages[-1])
-            self._channel.send("trouble", trouble=trouble)
+            self._channel.send("failure", failure=failure)
         end_process(self._channel)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

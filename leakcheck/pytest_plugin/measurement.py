@@ -63,7 +63,7 @@ class Measurement:
             self._ask(judge_client, test_callable)
         if self.answer is None or not cannot_be_replayed(self.answer):
             return True
-        if self.answer["result"]["trouble"]["call"] == 1:
+        if self.answer["result"]["failure"]["call"] == 1:
             return True  # it fails as it would without leakcheck
         test_callable.count_as_run()
         if self.item.stash[IS_MARKED]:
@@ -140,11 +140,11 @@ def store_answer(item: pytest.Item, answer: Mapping[str, Any]) -> None:
 
 def cannot_be_replayed(answer: Mapping[str, Any]) -> bool:
     """Return whether there is no verdict because the body failed when it was replayed."""
-    trouble = answer["result"]["trouble"] or {}
-    return trouble.get("kind") in ("raised", "exited", "hung")
+    failure = answer["result"]["failure"] or {}
+    return failure.get("kind") in ("raised", "exited", "hung")
 
 
 def is_unreached(answer: Mapping[str, Any]) -> bool:
     """Return whether an isolated process did not reach the body. Such a test fails: its memory seems to grow."""
-    trouble = answer["result"]["trouble"] or {}
-    return bool(trouble.get("kind") == UNREACHED)
+    failure = answer["result"]["failure"] or {}
+    return bool(failure.get("kind") == UNREACHED)

@@ -80,9 +80,9 @@ def replay_for_judge(
                         kind="hung", message=f"it ran past {limit}; raise --timeout, or make one call smaller"
                     )
                 if replay is None:
-                    channel.send("trouble", trouble=failure)
+                    channel.send("failure", failure=failure)
                 else:
-                    replay.send_block(channel, "trouble", dict.fromkeys(SECONDS, 0.0), trouble=failure)
+                    replay.send_block(channel, "failure", dict.fromkeys(SECONDS, 0.0), failure=failure)
 
 
 @contextmanager

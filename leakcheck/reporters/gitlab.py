@@ -69,8 +69,8 @@ def _check_name(result: Result) -> str:
 def _fingerprint(result: Result, workspace: Workspace) -> str:
     source = source_of(result.target)
     source = workspace.relative(source) or source  # runners check out to different folders
-    trouble = result.failure.kind if result.failure is not None else ""
-    return _hash(source, result.id, result.gate, *result.over_budget, trouble, known_leak_fingerprint(result))
+    failure = result.failure.kind if result.failure is not None else ""
+    return _hash(source, result.id, result.gate, *result.over_budget, failure, known_leak_fingerprint(result))
 
 
 def _hash(*parts: str) -> str:

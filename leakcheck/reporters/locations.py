@@ -55,7 +55,7 @@ def source_of(target: str) -> str:
 
 def _allocating_lines(result: Result) -> Iterator[tuple[str, int]]:
     """Yield the user's lines that allocate what exceeds a budget, the heaviest first."""
-    sites = result.sites if "growth" in result.over_budget or not result.over_budget else ()
+    sites = result.explanation.allocation_sites if "growth" in result.over_budget or not result.over_budget else ()
     peak_sites = result.peak_sites if "peak" in result.over_budget else ()
     for frame in (*(site.frame for site in sites), *(site.frame for site in peak_sites)):
         if frame.kind is FrameKind.OWN:

@@ -42,8 +42,8 @@ def summary_lines(result: Result) -> Iterator[str]:
     """Yield the first lines of a failing test; at least one for a result that is not within budget."""
     lines = (*verdict_sentences(result), *resource_sentences(result), *explanation_notes(result))
     yield from map(with_pytest_options, lines)
-    trouble = result.failure
-    if trouble is not None and trouble.call is not None and trouble.call > 1:
+    failure = result.failure
+    if failure is not None and failure.call is not None and failure.call > 1:
         yield _NOT_REPEATABLE
     if peak_was_skipped(result):
         name = escape_control(result.id)

@@ -51,10 +51,10 @@ def decode_seconds(answer: Mapping[str, Any], name: str) -> float:
 
 def decode_failure(answer: Mapping[str, Any]) -> Failure:
     """Return how the user's code failed."""
-    trouble = decode_field(answer, "trouble", Failure)
-    if trouble.kind not in _TROUBLE_KINDS or not 1 <= (trouble.call or 1) <= _MOST:
-        raise undecodable_answer(f"trouble of the kind {trouble.kind!r}, on call {trouble.call}")
-    return replace(trouble, message=trouble.message[:_MOST_CHARACTERS], details=trouble.details[-_MOST_CHARACTERS:])
+    failure = decode_field(answer, "failure", Failure)
+    if failure.kind not in _TROUBLE_KINDS or not 1 <= (failure.call or 1) <= _MOST:
+        raise undecodable_answer(f"trouble of the kind {failure.kind!r}, on call {failure.call}")
+    return replace(failure, message=failure.message[:_MOST_CHARACTERS], details=failure.details[-_MOST_CHARACTERS:])
 
 
 def decode_block(answer: Mapping[str, Any], before: Readings, calls_before: int) -> Block:

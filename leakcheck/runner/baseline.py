@@ -13,7 +13,6 @@ from leakcheck.config.expressions import Matches
 from leakcheck.config.settings import Settings
 from leakcheck.model.baseline import Baseline, BaselineEntry
 from leakcheck.model.errors import BaselineMissing, UsageError
-from leakcheck.model.explanation import Explanation
 from leakcheck.model.result import Result
 from leakcheck.model.run import Environment, Run
 from leakcheck.reporters.messages.commands import update_command
@@ -70,14 +69,7 @@ def compare_run(run: Run, against: BaselineRef, settings: Settings, today: date)
 def _compared(result: Result, accepted: BaselineEntry | None, settings: Settings, today: date) -> Result:
     if result.growth is None and result.failure is not None:
         return result  # its file could not be read, or it failed before there was a figure
-    explanation = Explanation(
-        containers=result.containers,
-        retention_paths=result.retention_paths,
-        allocation_sites=result.sites,
-        allocation_tracer=result.sites_meter,
-        explained_fraction=result.explained_fraction,
-    )
-    return with_known(compare_with_baseline(result, accepted, settings.change), explanation, settings.known, today)
+    return with_known(compare_with_baseline(result, accepted, settings.change), settings.known, today)
 
 
 def refuse_same_ids(scenarios: Iterable[tuple[str, str]]) -> None:

@@ -86,7 +86,7 @@ def collect(
                 )
                 environment = decode_environment(worker.start())
                 answer = _description(worker)
-                skipped_here = decode_field(answer, "left_out", list[SkippedRequest])
+                skipped_here = decode_field(answer, "skipped", list[SkippedRequest])
                 skipped += skipped_here
                 selected = _selected(target, decode_scenarios(answer), skipped_here)
                 is_measured = any(matches(scenario.id) for scenario in selected)
@@ -109,10 +109,10 @@ def collect(
     picked = tuple(scenario for scenario in scenarios.values() if matches(scenario.id))
     ids = tuple(scenario.id for scenario in scenarios.values())
     if not picked and all(result.failure is not None and result.failure.kind == "nothing" for result in failed):
-        troubles = "; ".join(
+        failures = "; ".join(
             f"{result.id}: {result.failure.message}" for result in failed if result.failure is not None
         )
-        raise NothingMeasured(troubles or f"-k picks none of {', '.join(ids)}")
+        raise NothingMeasured(failures or f"-k picks none of {', '.join(ids)}")
     _check_options(picked, options or {})
     return Collection(
         scenarios=picked, failed=tuple(failed), environment=environment, all_ids=ids, skipped=tuple(skipped)
@@ -190,7 +190,7 @@ def _check_options(scenarios: Sequence[ScenarioInfo], options: Mapping[str, Opti
             raise UsageError(f"{flag}: there is no such option; {options_here}")
 
 
-def _failed(target: Target, trouble: Failure, settings: Settings) -> Result:
+def _failed(target: Target, failure: Failure, settings: Settings) -> Result:
     name = replace_surrogates(str(target))
     scenario = ScenarioInfo(target=name, name=name)
     return Result(
@@ -201,7 +201,7 @@ def _failed(target: Target, trouble: Failure, settings: Settings) -> Result:
         gate=Gate.ERROR,
         over_budget=(),
         budget=settings.budget(scenario),
-        failure=trouble,
+        failure=failure,
     )
 
 

@@ -145,7 +145,11 @@ def _add_candidates(findings: _Findings, answer: dict[str, Any]) -> None:
     if not all(1 <= candidate.anchor <= len(candidate.links) for candidate in candidates):
         raise undecodable_answer("a holder that is not reached")
     findings.candidates = tuple(
-        replace(candidate, kept=_with_short_file(candidate.kept), set_at=_with_short_file(candidate.set_at))
+        replace(
+            candidate,
+            kept_function=_with_short_file(candidate.kept_function),
+            set_at=_with_short_file(candidate.set_at),
+        )
         for candidate in candidates
     )
     status = decode_field(answer, "searched", _SearchStatus)
@@ -186,14 +190,16 @@ def _with_sites(task: Task, request: ExplainRequest, explanation: Explanation, s
             continue
         fraction = explained_fraction(findings.windows, rate, most=most, under_teeth=sawtooth)
         if fraction * rate > possible:
-            best = replace(best, notes=(*best.notes, _TOO_MUCH.format(tracer=tracer, times=fraction)))
+            best = replace(best, notes=(*best.notes, _TOO_MUCH.format(tracer=tracer.label, times=fraction)))
             continue
         stacks = grown_stacks(findings.windows, most_per_call=possible / CALLS_PER_RATE, under_teeth=sawtooth)
         grown[tracer] = list(stacks)
         if best.explained_fraction is None or _distance(fraction, tracer) < abs(1 - best.explained_fraction):
             sites = allocation_sites(findings.windows, rate, most=most, under_teeth=sawtooth)
             tree = build_stack_tree(grown[tracer])
-            best = replace(best, allocation_sites=sites, allocation_tracer=tracer, explained_fraction=fraction, growth_stacks=tree)
+            best = replace(
+                best, allocation_sites=sites, allocation_tracer=tracer, explained_fraction=fraction, growth_stacks=tree
+            )
     by_extension = grown.get(TracerName.MEMRAY_NATIVE) or next(iter(grown.values()), [])
     return replace(best, retention_paths=with_native_origin(best.retention_paths, by_extension))
 
@@ -271,7 +277,7 @@ def _trace(task: Task, request: ExplainRequest, tracer: TracerName) -> _Findings
                 worker.finish()
     except WorkerFailed as failed:
         if failed.failure.kind != "missing":
-            findings.notes.append(f"tracing with {tracer} ended early: {failed.failure.message}")
+            findings.notes.append(f"tracing with {tracer.label} ended early: {failed.failure.message}")
     return findings
 
 

@@ -54,11 +54,11 @@ def measure(task: Task, watch: Watch, warm_process: WorkerProcess | None = None)
 def _stages(task: Task, watch: Watch, warm_process: WorkerProcess | None) -> Iterator[Result]:
     """Yield the result after each stage, so that what was measured stands when a later stage fails."""
     growth_pass = _measure_growth(task, watch, warm_process)
-    peak, peak_trouble, capture = None, None, None
+    peak, peak_failure, capture = None, None, None
     if task.measure_peak and growth_pass.failure is None:
         watch(task.scenario, "peak", growth_pass.progress)
-        peak, peak_trouble, capture = measure_peak(task)
-    result = replace(judged_result(task, growth_pass, peak, peak_trouble), capture=capture)
+        peak, peak_failure, capture = measure_peak(task)
+    result = replace(judged_result(task, growth_pass, peak, peak_failure), capture=capture)
     yield result
     if result.growth is not None and needs_explanation(result, task.settings.explain):
         from leakcheck.runner.explain import explain  # a clean scenario needs none of it
@@ -69,7 +69,9 @@ def _stages(task: Task, watch: Watch, warm_process: WorkerProcess | None) -> Ite
         yield result
     if task.settings.memory_bytes is not None:
         limit = int(task.settings.memory_bytes)
-        forecast = forecast_for_process(result.verdict, result.growth, result.readings, limit, children=result.child_processes)
+        forecast = forecast_for_process(
+            result.verdict, result.growth, result.readings, limit, children=result.child_processes
+        )
         result = replace(result, forecast=forecast)
     if task.limit_request is not None and result.failure is None:
         from leakcheck.runner.memory_limit import serve_under_limit
@@ -90,7 +92,7 @@ def _with_limit_result(result: Result, outcome: LimitResult | Failure) -> Result
 
 
 def judged_result(
-    task: Task, growth_pass: GrowthPass, peak: PeakReading | None, peak_trouble: Failure | None
+    task: Task, growth_pass: GrowthPass, peak: PeakReading | None, peak_failure: Failure | None
 ) -> Result:
     """Return the result of the growth and the peak pass; a peak that was not measured is not held to its budget."""
     shape, progress = growth_pass.shape, growth_pass.progress
@@ -128,7 +130,7 @@ def judged_result(
         stopped_by=growth_pass.stopped_by,
         calls_needed=needed,
         failure=growth_pass.failure,
-        peak_failure=peak_trouble,
+        peak_failure=peak_failure,
         resident=resident,
         pinned_by_bytes_per_1000_calls=pinning_bytes_per_1000_calls(growth, resident),
         child_processes=children,
@@ -173,7 +175,7 @@ def _measure_growth(task: Task, watch: Watch, warm_process: WorkerProcess | None
             worker.finish()
             growth_pass.cpu_seconds = worker.cpu_seconds
             growth_pass.django = worker.django
-            growth_pass.response_statuses = decode_status_counts(worker.answered)
+            growth_pass.response_statuses = decode_status_counts(worker.response_statuses)
     except WorkerFailed as failed:
         add_failure(growth_pass, failed)
         growth_pass.response_statuses = decode_status_counts(failed.response_statuses)
@@ -232,5 +234,5 @@ def _last_result(task: Task, stages: Iterator[Result]) -> Result:
     return result
 
 
-def _with_trouble(result: Result, trouble: Failure) -> Result:
-    return replace(result, failure=result.failure or trouble, gate=Gate.ERROR)
+def _with_trouble(result: Result, failure: Failure) -> Result:
+    return replace(result, failure=result.failure or failure, gate=Gate.ERROR)

@@ -112,9 +112,9 @@ def _serve(task: Task, serving: LimitRequest, watch: Watch) -> _ServerRun:
         )
 
 
-def _with_remedy(trouble: Failure) -> Failure:
-    if trouble.kind != "missing":
-        return trouble
-    name = next((package for package in _PACKAGES if package in trouble.message), "gunicorn")
+def _with_remedy(failure: Failure) -> Failure:
+    if failure.kind != "missing":
+        return failure
+    name = next((package for package in _PACKAGES if package in failure.message), "gunicorn")
     message = f"there is no {name} where it is measured; install it there: pip install {_PACKAGES[name]}"
     return Failure(kind="missing", message=message)

@@ -181,7 +181,10 @@ def _run(request: RunRequest, observer: Observer, shared_folder: Path, executor:
     final = without_ambiguous(outcome.run.results)
     unseen = unseen_entries(request.settings.known, final)
     run = replace(
-        outcome.run, results=sort_results(final) if request.is_ranked else final, finished=True, known_leaks_not_found=unseen
+        outcome.run,
+        results=sort_results(final) if request.is_ranked else final,
+        finished=True,
+        known_leaks_not_found=unseen,
     )
     return _saved(replace(outcome, run=run), file, clock)
 

@@ -50,7 +50,7 @@ class WorkerProcess:
         self.cpu_seconds: float | None = None
         self.django: DjangoFacts | None = None
         """Facts about the user's Django, where the process has set it up."""
-        self.answered: object = ()
+        self.response_statuses: object = ()
         """The status codes of its requests, as the process reported them: decode with `answered_of`."""
         try:
             self._start_process(limits)
@@ -151,9 +151,9 @@ class WorkerProcess:
     def _checked(self, answer: dict[str, Any]) -> dict[str, Any]:
         """Return an answer. Raises WorkerFailed where it reports trouble, or something else wrote to the connection."""
         self._connection.raise_if_corrupt()
-        if answer["kind"] == "trouble":
-            trouble = self._with_output(decode_failure(answer))
-            raise WorkerFailed(trouble, answer.get("block"), answer.get("answered", ()))
+        if answer["kind"] == "failure":
+            failure = self._with_output(decode_failure(answer))
+            raise WorkerFailed(failure, answer.get("block"), answer.get("response_statuses", ()))
         return answer
 
     @property
@@ -181,14 +181,14 @@ class WorkerProcess:
         self.cpu_seconds = decode_field(answer, "cpu_seconds", float)
         django = answer.get("django")
         self.django = None if django is None else decode(django, DjangoFacts)
-        self.answered = answer.get("answered", ())
+        self.response_statuses = answer.get("response_statuses", ())
 
-    def _with_output(self, trouble: Failure) -> Failure:
+    def _with_output(self, failure: Failure) -> Failure:
         """Return a trouble without a traceback with the output instead: a framework logs the exceptions it catches."""
-        if trouble.kind != "raised" or trouble.details:
-            return trouble
+        if failure.kind != "raised" or failure.details:
+            return failure
         self._connection.receive_rest()
-        return replace(trouble, details=self._connection.output_tail())
+        return replace(failure, details=self._connection.output_tail())
 
     def let_end(self) -> None:
         """Wait until the process has torn the scenario down by itself, whether or not this succeeds."""

@@ -4,8 +4,10 @@ Nothing is ever unpickled.
 """
 
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from types import MappingProxyType
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -19,10 +21,28 @@ _MAX_QUOTED_CHARACTERS = 200
 _Document = TypeVar("_Document", Run, Baseline)
 
 
-def decode_document(path: Path, data: bytes, kind: type[_Document], schema: str, what: str) -> _Document:
-    """Return the document with every field validated. Raises StoreError; `what` completes "is not …"."""
+class _Header(msgspec.Struct):
+    schema: str = ""
+
+
+def decode_document(
+    path: Path,
+    data: bytes,
+    kind: type[_Document],
+    schema: str,
+    what: str,
+    upgrades: Mapping[str, Callable[[Any], Any]] = MappingProxyType({}),
+) -> _Document:
+    """Return the document with every field validated. Raises StoreError; `what` completes "is not …".
+
+    `upgrades` has a function for each older schema that turns its documents, as plain dicts, into those of this one.
+    """
     try:
-        document = msgspec.json.decode(data, type=kind)
+        upgrade = upgrades.get(msgspec.json.decode(data, type=_Header).schema)
+        if upgrade is None:
+            document = msgspec.json.decode(data, type=kind)
+        else:
+            document = msgspec.convert(upgrade(msgspec.json.decode(data)), kind)
         if document.schema == schema:
             validate_fields(document)
             return escape_text_fields(document)

@@ -14,6 +14,7 @@ from leakcheck.model.errors import NothingMeasured, StoreError
 from leakcheck.model.files import read_file
 from leakcheck.model.result import Result
 from leakcheck.model.run import SCHEMA, Run
+from leakcheck.storage import run_version_1
 from leakcheck.storage.atomic import write_atomically
 from leakcheck.storage.document import decode_document
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 DOCUMENT = "run.json"
 LARGEST_DOCUMENT_BYTES = 256 * 1024 * 1024
+_UPGRADES = {run_version_1.SCHEMA: run_version_1.upgrade}
 _RUN_FOLDER = re.compile(r"(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d)(?:-(\d{1,9}))?")
 
 
@@ -110,7 +112,7 @@ def load(path: Path) -> Run:
     """Return the run in a document, or in a folder with one. Raises StoreError."""
     document = path / DOCUMENT if path.is_dir() else path
     data = read_file(document, most_bytes=LARGEST_DOCUMENT_BYTES, what="run we write")
-    return decode_document(document, data, Run, SCHEMA, "a run document")
+    return decode_document(document, data, Run, SCHEMA, "a run document", _UPGRADES)
 
 
 def newest_run(parent: Path) -> Path:

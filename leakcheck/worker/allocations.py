@@ -37,9 +37,9 @@ def _lines(pass_request: PassRequest) -> Tracer:
 
 TRACERS: dict[str, Callable[[PassRequest], Tracer]] = {
     "memray": _memray,
-    "memray with native frames": lambda pass_request: _memray(pass_request, native=True),
+    "memray_native": lambda pass_request: _memray(pass_request, native=True),
     "tracemalloc": _tracemalloc,
-    "malloc's live bytes, line by line": _lines,
+    "lines": _lines,
 }
 """By the values of `explanation.TracerName`, which is not loaded here."""
 
@@ -66,7 +66,7 @@ def serve_allocation(pass_request: PassRequest, channel: Channel, load: Load = L
     try:
         tracer = TRACERS[pass_request.tracer](pass_request)
     except (ImportError, AttributeError, OSError) as error:
-        channel.send("trouble", trouble=describe_failure(error, "missing"))
+        channel.send("failure", failure=describe_failure(error, "missing"))
         return
     start = perf_counter()
     scenario = load(pass_request)
@@ -99,5 +99,5 @@ def serve_allocation(pass_request: PassRequest, channel: Channel, load: Load = L
             )
         except BaseException as error:  # the user's code may raise anything, SystemExit included
             calls = 0 if replay is None else replay.calls
-            channel.send("trouble", trouble=describe_replay_failure(error, kind, calls))
+            channel.send("failure", failure=describe_replay_failure(error, kind, calls))
             return

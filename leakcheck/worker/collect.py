@@ -24,14 +24,14 @@ def serve_collect(pass_request: PassRequest, channel: Channel) -> None:
     try:
         kind, fields = _environment_from_fork()
         channel.send(kind, **fields)
-        if kind == "trouble":
+        if kind == "failure":
             return
         scenarios, skipped = _collect_target(
             pass_request, lambda doing, seconds: channel.send("doing", doing=doing, extra_seconds=seconds)
         )
-        channel.send("described", scenarios=scenarios, left_out=skipped)
+        channel.send("described", scenarios=scenarios, skipped=skipped)
     except BaseException as error:
-        channel.send("trouble", trouble=describe_failure(error, "import"))
+        channel.send("failure", failure=describe_failure(error, "import"))
 
 
 def _environment_from_fork() -> tuple[str, dict[str, Any]]:
@@ -61,7 +61,7 @@ def _environment_message() -> tuple[str, dict[str, Any]]:
 
         return "environment", {"environment": environment()}
     except Exception as error:
-        return "trouble", {"trouble": describe_failure(error, "import")}
+        return "failure", {"failure": describe_failure(error, "import")}
 
 
 def _collect_target(
@@ -114,7 +114,7 @@ def _variants(target: str, mark: ScenarioMark, function: Any) -> list[dict[str, 
         "timeout_seconds": mark.timeout_seconds,
         "memory_bytes": mark.memory_bytes,
     }
-    return [{**shared, "variant": name, "lesson": lesson} for name, lesson in mark.variants.items()] or [shared]
+    return [{**shared, "variant": name, "description": text} for name, text in mark.variants.items()] or [shared]
 
 
 def _option_names(function: Any) -> list[str] | None:

@@ -40,7 +40,7 @@ def serve_doctor(pass_request: PassRequest, channel: Channel) -> None:
         interpreter = {**{name: fields[name] for name in kept}, **_interpreter_facts(pass_request)}
         channel.send("examined", interpreter=interpreter)
     except BaseException as error:
-        channel.send("trouble", trouble=describe_failure(error, "setup"))
+        channel.send("failure", failure=describe_failure(error, "setup"))
 
 
 def _interpreter_facts(pass_request: PassRequest) -> dict[str, Any]:

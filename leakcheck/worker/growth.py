@@ -184,10 +184,12 @@ def serve_growth(pass_request: PassRequest, channel: Channel, load: Load = Loade
         except BaseException as error:  # the user's code may raise anything, SystemExit included
             if kind == "finish" and emptied:
                 return  # the tear-down may fail because weighing emptied a container
-            trouble = describe_replay_failure(error, kind, 0 if replay is None else replay.calls)
+            failure = describe_replay_failure(error, kind, 0 if replay is None else replay.calls)
             if replay is None:
-                channel.send("trouble", trouble=trouble, answered=answers_by_status())
+                channel.send("failure", failure=failure, response_statuses=answers_by_status())
             else:
                 no_seconds = dict.fromkeys(SECONDS, 0.0)
-                replay.send_block(channel, "trouble", no_seconds, trouble=trouble, answered=answers_by_status())
+                replay.send_block(
+                    channel, "failure", no_seconds, failure=failure, response_statuses=answers_by_status()
+                )
             return

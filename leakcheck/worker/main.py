@@ -86,11 +86,11 @@ def run_pass(
 
 def _send_failure(channel: Channel, error: BaseException) -> None:
     try:
-        trouble = describe_failure(error, "setup")
+        failure = describe_failure(error, "setup")
     except BaseException:  # the user's code may have patched what describes it
-        trouble = {"kind": "setup", "message": "an exception that cannot be described was raised"}
+        failure = {"kind": "setup", "message": "an exception that cannot be described was raised"}
     try:
-        channel.send("trouble", trouble=trouble)
+        channel.send("failure", failure=failure)
     except BaseException:
         os._exit(_CANNOT_ANSWER)  # no traceback of ours; the runner reports how the process ended
 
@@ -98,7 +98,9 @@ def _send_failure(channel: Channel, error: BaseException) -> None:
 def end_process(channel: Channel) -> None:
     """Send the final report and end the process at once, even if threads are still running."""
     try:
-        channel.send("bye", cpu_seconds=sum(os.times()[:2]), django=django_facts(), answered=answers_by_status())
+        channel.send(
+            "bye", cpu_seconds=sum(os.times()[:2]), django=django_facts(), response_statuses=answers_by_status()
+        )
         atexit._run_exitfuncs()
         for stream in (sys.stdout, sys.stderr):
             stream.flush()

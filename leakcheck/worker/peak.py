@@ -23,7 +23,7 @@ def serve_peak(pass_request: PassRequest, channel: Channel, load: Load = LoadedS
     try:
         memray = load_memray(pass_request.memray_fallback)
     except ImportError as error:
-        channel.send("trouble", trouble=describe_failure(error, "missing"))
+        channel.send("failure", failure=describe_failure(error, "missing"))
         return
     assert pass_request.capture_path is not None
     calls = 0
@@ -49,7 +49,7 @@ def serve_peak(pass_request: PassRequest, channel: Channel, load: Load = LoadedS
         channel.send("peak", peak_bytes=peak_bytes, latencies_ns=latencies, stacks=stacks)
         scenario.close()
     except BaseException as error:
-        channel.send("trouble", trouble=describe_failure(error, "raised" if calls else "setup", call=calls or None))
+        channel.send("failure", failure=describe_failure(error, "raised" if calls else "setup", call=calls or None))
 
 
 def _time_some(call: Call) -> list[int]:

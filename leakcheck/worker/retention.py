@@ -35,5 +35,5 @@ def serve_retention(pass_request: PassRequest, channel: Channel, load: Load = Lo
         except BaseException as error:  # the user's code may raise anything, SystemExit included
             if kind == "finish" and emptied:
                 return  # the tear-down may fail because the search emptied a container
-            channel.send("trouble", trouble=describe_replay_failure(error, kind, 0 if replay is None else replay.calls))
+            channel.send("failure", failure=describe_replay_failure(error, kind, 0 if replay is None else replay.calls))
             return

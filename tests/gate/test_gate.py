@@ -104,7 +104,7 @@ def test_a_leak_cannot_be_merged_until_it_is_known(site: Site) -> None:
     [result] = red.document.results
     assert result.verdict is Verdict.LEAK
     assert result.gate is Gate.OVER
-    assert result.containers[0].name == "bookshop.views.SEEN"
+    assert result.explanation.containers[0].name == "bookshop.views.SEEN"
     assert "bookshop/views.py" in red.output
     assert "held by" in red.output
     assert "bookshop.views.SEEN" in red.output

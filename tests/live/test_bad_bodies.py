@@ -21,9 +21,9 @@ def test_a_body_that_raises_on_its_first_call_is_said_to(leakcheck: Leakcheck) -
     ran = run_beside_healthy(leakcheck, bad)
     assert_failed(ran, "bad: raised on call 1: RuntimeError: the very first")
     assert 'bad.py", line 5, in bad' in ran.output
-    trouble = ran["bad"].failure
-    assert trouble is not None
-    assert (trouble.kind, trouble.call) == ("raised", 1)
+    failure = ran["bad"].failure
+    assert failure is not None
+    assert (failure.kind, failure.call) == ("raised", 1)
 
 
 def test_a_body_that_raises_on_call_700_is_said_to_and_its_readings_are_kept(leakcheck: Leakcheck) -> None:

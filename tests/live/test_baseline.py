@@ -159,7 +159,7 @@ def test_a_leak_that_was_accepted_is_green_until_it_is_worse(leakcheck: Leakchec
     # WHEN it grows by more THEN it is red, and explained
     write_shop(leakcheck, kept_bytes=110_000)
     ran = leakcheck.check("shop.py", CALLS, "--explain=auto")
-    assert [container.name for container in ran["leak"].containers] == ["shop.KEPT"]
+    assert [container.name for container in ran["leak"].explanation.containers] == ["shop.KEPT"]
     assert ran.code == ExitCode.OVER_BUDGET
     assert ran["leak"].over_budget == ("growth",)
     assert "worse by more than +5 % and +16 KiB." in ran.output

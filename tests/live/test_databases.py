@@ -198,13 +198,13 @@ def test_a_server_that_refuses_is_said_to_and_its_password_is_not(leakcheck: Lea
         pytest.skip(f"{scheme}: there is no driver here; pip install {ARMS[scheme].package}")
     url = f"{scheme}://news:tulip@127.0.0.1:1/"
     ran = leakcheck.run(str(NEWSLETTER), "-k", "iterator", *FEW, "--database", url)
-    trouble = ran.result.failure
-    assert trouble is not None
-    assert trouble.kind == "setup"
-    assert "seeding 20 subscribers into" in trouble.message
-    assert "refused" in trouble.message
-    assert "127.0.0.1" in trouble.message
-    assert len(trouble.message.splitlines()) <= 2, "no traceback of ours"
+    failure = ran.result.failure
+    assert failure is not None
+    assert failure.kind == "setup"
+    assert "seeding 20 subscribers into" in failure.message
+    assert "refused" in failure.message
+    assert "127.0.0.1" in failure.message
+    assert len(failure.message.splitlines()) <= 2, "no traceback of ours"
     assert ran.code == ExitCode.SCENARIO_FAILED
     document = next(leakcheck.output.glob("*/run.json")).read_text(encoding="utf-8")
     assert "tulip" not in ran.output + ran.errors + document

@@ -56,6 +56,6 @@ def test_a_quick_look_measures_growth_alone_and_names_the_command_that_looks_clo
     ran = shop.finish(shop.start("django", *said))
 
     assert {result.id: result.peak_bytes for result in ran.document.results} == {"GET /visits/": None, "GET /": None}
-    assert ran["GET /visits/"].containers == ()
+    assert ran["GET /visits/"].explanation.containers == ()
     assert ran["GET /visits/"].verdict is Verdict.LEAK
     assert "Look closer: leakcheck django GET:/visits/" in ran.errors

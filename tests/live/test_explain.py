@@ -31,14 +31,14 @@ def test_a_leak_is_explained_by_its_line_and_its_holder(leakcheck: Leakcheck) ->
     ran = leakcheck.run("shop.py", "--explain=auto")
     # THEN the document says who allocates, what grows, and what holds it
     result = ran.result
-    container, site = result.containers[0], result.sites[0]
+    container, site = result.explanation.containers[0], result.explanation.allocation_sites[0]
     assert (container.name, container.kind, container.limit) == ("shop.KEPT", "list", None)
     assert container.length_per_call == pytest.approx(1.0, abs=0.01)
     assert container.share == pytest.approx(1.0, abs=0.05)
-    assert "".join(link.step for link in result.retention_paths[0].links).startswith("shop.KEPT")
+    assert "".join(link.step for link in result.explanation.retention_paths[0].links).startswith("shop.KEPT")
     assert (site.frame.file, site.frame.source) == ("shop.py", "handle(bytes(1000))")
-    assert result.explained_fraction is not None
-    assert 0.9 <= result.explained_fraction <= 1.1
+    assert result.explanation.explained_fraction is not None
+    assert 0.9 <= result.explanation.explained_fraction <= 1.1
     # AND so does the terminal
     assert "allocated at  shop.py:10" in ran.output
     assert "held by       shop.KEPT" in ran.output
@@ -50,7 +50,11 @@ def test_explaining_can_be_left_out(leakcheck: Leakcheck) -> None:
     leakcheck.write("shop.py", LEAK)
     ran = leakcheck.run("shop.py", "--explain=never")
     assert ran.result.verdict is Verdict.LEAK
-    assert (ran.result.containers, ran.result.sites, ran.result.explained_fraction) == ((), (), None)
+    assert (
+        ran.result.explanation.containers,
+        ran.result.explanation.allocation_sites,
+        ran.result.explanation.explained_fraction,
+    ) == ((), (), None)
     assert "held by" not in ran.output
 
 
@@ -67,7 +71,11 @@ def test_of_what_stands_still_nobody_is_blamed(leakcheck: Leakcheck) -> None:
     )
     ran = leakcheck.run("fine.py", "--explain=always")
     assert (ran.result.verdict, ran.result.gate) == (Verdict.CLEAN, Gate.WITHIN)
-    assert (ran.result.containers, ran.result.retention_paths, ran.result.sites) == ((), (), ())
+    assert (
+        ran.result.explanation.containers,
+        ran.result.explanation.retention_paths,
+        ran.result.explanation.allocation_sites,
+    ) == ((), (), ())
 
 
 def test_a_dict_that_stopped_growing_is_bounded_by_name(leakcheck: Leakcheck) -> None:
@@ -119,7 +127,7 @@ def test_an_explain_pass_that_fails_costs_no_verdict(leakcheck: Leakcheck, fate:
     ran = leakcheck.run("shop.py", "--explain=auto")
     # THEN the verdict stands, and it is said what could not be found out
     assert (ran.result.verdict, ran.result.gate, ran.result.failure) == (Verdict.LEAK, Gate.OVER, None)
-    assert ran.result.explain_notes
+    assert ran.result.explanation.notes
     assert "the verdict stands" in ran.output
     assert ran.code == ExitCode.OVER_BUDGET
 
@@ -127,7 +135,7 @@ def test_an_explain_pass_that_fails_costs_no_verdict(leakcheck: Leakcheck, fate:
 def test_a_known_leak_passes_until_its_entry_expires(leakcheck: Leakcheck) -> None:
     # GIVEN a leak that was found, and its fingerprint on the list
     leakcheck.write("shop.py", LEAK)
-    found = leakcheck.run("shop.py", "--explain=auto").result.retention_paths[0].fingerprint
+    found = leakcheck.run("shop.py", "--explain=auto").result.explanation.retention_paths[0].fingerprint
     entry = f'[[tool.leakcheck.known]]\nfingerprint = "{found}"\nreason = "ticket 12"\n'
     leakcheck.write("pyproject.toml", entry)
     # WHEN it is run again
@@ -168,7 +176,9 @@ NATIVE = """
 def test_one_known_leak_of_native_code_does_not_forgive_another(leakcheck: Leakcheck) -> None:
     # GIVEN two leaks that native code holds, both explained in full
     leakcheck.write("shop.py", NATIVE)
-    paths = [result.retention_paths[0] for result in leakcheck.run("shop.py", "--explain=auto").document.results]
+    paths = [
+        result.explanation.retention_paths[0] for result in leakcheck.run("shop.py", "--explain=auto").document.results
+    ]
     assert all(path.held_by_native for path in paths)
     assert [path.first_objects_per_call for path in paths] == pytest.approx([1.0, 1.0], abs=0.05)
     # WHEN one of them is on the list
@@ -194,14 +204,16 @@ def test_the_document_can_be_read_without_us(leakcheck: Leakcheck) -> None:
     document = Path(leakcheck.folder / "run-document.json")
     leakcheck.run("shop.py", "--explain=auto")
     result = json.loads(document.read_text(encoding="utf-8"))["results"][0]
-    assert {"sites", "containers", "retention_paths", "resources", "explained_fraction"} <= set(result)
+    assert {"explanation", "resources"} <= set(result)
+    explained = {"allocation_sites", "containers", "retention_paths", "explained_fraction"}
+    assert explained <= set(result["explanation"])
 
 
 def test_without_memray_tracemalloc_tells_the_lines(leakcheck: Leakcheck) -> None:
     leakcheck.write("shop.py", LEAK)
     leakcheck.write("broken/memray.py", "raise ImportError('no memray for this platform')")
     ran = leakcheck.run("shop.py", "--explain=auto", environment={"PYTHONPATH": str(leakcheck.folder / "broken")})
-    assert ran.result.sites_meter is TracerName.TRACEMALLOC
-    assert ran.result.sites[0].frame.source == "handle(bytes(1000))"
-    assert ran.result.explained_fraction == pytest.approx(1.0, abs=0.1)
+    assert ran.result.explanation.allocation_tracer is TracerName.TRACEMALLOC
+    assert ran.result.explanation.allocation_sites[0].frame.source == "handle(bytes(1000))"
+    assert ran.result.explanation.explained_fraction == pytest.approx(1.0, abs=0.1)
     assert "seen by tracemalloc" in ran.output

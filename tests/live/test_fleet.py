@@ -98,7 +98,7 @@ def test_results_of_a_cluster_are_the_same_documents(fleet: Fleet, leakcheck: Le
     growth = ran["leaks"].growth
     assert growth is not None
     assert growth.bytes_per_1000_calls == pytest.approx(1000 * 1048, rel=0.05)
-    assert [container.name for container in ran["leaks"].containers] == ["lean.KEPT"]
+    assert [container.name for container in ran["leaks"].explanation.containers] == ["lean.KEPT"]
     # THEN nothing of the cluster was in the measured process
     assert (ran["lean"].verdict, ran["lean"].failure) == (Verdict.CLEAN, None)
     # THEN it is the document of any run, which says where it was measured, and the captures are here
@@ -237,7 +237,9 @@ def test_both_arms_of_a_scenario_are_measured_by_one_worker_in_turn(fleet: Fleet
     (folder,) = leakcheck.output.iterdir()
     runs = [run_file.load(folder / f"{arm}-{number}.json") for number in (1, 2) for arm in ("before", "after")]
     workers = {
-        name: {one.measured_on.worker for run in runs for one in run.results if one.scenario == name and one.measured_on}
+        name: {
+            one.measured_on.worker for run in runs for one in run.results if one.scenario == name and one.measured_on
+        }
         for name in ("one", "two")
     }
     assert [len(of_it) for of_it in workers.values()] == [1, 1]

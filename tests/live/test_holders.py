@@ -379,8 +379,8 @@ def test_code_that_raises_is_told_with_its_call(tmp_path: Path) -> None:
     """
     with pytest.raises(WorkerFailed) as failed:
         hold(write(tmp_path, source), grows=100)
-    trouble = failed.value.failure
-    assert (trouble.kind, trouble.call, trouble.message) == ("raised", 100, "ValueError: the hundredth")
+    failure = failed.value.failure
+    assert (failure.kind, failure.call, failure.message) == ("raised", 100, "ValueError: the hundredth")
 
 
 def test_a_batch_that_these_calls_fill_does_not_hide_the_chain_beneath_it(tmp_path: Path) -> None:

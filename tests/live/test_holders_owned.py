@@ -131,7 +131,7 @@ def test_the_line_of_a_function_that_is_kept_is_named(tmp_path: Path, body: str,
         write(tmp_path, f"{CALLBACKS}\n@scenario\ndef scene():\n    data = bytearray(400)\n    {body}\n"), grows=750
     )
     assert name_of(held.first).startswith(name)
-    assert held.first["kept"]["source"] == source
+    assert held.first["kept_function"]["source"] == source
     assert 0.7 <= held.first["bytes_per_call"] / 750 <= 1.4
 
 
@@ -145,7 +145,7 @@ def scene():
 """
     held = hold(write(tmp_path, source), grows=900)
     assert name_of(held.first) == "held.FUTURE._callbacks"
-    assert held.first["kept"]["source"] == "FUTURE.add_done_callback(lambda _: data)"
+    assert held.first["kept_function"]["source"] == "FUTURE.add_done_callback(lambda _: data)"
 
 
 def test_a_handle_of_an_event_loop_names_the_function_that_it_calls(tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ def scene():
 """
     held = hold(write(tmp_path, source), grows=730)
     assert name_of(held.first).endswith("._scheduled")
-    assert held.first["kept"]["source"] == "def later(data): pass"
+    assert held.first["kept_function"]["source"] == "def later(data): pass"
 
 
 def test_the_line_that_sets_a_context_variable_is_named(tmp_path: Path) -> None:
@@ -182,5 +182,5 @@ def scene():
     held = hold(write(tmp_path, source), grows=760)
     assert held.first["held_by_native"]
     assert held.first["links"][0] == {"step": "native code", "type": "function"}
-    assert held.first["kept"]["source"] == line
+    assert held.first["kept_function"]["source"] == line
     assert 0.7 <= held.first["bytes_per_call"] / 760 <= 1.2

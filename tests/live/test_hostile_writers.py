@@ -39,7 +39,7 @@ def bad():
         b"[" * 200_000 + b"\n",
         b"\xff\xfe\n",
     ],
-    ids=["a line", "a block", "trouble", "deep", "no text"],
+    ids=["a line", "a block", "failure", "deep", "no text"],
 )
 def test_who_writes_to_every_descriptor_ends_its_own_scenario(leakcheck: Leakcheck, what: bytes) -> None:
     ran = run_beside_healthy(leakcheck, WRITES.replace("WHAT", repr(what)), "--calls", "50")

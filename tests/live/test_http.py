@@ -117,7 +117,7 @@ def test_what_an_application_keeps_of_each_request_is_found_at_its_size(leakchec
     assert ran.result.id == "GET /a"
     assert ran.result.verdict is Verdict.LEAK
     assert growth.bytes_per_1000_calls == pytest.approx(1_064_000, rel=0.02)
-    assert [container.name for container in ran.result.containers] == ["web.KEPT"]
+    assert [container.name for container in ran.result.explanation.containers] == ["web.KEPT"]
     assert ran.code == ExitCode.OVER_BUDGET
 
 

@@ -74,10 +74,10 @@ def test_a_page_that_needs_a_login_fails_without_one_and_another_redirect_is_tol
     ran = replay(shop, "django", *requests, "--calls=60")
 
     for name, login in (("GET /account/", "/login/?next=/account/"), ("GET /mine/", "/enter/?back=/mine/")):
-        trouble = ran[name].failure
-        assert trouble is not None
-        assert f"it answered 302 Found, which leads to a login page ({login})" in trouble.message
-        assert "log in with --user NAME or --superuser" in trouble.message
+        failure = ran[name].failure
+        assert failure is not None
+        assert f"it answered 302 Found, which leads to a login page ({login})" in failure.message
+        assert "log in with --user NAME or --superuser" in failure.message
         assert ran[name].gate is Gate.ERROR
         assert ran[name].response_statuses == (StatusCount(status=302, count=1, leads_to=login),)
     assert ran["GET /moved/"].response_statuses == (StatusCount(status=302, count=60, leads_to="/page/"),)

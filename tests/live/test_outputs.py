@@ -127,7 +127,7 @@ def test_a_document_can_have_standard_output_and_the_table_gives_way(
         assert "1 of 3 within budget" in ran.errors
         assert len(obeyed(ran.errors)) == 2
     # AND the run document, the last of them, says what was said
-    messages = [one["trouble"]["message"] for one in json.loads(ran.output)["results"] if one["trouble"]]
+    messages = [one["failure"]["message"] for one in json.loads(ran.output)["results"] if one["failure"]]
     assert messages == ["ValueError: no rows ##[group]x\n::error::from a message"]
 
 

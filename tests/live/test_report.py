@@ -47,9 +47,9 @@ def test_a_run_leaves_a_report_and_a_report_is_made_again_of_what_is_saved(leakc
     assert kept.peak_stacks.total_bytes == pytest.approx(kept.peak_bytes, abs=1)
     assert kept.growth is not None
     assert kept.growth.from_call is not None
-    assert 0.9 < kept.growth_stacks.total_bytes / kept.growth.bytes_per_1000_calls < 1.1
-    assert "page = bytes(2000)" in {frame.source for frame in kept.growth_stacks.frames}
-    assert dropped.growth_stacks.total_bytes == 0
+    assert 0.9 < kept.explanation.growth_stacks.total_bytes / kept.growth.bytes_per_1000_calls < 1.1
+    assert "page = bytes(2000)" in {frame.source for frame in kept.explanation.growth_stacks.frames}
+    assert dropped.explanation.growth_stacks.total_bytes == 0
     # WHEN the report is made again elsewhere, with memray's own pages
     made = leakcheck.finish(leakcheck.start("report", str(folder), "--output", "public/here", "--memray-pages"))
     assert (made.code, made.errors) == (0, "")

@@ -368,10 +368,10 @@ def test_a_call_that_raises_is_named_by_its_number(tmp_path: Path, meter: Tracer
         warm_up(worker)
         with pytest.raises(WorkerFailed) as failed:
             window(worker, 100)
-    trouble = failed.value.failure
-    assert (trouble.kind, trouble.call, trouble.message) == ("raised", 30, "ValueError: the thirtieth")
-    assert "shop.py" in trouble.details
-    assert "sites" not in trouble.details
+    failure = failed.value.failure
+    assert (failure.kind, failure.call, failure.message) == ("raised", 30, "ValueError: the thirtieth")
+    assert "shop.py" in failure.details
+    assert "sites" not in failure.details
 
 
 def test_a_set_up_that_raises_and_a_tear_down_that_raises_are_told(tmp_path: Path) -> None:

@@ -81,18 +81,18 @@ def test_what_cannot_be_set_up_a_second_time_is_not_replayable_here_whether_it_w
     run = project.run("--leakcheck")
     # THEN each that does not stand still has the one outcome, and is told what to do
     assert run.outcomes == {"failed": 6, "passed": 1}, run.text
-    troubles = {name.partition("::")[2]: result.failure for name, result in run.results.items() if result.failure}
-    assert set(troubles) == {
+    failures = {name.partition("::")[2]: result.failure for name, result in run.results.items() if result.failure}
+    assert set(failures) == {
         *("test_lock", "test_lock_again", "test_port", "test_port_again"),
         *("TestUnit::test_of_set_up", "test_by_the_fixture"),
     }
-    for trouble in troubles.values():
-        assert trouble.kind == "unreached"
-        assert trouble.message.startswith("not replayable here, beside the session that runs it")
-        assert "name it by the fixture worker_id" in trouble.message
-    assert "the fixture lock (session) came to no end within" in troubles["test_lock"].message
-    assert "the fixture port (session) raised OSError" in troubles["test_port"].message
-    assert "the set-up came to no end within" in troubles["TestUnit::test_of_set_up"].message
+    for failure in failures.values():
+        assert failure.kind == "unreached"
+        assert failure.message.startswith("not replayable here, beside the session that runs it")
+        assert "name it by the fixture worker_id" in failure.message
+    assert "the fixture lock (session) came to no end within" in failures["test_lock"].message
+    assert "the fixture port (session) raised OSError" in failures["test_port"].message
+    assert "the set-up came to no end within" in failures["TestUnit::test_of_set_up"].message
     assert {result.gate for result in run.results.values() if result.failure} == {Gate.ERROR}
     assert "leakcheck: 7 tests measured, 6 not replayable here" in run.text
     # AND after the session's own there was one attempt at each

@@ -33,7 +33,7 @@ def test_a_leaking_test_fails_and_its_failure_says_what_the_command_would(projec
     # AND the document says the same
     assert run.result.verdict is Verdict.LEAK
     assert run.result.over_budget == ("growth",)
-    assert [one.name for one in run.result.containers] == ["test_shop.KEPT"]
+    assert [one.name for one in run.result.explanation.containers] == ["test_shop.KEPT"]
 
 
 def test_a_clean_test_passes_and_is_not_listed(project: Project) -> None:

@@ -152,7 +152,7 @@ def test_the_document_is_one_that_the_command_shows(project: Project, pytester: 
     run = project.run("--leakcheck", "--leakcheck-calls=50")
     assert "leakcheck: wrote run-document.json" in run.text
     document = json.loads((project.folder / "run-document.json").read_text())
-    assert document["schema"] == "leakcheck.run/1"
+    assert document["schema"] == "leakcheck.run/2"
     assert document["command"][0] == "pytest"
     assert document["environment"]["implementation"] == "cpython"
     shown = pytester.run(sys.executable, "-m", "leakcheck", "show", "run-document.json")

@@ -70,7 +70,7 @@ def run_of_all(text: Text, number: float = 3, *, many: int = 1) -> Run:
     bare = filled(Result, text, number, many=many)
     results = [replace(bare, verdict=verdict, gate=gate) for verdict, gate in zip(Verdict, Gate, strict=True)]
     failed = [replace(one, growth=None, bounded_by=None, latency_seconds=None, peak_bytes=None) for one in results[3:]]
-    fine = [replace(one, trouble=None, peak_trouble=None, settled_after_calls=None) for one in results]
+    fine = [replace(one, failure=None, peak_failure=None, settled_after_calls=None) for one in results]
     run: Run = filled(Run, text, number)
     return replace(run, schema=SCHEMA, results=(*results, *failed, *fine))
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from leakcheck.model.answers import BoundedContainer, Failure
 from leakcheck.model.baseline import BaselineChange
 from leakcheck.model.explanation import (
+    Explanation,
     GrowingContainer,
     KnownEntry,
     KnownLeak,
@@ -110,12 +111,14 @@ def run_with(text: str) -> Run:
         variant=text,
         target=f"{text}.py::{text}",
         over_budget=("growth", "peak", text),
-        sites=(site,),
-        sites_meter=TracerName.MEMRAY,
-        containers=(container, replace(SENT, fingerprint="c")),
-        retention_paths=(replace(SENT_PATH, fingerprint="a"), path),
+        explanation=Explanation(
+            allocation_sites=(site,),
+            allocation_tracer=TracerName.MEMRAY,
+            containers=(container, replace(SENT, fingerprint="c")),
+            retention_paths=(replace(SENT_PATH, fingerprint="a"), path),
+            notes=(text,),
+        ),
         peak_sites=(PeakSite(bytes=MIB, share=0.9, frames=(frame,), stacks=1),),
-        explain_notes=(text,),
         known_leaks=(KnownLeak(entry=text, reason=text, bytes_per_1000_calls=1.0, share=0.1, expired=text),),
         resources=(resource,),
         baseline_changes=(change, replace(change, gate=Gate.WITHIN, better=True)),

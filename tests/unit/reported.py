@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from leakcheck.model.baseline import BaselineChange
-from leakcheck.model.explanation import KnownEntry, KnownLeak, PeakSite, TracerName
+from leakcheck.model.explanation import Explanation, KnownEntry, KnownLeak, PeakSite, TracerName
 from leakcheck.model.run import Run, Shard
 from leakcheck.model.verdict import Gate
 from tests.unit.causes import SENT, SENT_PATH, SITE
@@ -12,11 +12,13 @@ from tests.unit.runs import BOUNDED, BROKEN, CLEAN, KIB, LEAK, MIB, NAIVE, UNSUR
 
 EXPLAINED = replace(
     LEAK,
-    containers=(SENT,),
-    retention_paths=(SENT_PATH,),
-    sites=(SITE,),
-    sites_meter=TracerName.MEMRAY,
-    explained_fraction=0.98,
+    explanation=Explanation(
+        containers=(SENT,),
+        retention_paths=(SENT_PATH,),
+        allocation_sites=(SITE,),
+        allocation_tracer=TracerName.MEMRAY,
+        explained_fraction=0.98,
+    ),
     duration_seconds=12.3456,
 )
 _KNOWN = KnownLeak(entry="*SENT*", reason="ticket 12", bytes_per_1000_calls=143 * MIB, share=0.99)
@@ -34,7 +36,9 @@ RUNS: dict[str, Run] = {
     "compared": replace(
         run_of(
             replace(EXPLAINED, baseline_changes=(_GROWTH,)),
-            replace(CLEAN, baseline_changes=(replace(_GROWTH, after=KIB, gate=Gate.WITHIN), replace(_PEAK, better=True))),
+            replace(
+                CLEAN, baseline_changes=(replace(_GROWTH, after=KIB, gate=Gate.WITHIN), replace(_PEAK, better=True))
+            ),
             replace(BOUNDED, is_new=True),
         ),
         baseline="leakcheck-baseline.json",

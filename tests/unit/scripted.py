@@ -89,7 +89,7 @@ class ScriptedWorker:
         self._calls = 0
         self.cpu_seconds = 1.0
         self.django: object = None
-        self.answered: object = ()
+        self.response_statuses: object = ()
 
     def __enter__(self) -> Self:
         return self

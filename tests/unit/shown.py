@@ -9,6 +9,7 @@ from leakcheck.analysis.explain.stack_tree import build_stack_tree
 from leakcheck.model.answers import Failure, Readings, StatusCount
 from leakcheck.model.baseline import BaselineChange
 from leakcheck.model.explanation import (
+    Explanation,
     KnownLeak,
     Link,
     NamedCount,
@@ -78,15 +79,17 @@ RETAINED = replace(
     growth=replace(growth(144 * MIB, 0.1 * MIB, calls=1600), from_call=401),
     readings=readings(144 * MIB / 1000, 1600),
     latency_seconds=Latency(p50=2.0, p95=2.5, samples=120, spread=tuple(1.5 + number / 10 for number in range(11))),
-    sites=SITES,
-    sites_meter=TracerName.MEMRAY,
-    explained_fraction=0.98,
-    containers=(SENT,),
-    retention_paths=(SENT_PATH, LONG_PATH),
+    explanation=Explanation(
+        allocation_sites=SITES,
+        allocation_tracer=TracerName.MEMRAY,
+        explained_fraction=0.98,
+        containers=(SENT,),
+        retention_paths=(SENT_PATH, LONG_PATH),
+        growth_stacks=tree(140 * MIB, 1 * MIB),
+        notes=("tracing with memray ended early: the process ended",),
+    ),
     peak_sites=(PeakSite(bytes=90 * MIB, share=0.96, frames=SITE.frames, stacks=3),),
     peak_stacks=tree(60 * MIB, 30 * MIB, 93.4 * MIB),
-    growth_stacks=tree(140 * MIB, 1 * MIB),
-    explain_notes=("tracing with memray ended early: the process ended",),
     description="A module-level list keeps every queryset.",
     growth_options={"rows": 200},
     peak_options={"rows": 100_000},
@@ -139,7 +142,7 @@ SHOWN = replace(
 )
 """Every part of the page has something to show."""
 
-_KEPT = {"failures", "schema"}
+_KEPT = {"over_budget", "schema"}
 """What the page is steered by."""
 
 

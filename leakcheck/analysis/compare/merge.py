@@ -123,7 +123,9 @@ def merge_runs(runs: Sequence[Run], command: Sequence[str]) -> Run:
         results=tuple(results),
         baseline=first.baseline,
         known_leaks_not_found=unseen_entries(expected_leaks, results),
-        missing_scenarios=tuple(name for name in first.missing_scenarios if all(name in run.missing_scenarios for run in runs)),
+        missing_scenarios=tuple(
+            name for name in first.missing_scenarios if all(name in run.missing_scenarios for run in runs)
+        ),
         finished=True,
         duration_seconds=max(run.duration_seconds for run in runs),
     )

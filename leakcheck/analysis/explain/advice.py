@@ -150,7 +150,7 @@ def _local_memory_cache(result: Result, django: DjangoFacts | None) -> Iterator[
 
 def _kept_querysets(result: Result, django: DjangoFacts | None) -> Iterator[Advice]:
     """A long-lived object keeps querysets, with their rows."""
-    for path in result.retention_paths:
+    for path in result.explanation.retention_paths:
         if not _is_main(path.share) or not path.links or result.verdict is not Verdict.LEAK:
             continue
         if path.links[0].type in _LONG_LIVED_ROOTS and _has_queryset(path.links) and not _through_signal(path.links):
@@ -207,7 +207,7 @@ def _main_peak_site(result: Result, matches: Callable[[PeakSite], bool]) -> Iter
 
 def _growing(result: Result, matches: Callable[[GrowingContainer], bool]) -> Iterator[GrowingContainer]:
     """Yield the matching containers that account for most of the growth."""
-    for container in result.containers:
+    for container in result.explanation.containers:
         if not container.stopped and _is_main(container.share) and matches(container):
             yield container
 
@@ -226,7 +226,9 @@ def _is_by(site: PeakSite, files: tuple[str, ...]) -> bool:
 
 
 def _path_of(result: Result, container: GrowingContainer) -> RetentionPath | None:
-    return next((path for path in result.retention_paths if path.fingerprint == container.fingerprint), None)
+    return next(
+        (path for path in result.explanation.retention_paths if path.fingerprint == container.fingerprint), None
+    )
 
 
 def _has_queryset(links: tuple[Link, ...]) -> bool:

@@ -29,7 +29,7 @@ class Candidate:
     links: tuple[Link, ...]
     anchor: int
     """How many of the links identify it; the links after those only show what it holds."""
-    kept: Frame | None = None
+    kept_function: Frame | None = None
     set_at: Frame | None = None
     container: CandidateContainer | None = None
     objects_per_call: float = 0.0
@@ -65,7 +65,7 @@ def paths_of(candidates: Sequence[Candidate], growth_per_1000_calls: float) -> t
     return tuple(
         RetentionPath(
             links=candidate.links,
-            kept_function=candidate.kept,
+            kept_function=candidate.kept_function,
             set_at=candidate.set_at,
             bytes_per_1000_calls=_per_1000(candidate),
             share=_share(candidate, growth_per_1000_calls),

@@ -33,29 +33,18 @@ def with_explanation(result: Result, explanation: Explanation, entries: Sequence
     """Return the result with its explanation, the container it is bounded by, and its known leaks."""
     if result.settled_after_calls is not None:
         explanation = _without_growing(explanation)
-    result = replace(
-        result,
-        containers=explanation.containers,
-        retention_paths=explanation.retention_paths,
-        nothing_in_python=explanation.nothing_in_python,
-        sites=explanation.allocation_sites,
-        sites_meter=explanation.allocation_tracer,
-        explained_fraction=explanation.explained_fraction,
-        growth_stacks=explanation.growth_stacks,
-        explain_notes=explanation.notes,
-        fingerprint=main_fingerprint(explanation),
-    )
+    result = replace(result, explanation=explanation, fingerprint=main_fingerprint(explanation))
     if result.verdict is Verdict.BOUNDED and result.bounded_by is None:
         result = replace(result, bounded_by=_filled_container(explanation.containers))
-    return with_known(result, explanation, entries, today)
+    return with_known(result, entries, today)
 
 
-def with_known(result: Result, explanation: Explanation, entries: Sequence[KnownEntry], today: date) -> Result:
+def with_known(result: Result, entries: Sequence[KnownEntry], today: date) -> Result:
     """Return the result with its known leaks; growth does not fail if the rest of it is allowed.
 
     The rest is allowed if it is within the budget, and not worse than the baseline.
     """
-    share = known_share(explanation, entries, result.id, today)
+    share = known_share(result.explanation, entries, result.id, today)
     result = replace(result, known_leaks=share.known)
     if "growth" in result.over_budget and share.is_forgiven(_allowed_growth(result)):
         failures = tuple(name for name in result.over_budget if name != "growth")
@@ -65,7 +54,9 @@ def with_known(result: Result, explanation: Explanation, entries: Sequence[Known
 
 
 def _allowed_growth(result: Result) -> float:
-    not_worse = [change.most for change in result.baseline_changes if change.metric == "growth" and change.most is not None]
+    not_worse = [
+        change.most for change in result.baseline_changes if change.metric == "growth" and change.most is not None
+    ]
     return min([result.budget.growth_bytes_per_1000_calls, *not_worse])
 
 

@@ -199,10 +199,10 @@ def _site_names(site: AllocationSite) -> Iterator[str]:
 
 def culprits_of(result: Result) -> list[Culprit]:
     """Return everything that a result names, weighed or not."""
-    explanation = Explanation(containers=result.containers, retention_paths=result.retention_paths, allocation_sites=result.sites)
+    explanation = result.explanation
     containers = [
         Culprit(names=(container.name,), fingerprint=container.fingerprint, bytes_per_1000_calls=0.0, share=0.0)
-        for container in result.containers
+        for container in explanation.containers
     ]
     return [*_paths(explanation, weighed=False), *_sites(explanation), *containers]
 
@@ -261,5 +261,11 @@ def _unscoped(result: Result) -> list[KnownLeak]:
 
 
 def _is_explained(result: Result) -> bool:
-    explanation = (result.containers, result.retention_paths, result.sites, result.sites_meter)
-    return result.verdict is not Verdict.LEAK or any(explanation)
+    explanation = result.explanation
+    is_explained = (
+        explanation.containers
+        or explanation.retention_paths
+        or explanation.allocation_sites
+        or explanation.allocation_tracer
+    )
+    return result.verdict is not Verdict.LEAK or bool(is_explained)

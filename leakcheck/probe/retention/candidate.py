@@ -76,7 +76,7 @@ class RetentionCandidate:
         return {
             "links": self.path.links,
             "anchor": self.path.anchor,
-            "kept": self.kept,
+            "kept_function": self.kept,
             "set_at": self.set_at,
             "container": self._container(calls) if self.grown else None,
             "objects_per_call": self.objects / calls,

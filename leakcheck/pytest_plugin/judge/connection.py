@@ -75,7 +75,7 @@ class JudgeConnection:
         answer = self.receive()
         if self._inbox.foreign:
             raise foreign_output(self._inbox.foreign)
-        if answer["kind"] == "trouble":
+        if answer["kind"] == "failure":
             raise WorkerFailed(decode_failure(answer), answer.get("block"))
         return answer
 

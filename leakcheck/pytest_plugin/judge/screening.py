@@ -46,14 +46,14 @@ def screen(task: Task, process: ReplayingProcess) -> Result | None:
         return None
     except WorkerFailed as failed:
         add_failure(growth_pass, failed)
-    peak, peak_trouble = None, None
+    peak, peak_failure = None, None
     if growth_pass.failure is None:
         result = judged_result(replace(task, measure_peak=False), growth_pass, None, None)
         if result.verdict is not Verdict.CLEAN or result.gate is not Gate.WITHIN or result.resources:
             return None
         if task.measure_peak:
-            peak, peak_trouble, _ = measure_peak(task)
-    return replace(judged_result(task, growth_pass, peak, peak_trouble), duration_seconds=time.monotonic() - start)
+            peak, peak_failure, _ = measure_peak(task)
+    return replace(judged_result(task, growth_pass, peak, peak_failure), duration_seconds=time.monotonic() - start)
 
 
 class _NeedsOwnProcess(LeakcheckException):

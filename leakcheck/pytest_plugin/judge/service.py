@@ -92,9 +92,9 @@ class JudgeService:
         if failure is not None:
             return judged_result(task, GrowthPass(failure=failure), None, None)
         result = replace(measure(task, lambda *_: None), capture=None)
-        trouble = result.failure
-        if trouble is not None and trouble.kind == UNREACHED and is_shared(task.stages.latest):
-            self._unreached[task.stages.latest] = trouble
+        failure = result.failure
+        if failure is not None and failure.kind == UNREACHED and is_shared(task.stages.latest):
+            self._unreached[task.stages.latest] = failure
         return result
 
     def _task(self, request: MeasureRequest) -> Task:

@@ -42,7 +42,7 @@ _RESULT_COLUMNS = {
     "target": "target",
     "verdict": "verdict",
     "gate": "gate",
-    "failures": "failures",
+    "over budget": "over_budget",
     "growth (bytes / 1000 calls)": "growth.bytes_per_1000_calls",
     "growth, lower bound (bytes / 1000 calls)": "growth.low",
     "growth, upper bound (bytes / 1000 calls)": "growth.high",
@@ -60,12 +60,12 @@ _RESULT_COLUMNS = {
     "bounded by": "bounded_by.name",
     "limit (entries)": "bounded_by.limit",
     "stood still after (calls)": "settled_after_calls",
-    "explained (share of the growth)": "explained_fraction",
+    "explained (share of the growth)": "explanation.explained_fraction",
     "took (seconds)": "duration_seconds",
     "replaying (seconds)": "replay_seconds",
     "watching (seconds)": "watch_seconds",
     "CPU of the growth pass (seconds)": "worker_cpu_seconds",
-    "trouble": "trouble.message",
+    "failure": "failure.message",
 }
 """The heading of each column, and the path of its field."""
 
@@ -81,7 +81,7 @@ def run_csv(run: Run) -> Iterator[tuple[str, bytes]]:
 
 
 def _row(run: Run, result: Result) -> list[Cell]:
-    sites, paths = result.sites, result.retention_paths
+    sites, paths = result.explanation.allocation_sites, result.explanation.retention_paths
     resources = {resource.kind: resource.per_1000_calls for resource in result.resources}
     return [
         *(_field(result, path) for path in _RESULT_COLUMNS.values()),

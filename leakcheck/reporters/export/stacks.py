@@ -38,8 +38,8 @@ def stacks_of(result: Result, kind: StackKind) -> tuple[ExportStack, ...]:
             [(site.frames, site.bytes) for site in result.peak_sites], whole
         )
     whole = 0.0 if result.growth is None else result.growth.bytes_per_1000_calls
-    return _of_tree(result.growth_stacks) or _of_sites(
-        [(site.frames, site.bytes_per_1000_calls) for site in result.sites], whole
+    return _of_tree(result.explanation.growth_stacks) or _of_sites(
+        [(site.frames, site.bytes_per_1000_calls) for site in result.explanation.allocation_sites], whole
     )
 
 

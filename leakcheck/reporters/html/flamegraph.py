@@ -60,7 +60,7 @@ class Flamegraphs:
 
 def stack_trees(result: Result) -> tuple[tuple[str, StackTree], ...]:
     """Return the stack trees of a result with their measures."""
-    return (PEAK, result.peak_stacks), (GROWTH, result.growth_stacks)
+    return (PEAK, result.peak_stacks), (GROWTH, result.explanation.growth_stacks)
 
 
 def add_flamegraphs(results: Sequence[Result], flames: Flamegraphs, prefix: str) -> list[tuple[Flamegraph, ...]]:

@@ -129,7 +129,9 @@ def headline_of(run: Run, sections: Sequence[Section]) -> ReportHeadline:
     groups = []
     for gate, heading in _HEADINGS.items():
         named = [
-            (card.anchor, card.result.id, ", ".join(card.result.over_budget)) for card in cards if card.result.gate is gate
+            (card.anchor, card.result.id, ", ".join(card.result.over_budget))
+            for card in cards
+            if card.result.gate is gate
         ]
         if named:
             groups.append((heading, tuple(named)))

@@ -45,8 +45,10 @@ def causes(result: Result) -> Iterator[CauseRow]:
         yield from _at_peak(result)
     yield from _allocated(result)
     yield from _retained(result)
-    if result.explained_fraction is not None and result.sites_meter is not None:
-        yield CauseRow(label="explains", where=f"{explained_text(result)}, seen by {result.sites_meter}")
+    if result.explanation.explained_fraction is not None and result.explanation.allocation_tracer is not None:
+        yield CauseRow(
+            label="explains", where=f"{explained_text(result)}, seen by {result.explanation.allocation_tracer.label}"
+        )
     if result.verdict is Verdict.LEAK and (fingerprint := known_leak_fingerprint(result)):
         yield CauseRow(label="fingerprint", where=escape_control(fingerprint))
 
@@ -54,7 +56,7 @@ def causes(result: Result) -> Iterator[CauseRow]:
 def explanation_notes(result: Result) -> Iterator[str]:
     """Yield a sentence for whatever could not be explained, and for each known leak."""
     name = escape_control(result.id)
-    for note in result.explain_notes:
+    for note in result.explanation.notes:
         yield f"{name}: {escape_control(note)}; the verdict stands."
     yield from children_notes(result)
     for leak in result.known_leaks:
@@ -72,7 +74,9 @@ def unseen_leak_sentence(entry: KnownEntry) -> str:
 
 
 def _allocated(result: Result) -> Iterator[CauseRow]:
-    yield from _site_rows("allocated at", [(site, _site_share(site)) for site in _heaviest(result.sites)])
+    yield from _site_rows(
+        "allocated at", [(site, _site_share(site)) for site in _heaviest(result.explanation.allocation_sites)]
+    )
 
 
 def _at_peak(result: Result) -> Iterator[CauseRow]:
@@ -91,7 +95,7 @@ def _site_rows(label: str, sites: Sequence[tuple[AllocationSite | PeakSite, str]
 
 def explained_text(result: Result) -> str:
     """Return how much of the growth the allocation sites account for; never more than all of it."""
-    fraction = result.explained_fraction or 0.0
+    fraction = result.explanation.explained_fraction or 0.0
     growth = "the growth" if result.pinned_by_bytes_per_1000_calls is None else "the heap's growth"
     if fraction > _MORE_THAN_ALL:
         return f"all of {growth}, and tables that double now and then"
@@ -119,8 +123,8 @@ def native_text(frame: Frame) -> str:
 
 def _retained(result: Result) -> Iterator[CauseRow]:
     label = "held by"
-    containers = {container.fingerprint: container for container in result.containers}
-    for path in _heaviest(result.retention_paths):
+    containers = {container.fingerprint: container for container in result.explanation.containers}
+    for path in _heaviest(result.explanation.retention_paths):
         container = containers.get(path.fingerprint)
         if container is None:
             yield CauseRow(label=label, where=path_text(path), what=_path_share(path))
@@ -207,7 +211,9 @@ def known_leak_fingerprint(result: Result) -> str:
     if result.fingerprint:
         return result.fingerprint
     # a run.json from before the field existed
-    fingerprints = [path.fingerprint for path in result.retention_paths] + [site.fingerprint for site in result.sites]
+    fingerprints = [path.fingerprint for path in result.explanation.retention_paths] + [
+        site.fingerprint for site in result.explanation.allocation_sites
+    ]
     return next(iter(fingerprints), "")
 
 

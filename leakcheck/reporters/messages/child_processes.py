@@ -52,8 +52,8 @@ def children_clause(result: Result) -> str:
     if result.child_processes is None or not _growth_is_in_children(result):
         return ""
     return (
-        f" It is not the scenario's own process that keeps it: {_living(result.child_processes)} on from call to call. What "
-        "keeps it there was not looked for: replay what runs there in a scenario of its own."
+        f" It is not the scenario's own process that keeps it: {_living(result.child_processes)} on from call to call. "
+        "What keeps it there was not looked for: replay what runs there in a scenario of its own."
     )
 
 

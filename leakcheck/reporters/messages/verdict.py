@@ -93,7 +93,7 @@ def resident_text(result: Result) -> str:
     kinds = {part.kind for part in result.resident}
     if kinds <= {PageKind.MAPPED}:  # none in a run.json from before the parts existed
         return "Only the resident pages show it: memory is mapped past the heap."
-    parts = [f"{format_size(part.bytes_per_1000_calls)} of it is {part.kind}" for part in result.resident]
+    parts = [f"{format_size(part.bytes_per_1000_calls)} of it is {part.kind.label}" for part in result.resident]
     words = f"{'The' if PageKind.LIVE in kinds else 'Only the'} resident pages show it: {', '.join(parts)}."
     pinning, growth = result.pinned_by_bytes_per_1000_calls, result.growth
     if not pinning or growth is None:
@@ -185,17 +185,21 @@ def _meter_clause(result: Result, growth: Growth) -> str:
 
 def _unaccounted_clause(result: Result) -> str:
     """Return which share neither allocation sites nor retention paths account for, where it is more than half."""
-    if result.explained_fraction is None and not result.retention_paths:
+    if result.explanation.explained_fraction is None and not result.explanation.retention_paths:
         return ""  # no explain pass ran
-    retained = sum(path.share or 0.0 for path in result.retention_paths)
-    rest = 1 - max(result.explained_fraction or 0.0, retained, 0.0)
+    retained = sum(path.share or 0.0 for path in result.explanation.retention_paths)
+    rest = 1 - max(result.explanation.explained_fraction or 0.0, retained, 0.0)
     growth = "the growth" if result.pinned_by_bytes_per_1000_calls is None else "the heap's growth"
     return f" {rest:.0%} of {growth} is not accounted for." if rest > _MOST_UNACCOUNTED else ""
 
 
 def _native_clause(result: Result) -> str:
     # only where the search for retention paths was complete
-    return " Nothing holds it in Python: native code keeps it, or never freed it." if result.nothing_in_python else ""
+    return (
+        " Nothing holds it in Python: native code keeps it, or never freed it."
+        if result.explanation.nothing_in_python
+        else ""
+    )
 
 
 def budget_text(result: Result) -> str:

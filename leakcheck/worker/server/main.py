@@ -21,7 +21,7 @@ def serve_limit(pass_request: PassRequest, channel: Channel) -> None:
     try:
         server = _server(pass_request, channel)
     except ImportError as error:
-        channel.send("trouble", trouble=describe_failure(error, "missing"))
+        channel.send("failure", failure=describe_failure(error, "missing"))
         return
     server.run()
 

@@ -34,6 +34,6 @@ def _row(site: str, request: str, settings_class: type[RequestSettings], view: s
     return {
         "target": f"{site} {request}",
         "name": request.replace(":", " ", 1),
-        "lesson": view,
+        "description": view,
         "option_names": [field.name for field in fields(settings_class)],
     }

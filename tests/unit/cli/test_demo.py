@@ -16,8 +16,8 @@ from tests.unit.runs import CLEAN
 SCENARIO = Path(__file__).resolve().parents[3] / "scenarios" / "newsletter" / "scenario.py"
 
 
-def result_of(variant: str, verdict: Verdict, *failures: str, trouble: Failure | None = None) -> Result:
-    return replace(CLEAN, variant=variant, verdict=verdict, over_budget=failures, failure=trouble)
+def result_of(variant: str, verdict: Verdict, *failures: str, failure: Failure | None = None) -> Result:
+    return replace(CLEAN, variant=variant, verdict=verdict, over_budget=failures, failure=failure)
 
 
 def test_every_expected_variant_is_one_of_the_newsletter() -> None:
@@ -41,7 +41,7 @@ def test_a_surprise_names_the_expected_outcome() -> None:
         [
             result_of("naive", Verdict.CLEAN),
             result_of("iterator", Verdict.INCONCLUSIVE),
-            result_of("values", Verdict.CLEAN, trouble=Failure(kind="raised", message="no such table")),
+            result_of("values", Verdict.CLEAN, failure=Failure(kind="raised", message="no such table")),
         ]
     )
     assert surprises == [

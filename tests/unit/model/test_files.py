@@ -166,7 +166,7 @@ def document_with(**changes: Any) -> bytes:
         b"\xef\xbb\xbf{}",
         b"\xff\xfe{\x00}\x00",
         b"\x00" * 1000,
-        document_with(schema="leakcheck.run/2"),
+        document_with(schema="leakcheck.run/3"),
         document_with(schema="x" * 100_000),
         document_with(schema=None),
         document_with(duration_seconds=1e308),

@@ -11,7 +11,7 @@ import pytest
 
 from leakcheck.model.answers import Failure
 from leakcheck.model.errors import UsageError
-from leakcheck.model.explanation import KnownLeak
+from leakcheck.model.explanation import Explanation, KnownLeak
 from leakcheck.model.result import Growth, Meter, Result
 from leakcheck.pytest_plugin.marker import MarkerArgs, parse_marker_args
 from leakcheck.pytest_plugin.result_json import read_result
@@ -25,9 +25,12 @@ from leakcheck.reporters.pytest_text import (
 from tests.unit.causes import SENT, SENT_PATH, SITE
 from tests.unit.runs import BOUNDED, BROKEN, CLEAN, LEAK, NAIVE, UNSURE
 
-EXPLAINED = replace(LEAK, containers=(SENT,), retention_paths=(SENT_PATH,), sites=(SITE,))
+EXPLAINED = replace(
+    LEAK, explanation=Explanation(containers=(SENT,), retention_paths=(SENT_PATH,), allocation_sites=(SITE,))
+)
 FORGIVEN = replace(
-    LEAK, known_leaks=(KnownLeak(entry="*SENT*", reason="ticket 12", bytes_per_1000_calls=1.0, share=1.0, expired=None),)
+    LEAK,
+    known_leaks=(KnownLeak(entry="*SENT*", reason="ticket 12", bytes_per_1000_calls=1.0, share=1.0, expired=None),),
 )
 
 

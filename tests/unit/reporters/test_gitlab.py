@@ -66,7 +66,11 @@ def test_a_run_within_budget_has_no_issues() -> None:
 
 def test_a_fingerprint_stays_while_lines_and_figures_move() -> None:
     moved = replace(SITE, frames=tuple(replace(frame, line=frame.line + 9) for frame in SITE.frames))
-    assert fingerprint(replace(EXPLAINED, growth=growth(999_999), sites=(moved,))) == fingerprint(EXPLAINED)
+    assert fingerprint(
+        replace(
+            EXPLAINED, growth=growth(999_999), explanation=replace(EXPLAINED.explanation, allocation_sites=(moved,))
+        )
+    ) == fingerprint(EXPLAINED)
 
 
 def test_a_fingerprint_is_the_same_in_another_checkout() -> None:
@@ -80,7 +84,12 @@ def test_a_fingerprint_is_the_same_in_another_checkout() -> None:
 def test_the_fingerprint_depends_on_cause_scenario_and_exceeded_budgets() -> None:
     others = [
         EXPLAINED,
-        replace(EXPLAINED, retention_paths=(), sites=(replace(SITE, fingerprint="another"),)),
+        replace(
+            EXPLAINED,
+            explanation=replace(
+                EXPLAINED.explanation, retention_paths=(), allocation_sites=(replace(SITE, fingerprint="another"),)
+            ),
+        ),
         replace(EXPLAINED, variant="another"),
         replace(EXPLAINED, over_budget=("growth",)),
         replace(EXPLAINED, target="another.py::newsletter"),

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from leakcheck.model.answers import Failure
-from leakcheck.model.explanation import PeakSite
+from leakcheck.model.explanation import Explanation, PeakSite
 from leakcheck.model.result import Result
 from leakcheck.model.stacks import FrameKind
 from leakcheck.reporters.locations import Location, Workspace, locate, source_of
@@ -50,13 +50,26 @@ def peak_at(file: str) -> PeakSite:
         (EXPLAINED, VIEW),
         (PEAKS, VIEW),
         # a broken peak is its peak's
-        (replace(PEAKS, sites=(SITE,), peak_sites=(peak_at("p.py"),)), Location(file="service/p.py", line=7)),
+        (
+            replace(
+                PEAKS, explanation=replace(PEAKS.explanation, allocation_sites=(SITE,)), peak_sites=(peak_at("p.py"),)
+            ),
+            Location(file="service/p.py", line=7),
+        ),
         # what grows is told first where both are broken, and no peak where only the growth is
         (replace(EXPLAINED, peak_sites=(peak_at("p.py"),)), VIEW),
-        (replace(EXPLAINED, over_budget=("growth",), sites=(), peak_sites=(peak_at("p.py"),)), SCENARIO),
+        (
+            replace(
+                EXPLAINED,
+                over_budget=("growth",),
+                explanation=replace(EXPLAINED.explanation, allocation_sites=()),
+                peak_sites=(peak_at("p.py"),),
+            ),
+            SCENARIO,
+        ),
         # files that stay open have no line
         (replace(EXPLAINED, over_budget=("open files",)), SCENARIO),
-        (replace(UNSURE, sites=(SITE,)), VIEW),
+        (replace(UNSURE, explanation=Explanation(allocation_sites=(SITE,))), VIEW),
         (LEAK, SCENARIO),
         (CLEAN, SCENARIO),
         (replace(LEAK, target="shop.cart:checkout"), None),
@@ -70,12 +83,20 @@ def test_a_result_is_located(result: Result, location: Location | None) -> None:
 
 def test_a_site_without_a_line_of_the_users_is_skipped() -> None:
     library = replace(SITE, frames=tuple(replace(frame, kind=FrameKind.LIBRARY) for frame in SITE.frames))
-    assert locate(replace(EXPLAINED, sites=(library,)), WORKSPACE) == SCENARIO
+    assert (
+        locate(replace(EXPLAINED, explanation=replace(EXPLAINED.explanation, allocation_sites=(library,))), WORKSPACE)
+        == SCENARIO
+    )
 
 
 def test_a_site_outside_of_the_workspace_is_skipped_for_the_next() -> None:
     outside = replace(SITE, frames=(replace(SITE.frame, file="/elsewhere/x.py"),))
-    assert locate(replace(EXPLAINED, sites=(outside, SITE)), WORKSPACE) == VIEW
+    assert (
+        locate(
+            replace(EXPLAINED, explanation=replace(EXPLAINED.explanation, allocation_sites=(outside, SITE))), WORKSPACE
+        )
+        == VIEW
+    )
 
 
 DETAILS = """\

@@ -172,7 +172,9 @@ def test_foreign_text_is_only_in_code(text: str) -> None:
         return rendered(written(replace(run, results=tuple(map(tame, run.results))))).prose
 
     def tame(result: Result) -> Result:
-        return replace(result, over_budget=tuple(failure for failure in result.over_budget if failure in ("growth", "peak")))
+        return replace(
+            result, over_budget=tuple(failure for failure in result.over_budget if failure in ("growth", "peak"))
+        )
 
     page = rendered(written(run_with(text)))
     assert set(page.tags) <= OURS

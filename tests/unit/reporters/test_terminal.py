@@ -15,7 +15,7 @@ from rich.console import Console
 from leakcheck.analysis.gate.baseline import compare_with_baseline
 from leakcheck.model.answers import Failure
 from leakcheck.model.baseline import BaselineEntry, Tolerance
-from leakcheck.model.explanation import KnownEntry, KnownLeak, Link, RetentionPath, TracerName
+from leakcheck.model.explanation import Explanation, KnownEntry, KnownLeak, Link, RetentionPath, TracerName
 from leakcheck.model.result import Growth, Result
 from leakcheck.model.run import Environment, Run, Shard
 from leakcheck.model.verdict import Gate
@@ -48,11 +48,13 @@ MISSING = Failure(kind="missing", message="no memray")
 EXPLAINED = replace(
     LEAK,
     over_budget=("growth",),
-    containers=(SENT,),
-    retention_paths=(SENT_PATH,),
-    sites=(SITE,),
-    sites_meter=TracerName.MEMRAY,
-    explained_fraction=0.98,
+    explanation=Explanation(
+        containers=(SENT,),
+        retention_paths=(SENT_PATH,),
+        allocation_sites=(SITE,),
+        allocation_tracer=TracerName.MEMRAY,
+        explained_fraction=0.98,
+    ),
 )
 KNOWN = KnownLeak(entry="*SENT*", reason="ticket 12", bytes_per_1000_calls=143 * MIB, share=0.99)
 FORGIVEN = replace(EXPLAINED, variant="accepted", gate=Gate.WITHIN, over_budget=(), known_leaks=(KNOWN,))
@@ -65,11 +67,14 @@ CHAIN = RetentionPath(
 CHAINED = replace(
     EXPLAINED,
     variant="chained",
-    containers=(),
-    retention_paths=(CHAIN,),
-    sites=(),
-    explained_fraction=None,
-    explain_notes=("tracing with memray ended early: the process ended",),
+    explanation=replace(
+        EXPLAINED.explanation,
+        containers=(),
+        retention_paths=(CHAIN,),
+        allocation_sites=(),
+        explained_fraction=None,
+        notes=("tracing with memray ended early: the process ended",),
+    ),
 )
 ALLOWED = Tolerance(share=0.05, bytes=16 * 1024)
 
@@ -184,7 +189,14 @@ SHOWN = "[bold]x[/bold]\\x1b[31m\\u202e"
         replace(run_of(CLEAN), baseline="b", missing_scenarios=(HOSTILE,)),
         run_of(accepted(LEAK, 144 * MIB, None, HOSTILE)),
         replace(run_of(replace(CLEAN, is_new=True, target=HOSTILE)), baseline="b"),
-        run_of(replace(LEAK, baseline_changes=tuple(replace(row, tolerance=HOSTILE) for row in accepted(LEAK, 1, None).baseline_changes))),
+        run_of(
+            replace(
+                LEAK,
+                baseline_changes=tuple(
+                    replace(row, tolerance=HOSTILE) for row in accepted(LEAK, 1, None).baseline_changes
+                ),
+            )
+        ),
     ],
     ids=[
         "scenario",

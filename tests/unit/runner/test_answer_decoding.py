@@ -186,20 +186,20 @@ def test_an_impossible_block_is_refused(changed: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "trouble",
+    "failure",
     [{"a": 1}, {"kind": "nothing", "message": "x"}, {"kind": "internal", "message": "x"}, "x", None]
     + [{"kind": "raised", "message": "x", "call": call} for call in (-1, 1 << 60, "1")],
     ids=str,
 )
-def test_a_trouble_that_no_process_can_have_is_refused(trouble: object) -> None:
+def test_a_trouble_that_no_process_can_have_is_refused(failure: object) -> None:
     with pytest.raises(WorkerFailed) as caught:
-        decode_failure({"kind": "trouble", "trouble": trouble})
+        decode_failure({"kind": "failure", "failure": failure})
     assert caught.value.failure.kind == "answer"
 
 
 def test_a_trouble_of_a_million_characters_is_cut() -> None:
-    trouble = decode_failure({"trouble": {"kind": "raised", "message": "x" * 10**6, "details": "y" * 10**6, "call": 1}})
-    assert (len(trouble.message), len(trouble.details)) == (8000, 8000)
+    failure = decode_failure({"failure": {"kind": "raised", "message": "x" * 10**6, "details": "y" * 10**6, "call": 1}})
+    assert (len(failure.message), len(failure.details)) == (8000, 8000)
 
 
 @pytest.mark.parametrize(
@@ -257,8 +257,8 @@ def test_an_internal_error_is_the_result_of_one_scenario() -> None:
     assert exit_code([bad, good]) is ExitCode.INTERNAL
 
 
-def _line_of(trouble: Failure) -> str:
-    return trouble.message.partition("measure.py:")[2].partition(")")[0]
+def _line_of(failure: Failure) -> str:
+    return failure.message.partition("measure.py:")[2].partition(")")[0]
 
 
 def test_an_internal_error_while_explaining_costs_no_verdict() -> None:

@@ -14,7 +14,7 @@ from leakcheck.config.sources import SettingsLayer
 from leakcheck.model.answers import Failure, SkippedRequest
 from leakcheck.model.baseline import SCHEMA, Baseline, BaselineEntry, BaselineStep
 from leakcheck.model.errors import BaselineMissing, ExitCode, NothingMeasured, UsageError
-from leakcheck.model.explanation import KnownEntry
+from leakcheck.model.explanation import Explanation, KnownEntry
 from leakcheck.model.result import Budget, Result
 from leakcheck.model.run import Run
 from leakcheck.model.verdict import Gate, Verdict
@@ -170,9 +170,7 @@ def test_targets_of_a_foreign_baseline_are_compared_as_text_alone(project: Path)
 EXPLAINED = replace(
     LEAK,
     budget=Budget(growth_bytes_per_1000_calls=4096.0),
-    containers=(SENT,),
-    retention_paths=(SENT_PATH,),
-    sites=(SITE,),
+    explanation=Explanation(containers=(SENT,), retention_paths=(SENT_PATH,), allocation_sites=(SITE,)),
 )
 
 
@@ -215,7 +213,10 @@ def test_growth_that_is_not_a_known_leak_is_compared_with_the_baseline_even_with
         replace(SENT_PATH, bytes_per_1000_calls=unlisted_bytes, share=0.2, fingerprint="b" * 12, links=()),
     )
     grown = replace(
-        EXPLAINED, budget=budget, growth=growth(100 * 1024 + unlisted_bytes), retention_paths=paths, sites=()
+        EXPLAINED,
+        budget=budget,
+        growth=growth(100 * 1024 + unlisted_bytes),
+        explanation=replace(EXPLAINED.explanation, retention_paths=paths, allocation_sites=()),
     )
     settings = replace(default_settings(), known=(KnownEntry(match="*SENT*", reason="ticket 12"),))
     # WHEN nothing grew before, and 16 KiB are tolerated

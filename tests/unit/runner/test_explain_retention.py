@@ -23,7 +23,7 @@ CANDIDATE = {
     "anchor": 1,
     "container": None,
     "bytes_per_call": 10.0,
-    "kept": KEPT_FRAME,
+    "kept_function": KEPT_FRAME,
     "set_at": None,
 }
 
@@ -79,4 +79,8 @@ def test_that_nothing_in_python_retains_it_is_taken_from_the_answer(monkeypatch:
 
 def test_the_file_of_the_users_line_is_relative_to_the_working_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     (path,) = explained(monkeypatch, Meter.HEAP).retention_paths
-    assert (path.kept.file, path.kept.line, path.kept.kind) == ("shop/signals.py", 7, FrameKind.OWN)
+    assert (path.kept_function.file, path.kept_function.line, path.kept_function.kind) == (
+        "shop/signals.py",
+        7,
+        FrameKind.OWN,
+    )

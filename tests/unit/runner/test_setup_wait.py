@@ -120,12 +120,12 @@ def test_the_trouble_of_a_stage_that_does_not_end_names_its_time_in_the_test_pro
     process = ScriptedProcess(stage(BODY), stage(LOCK), None)
     with efforts(monkeypatch), pytest.raises(WorkerFailed) as failed:
         setup_wait.first_answer(process, SetupStages(seconds=STAGES), 300.0)
-    trouble = failed.value.failure
-    assert trouble.kind == UNREACHED
-    assert trouble.message == not_replayable_message(
+    failure = failed.value.failure
+    assert failure.kind == UNREACHED
+    assert failure.message == not_replayable_message(
         "the fixture lock (session) came to no end within 9.0 s; here it took 1.0 s"
     )
-    assert trouble.message.startswith("not replayable here")
+    assert failure.message.startswith("not replayable here")
 
 
 def test_a_stage_that_works_is_waited_for_until_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,8 +25,8 @@ def test_a_failure_in_the_forked_child_is_reported(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(environment, "environment", fail)
     kind, fields = collect._environment_from_fork()
-    assert kind == "trouble"
-    assert fields["trouble"]["message"] == "OSError: no such libc"
+    assert kind == "failure"
+    assert fields["failure"]["message"] == "OSError: no such libc"
 
 
 @pytest.mark.parametrize(

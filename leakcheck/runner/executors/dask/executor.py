@@ -66,8 +66,8 @@ class DaskExecutor:
             if outcome.answer is not None and outcome.host is not None:
                 (job_result,) = outcome.answer.results
                 yield number, result_of(job_result, outcome.host, tasks[number].folder)
-            elif outcome.trouble is not None:
-                yield number, failed_result(jobs[number].tasks[0], outcome.trouble)
+            elif outcome.failure is not None:
+                yield number, failed_result(jobs[number].tasks[0], outcome.failure)
 
 
 def _job_of(task: Task, environment: Environment) -> DaskJob:
@@ -130,7 +130,9 @@ def result_of(done: JobResult, elsewhere: Host, folder: Path) -> Result:
         return replace(result, capture=keep_capture(folder, result.capture, done.capture))
     except (StoreError, zlib.error) as error:
         note = f"its capture could not be kept: {error}"
-        return replace(result, capture=None, explain_notes=(*result.explain_notes, note))
+        return replace(
+            result, capture=None, explanation=replace(result.explanation, notes=(*result.explanation.notes, note))
+        )
 
 
 def keep_capture(folder: Path, name: str, compressed: bytes) -> str:
@@ -146,7 +148,7 @@ def keep_capture(folder: Path, name: str, compressed: bytes) -> str:
     return str(target.relative_to(folder))
 
 
-def failed_result(measurement: JobTask, trouble: Failure, elsewhere: Host | None = None) -> Result:
+def failed_result(measurement: JobTask, failure: Failure, elsewhere: Host | None = None) -> Result:
     """Return the result of a task that was not measured because of this trouble."""
     task = measurement.detached()
-    return replace(judged_result(task, GrowthPass(failure=trouble), None, None), measured_on=elsewhere)
+    return replace(judged_result(task, GrowthPass(failure=failure), None, None), measured_on=elsewhere)

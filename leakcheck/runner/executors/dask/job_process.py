@@ -92,7 +92,13 @@ def _measure(task: JobTask, job: DaskJob, shared_folder: Path, stop: Event, watc
         size = path.stat().st_size
         if size > MOST_CAPTURE_BYTES:
             note = f"its capture of {size:,} bytes is too large to be brought from {socket.gethostname()}"
-            return JobResult(result=replace(result, capture=None, explain_notes=(*result.explain_notes, note)))
+            return JobResult(
+                result=replace(
+                    result,
+                    capture=None,
+                    explanation=replace(result.explanation, notes=(*result.explanation.notes, note)),
+                )
+            )
         return JobResult(result=result, capture=zlib.compress(path.read_bytes()))
 
 

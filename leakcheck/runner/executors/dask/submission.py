@@ -39,7 +39,7 @@ class JobOutcome:
 
     host: Host | None
     answer: JobAnswer | None = None
-    trouble: Failure | None = None
+    failure: Failure | None = None
 
 
 def submit_jobs(cluster: DaskClient, jobs: Sequence[DaskJob], watch: Watch) -> Iterator[tuple[int, JobOutcome]]:
@@ -188,7 +188,7 @@ class _Submission:
 
 
 def _failed(message: str, details: str = "") -> JobOutcome:
-    return JobOutcome(host=None, trouble=Failure(kind=_FAILURE_KIND, message=message, details=details))
+    return JobOutcome(host=None, failure=Failure(kind=_FAILURE_KIND, message=message, details=details))
 
 
 SAME_EVERYWHERE = (

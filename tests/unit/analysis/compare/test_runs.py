@@ -36,7 +36,7 @@ def result(
     peak: int | None = 1_000_000,
     milliseconds: float = 5.0,
     spread: float = 0.1,
-    trouble: Failure | None = None,
+    failure: Failure | None = None,
     name: str = "send",
 ) -> Result:
     latency = Latency(
@@ -59,7 +59,7 @@ def result(
         growth=None if growth is None else growth_of(growth, doubt),
         peak_bytes=peak,
         latency_seconds=latency,
-        failure=trouble,
+        failure=failure,
     )
 
 
@@ -138,7 +138,7 @@ def test_timings_are_compared_only_side_by_side_in_three_rounds_of_calls_long_en
 
 def test_a_metric_that_was_not_measured_has_a_note() -> None:
     died = Failure(kind="died", message="the process ended")
-    metrics = rows([result(growth=None, peak=None, trouble=died)], [result(peak=None)])
+    metrics = rows([result(growth=None, peak=None, failure=died)], [result(peak=None)])
     assert metrics[Metric.GROWTH].answer is ChangeVerdict.UNKNOWN
     assert metrics[Metric.GROWTH].note == "before: died: the process ended"
     assert rows([result(peak=None)], [result()])[Metric.PEAK].note == "not measured: there was no peak pass"

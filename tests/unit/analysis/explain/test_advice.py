@@ -92,10 +92,16 @@ def test_a_peak_that_is_small_and_within_its_budget_needs_no_advice() -> None:
 
 def test_a_container_with_a_small_share_or_that_stopped_gets_no_advice() -> None:
     outbox = RESULTS["locmem_outbox"]
-    [container] = outbox.containers
+    [container] = outbox.explanation.containers
 
-    assert advise(replace(outbox, containers=(replace(container, share=0.4),))) == ()
-    assert advise(replace(outbox, containers=(replace(container, stopped=True),))) == ()
+    assert (
+        advise(replace(outbox, explanation=replace(outbox.explanation, containers=(replace(container, share=0.4),))))
+        == ()
+    )
+    assert (
+        advise(replace(outbox, explanation=replace(outbox.explanation, containers=(replace(container, stopped=True),))))
+        == ()
+    )
 
 
 def on_mysql(result: Result) -> Result:

@@ -39,7 +39,7 @@ def test_what_a_container_holds_does_not_change_its_fingerprint() -> None:
 
 def test_the_users_lines_are_part_of_the_path() -> None:
     line = Frame(function="receiver", file="shop/signals.py", line=7, kind=FrameKind.OWN, source="def receiver(**kw):")
-    (path,) = paths_of([replace(LIST, kept=line, set_at=line)], 1.0)
+    (path,) = paths_of([replace(LIST, kept_function=line, set_at=line)], 1.0)
     assert (path.kept_function, path.set_at) == (line, line)
 
 

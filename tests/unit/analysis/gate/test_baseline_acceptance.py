@@ -62,7 +62,7 @@ def test_a_peak_that_differs_only_by_noise_is_not_rewritten(peak: int, keeps_old
 @given(old=st.integers(0, 10**9), rate=st.floats(1, 1e9), doubt=st.floats(0, 1e6), budget=st.integers(0, 10**9))
 def test_a_result_that_was_just_accepted_is_never_over(old: int, rate: float, doubt: float, budget: int) -> None:
     """WHEN a conclusive result is accepted THEN the same result passes."""
-    result = leaking(rate, doubt, budget=Budget(growth_bytes_per_1000_calls=budget), peak_bytes=None, failures=())
+    result = leaking(rate, doubt, budget=Budget(growth_bytes_per_1000_calls=budget), peak_bytes=None, over_budget=())
     if is_acceptable(result):
         after = written(result, replace(FIRST, growth_bytes_per_1000_calls=old))
         outcome = compare_with_baseline(result, after, ALLOWED)
@@ -113,7 +113,7 @@ def test_a_growth_without_an_exact_meter_is_not_saved_and_the_note_says_so(meter
         (UNSURE, False),
         (replace(LEAK, failure=Failure(kind="teardown", message="E"), gate=Gate.ERROR), False),
         # over by its peak, and inconclusive in its growth
-        (leaking(64 * KIB, failures=("peak",)), False),
+        (leaking(64 * KIB, over_budget=("peak",)), False),
         (replace(CLEAN, gate=Gate.INCONCLUSIVE), False),
         # a failed peak pass does not matter if the peak is not gated
         (

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leakcheck.model.explanation import AllocationSite, PeakSite
+from leakcheck.model.explanation import AllocationSite, Explanation, PeakSite
 from leakcheck.model.result import Result
 from leakcheck.model.stacks import Frame, FrameKind
 from leakcheck.reporters.export.collapsed import collapsed
@@ -22,7 +22,7 @@ from tests.unit.causes import SITE
 from tests.unit.runs import BROKEN, CLEAN, LEAK, MIB, UNSURE, run_of
 
 PEAK_SITE = PeakSite(bytes=80 * MIB, share=0.86, frames=SITE.frames, stacks=3)
-EXPLAINED = replace(LEAK, sites=(SITE,), peak_sites=(PEAK_SITE,))
+EXPLAINED = replace(LEAK, explanation=Explanation(allocation_sites=(SITE,)), peak_sites=(PEAK_SITE,))
 RUN = run_of(CLEAN, EXPLAINED, BROKEN)
 
 HOSTILE = "a;b\nc 12\r\x1b[31m\u202e</script>$\\alpha$=1+1"
@@ -152,7 +152,7 @@ sites = st.builds(
 
 @given(st.lists(sites, max_size=3), texts)
 def test_stacks_of_any_document_are_exported_unchanged(grown: list[AllocationSite], name: str) -> None:
-    result = replace(LEAK, scenario=name, sites=tuple(grown))
+    result = replace(LEAK, scenario=name, explanation=Explanation(allocation_sites=tuple(grown)))
     exported = stacks_of(result, StackKind.GROWTH)
     documents = list(collapsed(run_of(result), StackKind.GROWTH))
     assert bool(documents) == bool(exported)
@@ -178,11 +178,11 @@ def test_a_table_has_a_row_for_each_result_and_the_documents_figures_unrounded()
     assert (clean["scenario"], clean["variant"], clean["verdict"]) == ("newsletter", "iterator", "clean")
     assert float(leak["growth (bytes / 1000 calls)"]) == 144 * MIB
     assert int(leak["peak (bytes)"]) == EXPLAINED.peak_bytes
-    assert leak["failures"] == "growth, peak"
+    assert leak["over budget"] == "growth, peak"
     assert leak["allocated at"] == "scenarios/newsletter/views.py:41"
     assert leak["p95 (seconds)"] == ""
     assert broken["growth (bytes / 1000 calls)"] == ""
-    assert broken["trouble"] == "ValueError: no row 700"
+    assert broken["failure"] == "ValueError: no row 700"
     assert {row["git commit"] for row in (clean, leak)} == {"5aaf40e0123456789"}
 
 

@@ -141,8 +141,8 @@ def derived(run: Run) -> Iterator[str]:
             yield from _FIGURE.findall(format_difference(change.after, change.before))
         heap = result.readings.heap_bytes
         yield from map(format_size, heap)
-        yield format_size(result.growth_stacks.total_bytes)
-        yield from (str(len(site.frames)) for site in result.sites)
+        yield format_size(result.explanation.growth_stacks.total_bytes)
+        yield from (str(len(site.frames)) for site in result.explanation.allocation_sites)
     yield from ("2", "3", "95", "p95", "p50")
 
 
@@ -265,7 +265,11 @@ def test_rows_that_make_no_tree_are_left_out() -> None:
     broken = StackTree(
         frames=frames, parents=(-1, 7, 0, 2), frame_numbers=(0, 1, 99, 1), bytes=(1.0, 2.0, 3.0, 4.0), other_bytes=0.0
     )
-    flames = page_of(run_of(replace(RETAINED, peak_stacks=broken, growth_stacks=StackTree()))).data["flames"]
+    flames = page_of(
+        run_of(
+            replace(RETAINED, peak_stacks=broken, explanation=replace(RETAINED.explanation, growth_stacks=StackTree()))
+        )
+    ).data["flames"]
     [flame] = flames.values()
     assert (flame["parents"], flame["bytes"]) == ([-1], [1.0])
 
@@ -273,12 +277,20 @@ def test_rows_that_make_no_tree_are_left_out() -> None:
 def test_the_largest_report_of_four_variants_is_smaller_than_three_megabytes() -> None:
     # GIVEN four variants with as many readings as a pass takes, and trees of 300 stacks of 40 different frames
     wide = StackTree(
-        frames=tuple(replace(RETAINED.sites[0].frames[0], line=line, source="x" * 120) for line in range(3000)),
+        frames=tuple(
+            replace(RETAINED.explanation.allocation_sites[0].frames[0], line=line, source="x" * 120)
+            for line in range(3000)
+        ),
         parents=tuple(number - 1 if number % 40 else -1 for number in range(12_000)),
         frame_numbers=tuple(number % 3000 for number in range(12_000)),
         bytes=tuple(accumulate([1000.5] * 12_000)),
     )
-    long = replace(RETAINED, readings=readings(144.0, 400_000), peak_stacks=wide, growth_stacks=wide)
+    long = replace(
+        RETAINED,
+        readings=readings(144.0, 400_000),
+        peak_stacks=wide,
+        explanation=replace(RETAINED.explanation, growth_stacks=wide),
+    )
     run = run_of(*(replace(long, variant=f"v{number}") for number in range(4)))
     # THEN the page stays below
     assert len(page_of(run).source.encode()) < 3 * MIB

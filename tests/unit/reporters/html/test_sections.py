@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from leakcheck.model.answers import Readings
-from leakcheck.model.explanation import PageKind, ResidentPart, TracerName
+from leakcheck.model.explanation import Explanation, PageKind, ResidentPart, TracerName
 from leakcheck.model.result import Meter, Result
 from leakcheck.model.run import SCHEMA, Run
 from leakcheck.model.verdict import Verdict
@@ -46,7 +46,7 @@ def test_a_leak_of_pages_names_their_parts_and_what_pins_the_freed_ones() -> Non
 
 
 def test_shares_are_of_the_heaps_growth_where_that_is_explained() -> None:
-    pages = replace(LEAK, sites_meter=TracerName.MEMRAY, explained_fraction=0.9)
+    pages = replace(LEAK, explanation=Explanation(allocation_tracer=TracerName.MEMRAY, explained_fraction=0.9))
     for pinning, whole in ((None, "90% of the growth"), (240.0 * KIB, "90% of the heap's growth")):
         rows = list(causes(replace(pages, pinned_by_bytes_per_1000_calls=pinning)))
         assert [row.where for row in rows if row.label == "explains"] == [f"{whole}, seen by memray"]

@@ -29,7 +29,9 @@ MOVED = StatusCount(status=302, count=300, leads_to="/b/")
 
 
 def answered_with(*answered: StatusCount, **fields: object) -> Result:
-    result = replace(CLEAN, scenario="GET /a/", variant=None, target="django:shop.settings GET:/a/", response_statuses=answered)
+    result = replace(
+        CLEAN, scenario="GET /a/", variant=None, target="django:shop.settings GET:/a/", response_statuses=answered
+    )
     return replace(result, growth_options={}, **fields)  # type: ignore[arg-type]
 
 
@@ -76,8 +78,8 @@ def test_an_expected_redirect_needs_no_remedy() -> None:
 
 
 def test_the_status_that_a_failure_reports_is_named_once() -> None:
-    trouble = Failure(kind="raised", message="it answered 302 Found", call=301)
-    result = answered_with(PAGE, replace(MOVED, count=1), trouble=trouble, gate=Gate.ERROR)
+    failure = Failure(kind="raised", message="it answered 302 Found", call=301)
+    result = answered_with(PAGE, replace(MOVED, count=1), failure=failure, gate=Gate.ERROR)
 
     assert list(response_notes(result)) == ["GET /a/: its calls were answered differently: 200 ×1,600, 302 ×1."]
 
@@ -98,7 +100,7 @@ def test_a_foreign_address_is_cut_and_escaped() -> None:
 
 
 def test_the_statuses_are_in_every_report() -> None:
-    run = run_of(answered_with(MOVED, replace(PAGE, count=2), gate=Gate.OVER, failures=("growth",)), CLEAN)
+    run = run_of(answered_with(MOVED, replace(PAGE, count=2), gate=Gate.OVER, over_budget=("growth",)), CLEAN)
     counts = "302 ×300, 200 ×2"
     pages = {
         "terminal": shown(run),
@@ -126,9 +128,11 @@ def test_a_run_without_requests_has_no_column_of_statuses() -> None:
 
 def test_the_document_has_the_statuses_and_an_old_one_loads_without(tmp_path: Path) -> None:
     document = json.loads(run_file.encode(run_of(answered_with(MOVED))))
-    assert document["results"][0]["answered"] == [{"status": 302, "count": 300, "leads_to": "/b/", "varies": False}]
+    assert document["results"][0]["response_statuses"] == [
+        {"status": 302, "count": 300, "leads_to": "/b/", "varies": False}
+    ]
 
-    del document["results"][0]["answered"]
+    del document["results"][0]["response_statuses"]
     (tmp_path / "run.json").write_text(json.dumps(document))
     assert run_file.load(tmp_path / "run.json").results[0].response_statuses == ()
 

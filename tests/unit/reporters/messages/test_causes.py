@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from leakcheck.model.explanation import Link
+from leakcheck.model.explanation import Explanation, Link
 from leakcheck.model.stacks import Frame, FrameKind
 from leakcheck.reporters.messages.causes import CauseRow, causes
 from tests.unit.causes import SENT, SENT_PATH
@@ -13,7 +13,11 @@ RECEIVER = Frame(function="receiver", file="shop/signals.py", line=7, kind=Frame
 
 def retention_rows(**changes: object) -> list[CauseRow]:
     path = replace(SENT_PATH, **changes)  # type: ignore[arg-type]
-    rows = list(causes(replace(LEAK, over_budget=("growth",), containers=(SENT,), retention_paths=(path,))))
+    rows = list(
+        causes(
+            replace(LEAK, over_budget=("growth",), explanation=Explanation(containers=(SENT,), retention_paths=(path,)))
+        )
+    )
     return [row for row in rows if row.label != "fingerprint"]
 
 
@@ -24,7 +28,7 @@ def test_a_container_is_one_row_however_long_its_path() -> None:
 
 
 def test_the_line_of_a_retained_callback_is_below_its_container() -> None:
-    assert retention_rows(kept=RECEIVER)[1:] == [
+    assert retention_rows(kept_function=RECEIVER)[1:] == [
         CauseRow(label="", where="  keeps shop/signals.py:7", what="def receiver(**kw):")
     ]
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from leakcheck.model.answers import Failure
+from leakcheck.model.explanation import Explanation
 from leakcheck.model.result import Budget, Meter, Result
 from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.reporters.messages.verdict import budget_text, peak_was_skipped, verdict_sentences
@@ -45,7 +46,7 @@ def test_the_first_line_of_a_leak_says_that_most_of_it_is_not_accounted_for(
     fraction: float | None, held: tuple[float, ...], words: str
 ) -> None:
     paths = tuple(replace(SENT_PATH, share=share) for share in held)
-    explained = replace(LEAK, explained_fraction=fraction, retention_paths=paths)
+    explained = replace(LEAK, explanation=Explanation(explained_fraction=fraction, retention_paths=paths))
     assert sentences_of(explained)[0] == sentences_of(LEAK)[0] + words
 
 
@@ -73,7 +74,7 @@ def test_a_leak_names_the_meter_where_it_was_not_the_heap(meter: Meter, words: s
 
 
 def test_a_leak_in_native_code_is_called_that() -> None:
-    native = replace(LEAK, nothing_in_python=True)
+    native = replace(LEAK, explanation=Explanation(nothing_in_python=True))
     assert "Nothing holds it in Python: native code keeps it, or never freed it." in sentences_of(native)[0]
     assert "in Python" not in sentences_of(LEAK)[0]
 
@@ -130,7 +131,7 @@ def test_a_clean_result_whose_budget_is_within_the_bounds_names_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("trouble", "words"),
+    ("failure", "words"),
     [
         (Failure(kind="raised", call=1, message="ValueError: no"), "parser: raised on call 1: ValueError: no"),
         (Failure(kind="raised", call=1700, message="E"), "parser: raised on call 1,700: E"),
@@ -140,8 +141,8 @@ def test_a_clean_result_whose_budget_is_within_the_bounds_names_them() -> None:
         (Failure(kind="exited", call=3, message="E"), "parser: on call 3 E"),
     ],
 )
-def test_a_failure_names_the_call_and_the_error(trouble: Failure, words: str) -> None:
-    assert sentences_of(replace(BROKEN, failure=trouble)) == [words]
+def test_a_failure_names_the_call_and_the_error(failure: Failure, words: str) -> None:
+    assert sentences_of(replace(BROKEN, failure=failure)) == [words]
 
 
 def test_a_failure_after_a_growth_was_measured_leaves_the_growth() -> None:

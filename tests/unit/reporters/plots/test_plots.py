@@ -273,7 +273,7 @@ results = st.builds(
     target=st.just(""),
     verdict=st.sampled_from(Verdict),
     gate=st.sampled_from(Gate),
-    failures=st.just(()),
+    over_budget=st.just(()),
     budget=st.builds(Budget, growth_bytes_per_1000_calls=huge, peak_bytes=st.none() | huge),
     growth=st.none()
     | st.builds(

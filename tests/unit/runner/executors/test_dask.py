@@ -194,8 +194,8 @@ def outcomes(
 
 
 def trouble_of(outcome: JobOutcome) -> Failure:
-    assert outcome.trouble is not None
-    return outcome.trouble
+    assert outcome.failure is not None
+    return outcome.failure
 
 
 @pytest.mark.usefixtures("scripted_clock")
@@ -231,7 +231,7 @@ def test_a_job_that_lost_two_workers_is_set_aside_and_runs_alone_at_the_end() ->
     ]
     assert done[1].host == replace(TEN, attempts=3)
     assert trouble_of(done[0]).message.startswith("each worker that measured it was lost, the last time when it was")
-    assert [done[number].trouble for number in (1, 2, 3)] == [None] * 3
+    assert [done[number].failure for number in (1, 2, 3)] == [None] * 3
 
 
 @pytest.mark.usefixtures("scripted_clock")
@@ -257,7 +257,7 @@ def test_a_job_that_fits_no_worker_does_not_delay_the_others() -> None:
 def test_what_goes_wrong_on_a_worker_is_the_trouble_of_its_job_alone(step: str, message: str) -> None:
     done = dict(outcomes(ScriptedCluster({(0, 1): ["begin", step]}), 2))
     assert message in trouble_of(done[0]).message
-    assert done[1].trouble is None
+    assert done[1].failure is None
 
 
 def _append_numbers(running: Iterator[tuple[int, JobOutcome]], numbers: list[int]) -> None:
@@ -388,7 +388,7 @@ def test_a_capture_that_cannot_be_written_costs_the_result_nothing_else(tmp_path
     job_result = JobResult(result=replace(CLEAN, capture="captures/cart.bin"), capture=b"no zlib")
     result = result_of(job_result, TEN, tmp_path)
     assert (result.verdict, result.capture, result.measured_on) == (CLEAN.verdict, None, TEN)
-    assert "its capture could not be kept" in result.explain_notes[0]
+    assert "its capture could not be kept" in result.explanation.notes[0]
 
 
 def test_a_task_that_was_not_measured_is_an_error_of_its_scenario() -> None:
@@ -398,7 +398,10 @@ def test_a_task_that_was_not_measured_is_an_error_of_its_scenario() -> None:
 
 
 def test_each_machine_is_named_once_and_each_scenario_that_was_measured_again() -> None:
-    on_ten, again = replace(CLEAN, measured_on=TEN), replace(CLEAN, variant="naive", measured_on=replace(TEN, attempts=3))
+    on_ten, again = (
+        replace(CLEAN, measured_on=TEN),
+        replace(CLEAN, variant="naive", measured_on=replace(TEN, attempts=3)),
+    )
     assert list(host_sentences(run_of(on_ten, again))) == [
         "Measured on ten (2).",
         "newsletter[naive]: 2 workers were lost with it, so it was measured again from its beginning, on ten.",
