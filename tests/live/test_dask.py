@@ -16,7 +16,7 @@ from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.storage import run_file
 from tests.live.beside import HEALTHY, assert_healthy_was_measured, wait_until
 from tests.live.command import Leakcheck, is_alive
-from tests.live.fleet import Fleet, dask_worker_of, kill
+from tests.live.dask_cluster import Fleet, dask_worker_of, kill
 from tests.live.sites import copy_of, replay
 
 MARKING = """
