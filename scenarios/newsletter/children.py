@@ -22,9 +22,9 @@ from scenarios.newsletter.databases import (
     sqlite_settings,
     table_of,
 )
-from scenarios.newsletter.keeper import STATE
-from scenarios.newsletter.programs import PROGRAMS, Files
-from scenarios.newsletter.sharing import identity_of, locked, note_user, run_of_this_process
+from scenarios.newsletter.server_binaries import PROGRAMS, Files
+from scenarios.newsletter.server_supervisor import STATE
+from scenarios.newsletter.server_users import identity_of, locked, note_user, run_of_this_process
 
 _COMPLAINTS = ("No space left", "Disk is full", "out of memory", "PANIC", "terminated by signal", "got signal")
 """What a server says when it is in trouble itself, the causes first; of a client's mistakes the client hears."""
@@ -63,8 +63,8 @@ def private_server(name: str, user_pid: int) -> Address:
         note_user(folder, user_pid)
         state = _running(folder / STATE)
         if state is None:
-            keeper = subprocess.run(
-                _command("scenarios.newsletter.keeper", name, str(folder), str(lock)),
+            supervisor = subprocess.run(
+                _command("scenarios.newsletter.server_supervisor", name, str(folder), str(lock)),
                 cwd=PROJECT,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
@@ -74,9 +74,9 @@ def private_server(name: str, user_pid: int) -> Address:
                 env={**_environment(), "LEAKCHECK_LEAVE_RUNNING": "1"},
                 pass_fds=(lock,),
             )
-            if not keeper.stdout:
-                raise RuntimeError(f"{name} cannot be started here: {keeper.stderr.strip()}")
-            state = json.loads(keeper.stdout)
+            if not supervisor.stdout:
+                raise RuntimeError(f"{name} cannot be started here: {supervisor.stderr.strip()}")
+            state = json.loads(supervisor.stdout)
     return Address(**state["address"])
 
 
@@ -104,7 +104,7 @@ def own_server(database: str) -> str:
 
 
 def _running(told: Path) -> Any:
-    """Return what the keeper told of itself and its server; None unless both are alive."""
+    """Return what the supervisor told of itself and its server; None unless both are alive."""
     try:
         state = json.loads(told.read_text(encoding="utf-8"))
     except FileNotFoundError:

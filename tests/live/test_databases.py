@@ -16,8 +16,8 @@ from leakcheck.model.errors import ExitCode
 from leakcheck.model.verdict import Gate, Verdict
 from scenarios.newsletter.children import private_server
 from scenarios.newsletter.databases import ARMS, PROJECT, SERVER_DATABASE, Address
-from scenarios.newsletter.keeper import STATE
-from scenarios.newsletter.programs import PROGRAMS
+from scenarios.newsletter.server_binaries import PROGRAMS
+from scenarios.newsletter.server_supervisor import STATE
 from tests.live.command import Leakcheck, is_alive
 
 pytest.importorskip("django")
@@ -98,7 +98,7 @@ def driver_of(server: str) -> str:
 
 
 def state_of(cache: Path) -> Any:
-    """Return what the keeper tells of the one server in a cache; None before it does."""
+    """Return what the supervisor tells of the one server in a cache; None before it does."""
     told = list(cache.glob(f"servers/*/{STATE}"))
     return json.loads(told[0].read_text(encoding="utf-8")) if told else None
 
@@ -149,7 +149,7 @@ def test_no_server_outlives_a_run_that_is_killed(leakcheck: Leakcheck, cache: Pa
     assert all(is_alive(int(pid)) for pid in state["processes"])
     # WHEN it is killed in the middle
     process.send_signal(signal.SIGKILL)
-    # THEN the server and its keeper are gone, although the killed process was not even waited for
+    # THEN the server and its supervisor are gone, although the killed process was not even waited for
     while any(is_alive(int(pid)) for pid in state["processes"]) and time.monotonic() < end:
         time.sleep(0.05)
     assert not any(is_alive(int(pid)) for pid in state["processes"])
@@ -160,8 +160,8 @@ def test_a_server_does_not_outlive_its_keeper(cache: Path, monkeypatch: pytest.M
     need("postgresql")
     monkeypatch.setenv("NEWSLETTER_CACHE", str(cache))
     private_server("postgresql", os.getpid())
-    keeper, server = map(int, state_of(cache)["processes"])
-    os.kill(keeper, signal.SIGKILL)
+    supervisor, server = map(int, state_of(cache)["processes"])
+    os.kill(supervisor, signal.SIGKILL)
     end = time.monotonic() + 20
     while is_alive(server) and time.monotonic() < end:
         time.sleep(0.05)

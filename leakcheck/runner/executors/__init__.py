@@ -25,7 +25,7 @@ class Executor(Protocol):
 
     @property
     def warm_worker(self) -> WarmWorker | None:
-        """Return the keeper of a process that has collected a file; None where another machine measures."""
+        """Return the holder of the process that has collected a file; None where another machine measures."""
 
     def measured(
         self, tasks: Sequence[Task], environment: Environment | None, watch: Watch

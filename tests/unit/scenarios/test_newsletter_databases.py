@@ -9,7 +9,7 @@ import pytest
 
 from leakcheck.scenario import without_password, without_passwords
 from scenarios.newsletter.databases import ARMS, Address, parse_database
-from scenarios.newsletter.sharing import has_users, identity_of, note_user, run_of_this_process
+from scenarios.newsletter.server_users import has_users, identity_of, note_user, run_of_this_process
 
 
 @pytest.mark.parametrize("name", list(ARMS))
@@ -85,7 +85,7 @@ def test_a_user_counts_as_long_as_it_lives(tmp_path: Path) -> None:
 
 
 def test_a_measured_process_is_a_part_of_who_started_it() -> None:
-    asking = "from scenarios.newsletter.sharing import run_of_this_process as run; print(run())"
+    asking = "from scenarios.newsletter.server_users import run_of_this_process as run; print(run())"
     forked = f"import os; os.fork() and os.wait() and os._exit(0); {asking}"
     for program in (asking, forked):
         told = subprocess.run(
@@ -96,7 +96,7 @@ def test_a_measured_process_is_a_part_of_who_started_it() -> None:
 
 def test_any_other_process_is_a_run_of_its_own() -> None:
     program = (
-        "import os; os.setpgid(0, 0); from scenarios.newsletter.sharing import run_of_this_process as run; "
+        "import os; os.setpgid(0, 0); from scenarios.newsletter.server_users import run_of_this_process as run; "
         "print(run() == os.getpid())"
     )
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -1,6 +1,6 @@
 """Starts a private database server, stays beside it, and stops it when nobody uses it any more.
 
-`python -m scenarios.newsletter.keeper NAME FOLDER LOCK` prints where the server answers, as JSON, and then
+`python -m scenarios.newsletter.server_supervisor NAME FOLDER LOCK` prints where the server answers, as JSON, and then
 goes on by itself: whoever asked for the server may end, or be killed, in whatever way. LOCK is the
 descriptor of the folder's lock, which is held until the server is up.
 """
@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from scenarios.newsletter.databases import Address
-from scenarios.newsletter.programs import PROGRAMS, USER, Files, Program
-from scenarios.newsletter.sharing import has_users, identity_of, locked
+from scenarios.newsletter.server_binaries import PROGRAMS, USER, Files, Program
+from scenarios.newsletter.server_users import has_users, identity_of, locked
 
 STATE = "server.json"
 _POLL_SECONDS = 0.1
@@ -131,7 +131,7 @@ def _start(program: Program, command: Sequence[str], files: Files, user: str | N
             stderr=subprocess.STDOUT,
             cwd=files.folder,
             start_new_session=True,
-            # a keeper that is killed stops nothing any more
+            # a supervisor that is killed stops nothing any more
             preexec_fn=lambda: _end_with_parent(program.stop_signal),
             **_as_user(user),
         )
