@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from leakcheck.model.answers import Failure
+from leakcheck.model.answers import Failure, FailureKind
 from leakcheck.model.errors import LeakcheckException
 
-INTERNAL = "internal"
 TRACEBACK_VARIABLE = "LEAKCHECK_TRACEBACK"
 _PACKAGE = Path(__file__).resolve().parents[1]
 _MAX_QUOTED_CHARACTERS = 80
@@ -37,7 +36,7 @@ def undecodable_answer(why: str) -> WorkerFailed:
     """Return the failure of a worker whose answer cannot be decoded; `why` is quoted, shortened."""
     remedy = "look for what the scenario changes in Python's own modules"
     message = f"the measured process gave an answer that makes no sense ({why[:_MAX_QUOTED_CHARACTERS]}); {remedy}"
-    return WorkerFailed(Failure(kind="answer", message=message))
+    return WorkerFailed(Failure(kind=FailureKind.ANSWER, message=message))
 
 
 def foreign_output(foreign: bytes) -> WorkerFailed:
@@ -46,7 +45,7 @@ def foreign_output(foreign: bytes) -> WorkerFailed:
         f"something wrote {foreign[:_MAX_QUOTED_CHARACTERS]!r} into the connection between leakcheck and the measured "
         "process, so its answers cannot be trusted; have the code write to no descriptor that it did not open"
     )
-    return WorkerFailed(Failure(kind="answer", message=message))
+    return WorkerFailed(Failure(kind=FailureKind.ANSWER, message=message))
 
 
 def internal_error(error: BaseException, saved: str = "") -> str:
@@ -64,7 +63,7 @@ def internal_error(error: BaseException, saved: str = "") -> str:
 
 def internal_failure(error: BaseException) -> Failure:
     """Return the failure of a scenario that could not be measured because of a bug of ours."""
-    return Failure(kind=INTERNAL, message=internal_error(error, "the other scenarios are measured"))
+    return Failure(kind=FailureKind.INTERNAL, message=internal_error(error, "the other scenarios are measured"))
 
 
 def _location(error: BaseException) -> str:

@@ -11,14 +11,19 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from leakcheck.model.answers import COLUMNS, Block, Failure, Readings, ScenarioInfo, StatusCount
+from leakcheck.model.answers import COLUMNS, Block, Failure, FailureKind, Readings, ScenarioInfo, StatusCount
 from leakcheck.model.errors import LeakcheckError
 from leakcheck.model.failure import undecodable_answer
 from leakcheck.model.run import Environment
 from leakcheck.scenario import parse_target, without_password
 
 _Fact = TypeVar("_Fact")
-_TROUBLE_KINDS = frozenset({"import", "usage", "setup", "unreached", "raised", "exited", "hung", "missing", "teardown"})
+_REPORTED_KINDS = frozenset(
+    {
+        *(FailureKind.IMPORT, FailureKind.USAGE, FailureKind.SETUP, FailureKind.UNREACHED, FailureKind.RAISED),
+        *(FailureKind.EXITED, FailureKind.HUNG, FailureKind.MISSING, FailureKind.TEARDOWN),
+    }
+)
 """The kinds that a process may report itself; that it died or took too much memory is noticed from outside."""
 _MOST_CHARACTERS = 8000
 _MOST = 1 << 53
@@ -52,8 +57,8 @@ def decode_seconds(answer: Mapping[str, Any], name: str) -> float:
 def decode_failure(answer: Mapping[str, Any]) -> Failure:
     """Return how the user's code failed."""
     failure = decode_field(answer, "failure", Failure)
-    if failure.kind not in _TROUBLE_KINDS or not 1 <= (failure.call or 1) <= _MOST:
-        raise undecodable_answer(f"trouble of the kind {failure.kind!r}, on call {failure.call}")
+    if failure.kind not in _REPORTED_KINDS or not 1 <= (failure.call or 1) <= _MOST:
+        raise undecodable_answer(f"a failure of the kind {failure.kind.value!r}, on call {failure.call}")
     return replace(failure, message=failure.message[:_MOST_CHARACTERS], details=failure.details[-_MOST_CHARACTERS:])
 
 

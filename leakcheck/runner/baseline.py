@@ -11,6 +11,7 @@ from leakcheck.analysis.gate.explained import with_known
 from leakcheck.analysis.gate.known_leaks import without_ambiguous
 from leakcheck.config.expressions import Matches
 from leakcheck.config.settings import Settings
+from leakcheck.model.answers import FailureKind
 from leakcheck.model.baseline import Baseline, BaselineEntry
 from leakcheck.model.errors import BaselineMissing, UsageError
 from leakcheck.model.result import Result
@@ -100,7 +101,7 @@ def gone_entries(
     unread = {
         _source_of(result.target)
         for result in collection.failed
-        if result.failure is not None and result.failure.kind != "nothing"
+        if result.failure is not None and result.failure.kind is not FailureKind.NOTHING
     }
     return tuple(
         name

@@ -17,7 +17,7 @@ from typing import Any
 
 from leakcheck.config.expressions import Matches
 from leakcheck.config.settings import Settings
-from leakcheck.model.answers import Failure, ScenarioInfo, SkippedRequest
+from leakcheck.model.answers import Failure, FailureKind, ScenarioInfo, SkippedRequest
 from leakcheck.model.errors import LeakcheckError, NothingMeasured, StoreError, UsageError
 from leakcheck.model.failure import WorkerFailed, internal_failure
 from leakcheck.model.files import read_file
@@ -73,7 +73,7 @@ def collect(
     no scenario takes.
     """
     scenarios: dict[tuple[str, str | None], ScenarioInfo] = {}
-    nothing = Failure(kind="nothing", message=_NO_SCENARIO)
+    nothing = Failure(kind=FailureKind.NOTHING, message=_NO_SCENARIO)
     failed = [_failed(target, nothing, settings) for target in targets if not _files_of(target)]
     environment: Mapping[str, Any] | None = None
     skipped: list[SkippedRequest] = []
@@ -97,7 +97,7 @@ def collect(
             failed.append(_failed(file, error.failure, settings))
             continue
         except NothingMeasured as error:
-            failed.append(_failed(target, Failure(kind="nothing", message=str(error)), settings))
+            failed.append(_failed(target, Failure(kind=FailureKind.NOTHING, message=str(error)), settings))
             continue
         except LeakcheckError:
             raise
@@ -108,7 +108,9 @@ def collect(
             scenarios.setdefault((scenario.target, scenario.variant), scenario)
     picked = tuple(scenario for scenario in scenarios.values() if matches(scenario.id))
     ids = tuple(scenario.id for scenario in scenarios.values())
-    if not picked and all(result.failure is not None and result.failure.kind == "nothing" for result in failed):
+    if not picked and all(
+        result.failure is not None and result.failure.kind is FailureKind.NOTHING for result in failed
+    ):
         failures = "; ".join(
             f"{result.id}: {result.failure.message}" for result in failed if result.failure is not None
         )

@@ -20,6 +20,7 @@ from leakcheck.analysis.explain.fingerprint import with_native_origin
 from leakcheck.analysis.explain.line_slopes import grown_stacks
 from leakcheck.analysis.explain.retention import Candidate, containers_of, largest_share, paths_of
 from leakcheck.analysis.explain.stack_tree import build_stack_tree, short_file, with_short_files
+from leakcheck.model.answers import FailureKind
 from leakcheck.model.explanation import AllocationSite, Explanation, RetentionPath, StackBytes, TracerName, Window
 from leakcheck.model.failure import WorkerFailed, undecodable_answer
 from leakcheck.model.protocol import Pass
@@ -276,7 +277,7 @@ def _trace(task: Task, request: ExplainRequest, tracer: TracerName) -> _Findings
                         break
                 worker.finish()
     except WorkerFailed as failed:
-        if failed.failure.kind != "missing":
+        if failed.failure.kind is not FailureKind.MISSING:
             findings.notes.append(f"tracing with {tracer.label} ended early: {failed.failure.message}")
     return findings
 

@@ -19,7 +19,7 @@ from leakcheck.analysis.growth.resources import judge_resources, with_names
 from leakcheck.analysis.growth.stopping import StopPolicy
 from leakcheck.analysis.latency import summarize_latency
 from leakcheck.analysis.memory_limit import forecast_for_process
-from leakcheck.model.answers import Failure, PeakReading
+from leakcheck.model.answers import Failure, FailureKind, PeakReading
 from leakcheck.model.errors import LeakcheckError
 from leakcheck.model.failure import MeasurementStopped, WorkerFailed, internal_failure
 from leakcheck.model.memory_limit import LimitResult
@@ -102,7 +102,7 @@ def judged_result(
     if shape is not None:
         growth = growth_of(growth_pass, shape)
         settled = settled_after(progress, shape)
-        if growth_pass.failure is None or growth_pass.failure.kind == "teardown":
+        if growth_pass.failure is None or growth_pass.failure.kind is FailureKind.TEARDOWN:
             # a replay that broke off has figures, but no verdict
             verdict = judge(shape, growth, bounded=growth_pass.bounded_by is not None or settled is not None)
             verdict = verdict_with_hidden_bytes(verdict, shape.hidden_bytes_per_call)
@@ -183,12 +183,16 @@ def _measure_growth(task: Task, watch: Watch, warm_process: WorkerProcess | None
 
 
 def measure_peak(task: Task) -> tuple[PeakReading | None, Failure | None, str | None]:
-    """Return the peak and its capture's path in the run's folder, or the trouble that it failed with."""
+    """Return the peak and its capture's path in the run's folder, or the failure."""
     capture = task.capture
     try:
         capture.parent.mkdir(exist_ok=True)
     except OSError as error:
-        return None, Failure(kind="disk", message=f"{capture.parent}: cannot be made ({error.strerror})"), None
+        return (
+            None,
+            Failure(kind=FailureKind.DISK, message=f"{capture.parent}: cannot be made ({error.strerror})"),
+            None,
+        )
     capture.unlink(missing_ok=True)
     try:
         with WorkerProcess(task.pass_request(Pass.PEAK, capture), task.worker_limits) as worker:
@@ -220,7 +224,7 @@ def _unmeasured_result(task: Task) -> Result:
 
 
 def _last_result(task: Task, stages: Iterator[Result]) -> Result:
-    """Return the last result, with the trouble where a stage raises. Raises MeasurementStopped alone."""
+    """Return the last result, with the failure where a stage raises. Raises MeasurementStopped alone."""
     result = _unmeasured_result(task)
     try:
         for stage_result in stages:
@@ -228,11 +232,11 @@ def _last_result(task: Task, stages: Iterator[Result]) -> Result:
     except MeasurementStopped:
         raise
     except LeakcheckError as error:
-        return _with_trouble(result, Failure(kind="usage", message=str(error)))
+        return _with_failure(result, Failure(kind=FailureKind.USAGE, message=str(error)))
     except Exception as error:  # a bug of leakcheck costs this scenario alone
-        return _with_trouble(result, internal_failure(error))
+        return _with_failure(result, internal_failure(error))
     return result
 
 
-def _with_trouble(result: Result, failure: Failure) -> Result:
+def _with_failure(result: Result, failure: Failure) -> Result:
     return replace(result, failure=result.failure or failure, gate=Gate.ERROR)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.analysis.memory_limit import failures_of, forecast_exhaustion, successes_of, wilson_interval
-from leakcheck.model.answers import Failure
+from leakcheck.model.answers import Failure, FailureKind
 from leakcheck.model.failure import MeasurementStopped, WorkerFailed, undecodable_answer
 from leakcheck.model.memory_limit import LimitRequest, LimitResult
 from leakcheck.model.protocol import Pass
@@ -113,8 +113,8 @@ def _serve(task: Task, serving: LimitRequest, watch: Watch) -> _ServerRun:
 
 
 def _with_remedy(failure: Failure) -> Failure:
-    if failure.kind != "missing":
+    if failure.kind is not FailureKind.MISSING:
         return failure
     name = next((package for package in _PACKAGES if package in failure.message), "gunicorn")
     message = f"there is no {name} where it is measured; install it there: pip install {_PACKAGES[name]}"
-    return Failure(kind="missing", message=message)
+    return Failure(kind=FailureKind.MISSING, message=message)

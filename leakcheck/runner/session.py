@@ -18,8 +18,7 @@ from leakcheck.analysis.gate.verdict import sort_results
 from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.config.expressions import Matches
 from leakcheck.config.settings import Settings
-from leakcheck.model import failure
-from leakcheck.model.answers import ScenarioInfo
+from leakcheck.model.answers import FailureKind, ScenarioInfo
 from leakcheck.model.baseline import BaselineEntry
 from leakcheck.model.errors import ExecutorLost, ExitCode, StoreError, worst
 from leakcheck.model.memory_limit import LimitRequest
@@ -212,12 +211,16 @@ _CODES = {
     Gate.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
     Gate.ERROR: ExitCode.SCENARIO_FAILED,
 }
-_TROUBLE_CODES = {"usage": ExitCode.USAGE, "nothing": ExitCode.NOTHING_MEASURED, failure.INTERNAL: ExitCode.INTERNAL}
+_FAILURE_CODES = {
+    FailureKind.USAGE: ExitCode.USAGE,
+    FailureKind.NOTHING: ExitCode.NOTHING_MEASURED,
+    FailureKind.INTERNAL: ExitCode.INTERNAL,
+}
 
 
 def _code(result: Result) -> ExitCode:
-    kind = result.failure.kind if result.failure is not None else ""
-    return _TROUBLE_CODES.get(kind, _CODES[result.gate])
+    code = _CODES[result.gate]
+    return code if result.failure is None else _FAILURE_CODES.get(result.failure.kind, code)
 
 
 def environment_of(collection: Collection, settings: Settings) -> Environment | None:

@@ -3,9 +3,9 @@
 import time
 from typing import Any, Protocol
 
-from leakcheck.model.answers import Failure
+from leakcheck.model.answers import Failure, FailureKind
 from leakcheck.model.failure import WorkerFailed
-from leakcheck.model.setup_stages import START, UNREACHED, SetupStages, describe_stage, is_busy, not_replayable_message
+from leakcheck.model.setup_stages import START, SetupStages, describe_stage, is_busy, not_replayable_message
 from leakcheck.model.units import format_duration
 from leakcheck.runner.process_usage import effort_of
 
@@ -23,8 +23,8 @@ class ProcessInSetup(Protocol):
     def listen(self, *, during: str, extra_seconds: float = 0.0) -> dict[str, Any]:
         """Return the next message."""
 
-    def fail(self, kind: str, message: str) -> Failure:
-        """End the process, and return the trouble with its output."""
+    def fail(self, kind: FailureKind, message: str) -> Failure:
+        """End the process, and return the failure with its output."""
 
 
 def first_answer(process: ProcessInSetup, stages: SetupStages, most_seconds: float) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def first_answer(process: ProcessInSetup, stages: SetupStages, most_seconds: flo
             took, waited = stages.seconds.get(stages.latest), stages.longest_wait_seconds() or most_seconds
             in_test_process = "" if took is None else f"; here it took {format_duration(took)}"
             reason = f"{describe_stage(stages.latest)} came to no end within {format_duration(waited)}{in_test_process}"
-            raise WorkerFailed(process.fail(UNREACHED, not_replayable_message(reason)))
+            raise WorkerFailed(process.fail(FailureKind.UNREACHED, not_replayable_message(reason)))
         answer = process.listen(during="set-up")
         if answer.get("kind") != "stage":
             return answer

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from leakcheck.model.advice import DjangoFacts
-from leakcheck.model.answers import Failure
+from leakcheck.model.answers import Failure, FailureKind
 from leakcheck.model.child_processes import ChildrenReading
 from leakcheck.model.errors import UsageError
 from leakcheck.model.failure import MeasurementStopped, WorkerFailed
@@ -59,7 +59,7 @@ class WorkerProcess:
             if error.filename and error.errno in _NO_PYTHON:
                 raise UsageError(f"{limits.python}: cannot be started as a Python ({error.strerror})") from error
             message = f"no process can be started to measure in ({error.strerror}); free some memory, or room on disk"
-            raise WorkerFailed(Failure(kind="start", message=message)) from error
+            raise WorkerFailed(Failure(kind=FailureKind.START, message=message)) from error
 
     def _start_process(self, limits: WorkerLimits) -> None:
         self._connection = WorkerConnection()
@@ -149,7 +149,7 @@ class WorkerProcess:
         return answer
 
     def _checked(self, answer: dict[str, Any]) -> dict[str, Any]:
-        """Return an answer. Raises WorkerFailed where it reports trouble, or something else wrote to the connection."""
+        """Return an answer. Raises WorkerFailed where it reports a failure, or something else wrote to the socket."""
         self._connection.raise_if_corrupt()
         if answer["kind"] == "failure":
             failure = self._with_output(decode_failure(answer))
@@ -184,8 +184,8 @@ class WorkerProcess:
         self.response_statuses = answer.get("response_statuses", ())
 
     def _with_output(self, failure: Failure) -> Failure:
-        """Return a trouble without a traceback with the output instead: a framework logs the exceptions it catches."""
-        if failure.kind != "raised" or failure.details:
+        """Return a failure without a traceback with the output instead: a framework logs the exceptions it catches."""
+        if failure.kind is not FailureKind.RAISED or failure.details:
             return failure
         self._connection.receive_rest()
         return replace(failure, details=self._connection.output_tail())
@@ -222,21 +222,21 @@ class WorkerProcess:
         limit = format_size(self._memory_limit)
         remedy = f"raise {self._memory_limit_from} if that is meant"
         message = f"{during} took more than {limit} of memory{excess} and was ended; {remedy}"
-        raise WorkerFailed(Failure(kind="memory", message=message))
+        raise WorkerFailed(Failure(kind=FailureKind.MEMORY, message=message))
 
     def _death(self, during: str) -> Failure:
         """Return the failure of a process that ended by itself, from its return code and its output."""
         status = self._process.returncode
         how = _killed_by(-status) if status < 0 else f"exit status {status}, without a word to us"
         message = f"the process ended during {during}: {how}"
-        return Failure(kind="died", message=message, details=self._connection.output_tail())
+        return Failure(kind=FailureKind.DIED, message=message, details=self._connection.output_tail())
 
     def _hang(self, during: str) -> Failure:
         limit = format_duration(self._timeout_seconds)
-        return self.fail("hung", f"{during} ran past {limit}; raise --timeout, or make one call smaller")
+        return self.fail(FailureKind.HUNG, f"{during} ran past {limit}; raise --timeout, or make one call smaller")
 
-    def fail(self, kind: str, message: str) -> Failure:
-        """Abort a hanging process, and return the trouble; faulthandler then writes its stack."""
+    def fail(self, kind: FailureKind, message: str) -> Failure:
+        """Abort a hanging process, and return the failure; faulthandler then writes its stack."""
         self._tree.signal(signal.SIGABRT)
         self._process.send_signal(signal.SIGABRT)
         end = time.monotonic() + _GRACE_SECONDS

@@ -36,6 +36,7 @@ _PATH = {"kept": "kept_function"}
 _CHANGE = {"excused": "is_excused", "allowed": "tolerance"}
 _LIMIT = {"foretold": "predicted"}
 _HOST = {"begun": "attempts"}
+_FAILURES = {"fleet": "cluster"}
 
 _TRACERS = {"memray with native frames": "memray_native", "malloc's live bytes, line by line": "lines"}
 _PAGES = {
@@ -59,15 +60,21 @@ def upgrade(document: Any) -> Any:
 def _result(document: Mapping[str, Any]) -> dict[str, Any]:
     explanation = {new: document[old] for old, new in _EXPLANATION.items() if old in document}
     result = _rename({name: value for name, value in document.items() if name not in _EXPLANATION}, _RESULT)
-    tracer = explanation.get("allocation_tracer")
-    if isinstance(tracer, str):
-        explanation["allocation_tracer"] = _TRACERS.get(tracer, tracer)
+    explanation = _word(explanation, "allocation_tracer", _TRACERS)
     _change(explanation, "retention_paths", lambda path: _rename(path, _PATH))
     _change(result, "baseline_changes", lambda change: _rename(change, _CHANGE))
     _change(result, "memory_limit", lambda limit: _rename(limit, _LIMIT))
+    for name in ("failure", "peak_failure"):
+        _change(result, name, lambda failure: _word(failure, "kind", _FAILURES))
     _change(result, "measured_on", lambda host: _rename(host, _HOST))
-    _change(result, "resident", lambda part: {**part, "kind": _PAGES.get(str(part.get("kind")), part.get("kind"))})
+    _change(result, "resident", lambda part: _word(part, "kind", _PAGES))
     return {**result, "explanation": explanation}
+
+
+def _word(fields: Mapping[str, Any], name: str, words: Mapping[str, str]) -> dict[str, Any]:
+    """Return the fields with the word of version 2 in one that has a word of version 1."""
+    value = fields.get(name)
+    return {**fields, name: words[value]} if isinstance(value, str) and value in words else {**fields}
 
 
 def _rename(fields: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:

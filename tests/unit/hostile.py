@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from leakcheck.model.answers import BoundedContainer, Failure
+from leakcheck.model.answers import BoundedContainer, Failure, FailureKind
 from leakcheck.model.baseline import BaselineChange
 from leakcheck.model.explanation import (
     Explanation,
@@ -131,7 +131,7 @@ def run_with(text: str) -> Run:
         replace(
             BROKEN,
             scenario=f"broken {text}",
-            failure=Failure(kind=text, message=text, details=f'  File "{text}", line 3\n{text}'),
+            failure=Failure(kind=FailureKind.RAISED, message=text, details=f'  File "{text}", line 3\n{text}'),
         ),
         leak,
     )

@@ -1,7 +1,7 @@
 """Hand-built results and runs: what the reporters and the store are tested on."""
 
 from leakcheck.analysis.memory_limit import wilson_interval
-from leakcheck.model.answers import BoundedContainer, Failure, Readings
+from leakcheck.model.answers import BoundedContainer, Failure, FailureKind, Readings
 from leakcheck.model.memory_limit import LimitResult
 from leakcheck.model.result import Budget, Growth, Latency, Meter, Result
 from leakcheck.model.run import SCHEMA, Environment, Run
@@ -118,7 +118,10 @@ BROKEN = Result(
     over_budget=(),
     budget=BUDGET,
     failure=Failure(
-        kind="raised", message="ValueError: no row 700", call=700, details='  File "parser.py", line 3\nValueError'
+        kind=FailureKind.RAISED,
+        message="ValueError: no row 700",
+        call=700,
+        details='  File "parser.py", line 3\nValueError',
     ),
 )
 

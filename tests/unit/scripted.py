@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from leakcheck.config.settings import resolve
 from leakcheck.config.sources import SettingsLayer
-from leakcheck.model.answers import BoundedContainer, Failure, ScenarioInfo
+from leakcheck.model.answers import BoundedContainer, Failure, FailureKind, ScenarioInfo
 from leakcheck.model.child_processes import ChildrenReading
 from leakcheck.model.explanation import Explain
 from leakcheck.model.failure import WorkerFailed
@@ -156,7 +156,9 @@ class ScriptedWorker:
             "set_aside_seconds": 0.0,
         }
         if failed:
-            raise WorkerFailed(Failure(kind="raised", call=self._calls + 1, message="ValueError: as scripted"), block)
+            raise WorkerFailed(
+                Failure(kind=FailureKind.RAISED, call=self._calls + 1, message="ValueError: as scripted"), block
+            )
         return block
 
     def _readings(self, calls: NDArray[np.int64]) -> dict[str, list[int]]:

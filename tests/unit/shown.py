@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Any, cast
 
 from leakcheck.analysis.explain.stack_tree import build_stack_tree
-from leakcheck.model.answers import Failure, Readings, StatusCount
+from leakcheck.model.answers import Failure, FailureKind, Readings, StatusCount
 from leakcheck.model.baseline import BaselineChange
 from leakcheck.model.explanation import (
     Explanation,
@@ -133,7 +133,9 @@ QUERIES = replace(
     BOUNDED, readings=readings(620, 2000), growth=replace(growth(620_000, 3000, calls=2000), from_call=501)
 )
 LONELY = replace(UNSURE, readings=readings(50, 300), budget=Budget(growth_bytes_per_1000_calls=4096.0))
-BROKEN_SHOWN = replace(BROKEN, peak_failure=Failure(kind="died", message="memray died", details="Segmentation fault"))
+BROKEN_SHOWN = replace(
+    BROKEN, peak_failure=Failure(kind=FailureKind.DIED, message="memray died", details="Segmentation fault")
+)
 
 SHOWN = replace(
     run_of(NAIVE_SHOWN, ITERATOR, RETAINED, QUERIES, LONELY, BROKEN_SHOWN),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from fnmatch import fnmatchcase
 
-from leakcheck.model.answers import Failure
+from leakcheck.model.answers import Failure, FailureKind
 from leakcheck.model.explanation import AllocationSite, Explanation, KnownEntry, KnownLeak, RetentionPath
 from leakcheck.model.result import Result
 from leakcheck.model.verdict import Gate, Verdict
@@ -253,7 +253,7 @@ def _failed_if_ambiguous(result: Result, counts: Mapping[str, int]) -> Result:
         f"the known leak {entry} names {counts[entry]} different leaks in this run, and an entry is for one: "
         'give it the scenario that it is for (scenario = "..."), and list the other by its own fingerprint'
     )
-    return replace(result, failure=Failure(kind="usage", message=message), gate=Gate.ERROR)
+    return replace(result, failure=Failure(kind=FailureKind.USAGE, message=message), gate=Gate.ERROR)
 
 
 def _unscoped(result: Result) -> list[KnownLeak]:

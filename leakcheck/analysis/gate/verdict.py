@@ -6,7 +6,7 @@ from math import ceil
 
 from leakcheck.analysis.growth.resources import gate_resources
 from leakcheck.analysis.growth.shape import FEWEST_CALLS, Shape, rising_calls
-from leakcheck.model.answers import BoundedContainer
+from leakcheck.model.answers import BoundedContainer, FailureKind
 from leakcheck.model.result import Budget, Growth, Result
 from leakcheck.model.verdict import Gate, Verdict
 
@@ -132,7 +132,7 @@ def with_gate(result: Result, by_name: Mapping[str, Gate]) -> Result:
     A failed peak pass is an error if the peak is gated and no budget is broken anyway.
     """
     gate, failures = combine_gates(by_name)
-    died = result.peak_failure is not None and result.peak_failure.kind != "missing" and "peak" in by_name
+    died = result.peak_failure is not None and result.peak_failure.kind is not FailureKind.MISSING and "peak" in by_name
     if result.failure is not None or (died and gate is not Gate.OVER):
         gate = Gate.ERROR
     gate, failures = gate_resources(gate, failures, result.resources)

@@ -12,10 +12,10 @@ from leakcheck import __version__
 from leakcheck.analysis.gate.known_leaks import unseen_entries, without_ambiguous
 from leakcheck.config.settings import Settings, resolve
 from leakcheck.config.sources import SettingsLayer
-from leakcheck.model.answers import Failure, ScenarioInfo
+from leakcheck.model.answers import Failure, FailureKind, ScenarioInfo
 from leakcheck.model.result import Result
 from leakcheck.model.run import SCHEMA, Environment, Run
-from leakcheck.model.setup_stages import UNREACHED, SetupStages, is_shared
+from leakcheck.model.setup_stages import SetupStages, is_shared
 from leakcheck.model.verdict import Gate
 from leakcheck.pytest_plugin.judge.connection import JudgeConnection
 from leakcheck.pytest_plugin.judge.screening import screen
@@ -93,7 +93,7 @@ class JudgeService:
             return judged_result(task, GrowthPass(failure=failure), None, None)
         result = replace(measure(task, lambda *_: None), capture=None)
         failure = result.failure
-        if failure is not None and failure.kind == UNREACHED and is_shared(task.stages.latest):
+        if failure is not None and failure.kind is FailureKind.UNREACHED and is_shared(task.stages.latest):
             self._unreached[task.stages.latest] = failure
         return result
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from math import ceil
 
-from leakcheck.model.answers import Failure
+from leakcheck.model.answers import Failure, FailureKind
 from leakcheck.model.explanation import PageKind
 from leakcheck.model.plain_text import escape_control
 from leakcheck.model.result import Growth, Meter, Result
@@ -60,13 +60,13 @@ def _peak(result: Result, name: str) -> Iterator[str]:
             f"{name}: one call peaks at {format_size_beside(peak, budget)}; "
             f"the budget is {format_size_beside(budget, peak)}."
         )
-    if result.peak_failure is not None and result.peak_failure.kind != "missing":
+    if result.peak_failure is not None and result.peak_failure.kind is not FailureKind.MISSING:
         yield f"{name}: the peak pass failed, and the growth verdict stands: {_failure_text(result.peak_failure)}"
 
 
 def peak_was_skipped(result: Result) -> bool:
     """Return whether the peak was not measured because the measured Python has no memray."""
-    return result.peak_failure is not None and result.peak_failure.kind == "missing"
+    return result.peak_failure is not None and result.peak_failure.kind is FailureKind.MISSING
 
 
 def missing_meter_sentence(result: Result) -> str | None:

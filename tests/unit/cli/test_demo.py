@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from leakcheck.cli import demo
-from leakcheck.model.answers import Failure
+from leakcheck.model.answers import Failure, FailureKind
 from leakcheck.model.errors import UsageError
 from leakcheck.model.result import Result
 from leakcheck.model.verdict import Verdict
@@ -41,7 +41,7 @@ def test_a_surprise_names_the_expected_outcome() -> None:
         [
             result_of("naive", Verdict.CLEAN),
             result_of("iterator", Verdict.INCONCLUSIVE),
-            result_of("values", Verdict.CLEAN, failure=Failure(kind="raised", message="no such table")),
+            result_of("values", Verdict.CLEAN, failure=Failure(kind=FailureKind.RAISED, message="no such table")),
         ]
     )
     assert surprises == [

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from leakcheck.model.answers import Failure
+from leakcheck.model.answers import Failure, FailureKind
 from leakcheck.model.errors import UsageError
 from leakcheck.model.explanation import Explanation, KnownLeak
 from leakcheck.model.result import Growth, Meter, Result
@@ -124,9 +124,9 @@ def test_the_text_has_the_row_the_sentence_and_the_causes_and_no_summary() -> No
 
 
 def test_a_body_that_runs_only_once_is_reported_as_not_replayable() -> None:
-    once = replace(BROKEN, failure=Failure(kind="raised", message="IntegrityError", call=2))
+    once = replace(BROKEN, failure=Failure(kind=FailureKind.RAISED, message="IntegrityError", call=2))
     assert any("cannot be replayed" in sentence for sentence in summary_lines(once))
-    never = replace(BROKEN, failure=Failure(kind="raised", message="IntegrityError", call=1))
+    never = replace(BROKEN, failure=Failure(kind=FailureKind.RAISED, message="IntegrityError", call=1))
     assert not any("cannot be replayed" in sentence for sentence in summary_lines(never))
 
 

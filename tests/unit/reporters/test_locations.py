@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from leakcheck.model.answers import Failure
+from leakcheck.model.answers import Failure, FailureKind
 from leakcheck.model.explanation import Explanation, PeakSite
 from leakcheck.model.result import Result
 from leakcheck.model.stacks import FrameKind
@@ -118,7 +118,7 @@ DETAILS = """\
     ],
 )
 def test_an_error_is_located_at_the_users_innermost_line_of_its_traceback(details: str, location: Location) -> None:
-    failed = replace(BROKEN, failure=Failure(kind="raised", message="E", details=details))
+    failed = replace(BROKEN, failure=Failure(kind=FailureKind.RAISED, message="E", details=details))
     assert locate(failed, WORKSPACE) == location
 
 

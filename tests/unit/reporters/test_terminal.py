@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from leakcheck.analysis.gate.baseline import compare_with_baseline
-from leakcheck.model.answers import Failure
+from leakcheck.model.answers import Failure, FailureKind
 from leakcheck.model.baseline import BaselineEntry, Tolerance
 from leakcheck.model.explanation import Explanation, KnownEntry, KnownLeak, Link, RetentionPath, TracerName
 from leakcheck.model.result import Growth, Result
@@ -44,7 +44,7 @@ def page(run: Run, folder: Path | None = None, *, width: int = WIDTH, colour: bo
     return "".join(f"{line.rstrip()}\n" for line in console.file.getvalue().splitlines())
 
 
-MISSING = Failure(kind="missing", message="no memray")
+MISSING = Failure(kind=FailureKind.MISSING, message="no memray")
 EXPLAINED = replace(
     LEAK,
     over_budget=("growth",),
@@ -180,8 +180,8 @@ SHOWN = "[bold]x[/bold]\\x1b[31m\\u202e"
         run_of(replace(CLEAN, scenario=HOSTILE)),
         run_of(replace(CLEAN, variant=HOSTILE)),
         run_of(replace(LEAK, over_budget=(HOSTILE,))),
-        run_of(replace(BROKEN, failure=Failure(kind="raised", message=HOSTILE))),
-        run_of(replace(BROKEN, failure=Failure(kind="raised", message="E", details=f"line 1\n{HOSTILE}"))),
+        run_of(replace(BROKEN, failure=Failure(kind=FailureKind.RAISED, message=HOSTILE))),
+        run_of(replace(BROKEN, failure=Failure(kind=FailureKind.RAISED, message="E", details=f"line 1\n{HOSTILE}"))),
         run_of(CLEAN, environment=replace(ENVIRONMENT, libc=HOSTILE)),
         run_of(CLEAN, environment=replace(ENVIRONMENT, python=HOSTILE)),
         run_of(CLEAN, environment=replace(ENVIRONMENT, allocator=HOSTILE)),
@@ -228,7 +228,7 @@ def test_a_folder_is_escaped_too() -> None:
 
 def test_a_long_traceback_is_shown_by_its_end() -> None:
     details = "\n".join(f"line {number}" for number in range(1, 31))
-    shown = page(run_of(replace(BROKEN, failure=Failure(kind="raised", message="E", details=details))))
+    shown = page(run_of(replace(BROKEN, failure=Failure(kind=FailureKind.RAISED, message="E", details=details))))
     assert "line 18\n" not in shown
     assert [f"line {number}" for number in range(19, 31)] == [
         line.strip() for line in shown.splitlines() if line.strip().startswith("line")

@@ -14,7 +14,7 @@ import pytest
 from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.config.settings import resolve
 from leakcheck.config.sources import SettingsLayer
-from leakcheck.model.answers import Failure, Readings, ScenarioInfo
+from leakcheck.model.answers import Failure, FailureKind, Readings, ScenarioInfo
 from leakcheck.model.errors import ExitCode
 from leakcheck.model.explanation import Explain
 from leakcheck.model.failure import MeasurementStopped, WorkerFailed, foreign_output, undecodable_answer
@@ -81,7 +81,7 @@ class MutatedWorker(ScriptedWorker):
         if self._reader.broken:
             raise undecodable_answer(self._reader.broken)
         if not self._reader.messages:
-            raise WorkerFailed(Failure(kind="hung", message="nothing came"))
+            raise WorkerFailed(Failure(kind=FailureKind.HUNG, message="nothing came"))
         return self._reader.messages.popleft()
 
 

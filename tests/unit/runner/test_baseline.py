@@ -11,7 +11,7 @@ from leakcheck.compare.baseline_update import refuse_dirty_run, select_results, 
 from leakcheck.config.expressions import parse_expression
 from leakcheck.config.settings import Settings, resolve
 from leakcheck.config.sources import SettingsLayer
-from leakcheck.model.answers import Failure, SkippedRequest
+from leakcheck.model.answers import Failure, FailureKind, SkippedRequest
 from leakcheck.model.baseline import SCHEMA, Baseline, BaselineEntry, BaselineStep
 from leakcheck.model.errors import BaselineMissing, ExitCode, NothingMeasured, UsageError
 from leakcheck.model.explanation import Explanation, KnownEntry
@@ -137,8 +137,8 @@ def test_deselected_scenarios_and_those_of_unreadable_files_are_not_gone(project
         "away",
         "shop[a]",
     )
-    broken = replace(BROKEN, target="bench/shop.py", failure=Failure(kind="import", message="SyntaxError"))
-    empty = replace(BROKEN, target="bench/cart.py", failure=Failure(kind="nothing", message="no scenario"))
+    broken = replace(BROKEN, target="bench/shop.py", failure=Failure(kind=FailureKind.IMPORT, message="SyntaxError"))
+    empty = replace(BROKEN, target="bench/cart.py", failure=Failure(kind=FailureKind.NOTHING, message="no scenario"))
     with_failures = collection(failed=[broken, empty])
     assert gone_entries(ENTRIES, with_failures, folder=Path(), targets=targets, matches=lambda name: True) == (
         "away",

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from leakcheck.model.answers import Failure
+from leakcheck.model.answers import Failure, FailureKind
 from leakcheck.model.failure import WorkerFailed
 from leakcheck.model.setup_stages import (
     BODY,
@@ -85,8 +85,8 @@ class ScriptedProcess:
         assert message is not None
         return message
 
-    def fail(self, kind: str, message: str) -> Failure:
-        """Return the trouble."""
+    def fail(self, kind: FailureKind, message: str) -> Failure:
+        """Return the failure."""
         return Failure(kind=kind, message=message)
 
 

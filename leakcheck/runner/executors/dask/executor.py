@@ -149,6 +149,6 @@ def keep_capture(folder: Path, name: str, compressed: bytes) -> str:
 
 
 def failed_result(measurement: JobTask, failure: Failure, elsewhere: Host | None = None) -> Result:
-    """Return the result of a task that was not measured because of this trouble."""
+    """Return the result of a task that was not measured because of this failure."""
     task = measurement.detached()
     return replace(judged_result(task, GrowthPass(failure=failure), None, None), measured_on=elsewhere)

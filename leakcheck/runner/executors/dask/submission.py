@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from leakcheck.model.answers import Failure
+from leakcheck.model.answers import Failure, FailureKind
 from leakcheck.model.errors import ExecutorLost
 from leakcheck.model.result import Host
 from leakcheck.model.units import format_size
@@ -25,7 +25,6 @@ WORKER_WAIT_SECONDS = 10.0
 
 _MOST_STARTS = 2
 _POLL_SECONDS, _WORKERS_SECONDS = 0.05, 1.0
-_FAILURE_KIND = "fleet"
 STARTED = "begun"
 """The first activity that is reported for a job, and once more each time that its worker was lost."""
 
@@ -188,7 +187,7 @@ class _Submission:
 
 
 def _failed(message: str, details: str = "") -> JobOutcome:
-    return JobOutcome(host=None, failure=Failure(kind=_FAILURE_KIND, message=message, details=details))
+    return JobOutcome(host=None, failure=Failure(kind=FailureKind.CLUSTER, message=message, details=details))
 
 
 SAME_EVERYWHERE = (

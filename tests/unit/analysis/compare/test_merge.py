@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leakcheck.analysis.compare.merge import SavedShard, merge_problems, merge_runs
-from leakcheck.model.answers import Failure
+from leakcheck.model.answers import Failure, FailureKind
 from leakcheck.model.errors import ExitCode
 from leakcheck.model.explanation import KnownEntry, KnownLeak
 from leakcheck.model.result import Result
@@ -20,7 +20,7 @@ from tests.unit.runs import BROKEN, CLEAN, ENVIRONMENT, LEAK, run_of
 
 NAMES = ("delta", "alpha", "echo", "bravo", "charlie")
 UNREADABLE = replace(
-    BROKEN, scenario="bad.py", target="bad.py", failure=Failure(kind="import", message="SyntaxError: no")
+    BROKEN, scenario="bad.py", target="bad.py", failure=Failure(kind=FailureKind.IMPORT, message="SyntaxError: no")
 )
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from leakcheck.analysis.compare.runs import compare_results
 from leakcheck.analysis.latency import summarize_latency
-from leakcheck.model.answers import Failure
+from leakcheck.model.answers import Failure, FailureKind
 from leakcheck.model.comparison import (
     COMPARISON_SCHEMA,
     ChangeVerdict,
@@ -137,7 +137,7 @@ def test_timings_are_compared_only_side_by_side_in_three_rounds_of_calls_long_en
 
 
 def test_a_metric_that_was_not_measured_has_a_note() -> None:
-    died = Failure(kind="died", message="the process ended")
+    died = Failure(kind=FailureKind.DIED, message="the process ended")
     metrics = rows([result(growth=None, peak=None, failure=died)], [result(peak=None)])
     assert metrics[Metric.GROWTH].answer is ChangeVerdict.UNKNOWN
     assert metrics[Metric.GROWTH].note == "before: died: the process ended"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leakcheck.analysis.gate.baseline import BoundedFigure, compare, compare_with_baseline, growth_figure
-from leakcheck.model.answers import Failure
+from leakcheck.model.answers import Failure, FailureKind
 from leakcheck.model.baseline import BaselineChange, BaselineEntry, Tolerance
 from leakcheck.model.explanation import Resource, ResourceKind
 from leakcheck.model.result import Budget, Meter, Result
@@ -201,14 +201,17 @@ def test_a_result_without_a_verdict_is_not_compared_and_does_not_pass() -> None:
 
 
 def test_a_failed_result_remains_an_error() -> None:
-    broken = replace(LEAKY, failure=Failure(kind="teardown", message="E"))
+    broken = replace(LEAKY, failure=Failure(kind=FailureKind.TEARDOWN, message="E"))
     assert gate_of(BROKEN, accepted(0))[0] is Gate.ERROR
     assert gate_of(broken, accepted(144 * MIB))[0] is Gate.ERROR
 
 
 def test_an_accepted_peak_that_cannot_be_measured_does_not_pass() -> None:
     free = replace(CLEAN, budget=Budget(growth_bytes_per_1000_calls=4096.0), peak_bytes=None)
-    missing, died = Failure(kind="missing", message="no memray"), Failure(kind="died", message="killed")
+    missing, died = (
+        Failure(kind=FailureKind.MISSING, message="no memray"),
+        Failure(kind=FailureKind.DIED, message="killed"),
+    )
     assert gate_of(replace(free, peak_failure=missing), accepted(0, 9)) == (Gate.INCONCLUSIVE, ())
     assert gate_of(replace(free, peak_failure=died), accepted(0, 9))[0] is Gate.ERROR
     # WHEN it was not to be measured, or never accepted THEN it is not needed

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leakcheck.analysis.gate.baseline import accept, compare_with_baseline, is_acceptable
-from leakcheck.model.answers import Failure
+from leakcheck.model.answers import Failure, FailureKind
 from leakcheck.model.baseline import BaselineEntry, Tolerance
 from leakcheck.model.result import Budget, Meter, Result
 from leakcheck.model.verdict import Gate, Verdict
@@ -111,7 +111,7 @@ def test_a_growth_without_an_exact_meter_is_not_saved_and_the_note_says_so(meter
         (BOUNDED, True),
         (BROKEN, False),
         (UNSURE, False),
-        (replace(LEAK, failure=Failure(kind="teardown", message="E"), gate=Gate.ERROR), False),
+        (replace(LEAK, failure=Failure(kind=FailureKind.TEARDOWN, message="E"), gate=Gate.ERROR), False),
         # over by its peak, and inconclusive in its growth
         (leaking(64 * KIB, over_budget=("peak",)), False),
         (replace(CLEAN, gate=Gate.INCONCLUSIVE), False),
@@ -120,7 +120,7 @@ def test_a_growth_without_an_exact_meter_is_not_saved_and_the_note_says_so(meter
             replace(
                 CLEAN,
                 peak_bytes=None,
-                peak_failure=Failure(kind="died", message="E"),
+                peak_failure=Failure(kind=FailureKind.DIED, message="E"),
                 budget=Budget(growth_bytes_per_1000_calls=4096.0),
             ),
             True,

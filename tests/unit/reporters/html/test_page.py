@@ -11,7 +11,7 @@ from itertools import accumulate
 import msgspec
 import pytest
 
-from leakcheck.model.answers import Failure, Readings
+from leakcheck.model.answers import Failure, FailureKind, Readings
 from leakcheck.model.plain_text import escape_control
 from leakcheck.model.result import Budget
 from leakcheck.model.run import Run
@@ -64,7 +64,7 @@ def test_data_is_json_that_cannot_end_its_script_element() -> None:
 
 def test_a_traceback_keeps_its_lines_and_is_otherwise_escaped() -> None:
     details = "  line 1\r\nline 2\x1b[2J\n<b>"
-    page = page_of(run_of(replace(BROKEN, failure=Failure(kind="raised", message="E", details=details))))
+    page = page_of(run_of(replace(BROKEN, failure=Failure(kind=FailureKind.RAISED, message="E", details=details))))
     [shown] = page.all("pre")
     assert shown.text.splitlines() == ["  line 1", "line 2\\x1b[2J", "<b>"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from leakcheck.model.answers import Failure, StatusCount
+from leakcheck.model.answers import Failure, FailureKind, StatusCount
 from leakcheck.model.result import Result
 from leakcheck.model.run import Run
 from leakcheck.model.verdict import Gate
@@ -78,7 +78,7 @@ def test_an_expected_redirect_needs_no_remedy() -> None:
 
 
 def test_the_status_that_a_failure_reports_is_named_once() -> None:
-    failure = Failure(kind="raised", message="it answered 302 Found", call=301)
+    failure = Failure(kind=FailureKind.RAISED, message="it answered 302 Found", call=301)
     result = answered_with(PAGE, replace(MOVED, count=1), failure=failure, gate=Gate.ERROR)
 
     assert list(response_notes(result)) == ["GET /a/: its calls were answered differently: 200 ×1,600, 302 ×1."]

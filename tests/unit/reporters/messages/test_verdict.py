@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from leakcheck.model.answers import Failure
+from leakcheck.model.answers import Failure, FailureKind
 from leakcheck.model.explanation import Explanation
 from leakcheck.model.result import Budget, Meter, Result
 from leakcheck.model.verdict import Gate, Verdict
@@ -133,12 +133,15 @@ def test_a_clean_result_whose_budget_is_within_the_bounds_names_them() -> None:
 @pytest.mark.parametrize(
     ("failure", "words"),
     [
-        (Failure(kind="raised", call=1, message="ValueError: no"), "parser: raised on call 1: ValueError: no"),
-        (Failure(kind="raised", call=1700, message="E"), "parser: raised on call 1,700: E"),
-        (Failure(kind="import", message="No module"), "parser: does not import: No module"),
-        (Failure(kind="setup", message="E"), "parser: its set-up failed: E"),
-        (Failure(kind="died", message="the process ended"), "parser: the process ended"),
-        (Failure(kind="exited", call=3, message="E"), "parser: on call 3 E"),
+        (
+            Failure(kind=FailureKind.RAISED, call=1, message="ValueError: no"),
+            "parser: raised on call 1: ValueError: no",
+        ),
+        (Failure(kind=FailureKind.RAISED, call=1700, message="E"), "parser: raised on call 1,700: E"),
+        (Failure(kind=FailureKind.IMPORT, message="No module"), "parser: does not import: No module"),
+        (Failure(kind=FailureKind.SETUP, message="E"), "parser: its set-up failed: E"),
+        (Failure(kind=FailureKind.DIED, message="the process ended"), "parser: the process ended"),
+        (Failure(kind=FailureKind.EXITED, call=3, message="E"), "parser: on call 3 E"),
     ],
 )
 def test_a_failure_names_the_call_and_the_error(failure: Failure, words: str) -> None:
@@ -146,13 +149,13 @@ def test_a_failure_names_the_call_and_the_error(failure: Failure, words: str) ->
 
 
 def test_a_failure_after_a_growth_was_measured_leaves_the_growth() -> None:
-    first, second, _ = sentences_of(replace(LEAK, failure=Failure(kind="raised", call=700, message="E")))
+    first, second, _ = sentences_of(replace(LEAK, failure=Failure(kind=FailureKind.RAISED, call=700, message="E")))
     assert first == "newsletter[retained]: raised on call 700: E"
     assert "memory grows by" in second
 
 
 def test_a_peak_pass_that_died_leaves_the_growth_verdict_standing() -> None:
-    died = replace(CLEAN, peak_bytes=None, peak_failure=Failure(kind="died", message="killed by SIGSEGV"))
+    died = replace(CLEAN, peak_bytes=None, peak_failure=Failure(kind=FailureKind.DIED, message="killed by SIGSEGV"))
     assert sentences_of(died) == [
         "newsletter[iterator]: the peak pass failed, and the growth verdict stands: killed by SIGSEGV"
     ]
@@ -160,7 +163,7 @@ def test_a_peak_pass_that_died_leaves_the_growth_verdict_standing() -> None:
 
 
 def test_a_skipped_peak_is_reported_once_for_the_run_and_not_here() -> None:
-    missing = replace(CLEAN, peak_bytes=None, peak_failure=Failure(kind="missing", message="no memray"))
+    missing = replace(CLEAN, peak_bytes=None, peak_failure=Failure(kind=FailureKind.MISSING, message="no memray"))
     assert sentences_of(missing) == []
     assert peak_was_skipped(missing)
     assert not peak_was_skipped(CLEAN)
@@ -171,9 +174,9 @@ def test_foreign_text_is_escaped_in_every_sentence() -> None:
     holder = BOUNDED.bounded_by
     assert holder is not None
     results = [
-        replace(BROKEN, scenario=hostile, failure=Failure(kind="raised", call=1, message=hostile)),
+        replace(BROKEN, scenario=hostile, failure=Failure(kind=FailureKind.RAISED, call=1, message=hostile)),
         replace(BOUNDED, scenario=hostile, bounded_by=replace(holder, name=hostile, kind=hostile)),
-        replace(LEAK, variant=hostile, peak_failure=Failure(kind="died", message=hostile)),
+        replace(LEAK, variant=hostile, peak_failure=Failure(kind=FailureKind.DIED, message=hostile)),
     ]
     for sentence in (sentence for result in results for sentence in sentences_of(result)):
         assert "\x1b" not in sentence

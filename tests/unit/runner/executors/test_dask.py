@@ -17,7 +17,7 @@ from leakcheck import __version__
 from leakcheck.compare.sides import compare_variants
 from leakcheck.config.settings import resolve
 from leakcheck.config.sources import SettingsLayer
-from leakcheck.model.answers import Failure, ScenarioInfo
+from leakcheck.model.answers import Failure, FailureKind, ScenarioInfo
 from leakcheck.model.baseline import BaselineEntry
 from leakcheck.model.errors import ExecutorLost, UsageError
 from leakcheck.model.result import Host
@@ -392,7 +392,7 @@ def test_a_capture_that_cannot_be_written_costs_the_result_nothing_else(tmp_path
 
 
 def test_a_task_that_was_not_measured_is_an_error_of_its_scenario() -> None:
-    result = failed_result(job_task(), Failure(kind="fleet", message="no room"))
+    result = failed_result(job_task(), Failure(kind=FailureKind.CLUSTER, message="no room"))
     assert (result.id, result.gate, result.growth) == ("cart", Gate.ERROR, None)
     assert result.growth_options == {"rows": 1.5, "fast": True}
 
