@@ -96,4 +96,4 @@ def test_what_the_text_adds_works_in_a_copy(tmp_path: Path) -> None:
     (visits,) = [one for one in results if one["scenario"] == "log_of_visits"]
     rate = visits["growth"]["bytes_per_1000_calls"] / 1000
     assert truth["bytes_per_call"]["low"] <= rate <= truth["bytes_per_call"]["high"]
-    assert truth["holder"] in visits["containers"][0]["name"]
+    assert truth["holder"] in visits["explanation"]["containers"][0]["name"]

@@ -73,7 +73,7 @@ def test_what_cannot_be_set_up_a_second_time_is_not_replayable_here_whether_it_w
                 leak()
 
         def test_by_the_fixture(lock, leakcheck):
-            assert leakcheck(leak).trouble.kind == "unreached"
+            assert leakcheck(leak).failure.kind == "unreached"
         """,
         before=LEAK + HELD,
     )

@@ -20,7 +20,7 @@ def test_a_callable_is_measured_inside_a_test_and_its_growth_compares(project: P
             assert kept.growth > "1 MiB / 1000 calls"
             assert not kept.growth <= "1 MiB / 1000 calls"
             assert 1.1e6 < float(kept.growth) < 1.3e6
-            assert kept.failures == ("growth",)
+            assert kept.over_budget == ("growth",)
 
             async def waits():
                 await asyncio.sleep(0)
