@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SAMPLE := naive or iterator or retained or outbox or debug_queries
 
-.PHONY: demo demo-databases story test test-all check format docs bench sample clean help
+.PHONY: demo demo-databases story test test-all check format docs bench mutants sample clean help
 
 help:  ## Show the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -55,6 +55,9 @@ bench: $(STAMP)  ## Beside the tools that people use, what it costs, and docs/be
 	$(BIN)/python benchmarks/cost.py --envs $(ENVS) --json benchmarks/results/cost.json
 	$(BIN)/python benchmarks/page.py
 	$(BIN)/python benchmarks/accuracy.py --envs $(ENVS)
+
+mutants: $(STAMP)  ## Move each tuned number of analysis and probe by half; a test is to notice. Takes an hour.
+	$(BIN)/python benchmarks/mutants.py
 
 sample: $(STAMP)  ## Measure the run in reports/sample anew, and draw it.
 	@mkdir -p reports/sample

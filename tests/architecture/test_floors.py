@@ -140,6 +140,15 @@ def test_a_module_can_be_read_at_one_sitting(module: Module) -> None:
     assert len(module.text.splitlines()) <= MOST_LINES
 
 
+def test_no_two_classes_have_one_name() -> None:
+    places: dict[str, list[str]] = {}
+    for module in MODULES:
+        for node in ast.walk(ast.parse(module.text)):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(module.name)
+    assert {name: modules for name, modules in places.items() if len(modules) > 1} == {}
+
+
 def pickles_in(text: str) -> list[str]:
     """Return every name in the code, imports and keywords included, that has to do with pickle."""
     names: list[str] = []

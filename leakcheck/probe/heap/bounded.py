@@ -22,7 +22,7 @@ from leakcheck.probe.heap.containers import (
     table_bytes,
     with_own_limit,
 )
-from leakcheck.probe.heap.limits import BoundedContainer, ContainerLimit, any_weak_valued, find_limit, owners_of
+from leakcheck.probe.heap.limits import ContainerLimit, LimitedContainer, any_weak_valued, find_limit, owners_of
 from leakcheck.probe.meters.settle import settle
 from leakcheck.probe.originals import BUILTINS, gc, signal
 
@@ -114,8 +114,8 @@ def _falls_short(gained_bytes: int, calls: int, expected: ExpectedGrowth) -> boo
 
 
 def _without_limit(
-    gaining: Sequence[Any], proved: Sequence[BoundedContainer], owners: dict[int, list[object]]
-) -> list[BoundedContainer]:
+    gaining: Sequence[Any], proved: Sequence[LimitedContainer], owners: dict[int, list[object]]
+) -> list[LimitedContainer]:
     """Return those that gain an entry with each call and belong to no bounded container.
 
     Weak collections retain nothing; a container that has the same owner as a bounded one is a part of it, and so is the
@@ -130,11 +130,11 @@ def _without_limit(
         if id(container) in parts or any_weak_valued(its_owners) or any(id(owner) in owner_ids for owner in its_owners):
             continue
         limit = ContainerLimit(kind=introspect.name_of_class(type(container)), maximum=0, length=length_of(container))
-        result.append(BoundedContainer(container=container, owner=container, limit=limit))
+        result.append(LimitedContainer(container=container, owner=container, limit=limit))
     return result
 
 
-def _rate(bounded: BoundedContainer, earlier: int, calls: int, replayed: int) -> float:
+def _rate(bounded: LimitedContainer, earlier: int, calls: int, replayed: int) -> float:
     """Return the entries added per call; for a container that became full, at least its mean over all calls so far."""
     length = length_of(bounded.container)
     rate = (length - earlier) / calls * bounded.units
@@ -143,7 +143,7 @@ def _rate(bounded: BoundedContainer, earlier: int, calls: int, replayed: int) ->
     )
 
 
-def _filling(grown: Sequence[tuple[Any, int]], owners: dict[int, list[object]]) -> list[BoundedContainer]:
+def _filling(grown: Sequence[tuple[Any, int]], owners: dict[int, list[object]]) -> list[LimitedContainer]:
     """Return those of the grown containers that have a limit, or an attribute that looks like one."""
     matches = [find_limit(container, owners[id(container)]) for container, _ in grown]
     # several containers of one owner may lead to the same one
@@ -153,8 +153,8 @@ def _filling(grown: Sequence[tuple[Any, int]], owners: dict[int, list[object]]) 
 
 
 def _without_falling(
-    filling: Sequence[BoundedContainer], gaining: Sequence[Any], replay: Callable[[int], None], calls: int
-) -> tuple[list[BoundedContainer], list[Any]]:
+    filling: Sequence[LimitedContainer], gaining: Sequence[Any], replay: Callable[[int], None], calls: int
+) -> tuple[list[LimitedContainer], list[Any]]:
     """Return those that no further call makes shorter, among bounded containers and those without a limit.
 
     A cache that is pruned again and again is full, whatever its length was at two moments. The rounds get longer and
@@ -182,14 +182,14 @@ def _is_any_full(before: dict[int, int]) -> bool:
 
 
 def _prove(
-    candidates: Sequence[BoundedContainer], replay: Callable[[], None], *, seconds: float
-) -> list[BoundedContainer]:
+    candidates: Sequence[LimitedContainer], replay: Callable[[], None], *, seconds: float
+) -> list[LimitedContainer]:
     """Return those that stop growing when their limit is lowered to their present length.
 
     That a number is called `maxsize` proves nothing. Lowered, it either ends the growth or it does not. The user's code
     may fail with it: if it raises, or waits for longer than `seconds`, no limit is proved.
     """
-    lowered: dict[tuple[int, str], tuple[int, BoundedContainer]] = {}
+    lowered: dict[tuple[int, str], tuple[int, LimitedContainer]] = {}
     for bounded in candidates:
         key = (id(bounded.owner), bounded.attribute)
         length = max(bounded.length(), lowered[key][0] if key in lowered else 0)
@@ -213,7 +213,7 @@ def _prove(
     ]
 
 
-def _proved_kind(bounded: BoundedContainer) -> str:
+def _proved_kind(bounded: LimitedContainer) -> str:
     return f"{introspect.name_of_class(type(bounded.container))} kept to .{bounded.attribute}={bounded.limit.maximum}"
 
 
@@ -235,7 +235,7 @@ def _alarm(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
 
 
-def _weighed(bounded: BoundedContainer, length_per_call: float, heap: Callable[[], int]) -> dict[str, Any]:
+def _weighed(bounded: LimitedContainer, length_per_call: float, heap: Callable[[], int]) -> dict[str, Any]:
     name = _name_of(bounded)
     # a cache that is cleared when full may hold few by now, if its limit was proved
     length = bounded.length()
@@ -258,7 +258,7 @@ def _weighed(bounded: BoundedContainer, length_per_call: float, heap: Callable[[
     }
 
 
-def _name_of(bounded: BoundedContainer) -> str:
+def _name_of(bounded: LimitedContainer) -> str:
     """Return the name that a person would use: a function's, or a module's or object's attribute."""
     # imported here, because whatever is loaded is measured, and most processes never get here
     from leakcheck.probe.heap.path_names import name_of

@@ -69,7 +69,7 @@ class ContainerLimit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class BoundedContainer:
+class LimitedContainer:
     """A container with its limit and owner, and what has to be emptied to weigh it."""
 
     container: Any
@@ -114,7 +114,7 @@ def any_weak_valued(owners: Sequence[object]) -> bool:
     return any(introspect.dotted_name(cls) in _WEAK for owner in owners for cls in introspect.mro(type(owner)))
 
 
-def find_limit(container: object, owners: Sequence[object]) -> BoundedContainer | None:
+def find_limit(container: object, owners: Sequence[object]) -> LimitedContainer | None:
     """Return a container with its limit, by its type rather than by an attribute's name; None if no limit is known.
 
     `owners` are objects that may know the limit, the nearest first.
@@ -123,7 +123,7 @@ def find_limit(container: object, owners: Sequence[object]) -> BoundedContainer 
     if row is not None and (maximum := row.limit(container)):
         kind = f"{row.label or row.base.__name__}({row.limit_name}={maximum})"
         limit = ContainerLimit(kind=kind, maximum=maximum, length=length_of(container))
-        return BoundedContainer(container=container, owner=container, limit=limit)
+        return LimitedContainer(container=container, owner=container, limit=limit)
     # other containers below an entry of a weak dictionary may well have a limit
     if any(any_weak_valued([owner]) and introspect.attribute(owner, "data") is container for owner in owners):
         return None
@@ -135,7 +135,7 @@ def find_limit(container: object, owners: Sequence[object]) -> BoundedContainer 
     return next(filter(None, (_by_looks(container, owner) for owner in candidates)), None)
 
 
-def _by_class(container: object, owner: object) -> BoundedContainer | None:
+def _by_class(container: object, owner: object) -> LimitedContainer | None:
     names = [introspect.dotted_name(cls) for cls in introspect.mro(type(owner))]
     rules = {**KNOWN, **known_limits()}
     rule = next((rules[name] for name in names if name in rules), None)
@@ -145,7 +145,7 @@ def _by_class(container: object, owner: object) -> BoundedContainer | None:
     if not any(value is container for value in entries) or not is_container(entries[0]):
         return None
     maximum = _number_from(rule.limit, owner)
-    bounded = BoundedContainer(
+    bounded = LimitedContainer(
         container=entries[0], owner=owner, limit=ContainerLimit(kind="", maximum=0, length=0), rule=rule
     )
     length = bounded.length()
@@ -154,7 +154,7 @@ def _by_class(container: object, owner: object) -> BoundedContainer | None:
     word = rule.limit.rpartition("__")[2].lstrip("_") if isinstance(rule.limit, str) else "limit"
     kind = f"{names[0].rpartition('.')[2]}({word}={maximum:.0f})"
     limit = ContainerLimit(kind=kind, maximum=int(maximum), length=length)
-    return BoundedContainer(container=entries[0], owner=owner, limit=limit, rule=rule)
+    return LimitedContainer(container=entries[0], owner=owner, limit=limit, rule=rule)
 
 
 def _number_from(source: Any, owner: object) -> float | None:
@@ -166,7 +166,7 @@ def _number_from(source: Any, owner: object) -> float | None:
     return number if type(number) is int or type(number) is float else None
 
 
-def _by_module(container: object, owner: object) -> BoundedContainer | None:
+def _by_module(container: object, owner: object) -> LimitedContainer | None:
     if type(owner) is not ModuleType:
         return None
     module = introspect.attribute(owner, "__name__")
@@ -175,11 +175,11 @@ def _by_module(container: object, owner: object) -> BoundedContainer | None:
         if module == name and introspect.attribute(owner, entries) is container and type(maximum) is int:
             kind = f"dict({name}.{word}={maximum})"
             limit = ContainerLimit(kind=kind, maximum=maximum, length=length_of(container))
-            return BoundedContainer(container=container, owner=owner, limit=limit)
+            return LimitedContainer(container=container, owner=owner, limit=limit)
     return None
 
 
-def _by_looks(container: object, owner: object) -> BoundedContainer | None:
+def _by_looks(container: object, owner: object) -> LimitedContainer | None:
     """Return the smallest number that looks like a limit, in the container's owner or its class."""
     own = dict(introspect.attributes(owner))
     if container is not owner and not any(value is container for value in own.values()):
@@ -195,7 +195,7 @@ def _by_looks(container: object, owner: object) -> BoundedContainer | None:
     attribute = min(numbers, key=lambda name: numbers[name])
     kind = f"{introspect.name_of_class(type(container))}, limit read from .{attribute}"
     limit = ContainerLimit(kind=kind, maximum=numbers[attribute], length=length, proved=False)
-    return BoundedContainer(container=container, owner=owner, limit=limit, attribute=attribute)
+    return LimitedContainer(container=container, owner=owner, limit=limit, attribute=attribute)
 
 
 def owners_of(containers: Sequence[object]) -> dict[int, list[object]]:

@@ -121,7 +121,7 @@ class JobAnswer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Header:
+class _JobHeader:
     leakcheck: str = ""
 
 
@@ -140,7 +140,7 @@ def decode(data: bytes, kind: type[_Message]) -> _Message:
 
 def version_in(data: bytes) -> str:
     """Return the version of leakcheck that wrote a job; the job of another version may not decode."""
-    return msgspec.json.decode(data, type=_Header).leakcheck
+    return msgspec.json.decode(data, type=_JobHeader).leakcheck
 
 
 def _to_text(value: Any) -> str:

@@ -21,7 +21,7 @@ from leakcheck import limited
 from leakcheck.model.errors import UsageError
 from leakcheck.probe.heap import bounded, introspect
 from leakcheck.probe.heap.containers import empty, length_of, lengths, longer_than
-from leakcheck.probe.heap.limits import BoundedContainer, any_weak_valued, find_limit, owners_of
+from leakcheck.probe.heap.limits import LimitedContainer, any_weak_valued, find_limit, owners_of
 from leakcheck.scenario import known_limits
 
 
@@ -208,7 +208,7 @@ def limit_of(container: object, *owners: object) -> tuple[str, int, int, bool] |
     return None if bounded is None else fields_of(bounded)
 
 
-def fields_of(bounded: BoundedContainer) -> tuple[str, int, int, bool]:
+def fields_of(bounded: LimitedContainer) -> tuple[str, int, int, bool]:
     limit = bounded.limit
     return limit.kind, limit.maximum, limit.length, limit.proved
 
@@ -390,7 +390,7 @@ def test_a_value_that_is_no_number_of_entries_is_no_limit(number: object) -> Non
     assert limit_of(owner.entries, owner) is None
 
 
-def fill(cache: Cache) -> BoundedContainer:
+def fill(cache: Cache) -> LimitedContainer:
     for number in range(50):
         cache.add(number)
     bounded = find_limit(cache.entries, [cache])
