@@ -85,7 +85,7 @@ class Clock:
 
 
 def ours(clock: Clock) -> str:
-    """Return the names that the search of the hold pass gives."""
+    """Return the names that the search of the retention pass gives."""
     from leakcheck.probe.meters.memory import Meters
     from leakcheck.probe.retention.search import search_retention
 

@@ -1,4 +1,4 @@
-"""The hold pass, asked as the engine asks it, in a process of its own."""
+"""The retention pass, asked as the runner asks it, in a process of its own."""
 
 import os
 import sys

@@ -101,7 +101,7 @@ class ScriptedWorker:
     def finish(self) -> None: ...
 
     def children(self) -> ChildrenReading:
-        """Answer as the engine does, which looks at them from outside."""
+        """Answer as the runner does, which looks at them from outside."""
         script, calls = self._script, np.array([self._calls])
         if script.children is None:
             return ChildrenReading()

@@ -148,7 +148,7 @@ def test_a_command_that_is_to_be_pasted_holds_no_option_and_no_command_of_others
 
 
 def test_every_function_that_yields_a_document_is_among_these_and_makes_its_facts_plain() -> None:
-    """A reporter that is added is to be decorated with `plainly`, and to stand in the table of this test."""
+    """A reporter that is added is to be decorated with `escape_arguments`, and to stand in the table of this test."""
     there, bare = set(), set()
     prefix = f"{leakcheck.reporters.__name__}."
     reporters = [info.name for info in pkgutil.walk_packages(leakcheck.reporters.__path__, prefix)]
