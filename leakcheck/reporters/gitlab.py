@@ -1,8 +1,9 @@
-"""A run as GitLab's code-quality report: an issue for each scenario that is not within budget."""
+"""A run as GitLab's code-quality report: an issue for each scenario that does not pass."""
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
 from hashlib import sha256
 from typing import Any
 
@@ -12,9 +13,25 @@ from leakcheck.model.run import Run
 from leakcheck.model.verdict import Gate
 from leakcheck.reporters.escape import escape_arguments, escape_ci_commands
 from leakcheck.reporters.locations import Location, Workspace, locate, source_of
-from leakcheck.reporters.messages.answers import response_sentences
-from leakcheck.reporters.messages.causes import explanation_notes, known_leak_fingerprint
-from leakcheck.reporters.messages.result import main_sentence, worst_first
+from leakcheck.reporters.messages.causes import known_leak_fingerprint
+from leakcheck.reporters.messages.result import ResultFact, ResultStatement, result_statements, worst_first
+from leakcheck.reporters.messages.run import RunFact
+
+_SHORT = "an issue is shown in one line"
+LEFT_OUT: Mapping[Enum, str] = {
+    ResultFact.PEAK_SITE: _SHORT,
+    ResultFact.ALLOCATION: "the issue stands at this line",
+    ResultFact.RETENTION: _SHORT,
+    ResultFact.COVERAGE: _SHORT,
+    ResultFact.FINGERPRINT: "GitLab compares fingerprints of its own",
+    ResultFact.ADVICE: _SHORT,
+    ResultFact.NOTE: _SHORT,
+    ResultFact.PEAK_SKIPPED: _SHORT,
+    ResultFact.MISSING_METER: _SHORT,
+    ResultFact.DETAILS: _SHORT,
+    **dict.fromkeys(RunFact, "an issue belongs to a file, and there is none for the run"),
+}
+"""What is not said here, and why."""
 
 _SEVERITIES = {
     Gate.ERROR: "blocker",
@@ -47,7 +64,7 @@ def gitlab(run: Run, workspace: Workspace) -> Iterator[tuple[str, bytes]]:
 def _issue(result: Result, fingerprint: str, location: Location | None) -> dict[str, Any]:
     location = location or Location(file=source_of(result.target).lstrip("/"))
     return {
-        "description": " ".join(_description(result)),
+        "description": _description(result_statements(result, LEFT_OUT)),
         "check_name": f"leakcheck/{_check_name(result)}",
         "fingerprint": fingerprint,
         "severity": _SEVERITIES[result.gate],
@@ -55,9 +72,9 @@ def _issue(result: Result, fingerprint: str, location: Location | None) -> dict[
     }
 
 
-def _description(result: Result) -> list[str]:
-    sentences = [*explanation_notes(result)] if result.gate is Gate.WITHIN else [main_sentence(result)]
-    return [*sentences, *map(escape_control, response_sentences(result))]
+def _description(statements: Sequence[ResultStatement]) -> str:
+    sentences = [statements[0].sentence, *(part.capitalized for part in statements[1:])]
+    return " ".join(sentence if sentence.endswith(".") else f"{sentence}." for sentence in sentences)
 
 
 def _check_name(result: Result) -> str:

@@ -169,7 +169,7 @@ def test_on_a_full_disk_the_results_are_printed_and_the_run_does_not_end_well(le
     # WHEN a scenario is run
     ran = leakcheck.finish(process)
     # THEN its result is printed, and why it was not saved
-    assert "1 of 1 within budget" in ran.output
+    assert "1 passed" in ran.output
     assert "run.json: cannot be written (File too large); free some room, or choose another place" in ran.errors
     assert "Traceback" not in ran.errors
     assert ran.code == ExitCode.USAGE
@@ -224,7 +224,7 @@ def test_an_output_folder_that_cannot_be_made_is_a_usage_error(leakcheck: Leakch
 def test_a_json_file_that_cannot_be_written_costs_neither_the_results_nor_the_run(leakcheck: Leakcheck) -> None:
     leakcheck.write("healthy.py", HEALTHY)
     ran = leakcheck.run("healthy.py", "--json", "no/such/folder/run.json")
-    assert "1 of 1 within budget" in ran.output
+    assert "1 passed" in ran.output
     assert "leakcheck: no/such/folder/run.json: cannot be written (No such file or directory)" in ran.errors
     assert_healthy_was_measured(ran)
     assert ran.code == ExitCode.USAGE
@@ -311,7 +311,7 @@ def test_without_memray_growth_is_measured_and_the_remedy_for_the_peak_is_said(
     ran = leakcheck.run("healthy.py", "--peak-pass", environment=without_memray)
     assert_healthy_was_measured(ran)
     assert ran["healthy"].peak_bytes is None
-    assert "The peaks were left out: there is no memray in the measured Python." in ran.output
+    assert "Peaks were not measured: there is no memray in the measured Python;" in ran.output
     assert "pip install memray" in ran.output
     assert ran.code == ExitCode.WITHIN
 

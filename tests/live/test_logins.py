@@ -82,7 +82,7 @@ def test_a_page_that_needs_a_login_fails_without_one_and_another_redirect_is_tol
         assert ran[name].response_statuses == (StatusCount(status=302, count=1, leads_to=login),)
     assert ran["GET /moved/"].response_statuses == (StatusCount(status=302, count=60, leads_to="/page/"),)
     assert ran["GET /page/"].response_statuses == (StatusCount(status=200, count=60),)
-    assert "GET /moved/: answered 302 Found to 60 calls, which leads to /page/: the redirect was measured" in ran.output
+    assert "GET /moved/: answered 302 Found to 60 calls, redirecting to /page/: the redirect was measured" in ran.output
     assert ran.code == ExitCode.SCENARIO_FAILED
 
 

@@ -27,7 +27,7 @@ def test_a_leaking_test_fails_and_its_failure_says_what_the_command_would(projec
     assert "over the budget of 4.00 KiB" in run.text
     assert "- leakcheck -" in run.text
     assert "allocated at  test_shop.py:6" in run.text
-    assert "held by       test_shop.KEPT" in run.text
+    assert "retained by   test_shop.KEPT" in run.text
     assert "leakcheck: 1 test measured, 1 over budget" in run.text
     assert "pytest_plugin" not in run.text
     # AND the document says the same

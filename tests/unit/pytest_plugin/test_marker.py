@@ -118,8 +118,8 @@ def test_the_text_has_the_row_the_sentence_and_the_causes_and_no_summary() -> No
     assert result_row(EXPLAINED)[0] in text
     assert next(summary_lines(EXPLAINED)) in " ".join(text.split("\n"))
     assert "allocated at" in text
-    assert "held by" in text
-    assert "within budget" not in text.splitlines()[-1]
+    assert "retained by" in text
+    assert "passed" not in text.splitlines()[-1]
     assert "\x1b" not in text
 
 

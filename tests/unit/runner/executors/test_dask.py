@@ -22,7 +22,7 @@ from leakcheck.model.baseline import BaselineEntry
 from leakcheck.model.errors import ExecutorLost, UsageError
 from leakcheck.model.result import Host
 from leakcheck.model.verdict import Gate, Verdict
-from leakcheck.reporters.messages.run import host_sentences
+from leakcheck.reporters.messages.run import RunFact, run_phrases
 from leakcheck.runner.executors.dask import submission
 from leakcheck.runner.executors.dask.client import ClusterWorker, WorkerEvent, WorkersLost
 from leakcheck.runner.executors.dask.environment_check import (
@@ -402,11 +402,11 @@ def test_each_machine_is_named_once_and_each_scenario_that_was_measured_again() 
         replace(CLEAN, measured_on=TEN),
         replace(CLEAN, variant="naive", measured_on=replace(TEN, attempts=3)),
     )
-    assert list(host_sentences(run_of(on_ten, again))) == [
+    assert run_phrases(run_of(on_ten, again), RunFact.HOSTS, RunFact.RETRIED) == [
         "Measured on ten (2).",
-        "newsletter[naive]: 2 workers were lost with it, so it was measured again from its beginning, on ten.",
+        "newsletter[naive]: 2 workers were lost with it, so it was measured again from the start, on ten.",
     ]
-    assert list(host_sentences(run_of(CLEAN))) == []
+    assert run_phrases(run_of(CLEAN), RunFact.HOSTS, RunFact.RETRIED) == []
 
 
 def test_timings_of_different_machines_are_not_compared() -> None:
