@@ -103,9 +103,9 @@ def spark(values: Sequence[float | None], encoding: str) -> str:
 
 
 def _height(value: float, highest: float, levels: int) -> int:
-    if highest <= 0:
+    if highest <= 0 or value <= 0:
         return 0
-    return max(0, min(levels - 1, round(value / highest * (levels - 1))))
+    return min(levels - 1, round(value / highest * (levels - 1)))
 
 
 def _table(foldable: int, *headers: str) -> Table:
