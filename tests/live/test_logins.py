@@ -109,7 +109,7 @@ def test_a_session_that_ends_between_calls_fails_the_call_after_it(shop: Leakche
     assert ran.result.failure is not None
     assert ran.result.failure.call == 5
     assert [(one.status, one.count) for one in ran.result.response_statuses] == [(200, 4), (302, 1)]
-    assert "its calls were answered differently: 200 ×4, 302 ×1" in ran.output
+    assert "its responses differed: 200 ×4, 302 ×1" in ran.output
     assert ran.code == ExitCode.SCENARIO_FAILED
 
 
