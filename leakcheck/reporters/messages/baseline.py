@@ -6,12 +6,10 @@ from leakcheck.model.baseline import BaselineChange
 from leakcheck.model.plain_text import escape_control
 from leakcheck.model.result import Result
 from leakcheck.model.run import Run
+from leakcheck.model.tolerance import NOISE
 from leakcheck.model.units import format_difference, format_size, format_size_beside
 from leakcheck.model.verdict import Gate
 from leakcheck.reporters.messages.commands import update_command
-
-_NOTABLE_SHARE, _NOTABLE_BYTES = 0.005, 1024
-"""Two runs of the same program differ by less than this."""
 
 
 def change_sentences(result: Result) -> Iterator[str]:
@@ -48,7 +46,7 @@ def run_sentences(run: Run) -> Iterator[str]:
 
 def is_notable(change: BaselineChange) -> bool:
     """Return whether a figure changed by more than two runs of the same program differ."""
-    return abs(change.after - change.before) > max(_NOTABLE_SHARE * change.before, _NOTABLE_BYTES)
+    return NOISE.is_exceeded(change.before, change.after)
 
 
 def _difference(change: BaselineChange, result: Result) -> str:

@@ -5,17 +5,15 @@ from dataclasses import replace
 import pytest
 
 from leakcheck.analysis.gate.baseline import compare_with_baseline
-from leakcheck.model.baseline import BaselineEntry, Tolerance
+from leakcheck.model.baseline import BaselineEntry
 from leakcheck.model.result import Result
 from leakcheck.reporters.messages.baseline import change_sentences, run_sentences
-from tests.unit.runs import CLEAN, KIB, LEAK, MIB, growth, run_of
-
-ALLOWED = Tolerance(share=0.05, bytes=16 * KIB)
+from tests.unit.runs import CLEAN, KIB, LEAK, MIB, TOLERANCE, growth, run_of
 
 
 def sentence_of(result: Result, growth_bytes: int, reason: str = "") -> str:
     entry = BaselineEntry(verdict=result.verdict, target="x", growth_bytes_per_1000_calls=growth_bytes, reason=reason)
-    return " ".join(change_sentences(compare_with_baseline(result, entry, ALLOWED)))
+    return " ".join(change_sentences(compare_with_baseline(result, entry, TOLERANCE)))
 
 
 @pytest.mark.parametrize(
