@@ -60,8 +60,8 @@ def compare(
 ) -> None:
     """Compare two runs, revisions or variants.
 
-    A figure is better or worse if all of its interval is beyond the tolerance
-    (--change). In the table, ~ means that it is not, or that nothing is known.
+    A figure is better or worse if its whole interval is beyond the tolerance
+    (--change). In the table, ~ stands for every other change.
 
     [bold]Examples[/bold]
 

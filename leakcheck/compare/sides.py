@@ -45,27 +45,14 @@ class SideSource:
 
 def compare_runs(before: Run, after: Run, labels: tuple[str, str], tolerance: Tolerance) -> Comparison:
     """Compare two saved runs. Raises NothingMeasured if they have no scenario in common."""
-    return _compare(
-        _side(labels[0], before),
-        _side(labels[1], after),
-        [before.results],
-        [after.results],
-        tolerance,
-        side_by_side=False,
-    )
+    sides = _side(labels[0], before), _side(labels[1], after)
+    return _compare(*sides, [before.results], [after.results], tolerance, side_by_side=False)
 
 
 def compare_variants(run: Run, before: str, after: str, tolerance: Tolerance) -> Comparison:
     """Compare two variants of each scenario of a run. Raises NothingMeasured if no scenario has both."""
-    return _compare(
-        _side(before, run),
-        _side(after, run),
-        [[result for result in run.results if result.variant == before]],
-        [[result for result in run.results if result.variant == after]],
-        tolerance,
-        side_by_side=True,
-        by_variant=True,
-    )
+    old, new = ([[result for result in run.results if result.variant == name]] for name in (before, after))
+    return _compare(_side(before, run), _side(after, run), old, new, tolerance, side_by_side=True, by_variant=True)
 
 
 def measure_sides(

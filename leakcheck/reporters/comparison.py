@@ -18,10 +18,7 @@ from leakcheck.reporters.markdown import code_span
 from leakcheck.reporters.messages.cells import with_margin
 from leakcheck.reporters.terminal import new_table
 
-_STYLES = {
-    ChangeVerdict.BETTER: "green",
-    ChangeVerdict.WORSE: "bold red",
-}
+_STYLES = {ChangeVerdict.BETTER: "green", ChangeVerdict.WORSE: "bold red", None: "dim"}
 _NOT_MEASURED = "-"
 _PLAIN_SENTENCE = re.compile(r"(?:[A-Za-z](?:[A-Za-z ,;()']|: )*)?")
 
@@ -40,30 +37,31 @@ def change_text(row: MetricComparison) -> str:
     if row.before is None or row.after is None:
         return _NOT_MEASURED
     change = row.change
-    if change is None or row.verdict not in _STYLES:
+    if change is None or row.verdict not in (ChangeVerdict.BETTER, ChangeVerdict.WORSE):
         return "~"
+    text = _difference(change.value, row.unit)
     if row.unit is Unit.SECONDS:
-        return f"× {change.value:.2f} ({change.low:.2f} to {change.high:.2f})"
-    text = _signed(change.value, row.unit)
+        return f"{text} ({change.low:.2f} to {change.high:.2f})"
     return f"{text} ± {_value(change.margin, row.unit)}" if change.margin > 0 else text
 
 
 def verdict_text(row: MetricComparison) -> str:
     """Return the last column: better, worse, or why the change is neither."""
-    if row.verdict in _STYLES or row.note:
-        return row.note if row.verdict not in _STYLES else str(row.verdict)
-    if row.verdict is ChangeVerdict.SAME or row.change is None:
+    if row.verdict in (ChangeVerdict.BETTER, ChangeVerdict.WORSE):
+        return row.verdict
+    if row.note or row.change is None:
+        return row.note
+    if row.verdict is ChangeVerdict.SAME:
         return f"within the tolerance of {row.tolerance}"
-    bounds = (row.change.low, row.change.high)
-    if row.unit is Unit.SECONDS:
-        low, high = (f"× {bound:.2f}" for bound in bounds)
-    else:
-        low, high = (_signed(bound, row.unit) for bound in bounds)
+    low, high = (_difference(bound, row.unit) for bound in (row.change.low, row.change.high))
     return f"not certain: between {low} and {high}"
 
 
-def _signed(value: float, unit: Unit) -> str:
-    return f"{'+' if value > 0 else '-' if value < 0 else ''}{_value(abs(value), unit)}"
+def _difference(change: float, unit: Unit) -> str:
+    """Return a change with its sign; that of a latency is a ratio."""
+    if unit is Unit.SECONDS:
+        return f"× {change:.2f}"
+    return f"{'+' if change > 0 else '-' if change < 0 else ''}{_value(abs(change), unit)}"
 
 
 @escape_arguments
@@ -128,12 +126,8 @@ def _table(scenario: ScenarioComparison) -> Table:
     table.add_column("", overflow="fold")
     for row in scenario.rows:
         cells = _cells(row)
-        table.add_row(*map(Text, cells[:3]), *(Text(cell, style=_style(row)) for cell in cells[3:]))
+        table.add_row(*map(Text, cells[:3]), *(Text(cell, style=_STYLES.get(row.verdict, "")) for cell in cells[3:]))
     return table
-
-
-def _style(row: MetricComparison) -> str:
-    return "dim" if row.verdict is None else _STYLES.get(row.verdict, "")
 
 
 def _cells(row: MetricComparison) -> tuple[str, ...]:
