@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from leakcheck.model.document_text import Name, Word
+from leakcheck.model.tolerance import ChangeVerdict
 from leakcheck.model.verdict import Gate, Verdict
 
 SCHEMA = "leakcheck.baseline/1"
@@ -61,6 +62,8 @@ class BaselineChange:
     """The tolerance (`+5 % and +16 KiB`)."""
     most: float | None = None
     """The largest figure within the tolerance."""
+    verdict: ChangeVerdict | None = None
+    """The verdict that gate and `better` follow from; None in older documents."""
     reason: str = ""
     """Why `before` was accepted."""
 

@@ -41,6 +41,7 @@ def compare(metric: str, before: float, after: Figure, tolerance: Tolerance) -> 
         better=verdict is ChangeVerdict.BETTER,
         tolerance=str(tolerance),
         most=tolerance.upper_limit(before),
+        verdict=verdict,
     )
 
 

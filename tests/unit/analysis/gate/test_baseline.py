@@ -7,7 +7,7 @@ from leakcheck.model.answers import Failure, FailureKind
 from leakcheck.model.baseline import BaselineChange, BaselineEntry
 from leakcheck.model.explanation import Resource, ResourceKind
 from leakcheck.model.result import Budget, Meter, Result
-from leakcheck.model.tolerance import Figure
+from leakcheck.model.tolerance import ChangeVerdict, Figure
 from leakcheck.model.verdict import Gate, Verdict
 from tests.unit.runs import BOUNDED, BROKEN, BUDGET, CLEAN, LEAK, MIB, NAIVE, TOLERANCE, UNSURE, growth
 
@@ -179,6 +179,7 @@ def test_both_metrics_are_reported_with_their_figures() -> None:
             is_excused=True,
             tolerance="+5 % and +16 KiB",
             most=105 * MIB,
+            verdict=ChangeVerdict.WORSE,
         ),
         BaselineChange(
             metric="peak",
@@ -190,6 +191,7 @@ def test_both_metrics_are_reported_with_their_figures() -> None:
             is_excused=True,
             tolerance="+5 % and +16 KiB",
             most=94.5 * MIB,
+            verdict=ChangeVerdict.SAME,
         ),
     )
     assert outcome.budget == BUDGET

@@ -34,6 +34,11 @@ def test_a_growth_is_compared_with_the_accepted_one(before: int, words: str) -> 
     assert words in sentence_of(LEAK, before)
 
 
+def test_what_is_perhaps_better_is_not_said_to_be_within_the_tolerance() -> None:
+    sentence = sentence_of(replace(LEAK, growth=growth(80 * KIB, 10 * KIB)), 100 * KIB)
+    assert "perhaps better by more than +5 % and +16 KiB: between 70.0 KiB and 90.0 KiB" in sentence
+
+
 def test_the_reason_is_given_where_it_excuses_a_figure() -> None:
     assert sentence_of(LEAK, 144 * MIB, "ticket 12").endswith("as accepted in the baseline (ticket 12).")
     assert "ticket 12" not in sentence_of(LEAK, 12 * MIB, "ticket 12")
