@@ -216,4 +216,4 @@ def test_without_memray_tracemalloc_tells_the_lines(leakcheck: Leakcheck) -> Non
     assert ran.result.explanation.allocation_tracer is TracerName.TRACEMALLOC
     assert ran.result.explanation.allocation_sites[0].frame.source == "handle(bytes(1000))"
     assert ran.result.explanation.explained_fraction == pytest.approx(1.0, abs=0.1)
-    assert "seen by tracemalloc" in ran.output
+    assert "of the growth (tracemalloc)" in ran.output
