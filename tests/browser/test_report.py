@@ -171,7 +171,7 @@ def test_two_variants_are_laid_over_each_other(opened: Opened) -> None:
     box.hover()
     detail = opened.read(f"{PEAK} .detail", "from_db")
     assert "60.0 MiB, in newsletter[iterator] 1.00 MiB: +59.0 MiB" in detail
-    page.select_option(f"{PEAK} select", label="nothing")
+    page.select_option(f"{PEAK} select", label="none")
     assert page.locator(f"{PEAK} .box.library").count() > 0
     assert opened.is_clean()
 

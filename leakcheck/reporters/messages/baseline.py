@@ -74,7 +74,7 @@ def _difference(change: BaselineChange, result: Result) -> str:
         return f"{figure}: worse{f' by more than {allowed}' if allowed else ''}"
     low, high = format_size(change.low), format_size(change.high)
     if change.gate is Gate.INCONCLUSIVE:
-        return f"{figure}: the truth lies between {low} and {high}, and what {allowed} allows in between; raise --time"
+        return f"{figure}: between {low} and {high}, which includes what {allowed} allows; raise --time"
     if change.better:
         return f"{figure}: better by more than {allowed}"
     but = ", but over the budget, which the accepted figure keeps" if change.metric in result.over_budget else ""
