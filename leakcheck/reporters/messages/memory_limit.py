@@ -26,7 +26,7 @@ def memory_limit_sentences(result: Result) -> Iterator[str]:
     if limit.predicted is not None:
         first = limit.first_failure
         outcome = "none failed" if first is None else f"request {first:,} was the first to fail"
-        yield f"predicted: {_forecast(limit.predicted)}; measured: {outcome} of {limit.requests:,}."
+        yield f"predicted: {_forecast(limit.predicted)}; measured, of {limit.requests:,} requests: {outcome}."
 
 
 def _forecast(forecast: Forecast) -> str:
@@ -42,7 +42,7 @@ def _errors(limit: LimitResult) -> str:
         return f"none of {requests} failed (less than {rate.high:.1%})"
     kinds = ", ".join(f"{escape_control(failure.kind)} ×{failure.count:,}" for failure in limit.failures[:_MOST_KINDS])
     more = len(limit.failures) - _MOST_KINDS
-    kinds = f": {kinds}{f', and {more} more kinds' if more > 0 else ''}" if kinds else ""
+    kinds = f": {kinds}{f', and {more} more' if more > 0 else ''}" if kinds else ""
     return f"{limit.errors:,} of {requests} failed, {rate.value:.1%} ({rate.low:.1%} to {rate.high:.1%}){kinds}"
 
 
