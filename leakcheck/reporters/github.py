@@ -16,17 +16,12 @@ from leakcheck.reporters.locations import Location, Workspace, locate
 from leakcheck.reporters.messages.result import ResultFact, headline, lines_of, result_statements, worst_first
 from leakcheck.reporters.messages.run import RunFact, run_statements
 
+_FACTS = (RunFact.OUTCOME, RunFact.ENVIRONMENT, RunFact.BASELINE, RunFact.DURATION, RunFact.SKIPPED_REQUESTS)
+_HOSTS = (RunFact.HOSTS, RunFact.RETRIED, RunFact.SHARD)
 LEFT_OUT: Mapping[Enum, str] = {
     ResultFact.PEAK_SKIPPED: "said once for the run",
-    RunFact.OUTCOME: "each annotation is a part of it",
-    RunFact.ENVIRONMENT: "an annotation is for what somebody has to look at or to change",
-    RunFact.BASELINE: "likewise",
-    RunFact.DURATION: "likewise",
-    RunFact.SKIPPED_REQUESTS: "likewise",
-    RunFact.HOSTS: "likewise",
-    RunFact.RETRIED: "likewise",
-    RunFact.SHARD: "likewise",
     RunFact.MISSING_METER: "said of each result that is annotated",
+    **dict.fromkeys((*_FACTS, *_HOSTS), "an annotation is for what somebody has to look at or to change"),
 }
 """What is not said here, and why."""
 

@@ -17,18 +17,11 @@ from leakcheck.reporters.messages.causes import known_leak_fingerprint
 from leakcheck.reporters.messages.result import ResultFact, ResultStatement, result_statements, worst_first
 from leakcheck.reporters.messages.run import RunFact
 
-_SHORT = "an issue is shown in one line"
+_LONG = (ResultFact.PEAK_SITE, ResultFact.ALLOCATION, ResultFact.RETENTION, ResultFact.COVERAGE, ResultFact.DETAILS)
+_ASIDE = (ResultFact.ADVICE, ResultFact.NOTE, ResultFact.PEAK_SKIPPED, ResultFact.MISSING_METER)
 LEFT_OUT: Mapping[Enum, str] = {
-    ResultFact.PEAK_SITE: _SHORT,
-    ResultFact.ALLOCATION: "the issue stands at this line",
-    ResultFact.RETENTION: _SHORT,
-    ResultFact.COVERAGE: _SHORT,
+    **dict.fromkeys((*_LONG, *_ASIDE), "an issue is shown in one line, at the line that allocates"),
     ResultFact.FINGERPRINT: "GitLab compares fingerprints of its own",
-    ResultFact.ADVICE: _SHORT,
-    ResultFact.NOTE: _SHORT,
-    ResultFact.PEAK_SKIPPED: _SHORT,
-    ResultFact.MISSING_METER: _SHORT,
-    ResultFact.DETAILS: _SHORT,
     **dict.fromkeys(RunFact, "an issue belongs to a file, and there is none for the run"),
 }
 """What is not said here, and why."""

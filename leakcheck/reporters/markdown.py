@@ -7,8 +7,7 @@ disagree about a backslash before a pipe. Longer texts are blocks of HTML.
 
 import re
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
-from enum import Enum
+from collections.abc import Iterator, Sequence
 from html import escape
 
 from leakcheck.model.plain_text import escape_control, shorten
@@ -16,27 +15,13 @@ from leakcheck.model.result import Result
 from leakcheck.model.run import Run
 from leakcheck.model.verdict import Gate
 from leakcheck.reporters.escape import escape_arguments, escape_ci_commands
+from leakcheck.reporters.messages import cells
 from leakcheck.reporters.messages.answers import statuses
 from leakcheck.reporters.messages.baseline import change_text
-from leakcheck.reporters.messages.cells import (
-    GATE_WORDS,
-    budget_text,
-    gate_reasons,
-    gate_text,
-    growth_text,
-    p50_text,
-    size_text,
-    verdict_text,
-)
-from leakcheck.reporters.messages.result import ResultFact, lines_of, result_statements, worst_first
+from leakcheck.reporters.messages.result import TABLE_OF_A_RUN, lines_of, result_statements, worst_first
 from leakcheck.reporters.messages.run import RunFact, run_phrases, run_sentences
 
-LEFT_OUT: Mapping[Enum, str] = {
-    ResultFact.STATUS: "the table has a column for it",
-    ResultFact.PEAK_SKIPPED: "said once for the run",
-    ResultFact.MISSING_METER: "said once for the run",
-}
-"""What is not said here, and why."""
+LEFT_OUT = TABLE_OF_A_RUN
 
 MOST_BYTES_OF_A_COMMENT = 65_536 - 1
 """GitHub's limit is in characters, and a text never has more of them than bytes."""
@@ -112,22 +97,22 @@ def _table_head(compared: bool, has_status: bool) -> Iterator[str]:
 
 
 def _row(result: Result, compared: bool, has_status: bool) -> str:
-    cells = [
+    row = [
         code_span(result.id),
         *([statuses(result)] if has_status else []),
-        verdict_text(result),
-        growth_text(result.growth),
-        budget_text(result),
-        size_text(result.peak_bytes),
-        p50_text(result),
+        cells.verdict_text(result),
+        cells.growth_text(result.growth),
+        cells.budget_text(result),
+        cells.size_text(result.peak_bytes),
+        cells.p50_text(result),
         _gate(result),
     ]
-    cells += [_changes(result)] if compared else []
-    return f"| {' | '.join(cells)} |\n"
+    row += [_changes(result)] if compared else []
+    return f"| {' | '.join(row)} |\n"
 
 
 def _gate(result: Result) -> str:
-    gate, reasons = GATE_WORDS[result.gate], gate_reasons(result)
+    gate, reasons = cells.GATE_WORDS[result.gate], cells.gate_reasons(result)
     gate = gate if result.gate is Gate.WITHIN else f"**{gate}**"
     texts = (text if _PLAIN_WORDS.fullmatch(text) else code_span(text) for text in reasons.split(", "))
     return f"{gate} {', '.join(texts)}" if reasons else gate
@@ -141,7 +126,9 @@ def _changes(result: Result) -> str:
 
 def _explanation(result: Result, is_open: bool) -> str:
     lines = [part for line in lines_of(result_statements(result, LEFT_OUT)) for part in _wrapped(line)]
-    name, gate = (escape_html(shorten(escape_control(text), _LONGEST_NAME)) for text in (result.id, gate_text(result)))
+    name, gate = (
+        escape_html(shorten(escape_control(text), _LONGEST_NAME)) for text in (result.id, cells.gate_text(result))
+    )
     return (
         f"\n<details{' open' if is_open else ''}>\n<summary><code>{name}</code>: {gate}</summary>\n\n"
         f"{block(lines)}\n</details>\n"

@@ -16,20 +16,12 @@ from leakcheck.reporters.messages.cells import gate_text, growth_text, size_text
 from leakcheck.reporters.messages.result import ResultFact, result_statements
 from leakcheck.reporters.terminal import render_run
 
-_IN_TEXT = "result_text has it, in a section of the test's report"
+_CAUSES = (ResultFact.PEAK_SITE, ResultFact.ALLOCATION, ResultFact.RETENTION, ResultFact.COVERAGE)
+_OTHERS = (ResultFact.FINGERPRINT, ResultFact.ADVICE, ResultFact.MISSING_METER, ResultFact.DETAILS)
+_REQUESTS = (ResultFact.MEMORY_LIMIT, ResultFact.RESPONSE, ResultFact.STATUS, ResultFact.PASSWORDS)
 LEFT_OUT_OF_SUMMARY: Mapping[Enum, str] = {
-    ResultFact.MEMORY_LIMIT: "pytest has no limit pass",
-    ResultFact.RESPONSE: "a test makes no requests of its own",
-    ResultFact.STATUS: "a test makes no requests of its own",
-    ResultFact.PASSWORDS: "a test makes no requests of its own",
-    ResultFact.PEAK_SITE: _IN_TEXT,
-    ResultFact.ALLOCATION: _IN_TEXT,
-    ResultFact.RETENTION: _IN_TEXT,
-    ResultFact.COVERAGE: _IN_TEXT,
-    ResultFact.FINGERPRINT: _IN_TEXT,
-    ResultFact.ADVICE: _IN_TEXT,
-    ResultFact.MISSING_METER: _IN_TEXT,
-    ResultFact.DETAILS: _IN_TEXT,
+    **dict.fromkeys(_REQUESTS, "a test is not replayed as requests"),
+    **dict.fromkeys((*_CAUSES, *_OTHERS), "result_text has it, in a section of the test's report"),
 }
 """What the first lines of a failing test do not say, and why."""
 

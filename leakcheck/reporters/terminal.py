@@ -3,7 +3,6 @@
 import io
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from enum import Enum
 from itertools import groupby
 from pathlib import Path
 
@@ -22,15 +21,10 @@ from leakcheck.reporters.escape import escape_arguments
 from leakcheck.reporters.messages.answers import statuses
 from leakcheck.reporters.messages.causes import CauseRow
 from leakcheck.reporters.messages.cells import GATE_WORDS, gate_text, growth_text, p50_text, size_text, verdict_text
-from leakcheck.reporters.messages.result import REASONS, ResultFact, result_statements, rows_of
+from leakcheck.reporters.messages.result import REASONS, TABLE_OF_A_RUN, result_statements, rows_of
 from leakcheck.reporters.messages.run import RunFact, run_phrases, run_sentences
 
-LEFT_OUT: Mapping[Enum, str] = {
-    ResultFact.STATUS: "the table has a column for it",
-    ResultFact.PEAK_SKIPPED: "said once for the run",
-    ResultFact.MISSING_METER: "said once for the run",
-}
-"""What is not said here, and why."""
+LEFT_OUT = TABLE_OF_A_RUN
 
 _VERDICT_STYLES = {
     Verdict.CLEAN: "green",

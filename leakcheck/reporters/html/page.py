@@ -23,18 +23,10 @@ from leakcheck.reporters.escape import escape_arguments
 from leakcheck.reporters.html.flamegraph import Flamegraphs
 from leakcheck.reporters.html.sections import fold_frames, links_of, sections_of
 from leakcheck.reporters.html.template_cache import bytecode_cache
+from leakcheck.reporters.messages import cells
 from leakcheck.reporters.messages.answers import statuses
 from leakcheck.reporters.messages.baseline import change_text
 from leakcheck.reporters.messages.causes import container_text, frame_location, native_text, path_text
-from leakcheck.reporters.messages.cells import (
-    GATE_WORDS,
-    budget_text,
-    gate_reasons,
-    growth_text,
-    p50_text,
-    size_text,
-    verdict_text,
-)
 from leakcheck.reporters.messages.result import WORST_FIRST
 from leakcheck.reporters.messages.run import RunFact, run_phrases, run_sentences
 
@@ -142,19 +134,19 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "statuses": statuses,
-        "budget": budget_text,
+        "budget": cells.budget_text,
         "change": change_text,
         "container": container_text,
         "native": native_text,
         "folded": fold_frames,
-        "gate": lambda result: GATE_WORDS[result.gate],
-        "growth": growth_text,
-        "p50": p50_text,
+        "gate": lambda result: cells.GATE_WORDS[result.gate],
+        "growth": cells.growth_text,
+        "p50": cells.p50_text,
         "path": path_text,
         "place": frame_location,
-        "reasons": gate_reasons,
-        "size": size_text,
-        "verdict": verdict_text,
+        "reasons": cells.gate_reasons,
+        "size": cells.size_text,
+        "verdict": cells.verdict_text,
     }
     return environment
 

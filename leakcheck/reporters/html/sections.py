@@ -13,15 +13,13 @@ from leakcheck.reporters.charts.bars import Bars, Strips, bars_of, strips_of
 from leakcheck.reporters.charts.growth import GrowthChart, chart_of, chart_of_variants
 from leakcheck.reporters.html.flamegraph import Flamegraph, Flamegraphs, add_flamegraphs
 from leakcheck.reporters.messages.cells import GATE_WORDS, gate_reasons
-from leakcheck.reporters.messages.result import WORST_FIRST, ResultFact, result_statements
+from leakcheck.reporters.messages.result import TABLE_OF_A_RUN, WORST_FIRST, ResultFact, result_statements
 
 LEFT_OUT: Mapping[Enum, str] = {
-    ResultFact.STATUS: "the table has a column for it",
+    **TABLE_OF_A_RUN,
     ResultFact.PEAK_SITE: "the card draws it, with its stack",
     ResultFact.ALLOCATION: "the card draws it, with its stack",
     ResultFact.RETENTION: "the card draws it, link by link",
-    ResultFact.PEAK_SKIPPED: "said once for the run",
-    ResultFact.MISSING_METER: "said once for the run",
 }
 """What a card's sentences do not say, and why."""
 

@@ -2,71 +2,69 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import Enum
 from itertools import groupby
 
 from leakcheck.model.plain_text import escape_control
 from leakcheck.model.result import Result
 from leakcheck.model.verdict import Gate
-from leakcheck.reporters.messages.answers import password_sentences, response_sentences, status_sentences
-from leakcheck.reporters.messages.baseline import change_sentences
-from leakcheck.reporters.messages.causes import (
-    CauseRow,
-    advice_sentences,
-    allocation_rows,
-    coverage_rows,
-    fingerprint_rows,
-    known_leak_sentences,
-    note_sentences,
-    peak_rows,
-    retention_rows,
-)
+from leakcheck.reporters.messages import answers, baseline, causes, memory_limit, resources, verdict
+from leakcheck.reporters.messages.causes import CauseRow
 from leakcheck.reporters.messages.cells import gate_text
-from leakcheck.reporters.messages.memory_limit import memory_limit_sentences
-from leakcheck.reporters.messages.resources import children_sentences, resource_sentences
-from leakcheck.reporters.messages.verdict import (
-    budget_sentences,
-    failure_sentences,
-    missing_meter_sentences,
-    page_sentences,
-    peak_failure_sentences,
-    skipped_peak_sentences,
-    verdict_sentences,
-)
 
 WORST_FIRST = (Gate.ERROR, Gate.OVER, Gate.INCONCLUSIVE, Gate.WITHIN)
 _MOST_DETAIL_LINES = 12
 _WIDEST_COLUMN = 60
 
 
-class ResultFact(Enum):
-    """The kinds of statements about a result."""
+def _details(result: Result) -> Iterator[str]:
+    failure = result.failure or result.peak_failure
+    details = "" if failure is None else failure.details
+    yield from escape_control(details, keep_lines=True).splitlines()[-_MOST_DETAIL_LINES:]
 
-    FAILURE = auto()
-    VERDICT = auto()
-    BUDGET = auto()
-    PAGES = auto()
-    CHILDREN = auto()
-    PEAK_FAILURE = auto()
-    BASELINE_CHANGE = auto()
-    RESOURCE = auto()
-    MEMORY_LIMIT = auto()
-    RESPONSE = auto()
-    STATUS = auto()
+
+class ResultFact(Enum):
+    """The kinds of statements about a result, in the order in which they are printed, with what composes them."""
+
+    FAILURE = (verdict.failure_sentences,)
+    VERDICT = (verdict.verdict_sentences,)
+    BUDGET = (verdict.budget_sentences,)
+    PAGES = (verdict.page_sentences,)
+    CHILDREN = (resources.children_sentences,)
+    PEAK_FAILURE = (verdict.peak_failure_sentences,)
+    BASELINE_CHANGE = (baseline.change_sentences,)
+    RESOURCE = (resources.resource_sentences,)
+    MEMORY_LIMIT = (memory_limit.memory_limit_sentences,)
+    RESPONSE = (answers.response_sentences,)
+    STATUS = (answers.status_sentences,)
     """The status of all responses; a table has a column for it."""
-    PASSWORDS = auto()
-    PEAK_SITE = auto()
-    ALLOCATION = auto()
-    RETENTION = auto()
-    COVERAGE = auto()
-    FINGERPRINT = auto()
-    ADVICE = auto()
-    NOTE = auto()
-    KNOWN_LEAK = auto()
-    PEAK_SKIPPED = auto()
-    MISSING_METER = auto()
-    DETAILS = auto()
+    PASSWORDS = (answers.password_sentences,)
+    PEAK_SITE = (causes.peak_rows,)
+    ALLOCATION = (causes.allocation_rows,)
+    RETENTION = (causes.retention_rows,)
+    COVERAGE = (causes.coverage_rows,)
+    FINGERPRINT = (causes.fingerprint_rows,)
+    ADVICE = (causes.advice_sentences,)
+    NOTE = (causes.note_sentences,)
+    KNOWN_LEAK = (causes.known_leak_sentences,)
+    PEAK_SKIPPED = (verdict.skipped_peak_sentences,)
+    MISSING_METER = (verdict.missing_meter_sentences,)
+    DETAILS = (_details,)
     """The end of a traceback, or of a process's output."""
+
+    def __init__(self, compose: Callable[[Result], Iterable[str | CauseRow]]) -> None:
+        self.compose = compose
+
+
+REASONS = tuple(ResultFact)[: tuple(ResultFact).index(ResultFact.RESPONSE)]
+"""The kinds that say why a result does not pass."""
+
+TABLE_OF_A_RUN: Mapping[Enum, str] = {
+    ResultFact.STATUS: "the table has a column for it",
+    ResultFact.PEAK_SKIPPED: "said once for the run",
+    ResultFact.MISSING_METER: "said once for the run",
+}
+"""What a report with a table of a whole run does not say of each result, and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,49 +93,12 @@ class ResultStatement:
         return f"{self.name}: {self.text}"
 
 
-def _details(result: Result) -> Iterator[str]:
-    failure = result.failure or result.peak_failure
-    details = "" if failure is None else failure.details
-    yield from escape_control(details, keep_lines=True).splitlines()[-_MOST_DETAIL_LINES:]
-
-
-_COMPOSED: Mapping[ResultFact, Callable[[Result], Iterable[str | CauseRow]]] = {
-    ResultFact.FAILURE: failure_sentences,
-    ResultFact.VERDICT: verdict_sentences,
-    ResultFact.BUDGET: budget_sentences,
-    ResultFact.PAGES: page_sentences,
-    ResultFact.CHILDREN: children_sentences,
-    ResultFact.PEAK_FAILURE: peak_failure_sentences,
-    ResultFact.BASELINE_CHANGE: change_sentences,
-    ResultFact.RESOURCE: resource_sentences,
-    ResultFact.MEMORY_LIMIT: memory_limit_sentences,
-    ResultFact.RESPONSE: response_sentences,
-    ResultFact.STATUS: status_sentences,
-    ResultFact.PASSWORDS: password_sentences,
-    ResultFact.PEAK_SITE: peak_rows,
-    ResultFact.ALLOCATION: allocation_rows,
-    ResultFact.RETENTION: retention_rows,
-    ResultFact.COVERAGE: coverage_rows,
-    ResultFact.FINGERPRINT: fingerprint_rows,
-    ResultFact.ADVICE: advice_sentences,
-    ResultFact.NOTE: note_sentences,
-    ResultFact.KNOWN_LEAK: known_leak_sentences,
-    ResultFact.PEAK_SKIPPED: skipped_peak_sentences,
-    ResultFact.MISSING_METER: missing_meter_sentences,
-    ResultFact.DETAILS: _details,
-}
-"""What composes the statements of each kind, in the order in which they are printed."""
-
-REASONS = tuple(_COMPOSED)[: tuple(_COMPOSED).index(ResultFact.RESPONSE)]
-"""The kinds that say why a result does not pass."""
-
-
 def result_statements(result: Result, left_out: Collection[Enum] = ()) -> list[ResultStatement]:
     """Return all that is said of a result, without the kinds that are left out.
 
     A result that does not pass has at least one statement, and the first one says why.
     """
-    statements = [_statement(kind, result, part) for kind, compose in _COMPOSED.items() for part in compose(result)]
+    statements = [_statement(kind, result, part) for kind in ResultFact for part in kind.compose(result)]
     if result.gate is not Gate.WITHIN and not any(statement.kind in REASONS for statement in statements):
         statements.insert(0, _statement(ResultFact.VERDICT, result, f"{gate_text(result)}."))
     return [statement for statement in statements if statement.kind not in left_out]

@@ -1,9 +1,9 @@
 """All that is said of a run as a whole, composed once: statements, each of a kind, that every reporter prints."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import Enum
 
 from leakcheck.model.plain_text import escape_control
 from leakcheck.model.run import Run
@@ -15,59 +15,6 @@ from leakcheck.reporters.messages.verdict import NO_MEMRAY, missing_meter_senten
 
 _MOST_URLS, _MOST_HOSTS = 5, 8
 _COUNTED = {Gate.OVER: "failed", Gate.ERROR: "error", Gate.INCONCLUSIVE: "inconclusive", Gate.WITHIN: "passed"}
-
-
-class RunFact(Enum):
-    """The kinds of statements about a run."""
-
-    OUTCOME = auto()
-    UNFINISHED = auto()
-    ENVIRONMENT = auto()
-    BASELINE = auto()
-    DURATION = auto()
-    PEAKS_SKIPPED = auto()
-    MISSING_METER = auto()
-    UNSEEN_LEAK = auto()
-    NEW = auto()
-    BETTER = auto()
-    MISSING = auto()
-    """Scenarios that the baseline has, and the targets have no longer."""
-    SKIPPED_REQUESTS = auto()
-    HOSTS = auto()
-    RETRIED = auto()
-    SHARD = auto()
-
-
-PHRASES = (RunFact.OUTCOME, RunFact.UNFINISHED, RunFact.ENVIRONMENT, RunFact.BASELINE, RunFact.DURATION)
-"""The kinds for a headline, a first or a last line; all others are sentences."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunStatement:
-    """One thing that is said of a run."""
-
-    kind: RunFact
-    text: str
-
-
-def run_statements(run: Run, left_out: Collection[Enum] = ()) -> list[RunStatement]:
-    """Return all that is said of a run as a whole, without the kinds that are left out."""
-    return [
-        RunStatement(kind=kind, text=escape_control(text))  # again, in case a sentence forgot to
-        for kind, compose in _COMPOSED.items()
-        if kind not in left_out
-        for text in compose(run)
-    ]
-
-
-def run_sentences(run: Run, left_out: Collection[Enum] = ()) -> list[str]:
-    """Return the statements that are sentences, without the kinds that are left out."""
-    return [statement.text for statement in run_statements(run, (*PHRASES, *left_out))]
-
-
-def run_phrases(run: Run, *kinds: RunFact) -> list[str]:
-    """Return the phrases of these kinds, in this order."""
-    return [escape_control(text) for kind in kinds for text in _COMPOSED[kind](run)]
 
 
 def _outcome(run: Run) -> Iterator[str]:
@@ -165,21 +112,57 @@ def _shard(run: Run) -> Iterator[str]:
     yield f"{part} Merge the shards with: leakcheck merge DIR..."
 
 
-_COMPOSED: Mapping[RunFact, Callable[[Run], Iterable[str]]] = {
-    RunFact.OUTCOME: _outcome,
-    RunFact.UNFINISHED: _unfinished,
-    RunFact.ENVIRONMENT: _environment,
-    RunFact.BASELINE: _baseline,
-    RunFact.DURATION: _duration,
-    RunFact.PEAKS_SKIPPED: _skipped_peaks,
-    RunFact.MISSING_METER: _missing_meters,
-    RunFact.UNSEEN_LEAK: _unseen_leaks,
-    RunFact.NEW: new_sentences,
-    RunFact.BETTER: better_sentences,
-    RunFact.MISSING: missing_sentences,
-    RunFact.SKIPPED_REQUESTS: _skipped_requests,
-    RunFact.HOSTS: _hosts,
-    RunFact.RETRIED: _retried,
-    RunFact.SHARD: _shard,
-}
-"""What composes the statements of each kind, in the order in which they are printed."""
+class RunFact(Enum):
+    """The kinds of statements about a run, in the order in which they are printed, with what composes them."""
+
+    OUTCOME = (_outcome,)
+    UNFINISHED = (_unfinished,)
+    ENVIRONMENT = (_environment,)
+    BASELINE = (_baseline,)
+    DURATION = (_duration,)
+    PEAKS_SKIPPED = (_skipped_peaks,)
+    MISSING_METER = (_missing_meters,)
+    UNSEEN_LEAK = (_unseen_leaks,)
+    NEW = (new_sentences,)
+    BETTER = (better_sentences,)
+    MISSING = (missing_sentences,)
+    """Scenarios that the baseline has, and the targets have no longer."""
+    SKIPPED_REQUESTS = (_skipped_requests,)
+    HOSTS = (_hosts,)
+    RETRIED = (_retried,)
+    SHARD = (_shard,)
+
+    def __init__(self, compose: Callable[[Run], Iterable[str]]) -> None:
+        self.compose = compose
+
+
+PHRASES = (RunFact.OUTCOME, RunFact.UNFINISHED, RunFact.ENVIRONMENT, RunFact.BASELINE, RunFact.DURATION)
+"""The kinds for a headline, a first or a last line; all others are sentences."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStatement:
+    """One thing that is said of a run."""
+
+    kind: RunFact
+    text: str
+
+
+def run_statements(run: Run, left_out: Collection[Enum] = ()) -> list[RunStatement]:
+    """Return all that is said of a run as a whole, without the kinds that are left out."""
+    return [
+        RunStatement(kind=kind, text=escape_control(text))  # again, in case a sentence forgot to
+        for kind in RunFact
+        if kind not in left_out
+        for text in kind.compose(run)
+    ]
+
+
+def run_sentences(run: Run, left_out: Collection[Enum] = ()) -> list[str]:
+    """Return the statements that are sentences, without the kinds that are left out."""
+    return [statement.text for statement in run_statements(run, (*PHRASES, *left_out))]
+
+
+def run_phrases(run: Run, *kinds: RunFact) -> list[str]:
+    """Return the phrases of these kinds, in this order."""
+    return [escape_control(text) for kind in kinds for text in kind.compose(run)]
