@@ -18,6 +18,8 @@ GATE_WORDS: Mapping[str, str] = {
     Gate.ERROR: "error",
 }
 """The gates as every report calls them; the run document has the names of the enum."""
+COUNTED_GATES = {Gate.OVER: "failed", Gate.ERROR: "error", Gate.INCONCLUSIVE: "inconclusive", Gate.WITHIN: "passed"}
+"""How results of a gate are counted (`2 failed, 3 passed`), in this order."""
 
 
 def size_text(size_bytes: float | None) -> str:

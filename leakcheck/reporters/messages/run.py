@@ -10,18 +10,17 @@ from leakcheck.model.run import Run
 from leakcheck.model.units import format_duration
 from leakcheck.model.verdict import Gate
 from leakcheck.reporters.messages.baseline import better_sentences, missing_sentences, new_sentences
-from leakcheck.reporters.messages.cells import commit_text
+from leakcheck.reporters.messages.cells import COUNTED_GATES, commit_text
 from leakcheck.reporters.messages.verdict import NO_MEMRAY, missing_meter_sentences, peak_was_skipped
 
 _MOST_URLS, _MOST_HOSTS = 5, 8
-_COUNTED = {Gate.OVER: "failed", Gate.ERROR: "error", Gate.INCONCLUSIVE: "inconclusive", Gate.WITHIN: "passed"}
 
 
 def _outcome(run: Run) -> Iterator[str]:
     counts = Counter(result.gate for result in run.results)
     counted = [
         f"{counts[gate]:,} {word}{'s' if gate is Gate.ERROR and counts[gate] > 1 else ''}"
-        for gate, word in _COUNTED.items()
+        for gate, word in COUNTED_GATES.items()
         if counts[gate]
     ]
     yield ", ".join(counted) or "nothing was measured"
