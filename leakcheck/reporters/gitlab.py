@@ -18,7 +18,13 @@ from leakcheck.reporters.messages.result import ResultFact, ResultStatement, res
 from leakcheck.reporters.messages.run import RunFact
 
 _LONG = (ResultFact.PEAK_SITE, ResultFact.ALLOCATION, ResultFact.RETENTION, ResultFact.COVERAGE, ResultFact.DETAILS)
-_ASIDE = (ResultFact.ADVICE, ResultFact.NOTE, ResultFact.PEAK_SKIPPED, ResultFact.MISSING_METER)
+_ASIDE = (
+    ResultFact.ADVICE,
+    ResultFact.NOTE,
+    ResultFact.STABLE_CHILDREN,
+    ResultFact.PEAK_SKIPPED,
+    ResultFact.MISSING_METER,
+)
 LEFT_OUT: Mapping[Enum, str] = {
     **dict.fromkeys((*_LONG, *_ASIDE), "an issue is shown in one line, at the line that allocates"),
     ResultFact.FINGERPRINT: "GitLab compares fingerprints of its own",

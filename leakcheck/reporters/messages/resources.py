@@ -52,21 +52,11 @@ def _distinct_numbers(low: float, high: float) -> tuple[str, str]:
 
 
 def children_sentences(result: Result) -> Iterator[str]:
-    """Yield what grows in child processes, could not be measured there, or is stable there."""
+    """Yield what grows in child processes, or could not be measured there."""
     children = result.child_processes
-    if children is None:
+    if children is None or result.failure is not None:
         return
-    if children.verdict is Verdict.CLEAN:
-        if result.verdict is not Verdict.LEAK:
-            size = f" ({format_size(children.held_bytes[-1])})" if children.held_bytes else ""
-            most = format_size(max(children.high, 0.0))
-            yield (
-                f"{_outliving(children)} the calls; the memory there{size} is stable, as far as pages show: "
-                f"it grows by at most {most} per 1000 calls."
-            )
-    elif result.failure is not None:
-        return  # the verdict rests on fewer calls than it takes
-    elif children.unmeasured:
+    if children.unmeasured:
         yield (
             f"{_outliving(children)} the calls, and the memory of {children.unmeasured:,} of them cannot be read here, "
             "so there is no verdict."
@@ -79,6 +69,18 @@ def children_sentences(result: Result) -> Iterator[str]:
     elif children.verdict is Verdict.LEAK and not _growth_is_in_children(result):
         rate = format_size(children.bytes_per_1000_calls)
         yield f"the memory of {count_of_children(children.processes)} grows by {rate} per 1000 calls, too."
+
+
+def stable_children_sentences(result: Result) -> Iterator[str]:
+    """Yield that the child processes were measured and are clean: the result's verdict covers them too."""
+    children = result.child_processes
+    if children is not None and children.verdict is Verdict.CLEAN and result.verdict is not Verdict.LEAK:
+        size = f" ({format_size(children.held_bytes[-1])})" if children.held_bytes else ""
+        most = format_size(max(children.high, 0.0))
+        yield (
+            f"{_outliving(children)} the calls; the memory there{size} is stable, as far as pages show: "
+            f"it grows by at most {most} per 1000 calls."
+        )
 
 
 def children_are_inconclusive(result: Result) -> bool:

@@ -46,6 +46,7 @@ class ResultFact(Enum):
     FINGERPRINT = (causes.fingerprint_rows,)
     ADVICE = (causes.advice_sentences,)
     NOTE = (causes.note_sentences,)
+    STABLE_CHILDREN = (resources.stable_children_sentences,)
     KNOWN_LEAK = (causes.known_leak_sentences,)
     PEAK_SKIPPED = (verdict.skipped_peak_sentences,)
     MISSING_METER = (verdict.missing_meter_sentences,)

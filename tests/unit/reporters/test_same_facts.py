@@ -78,6 +78,7 @@ WITHOUT_PEAK = replace(
     scenario="fresh",
     gate=Gate.OVER,
     over_budget=("growth",),
+    child_processes=Children(processes=1, unmeasured=0, verdict=Verdict.CLEAN, high=4096.0, held_bytes=(MIB,)),
     peak_failure=Failure(kind=FailureKind.MISSING, message="no memray"),
     is_new=True,
 )
