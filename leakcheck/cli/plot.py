@@ -42,7 +42,8 @@ def plot(
     """
     from leakcheck.model.plain_text import escape_control
     from leakcheck.reporters.plots import draw_pair, draw_run
-    from leakcheck.storage import atomic, run_file
+    from leakcheck.storage import run_file
+    from leakcheck.storage.document import replace_file
 
     suffixes = _parse_formats(formats)
     if (before is None) != (after is None):
@@ -58,7 +59,7 @@ def plot(
     folder = output if output is not None else (run if run.is_dir() else run.parent) / "plots"
     run_file.make_folder(folder)
     for name, picture in documents:
-        atomic.replace_file(folder / name, picture)
+        replace_file(folder / name, picture)
         typer.echo(escape_control(str(folder / name)))
 
 

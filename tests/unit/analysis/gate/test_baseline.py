@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leakcheck.analysis.gate.baseline import BoundedFigure, compare, compare_with_baseline, growth_figure
-from leakcheck.model.answers import Failure, FailureKind
 from leakcheck.model.baseline import BaselineChange, BaselineEntry, Tolerance
 from leakcheck.model.explanation import Resource, ResourceKind
+from leakcheck.model.failure import Failure, FailureKind
 from leakcheck.model.result import Budget, Meter, Result
 from leakcheck.model.verdict import Gate, Verdict
 from tests.unit.runs import BOUNDED, BROKEN, BUDGET, CLEAN, KIB, LEAK, MIB, NAIVE, UNSURE, growth

@@ -11,7 +11,8 @@ from itertools import accumulate
 import msgspec
 import pytest
 
-from leakcheck.model.answers import Failure, FailureKind, Readings
+from leakcheck.model.answers import Readings
+from leakcheck.model.failure import Failure, FailureKind
 from leakcheck.model.plain_text import escape_control
 from leakcheck.model.result import Budget
 from leakcheck.model.run import Run
