@@ -88,6 +88,17 @@ def test_a_chart_says_its_values_by_keyboard(opened: Opened) -> None:
     assert area.get_attribute("role") == "slider"
 
 
+def test_the_labels_of_lines_fit_beside_the_chart_and_leave_it_the_room(opened: Opened) -> None:
+    opened.unfold_all()
+    shares = opened.page.evaluate(
+        """() => [...document.querySelectorAll('.labels')].map((svg) => Math.max(
+            ...[...svg.querySelectorAll('text')].map((text) => text.getBBox().x + text.getBBox().width)
+        ) / svg.width.baseVal.value)"""
+    )
+    assert len(shares) == 6
+    assert all(0.7 < share <= 1 for share in shares), shares
+
+
 def test_the_page_writes_sizes_as_the_terminal_does(opened: Opened) -> None:
     sizes = [0, 1, 1023, 1024, 1536, 10_240, 102_400, 1024**2 - 1, 1024**2, 97.66 * 1024**2, 5 * 1024**4, -2048, 0.4]
     assert opened.page.evaluate("(all) => all.map(sizeWords)", sizes) == [format_size(size) for size in sizes]

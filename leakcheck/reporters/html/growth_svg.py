@@ -1,7 +1,7 @@
 """A growth chart as SVG: WIDTH stretches with the page, HEIGHT does not."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from leakcheck.reporters.charts.axis import Axis
 from leakcheck.reporters.charts.growth import GrowthChart, Position
@@ -24,7 +24,7 @@ class SvgLabel:
     role: str
     end: float
     """The end of the line, from the top."""
-    y: float = 0.0
+    y: float
     """The label itself, from the top: it may have been moved."""
 
 
@@ -43,17 +43,10 @@ class GrowthSvg:
     @property
     def data(self) -> dict[str, object]:
         """What the page's script needs to show the values under the pointer."""
-        chart = self.chart
-        series = [
-            {"name": line.name, "role": line.role, "origin": line.origin, "points": line.points}
-            for line in chart.series
-        ]
-        return {
-            "unit": chart.y.unit,
-            "x": [chart.x.low, chart.x.high],
-            "y": [chart.y.low, chart.y.high],
-            "series": series,
-        }
+        x, y = self.chart.x, self.chart.y
+        names = ("name", "role", "origin", "points")
+        series = [{name: getattr(line, name) for name in names} for line in self.chart.series]
+        return {"unit": y.unit, "x": [x.low, x.high], "y": [y.low, y.high], "series": series}
 
     def height(self, value: float) -> float:
         """Return the distance of a value on the y axis from the top."""
@@ -69,24 +62,18 @@ class GrowthSvg:
 
 
 def growth_svg(chart: GrowthChart | None) -> GrowthSvg | None:
-    """Return a chart with its labels laid out; None for none."""
+    """Return a chart with its labels from top to bottom, moved so that none overlaps another; None for none."""
     if chart is None:
         return None
-    ends: list[tuple[str, str, float]] = [(line.label, line.role, line.points[-1][1]) for line in chart.series]
-    ends += [(budget.label, "budget", budget.end[1]) for budget in chart.budgets]
-    labels = [
-        SvgLabel(text=text, role=role, end=HEIGHT * (1 - max(0.0, min(chart.y.position(value), 1.0))))
-        for text, role, value in ends
-    ]
-    return GrowthSvg(chart=chart, labels=spread_labels(labels))
-
-
-def spread_labels(labels: Sequence[SvgLabel]) -> tuple[SvgLabel, ...]:
-    """Return the labels from top to bottom, moved so that none overlaps another or the edge."""
-    ordered = sorted(labels, key=lambda label: label.end)
+    ends = [(float(line.points[-1][1]), line.label, line.role) for line in chart.series]
+    ends += [(budget.end[1], budget.label, "budget") for budget in chart.budgets]
+    ordered = sorted((HEIGHT * (1 - max(0.0, min(chart.y.position(end), 1.0))), text, role) for end, text, role in ends)
     margin = _LABEL_HEIGHT / 2
-    positions = spread([label.end for label in ordered], HEIGHT - margin, low=margin, gap=_LABEL_HEIGHT)
-    return tuple(replace(label, y=y) for label, y in zip(ordered, positions, strict=True))
+    heights = spread([end for end, *_ in ordered], HEIGHT - margin, low=margin, gap=_LABEL_HEIGHT)
+    labels = [
+        SvgLabel(text=text, role=role, end=end, y=y) for (end, text, role), y in zip(ordered, heights, strict=True)
+    ]
+    return GrowthSvg(chart=chart, labels=tuple(labels))
 
 
 def _clipped(axis: Axis, value: float) -> float:
