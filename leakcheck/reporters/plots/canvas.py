@@ -82,17 +82,6 @@ class Drawing:
     description: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LineLabel:
-    """A label for the end of a line."""
-
-    text: str
-    x: float
-    """The end of the line, in data coordinates, as y is."""
-    y: float
-    colour: str
-
-
 def render(name: str, draw: Callable[[], Drawing], formats: Sequence[str]) -> Iterator[tuple[str, bytes]]:
     """Yield the drawing in each format, with its file name."""
     with _style():
@@ -164,22 +153,22 @@ def note(figure: Figure, text: str) -> None:
         figure.supxlabel(lines, fontsize=8, color=QUIET, x=0.01, ha="left")
 
 
-def label_ends(axes: Axes, labels: Sequence[LineLabel]) -> None:
-    """Draw the labels right of the axes, each joined to its line's end, without overlap."""
+def label_ends(axes: Axes, labels: Sequence[tuple[str, tuple[float, float], str]]) -> None:
+    """Draw labels (text, end of the line, colour role) right of the axes, each joined to its line, without overlap."""
     figure = axes.get_figure(root=True)
     assert figure is not None
     figure.draw_without_rendering()  # the layout determines how high the axes are
     low, high = axes.get_ylim()
     lines = axes.get_position().height * figure.get_size_inches()[1] * _POINTS_PER_INCH / _LINE_POINTS
-    ordered = sorted(labels, key=lambda label: label.y)
-    positions = [(label.y - low) / (high - low) * lines for label in ordered]
+    ordered = sorted(labels, key=lambda label: label[1][1])
+    positions = [(y - low) / (high - low) * lines for _, (_, y), _ in ordered]
     right = axes.get_xlim()[1]
-    for label, position in zip(ordered, spread(positions, lines), strict=True):
-        leader: dict[str, Any] = {"color": label.colour, "linewidth": 0.7}
-        axes.plot((label.x, right), (label.y, label.y), alpha=0.6, **leader)
+    for (text, (x, y), role), position in zip(ordered, spread(positions, lines), strict=True):
+        leader: dict[str, Any] = {"color": ROLE_COLOURS[role], "linewidth": 0.7}
+        axes.plot((x, right), (y, y), alpha=0.6, **leader)
         axes.annotate(
-            label.text,
-            xy=(right, label.y),
+            text,
+            xy=(right, y),
             xytext=(1.035, low + position / lines * (high - low)),
             textcoords=axes.get_yaxis_transform(),
             va="center",

@@ -12,7 +12,6 @@ from leakcheck.reporters.plots.canvas import (
     QUIET,
     ROLE_COLOURS,
     Drawing,
-    LineLabel,
     draw_axis,
     label_ends,
     new_figure,
@@ -37,7 +36,7 @@ def _one_chart(chart: GrowthChart, text: str) -> Drawing:
     for _, end, role in ends:
         axes.plot(*end, marker="o", markersize=4, color=ROLE_COLOURS[role], clip_on=False)
     ends += [(budget.label, budget.end, "budget") for budget in chart.budgets]
-    label_ends(axes, [LineLabel(text=text, x=x, y=y, colour=ROLE_COLOURS[role]) for text, (x, y), role in ends])
+    label_ends(axes, ends)
     note(figure, text)
     return Drawing(figure=figure, description=chart.description)
 
