@@ -91,7 +91,7 @@ def test_a_pool_that_keeps_nothing_is_clean_and_is_told_to_have_been_measured(le
     leakcheck.write("pools.py", POOLS)
     ran = leakcheck.run("pools.py", "-k", "healthy")
     assert (ran.result.verdict, ran.result.gate) == (Verdict.CLEAN, Gate.WITHIN)
-    assert "2 child processes live on from call to call" in ran.output
+    assert "2 child processes outlive the calls" in ran.output
     assert ran.code == ExitCode.WITHIN
 
 

@@ -10,8 +10,7 @@ from xml.etree import ElementTree
 import pytest
 from rich.console import Console
 
-from leakcheck.model.advice import Advice, DjangoFacts
-from leakcheck.model.answers import Failure, FailureKind, Readings, SkippedRequest, StatusCount
+from leakcheck.model.answers import Readings, SkippedRequest, StatusCount
 from leakcheck.model.baseline import BaselineChange
 from leakcheck.model.child_processes import Children
 from leakcheck.model.explanation import (
@@ -23,7 +22,8 @@ from leakcheck.model.explanation import (
     Resource,
     ResourceKind,
 )
-from leakcheck.model.result import Host, Result
+from leakcheck.model.failure import Failure, FailureKind
+from leakcheck.model.result import Advice, DjangoFacts, Host, Result
 from leakcheck.model.run import Run, Shard
 from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.reporters import github, gitlab, junit, markdown, pytest_text, terminal

@@ -87,7 +87,7 @@ def test_rows_are_aligned_and_a_long_place_does_not_push_the_others() -> None:
 
 
 def test_advice_is_in_every_report() -> None:
-    from leakcheck.model.advice import Advice
+    from leakcheck.model.result import Advice
     from leakcheck.reporters.html.page import render_report
     from leakcheck.reporters.pytest_text import result_text
     from tests.unit.runs import LEAK, run_of

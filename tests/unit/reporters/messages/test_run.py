@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from leakcheck.model.answers import Failure, FailureKind
 from leakcheck.model.explanation import KnownEntry
+from leakcheck.model.failure import Failure, FailureKind
 from leakcheck.model.run import Run, Shard
 from leakcheck.reporters.messages.run import PHRASES, RunFact, run_phrases, run_sentences, run_statements
 from tests.unit.runs import BROKEN, CLEAN, LEAK, NAIVE, UNSURE, run_of
