@@ -44,8 +44,7 @@ def decode_document(
         else:
             document = msgspec.convert(upgrade(msgspec.json.decode(data)), kind)
         if document.schema == schema:
-            validate_fields(document)
-            return escape_text_fields(document)
+            return validate_fields(document)
     except (ValueError, RecursionError) as error:
         raise StoreError(f"{path}: is not {what} ({shorten(str(error), _MAX_QUOTED_CHARACTERS)})") from error
     raise StoreError(
