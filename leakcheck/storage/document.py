@@ -18,12 +18,12 @@ from leakcheck.model.plain_text import shorten
 _MAX_QUOTED_CHARACTERS = 200
 
 
-class _Document(Protocol):
+class _VersionedDocument(Protocol):
     @property
     def schema(self) -> str: ...
 
 
-DocumentT = TypeVar("DocumentT", bound=_Document)
+DocumentT = TypeVar("DocumentT", bound=_VersionedDocument)
 
 
 class _Header(msgspec.Struct):
