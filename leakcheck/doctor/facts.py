@@ -14,9 +14,8 @@ from leakcheck import __version__
 from leakcheck.config.settings import resolve
 from leakcheck.config.sources import PyprojectFile, SettingsLayer, find_pyproject, read_pyproject
 from leakcheck.doctor.model import DoctorFacts, InterpreterFacts, MachineFacts, ProjectFacts
-from leakcheck.model.answers import Failure
 from leakcheck.model.errors import LeakcheckError
-from leakcheck.model.failure import WorkerFailed
+from leakcheck.model.failure import Failure, WorkerFailed
 from leakcheck.model.protocol import Pass, PassRequest
 from leakcheck.runner import machine
 from leakcheck.runner.answer_decoding import decode_field

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from leakcheck.model.answers import Failure
+from leakcheck.model.failure import Failure
 from leakcheck.runner.machine import ControlGroup
 
 SCHEMA = "leakcheck.doctor/2"

@@ -21,8 +21,8 @@ from leakcheck import __version__
 from leakcheck.doctor import interpreter, machine
 from leakcheck.doctor.checks import findings
 from leakcheck.doctor.model import CheckState, DoctorFacts, DoctorReport, Finding
-from leakcheck.model.answers import Failure
 from leakcheck.model.document_text import replace_invalid_texts
+from leakcheck.model.failure import Failure
 from leakcheck.model.plain_text import escape_control
 from leakcheck.reporters.escape import escape_arguments, escape_ci_commands
 

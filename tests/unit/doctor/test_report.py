@@ -12,7 +12,7 @@ from leakcheck.doctor import interpreter
 from leakcheck.doctor.checks import Check, Problem, check
 from leakcheck.doctor.model import CheckState, DoctorFacts, DoctorReport, Finding, InterpreterFacts
 from leakcheck.doctor.report import encode, make_report, markdown, overall_answer, render_report, without_paths
-from leakcheck.model.answers import Failure, FailureKind
+from leakcheck.model.failure import Failure, FailureKind
 from tests.unit.doctor.facts import LINUX, MACHINE, MACOS, PROJECT
 
 FACTS = DoctorFacts(interpreter=LINUX, machine=MACHINE, project=PROJECT)
