@@ -4,7 +4,7 @@ Each function raises WorkerFailed for an invalid answer, which ends the scenario
 `message_reader` refuses numbers that are too large.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any, TypeVar
@@ -71,8 +71,10 @@ def decode_block(answer: Mapping[str, Any], before: Readings, calls_before: int)
     if not calls_before <= block.calls <= _MOST:
         raise undecodable_answer(f"{block.calls} calls after {calls_before}")
     rows = len(block.readings.calls)
-    if not _ascend([*before.calls[-1:], *block.readings.calls, block.calls]):
-        raise undecodable_answer("readings that are in no order")
+    # each reading has more calls than the last: rates divide by the calls between two
+    counts = [*(before.calls[-1:] or (-1,)), *block.readings.calls]
+    if not all(earlier < later for earlier, later in pairwise(counts)) or counts[-1] > block.calls:
+        raise undecodable_answer("the calls of its readings do not rise")
     for name in COLUMNS:
         column = getattr(block.readings, name)
         # a meter is there in all blocks, or in none
@@ -127,7 +129,3 @@ def decode_environment(answer: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _ENVIRONMENT_FIELDS = ("python", "implementation", "executable", "platform", "allocator", "libc", "packages")
-
-
-def _ascend(numbers: Sequence[int]) -> bool:
-    return all(earlier <= later for earlier, later in pairwise(numbers))

@@ -168,6 +168,8 @@ def test_a_block_that_continues_the_readings_is_valid() -> None:
         {"calls": 2},
         {"readings": {"calls": [3, 2], "rss_bytes": [4096, 8192]}},
         {"readings": {"calls": [0, 2], "rss_bytes": [4096, 8192]}},
+        {"readings": {"calls": [2, 2], "rss_bytes": [4096, 8192]}},
+        {"readings": {"calls": [1, 3], "rss_bytes": [4096, 8192]}},
         {"readings": {"calls": [2, 3], "rss_bytes": [4096]}},
         {"readings": {"calls": [2, 3]}},
         {"readings": {"calls": [2, 3], "rss_bytes": [4096, 8192], "threads": [1, 1]}},
@@ -183,6 +185,15 @@ def test_a_block_that_continues_the_readings_is_valid() -> None:
 def test_an_impossible_block_is_refused(changed: dict[str, Any]) -> None:
     with pytest.raises(WorkerFailed, match="an answer that makes no sense"):
         decode_block({"block": {**BLOCK, **changed}}, BEFORE, 1)
+
+
+def test_the_first_reading_may_be_at_call_0_but_not_before_it() -> None:
+    def block(first: int) -> dict[str, Any]:
+        return {"block": {**BLOCK, "readings": {"calls": [first, 3], "rss_bytes": [4096, 8192]}}}
+
+    assert decode_block(block(0), Readings(), 0).readings.calls == (0, 3)
+    with pytest.raises(WorkerFailed, match="the calls of its readings do not rise"):
+        decode_block(block(-1), Readings(), 0)
 
 
 @pytest.mark.parametrize(
