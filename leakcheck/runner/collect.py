@@ -26,8 +26,7 @@ from leakcheck.model.result import Result
 from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.runner.answer_decoding import decode_environment, decode_field, decode_scenarios, decode_seconds
 from leakcheck.runner.warm_worker import WarmWorker, file_of
-from leakcheck.runner.worker_limits import WorkerLimits
-from leakcheck.runner.worker_process import WorkerProcess
+from leakcheck.runner.worker_process import WorkerLimits, WorkerProcess
 from leakcheck.scenario import Target, replace_surrogates
 
 _NO_SCENARIO = "no function under @scenario; mark one, or name any callable as package.module:callable"

@@ -17,7 +17,7 @@ from leakcheck.model.protocol import OptionValue, Pass, PassRequest
 from leakcheck.model.setup_stages import SetupStages
 from leakcheck.runner.collect import worker_limits_of
 from leakcheck.runner.scheduler import ASSUMED_BYTES
-from leakcheck.runner.worker_limits import WorkerLimits
+from leakcheck.runner.worker_process import WorkerLimits
 
 _DECLARED_LIMIT = "what it declares, memory= of its @scenario or memory in its override,"
 Watch = Callable[[ScenarioInfo, str, ReplayProgress], None]

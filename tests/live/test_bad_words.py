@@ -38,8 +38,8 @@ def test_a_file_that_does_not_parse_is_named_with_the_line(leakcheck: Leakcheck)
     ("statement", "message"),
     [
         ("sys.exit(7)", "bad.py: called sys.exit(7)"),
-        ("os._exit(7)", "bad.py: the process ended during import: exit status 7, without a word to us"),
-        ("os.kill(os.getpid(), signal.SIGKILL)", "bad.py: the process ended during import: killed by SIGKILL"),
+        ("os._exit(7)", "bad.py: during import, the process exited with status 7 and no output"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", "bad.py: during import, the process was killed by SIGKILL"),
     ],
 )
 def test_a_file_that_ends_the_process_when_it_is_imported_is_named(
@@ -107,7 +107,10 @@ def test_a_wrong_unit_in_a_mark_is_a_usage_error_and_the_others_are_measured(lea
         (["-k", "healthy and"], "-k 'healthy and' breaks off at its end; write words joined by and, or, not"),
         (["-k", "(healthy"], "-k '(healthy' breaks off at its end"),
         (["-k", "healthy)"], "-k 'healthy)' breaks off near ')'"),
-        (["--python", "/no/such/python"], "/no/such/python: cannot be started as a Python (No such file or directory)"),
+        (
+            ["--python", "/no/such/python"],
+            "/no/such/python: cannot be started (No such file or directory); pass --python the path of a Python",
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -13,8 +13,8 @@ from leakcheck.model.errors import LeakcheckError
 from leakcheck.model.failure import internal_error
 from leakcheck.pytest_plugin.judge.connection import JudgeConnection, TestProcessGone
 from leakcheck.pytest_plugin.judge.service import JudgeService, MeasureRequest
+from leakcheck.runner.child_process import declare_own_process
 from leakcheck.runner.temporary_folders import remove_leftovers
-from leakcheck.runner.worker_limits import declare_own_process
 from leakcheck.worker.main import die_with_parent
 
 

@@ -17,10 +17,10 @@ from typing import BinaryIO
 
 from leakcheck import __version__
 from leakcheck.model.failure import MeasurementStopped, internal_error
+from leakcheck.runner.child_process import declare_own_process
 from leakcheck.runner.executors.dask.environment_check import differences, enter
 from leakcheck.runner.executors.dask.job import DaskJob, JobAnswer, JobResult, JobTask, decode, encode, version_in
 from leakcheck.runner.temporary_folders import remove_leftovers, temporary_folder
-from leakcheck.runner.worker_limits import declare_own_process
 
 DOING, ANSWER = b"doing ", b"answer "
 MOST_CAPTURE_BYTES = 256 * 1024 * 1024
@@ -34,7 +34,7 @@ def main() -> None:
     """Run one job to its end."""
     shared_folder, worker = Path(sys.argv[1]), sys.argv[2]
     # whatever else this process prints must not be taken for a line of the protocol
-    out = os.fdopen(os.dup(1), "wb", buffering=0)
+    out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     data = sys.stdin.buffer.readline()
     declare_own_process()
@@ -109,9 +109,8 @@ def _stop_at_end_of_input(stop: Event) -> None:
 
 
 def _write(out: BinaryIO, line: bytes) -> None:
-    rest = memoryview(line)
-    while rest:
-        rest = rest[out.write(rest) :]
+    out.write(line)
+    out.flush()
 
 
 if __name__ == "__main__":
