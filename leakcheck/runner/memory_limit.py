@@ -91,7 +91,7 @@ def _serve(task: Task, serving: LimitRequest, watch: Watch) -> _ServerRun:
             concurrency=serving.concurrency,
             timeout_seconds=serving.timeout_seconds,
             watch=lambda so_far: watch(
-                task.scenario, f"request {len(so_far.answers):,} of {serving.requests:,}", ReplayProgress()
+                task.request.scenario, f"request {len(so_far.answers):,} of {serving.requests:,}", ReplayProgress()
             ),
             is_over=lambda: task.stop.is_set() or not worker.is_alive,
         )

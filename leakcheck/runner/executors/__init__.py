@@ -46,7 +46,7 @@ class LocalExecutor:
         self, tasks: Sequence[Task], environment: Environment | None, watch: Watch
     ) -> Iterator[tuple[int, Result]]:
         """Yield results as `Executor.measured` does."""
-        jobs = [Job(work=partial(measure, task, watch), memory_bytes=task.expected_memory) for task in tasks]
+        jobs = [Job(work=partial(measure, task, watch), memory_bytes=task.request.expected_memory) for task in tasks]
         if tasks:
             warm_process = self.warm_worker.take_for(tasks[0].pass_request(Pass.GROWTH))
             jobs[0] = replace(jobs[0], work=partial(measure, tasks[0], watch, warm_process))

@@ -32,7 +32,7 @@ from leakcheck.runner.measure import measure
 from leakcheck.runner.message_reader import MessageReader
 from leakcheck.runner.scheduler import Capacity, Job, run_parallel
 from leakcheck.runner.session import exit_code
-from leakcheck.runner.task import Task
+from leakcheck.runner.task import MeasureRequest, Task
 from tests.unit.runner.test_message_reader import TOKEN, frame
 from tests.unit.scripted import Script, ScriptedWorker, leak
 
@@ -87,11 +87,11 @@ class MutatedWorker(ScriptedWorker):
 
 def task_of(name: str) -> Task:
     return Task(
-        scenario=ScenarioInfo(target=f"{name}.py::{name}", name=name),
-        settings=resolve(SettingsLayer(explain=Explain.NEVER, calls=2000), environment={}, folder=Path("/")),
-        options={},
-        setup=None,
-        measure_peak=False,
+        request=MeasureRequest(
+            scenario=ScenarioInfo(target=f"{name}.py::{name}", name=name),
+            settings=resolve(SettingsLayer(explain=Explain.NEVER, calls=2000), environment={}, folder=Path("/")),
+            measure_peak=False,
+        ),
         folder=Path("/nowhere"),
         stop=Event(),
     )

@@ -27,7 +27,7 @@ from leakcheck.runner.executors.dask.submission import (
 )
 from leakcheck.runner.growth_pass import GrowthPass
 from leakcheck.runner.measure import judged_result
-from leakcheck.runner.task import Task, Watch
+from leakcheck.runner.task import MeasureRequest, Task, Watch
 from leakcheck.storage import atomic, run_file
 from leakcheck.storage.captures import FOLDER, free_name
 
@@ -56,23 +56,23 @@ class DaskExecutor:
         """Yield results as `Executor.measured` does. Raises UsageError where a worker's environment differs."""
         if environment is None or not tasks:
             return
-        jobs = [_job_of(task, environment) for task in tasks]
+        jobs = [_job_of(task.request, environment) for task in tasks]
         check_workers(self._cluster, jobs)
 
         def report(number: int, name: str, doing: str) -> None:
-            watch(tasks[number].scenario, doing, ReplayProgress())
+            watch(tasks[number].request.scenario, doing, ReplayProgress())
 
         for number, outcome in submit_jobs(self._cluster, jobs, report):
             if outcome.answer is not None and outcome.host is not None:
                 (job_result,) = outcome.answer.results
                 yield number, result_of(job_result, outcome.host, tasks[number].folder)
             elif outcome.failure is not None:
-                yield number, failed_result(jobs[number].tasks[0], outcome.failure)
+                yield number, failed_result(tasks[number].request, outcome.failure)
 
 
-def _job_of(task: Task, environment: Environment) -> DaskJob:
-    place = required_environment(task.scenario, task.settings, environment)
-    return DaskJob(name=task.scenario.id, tasks=(job_task_of(task, place),))
+def _job_of(request: MeasureRequest, environment: Environment) -> DaskJob:
+    required = required_environment(request.scenario, request.settings, environment)
+    return DaskJob(name=request.scenario.id, tasks=(job_task_of(request, required),))
 
 
 def check_workers(cluster: DaskClient, jobs: Sequence[DaskJob]) -> None:
@@ -148,7 +148,6 @@ def keep_capture(folder: Path, name: str, compressed: bytes) -> str:
     return str(target.relative_to(folder))
 
 
-def failed_result(measurement: JobTask, failure: Failure, elsewhere: Host | None = None) -> Result:
-    """Return the result of a task that was not measured because of this failure."""
-    task = measurement.detached()
-    return replace(judged_result(task, GrowthPass(failure=failure), None, None), measured_on=elsewhere)
+def failed_result(request: MeasureRequest, failure: Failure) -> Result:
+    """Return the result of a request that was not measured because of this failure."""
+    return judged_result(request, GrowthPass(failure=failure), None, None)

@@ -20,6 +20,7 @@ from leakcheck.model.failure import MeasurementStopped, internal_error
 from leakcheck.runner.child_process import declare_own_process
 from leakcheck.runner.executors.dask.environment_check import differences, enter
 from leakcheck.runner.executors.dask.job import DaskJob, JobAnswer, JobResult, JobTask, decode, encode, version_in
+from leakcheck.runner.task import Task
 from leakcheck.runner.temporary_folders import remove_leftovers, temporary_folder
 
 DOING, ANSWER = b"doing ", b"answer "
@@ -76,16 +77,16 @@ def _refusals(task: JobTask) -> list[str]:
         enter(task.environment)
     except OSError as error:
         return [f"there is no folder {task.environment.folder} ({error.strerror})"]
-    return list(differences(task.environment, task.scenario.target, task.settings))
+    return list(differences(task.environment, task.request.scenario.target, task.request.settings))
 
 
 def _measure(task: JobTask, job: DaskJob, shared_folder: Path, stop: Event, watch: Watch) -> JobResult:
     from leakcheck.runner.measure import measure  # slow to import, and a job that only checks does without it
 
     enter(task.environment)
-    name = task.scenario.id
     with temporary_folder() as folder:
-        result = measure(task.task(folder, stop, shared_folder), lambda scenario, doing, progress: watch(name, doing))
+        here = Task(request=task.request, folder=folder, stop=stop, shared_folder=shared_folder)
+        result = measure(here, lambda scenario, doing, progress: watch(scenario.id, doing))
         if result.capture is None or not job.keeps_captures:
             return JobResult(result=replace(result, capture=None))
         path = folder / result.capture

@@ -7,7 +7,6 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from queue import SimpleQueue
-from threading import Event
 from types import SimpleNamespace
 from typing import Any
 
@@ -43,7 +42,7 @@ from leakcheck.runner.executors.dask.job import (
     version_in,
 )
 from leakcheck.runner.executors.dask.submission import JobOutcome, submit_jobs
-from leakcheck.runner.task import Task
+from leakcheck.runner.session import RunRequest
 from tests.unit.runs import CLEAN, ENVIRONMENT, run_of
 
 TEN = Host(host="ten", worker="tcp://ten:1")
@@ -54,17 +53,13 @@ EXPECTED_ENVIRONMENT = ExecutionEnvironment(
 
 def job_task(name: str = "cart", memory: float | None = None) -> JobTask:
     scenario = ScenarioInfo(target=f"a.py::{name}", name=name, growth_options={"rows": 2}, memory_bytes=memory)
-    task = Task(
-        scenario=scenario,
+    request = RunRequest(
+        targets=(),
         settings=resolve(SettingsLayer(executor="dask:tcp://ten:8786"), environment={}, folder=Path("/")),
         options={"rows": 1.5, "fast": True},
-        setup=None,
-        measure_peak=True,
-        folder=Path("/kept/here"),
-        stop=Event(),
-        baseline_entries={"cart": BaselineEntry(verdict=Verdict.CLEAN), "other": BaselineEntry(verdict=Verdict.LEAK)},
     )
-    return job_task_of(task, EXPECTED_ENVIRONMENT)
+    entries = {"cart": BaselineEntry(verdict=Verdict.CLEAN), "other": BaselineEntry(verdict=Verdict.LEAK)}
+    return job_task_of(request.for_scenario(scenario, entries), EXPECTED_ENVIRONMENT)
 
 
 # --- messages -------------------------------------------------------------------------------------
@@ -78,16 +73,15 @@ def test_a_job_is_decoded_as_it_was_encoded_on_one_line() -> None:
     assert version_in(data) == __version__
 
 
-def test_a_task_is_sent_without_the_cluster_other_baseline_entries_and_local_folders() -> None:
-    task = job_task()
-    assert task.settings.cluster is None
-    assert list(task.baseline_entries or ()) == ["cart"]
-    assert b"/kept/here" not in encode(task)
+def test_a_request_is_sent_without_the_cluster_and_the_baseline_entries_of_others() -> None:
+    request = job_task().request
+    assert request.settings.cluster is None
+    assert list(request.baseline_entries or ()) == ["cart"]
 
 
 def test_what_json_cannot_represent_is_refused_before_it_is_sent() -> None:
     with pytest.raises(UsageError, match="cannot be sent to a cluster"):
-        encode(replace(job_task(), setup=object()))  # type: ignore[arg-type]
+        encode(replace(job_task().request, setup=object()))  # type: ignore[arg-type]
 
 
 # --- submission -----------------------------------------------------------------------------------
@@ -392,7 +386,7 @@ def test_a_capture_that_cannot_be_written_costs_the_result_nothing_else(tmp_path
 
 
 def test_a_task_that_was_not_measured_is_an_error_of_its_scenario() -> None:
-    result = failed_result(job_task(), Failure(kind=FailureKind.CLUSTER, message="no room"))
+    result = failed_result(job_task().request, Failure(kind=FailureKind.CLUSTER, message="no room"))
     assert (result.id, result.gate, result.growth) == ("cart", Gate.ERROR, None)
     assert result.growth_options == {"rows": 1.5, "fast": True}
 
