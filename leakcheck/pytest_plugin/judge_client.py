@@ -166,7 +166,7 @@ class JudgeClient:
 
     def _checked(self, answer: Mapping[str, Any] | None) -> dict[str, Any]:
         assert self._process is not None
-        answer = dict(answer or {"broken": f"the process that judges {self._process.describe_end()}"})
+        answer = dict(answer or {"broken": f"the judge process {self._process.describe_end()}"})
         if "refused" in answer:
             raise JudgeFailed(f"leakcheck: {answer['refused']}")
         if "broken" in answer:

@@ -29,7 +29,7 @@ from leakcheck.runner.warm_worker import WarmWorker, file_of
 from leakcheck.runner.worker_process import WorkerLimits, WorkerProcess
 from leakcheck.scenario import Target, replace_surrogates
 
-_NO_SCENARIO = "no function under @scenario; mark one, or name any callable as package.module:callable"
+_NO_SCENARIO = "no function is decorated with @scenario; decorate one, or name any callable as package.module:callable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +113,7 @@ def collect(
         failures = "; ".join(
             f"{result.id}: {result.failure.message}" for result in failed if result.failure is not None
         )
-        raise NothingMeasured(failures or f"-k picks none of {', '.join(ids)}")
+        raise NothingMeasured(failures or f"-k matches no scenario; available: {', '.join(ids)}")
     _check_options(picked, options or {})
     return Collection(
         scenarios=picked, failed=tuple(failed), environment=environment, all_ids=ids, skipped=tuple(skipped)
@@ -159,20 +159,20 @@ def _selected(
         return list(scenarios)
     variants = [scenario for scenario in scenarios if scenario.name == target.name]
     if not variants:
-        available = ", ".join(dict.fromkeys(scenario.name for scenario in scenarios)) or "none at all"
-        raise NothingMeasured(f"there is no scenario {target.name!r}; the file holds {available}")
+        available = ", ".join(dict.fromkeys(scenario.name for scenario in scenarios)) or "none"
+        raise NothingMeasured(f"there is no scenario {target.name!r}; available: {available}")
     selected = [scenario for scenario in variants if target.variant in (None, scenario.variant)]
     if not selected:
         available = ", ".join(str(scenario.variant) for scenario in variants)
-        raise NothingMeasured(f"there is no variant {target.variant!r}; it has {available}")
+        raise NothingMeasured(f"there is no variant {target.variant!r}; available: {available}")
     return selected
 
 
 def _no_url(skipped: Sequence[SkippedRequest]) -> str:
     """Return why no URL of a site is replayed: how many were skipped for each reason."""
     reasons = Counter(request.reason for request in skipped)
-    counts = "; ".join(f"{count} of them: {reason}" for reason, count in reasons.items())
-    return f"none of its {len(skipped)} URLs is replayed ({counts})" if counts else "there is no URL to replay"
+    counts = "; ".join(f"{count}: {reason}" for reason, count in reasons.items())
+    return f"all of its {len(skipped)} URLs are skipped ({counts})" if counts else "the site has no URL to replay"
 
 
 def _check_options(scenarios: Sequence[ScenarioInfo], options: Mapping[str, OptionValue]) -> None:
@@ -185,9 +185,7 @@ def _check_options(scenarios: Sequence[ScenarioInfo], options: Mapping[str, Opti
         known = {known for scenario in scenarios for known in scenario.option_names or ()}
         if name not in known and not any(scenario.option_names is None for scenario in scenarios) and scenarios:
             flag = "--database" if option == "database" else f"-o {option}"
-            options_here = (
-                f"the options here are {', '.join(sorted(known))}" if known else "nothing here takes an option"
-            )
+            options_here = f"available: {', '.join(sorted(known))}" if known else "no scenario here takes any"
             raise UsageError(f"{flag}: there is no such option; {options_here}")
 
 

@@ -192,7 +192,7 @@ def measure_peak(task: Task) -> tuple[PeakReading | None, Failure | None, str | 
     except OSError as error:
         return (
             None,
-            Failure(kind=FailureKind.DISK, message=f"{capture.parent}: cannot be made ({error.strerror})"),
+            Failure(kind=FailureKind.DISK, message=f"{capture.parent}: cannot be created ({error.strerror})"),
             None,
         )
     capture.unlink(missing_ok=True)

@@ -116,5 +116,5 @@ def _with_remedy(failure: Failure) -> Failure:
     if failure.kind is not FailureKind.MISSING:
         return failure
     name = next((package for package in _PACKAGES if package in failure.message), "gunicorn")
-    message = f"there is no {name} where it is measured; install it there: pip install {_PACKAGES[name]}"
+    message = f"{name} is not installed in the measured environment; install it: pip install {_PACKAGES[name]}"
     return Failure(kind=FailureKind.MISSING, message=message)

@@ -19,7 +19,7 @@ from leakcheck.runner.collect import worker_limits_of
 from leakcheck.runner.scheduler import ASSUMED_BYTES
 from leakcheck.runner.worker_process import WorkerLimits
 
-_DECLARED_LIMIT = "what it declares, memory= of its @scenario or memory in its override,"
+_DECLARED_LIMIT = "its declared memory (memory= in its @scenario, or memory in its override)"
 Watch = Callable[[ScenarioInfo, str, ReplayProgress], None]
 """Called with the scenario, what is being done, and the progress of its growth pass."""
 

@@ -82,7 +82,7 @@ class WorkerProcess:
             if error.filename == limits.python and error.errno in _NO_PYTHON:
                 message = f"{limits.python}: cannot be started ({error.strerror}); pass --python the path of a Python"
                 raise UsageError(message) from error
-            message = f"no process can be started to measure in ({error.strerror}); free some memory or disk space"
+            message = f"no process can be started ({error.strerror}); free some memory or disk space"
             raise WorkerFailed(Failure(kind=FailureKind.START, message=message)) from error
 
     def _start_process(self) -> None:
@@ -231,8 +231,8 @@ class WorkerProcess:
             return
         self._process.kill()
         limit = format_size(self._memory_limit)
-        remedy = f"raise {self._limits.memory_limit_from} if that is meant"
-        message = f"{during} took more than {limit} of memory{excess} and was ended; {remedy}"
+        remedy = f"raise {self._limits.memory_limit_from} if it needs more"
+        message = f"{during} used more than {limit} of memory{excess} and was killed; {remedy}"
         raise WorkerFailed(Failure(kind=FailureKind.MEMORY, message=message))
 
     def _death(self, during: str) -> Failure:
@@ -265,8 +265,8 @@ def first_answer(process: WorkerProcess, stages: SetupStages, most_seconds: floa
     while True:
         if not _stage_ends(process, stages, end):
             took, waited = stages.seconds.get(stages.latest), stages.longest_wait_seconds() or most_seconds
-            in_test_process = "" if took is None else f"; here it took {format_duration(took)}"
-            reason = f"{describe_stage(stages.latest)} came to no end within {format_duration(waited)}{in_test_process}"
+            in_test_process = "" if took is None else f" ({format_duration(took)} in this session)"
+            reason = f"{describe_stage(stages.latest)} did not end within {format_duration(waited)}{in_test_process}"
             raise WorkerFailed(process.fail(FailureKind.UNREACHED, not_replayable_message(reason)))
         answer = process.listen(during="set-up")
         if answer.get("kind") != "stage":

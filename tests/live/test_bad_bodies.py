@@ -376,6 +376,6 @@ def test_a_body_that_allocates_without_end_is_ended_at_the_limit(leakcheck: Leak
             KEPT.append(b"x" * (1 << 20))
     """
     ran = run_beside_healthy(leakcheck, bad, "--max-memory", "300 MiB")
-    assert_failed(ran, "bad: call 1 took more than 300 MiB of memory and was ended; raise --max-memory")
+    assert_failed(ran, "bad: call 1 used more than 300 MiB of memory and was killed; raise --max-memory")
     assert ran["bad"].failure is not None
     assert ran["bad"].failure.kind == "memory"

@@ -195,7 +195,7 @@ def test_a_run_folder_that_goes_away_costs_neither_the_results_nor_their_truth(l
     ran = leakcheck.run("tidy.py", "--peak-pass")
     # THEN it is said why there is no peak and no document, and it is not for want of memray
     assert "tidy: the peak pass failed, and the growth verdict stands: " in ran.output
-    assert "captures: cannot be made (No such file or directory)" in ran.output
+    assert "captures: cannot be created (No such file or directory)" in ran.output
     assert "memray" not in ran.output
     assert "run.json: cannot be written (No such file or directory)" in ran.errors
     assert ran["tidy"].verdict is Verdict.CLEAN

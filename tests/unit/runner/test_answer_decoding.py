@@ -240,7 +240,7 @@ def test_an_environment_has_its_fields_and_no_others() -> None:
 
 
 def test_the_error_for_a_missing_field_names_the_kind_of_the_answer() -> None:
-    with pytest.raises(WorkerFailed, match="found was asked for, and the answer is of the kind 'bye'"):
+    with pytest.raises(WorkerFailed, match="found is missing from an answer of the kind 'bye'"):
         decode_field({"kind": "bye"}, "found", list)
     with pytest.raises(WorkerFailed, match="extra_seconds is -1"):
         decode_seconds({"extra_seconds": -1.0}, "extra_seconds")

@@ -128,7 +128,7 @@ def test_the_trouble_of_a_stage_that_does_not_end_names_its_time_in_the_test_pro
     failure = failed.value.failure
     assert failure.kind == UNREACHED
     assert failure.message == not_replayable_message(
-        "the fixture lock (session) came to no end within 9.0 s; here it took 1.0 s"
+        "the fixture lock (session) did not end within 9.0 s (1.0 s in this session)"
     )
     assert failure.message.startswith("not replayable here")
 
@@ -143,7 +143,7 @@ def test_a_stage_that_works_is_waited_for_until_it_ends(monkeypatch: pytest.Monk
 
 def test_no_stage_is_waited_for_longer_than_the_whole_set_up(monkeypatch: pytest.MonkeyPatch) -> None:
     process = ScriptedProcess(stage("unknown"), None)
-    with efforts(monkeypatch), pytest.raises(WorkerFailed, match="came to no end within"):
+    with efforts(monkeypatch), pytest.raises(WorkerFailed, match="did not end within"):
         first_answer(process, SetupStages(seconds=STAGES), 30.0)
     assert process.waits == [7.0, 30.0]
 

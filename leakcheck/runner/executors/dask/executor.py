@@ -92,7 +92,7 @@ def _usable_workers(cluster: DaskClient) -> list[ClusterWorker]:
         # workers that run without declaring resources will not declare any later
         count = cluster.worker_count()
         if count or time.monotonic() > end:
-            state = "has no workers" if not count else f"has {count}, and none declares its cores and memory"
+            state = "has no worker that declares its cores and memory" if count else "has no workers"
             command = worker_command(cluster.address, _EXAMPLE_BYTES, _EXAMPLE_CORES)
             raise UsageError(f"--executor dask:{cluster.address}: the cluster {state}; start each with: {command}")
         time.sleep(_POLL_SECONDS)
@@ -115,7 +115,7 @@ def _refusal(address: str, answer: Any) -> str:
     """Return why a worker cannot run the jobs; empty where it can. It answered with bytes, or raised an exception."""
     if isinstance(answer, BaseException):
         missing = isinstance(answer, ModuleNotFoundError) and (answer.name or "").startswith("leakcheck")
-        what = "has no such leakcheck as this one" if missing else f"failed: {type(answer).__name__}: {answer}"
+        what = "does not have this version of leakcheck" if missing else f"failed: {type(answer).__name__}: {answer}"
         return f"the worker {address} {what}"
     decoded = decode(answer, JobAnswer)
     return refusal_message(decoded) if decoded.refused else ""
@@ -129,7 +129,7 @@ def result_of(done: JobResult, elsewhere: Host, folder: Path) -> Result:
     try:
         return replace(result, capture=keep_capture(folder, result.capture, done.capture))
     except (StoreError, zlib.error) as error:
-        note = f"its capture could not be kept: {error}"
+        note = f"its capture could not be saved: {error}"
         return replace(
             result, capture=None, explanation=replace(result.explanation, notes=(*result.explanation.notes, note))
         )

@@ -97,7 +97,7 @@ def version_in(data: bytes) -> str:
 def _to_text(value: Any) -> str:
     if isinstance(value, Path):
         return str(value)
-    raise TypeError(f"a {type(value).__name__} does not travel")
+    raise TypeError(f"a {type(value).__name__} has no JSON form")
 
 
 def _from_text(kind: type[Any], value: Any) -> Any:

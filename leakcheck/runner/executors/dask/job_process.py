@@ -92,7 +92,7 @@ def _measure(task: JobTask, job: DaskJob, shared_folder: Path, stop: Event, watc
         path = folder / result.capture
         size = path.stat().st_size
         if size > MOST_CAPTURE_BYTES:
-            note = f"its capture of {size:,} bytes is too large to be brought from {socket.gethostname()}"
+            note = f"its capture of {size:,} bytes is too large to fetch from {socket.gethostname()}"
             return JobResult(
                 result=replace(
                     result,

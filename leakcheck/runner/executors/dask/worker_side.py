@@ -104,7 +104,7 @@ def _run_process(job: bytes, shared: Path, address: str, is_wanted: Callable[[],
                     log_event(line.removeprefix(DOING))
         finally:
             process.end(_GRACE_SECONDS)  # without its input, it ends what it measures and then itself
-        raise JobProcessFailed(f"the process of the job {process.describe_end()}\n{process.output_tail()}")
+        raise JobProcessFailed(f"the job process {process.describe_end()}\n{process.output_tail()}")
 
 
 def _lines(process: ChildProcess, is_wanted: Callable[[], bool]) -> Iterator[bytes]:

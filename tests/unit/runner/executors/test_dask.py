@@ -207,7 +207,7 @@ def test_a_job_that_lost_one_worker_runs_again_and_this_is_reported() -> None:
     cluster = ScriptedCluster({(0, 1): ["begin", "begin", "answer"]})
     [(_, outcome)] = outcomes(cluster, 1, progress)
     assert outcome.host == replace(TEN, attempts=2)
-    assert progress == ["s0: begun on ten:1", "s0: begun again, because a worker was lost, on ten:1"]
+    assert progress == ["s0: started on ten:1", "s0: started again, because a worker was lost, on ten:1"]
 
 
 @pytest.mark.usefixtures("scripted_clock")
@@ -224,7 +224,9 @@ def test_a_job_that_lost_two_workers_is_set_aside_and_runs_alone_at_the_end() ->
         "leakcheck-1-1-2",
     ]
     assert done[1].host == replace(TEN, attempts=3)
-    assert trouble_of(done[0]).message.startswith("each worker that measured it was lost, the last time when it was")
+    assert trouble_of(done[0]).message.startswith(
+        "every worker that measured it was lost (5 in all), the last one while"
+    )
     assert [done[number].failure for number in (1, 2, 3)] == [None] * 3
 
 
@@ -315,7 +317,7 @@ def test_an_environment_names_the_file_of_the_scenario_and_of_the_settings(
     [
         (
             lambda path: path.write_text("second\n"),
-            "scenarios.py in {} is another one, or was changed since the run began",
+            "scenarios.py in {} differs, or was changed after the run began",
         ),
         (lambda path: path.unlink(), "there is no file scenarios.py in {}"),
     ],
@@ -340,7 +342,7 @@ def test_another_python_is_reported_and_its_path_does_not_matter(shop: Path) -> 
 def test_a_missing_python_is_reported(shop: Path) -> None:
     expected = replace(environment_for("scenarios.py::cart"), python="/nowhere/python")
     reported = list(differences(expected, "shop.cart:pay", resolve(SettingsLayer(), environment={})))
-    assert reported == ["there is no Python /nowhere/python"]
+    assert reported == ["there is no interpreter /nowhere/python"]
 
 
 def test_variables_that_affect_a_measurement_are_taken_from_the_command(shop: Path) -> None:
@@ -382,7 +384,7 @@ def test_a_capture_that_cannot_be_written_costs_the_result_nothing_else(tmp_path
     job_result = JobResult(result=replace(CLEAN, capture="captures/cart.bin"), capture=b"no zlib")
     result = result_of(job_result, TEN, tmp_path)
     assert (result.verdict, result.capture, result.measured_on) == (CLEAN.verdict, None, TEN)
-    assert "its capture could not be kept" in result.explanation.notes[0]
+    assert "its capture could not be saved" in result.explanation.notes[0]
 
 
 def test_a_task_that_was_not_measured_is_an_error_of_its_scenario() -> None:
