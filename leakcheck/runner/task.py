@@ -15,9 +15,8 @@ from leakcheck.model.baseline import BaselineEntry
 from leakcheck.model.memory_limit import LimitRequest
 from leakcheck.model.protocol import OptionValue, Pass, PassRequest
 from leakcheck.model.setup_stages import SetupStages
-from leakcheck.runner.collect import worker_limits_of
 from leakcheck.runner.scheduler import ASSUMED_BYTES
-from leakcheck.runner.worker_process import WorkerLimits
+from leakcheck.runner.worker_process import WorkerLimits, worker_limits_of
 
 _DECLARED_LIMIT = "its declared memory (memory= in its @scenario, or memory in its override)"
 Watch = Callable[[ScenarioInfo, str, ReplayProgress], None]

@@ -12,13 +12,14 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from threading import Event
 from types import TracebackType
 from typing import Any, Self
 
+from leakcheck.config.settings import Settings
 from leakcheck.model.advice import DjangoFacts
 from leakcheck.model.answers import Failure, FailureKind
 from leakcheck.model.child_processes import ChildrenReading
@@ -64,6 +65,18 @@ class WorkerLimits:
     """The stages of its set-up, where the process reports them: each has its own timeout."""
     stop: Event = field(default_factory=Event)
     """Once set, a measurement that is under way raises MeasurementStopped."""
+
+
+def worker_limits_of(
+    settings: Settings, timeout_seconds: float | None = None, stop: Event | None = None
+) -> WorkerLimits:
+    """Return the interpreter and the limits of a measured process by these settings."""
+    return WorkerLimits(
+        python=settings.python or sys.executable,
+        timeout_seconds=timeout_seconds or settings.timeout_seconds,
+        memory_limit_bytes=settings.memory_limit_bytes,
+        stop=stop or Event(),
+    )
 
 
 class WorkerProcess:
@@ -203,10 +216,8 @@ class WorkerProcess:
 
     def let_end(self) -> None:
         """Wait until the process has torn the scenario down by itself, whether or not this succeeds."""
-        try:
+        with suppress(WorkerFailed):
             self.listen(during="tear-down")
-        except WorkerFailed:
-            pass
 
     def _wait(self, deadline: float, during: str) -> None:
         """Receive for a moment. Raises WorkerFailed when no answer can come any more, and MeasurementStopped."""
@@ -221,7 +232,9 @@ class WorkerProcess:
             if not self._channel.messages:
                 raise WorkerFailed(self._death(during))
         elif time.monotonic() > deadline:
-            raise WorkerFailed(self._hang(during))
+            limit = format_duration(self._limits.timeout_seconds)
+            message = f"{during} ran past {limit}; raise --timeout, or make one call smaller"
+            raise WorkerFailed(self.fail(FailureKind.HUNG, message))
         self._check_memory(during)
 
     def _check_memory(self, during: str, answer: Mapping[str, Any] | None = None) -> None:
@@ -239,10 +252,6 @@ class WorkerProcess:
         """Return the failure of a process that ended by itself, with the end of its output."""
         message = f"during {during}, the process {self._process.describe_end()}"
         return Failure(kind=FailureKind.DIED, message=message, details=self._process.output_tail())
-
-    def _hang(self, during: str) -> Failure:
-        limit = format_duration(self._limits.timeout_seconds)
-        return self.fail(FailureKind.HUNG, f"{during} ran past {limit}; raise --timeout, or make one call smaller")
 
     def fail(self, kind: FailureKind, message: str) -> Failure:
         """Abort a hanging process, and return the failure; faulthandler then writes its stack."""

@@ -11,10 +11,10 @@ from leakcheck.config.settings import Settings
 from leakcheck.model.protocol import Pass
 from leakcheck.model.result import Result
 from leakcheck.model.run import Environment
+from leakcheck.runner.collect import WarmWorker
 from leakcheck.runner.measure import measure
 from leakcheck.runner.scheduler import Job, capacity_for, run_parallel
 from leakcheck.runner.task import Task, Watch
-from leakcheck.runner.warm_worker import WarmWorker
 
 _DASK_EXECUTOR = "leakcheck.runner.executors.dask.executor"
 """Imported by name, only where a cluster is used: it needs what the extra `dask` installs."""

@@ -22,8 +22,7 @@ from leakcheck.model.errors import UsageError
 from leakcheck.model.failure import WorkerFailed
 from leakcheck.model.protocol import Pass, PassRequest
 from leakcheck.model.run import Environment
-from leakcheck.runner.collect import worker_limits_of
-from leakcheck.runner.worker_process import WorkerProcess
+from leakcheck.runner.worker_process import WorkerProcess, worker_limits_of
 from leakcheck.scenario import DJANGO, parse_target
 from leakcheck.storage import git
 
