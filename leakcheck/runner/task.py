@@ -115,7 +115,7 @@ def file_name(scenario_id: str) -> str:
 
 
 def packages_to_lend() -> str | None:
-    """Return `FOLDER#ABI` for `PassRequest.lent_packages`; None where this process has no memray itself.
+    """Return `FOLDER#ABI` for `PassRequest.memray_fallback`; None where this process has no memray itself.
 
     The measured process refuses packages of another ABI than its own, so this may be sent to any.
     """

@@ -88,7 +88,7 @@ class WorkerProcess:
         self.django: DjangoFacts | None = None
         """Facts about the user's Django, where the process has set it up."""
         self.response_statuses: object = ()
-        """The status codes of its requests, as the process reported them: decode with `answered_of`."""
+        """The status codes of its requests, as the process reported them: decode with `decode_status_counts`."""
         try:
             self._start_process()
         except OSError as error:
