@@ -195,7 +195,7 @@ def _selected(
         return list(scenarios)
     variants = [scenario for scenario in scenarios if scenario.name == target.name]
     if not variants:
-        available = ", ".join(dict.fromkeys(scenario.name for scenario in scenarios)) or "none"
+        available = ", ".join(dict.fromkeys(scenario.name for scenario in scenarios))
         raise NothingMeasured(f"there is no scenario {target.name!r}; available: {available}")
     selected = [scenario for scenario in variants if target.variant in (None, scenario.variant)]
     if not selected:

@@ -284,7 +284,7 @@ def test_what_fits_no_worker_is_told_and_the_others_are_measured(fleet: Fleet, l
     assert ran["huge"].failure.message == (
         f"no worker of {fleet.address} has the 1 core and 1,000 GiB of memory that it needs: the largest has cores=1 "
         f"and 3.73 GiB; start one with `dask worker {fleet.address} --nthreads 1 --resources "
-        '"cores=1 memory=1073741824000"`, or declare less by memory= of its @scenario'
+        '"cores=1 memory=1073741824000"`, or declare less with memory= in its @scenario'
     )
     assert ran.code == ExitCode.SCENARIO_FAILED
 
