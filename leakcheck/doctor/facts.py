@@ -20,8 +20,7 @@ from leakcheck.model.protocol import Pass, PassRequest
 from leakcheck.runner import machine
 from leakcheck.runner.answer_decoding import decode_field
 from leakcheck.runner.task import packages_to_lend
-from leakcheck.runner.worker_limits import WorkerLimits
-from leakcheck.runner.worker_process import WorkerProcess
+from leakcheck.runner.worker_process import WorkerLimits, WorkerProcess
 from leakcheck.storage import baseline_file, git
 
 _SERVERS: Mapping[str, tuple[str, ...]] = {

@@ -159,7 +159,7 @@ def test_a_project_of_which_nothing_is_open_measures_nothing_and_says_why(shop: 
 
     ran = replay(shop, "django", "--all")
 
-    assert "none of its 1 URLs is replayed (1 of them: asks to log in: say --user NAME or --superuser)" in ran.errors
+    assert "all of its 1 URLs are skipped (1: asks to log in: say --user NAME or --superuser)" in ran.errors
     assert ran.code == ExitCode.NOTHING_MEASURED
 
 

@@ -149,10 +149,10 @@ def test_what_has_a_limit_passes_as_bounded(project: Project) -> None:
     [
         ('growth="64 KB"', "'64 KB': there is no unit 'KB'; the units are"),
         ('grwth="64 KiB"', "there is no 'grwth'; did you mean growth?"),
-        ("growth=64", "growth is 64; write a text"),
-        ("calls=0", "calls is 0; write how many calls"),
-        ("time=-1", "time is -1; write seconds"),
-        ('"64 KiB"', "takes names only, as in growth='64 KiB'"),
+        ("growth=64", "growth is 64; write a string such as growth='64 KiB / 1000 calls'"),
+        ("calls=0", "calls is 0; write a number of calls"),
+        ("time=-1", "time is -1; write a number of seconds"),
+        ('"64 KiB"', "takes keyword arguments only, such as growth='64 KiB'"),
     ],
 )
 def test_a_mark_that_cannot_be_understood_is_told_before_any_test_runs(
