@@ -17,7 +17,10 @@ from leakcheck.runner.process_usage import pages_of
 SLEEP = "import time; time.sleep(3600)"
 PARENT = f"""
 import subprocess, sys
-child = subprocess.Popen([sys.executable, "-S", "-c", {SLEEP!r}], start_new_session=True)
+child = subprocess.Popen(
+    [sys.executable, "-S", "-c", {f"print(flush=True); {SLEEP}"!r}], stdout=subprocess.PIPE, start_new_session=True
+)
+child.stdout.readline()  # a process that has just been started holds next to nothing
 print(child.pid, flush=True)
 child.wait()
 """
