@@ -30,7 +30,7 @@ from leakcheck.runner.worker_limits import WorkerLimits
 from leakcheck.runner.worker_process import WorkerProcess
 from leakcheck.scenario import Target, replace_surrogates
 
-_NO_SCENARIO = "no function under @scenario; mark one, or name any callable as package.module:callable"
+_NO_SCENARIO = "no function with @scenario; decorate one, or pass any callable as package.module:callable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +84,7 @@ def collect(
                 worker = stack.enter_context(
                     WorkerProcess(_request(file, options or {}, shared_folder), worker_limits_of(settings))
                 )
-                environment = decode_environment(worker.start())
+                environment = _environment_of(worker, settings.python)
                 answer = _description(worker)
                 skipped_here = decode_field(answer, "skipped", list[SkippedRequest])
                 skipped += skipped_here
@@ -114,7 +114,8 @@ def collect(
         failures = "; ".join(
             f"{result.id}: {result.failure.message}" for result in failed if result.failure is not None
         )
-        raise NothingMeasured(failures or f"-k picks none of {', '.join(ids)}")
+        count = f"{len(ids)} scenario{'s'[: len(ids) != 1]}"
+        raise NothingMeasured(failures or f"-k matched none of {count} ({', '.join(ids)})")
     _check_options(picked, options or {})
     return Collection(
         scenarios=picked, failed=tuple(failed), environment=environment, all_ids=ids, skipped=tuple(skipped)
@@ -144,6 +145,23 @@ def _request(file: Target, options: Mapping[str, OptionValue], shared_folder: Pa
     )
 
 
+def _environment_of(worker: WorkerProcess, python: str | None) -> Mapping[str, Any]:
+    """Return what the process reports of itself before it runs the user's code.
+
+    Raises UsageError if the program that --python names does not come that far: it is no Python, or an old one.
+    """
+    try:
+        return decode_environment(worker.start())
+    except WorkerFailed as error:
+        if python is None or error.failure.kind is not FailureKind.DIED:
+            raise
+        output = "".join(f"\n    {line}" for line in error.failure.details.splitlines())
+        raise UsageError(
+            f"{python}: not a Python that leakcheck can use; pass --python the path of a Python 3.11 or later "
+            f"({error.failure.message}){output}"
+        ) from error
+
+
 def _files_of(target: Target) -> list[Target]:
     if target.path is None or target.path.is_file():
         return [target]
@@ -160,12 +178,13 @@ def _selected(
         return list(scenarios)
     variants = [scenario for scenario in scenarios if scenario.name == target.name]
     if not variants:
-        available = ", ".join(dict.fromkeys(scenario.name for scenario in scenarios)) or "none at all"
-        raise NothingMeasured(f"there is no scenario {target.name!r}; the file holds {available}")
+        available = ", ".join(dict.fromkeys(scenario.name for scenario in scenarios))
+        raise NothingMeasured(f"there is no scenario {target.name!r}; available: {available}")
     selected = [scenario for scenario in variants if target.variant in (None, scenario.variant)]
     if not selected:
-        available = ", ".join(str(scenario.variant) for scenario in variants)
-        raise NothingMeasured(f"there is no variant {target.variant!r}; it has {available}")
+        available = ", ".join(scenario.variant for scenario in variants if scenario.variant is not None)
+        remedy = f"available: {available}" if available else f"{target.name} has no variants"
+        raise NothingMeasured(f"there is no variant {target.variant!r}; {remedy}")
     return selected
 
 
@@ -186,10 +205,8 @@ def _check_options(scenarios: Sequence[ScenarioInfo], options: Mapping[str, Opti
         known = {known for scenario in scenarios for known in scenario.option_names or ()}
         if name not in known and not any(scenario.option_names is None for scenario in scenarios) and scenarios:
             flag = "--database" if option == "database" else f"-o {option}"
-            options_here = (
-                f"the options here are {', '.join(sorted(known))}" if known else "nothing here takes an option"
-            )
-            raise UsageError(f"{flag}: there is no such option; {options_here}")
+            available = f"available: {', '.join(sorted(known))}" if known else "the selected scenarios have no options"
+            raise UsageError(f"{flag}: there is no such option; {available}")
 
 
 def _failed(target: Target, failure: Failure, settings: Settings) -> Result:

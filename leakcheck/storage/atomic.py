@@ -1,5 +1,6 @@
 """Write files atomically: a process that is killed meanwhile leaves the old content."""
 
+import errno
 import os
 import tempfile
 from pathlib import Path
@@ -40,7 +41,10 @@ def replace_file(path: Path, data: bytes) -> None:
 
 
 def _write_error(path: Path, error: OSError) -> StoreError:
-    return StoreError(f"{path}: cannot be written ({error.strerror}); free some room, or choose another place")
+    remedy = (
+        "free some disk space" if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else "choose another path"
+    )
+    return StoreError(f"{path}: cannot be written ({error.strerror}); {remedy}")
 
 
 def _umask() -> int:

@@ -33,7 +33,7 @@ def decode_document(
     what: str,
     upgrades: Mapping[str, Callable[[Any], Any]] = MappingProxyType({}),
 ) -> _Document:
-    """Return the document with every field validated. Raises StoreError; `what` completes "is not …".
+    """Return the document with every field validated. Raises StoreError; `what` completes "not …".
 
     `upgrades` has a function for each older schema that turns its documents, as plain dicts, into those of this one.
     """
@@ -47,7 +47,7 @@ def decode_document(
             validate_fields(document)
             return escape_text_fields(document)
     except (ValueError, RecursionError) as error:
-        raise StoreError(f"{path}: is not {what} ({shorten(str(error), _MAX_QUOTED_CHARACTERS)})") from error
+        raise StoreError(f"{path}: not {what} ({shorten(str(error), _MAX_QUOTED_CHARACTERS)})") from error
     raise StoreError(
         f"{path}: has the schema {shorten(document.schema, _MAX_QUOTED_CHARACTERS)!r}; this leakcheck reads {schema}"
     )
@@ -64,7 +64,7 @@ def refuse_repeated(path: Path, data: bytes) -> None:
         if len(set(names)) < len(names):
             twice = next(name for name in names if names.count(name) > 1)
             raise InvalidField(
-                f"{shorten(twice, _MAX_QUOTED_CHARACTERS)!r} stands in it twice; keep the one that is meant"
+                f"{shorten(twice, _MAX_QUOTED_CHARACTERS)!r} occurs twice in an object; remove one of them"
             )
 
     try:

@@ -170,7 +170,7 @@ def test_the_run_that_leaks_more_is_found_and_the_index_can_be_lost_or_broken(le
     assert f"growth rose in {third}: from " in told.output
     assert told.output.count("rose in") == 1
     assert f"git log {commits[1][:12]}..{commits[2][:12]}" in told.output
-    assert "broken/run.json: is not a run document" in told.errors
+    assert "broken/run.json: not a run document" in told.errors
     assert "rose to" in "".join(ElementTree.fromstring((leakcheck.folder / "trend.svg").read_bytes()).itertext())
 
     index = leakcheck.folder / ".leakcheck" / "history.sqlite"

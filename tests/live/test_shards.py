@@ -251,7 +251,7 @@ def test_every_reason_is_said_in_one_error(leakcheck: Leakcheck, shards: list[Pa
     edit(shards[1], lambda document: document["environment"].update(allocator="malloc"))
     (shards[2] / "run.json").write_text("no document")
     ran = merge(leakcheck)
-    assert_not_joined(ran, "is not a run document", "was not finished", "allocator: pymalloc, malloc", "3 is missing")
+    assert_not_joined(ran, "not a run document", "was not finished", "allocator: pymalloc, malloc", "3 is missing")
 
 
 @pytest.mark.parametrize("capture", ["../../secret.txt", "/etc/hostname"])

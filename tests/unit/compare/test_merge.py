@@ -75,9 +75,9 @@ def test_the_error_of_a_failed_merge_names_every_reason_and_no_folder_is_left(tm
         )
     # THEN one error names all of them
     message = str(caught.value)
-    assert "empty holds no run; name a run's folder, or one that holds such folders" in message
-    assert "nowhere: cannot be read (No such file or directory)" in message
-    assert "run.json: is not a run document" in message
+    assert "empty: contains no runs; pass the folder of a run, or one that contains such folders" in message
+    assert "nowhere: no such file or folder" in message
+    assert "run.json: not a run document" in message
     assert f"a was measured in {tmp_path}/first and in {tmp_path}/second" in message
     assert not (tmp_path / "out").exists()
 

@@ -151,7 +151,7 @@ def test_a_plugin_that_pytest_does_not_load_has_a_remedy(packages: dict[str, str
 
 def test_invalid_settings_are_broken_and_an_invalid_baseline_is_less() -> None:
     project = replace(
-        PROJECT, settings_error="there is no option 'growht'", baseline_error="a merge left its marks in it"
+        PROJECT, settings_error="there is no option 'growht'", baseline_error="contains git's conflict markers"
     )
     checks = by_name(list(check_project(project)))
     assert (checks["settings"].state, checks["baseline"].state) == (CheckState.BROKEN, CheckState.LESS)
