@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -127,9 +128,7 @@ def resolve(
     variables = read_environment(environment)
     _check_values(file, lambda name: f"{path}: [tool.leakcheck] {name}")
     for override in file.overrides:
-        _check_values(
-            override, lambda name, match=override.match: f"{path}: [tool.leakcheck] override {match!r}: {name}"
-        )
+        _check_values(override, partial("{}: [tool.leakcheck] override {!r}: {}".format, path, override.match))
     _check_values(variables, lambda name: f"LEAKCHECK_{name.upper()}")
     _check_values(flags, lambda name: f"--{name.replace('_', '-')}")
     explicit = _merge(variables, flags)
