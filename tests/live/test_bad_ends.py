@@ -206,7 +206,7 @@ def test_an_output_folder_that_is_a_file_is_a_usage_error(leakcheck: Leakcheck) 
     leakcheck.write("healthy.py", HEALTHY)
     leakcheck.write("out", "a file stands here")
     ran = leakcheck.run("healthy.py")
-    assert "cannot be made (Not a directory); pass another --output" in ran.errors
+    assert "cannot be created (Not a directory); pass another --output" in ran.errors
     assert ran.code == ExitCode.USAGE
 
 

@@ -85,7 +85,7 @@ def test_two_variants_are_drawn_before_and_after(leakcheck: Leakcheck, run: Path
         ),
         (("--format", "gif"), 2, "--format 'gif': write svg, png or svg,png"),
         (("-k", "nothing"), 5, "-k 'nothing' matched none of 2 scenarios (pages[kept], pages[dropped])"),
-        (("--output", "pages.py"), 2, "pages.py: cannot be made"),
+        (("--output", "pages.py"), 2, "pages.py: cannot be created"),
     ],
 )
 def test_what_cannot_be_drawn_is_said_with_the_remedy(

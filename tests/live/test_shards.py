@@ -168,7 +168,7 @@ def test_the_variable_of_a_ci_job_says_the_shard_and_the_flag_wins(leakcheck: Le
 def test_a_part_that_there_is_not_is_a_usage_error(leakcheck: Leakcheck, part: str) -> None:
     leakcheck.write("gallery.py", GALLERY)
     ran = run_shard(leakcheck, part)
-    assert f"leakcheck: --shard '{part}': " in ran.errors
+    assert f"leakcheck: --shard: '{part}': " in ran.errors
     assert ran.code == ExitCode.USAGE
 
 
@@ -198,7 +198,7 @@ def test_a_file_of_durations_that_is_none_is_a_usage_error(leakcheck: Leakcheck)
     leakcheck.write("gallery.py", GALLERY)
     leakcheck.write("times.json", '{"schema": "leakcheck.durations/1", "seconds": {"sums": -1}}')
     ran = run_shard(leakcheck, "1/2", "--durations", "times.json")
-    assert "leakcheck: times.json: says that 'sums' took -1.0 s; write it anew with: leakcheck merge" in ran.errors
+    assert "leakcheck: times.json: 'sums' has a duration of -1.0 s; write it again: leakcheck merge" in ran.errors
     assert ran.code == ExitCode.USAGE
 
 
