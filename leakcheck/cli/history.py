@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from leakcheck.cli.options import Change
 from leakcheck.model.errors import NothingMeasured, UsageError
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ def history(
     runs: Annotated[
         Path | None, typer.Option("--runs", metavar="DIR", help="Folder of saved runs. \\[default: reports]")
     ] = None,
+    change: Change = None,
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Rebuild the history index (.leakcheck/history.sqlite).")
     ] = False,
@@ -34,7 +36,8 @@ def history(
     """Show trends across runs; find the commit where a scenario changed.
 
     The newest run of a scenario is compared with those in the same kind of
-    environment and with the same options.
+    environment and with the same options. A change counts if it exceeds the
+    tolerance (--change).
 
     [bold]Examples[/bold]
 
@@ -55,7 +58,8 @@ def history(
 
     if chart is not None and chart.suffix.lower() not in (".svg", ".png"):
         raise UsageError(f"--plot {chart}: the file name must end with .svg or .png")
-    folder = runs if runs is not None else resolve(SettingsLayer()).output
+    settings = resolve(SettingsLayer(change=change))
+    folder = runs if runs is not None else settings.output
     documents = find_documents(folder, run_file.DOCUMENT)
     past = load_history(_INDEX, documents, run_file.load, rebuild=rebuild)
     console, errors = make_console(), make_console(stderr=True)
@@ -64,11 +68,12 @@ def history(
     if not past.records:
         raise NothingMeasured(f"{folder}: contains no runs; measure with leakcheck run, or pass another --runs DIR")
     series, skipped = _newest_series(past.records, scenario)
-    with_steps = [(records, find_regressions(records)) for records in series]
+    with_steps = [(records, find_regressions(records, settings.change)) for records in series]
     if chart is not None and len(series) > 1:
         names = ", ".join(records[-1].scenario for records in series)
         raise UsageError(f"--plot draws one scenario; pass one of: {names}")
-    render = partial(render_one, *with_steps[0]) if len(series) == 1 else partial(render_all, with_steps)
+    one = partial(render_one, *with_steps[0], settings.change)
+    render = one if len(series) == 1 else partial(render_all, with_steps)
     for part in render(encoding=console.encoding):
         console.print(part)
     if skipped:

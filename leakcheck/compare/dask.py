@@ -1,4 +1,4 @@
-"""Compare two sides on a Dask cluster: all measurements of one scenario are one job, so one machine does them in turn.
+"""Measure two sides on a Dask cluster: all measurements of one scenario are one job, so one machine does them in turn.
 
 If the worker dies, all measurements of that scenario are repeated on another one.
 """
@@ -10,8 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from threading import Event
 
-from leakcheck.compare.sides import SideSource, Watch, alternate, compare_rounds, document_name
-from leakcheck.model.comparison import Comparison
+from leakcheck.compare.sides import Rounds, SideSource, Watch, alternate, document_name
 from leakcheck.model.errors import NothingMeasured
 from leakcheck.model.result import Result
 from leakcheck.model.run import SCHEMA, Environment, Run
@@ -38,7 +37,7 @@ class _CollectedSide:
     measurements: tuple[JobTask, ...]
 
 
-def compare_on_cluster(
+def measure_on_cluster(
     before: SideSource,
     after: SideSource,
     *,
@@ -48,8 +47,8 @@ def compare_on_cluster(
     output: Path,
     watch: Watch,
     by_variant: bool = False,
-) -> Comparison:
-    """Measure both sides on a cluster, `rounds` times each, and return their comparison.
+) -> Rounds:
+    """Measure both sides on a cluster, `rounds` times each, and return their runs.
 
     `request_for` is called in the side's folder, so that settings and targets are those of the side. Earlier
     measurements are not reused: another machine made them. The documents are saved after each scenario, so an
@@ -87,7 +86,7 @@ def compare_on_cluster(
     rounds_of_side: tuple[list[Run], list[Run]] = ([], [])
     for index, run in zip(side_of_run, save_runs(finished=True), strict=True):
         rounds_of_side[index].append(run)
-    return compare_rounds(before, after, *rounds_of_side, by_variant=by_variant)
+    return rounds_of_side
 
 
 def _measure(jobs: Sequence[DaskJob], cluster: str, watch: Watch) -> Iterator[tuple[int, JobOutcome]]:

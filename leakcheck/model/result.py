@@ -23,6 +23,7 @@ from leakcheck.model.explanation import (
 from leakcheck.model.memory_limit import Forecast, LimitResult
 from leakcheck.model.protocol import OptionValue, scenario_id
 from leakcheck.model.stacks import StackTree
+from leakcheck.model.tolerance import Figure
 from leakcheck.model.units import parse_growth
 from leakcheck.model.verdict import Gate, Verdict
 
@@ -65,6 +66,11 @@ class Growth:
     """The first call of the estimate; None if nothing was estimated, and in older documents."""
     from_lengths: bool = False
     """Derived from lengths of containers: their tables had spare capacity, so no meter moved for most calls."""
+
+    @property
+    def figure(self) -> Figure:
+        """The bytes per 1000 calls with their bounds."""
+        return Figure(value=self.bytes_per_1000_calls, low=self.low, high=self.high)
 
     # if the bounds lie on both sides of the budget, every comparison is false
 

@@ -114,7 +114,12 @@ def format_change(share: float, size_bytes: float) -> str:
     """Return a tolerance in the format of `parse_change`, to six decimals ("+5 % and +16 KiB")."""
     exact_units = [unit for unit in _PRINTED_UNITS if size_bytes and size_bytes % _BYTES_PER_UNIT[unit] == 0]
     unit = exact_units[-1] if exact_units else "B"
-    return f"+{_digits(100 * share)} % and +{_digits(size_bytes / _BYTES_PER_UNIT[unit])} {unit}"
+    return f"{format_share(share)} and +{_digits(size_bytes / _BYTES_PER_UNIT[unit])} {unit}"
+
+
+def format_share(share: float) -> str:
+    """Return the first part of a tolerance, to six decimals ("+5 %")."""
+    return f"+{_digits(100 * share)} %"
 
 
 def _digits(number: float) -> str:

@@ -5,9 +5,11 @@ from leakcheck.model.answers import BoundedContainer, Failure, FailureKind, Read
 from leakcheck.model.memory_limit import LimitResult
 from leakcheck.model.result import Budget, Growth, Latency, Meter, Result
 from leakcheck.model.run import SCHEMA, Environment, Run
+from leakcheck.model.tolerance import Tolerance
 from leakcheck.model.verdict import Gate, Verdict
 
 KIB, MIB = 1024, 1024**2
+TOLERANCE = Tolerance(share=0.05, bytes=16 * KIB)
 BUDGET = Budget(growth_bytes_per_1000_calls=64 * KIB, peak_bytes=10 * MIB)
 
 

@@ -6,12 +6,10 @@ from leakcheck.model.baseline import BaselineChange
 from leakcheck.model.plain_text import escape_control
 from leakcheck.model.result import Result
 from leakcheck.model.run import Run
+from leakcheck.model.tolerance import NOISE, ChangeVerdict
 from leakcheck.model.units import format_difference, format_size, format_size_beside
 from leakcheck.model.verdict import Gate
 from leakcheck.reporters.messages.commands import update_command
-
-_NOTABLE_SHARE, _NOTABLE_BYTES = 0.005, 1024
-"""Two runs of the same program differ by less than this."""
 
 
 def change_sentences(result: Result) -> Iterator[str]:
@@ -48,7 +46,7 @@ def run_sentences(run: Run) -> Iterator[str]:
 
 def is_notable(change: BaselineChange) -> bool:
     """Return whether a figure changed by more than two runs of the same program differ."""
-    return abs(change.after - change.before) > max(_NOTABLE_SHARE * change.before, _NOTABLE_BYTES)
+    return NOISE.is_exceeded(change.before, change.after)
 
 
 def _difference(change: BaselineChange, result: Result) -> str:
@@ -57,12 +55,14 @@ def _difference(change: BaselineChange, result: Result) -> str:
     figure, allowed = f"{_figure(change)}, {_distance(change)}", escape_control(change.tolerance)
     if change.gate is Gate.OVER:
         return f"{figure}: worse{f' by more than {allowed}' if allowed else ''}"
+    low, high = format_size(change.low), format_size(change.high)
     if change.gate is Gate.INCONCLUSIVE:
-        low, high = format_size(change.low), format_size(change.high)
         return f"{figure}: the truth lies between {low} and {high}, and what {allowed} allows in between; raise --time"
     if change.better:
         return f"{figure}: better by more than {allowed}"
     but = ", but over the budget, which the accepted figure keeps" if change.metric in result.over_budget else ""
+    if change.verdict is ChangeVerdict.NOT_WORSE:
+        return f"{figure}: perhaps better by more than {allowed}: between {low} and {high}{but}"
     return f"{figure}: within {allowed}{but}"
 
 

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from leakcheck.analysis.gate.baseline import compare_with_baseline
 from leakcheck.model.answers import Failure, FailureKind
-from leakcheck.model.baseline import BaselineEntry, Tolerance
+from leakcheck.model.baseline import BaselineEntry
 from leakcheck.model.explanation import Explanation, KnownEntry, KnownLeak, Link, RetentionPath, TracerName
 from leakcheck.model.result import Growth, Result
 from leakcheck.model.run import Environment, Run, Shard
@@ -22,7 +22,7 @@ from leakcheck.model.verdict import Gate
 from leakcheck.reporters.messages.cells import gate_text, growth_text
 from leakcheck.reporters.terminal import render_run
 from tests.unit.causes import SENT, SENT_PATH, SITE
-from tests.unit.runs import BOUNDED, BROKEN, CLEAN, ENVIRONMENT, LEAK, MIB, NAIVE, UNSURE, growth, run_of
+from tests.unit.runs import BOUNDED, BROKEN, CLEAN, ENVIRONMENT, LEAK, MIB, NAIVE, TOLERANCE, UNSURE, growth, run_of
 
 GOLD = Path(__file__).parents[1] / "gold"
 WIDTH = 120
@@ -76,7 +76,6 @@ CHAINED = replace(
         notes=("tracing with memray ended early: the process ended",),
     ),
 )
-ALLOWED = Tolerance(share=0.05, bytes=16 * 1024)
 
 
 def accepted(result: Result, growth_bytes: int | None, peak_bytes: int | None, reason: str = "") -> Result:
@@ -88,7 +87,7 @@ def accepted(result: Result, growth_bytes: int | None, peak_bytes: int | None, r
         peak_bytes=peak_bytes,
         reason=reason,
     )
-    return compare_with_baseline(result, entry, ALLOWED)
+    return compare_with_baseline(result, entry, TOLERANCE)
 
 
 CHECKED = replace(
@@ -101,8 +100,8 @@ CHECKED = replace(
         accepted(replace(CLEAN, variant="mended"), 144 * MIB, int(93.4 * MIB)),
         accepted(replace(LEAK, variant="late", growth=growth(70_000), peak_bytes=9_000), 60_000, 9_000),
         accepted(replace(CLEAN, variant="dearer"), 0, 4 * MIB),
-        compare_with_baseline(replace(CLEAN, variant="added"), None, ALLOWED),
-        compare_with_baseline(replace(LEAK, variant="added_too"), None, ALLOWED),
+        compare_with_baseline(replace(CLEAN, variant="added"), None, TOLERANCE),
+        compare_with_baseline(replace(LEAK, variant="added_too"), None, TOLERANCE),
         BROKEN,
     ),
     baseline="leakcheck-baseline.json",

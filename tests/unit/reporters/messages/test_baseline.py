@@ -5,17 +5,15 @@ from dataclasses import replace
 import pytest
 
 from leakcheck.analysis.gate.baseline import compare_with_baseline
-from leakcheck.model.baseline import BaselineEntry, Tolerance
+from leakcheck.model.baseline import BaselineEntry
 from leakcheck.model.result import Result
 from leakcheck.reporters.messages.baseline import change_sentences, run_sentences
-from tests.unit.runs import CLEAN, KIB, LEAK, MIB, growth, run_of
-
-ALLOWED = Tolerance(share=0.05, bytes=16 * KIB)
+from tests.unit.runs import CLEAN, KIB, LEAK, MIB, TOLERANCE, growth, run_of
 
 
 def sentence_of(result: Result, growth_bytes: int, reason: str = "") -> str:
     entry = BaselineEntry(verdict=result.verdict, target="x", growth_bytes_per_1000_calls=growth_bytes, reason=reason)
-    return " ".join(change_sentences(compare_with_baseline(result, entry, ALLOWED)))
+    return " ".join(change_sentences(compare_with_baseline(result, entry, TOLERANCE)))
 
 
 @pytest.mark.parametrize(
@@ -34,6 +32,11 @@ def sentence_of(result: Result, growth_bytes: int, reason: str = "") -> str:
 )
 def test_a_growth_is_compared_with_the_accepted_one(before: int, words: str) -> None:
     assert words in sentence_of(LEAK, before)
+
+
+def test_what_is_perhaps_better_is_not_said_to_be_within_the_tolerance() -> None:
+    sentence = sentence_of(replace(LEAK, growth=growth(80 * KIB, 10 * KIB)), 100 * KIB)
+    assert "perhaps better by more than +5 % and +16 KiB: between 70.0 KiB and 90.0 KiB" in sentence
 
 
 def test_the_reason_is_given_where_it_excuses_a_figure() -> None:

@@ -29,7 +29,7 @@ from leakcheck.reporters.plots.growth import growth_figure, growth_lines
 from leakcheck.reporters.plots.pair import pair_figure
 from leakcheck.reporters.plots.peak import peak_figure
 from tests.unit.records import record
-from tests.unit.runs import BROKEN, CLEAN, KIB, LEAK, MIB, NAIVE, UNSURE, growth
+from tests.unit.runs import BROKEN, CLEAN, KIB, LEAK, MIB, NAIVE, TOLERANCE, UNSURE, growth
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -78,7 +78,7 @@ def draw_all() -> dict[str, bytes]:
     return {
         **dict(draw_run(NEWSLETTER)),
         **dict(draw_pair(NEWSLETTER[4], NEWSLETTER[1])),
-        **dict(draw_history(runs, find_regressions(runs))),
+        **dict(draw_history(runs, find_regressions(runs, TOLERANCE))),
     }
 
 

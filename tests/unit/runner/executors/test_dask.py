@@ -44,7 +44,7 @@ from leakcheck.runner.executors.dask.job import (
 )
 from leakcheck.runner.executors.dask.submission import JobOutcome, submit_jobs
 from leakcheck.runner.task import Task
-from tests.unit.runs import CLEAN, ENVIRONMENT, run_of
+from tests.unit.runs import CLEAN, ENVIRONMENT, TOLERANCE, run_of
 
 TEN = Host(host="ten", worker="tcp://ten:1")
 EXPECTED_ENVIRONMENT = ExecutionEnvironment(
@@ -412,7 +412,7 @@ def test_each_machine_is_named_once_and_each_scenario_that_was_measured_again() 
 def test_timings_of_different_machines_are_not_compared() -> None:
     before = replace(CLEAN, variant="before", measured_on=TEN)
     after = replace(CLEAN, variant="after", measured_on=replace(TEN, host="eleven"))
-    comparison = compare_variants(run_of(before, after), "before", "after")
+    comparison = compare_variants(run_of(before, after), "before", "after", TOLERANCE)
     assert comparison.notes == (
         "newsletter was measured on ten and on eleven: timings of different machines are not compared",
     )
