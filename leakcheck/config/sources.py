@@ -103,7 +103,7 @@ def read_pyproject(path: Path | None) -> PyprojectFile:
     import tomllib
 
     try:
-        data = read_file(path, most_bytes=_LARGEST_FILE_BYTES, what="file of settings may be")
+        data = read_file(path, most_bytes=_LARGEST_FILE_BYTES, what="file of settings")
         tools = tomllib.loads(data.decode("utf-8")).get("tool", {})
     except StoreError as error:
         raise ConfigError(str(error)) from error

@@ -254,7 +254,7 @@ def _python_files(folder: Path) -> Iterator[Path]:
 def _holds_scenario(path: Path) -> bool:
     try:
         # a link may lead to a file elsewhere, but not to a pipe or a device: the file is run, and never shown
-        text = read_file(path, most_bytes=_LARGEST_FILE_BYTES, what="file of scenarios may be", follows_links=True)
+        text = read_file(path, most_bytes=_LARGEST_FILE_BYTES, what="file of scenarios", follows_links=True)
     except StoreError:
         return False
     if _DECORATOR.encode() not in text:

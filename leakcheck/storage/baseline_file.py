@@ -21,7 +21,7 @@ def load_baseline(path: Path) -> Baseline | None:
     """Return the baseline in a file, None if the file does not exist. Raises StoreError if it is no baseline."""
     if not os.path.lexists(path):
         return None
-    data = read_file(path, most_bytes=_LARGEST_FILE_BYTES, what="baseline we write")
+    data = read_file(path, most_bytes=_LARGEST_FILE_BYTES, what="baseline")
     if _MERGE_MARK in b"\n" + data:
         raise StoreError(f"{path}: contains git's conflict markers; take one side, and run leakcheck baseline update")
     baseline = decode_document(path, data, Baseline, SCHEMA, "a baseline")

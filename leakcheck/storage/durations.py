@@ -53,7 +53,7 @@ def read_durations(path: Path) -> Mapping[str, float]:
     """
     if path.is_dir():
         return durations_of(run_file.load(path))
-    data = read_file(path, most_bytes=run_file.LARGEST_DOCUMENT_BYTES, what="run we write")
+    data = read_file(path, most_bytes=run_file.LARGEST_DOCUMENT_BYTES, what="durations file")
     try:
         document = msgspec.json.decode(data if len(data) <= _LARGEST_FILE_BYTES else b"", type=_Document)
     except (ValueError, RecursionError) as error:

@@ -75,22 +75,22 @@ def load_history(index: Path, documents: Sequence[Path], read: Read, *, rebuild:
     notices: list[str] = []
     if rebuild:
         _discard(index)
-    for remedy in ("was broken, and is made anew", "cannot be used, and is left out"):
+    for remedy in ("was broken, and is rebuilt", "cannot be used, and is ignored"):
         try:
             _prepare(index)
             return _gather_with(str(index), documents, read, notices)
         except (sqlite3.Error, ValueError, TypeError) as error:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
             if code in _KEEP_INDEX_CODES:
-                notices = [f"{index}: cannot be used now, and is left out ({error})"]
+                notices = [f"{index}: cannot be used now, and is ignored ({error})"]
                 break
             notices = [f"{index}: {remedy} ({error})"]
             _discard(index)
         except OSError as error:
-            notices = [f"{index}: cannot be written, and is left out ({error.strerror})"]
+            notices = [f"{index}: cannot be written, and is ignored ({error.strerror})"]
             break
         except StoreError as error:
-            notices = [f"{error}; the index is left out"]
+            notices = [f"{error}; the index is ignored"]
             break
     return _gather_with(_IN_MEMORY, documents, read, notices)
 

@@ -116,7 +116,7 @@ def load(path: Path) -> Run:
     if not os.path.lexists(document):
         problem = f"no {DOCUMENT} in this folder" if path.is_dir() else "no such file or folder"
         raise StoreError(f"{path}: {problem}; pass the folder of a saved run, or its {DOCUMENT}")
-    data = read_file(document, most_bytes=LARGEST_DOCUMENT_BYTES, what="run we write")
+    data = read_file(document, most_bytes=LARGEST_DOCUMENT_BYTES, what="run document")
     return decode_document(document, data, Run, SCHEMA, "a run document", _UPGRADES)
 
 

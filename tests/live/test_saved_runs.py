@@ -180,7 +180,7 @@ def test_the_run_that_leaks_more_is_found_and_the_index_can_be_lost_or_broken(le
     assert use(leakcheck, *again).output == told.output
     index.write_bytes(index.read_bytes()[:100] + b"x" * 5000)
     mended = use(leakcheck, *again)
-    assert "was broken, and is made anew" in mended.errors
+    assert "was broken, and is rebuilt" in mended.errors
     assert mended.output == told.output
     rebuilt = use(leakcheck, *again, "--rebuild")
     assert "anew" not in rebuilt.errors

@@ -122,7 +122,7 @@ def test_a_capture_outside_of_the_runs_folder_is_refused(tmp_path: Path, name: s
     (tmp_path / "secret.txt").write_text("secret")
     folder = save_run(tmp_path / "first", result_named("a"))
     run_file.save(run_of(replace(result_named("a"), capture=name)), folder / run_file.DOCUMENT)
-    with pytest.raises(NotMergeable, match="does not lie in the run's folder"):
+    with pytest.raises(NotMergeable, match="is not in the run's folder"):
         merge([folder], output=tmp_path / "out", command=())
     assert not (tmp_path / "out").exists()
 

@@ -89,7 +89,7 @@ def test_anything_but_a_regular_file_is_refused_without_quoting_its_content(
 @pytest.mark.parametrize("name", [name for name in READERS if name != "capture"])
 def test_the_error_for_a_link_names_the_remedy(tmp_path: Path, name: str) -> None:
     make_endless(tmp_path / "document.json")
-    with pytest.raises(LeakcheckError, match=r"it is a link, which is not followed; put the file itself there"):
+    with pytest.raises(LeakcheckError, match=r"it is a link, which is not followed; pass the file that it leads to"):
         READERS[name](tmp_path / "document.json")
 
 
@@ -242,7 +242,7 @@ def test_an_index_that_is_no_regular_file_is_not_used(tmp_path: Path, make: Call
     make(index)
     history = load_history(index, documents, run_file.load)
     assert [record.scenario for record in history.records] == [CLEAN.id]
-    assert "the index is left out" in history.notices[0]
+    assert "the index is ignored" in history.notices[0]
 
 
 def test_an_index_with_an_endless_view_or_with_a_journal_is_rebuilt(tmp_path: Path) -> None:
@@ -276,4 +276,4 @@ def test_an_index_with_an_invalid_row_is_rebuilt(tmp_path: Path, change: str) ->
     connection.close()
     history = load_history(index, documents, run_file.load)
     assert history.records == before.records
-    assert "was broken, and is made anew" in history.notices[0]
+    assert "was broken, and is rebuilt" in history.notices[0]

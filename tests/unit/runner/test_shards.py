@@ -201,14 +201,14 @@ def test_a_foreign_file_is_refused_in_one_short_line(tmp_path: Path, data: bytes
 def test_the_error_for_a_missing_file_or_a_device_names_it(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"nowhere\.json: cannot be read"):
         read_durations(tmp_path / "nowhere.json")
-    with pytest.raises(StoreError, match=r"/dev/zero: cannot be read \(it is a device, and no file\)"):
+    with pytest.raises(StoreError, match=r"/dev/zero: cannot be read \(it is a device and not a file\)"):
         read_durations(Path("/dev/zero"))
 
 
 def test_a_file_larger_than_any_run_is_not_read(tmp_path: Path) -> None:
     with (tmp_path / "durations.json").open("wb") as file:
         file.truncate(300 * 1024**2)  # a hole: it takes no room
-    with pytest.raises(StoreError, match="is larger than any run we write"):
+    with pytest.raises(StoreError, match="too large for a durations file; the limit is 256 MiB"):
         read_durations(tmp_path / "durations.json")
 
 

@@ -178,7 +178,7 @@ def test_a_broken_index_is_rebuilt_with_a_notice(folder: Folder, break_it: objec
     assert history.records == before.records
     assert folder.read[-2:] == ["a", "b"]
     [notice] = history.notices
-    assert "was broken, and is made anew" in notice
+    assert "was broken, and is rebuilt" in notice
     assert folder.gather() == before
 
 
@@ -202,7 +202,7 @@ def test_if_no_index_can_be_written_one_is_built_in_memory(folder: Folder) -> No
     history = folder.gather()
     assert len(history.records) == 3
     [notice] = history.notices
-    assert "cannot be written, and is left out" in notice
+    assert "cannot be written, and is ignored" in notice
 
 
 def test_an_index_in_use_is_left_alone(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -199,7 +199,7 @@ def test_a_document_larger_than_any_we_write_is_refused(tmp_path: Path) -> None:
     huge = tmp_path / DOCUMENT
     with huge.open("wb") as file:
         file.truncate(256 * 1024**2 + 1)  # a sparse file: it takes no space
-    with pytest.raises(StoreError, match="is larger than any run we write"):
+    with pytest.raises(StoreError, match="too large for a run document; the limit is 256 MiB"):
         load(huge)
 
 
