@@ -28,8 +28,8 @@ _CHUNK_BYTES = 1024 * 1024
 def read_file(path: Path, *, most_bytes: int, what: str, follows_links: bool = False) -> bytes:
     """Return the content of a regular file. Raises StoreError for anything else, and for a larger file.
 
-    `what` is what the file should be ("run document"), for the message. With `follows_links` the path may be a link: for
-    files of a tree whose code is run anyway.
+    `what` is what the file should be ("run document"), for the message. With `follows_links` the path may be a link:
+    for files of a tree whose code is run anyway.
     """
     try:
         # check before opening: opening alone rewinds a tape, or wakes the process at the other end of a pipe

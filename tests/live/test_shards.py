@@ -260,7 +260,7 @@ def test_a_strangers_document_gets_no_file_from_outside_its_folder(
 ) -> None:
     leakcheck.write("secret.txt", "secret")
     edit(shards[0], lambda document: document["results"][0].update(capture=capture))
-    assert_not_joined(merge(leakcheck), "the capture ", "does not lie in the run's folder")
+    assert_not_joined(merge(leakcheck), "the capture ", "is not in the run's folder")
     assert not leakcheck.output.exists()
 
 
