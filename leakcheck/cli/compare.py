@@ -98,17 +98,18 @@ def compare(
     console = make_console()
     for part in forms.render_comparison(comparison):
         console.print(part)
-    from leakcheck.storage import atomic, run_file
+    from leakcheck.storage import run_file
+    from leakcheck.storage.document import write_atomically
 
     for path, form in ((markdown, forms.markdown), (csv, forms.csv_table)):
         for _, document in form(comparison) if path is not None else ():
-            atomic.write_atomically(Path(str(path)), document)
+            write_atomically(Path(str(path)), document)
     if html is not None:
         from leakcheck.reporters.html.page import render_comparison
 
         for _, page in render_comparison(comparison):
-            atomic.write_atomically(Path(html), page)
+            write_atomically(Path(html), page)
     if json is not None:
-        atomic.write_atomically(Path(json), run_file.encode_comparison(comparison))
+        write_atomically(Path(json), run_file.encode_comparison(comparison))
     if fail_on_worse and comparison.is_worse:
         raise typer.Exit(ExitCode.OVER_BUDGET)

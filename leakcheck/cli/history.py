@@ -53,7 +53,8 @@ def history(
     from leakcheck.config.sources import SettingsLayer
     from leakcheck.model.plain_text import escape_control
     from leakcheck.reporters.history import render_all, render_one
-    from leakcheck.storage import atomic, run_file
+    from leakcheck.storage import run_file
+    from leakcheck.storage.document import write_atomically
     from leakcheck.storage.history import find_documents, load_history
 
     if chart is not None and chart.suffix.lower() not in (".svg", ".png"):
@@ -83,7 +84,7 @@ def history(
         from leakcheck.reporters.plots import draw_history
 
         for _, data in draw_history(*with_steps[0], (chart.suffix.lower()[1:],)):
-            atomic.write_atomically(chart, data)
+            write_atomically(chart, data)
 
 
 def _newest_series(records: "Sequence[HistoryEntry]", name: str | None) -> "tuple[list[list[HistoryEntry]], int]":

@@ -22,7 +22,8 @@ from leakcheck.model.explanation import Explain
 from leakcheck.runner.collect import collect, scenario_files
 from leakcheck.runner.session import RunRequest
 from leakcheck.scenario import parse_target
-from leakcheck.storage import atomic, run_file
+from leakcheck.storage import run_file
+from leakcheck.storage.document import write_atomically
 
 _GRAMMAR = "pass two runs, `RUN --variants A B`, `TARGET --variants A B`, or `A..B TARGET`"
 
@@ -207,5 +208,5 @@ def _measure(
             watch=watch,
         )
     comparison = sides.compare_rounds(before, after, rounds, settings.change, by_variant=by_variant)
-    atomic.write_atomically(folder / "compare.json", run_file.encode_comparison(comparison))
+    write_atomically(folder / "compare.json", run_file.encode_comparison(comparison))
     return comparison

@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from leakcheck.model.answers import COLUMNS, Block, Failure, FailureKind, Readings, ScenarioInfo, StatusCount
+from leakcheck.model.answers import COLUMNS, Block, Readings, ScenarioInfo, StatusCount
 from leakcheck.model.errors import LeakcheckError
-from leakcheck.model.failure import undecodable_answer
+from leakcheck.model.failure import Failure, FailureKind, undecodable_answer
 from leakcheck.model.run import Environment
 from leakcheck.scenario import parse_target, without_password
 

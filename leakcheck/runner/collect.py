@@ -17,9 +17,9 @@ from typing import Any
 
 from leakcheck.config.expressions import Matches
 from leakcheck.config.settings import Settings
-from leakcheck.model.answers import Failure, FailureKind, ScenarioInfo, SkippedRequest
+from leakcheck.model.answers import ScenarioInfo, SkippedRequest
 from leakcheck.model.errors import LeakcheckError, NothingMeasured, StoreError, UsageError
-from leakcheck.model.failure import WorkerFailed, internal_failure
+from leakcheck.model.failure import Failure, FailureKind, WorkerFailed, internal_failure
 from leakcheck.model.files import read_file
 from leakcheck.model.protocol import OptionValue, Pass, PassRequest
 from leakcheck.model.result import Result

@@ -20,9 +20,8 @@ from leakcheck.analysis.explain.fingerprint import with_native_origin
 from leakcheck.analysis.explain.line_slopes import grown_stacks
 from leakcheck.analysis.explain.retention import Candidate, containers_of, largest_share, paths_of
 from leakcheck.analysis.explain.stack_tree import build_stack_tree, short_file, with_short_files
-from leakcheck.model.answers import FailureKind
 from leakcheck.model.explanation import AllocationSite, Explanation, RetentionPath, StackBytes, TracerName, Window
-from leakcheck.model.failure import WorkerFailed, undecodable_answer
+from leakcheck.model.failure import FailureKind, WorkerFailed, undecodable_answer
 from leakcheck.model.protocol import Pass
 from leakcheck.model.result import Meter
 from leakcheck.model.stacks import Frame, native_frame

@@ -25,11 +25,10 @@ from leakcheck.analysis.growth.stopping import (
     with_fewer_calls,
 )
 from leakcheck.analysis.growth.trend import has_sawtooth, latest_rate, rate_without_bounds
-from leakcheck.model.advice import DjangoFacts
-from leakcheck.model.answers import BoundedContainer, Failure, StatusCount
+from leakcheck.model.answers import BoundedContainer, StatusCount
 from leakcheck.model.explanation import NamedCount
-from leakcheck.model.failure import WorkerFailed
-from leakcheck.model.result import Budget, Meter
+from leakcheck.model.failure import Failure, WorkerFailed
+from leakcheck.model.result import Budget, DjangoFacts, Meter
 from leakcheck.runner.answer_decoding import decode_block, decode_field, decode_lengths
 from leakcheck.runner.child_processes import ChildMemory, ReplayingProcess
 from leakcheck.runner.process_usage import MappingSamples

@@ -19,9 +19,9 @@ from leakcheck.analysis.growth.resources import judge_resources, with_names
 from leakcheck.analysis.growth.stopping import StopPolicy
 from leakcheck.analysis.latency import summarize_latency
 from leakcheck.analysis.memory_limit import forecast_for_process
-from leakcheck.model.answers import Failure, FailureKind, PeakReading
+from leakcheck.model.answers import PeakReading
 from leakcheck.model.errors import LeakcheckError
-from leakcheck.model.failure import MeasurementStopped, WorkerFailed, internal_failure
+from leakcheck.model.failure import Failure, FailureKind, MeasurementStopped, WorkerFailed, internal_failure
 from leakcheck.model.memory_limit import LimitResult
 from leakcheck.model.protocol import Pass
 from leakcheck.model.result import Growth, Meter, Result

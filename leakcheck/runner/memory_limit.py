@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.analysis.memory_limit import failures_of, forecast_exhaustion, successes_of, wilson_interval
-from leakcheck.model.answers import Failure, FailureKind
-from leakcheck.model.failure import MeasurementStopped, WorkerFailed, undecodable_answer
+from leakcheck.model.failure import Failure, FailureKind, MeasurementStopped, WorkerFailed, undecodable_answer
 from leakcheck.model.memory_limit import LimitRequest, LimitResult
 from leakcheck.model.protocol import Pass
 from leakcheck.model.result import Growth

@@ -18,9 +18,10 @@ from leakcheck.analysis.gate.verdict import sort_results
 from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.config.expressions import Matches
 from leakcheck.config.settings import Settings
-from leakcheck.model.answers import FailureKind, ScenarioInfo
+from leakcheck.model.answers import ScenarioInfo
 from leakcheck.model.baseline import BaselineEntry
 from leakcheck.model.errors import ExecutorLost, ExitCode, StoreError, worst
+from leakcheck.model.failure import FailureKind
 from leakcheck.model.memory_limit import LimitRequest
 from leakcheck.model.protocol import OptionValue
 from leakcheck.model.result import Result

@@ -3,8 +3,7 @@
 import time
 from typing import Any, Protocol
 
-from leakcheck.model.answers import Failure, FailureKind
-from leakcheck.model.failure import WorkerFailed
+from leakcheck.model.failure import Failure, FailureKind, WorkerFailed
 from leakcheck.model.setup_stages import START, SetupStages, describe_stage, is_busy, not_replayable_message
 from leakcheck.model.units import format_duration
 from leakcheck.runner.process_usage import effort_of

@@ -17,12 +17,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from leakcheck.model.advice import DjangoFacts
-from leakcheck.model.answers import Failure, FailureKind
 from leakcheck.model.child_processes import ChildrenReading
 from leakcheck.model.errors import UsageError
-from leakcheck.model.failure import MeasurementStopped, WorkerFailed
+from leakcheck.model.failure import Failure, FailureKind, MeasurementStopped, WorkerFailed
 from leakcheck.model.protocol import Pass, PassRequest
+from leakcheck.model.result import DjangoFacts
 from leakcheck.model.units import format_duration, format_size
 from leakcheck.probe.meters.thread_caches import without_thread_caches
 from leakcheck.runner.answer_decoding import decode, decode_failure, decode_field

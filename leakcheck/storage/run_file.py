@@ -15,8 +15,7 @@ from leakcheck.model.files import read_file
 from leakcheck.model.result import Result
 from leakcheck.model.run import SCHEMA, Run
 from leakcheck.storage import run_version_1
-from leakcheck.storage.atomic import write_atomically
-from leakcheck.storage.document import decode_document
+from leakcheck.storage.document import decode_document, write_atomically
 
 if TYPE_CHECKING:
     from leakcheck.model.comparison import Comparison

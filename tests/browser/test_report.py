@@ -57,15 +57,17 @@ def test_a_chart_says_the_values_under_the_pointer(opened: Opened) -> None:
     area.scroll_into_view_if_needed()
     box = area.bounding_box()
     page.mouse.move(box["x"] + box["width"] - 2, box["y"] + 50)
-    said = opened.read(readout, "call 1,981")
-    # only what was still measured at that call is told
+    said = opened.read(readout, "1,480 calls after warm-up")
+    # only what was still measured so long after its warm-up is told
     assert "debug_queries" in said
     assert "retained" not in said
-    # at a call that all were read after, each has its value
-    page.mouse.move(box["x"] + box["width"] * 401 / 2000, box["y"] + 50)
-    said = opened.read(readout, "call 401")
+    # so many calls after the warm-up that all were read, each has its value
+    page.mouse.move(box["x"] + box["width"] * 200 / 1480, box["y"] + 50)
+    said = opened.read(readout, "200 calls after warm-up")
     for result in (NAIVE_SHOWN, ITERATOR, RETAINED):
-        at = result.readings.calls.index(401)
+        assert result.growth is not None
+        assert result.growth.from_call is not None
+        at = result.readings.calls.index(result.growth.from_call + 200)
         assert f"{result.variant} {format_size(result.readings.heap_bytes[at])}" in said
     assert chart.locator(".cursor circle").count() == 4
     page.mouse.move(0, 0)
@@ -81,8 +83,20 @@ def test_a_chart_says_its_values_by_keyboard(opened: Opened) -> None:
     call, held = RETAINED.readings.calls[-2], RETAINED.readings.heap_bytes[-2]
     assert (area.get_attribute("aria-valuetext") or "").startswith(f"call {call:,} {format_size(held)}")
     area.press("Home")
-    assert area.get_attribute("aria-valuenow") == "1"
+    assert (area.get_attribute("aria-valuetext") or "").startswith("call 1 ")
+    assert area.get_attribute("aria-valuenow") == area.get_attribute("aria-valuemin") == "-400"
     assert area.get_attribute("role") == "slider"
+
+
+def test_the_labels_of_lines_fit_beside_the_chart_and_leave_it_the_room(opened: Opened) -> None:
+    opened.unfold_all()
+    shares = opened.page.evaluate(
+        """() => [...document.querySelectorAll('.labels')].map((svg) => Math.max(
+            ...[...svg.querySelectorAll('text')].map((text) => text.getBBox().x + text.getBBox().width)
+        ) / svg.width.baseVal.value)"""
+    )
+    assert len(shares) == 6
+    assert all(0.7 < share <= 1 for share in shares), shares
 
 
 def test_the_page_writes_sizes_as_the_terminal_does(opened: Opened) -> None:

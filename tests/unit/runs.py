@@ -1,7 +1,8 @@
 """Hand-built results and runs: what the reporters and the store are tested on."""
 
 from leakcheck.analysis.memory_limit import wilson_interval
-from leakcheck.model.answers import BoundedContainer, Failure, FailureKind, Readings
+from leakcheck.model.answers import BoundedContainer, Readings
+from leakcheck.model.failure import Failure, FailureKind
 from leakcheck.model.memory_limit import LimitResult
 from leakcheck.model.result import Budget, Growth, Latency, Meter, Result
 from leakcheck.model.run import SCHEMA, Environment, Run

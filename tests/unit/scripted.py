@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from leakcheck.config.settings import resolve
 from leakcheck.config.sources import SettingsLayer
-from leakcheck.model.answers import BoundedContainer, Failure, FailureKind, ScenarioInfo
+from leakcheck.model.answers import BoundedContainer, ScenarioInfo
 from leakcheck.model.child_processes import ChildrenReading
 from leakcheck.model.explanation import Explain
-from leakcheck.model.failure import WorkerFailed
+from leakcheck.model.failure import Failure, FailureKind, WorkerFailed
 from leakcheck.model.result import Result
 from leakcheck.probe.meters.memory import BLOCK_CAPACITY
 from leakcheck.runner.measure import measure

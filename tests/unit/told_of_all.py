@@ -112,7 +112,9 @@ REPORTERS: Mapping[str, Callable[[Facts], bytes]] = {
 }
 PICTURES: Mapping[str, Callable[[Facts], bytes]] = {
     "plots.draw_run": lambda facts: b"\n".join(data for _, data in draw_run(facts.run.results[:4], ("svg",))),
-    "plots.draw_pair": lambda facts: _joined(draw_pair(facts.run.results[0], facts.run.results[1], ("svg",))),
+    "plots.draw_pair": lambda facts: _joined(
+        draw_pair(facts.run.results[0], facts.run.results[1], facts.comparison.scenarios[0], ("svg",))
+    ),
     "plots.draw_history": lambda facts: _joined(draw_history([facts.record], [_step(facts)], ("svg",))),
 }
 """These take a tenth of a second each."""

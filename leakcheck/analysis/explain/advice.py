@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterator
 
 from leakcheck.analysis.explain.allocation_sites import function_name
 from leakcheck.analysis.gate.known_leaks import path_text
-from leakcheck.model.advice import Advice, DjangoFacts
 from leakcheck.model.explanation import GrowingContainer, Link, PeakSite, RetentionPath
-from leakcheck.model.result import Result
+from leakcheck.model.result import Advice, DjangoFacts, Result
 from leakcheck.model.units import format_size
 from leakcheck.model.verdict import Verdict
 

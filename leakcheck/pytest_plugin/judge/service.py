@@ -12,7 +12,8 @@ from leakcheck import __version__
 from leakcheck.analysis.gate.known_leaks import unseen_entries, without_ambiguous
 from leakcheck.config.settings import Settings, resolve
 from leakcheck.config.sources import SettingsLayer
-from leakcheck.model.answers import Failure, FailureKind, ScenarioInfo
+from leakcheck.model.answers import ScenarioInfo
+from leakcheck.model.failure import Failure, FailureKind
 from leakcheck.model.result import Result
 from leakcheck.model.run import SCHEMA, Environment, Run
 from leakcheck.model.setup_stages import SetupStages, is_shared

@@ -8,9 +8,10 @@ from leakcheck.model.result import Result
 from leakcheck.model.run import Run
 from leakcheck.model.stacks import Frame, FrameKind
 from leakcheck.model.verdict import Gate
-from leakcheck.reporters.charts.bars import Bars, Strips, bars_of, strips_of
-from leakcheck.reporters.charts.growth import GrowthChart, chart_of, chart_of_variants
+from leakcheck.reporters.charts.bars import LatencyChart, PeakChart, latency_chart, peak_chart
+from leakcheck.reporters.charts.growth import growth_chart, growth_chart_of_variants
 from leakcheck.reporters.html.flamegraph import Flamegraph, Flamegraphs, add_flamegraphs
+from leakcheck.reporters.html.growth_svg import GrowthSvg, growth_svg
 from leakcheck.reporters.messages.answers import response_sentences
 from leakcheck.reporters.messages.causes import explanation_notes, unseen_leak_sentence
 from leakcheck.reporters.messages.memory_limit import memory_limit_sentences
@@ -42,7 +43,7 @@ class Card:
     result: Result
     anchor: str
     sentences: tuple[str, ...]
-    chart: GrowthChart | None
+    chart: GrowthSvg | None
     flames: tuple[Flamegraph, ...]
     is_open: bool
     """Whether the card is unfolded: it is not within budget."""
@@ -55,9 +56,9 @@ class Section:
 
     name: str
     anchor: str
-    chart: GrowthChart | None
-    bars: Bars | None
-    strips: Strips | None
+    chart: GrowthSvg | None
+    peaks: PeakChart | None
+    latencies: LatencyChart | None
     cards: tuple[Card, ...]
 
 
@@ -88,9 +89,9 @@ def sections_of(run: Run, flames: Flamegraphs, memray_pages: Mapping[str, str]) 
             Section(
                 name=name,
                 anchor=f"s{section_number}",
-                chart=chart_of_variants(results),
-                bars=bars_of(results),
-                strips=strips_of(results),
+                chart=growth_svg(growth_chart_of_variants(results)),
+                peaks=peak_chart(results),
+                latencies=latency_chart(results),
                 cards=tuple(cards),
             )
         )
@@ -109,7 +110,7 @@ def _card(result: Result, anchor: str, flames: tuple[Flamegraph, ...], memray_pa
             *explanation_notes(result),
             *advice_sentences(result),
         ),
-        chart=chart_of(result),
+        chart=growth_svg(growth_chart(result)),
         flames=flames,
         is_open=result.gate is not Gate.WITHIN,
         memray_page=memray_page,

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from math import ceil
 
-from leakcheck.model.answers import Failure, FailureKind
 from leakcheck.model.explanation import PageKind
+from leakcheck.model.failure import Failure, FailureKind
 from leakcheck.model.plain_text import escape_control
 from leakcheck.model.result import Growth, Meter, Result
 from leakcheck.model.run import Run

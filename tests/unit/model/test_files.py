@@ -16,8 +16,9 @@ from leakcheck.config.sources import SettingsLayer, find_pyproject, read_pyproje
 from leakcheck.model.baseline import SCHEMA, Baseline
 from leakcheck.model.errors import ConfigError, LeakcheckError, StoreError
 from leakcheck.runner.collect import scenario_files
-from leakcheck.storage import atomic, baseline_file, run_file
+from leakcheck.storage import baseline_file, run_file
 from leakcheck.storage.captures import open_capture
+from leakcheck.storage.document import replace_file
 from leakcheck.storage.durations import read_durations
 from leakcheck.storage.history import find_documents, load_history
 from tests.unit.runs import CLEAN, run_of
@@ -120,7 +121,7 @@ def test_a_baseline_is_not_written_through_a_link_or_into_a_pipe(tmp_path: Path,
 @pytest.mark.parametrize("make", [make_link, make_endless, make_pipe], ids=lambda make: make.__name__)
 def test_replace_file_replaces_a_link_instead_of_following_it(tmp_path: Path, make: Callable[[Path], None]) -> None:
     make(tmp_path / "report.html")
-    atomic.replace_file(tmp_path / "report.html", b"ours")
+    replace_file(tmp_path / "report.html", b"ours")
     assert (tmp_path / "report.html").read_bytes() == b"ours"
     assert not (tmp_path / "report.html").is_symlink()
     assert not (tmp_path / "elsewhere").exists() or (tmp_path / "elsewhere").read_text() == SECRET

@@ -9,9 +9,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from leakcheck.model.answers import Failure, FailureKind
 from leakcheck.model.errors import UsageError
 from leakcheck.model.explanation import Explanation, KnownLeak
+from leakcheck.model.failure import Failure, FailureKind
 from leakcheck.model.result import Growth, Meter, Result
 from leakcheck.pytest_plugin.marker import MarkerArgs, parse_marker_args
 from leakcheck.pytest_plugin.result_json import read_result

@@ -13,9 +13,9 @@ import pytest
 from rich.console import Console
 
 from leakcheck.analysis.gate.baseline import compare_with_baseline
-from leakcheck.model.answers import Failure, FailureKind
 from leakcheck.model.baseline import BaselineEntry
 from leakcheck.model.explanation import Explanation, KnownEntry, KnownLeak, Link, RetentionPath, TracerName
+from leakcheck.model.failure import Failure, FailureKind
 from leakcheck.model.result import Growth, Result
 from leakcheck.model.run import Environment, Run, Shard
 from leakcheck.model.verdict import Gate

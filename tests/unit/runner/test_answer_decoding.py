@@ -14,10 +14,17 @@ import pytest
 from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.config.settings import resolve
 from leakcheck.config.sources import SettingsLayer
-from leakcheck.model.answers import Failure, FailureKind, Readings, ScenarioInfo
+from leakcheck.model.answers import Readings, ScenarioInfo
 from leakcheck.model.errors import ExitCode
 from leakcheck.model.explanation import Explain
-from leakcheck.model.failure import MeasurementStopped, WorkerFailed, foreign_output, undecodable_answer
+from leakcheck.model.failure import (
+    Failure,
+    FailureKind,
+    MeasurementStopped,
+    WorkerFailed,
+    foreign_output,
+    undecodable_answer,
+)
 from leakcheck.model.result import Result
 from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.runner.answer_decoding import (

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from leakcheck.model.answers import Failure, FailureKind
-from leakcheck.model.failure import WorkerFailed
+from leakcheck.model.failure import Failure, FailureKind, WorkerFailed
 from leakcheck.model.setup_stages import (
     BODY,
     START,

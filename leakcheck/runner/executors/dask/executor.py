@@ -9,8 +9,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from leakcheck.analysis.growth.progress import ReplayProgress
-from leakcheck.model.answers import Failure
 from leakcheck.model.errors import StoreError, UsageError
+from leakcheck.model.failure import Failure
 from leakcheck.model.result import Host, Result
 from leakcheck.model.run import Environment
 from leakcheck.runner.executors.dask import client as dask_client
@@ -28,8 +28,9 @@ from leakcheck.runner.executors.dask.submission import (
 from leakcheck.runner.growth_pass import GrowthPass
 from leakcheck.runner.measure import judged_result
 from leakcheck.runner.task import Task, Watch
-from leakcheck.storage import atomic, run_file
+from leakcheck.storage import run_file
 from leakcheck.storage.captures import FOLDER, free_name
+from leakcheck.storage.document import write_atomically
 
 _POLL_SECONDS = 0.2
 _EXAMPLE_BYTES, _EXAMPLE_CORES = 8e9, 2
@@ -144,7 +145,7 @@ def keep_capture(folder: Path, name: str, compressed: bytes) -> str:
     end = PurePosixPath(name.replace("\0", "")).name
     target = free_name(folder / FOLDER / (end if end not in ("", "..") else "capture.bin"))
     run_file.make_folder(target.parent)
-    atomic.write_atomically(target, zlib.decompressobj().decompress(compressed, MOST_CAPTURE_BYTES))
+    write_atomically(target, zlib.decompressobj().decompress(compressed, MOST_CAPTURE_BYTES))
     return str(target.relative_to(folder))
 
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import msgspec
 
-from leakcheck.model.answers import Failure, FailureKind
 from leakcheck.model.errors import ExecutorLost
+from leakcheck.model.failure import Failure, FailureKind
 from leakcheck.model.result import Host
 from leakcheck.model.units import format_size
 from leakcheck.runner.executors.dask.client import ClusterWorker, DaskClient, WorkersLost

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from leakcheck.analysis.compare.runs import compare_results
 from leakcheck.analysis.latency import summarize_latency
-from leakcheck.model.answers import Failure, FailureKind
 from leakcheck.model.comparison import (
     COMPARISON_SCHEMA,
     Comparison,
@@ -18,6 +17,7 @@ from leakcheck.model.comparison import (
     Side,
     Unit,
 )
+from leakcheck.model.failure import Failure, FailureKind
 from leakcheck.model.result import Budget, Latency, Result
 from leakcheck.model.tolerance import ChangeVerdict, Figure
 from leakcheck.model.verdict import Gate, Verdict

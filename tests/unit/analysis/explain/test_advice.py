@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from leakcheck.analysis.explain.advice import LARGE_PEAK_BYTES, advise
-from leakcheck.model.advice import DatabaseFacts, DjangoFacts
 from leakcheck.model.explanation import PeakSite
-from leakcheck.model.result import Result
+from leakcheck.model.result import DatabaseFacts, DjangoFacts, Result
 from leakcheck.model.stacks import Frame, FrameKind
 from leakcheck.reporters.messages.run import advice_lines
 from leakcheck.storage import run_file

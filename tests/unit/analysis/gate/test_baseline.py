@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from leakcheck.analysis.gate.baseline import compare_with_baseline, growth_figure
-from leakcheck.model.answers import Failure, FailureKind
 from leakcheck.model.baseline import BaselineChange, BaselineEntry
 from leakcheck.model.explanation import Resource, ResourceKind
+from leakcheck.model.failure import Failure, FailureKind
 from leakcheck.model.result import Budget, Meter, Result
 from leakcheck.model.tolerance import ChangeVerdict, Figure
 from leakcheck.model.verdict import Gate, Verdict

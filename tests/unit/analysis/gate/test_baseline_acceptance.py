@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leakcheck.analysis.gate.baseline import accept, compare_with_baseline, is_acceptable
-from leakcheck.model.answers import Failure, FailureKind
 from leakcheck.model.baseline import BaselineEntry
+from leakcheck.model.failure import Failure, FailureKind
 from leakcheck.model.result import Budget, Meter, Result
 from leakcheck.model.verdict import Gate, Verdict
 from tests.unit.runs import BOUNDED, BROKEN, CLEAN, KIB, LEAK, MIB, TOLERANCE, UNSURE, growth

@@ -11,7 +11,7 @@ from leakcheck.model.answers import BoundedContainer
 from leakcheck.model.explanation import Explain
 from leakcheck.model.result import Growth, Meter, Result
 from leakcheck.model.verdict import Gate, Verdict
-from leakcheck.reporters.charts.growth import chart_of
+from leakcheck.reporters.charts.growth import growth_chart
 from leakcheck.reporters.messages.result import main_sentence, result_lines
 from tests.unit.scripted import PAGE, Column, Script, leak, recorded, simulate, still, total
 
@@ -165,9 +165,9 @@ def test_a_leak_in_children_is_not_explained() -> None:
 
 def test_the_chart_of_a_leak_in_children_shows_their_own_readings() -> None:
     result = simulate(Script(children=pages(total(leak(5000)))))
-    chart = chart_of(result)
+    chart = growth_chart(result)
     assert chart is not None
-    assert "Pages of child processes" in chart.description
+    assert "growth of child processes' pages" in chart.description
 
 
 def test_a_call_that_fails_beside_children_claims_nothing_of_them() -> None:

@@ -96,7 +96,7 @@ def test_a_change_says_whether_it_is_worse_or_better() -> None:
 
 
 def test_advice_is_in_every_report() -> None:
-    from leakcheck.model.advice import Advice
+    from leakcheck.model.result import Advice
     from leakcheck.reporters.html.page import render_report
     from leakcheck.reporters.pytest_text import result_text
     from tests.unit.runs import LEAK, run_of

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from leakcheck.model.answers import Failure, FailureKind
 from leakcheck.model.explanation import Explanation
+from leakcheck.model.failure import Failure, FailureKind
 from leakcheck.model.result import Budget, Meter, Result
 from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.reporters.messages.verdict import budget_text, peak_was_skipped, verdict_sentences

@@ -17,9 +17,10 @@ from leakcheck import __version__
 from leakcheck.compare.sides import compare_variants
 from leakcheck.config.settings import resolve
 from leakcheck.config.sources import SettingsLayer
-from leakcheck.model.answers import Failure, FailureKind, ScenarioInfo
+from leakcheck.model.answers import ScenarioInfo
 from leakcheck.model.baseline import BaselineEntry
 from leakcheck.model.errors import ExecutorLost, UsageError
+from leakcheck.model.failure import Failure, FailureKind
 from leakcheck.model.result import Host
 from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.reporters.messages.run import host_sentences
