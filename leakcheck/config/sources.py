@@ -149,7 +149,7 @@ def read_pyproject(path: Path | None) -> PyprojectFile:
 def _explain(error: msgspec.ValidationError) -> str:
     """Return msgspec's message in our words: `growth: must be text`."""
     problem, _, place = str(error).partition(" - at `$")
-    name = place.strip("`.") or "settings"
+    name = place.strip("`.").replace("[...]", "") or "settings"
     if expected := re.match(r"Expected `(.+?)`", problem):
         kinds = [_KINDS.get(kind, kind) for kind in expected[1].split(" | ") if kind != "null"]
         return f"{name}: must be {' or '.join(kinds)}"
