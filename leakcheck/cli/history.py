@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from leakcheck.model.history import HistoryEntry
 
-_INDEX = Path(".leakcheck") / "history.sqlite"
-
 
 def history(
     scenario: Annotated[
@@ -25,9 +23,6 @@ def history(
         Path | None, typer.Option("--runs", metavar="DIR", help="Folder of saved runs. \\[default: reports]")
     ] = None,
     change: Change = None,
-    rebuild: Annotated[
-        bool, typer.Option("--rebuild", help="Rebuild the history index (.leakcheck/history.sqlite).")
-    ] = False,
     chart: Annotated[
         Path | None,
         typer.Option("--plot", metavar="FILE", help="Also draw the trend of one scenario to FILE.svg or FILE.png."),
@@ -53,7 +48,6 @@ def history(
     from leakcheck.config.sources import SettingsLayer
     from leakcheck.model.plain_text import escape_control
     from leakcheck.reporters.history import render_all, render_one
-    from leakcheck.storage import run_file
     from leakcheck.storage.document import write_atomically
     from leakcheck.storage.history import find_documents, load_history
 
@@ -61,11 +55,10 @@ def history(
         raise UsageError(f"--plot {chart}: the file name must end with .svg or .png")
     settings = resolve(SettingsLayer(change=change))
     folder = runs if runs is not None else settings.output
-    documents = find_documents(folder, run_file.DOCUMENT)
-    past = load_history(_INDEX, documents, run_file.load, rebuild=rebuild)
+    past = load_history(find_documents(folder))
     console, errors = make_console(), make_console(stderr=True)
-    for line in (*past.notices, *(f"{reason}; skipped" for reason in past.skipped)):
-        errors.print(Text(escape_control(line)), soft_wrap=True)
+    for reason in past.skipped:
+        errors.print(Text(escape_control(f"{reason}; skipped")), soft_wrap=True)
     if not past.records:
         raise NothingMeasured(f"{folder}: contains no runs; measure with leakcheck run, or pass another --runs DIR")
     series, skipped = _newest_series(past.records, scenario)

@@ -9,7 +9,7 @@ from leakcheck.model.verdict import Gate, Verdict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryEntry:
-    """One scenario in one run: a row of the index, which can be rebuilt from the run document."""
+    """One scenario in one run."""
 
     document: Name
     """The absolute path of the run document."""

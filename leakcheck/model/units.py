@@ -139,6 +139,12 @@ def format_difference(after: float, before: float) -> str:
     return f"{percent:+.{0 if abs(percent) >= 100 else 1}f} %"
 
 
+def format_per_call(count: float, noun: str) -> str:
+    """Return a count per call, to two decimals ("1 item per call", "0.5 items per call")."""
+    number = f"{count:,.2f}".rstrip("0").rstrip(".")
+    return f"{number} {noun}{'' if number == '1' else 's'} per call"
+
+
 def format_duration(seconds: float) -> str:
     """Return a duration with its unit ("1.9 s", "340 µs", "2 min 5 s")."""
     if seconds >= 60:

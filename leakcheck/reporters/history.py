@@ -15,7 +15,7 @@ from leakcheck.model.plain_text import escape_control
 from leakcheck.model.tolerance import Tolerance
 from leakcheck.model.units import format_duration, format_size
 from leakcheck.reporters.escape import escape_arguments
-from leakcheck.reporters.messages.cells import commit_text, size_text, with_margin
+from leakcheck.reporters.messages.cells import GATE_WORDS, commit_text, size_text, with_margin
 from leakcheck.reporters.terminal import GATE_STYLES, new_table
 
 _BLOCKS, _ASCII = "▁▂▃▄▅▆▇█", "_.-=+*#@"
@@ -39,7 +39,7 @@ def render_all(series: Sequence[tuple[Series, Sequence[Regression]]], *, encodin
             _growth_spark(records, encoding),
             size_text(last.peak_bytes),
             _peak_spark(records, encoding),
-            Text(f"{last.verdict}, {last.gate}", style=GATE_STYLES[last.gate]),
+            Text(f"{last.verdict}, {GATE_WORDS[last.gate]}", style=GATE_STYLES[last.gate]),
         )
     yield Padding(table, (0, 0, 0, 2))
     for records, steps in series:
@@ -69,7 +69,7 @@ def render_one(
             _growth(record),
             size_text(record.peak_bytes),
             "-" if record.p50_seconds is None else format_duration(record.p50_seconds),
-            Text(record.gate.value, style=GATE_STYLES[record.gate]),
+            Text(GATE_WORDS[record.gate], style=GATE_STYLES[record.gate]),
         )
     yield Padding(table, (0, 0, 0, 2))
     yield Text()
@@ -106,9 +106,9 @@ def spark(values: Sequence[float | None], encoding: str) -> str:
 
 
 def _height(value: float, highest: float, levels: int) -> int:
-    if highest <= 0:
+    if highest <= 0 or value <= 0:
         return 0
-    return max(0, min(levels - 1, round(value / highest * (levels - 1))))
+    return min(levels - 1, round(value / highest * (levels - 1)))
 
 
 def _table(foldable: int, *headers: str) -> Table:

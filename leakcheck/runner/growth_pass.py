@@ -237,7 +237,7 @@ def _measure_gains(
     affordable = int(max(_GAINS_SECONDS, _GAINS_SHARE * state.progress.seconds) / cost)
     calls = max(1, min(most, max(_FEWEST_GAINS_CALLS, min(MOST_LENGTH_CHECK_CALLS, affordable))))
     answer = process.ask(
-        {"kind": "look", "calls": calls}, during="the look at what gains entries", extra_seconds=3 * calls * cost
+        {"kind": "look", "calls": calls}, during="the search for growing containers", extra_seconds=3 * calls * cost
     )
     add_block(state, answer)
     state.children.record(process, state.progress.calls)

@@ -90,7 +90,7 @@ def _serve(task: Task, serving: LimitRequest, watch: Watch) -> _ServerRun:
             concurrency=serving.concurrency,
             timeout_seconds=serving.timeout_seconds,
             watch=lambda so_far: watch(
-                task.scenario, f"request {len(so_far.answers):,} of {serving.requests:,}", ReplayProgress()
+                task.request.scenario, f"request {len(so_far.answers):,} of {serving.requests:,}", ReplayProgress()
             ),
             is_over=lambda: task.stop.is_set() or not worker.is_alive,
         )
@@ -115,5 +115,5 @@ def _with_remedy(failure: Failure) -> Failure:
     if failure.kind is not FailureKind.MISSING:
         return failure
     name = next((package for package in _PACKAGES if package in failure.message), "gunicorn")
-    message = f"there is no {name} where it is measured; install it there: pip install {_PACKAGES[name]}"
+    message = f"{name} is not installed in the measured environment; install it: pip install {_PACKAGES[name]}"
     return Failure(kind=FailureKind.MISSING, message=message)

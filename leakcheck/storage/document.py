@@ -11,18 +11,23 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from leakcheck.model.baseline import Baseline
 from leakcheck.model.document_text import InvalidField, escape_text_fields, validate_fields
 from leakcheck.model.errors import StoreError
 from leakcheck.model.plain_text import shorten
-from leakcheck.model.run import Run
 
 _MAX_QUOTED_CHARACTERS = 200
-_Document = TypeVar("_Document", Run, Baseline)
+
+
+class _VersionedDocument(Protocol):
+    @property
+    def schema(self) -> str: ...
+
+
+DocumentT = TypeVar("DocumentT", bound=_VersionedDocument)
 
 
 class _Header(msgspec.Struct):
@@ -32,11 +37,11 @@ class _Header(msgspec.Struct):
 def decode_document(
     path: Path,
     data: bytes,
-    kind: type[_Document],
+    kind: type[DocumentT],
     schema: str,
     what: str,
     upgrades: Mapping[str, Callable[[Any], Any]] = MappingProxyType({}),
-) -> _Document:
+) -> DocumentT:
     """Return the document with every field validated. Raises StoreError; `what` completes "not …".
 
     `upgrades` has a function for each older schema that turns its documents, as plain dicts, into those of this one.
@@ -48,8 +53,7 @@ def decode_document(
         else:
             document = msgspec.convert(upgrade(msgspec.json.decode(data)), kind)
         if document.schema == schema:
-            validate_fields(document)
-            return escape_text_fields(document)
+            return validate_fields(document)
     except (ValueError, RecursionError) as error:
         raise StoreError(f"{path}: not {what} ({shorten(str(error), _MAX_QUOTED_CHARACTERS)})") from error
     raise StoreError(

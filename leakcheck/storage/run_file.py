@@ -15,7 +15,7 @@ from leakcheck.model.files import read_file
 from leakcheck.model.result import Result
 from leakcheck.model.run import SCHEMA, Run
 from leakcheck.storage import run_version_1
-from leakcheck.storage.document import decode_document, write_atomically
+from leakcheck.storage.document import DocumentT, decode_document, write_atomically
 
 if TYPE_CHECKING:
     from leakcheck.model.comparison import Comparison
@@ -115,8 +115,16 @@ def load(path: Path) -> Run:
     if not os.path.lexists(document):
         problem = f"no {DOCUMENT} in this folder" if path.is_dir() else "no such file or folder"
         raise StoreError(f"{path}: {problem}; pass the folder of a saved run, or its {DOCUMENT}")
+    return load_as(document, Run)
+
+
+def load_as(document: Path, kind: type[DocumentT]) -> DocumentT:
+    """Return the fields of a run document that `kind` has: a `Run`, or a class with some of its fields.
+
+    Raises StoreError.
+    """
     data = read_file(document, most_bytes=LARGEST_DOCUMENT_BYTES, what="run document")
-    return decode_document(document, data, Run, SCHEMA, "a run document", _UPGRADES)
+    return decode_document(document, data, kind, SCHEMA, "a run document", _UPGRADES)
 
 
 def newest_run(parent: Path) -> Path:

@@ -38,8 +38,8 @@ def test_a_file_that_does_not_parse_is_named_with_the_line(leakcheck: Leakcheck)
     ("statement", "message"),
     [
         ("sys.exit(7)", "bad.py: called sys.exit(7)"),
-        ("os._exit(7)", "bad.py: the process ended during import: exit status 7, without a word to us"),
-        ("os.kill(os.getpid(), signal.SIGKILL)", "bad.py: the process ended during import: killed by SIGKILL"),
+        ("os._exit(7)", "bad.py: during import, the process exited with status 7 and no output"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", "bad.py: during import, the process was killed by SIGKILL"),
     ],
 )
 def test_a_file_that_ends_the_process_when_it_is_imported_is_named(
@@ -107,12 +107,15 @@ def test_a_wrong_unit_in_a_mark_is_a_usage_error_and_the_others_are_measured(lea
         (["--executor", "dask"], "--executor: 'dask': write local for this machine, or dask:tcp://HOST:PORT"),
         (["--output", "healthy.py"], "cannot be created (Not a directory); pass another --output"),
         (["-o", "rows"], "-o 'rows': write NAME=VALUE, for example -o rows=500000"),
-        (["-o", "rows=1"], "-o rows: there is no such option; the selected scenarios have no options"),
+        (["-o", "rows=1"], "-o rows: there is no such option; no scenario here takes any"),
         (["-o", "peek.rows=1"], "-o peek.rows: there is no pass 'peek'; write growth.rows, peak.rows or limit.rows"),
         (["-k", "healthy and"], "-k 'healthy and': incomplete; write words joined by and, or, not"),
         (["-k", "(healthy"], "-k '(healthy': incomplete"),
         (["-k", "healthy)"], "-k 'healthy)': unexpected ')'"),
-        (["--python", "/no/such/python"], "/no/such/python: cannot be started as a Python (No such file or directory)"),
+        (
+            ["--python", "/no/such/python"],
+            "/no/such/python: cannot be started (No such file or directory); pass --python the path of a Python",
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -278,8 +281,12 @@ def test_a_name_that_matches_nothing_is_said_with_what_is_there_and_the_others_a
     ("arguments", "message"),
     [
         (["healthy.py", "-k", "nobody"], "-k matched none of 1 scenario (healthy)"),
-        (["empty"], "empty: no function with @scenario; decorate one, or pass any callable as package.module:callable"),
-        (["nothing.py"], "nothing.py: no function with @scenario"),
+        (
+            ["empty"],
+            "empty: no function is decorated with @scenario; decorate one, or name any callable as "
+            "package.module:callable",
+        ),
+        (["nothing.py"], "nothing.py: no function is decorated with @scenario"),
     ],
     ids=["-k", "a folder", "a file"],
 )
@@ -300,7 +307,7 @@ def test_a_target_that_holds_nothing_is_said_beside_others_that_do(leakcheck: Le
     leakcheck.write("nothing.py", "def plain(): ...")
     leakcheck.write("empty/readme.txt", "no Python here")
     ran = leakcheck.run(target, "healthy.py")
-    assert f"{target}: no function with @scenario" in ran.output
+    assert f"{target}: no function is decorated with @scenario" in ran.output
     assert ran.code == ExitCode.NOTHING_MEASURED
     assert_healthy_was_measured(ran)
 

@@ -66,7 +66,6 @@ def _step(facts: Facts) -> Regression:
 
 REPORTERS: Mapping[str, Callable[[Facts], bytes]] = {
     "terminal.render_run": lambda facts: _lines(terminal.render_run(facts.run, Path("reports"), columns=70)),
-    "terminal.environment_text": lambda facts: _lines(terminal.render_run(facts.run)),
     "pytest_text.result_text": lambda facts: "\n".join(map(pytest_text.result_text, facts.run.results)).encode(),
     "pytest_text.summary_lines": lambda facts: "\n".join(
         sentence for result in facts.run.results for sentence in pytest_text.summary_lines(result)
@@ -99,7 +98,7 @@ REPORTERS: Mapping[str, Callable[[Facts], bytes]] = {
         for sentence in accepted.acceptance_notes(result, step.after)
     ).encode(),
     "baseline.render_comparison": lambda facts: _lines(
-        accepted.render_comparison(facts.run.results, next(iter(facts.baseline.environments.values())))
+        accepted.render_comparison(facts.run, next(iter(facts.baseline.environments.values())))
     ),
     "history.render_all": lambda facts: _lines(
         history.render_all([([facts.record], [_step(facts)])], encoding="utf-8")

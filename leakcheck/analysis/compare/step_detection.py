@@ -7,6 +7,7 @@ spans all runs on the way.
 """
 
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 
 from leakcheck.analysis.figures import exact_growth
 from leakcheck.model.history import HistoryEntry, Regression
@@ -38,14 +39,17 @@ def find_steps(figures: Sequence[Figure | None], tolerance: Tolerance) -> list[t
     """
     steps: list[tuple[int, int, Figure, Figure]] = []
     level: list[tuple[int, Figure]] = []
+    lowest = highest = Figure.exact(0)
     for index, figure in enumerate(figures):
         if figure is None:
             continue
-        left = [(number, other) for number, other in level if tolerance.compare(other, figure) in _STEPS]
-        if left:
-            before, old = left[-1]
-            steps.append((before, index, old, figure))
+        # the tolerance's limits rise with a figure: where the extremes of a level are not left, no run of it is
+        if level and any(tolerance.compare(extreme, figure) in _STEPS for extreme in (lowest, highest)):
+            left = [(number, other) for number, other in level if tolerance.compare(other, figure) in _STEPS]
+            steps.append((left[-1][0], index, left[-1][1], figure))
             level = []
+        lowest = min(lowest, figure, key=attrgetter("high")) if level else figure
+        highest = max(highest, figure, key=attrgetter("low")) if level else figure
         level.append((index, figure))
     return steps
 

@@ -4,7 +4,7 @@ import io
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 
@@ -86,6 +86,7 @@ def test_one_run_is_no_trend() -> None:
     assert "No step" in page_of(record(0), record(1))
 
 
+@example([5e-324, -1.0], "utf-8")
 @given(
     st.lists(st.none() | st.floats(-1e9, 1e12), max_size=40), st.sampled_from(["utf-8", "latin-1", "cp437", "nonsense"])
 )

@@ -119,3 +119,17 @@ def test_a_bounded_run_is_no_step_and_uncertain_runs_are_skipped() -> None:
     pages = replace(record(4, growth=MIB), meter=Meter.RSS.value)
     failed = record(5, growth=None, peak=None)
     assert numbered_steps(record(0), filling, unsure, unknown, pages, failed, record(6)) == []
+
+
+@given(series)
+def test_every_run_of_a_level_is_compared_with_the_next(figures: list[Figure | None]) -> None:
+    expected, level = [], list[int]()
+    for index, figure in enumerate(figures):
+        if figure is None:
+            continue
+        left = [other for other in level if steps_of([figures[other], figure])]
+        if left:
+            expected.append((left[-1], index))
+            level = []
+        level.append(index)
+    assert steps_of(figures) == expected
