@@ -59,10 +59,11 @@ bench: $(STAMP)  ## Beside the tools that people use, what it costs, and docs/be
 mutants: $(STAMP)  ## Move each tuned number of analysis and probe by half; a test is to notice. Takes an hour.
 	$(BIN)/python benchmarks/mutants.py
 
-sample: $(STAMP)  ## Measure the run in reports/sample anew, and draw it.
+sample: $(STAMP)  ## Measure the run in reports/sample anew, and draw it, for the README too.
 	@mkdir -p reports/sample
 	@$(BIN)/leakcheck run scenarios/newsletter -k "$(SAMPLE)" --json reports/sample/run.json; code=$$?; [ $$code -eq 1 ] || exit $$code
 	$(BIN)/leakcheck plot reports/sample --output reports/sample
+	$(BIN)/leakcheck show reports/sample --svg docs/images/newsletter.svg
 
 clean:  ## Remove the environment and what runs have left behind.
 	rm -rf $(VENV) .leakcheck build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*

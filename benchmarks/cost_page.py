@@ -12,26 +12,25 @@ _WORDS = {"call": "cost of a call", "heap": "objects alive before the first call
 _LOADS, _FLEETS = "cost-loads", "cost-scenarios"
 
 _HEAD = """\
-## What a verdict costs
+## Overhead
 
-Functions that keep nothing, each measured by `leakcheck run --no-peak --no-report`, since no peer measures peaks or
-writes a page, and replayed in a plain loop (*bare replay*) in the same minute. CPU and wall seconds are of the whole
-command, its start and its processes included. *Bare replay* is the CPU over that of a process which imports the file,
-sets up, and makes as many calls, and does nothing else. *User's code* is the wall time within the user's calls, as a
-share of the growth pass from its first call to its end and the verdict; and, second, of the whole growth pass, its
-setting up included. The process is the one that described the file; the file's next scenario gets a process of its
-own, whose start and imports come before its setting up.
+Clean functions, each measured by `leakcheck run --no-peak --no-report` and replayed in a plain loop (*bare replay*)
+in the same minute; the other tools neither measure peaks nor write reports. CPU and wall seconds are those of the
+whole command with all its processes. *Bare replay* is the ratio of its CPU to that of a process which imports the
+file, sets up and makes as many calls. *User's code* is the share of wall time in the user's calls: first of the
+growth pass from its first call to the verdict, then of the whole growth pass with its set-up. That process is the one
+that collected the file; further scenarios of a file get their own process, whose start and imports come on top.
 
-Measured on {started} with leakcheck {leakcheck}, {python}, {system}, {cores} cores, {repetitions} times each, what is
-dear once; the middle is shown. Times depend on the machine and on who else uses it, ratios much less.
+Measured on {started} with leakcheck {leakcheck}, {python}, {system}, {cores} cores, {repetitions} times each (slow
+ones once). Figures are medians. Times depend on the machine and its load, ratios much less.
 """
 
 _FLEET_HEAD = """\
 ### By the number of scenarios
 
-A file of scenarios that each sort a hundred numbers, as a user runs them, the report included. Seconds are of the
-whole command for each scenario. *Bare replay* is the CPU for each over that of a process which makes as many calls
-of one of them. *Parent* is the most memory that leakcheck's own process had: it keeps the results, for the report.
+A file of scenarios that each sort a hundred numbers, with the report. Seconds are those of the whole command, per
+scenario. *Bare replay* is the ratio of its CPU per scenario to that of a process which makes as many calls of one of
+them. *Parent* is the peak memory of leakcheck's own process, which keeps the results for the report.
 """
 
 

@@ -19,7 +19,7 @@ def main() -> None:
     if status.failure:
         from leakcheck.model.errors import ExitCode, worst
 
-        remedy = "free some room, or send it elsewhere"
+        remedy = "free some disk space, or write it elsewhere"
         print(f"leakcheck: standard output: cannot be written ({status.failure}); {remedy}", file=sys.stderr)
         code = worst([ExitCode(code), ExitCode.USAGE])
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:

@@ -97,7 +97,7 @@ def _parse_variants(scenario_name: str, variants: Iterable[str] | Mapping[str, s
     sentences = dict(variants) if isinstance(variants, Mapping) else dict.fromkeys(variants, "")
     wrong = next((text for pair in sentences.items() for text in pair if not isinstance(text, str)), None)
     if wrong is not None:
-        raise UsageError(f'{scenario_name}: a variant is a name, and {wrong!r} is none; write it in quotes: "{wrong}"')
+        raise UsageError(f'{scenario_name}: a variant must be a name, not {wrong!r}; write it in quotes: "{wrong}"')
     return sentences
 
 
@@ -172,7 +172,7 @@ def parse_request(text: str) -> str:
     request = f"{method.upper()}:{rest}"
     if not _REQUEST.fullmatch(request):
         raise UsageError(
-            f"{text!r} is no request; write METHOD:/path, for example GET:/news/?page=2, where METHOD is "
+            f"{text!r} is not a request; write METHOD:/path, for example GET:/news/?page=2, where METHOD is "
             f"{', '.join(_METHODS[:-1])} or {_METHODS[-1]} and a space in the path is %20"
         )
     return request
@@ -204,7 +204,7 @@ def parse_target(text: str) -> Target:
     if match := _IN_FILE.fullmatch(text):
         path = Path(match["path"])
         if not path.is_file():
-            raise UsageError(f"{path}: there is no such file")
+            raise UsageError(f"{path}: no such file{_close_match(path)}")
         return Target(path=path, name=match["name"], variant=match["variant"])
     if match := _IN_MODULE.fullmatch(text):
         return Target(module=match["module"], name=match["name"])
@@ -212,9 +212,17 @@ def parse_target(text: str) -> Target:
     if text and path.is_dir():  # "" would be the current folder: an empty variable in a script is a mistake
         return Target(path=path)
     raise UsageError(
-        f"{text!r}: there is no such folder, and it is no target; write FOLDER, FILE.py, FILE.py::NAME, "
+        f"{text!r}: no such folder, nor is it a valid target; write FOLDER, FILE.py, FILE.py::NAME, "
         "FILE.py::NAME[VARIANT] or package.module:callable"
     )
+
+
+def _close_match(path: Path) -> str:
+    from difflib import get_close_matches
+
+    files = [sibling.stem for sibling in path.parent.glob("*.py") if sibling.is_file()]
+    matches = get_close_matches(path.stem, files, 1)
+    return f"; did you mean {path.with_stem(matches[0])}?" if matches else "; pass an existing file or folder"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

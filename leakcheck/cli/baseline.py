@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from leakcheck.cli.dataclass_options import flatten_options
 from leakcheck.cli.measure_options import TargetOptions
-from leakcheck.cli.options import AllowInconclusive, BaselineFile, BaselineOptions, Targets
+from leakcheck.cli.options import AllowInconclusive, BaselineFile, BaselineOptions, Targets, flatten_options
 
 if TYPE_CHECKING:
     from leakcheck.config.settings import Settings

@@ -1,11 +1,10 @@
 """`leakcheck check`: measure, compare with the baseline, and exit with the code."""
 
-from leakcheck.cli.dataclass_options import flatten_options
 from leakcheck.cli.measure_options import TargetOptions
-from leakcheck.cli.measured_run import against_baseline, measure_and_exit
-from leakcheck.cli.options import BaselineOptions
+from leakcheck.cli.options import BaselineOptions, flatten_options
 from leakcheck.cli.outputs import OutputOptions
 from leakcheck.cli.report import ReportOption
+from leakcheck.cli.run import against_baseline, measure_and_exit
 
 
 @flatten_options

@@ -158,9 +158,9 @@ def demo(
 
       leakcheck demo --quick -k "naive or iterator"
     """
-    from leakcheck.cli.measured_run import measure
     from leakcheck.cli.outputs import OutputOptions
     from leakcheck.cli.report import ReportOption
+    from leakcheck.cli.run import measure
 
     request = _request(expression, jobs, output, is_quick=quick)
     typer.echo(_INTRODUCTION)

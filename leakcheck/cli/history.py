@@ -85,7 +85,7 @@ def _newest_series(records: "Sequence[HistoryEntry]", name: str | None) -> "tupl
     ids = dict.fromkeys(record.scenario for record in records)
     selected = [id for id in ids if name is None or id == name] or [id for id in ids if name and name in id]
     if not selected:
-        raise UsageError(f"there is no run of {name!r}; available: {', '.join(ids)}")
+        raise UsageError(f"no run of {name!r}; available: {', '.join(ids)}")
     newest = {record.scenario: record.series for record in records}
     series = [[record for record in records if record.series == newest[id]] for id in selected]
     return series, sum(record.scenario in selected for record in records) - sum(map(len, series))

@@ -5,13 +5,12 @@ from typing import Annotated
 
 import typer
 
-from leakcheck.cli.dataclass_options import flatten_options
 from leakcheck.cli.measure_options import MeasureOptions
-from leakcheck.cli.measured_run import against_baseline, measure_and_exit
-from leakcheck.cli.options import OptionalBaselineOptions
+from leakcheck.cli.options import OptionalBaselineOptions, flatten_options
 from leakcheck.cli.outputs import OutputOptions
 from leakcheck.cli.report import ReportOption
 from leakcheck.cli.request_options import RequestOptions
+from leakcheck.cli.run import against_baseline, measure_and_exit
 
 
 @flatten_options

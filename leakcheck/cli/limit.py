@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from leakcheck.cli.dataclass_options import flatten_options
 from leakcheck.cli.measure_options import TargetOptions
-from leakcheck.cli.measured_run import measure_and_exit
+from leakcheck.cli.options import flatten_options
 from leakcheck.cli.outputs import OutputOptions
 from leakcheck.cli.report import ReportOption
+from leakcheck.cli.run import measure_and_exit
 from leakcheck.model.memory_limit import Limiter, Server
 
 

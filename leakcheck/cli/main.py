@@ -17,9 +17,10 @@ from leakcheck.model.errors import ExitCode, LeakcheckError
 from leakcheck.runner.child_process import declare_own_process
 
 _HELP = "Replay code, and measure whether memory grows with every call."
+_MEASURE = "Measure"
 _PANELS: Mapping[str, Sequence[str]] = {
-    "Get started": ("demo", "doctor"),
-    "Measure": ("list", "run", "check", "django", "http", "limit", "compare", "baseline"),
+    "Get started": ("demo", "doctor", "list"),
+    _MEASURE: ("run", "check", "django", "http", "limit", "compare", "baseline"),
     "Saved runs": ("show", "report", "plot", "export", "history", "merge", "schema"),
 }
 """The commands in the order of --help, by panel. Each is a module of this package."""
@@ -27,7 +28,6 @@ _COMMANDS = {name: panel for panel, names in _PANELS.items() for name in names}
 _FUNCTIONS = {"list": "list_scenarios", "baseline": "app"}
 """What a module calls its command, where that is not the command's name."""
 
-_MEASURING = ("run", "check", "django", "http", "compare", "limit", "demo", "baseline")
 _NO_FOLDER = "the current folder no longer exists; change to another"
 _EXIT_CODES = f"Exit codes: {' · '.join(f'{code:d} {code.meaning}' for code in ExitCode)}."
 _COMPLETION = "_LEAKCHECK_COMPLETE"
@@ -124,7 +124,8 @@ def _unexpected(error: BaseException) -> int:
         return _print_error(_NO_FOLDER, ExitCode.USAGE)
     from leakcheck.model.failure import internal_error
 
-    saved = "what was measured is saved" if sys.argv[1:2] and sys.argv[1] in _MEASURING else ""
+    command = next(iter(sys.argv[1:]), "")
+    saved = "what was measured is saved" if _COMMANDS.get(command) == _MEASURE else ""
     return _print_error(internal_error(error, saved), ExitCode.INTERNAL)
 
 
@@ -139,7 +140,7 @@ def _folder_is_gone() -> bool:
 def _print_error(message: str, code: int) -> int:
     from leakcheck.model.plain_text import escape_control
 
-    print(f"leakcheck: {escape_control(message)}", file=sys.stderr)
+    print(f"leakcheck: {escape_control(message, keep_lines=True)}", file=sys.stderr)
     return code
 
 

@@ -200,7 +200,7 @@ class TargetOptions(DjangoRequestOptions, MeasureOptions):
         options = self.options(requests) if requests or self.data is None else {"data": self.data}
         if options and targets and not requests:
             raise UsageError(
-                f"{', '.join(_FLAGS.get(name, f'--{name}') for name in options)}: only for requests, and no target is "
-                "one; write django:mysite.settings GET:/news/, or package.module:application GET:/"
+                f"{', '.join(_FLAGS.get(name, f'--{name}') for name in options)}: only for requests, and no target "
+                "is one; write django:mysite.settings GET:/news/, or package.module:application GET:/"
             )
         return replace(request, options={**options, **request.options})

@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from leakcheck.cli.dataclass_options import flatten_options
-from leakcheck.cli.options import AllowInconclusive, output_option
+from leakcheck.cli.options import AllowInconclusive, flatten_options, output_option
 from leakcheck.cli.outputs import OutputOptions
 from leakcheck.cli.report import ReportOption
 

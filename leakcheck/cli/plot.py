@@ -62,7 +62,7 @@ def plot(
     else:
         documents = list(draw_run(results, suffixes))
     if not documents:
-        raise NothingMeasured(f"{run}: there is nothing to draw: the run has neither growth readings nor peaks")
+        raise NothingMeasured(f"{run}: nothing to draw, because the run has neither growth readings nor peaks")
     folder = output if output is not None else (run if run.is_dir() else run.parent) / "plots"
     run_file.make_folder(folder)
     for name, picture in documents:

@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from leakcheck.cli.dataclass_options import flatten_options
-from leakcheck.cli.options import SavedRun
+from leakcheck.cli.options import SavedRun, flatten_options
 from leakcheck.cli.outputs import OutputOptions
 
 

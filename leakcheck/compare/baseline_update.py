@@ -51,7 +51,7 @@ def update_baseline(
     All other entries stay. Raises NothingMeasured for a run without results.
     """
     if run.environment is None or not run.results:
-        raise NothingMeasured("there is nothing to accept: nothing was measured")
+        raise NothingMeasured("nothing was measured, so there is nothing to accept")
     old = old or Baseline(schema=SCHEMA)
     folder, key = settings.baseline.parent, run.environment.key
     before = old.environments.get(key, {})
@@ -90,13 +90,13 @@ def refuse_dirty_tree(settings: Settings) -> None:
     if changed:
         more = len(changed) - _MAX_LISTED_FILES
         names = ", ".join(changed[:_MAX_LISTED_FILES]) + (f" and {more} more" if more > 0 else "")
-        raise UsageError(f"no commit holds {names}; commit first, or accept what is here with --allow-dirty")
+        raise UsageError(f"uncommitted changes: {names}; commit them, or pass --allow-dirty")
 
 
 def refuse_dirty_run(run: Run, path: Path) -> None:
     """Raise UsageError if a saved run was measured with uncommitted changes."""
     if run.environment is not None and run.environment.git_dirty:
-        raise UsageError(f"{path}: was measured with changes that no commit holds; accept it with --allow-dirty")
+        raise UsageError(f"{path}: was measured with uncommitted changes; pass --allow-dirty to accept it")
 
 
 def select_results(run: Run, settings: Settings, targets: Sequence[Target], matches: Matches) -> Run:

@@ -62,7 +62,7 @@ def measure_on_cluster(
 
     jobs = list(_jobs(collected, side_of_run, name_of))
     if not jobs:
-        raise NothingMeasured(f"{before.label} and {after.label} hold nothing that can be measured")
+        raise NothingMeasured(f"{before.label} and {after.label} have nothing that can be measured")
     empty_runs = [_empty_run(collected[index]) for index in side_of_run]
     documents = [output / document_name(number, is_before=side is before) for number, side in schedule]
     results: dict[_ResultKey, Result] = {}

@@ -46,7 +46,7 @@ def merge(places: Sequence[Path], *, output: Path, command: Sequence[str]) -> Me
     reasons += merge_problems(shards)
     reasons += (reason for shard in shards for reason in _bad_captures(shard))
     if reasons:
-        raise NotMergeable(f"these runs cannot be joined: {'; '.join(reasons)}")
+        raise NotMergeable(f"these runs cannot be merged: {'; '.join(reasons)}")
     folder = run_file.make_run_folder(output, datetime.now().astimezone())
     try:
         run = merge_runs([_with_captures(shard, folder) for shard in shards], command)
@@ -63,7 +63,7 @@ def _documents(places: Sequence[Path], reasons: list[str]) -> list[Path]:
     for place in places:
         paths = list(_documents_below(place)) if place.is_dir() else [place]
         if not paths:
-            reasons.append(f"{place} holds no run; name a run's folder, or one that holds such folders")
+            reasons.append(f"{place}: contains no runs; pass the folder of a run, or one that contains such folders")
         for path in paths:
             documents.setdefault(path.resolve(), path)
     return list(documents.values())

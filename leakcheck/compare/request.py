@@ -25,7 +25,7 @@ from leakcheck.scenario import parse_target
 from leakcheck.storage import run_file
 from leakcheck.storage.document import write_atomically
 
-_GRAMMAR = "write two runs, `RUN --variants A B`, `TARGET --variants A B`, or `A..B TARGET`"
+_GRAMMAR = "pass two runs, `RUN --variants A B`, `TARGET --variants A B`, or `A..B TARGET`"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,7 @@ def run_comparison(request: CompareRequest, watch: Watch) -> Comparison:
         return sides.compare_runs(before, after, labels, _settings(request).change)
     missing = [text for text in request.arguments if not Path(text).exists()]
     if missing:
-        raise UsageError(f"{missing[0]}: there is no such run, and no such revisions; {_GRAMMAR}")
+        raise UsageError(f"{missing[0]}: no such run, nor is it a range of revisions; {_GRAMMAR}")
     raise UsageError(f"{' '.join(request.arguments)}: {_GRAMMAR}")
 
 
@@ -100,7 +100,8 @@ def _variants(request: CompareRequest, texts: Sequence[str], names: tuple[str, s
     for name in names:
         if not by_variant[name]:
             variants = ", ".join(dict.fromkeys(scenario.variant for scenario in scenarios if scenario.variant))
-            raise UsageError(f"there is no variant {name!r}; the variants are {variants or 'none'}")
+            available = f"available: {variants}" if variants else "the scenarios have no variants"
+            raise UsageError(f"--variants: there is no variant {name!r}; {available}")
     before, after = (
         SideSource(
             label=name,
@@ -118,7 +119,7 @@ def _variants(request: CompareRequest, texts: Sequence[str], names: tuple[str, s
 def _revisions(request: CompareRequest, text: str, targets: Sequence[str], watch: Watch) -> Comparison:
     """Check out both revisions, copy the scenarios of the newer one to the older, and measure both in turn."""
     if not targets:
-        raise UsageError(f"{text}: say what to measure, for example `leakcheck compare {text} scenarios`")
+        raise UsageError(f"{text}: pass a target to measure, for example `leakcheck compare {text} scenarios`")
     settings = _settings(request)
     older, newer = revisions.two_revisions(text)
     watch(f"checking out {older.name} and {newer.name}")
@@ -149,7 +150,9 @@ def _scenario_files(folder: Path, text: str) -> list[Path]:
         return []
     path = Path(text.partition("::")[0])
     if path.is_absolute() or ".." in path.parts:
-        raise UsageError(f"{text}: a target of two revisions is a path below the current folder")
+        raise UsageError(
+            f"{text}: not below the current folder, so it cannot be measured in two revisions; pass a relative path"
+        )
     full_path = folder / path
     if not full_path.exists():
         raise UsageError(f"{path}: the newer revision has no such file or folder; commit it first")

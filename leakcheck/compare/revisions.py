@@ -56,16 +56,14 @@ def two_revisions(text: str) -> tuple[Revision, Revision]:
     below = Path.cwd().resolve().relative_to(repository.resolve())
     older, newer = _revision(before, repository, below), _revision(after, repository, below)
     if older.commit == newer.commit:
-        raise UsageError(
-            f"{text}: both are the commit {newer.commit[:12]}; commit what you changed, or name another revision"
-        )
+        raise UsageError(f"{text}: both are commit {newer.commit[:12]}; commit your changes, or pass another revision")
     return older, newer
 
 
 def _revision(name: str, repository: Path, below: Path) -> Revision:
     # --end-of-options: the name may start with a dash
     arguments = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
-    commit = _git(*arguments, remedy=f"there is no revision {name!r}; `git fetch` it, or name another")
+    commit = _git(*arguments, remedy=f"there is no revision {name!r}; fetch it (git fetch), or pass another")
     return Revision(name=name, commit=commit, repository=repository, below=below)
 
 
@@ -82,10 +80,10 @@ def checked_out(revision: Revision) -> Iterator[Path]:
         ignored.write_text("*\n", encoding="utf-8")
     add = ("worktree", "add", "--force", "--detach", str(folder), revision.commit)
     try:
-        _git(*add, remedy="make room, or commit what is half done")
+        _git(*add, remedy="free some disk space, or finish a merge or rebase that is under way")
         if not revision.folder.is_dir():
             raise UsageError(
-                f"{revision.name}: had no folder {revision.below}; run it from one that both revisions have"
+                f"{revision.name}: has no folder {revision.below}; start in a folder that both revisions have"
             )
         yield revision.folder
     finally:

@@ -30,8 +30,8 @@ class _Parser:
         return self._tokens[0] if self._tokens else None
 
     def error(self) -> UsageError:
-        location = f"near {self.peek()!r}" if self._tokens else "at its end"
-        return UsageError(f"-k {self._text!r} breaks off {location}; write words joined by and, or, not and brackets")
+        problem = f"unexpected {self.peek()!r}" if self._tokens else "incomplete"
+        return UsageError(f"-k {self._text!r}: {problem}; write words joined by and, or, not and parentheses")
 
     def disjunction(self) -> Matches:
         left = self._conjunction()

@@ -5,9 +5,10 @@ override by pattern in turn overrides the mark, because it is meant for that sce
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -125,14 +126,14 @@ def resolve(
     """
     path = find_pyproject(folder or Path.cwd())
     file = read_pyproject(path)
-    explicit = _merge(read_environment(environment), flags)
+    variables = read_environment(environment)
+    _check_values(file, lambda name: f"{path}: [tool.leakcheck] {name}")
+    for override in file.overrides:
+        _check_values(override, partial("{}: [tool.leakcheck] override {!r}: {}".format, path, override.match))
+    _check_values(variables, lambda name: f"LEAKCHECK_{name.upper()}")
+    _check_values(flags, lambda name: f"--{name.replace('_', '-')}")
+    explicit = _merge(variables, flags)
     merged = _merge(DEFAULTS, file, beside, explicit)
-    in_file: list[SettingsLayer | Override] = [file, *file.overrides]
-    for layer in in_file:
-        _check_sizes(layer, f"{path}: [tool.leakcheck]: ")
-    _check_sizes(explicit, "")
-    if merged.calls is not None and merged.calls < 1:
-        raise UsageError("--calls must be 1 or more")
     assert merged.time is not None
     assert merged.timeout is not None
     assert merged.output is not None
@@ -140,8 +141,6 @@ def resolve(
     assert merged.executor is not None
     assert merged.explain is not None
     assert merged.change is not None
-    if not (merged.time > 0 and merged.timeout > 0):  # not `<=`: nan must be refused too
-        raise UsageError("--time and --timeout are seconds, more than 0")
     share, size_bytes = parse_change(merged.change)
     return Settings(
         calls=merged.calls,
@@ -209,14 +208,38 @@ def _baseline(explicit: SettingsLayer, file: SettingsLayer, pyproject: Path | No
     return path.relative_to(current) if path.is_relative_to(current) else path
 
 
-def _check_sizes(layer: SettingsLayer | Override, where: str) -> None:
-    try:
-        if layer.growth is not None:
-            parse_growth(layer.growth)
-        for size in (layer.peak, getattr(layer, "max_memory", None), getattr(layer, "memory", None)):
-            if size is not None:
-                parse_size(size)
-        if isinstance(layer, SettingsLayer) and layer.change is not None:
-            parse_change(layer.change)
-    except UsageError as error:
-        raise ConfigError(f"{where}{error}") from error
+def _check_values(layer: SettingsLayer | Override, spelled: Callable[[str], str]) -> None:
+    """Raise ConfigError for a value that cannot be used; `spelled` is how this layer writes the name of a setting."""
+    for name, check in _CHECKS.items():
+        value = getattr(layer, name, None)
+        try:
+            if value is not None:
+                check(value)
+        except UsageError as error:
+            raise ConfigError(f"{spelled(name)}: {error}") from error
+
+
+def _check_calls(calls: int) -> None:
+    if calls < 1:
+        raise UsageError(f"{calls}: write a number of calls, 1 or more")
+
+
+def _check_seconds(seconds: float) -> None:
+    if not seconds > 0:  # not `<=`: nan must be refused too
+        raise UsageError(f"{seconds:g}: write a number of seconds, more than 0")
+
+
+_CHECKS: Mapping[str, Callable[[Any], object]] = {
+    "growth": parse_growth,
+    "peak": parse_size,
+    "memory": parse_size,
+    "max_memory": parse_size,
+    "change": parse_change,
+    "calls": _check_calls,
+    "time": _check_seconds,
+    "timeout": _check_seconds,
+    "jobs": parse_jobs,
+    "executor": parse_executor,
+    "shard": parse_shard,
+}
+"""Raise UsageError for a value of the setting that cannot be used."""

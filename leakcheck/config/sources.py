@@ -1,6 +1,7 @@
 """The layers of settings: pyproject.toml, the environment, and the flags, all with the same fields."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from difflib import get_close_matches
@@ -17,6 +18,14 @@ from leakcheck.model.plain_text import shorten
 OFF = "off"
 _LARGEST_FILE_BYTES = 16 * 1024 * 1024
 _MAX_ERROR_CHARACTERS = 300
+_KINDS = {
+    "str": "text in quotes",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "object": "a table",
+    "array": "a list",
+}
 RESOURCES = {kind.replace(" ", "_"): kind for kind in ResourceKind}
 
 
@@ -94,7 +103,7 @@ def read_pyproject(path: Path | None) -> PyprojectFile:
     import tomllib
 
     try:
-        data = read_file(path, most_bytes=_LARGEST_FILE_BYTES, what="file of settings may be")
+        data = read_file(path, most_bytes=_LARGEST_FILE_BYTES, what="file of settings")
         tools = tomllib.loads(data.decode("utf-8")).get("tool", {})
     except StoreError as error:
         raise ConfigError(str(error)) from error
@@ -103,7 +112,7 @@ def read_pyproject(path: Path | None) -> PyprojectFile:
     where = f"{path}: [tool.leakcheck]"
     table = tools.get("leakcheck", {}) if isinstance(tools, dict) else {}
     if not isinstance(table, dict):
-        raise ConfigError(f"{where}: is a {type(table).__name__}; it must be a table of settings")
+        raise ConfigError(f"{where}: must be a table of settings, not {table!r:.40}")
     _refuse_unknown(table, _names_of(PyprojectFile), where)
     for key, kind in (("overrides", Override), ("known", KnownEntry)):
         entries = table.get(key)
@@ -115,26 +124,42 @@ def read_pyproject(path: Path | None) -> PyprojectFile:
     try:
         file = msgspec.convert(table, PyprojectFile)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{where}: {error}") from error
+        raise ConfigError(f"{where} {_explain(error)}") from error
     if file.shard is not None:
-        raise ConfigError(f"{where}: shard is for one command; say --shard, or LEAKCHECK_SHARD in a job of CI")
+        raise ConfigError(f"{where}: shard is for one command; pass --shard, or set LEAKCHECK_SHARD in a CI job")
     _refuse_unknown(file.resources, list(RESOURCES), f"{where} resources")
     for name, budget in file.resources.items():
         if budget != OFF and not (isinstance(budget, float) and 0 <= budget < math.inf):
             raise ConfigError(
-                f"{where} resources: {name} is {budget!r}; write how many may stay of 1000 calls, or {OFF!r}"
+                f"{where} resources: {name} is {budget!r}; write how many may be left per 1000 calls, or {OFF!r}"
             )
     for number, known in enumerate(file.known, 1):
         if not known.reason.strip() or bool(known.fingerprint) == bool(known.match):
             raise ConfigError(
                 f"{where} known, entry {number}: needs a reason, and either a fingerprint (leakcheck prints it) "
-                "or a match over the site and the path, like '*SENT*'"
+                "or a match, a pattern for the line or the path like '*SENT*'"
             )
     try:
         validate_fields(file)
     except InvalidField as unfit:
         raise ConfigError(f"{where}: {unfit}") from unfit
     return file
+
+
+def _explain(error: msgspec.ValidationError) -> str:
+    """Return msgspec's message in our words: `growth: must be text`."""
+    problem, _, place = str(error).partition(" - at `$")
+    name = place.strip("`.").replace("[...]", "") or "settings"
+    if expected := re.match(r"Expected `(.+?)`", problem):
+        kinds = [_KINDS.get(kind, kind) for kind in expected[1].split(" | ") if kind != "null"]
+        return f"{name}: must be {' or '.join(kinds)}"
+    if missing := re.match(r"Object missing required field `(.+)`", problem):
+        return f"{name}: needs a value for {missing[1]}"
+    if "date" in problem:
+        return f"{name}: must be a date, for example 2027-01-31"
+    if "Invalid enum value" in problem:
+        return f"{name}: must be one of {', '.join(Explain)}"
+    return f"{name}: {problem}"
 
 
 def _names_of(kind: type[PyprojectFile | Override | KnownEntry | DjangoSettings]) -> list[str]:
@@ -156,4 +181,6 @@ def read_environment(environment: Mapping[str, str]) -> SettingsLayer:
     try:
         return msgspec.convert(values, SettingsLayer, strict=False)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"environment: LEAKCHECK_*: {error}") from error
+        problem = _explain(error)
+        name = problem.partition(":")[0]
+        raise ConfigError(f"LEAKCHECK_{name.upper()}{problem[len(name) :]}, got {values.get(name)!r}") from error

@@ -30,12 +30,12 @@ def parse_shard(text: str) -> ShardSpec:
     """Return the shard that `text` ("2/3") names. Raises UsageError for anything else."""
     match = _SHARD.fullmatch(text)
     if match is None:
-        raise UsageError(f"--shard {text!r}: write I/N, for example 2/3 for the second of three shards")
+        raise UsageError(f"{text!r}: write I/N, for example 2/3 for the second of three shards")
     number, count = int(match[1]), int(match[2])
     if not 1 <= count <= MAX_SHARDS:
-        raise UsageError(f"--shard {text!r}: the work is split into 1 to {MAX_SHARDS:,} shards")
+        raise UsageError(f"{text!r}: there may be 1 to {MAX_SHARDS:,} shards")
     if not 1 <= number <= count:
-        raise UsageError(f"--shard {text!r}: the shards of {count} are numbered from 1/{count} to {count}/{count}")
+        raise UsageError(f"{text!r}: {count} shards are numbered 1/{count} to {count}/{count}")
     return ShardSpec(number=number, count=count)
 
 
@@ -44,7 +44,7 @@ def parse_jobs(value: int | str) -> int | None:
     if value == AUTO:
         return None
     if not (str(value).isascii() and str(value).isdigit() and int(value) >= 1):
-        raise UsageError(f"--jobs {value}: write how many, 1 or more, or {AUTO} for as many as there are cores")
+        raise UsageError(f"{value!r}: write a number, 1 or more, or {AUTO} for one job per core")
     return int(value)
 
 
@@ -55,8 +55,8 @@ def parse_executor(text: str) -> str | None:
     match = _DASK_ADDRESS.fullmatch(text)
     if match is None:
         raise UsageError(
-            f"--executor {text!r}: write {LOCAL} to measure here, or dask:tcp://HOST:PORT for a Dask cluster, for "
-            "example dask:tcp://10.0.0.5:8786 (tls:// where its connections are encrypted)"
+            f"{text!r}: write {LOCAL} for this machine, or dask:tcp://HOST:PORT for a Dask scheduler, for example "
+            "dask:tcp://10.0.0.5:8786 (tls:// if its connections are encrypted)"
         )
     return match[1]
 

@@ -28,9 +28,9 @@ class ExitCode(IntEnum):
 _MEANINGS = {
     ExitCode.WITHIN: "within budget",
     ExitCode.OVER_BUDGET: "over budget, or worse than the baseline",
-    ExitCode.USAGE: "usage or configuration",
+    ExitCode.USAGE: "invalid usage or configuration",
     ExitCode.SCENARIO_FAILED: "a scenario failed or its process died",
-    ExitCode.NO_BASELINE: "no baseline, or none of this environment",
+    ExitCode.NO_BASELINE: "no baseline for this environment",
     ExitCode.NOTHING_MEASURED: "nothing was measured",
     ExitCode.INCONCLUSIVE: "inconclusive",
     ExitCode.INTERNAL: "internal error in leakcheck",
@@ -82,7 +82,7 @@ class StoreError(LeakcheckError):
 
 
 class BaselineMissing(LeakcheckError):
-    """There is no baseline, or none of this environment."""
+    """There is no baseline for this environment."""
 
     exit_code = ExitCode.NO_BASELINE
 

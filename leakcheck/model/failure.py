@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from leakcheck.model.document_text import Lines
-from leakcheck.model.errors import LeakcheckException
+from leakcheck.model.errors import LeakcheckException, UsageError
 
 TRACEBACK_VARIABLE = "LEAKCHECK_TRACEBACK"
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -80,6 +80,15 @@ def undecodable_answer(why: str) -> WorkerFailed:
     remedy = "look for what the scenario changes in Python's own modules"
     message = f"the measured process gave an answer that makes no sense ({why[:_MAX_QUOTED_CHARACTERS]}); {remedy}"
     return WorkerFailed(Failure(kind=FailureKind.ANSWER, message=message))
+
+
+def unusable_python(python: str, failure: Failure) -> UsageError:
+    """Return the error for a program that --python names and that ended at once: it is no Python, or an old one."""
+    output = "".join(f"\n    {line}" for line in failure.details.splitlines())
+    return UsageError(
+        f"{python}: not a Python that leakcheck can use; pass --python the path of a Python 3.11 or later "
+        f"({failure.message}){output}"
+    )
 
 
 def foreign_output(foreign: bytes) -> WorkerFailed:

@@ -9,14 +9,18 @@ import stat
 from pathlib import Path
 
 from leakcheck.model.errors import StoreError
+from leakcheck.model.units import format_size
 
 _KINDS = (
-    (stat.S_ISLNK, "it is a link, which is not followed; put the file itself there, or name the one it leads to"),
+    (
+        stat.S_ISLNK,
+        "it is a link, which is not followed; pass the file that it leads to, or replace the link by a copy",
+    ),
     (stat.S_ISDIR, "it is a folder"),
-    (stat.S_ISFIFO, "it is a pipe, and no file"),
-    (stat.S_ISSOCK, "it is a socket, and no file"),
-    (stat.S_ISCHR, "it is a device, and no file"),
-    (stat.S_ISBLK, "it is a device, and no file"),
+    (stat.S_ISFIFO, "it is a pipe and not a file"),
+    (stat.S_ISSOCK, "it is a socket and not a file"),
+    (stat.S_ISCHR, "it is a device and not a file"),
+    (stat.S_ISBLK, "it is a device and not a file"),
 )
 _CHUNK_BYTES = 1024 * 1024
 
@@ -24,8 +28,8 @@ _CHUNK_BYTES = 1024 * 1024
 def read_file(path: Path, *, most_bytes: int, what: str, follows_links: bool = False) -> bytes:
     """Return the content of a regular file. Raises StoreError for anything else, and for a larger file.
 
-    `what` completes the message "is larger than any …". With `follows_links` the path may be a link: for files of a
-    tree whose code is run anyway.
+    `what` is what the file should be ("run document"), for the message. With `follows_links` the path may be a link:
+    for files of a tree whose code is run anyway.
     """
     try:
         # check before opening: opening alone rewinds a tape, or wakes the process at the other end of a pipe
@@ -47,7 +51,7 @@ def read_file(path: Path, *, most_bytes: int, what: str, follows_links: bool = F
         raise StoreError(f"{path}: cannot be read ({error.strerror})") from error
     except ValueError as error:  # a null byte
         raise StoreError(f"{path}: cannot be read ({error})") from error
-    raise StoreError(f"{path}: is larger than any {what}")
+    raise StoreError(f"{path}: too large for a {what}; the limit is {format_size(most_bytes)}")
 
 
 def refuse_link(path: Path) -> None:

@@ -27,7 +27,8 @@ _QUANTITY = re.compile(
         \s* (?: / \s* (?P<calls>\d{1,15})? \s* calls? )? \s*""",
     re.VERBOSE,
 )
-_GRAMMAR = "NUMBER (B|kB|KiB|MB|MiB|GB|GiB) [/ [N] calls]"
+_SIZE = "NUMBER (B|kB|KiB|MB|MiB|GB|GiB), for example '10 MiB'"
+_GROWTH = "NUMBER (B|kB|KiB|MB|MiB|GB|GiB) [/ [N] calls], for example '64 KiB / 1000 calls'"
 _CHANGE = re.compile(r"\s*\+?\s*(?P<percent>\d{1,9}(?:\.\d*)?|\.\d+)\s*%\s+and\s+\+?\s*(?P<size>[^+\s].*)")
 
 
@@ -36,7 +37,7 @@ def parse_size(text: str) -> float:
 
     Raises UsageError for anything else, including a size per several calls.
     """
-    size_bytes, calls = _parse(text)
+    size_bytes, calls = _parse(text, _SIZE)
     if calls not in (None, 1):
         raise UsageError(f"{text!r} is a growth; a size is for one call, as in '10 MiB'")
     return size_bytes
@@ -47,14 +48,14 @@ def parse_growth(text: str) -> float:
 
     Without "/ N calls" the size is per 1000 calls. Raises UsageError for anything else.
     """
-    size_bytes, calls = _parse(text)
+    size_bytes, calls = _parse(text, _GROWTH)
     return size_bytes * CALLS_PER_RATE / (calls or CALLS_PER_RATE)
 
 
-def _parse(text: str) -> tuple[float, int | None]:
+def _parse(text: str, grammar: str) -> tuple[float, int | None]:
     match = _QUANTITY.fullmatch(text)
     if match is None:
-        raise UsageError(f"{text!r} is not a size; write {_GRAMMAR}, for example '64 KiB / 1000 calls'")
+        raise UsageError(f"{text!r} is not a size; write {grammar}")
     unit = match["unit"]
     if unit not in _BYTES_PER_UNIT:
         raise UsageError(
@@ -64,7 +65,7 @@ def _parse(text: str) -> tuple[float, int | None]:
     if "/" in text:
         calls = int(match["calls"] or 1)
         if calls == 0:
-            raise UsageError(f"{text!r}: a growth per 0 calls means nothing; write '/ 1000 calls'")
+            raise UsageError(f"{text!r}: a growth cannot be per 0 calls; write '/ 1000 calls'")
     return float(match["number"]) * _BYTES_PER_UNIT[unit], calls
 
 

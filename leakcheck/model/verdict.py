@@ -7,9 +7,13 @@ class Verdict(StrEnum):
     """What memory does while the code is replayed."""
 
     CLEAN = "clean"
+    """It does not grow with the calls."""
     LEAK = "leak"
+    """It grows with every call, without bound."""
     BOUNDED = "bounded"
+    """It grows up to a limit."""
     INCONCLUSIVE = "inconclusive"
+    """The calls or the time ran out before one of the others was certain."""
 
 
 class Gate(StrEnum):

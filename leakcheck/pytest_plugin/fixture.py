@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from leakcheck.model.errors import UsageError
+from leakcheck.model.fixture import LeakcheckFixture
 from leakcheck.pytest_plugin.callables import TestCallable
 from leakcheck.pytest_plugin.judge_client import JudgeFailed
 from leakcheck.pytest_plugin.marker import MarkerArgs, parse_marker_args
@@ -24,11 +25,8 @@ if TYPE_CHECKING:
     from leakcheck.model.result import Result
 
 
-class Leakcheck:
-    """Measures callables. `leakcheck(func)` returns a `Result`, whose `growth` can be compared with a budget.
-
-    With a budget, the test fails if the callable exceeds it; without one, the test has to check the result.
-    """
+class Leakcheck(LeakcheckFixture):
+    """The fixture of one test."""
 
     def __init__(self, item: pytest.Item) -> None:
         self._item = item
@@ -43,12 +41,7 @@ class Leakcheck:
         calls: int | None = None,
         time: float | None = None,
     ) -> "Result":
-        """Replay a callable without arguments, `async def` or not, and return the result.
-
-        It is replayed in this process first. If memory is not level here, it is measured in fresh processes,
-        which run this test up to this call. `result.peak_bytes` is None unless a peak budget is given. Raises
-        what the first call raises.
-        """
+        """Measure a callable; see `LeakcheckFixture`."""
         __tracebackhide__ = True
         try:
             own_args = parse_marker_args(growth=growth, peak=peak, calls=calls, time=time)

@@ -40,9 +40,8 @@ class BaselineRef:
             return entries
         others = ", ".join(key for key, entries in sorted(self.baseline.environments.items()) if entries)
         raise BaselineMissing(
-            f"{self.path}: holds nothing for {environment.key}, which is measured here; "
-            f"it holds {others or 'nothing at all'}. Measure there, or accept what is here: "
-            f"{update_command(self.targets, self.command)}"
+            f"{self.path}: no baseline for {environment.key}, only for {others or 'no environment'}; measure "
+            f"there, or accept today's figures: {update_command(self.targets, self.command)}"
         )
 
 
@@ -54,7 +53,7 @@ def load_baseline_ref(settings: Settings, targets: Sequence[str] = (), command: 
     baseline = baseline_file.load_baseline(settings.baseline)
     if baseline is None:
         remedy = update_command(targets, command)
-        raise BaselineMissing(f"{settings.baseline}: there is no baseline yet; accept what is here: {remedy}")
+        raise BaselineMissing(f"{settings.baseline}: no baseline yet; accept today's figures: {remedy}")
     return BaselineRef(path=settings.baseline, baseline=baseline, targets=tuple(targets), command=tuple(command))
 
 
@@ -79,8 +78,8 @@ def refuse_same_ids(scenarios: Iterable[tuple[str, str]]) -> None:
     for name, target in scenarios:
         if targets.setdefault(name, target) != target:
             raise UsageError(
-                f"{target} and {targets[name]}: both are called {name}, and a baseline knows a scenario by its name; "
-                "give one another with @scenario(name=...)"
+                f"{target} and {targets[name]}: both are named {name}, but a baseline needs unique names; "
+                "rename one with @scenario(name=...)"
             )
 
 

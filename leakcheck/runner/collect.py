@@ -18,7 +18,7 @@ from leakcheck.config.expressions import Matches
 from leakcheck.config.settings import Settings
 from leakcheck.model.answers import ScenarioInfo, SkippedRequest
 from leakcheck.model.errors import LeakcheckError, NothingMeasured, StoreError, UsageError
-from leakcheck.model.failure import Failure, FailureKind, WorkerFailed, internal_failure
+from leakcheck.model.failure import Failure, FailureKind, WorkerFailed, internal_failure, unusable_python
 from leakcheck.model.files import read_file
 from leakcheck.model.protocol import OptionValue, Pass, PassRequest
 from leakcheck.model.result import Result
@@ -129,6 +129,9 @@ def collect(
                     stack.pop_all()
                     warm_worker.keep(worker, file)
         except WorkerFailed as error:
+            # no environment: it ended before any of the user's code ran
+            if environment is None and settings.python is not None and error.failure.kind is FailureKind.DIED:
+                raise unusable_python(settings.python, error.failure) from error
             failed.append(_failed(file, error.failure, settings))
             continue
         except NothingMeasured as error:
@@ -149,7 +152,8 @@ def collect(
         failures = "; ".join(
             f"{result.id}: {result.failure.message}" for result in failed if result.failure is not None
         )
-        raise NothingMeasured(failures or f"-k matches no scenario; available: {', '.join(ids)}")
+        count = f"{len(ids)} scenario{'s'[: len(ids) != 1]}"
+        raise NothingMeasured(failures or f"-k matched none of {count} ({', '.join(ids)})")
     _check_options(picked, options or {})
     return Collection(
         scenarios=picked, failed=tuple(failed), environment=environment, all_ids=ids, skipped=tuple(skipped)
@@ -199,8 +203,9 @@ def _selected(
         raise NothingMeasured(f"there is no scenario {target.name!r}; available: {available}")
     selected = [scenario for scenario in variants if target.variant in (None, scenario.variant)]
     if not selected:
-        available = ", ".join(str(scenario.variant) for scenario in variants)
-        raise NothingMeasured(f"there is no variant {target.variant!r}; available: {available}")
+        available = ", ".join(scenario.variant for scenario in variants if scenario.variant is not None)
+        remedy = f"available: {available}" if available else f"{target.name} has no variants"
+        raise NothingMeasured(f"there is no variant {target.variant!r}; {remedy}")
     return selected
 
 
@@ -270,7 +275,7 @@ def _python_files(folder: Path) -> Iterator[Path]:
 def _holds_scenario(path: Path) -> bool:
     try:
         # a link may lead to a file elsewhere, but not to a pipe or a device: the file is run, and never shown
-        text = read_file(path, most_bytes=_LARGEST_FILE_BYTES, what="file of scenarios may be", follows_links=True)
+        text = read_file(path, most_bytes=_LARGEST_FILE_BYTES, what="file of scenarios", follows_links=True)
     except StoreError:
         return False
     if _DECORATOR.encode() not in text:

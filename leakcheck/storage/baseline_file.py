@@ -20,15 +20,15 @@ def load_baseline(path: Path) -> Baseline | None:
     """Return the baseline in a file, None if the file does not exist. Raises StoreError if it is no baseline."""
     if not os.path.lexists(path):
         return None
-    data = read_file(path, most_bytes=_LARGEST_FILE_BYTES, what="baseline we write")
+    data = read_file(path, most_bytes=_LARGEST_FILE_BYTES, what="baseline")
     if _MERGE_MARK in b"\n" + data:
-        raise StoreError(f"{path}: a merge left its marks in it; take one side, and run leakcheck baseline update")
+        raise StoreError(f"{path}: contains git's conflict markers; take one side, and run leakcheck baseline update")
     baseline = decode_document(path, data, Baseline, SCHEMA, "a baseline")
     refuse_repeated(path, data)
     for entries in baseline.environments.values():
         for name, entry in entries.items():
             if min(entry.growth_bytes_per_1000_calls or 0, entry.peak_bytes or 0) < 0:
-                raise StoreError(f"{path}: is not a baseline (a figure of {name} is below 0)")
+                raise StoreError(f"{path}: not a baseline (a figure of {name} is below 0)")
     return baseline
 
 

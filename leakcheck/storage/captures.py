@@ -21,7 +21,7 @@ def open_capture(folder: Path, name: str) -> BinaryIO | None:
     """
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or not path.parts or "\0" in name:
-        raise StoreError(f"the capture {name!r} does not lie in the run's folder")
+        raise StoreError(f"the capture {name!r} is not in the run's folder")
     descriptors: list[int] = []
     try:
         descriptors.append(os.open(folder, os.O_RDONLY | os.O_DIRECTORY))
@@ -41,7 +41,7 @@ def open_capture(folder: Path, name: str) -> BinaryIO | None:
     state = os.fstat(file)
     if not stat.S_ISREG(state.st_mode) or state.st_size > _LARGEST_CAPTURE_BYTES:
         os.close(file)
-        why = "is larger than any we write" if stat.S_ISREG(state.st_mode) else "is not a file"
+        why = "is too large" if stat.S_ISREG(state.st_mode) else "is not a file"
         raise StoreError(f"the capture {name!r} {why}")
     return os.fdopen(file, "rb")
 

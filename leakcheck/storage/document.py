@@ -4,6 +4,7 @@ Each field of a document is validated, and its text escaped; nothing is ever unp
 it writes leaves the old content.
 """
 
+import errno
 import json
 import os
 import tempfile
@@ -41,7 +42,7 @@ def decode_document(
     what: str,
     upgrades: Mapping[str, Callable[[Any], Any]] = MappingProxyType({}),
 ) -> DocumentT:
-    """Return the document with every field validated. Raises StoreError; `what` completes "is not …".
+    """Return the document with every field validated. Raises StoreError; `what` completes "not …".
 
     `upgrades` has a function for each older schema that turns its documents, as plain dicts, into those of this one.
     """
@@ -54,7 +55,7 @@ def decode_document(
         if document.schema == schema:
             return validate_fields(document)
     except (ValueError, RecursionError) as error:
-        raise StoreError(f"{path}: is not {what} ({shorten(str(error), _MAX_QUOTED_CHARACTERS)})") from error
+        raise StoreError(f"{path}: not {what} ({shorten(str(error), _MAX_QUOTED_CHARACTERS)})") from error
     raise StoreError(
         f"{path}: has the schema {shorten(document.schema, _MAX_QUOTED_CHARACTERS)!r}; this leakcheck reads {schema}"
     )
@@ -71,7 +72,7 @@ def refuse_repeated(path: Path, data: bytes) -> None:
         if len(set(names)) < len(names):
             twice = next(name for name in names if names.count(name) > 1)
             raise InvalidField(
-                f"{shorten(twice, _MAX_QUOTED_CHARACTERS)!r} stands in it twice; keep the one that is meant"
+                f"{shorten(twice, _MAX_QUOTED_CHARACTERS)!r} occurs twice in an object; remove one of them"
             )
 
     try:
@@ -113,7 +114,10 @@ def replace_file(path: Path, data: bytes) -> None:
 
 
 def _write_error(path: Path, error: OSError) -> StoreError:
-    return StoreError(f"{path}: cannot be written ({error.strerror}); free some room, or choose another place")
+    remedy = (
+        "free some disk space" if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else "choose another path"
+    )
+    return StoreError(f"{path}: cannot be written ({error.strerror}); {remedy}")
 
 
 def _umask() -> int:

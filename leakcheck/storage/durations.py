@@ -17,7 +17,7 @@ from leakcheck.storage.document import refuse_repeated, write_atomically
 
 SCHEMA = "leakcheck.durations/1"
 _FAMILY = SCHEMA.partition("/")[0] + "/"
-_REMEDY = "write it anew with: leakcheck merge DIR --durations FILE"
+_REMEDY = "write it again: leakcheck merge DIR --durations FILE"
 _LARGEST_FILE_BYTES = 16 * 1024 * 1024
 _MAX_SECONDS = 1e9
 """Thirty years. The sum of much larger numbers could overflow to infinity."""
@@ -52,13 +52,13 @@ def read_durations(path: Path) -> Mapping[str, float]:
     """
     if path.is_dir():
         return durations_of(run_file.load(path))
-    data = read_file(path, most_bytes=run_file.LARGEST_DOCUMENT_BYTES, what="run we write")
+    data = read_file(path, most_bytes=run_file.LARGEST_DOCUMENT_BYTES, what="durations file")
     try:
         document = msgspec.json.decode(data if len(data) <= _LARGEST_FILE_BYTES else b"", type=_Document)
     except (ValueError, RecursionError) as error:
         if SCHEMA.encode() not in data:
             return durations_of(run_file.load(path))
-        raise StoreError(f"{path}: is not a file of durations ({shorten(str(error), 200)}); {_REMEDY}") from error
+        raise StoreError(f"{path}: not a durations file ({shorten(str(error), 200)}); {_REMEDY}") from error
     if document.seconds is None and not document.schema.startswith(_FAMILY):
         return durations_of(run_file.load(path))
     if document.schema != SCHEMA:
@@ -67,5 +67,5 @@ def read_durations(path: Path) -> Mapping[str, float]:
     seconds = escape_text_fields(document.seconds or {})
     for name, duration in seconds.items():
         if not 0 <= duration < _MAX_SECONDS:
-            raise StoreError(f"{path}: says that {shorten(name, 200)!r} took {duration} s; {_REMEDY}")
+            raise StoreError(f"{path}: {shorten(name, 200)!r} has a duration of {duration} s; {_REMEDY}")
     return seconds

@@ -37,10 +37,10 @@ def make_run_folder(parent: Path, started: datetime) -> Path:
             return folder
         except FileExistsError:
             if not parent.is_dir():
-                raise StoreError(f"{parent}: is not a folder; choose another with --output") from None
+                raise StoreError(f"{parent}: is not a folder; pass another --output") from None
             number += 1
         except OSError as error:
-            raise StoreError(f"{folder}: cannot be made ({error.strerror}); choose another with --output") from error
+            raise StoreError(f"{folder}: cannot be created ({error.strerror}); pass another --output") from error
 
 
 def make_folder(folder: Path) -> None:
@@ -48,7 +48,7 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StoreError(f"{folder}: cannot be made ({error.strerror}); choose another with --output") from error
+        raise StoreError(f"{folder}: cannot be created ({error.strerror}); pass another --output") from error
 
 
 def file_in_folder(folder: Path, name: str) -> Path:
@@ -60,11 +60,13 @@ def file_in_folder(folder: Path, name: str) -> Path:
     try:
         path = (folder / name).resolve()
     except (OSError, ValueError, RuntimeError) as error:  # a null byte, a loop of links
-        raise StoreError(f"{folder}: its document names a file that cannot be ({error})") from error
+        raise StoreError(f"{folder}: its run document names an impossible file ({error})") from error
     # if a part of the name were a link, the resolved path would differ from the normalized one
     is_link = path != Path(os.path.normpath(folder.resolve() / name))
     if not path.is_relative_to(folder.resolve()) or not path.is_file() or is_link:
-        raise StoreError(f"{folder / name}: is not there; captures lie beside the run document, in its folder")
+        raise StoreError(
+            f"{folder / name}: no such file; a capture must lie in the folder of the run document, and be no link"
+        )
     return path
 
 
@@ -109,7 +111,11 @@ def encode_comparison(comparison: "Comparison") -> bytes:
 
 def load(path: Path) -> Run:
     """Return the run in a document, or in a folder with one. Raises StoreError."""
-    return load_as(path / DOCUMENT if path.is_dir() else path, Run)
+    document = path / DOCUMENT if path.is_dir() else path
+    if not os.path.lexists(document):
+        problem = f"no {DOCUMENT} in this folder" if path.is_dir() else "no such file or folder"
+        raise StoreError(f"{path}: {problem}; pass the folder of a saved run, or its {DOCUMENT}")
+    return load_as(document, Run)
 
 
 def load_as(document: Path, kind: type[DocumentT]) -> DocumentT:
@@ -117,7 +123,7 @@ def load_as(document: Path, kind: type[DocumentT]) -> DocumentT:
 
     Raises StoreError.
     """
-    data = read_file(document, most_bytes=LARGEST_DOCUMENT_BYTES, what="run we write")
+    data = read_file(document, most_bytes=LARGEST_DOCUMENT_BYTES, what="run document")
     return decode_document(document, data, kind, SCHEMA, "a run document", _UPGRADES)
 
 
@@ -129,7 +135,7 @@ def newest_run(parent: Path) -> Path:
         if (match := _RUN_FOLDER.fullmatch(document.parent.name)) and not document.parent.is_symlink()
     ]
     if not folders:
-        raise NothingMeasured(f"{parent}: there is no run in it; measure with leakcheck run, or name a run's folder")
+        raise NothingMeasured(f"{parent}: contains no runs; measure with leakcheck run, or pass the folder of a run")
     return max(folders)[2]
 
 

@@ -45,11 +45,12 @@ def one_line(error: BaseException) -> str:
 
 
 def _frames(error: BaseException) -> str:
-    """Return the traceback below our own frames; empty if the error was raised in them."""
+    """Return the traceback below our own frames, with the line of a SyntaxError; empty if there is none."""
     try:
-        return "".join(traceback.format_list(_user_frames(traceback.extract_tb(error.__traceback__))))[
-            -_MOST_CHARACTERS:
-        ].rstrip()
+        lines = traceback.format_list(_user_frames(traceback.extract_tb(error.__traceback__)))
+        if isinstance(error, SyntaxError):
+            lines += traceback.format_exception_only(error)[:-1]
+        return "".join(lines)[-_MOST_CHARACTERS:].rstrip()
     except Exception:
         return ""
 

@@ -66,7 +66,8 @@ def find_dotted(module: str, name: str) -> Any:
     for part in name.split("."):
         if not hasattr(result, part):
             hint = f"; for URLs of a project write django:{name} GET:/path/" if module == DJANGO else ""
-            raise UsageError(f"{module}:{name}: {result!r} has no {part!r}{_suggestion(result, part)}{hint}")
+            owner = f"module {module}" if result is sys.modules.get(module) else repr(result)
+            raise UsageError(f"{module}:{name}: {owner} has no {part!r}{_suggestion(result, part)}{hint}")
         result = getattr(result, part)
     return result
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import leakcheck_docs
 import pytest
 import typer
-from leakcheck_docs import codes, commands, contents, documents, links, plugin, settings
+from leakcheck_docs import api, codes, commands, contents, documents, links, plugin, settings
 from leakcheck_docs.text import plain, sentences_of, table
 
+import leakcheck
 from leakcheck.cli.main import command_line
 from leakcheck.config.settings import DEFAULTS
 from leakcheck.config.sources import DjangoSettings, Override, PyprojectFile, SettingsLayer
@@ -90,6 +91,14 @@ def test_every_option_of_the_plugin_is_in_its_tables() -> None:
     text = plugin.markdown()
     assert [name for name in INI if f"`{name}`" not in text] == []
     assert "`--leakcheck-json FILE`" in text
+
+
+def test_every_public_name_of_the_package_is_in_the_reference_and_no_other() -> None:
+    text = api.markdown()
+    assert re.findall(r"auto\w+:: leakcheck\.(\w+)", text) == sorted(
+        (name for name in leakcheck.__all__ if name != "__version__"), key=lambda name: (name[0].isupper(), name)
+    )
+    assert ":special-members: __le__, __lt__, __ge__, __gt__, __float__" in text
 
 
 def test_the_table_that_readers_on_github_see_is_the_generated_one() -> None:

@@ -170,7 +170,7 @@ def test_on_a_full_disk_the_results_are_printed_and_the_run_does_not_end_well(le
     ran = leakcheck.finish(process)
     # THEN its result is printed, and why it was not saved
     assert "1 passed" in ran.output
-    assert "run.json: cannot be written (File too large); free some room, or choose another place" in ran.errors
+    assert "run.json: cannot be written (File too large); free some disk space" in ran.errors
     assert "Traceback" not in ran.errors
     assert ran.code == ExitCode.USAGE
     # AND no half a document is left
@@ -206,7 +206,7 @@ def test_an_output_folder_that_is_a_file_is_a_usage_error(leakcheck: Leakcheck) 
     leakcheck.write("healthy.py", HEALTHY)
     leakcheck.write("out", "a file stands here")
     ran = leakcheck.run("healthy.py")
-    assert "cannot be made (Not a directory); choose another with --output" in ran.errors
+    assert "cannot be created (Not a directory); pass another --output" in ran.errors
     assert ran.code == ExitCode.USAGE
 
 
@@ -216,7 +216,7 @@ def test_an_output_folder_that_cannot_be_made_is_a_usage_error(leakcheck: Leakch
     leakcheck.write("file", "a file stands here")
     ran = leakcheck.run("healthy.py", "--output", output)
     assert f"leakcheck: {output}" in ran.errors
-    assert "; choose another with --output" in ran.errors
+    assert "; pass another --output" in ran.errors
     assert "Traceback" not in ran.errors
     assert ran.code == ExitCode.USAGE
 

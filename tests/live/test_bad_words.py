@@ -95,18 +95,23 @@ def test_a_wrong_unit_in_a_mark_is_a_usage_error_and_the_others_are_measured(lea
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--growth", "64 furlongs"], "'64 furlongs': there is no unit 'furlongs'; the units are B, kB"),
-        (["--peak", "10"], "'10' is not a size; write NUMBER (B|kB|KiB|MB|MiB|GB|GiB)"),
+        (["--growth", "64 furlongs"], "--growth: '64 furlongs': there is no unit 'furlongs'; the units are B, kB"),
+        (["--peak", "10"], "--peak: '10' is not a size; write NUMBER (B|kB|KiB|MB|MiB|GB|GiB), for example '10 MiB'"),
         (["--peak", "10 MiB / 100 calls"], "is a growth; a size is for one call, as in '10 MiB'"),
-        (["--max-memory", "lots"], "'lots' is not a size"),
-        (["--calls", "0"], "--calls must be 1 or more"),
-        (["--time", "0"], "--time and --timeout are seconds, more than 0"),
+        (["--max-memory", "lots"], "--max-memory: 'lots' is not a size"),
+        (["--calls", "0"], "--calls: 0: write a number of calls, 1 or more"),
+        (["--time", "0"], "--time: 0: write a number of seconds, more than 0"),
+        (["--timeout", "-3"], "--timeout: -3: write a number of seconds, more than 0"),
+        (["--jobs", "none"], "--jobs: 'none': write a number, 1 or more, or auto for one job per core"),
+        (["--shard", "4/3"], "--shard: '4/3': 3 shards are numbered 1/3 to 3/3"),
+        (["--executor", "dask"], "--executor: 'dask': write local for this machine, or dask:tcp://HOST:PORT"),
+        (["--output", "healthy.py"], "cannot be created (Not a directory); pass another --output"),
         (["-o", "rows"], "-o 'rows': write NAME=VALUE, for example -o rows=500000"),
         (["-o", "rows=1"], "-o rows: there is no such option; no scenario here takes any"),
         (["-o", "peek.rows=1"], "-o peek.rows: there is no pass 'peek'; write growth.rows, peak.rows or limit.rows"),
-        (["-k", "healthy and"], "-k 'healthy and' breaks off at its end; write words joined by and, or, not"),
-        (["-k", "(healthy"], "-k '(healthy' breaks off at its end"),
-        (["-k", "healthy)"], "-k 'healthy)' breaks off near ')'"),
+        (["-k", "healthy and"], "-k 'healthy and': incomplete; write words joined by and, or, not"),
+        (["-k", "(healthy"], "-k '(healthy': incomplete"),
+        (["-k", "healthy)"], "-k 'healthy)': unexpected ')'"),
         (
             ["--python", "/no/such/python"],
             "/no/such/python: cannot be started (No such file or directory); pass --python the path of a Python",
@@ -122,6 +127,67 @@ def test_a_flag_that_cannot_be_used_is_refused_with_the_remedy(
     assert message in ran.errors
     assert len(ran.errors.splitlines()) == 1
     assert ran.code == ExitCode.USAGE
+
+
+@pytest.mark.parametrize(
+    ("program", "output"),
+    [
+        ("#!/bin/sh\necho not me\n", "not me"),
+        ("#!/bin/sh\necho 'leakcheck measures Python 3.11 and later; this is Python 3.8' >&2\nexit 1\n", "Python 3.8"),
+    ],
+    ids=["no Python", "an old Python"],
+)
+def test_a_program_that_is_no_python_is_refused_with_what_it_printed(
+    leakcheck: Leakcheck, program: str, output: str
+) -> None:
+    leakcheck.write("healthy.py", HEALTHY)
+    python = leakcheck.folder / "python"
+    python.write_text(program)
+    python.chmod(0o755)
+    ran = leakcheck.run("healthy.py", "--python", str(python))
+    first, *rest = ran.errors.splitlines()
+    assert first.startswith(
+        f"leakcheck: {python}: not a Python that leakcheck can use; pass --python the path of a Python 3.11 or later ("
+    )
+    assert output in "\n".join(rest)
+    assert ran.code == ExitCode.USAGE
+
+
+def test_a_syntax_error_is_shown_with_its_line(leakcheck: Leakcheck) -> None:
+    ran = run_beside_healthy(leakcheck, "from leakcheck import scenario\n\ndef broken(:\n    pass\n")
+    assert_failed(ran, "bad.py: does not import: SyntaxError: invalid syntax (bad.py, line 3)")
+    assert 'bad.py", line 3' in ran.output
+    assert "def broken(:" in ran.output
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (["show", "gone"], "gone: no such file or folder; pass the folder of a saved run, or its run.json"),
+        (["report", "."], ".: no run.json in this folder; pass the folder of a saved run, or its run.json"),
+        (["show", "healthy.py"], "healthy.py: not a run document (JSON is malformed: "),
+        (["merge", "empty"], "these runs cannot be merged: empty: contains no runs; pass the folder of a run"),
+        (
+            ["check", "healthy.py"],
+            "leakcheck-baseline.json: no baseline yet; accept today's figures: leakcheck baseline",
+        ),
+        (["compare", "one", "two"], "one: no such run, nor is it a range of revisions; pass two runs, "),
+        (["compare", "healthy.py", "--variants", "a", "b"], "there is no variant 'a'; the scenarios have no variants"),
+        (["django", "nonsense"], "'nonsense' is not a request; write METHOD:/path, for example GET:/news/?page=2"),
+        (["limit", "healthy.py"], "--memory SIZE is missing: pass the memory limit to serve under"),
+        (["history", "--runs", "empty"], "empty: contains no runs; measure with leakcheck run"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_mistake_in_another_command_is_answered_in_one_line_with_the_remedy(
+    leakcheck: Leakcheck, command: list[str], message: str
+) -> None:
+    leakcheck.write("healthy.py", HEALTHY)
+    (leakcheck.folder / "empty").mkdir()
+    ran = leakcheck.finish(leakcheck.start(*command))
+    assert message in ran.errors
+    assert len(ran.errors.splitlines()) == 1
+    assert ran.code in (ExitCode.USAGE, ExitCode.NO_BASELINE, ExitCode.NOTHING_MEASURED)
 
 
 def test_an_option_of_another_scenario_is_no_mistake_and_one_that_nobody_takes_is(leakcheck: Leakcheck) -> None:
@@ -148,7 +214,7 @@ def test_an_option_of_another_scenario_is_no_mistake_and_one_that_nobody_takes_i
         ("growht = '4 KiB'", "[tool.leakcheck]: there is no option 'growht'; did you mean growth?"),
         ("zzz = 1", "[tool.leakcheck]: there is no option 'zzz'; the options are growth, peak, calls"),
         ("growth = '4 KIB'", "there is no unit 'KIB'; the units are B, kB, KiB, MB, MiB, GB, GiB; did you mean KiB?"),
-        ("calls = 'many'", "[tool.leakcheck]: Expected `int"),
+        ("calls = 'many'", "[tool.leakcheck] calls: must be a whole number"),
         ("[[tool.leakcheck.overrides]]\nmatch = 'a'\npeek = '1 MiB'", "overrides: there is no option 'peek'"),
         ("[[tool.leakcheck.overrides]]\nmatch = 'a'\npeak = '1 mb'", "there is no unit 'mb'"),
         ("growth = ", "pyproject.toml: Invalid value"),
@@ -170,7 +236,7 @@ def test_a_configuration_that_cannot_be_used_is_refused_with_its_place(
 def test_a_wrong_setting_in_the_environment_is_refused_with_its_name(leakcheck: Leakcheck) -> None:
     leakcheck.write("healthy.py", HEALTHY)
     ran = leakcheck.run("healthy.py", environment={"LEAKCHECK_CALLS": "many"})
-    assert "leakcheck: environment: LEAKCHECK_" in ran.errors
+    assert "leakcheck: LEAKCHECK_CALLS: must be a whole number, got 'many'" in ran.errors
     assert ran.code == ExitCode.USAGE
 
 
@@ -214,7 +280,7 @@ def test_a_name_that_matches_nothing_is_said_with_what_is_there_and_the_others_a
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["healthy.py", "-k", "nobody"], "-k matches no scenario; available: healthy"),
+        (["healthy.py", "-k", "nobody"], "-k matched none of 1 scenario (healthy)"),
         (
             ["empty"],
             "empty: no function is decorated with @scenario; decorate one, or name any callable as "
@@ -249,11 +315,13 @@ def test_a_target_that_holds_nothing_is_said_beside_others_that_do(leakcheck: Le
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        ("gone.py", "gone.py: there is no such file"),
-        ("gone", "'gone': there is no such folder, and it is no target; write FOLDER, FILE.py, FILE.py::NAME"),
+        ("gone.py", "gone.py: no such file; pass an existing file or folder"),
+        ("helthy.py", "helthy.py: no such file; did you mean healthy.py?"),
+        ("gone", "'gone': no such folder, nor is it a valid target; write FOLDER, FILE.py, FILE.py::NAME"),
     ],
 )
 def test_a_file_or_folder_that_is_not_there_is_a_usage_error(leakcheck: Leakcheck, target: str, message: str) -> None:
+    leakcheck.write("healthy.py", HEALTHY)
     ran = leakcheck.run(target)
     assert message in ran.errors
     assert ran.code == ExitCode.USAGE
@@ -267,7 +335,7 @@ def test_a_file_or_folder_that_is_not_there_is_a_usage_error(leakcheck: Leakchec
             "no_such_module:f: does not import: ModuleNotFoundError: No module named 'no_such_module'",
             ExitCode.SCENARIO_FAILED,
         ),
-        ("shop:gone", "has no 'gone'", ExitCode.USAGE),
+        ("shop:gone", "module shop has no 'gone'", ExitCode.USAGE),
         ("shop:PRIZE", "has no 'PRIZE'; did you mean PRICE?", ExitCode.USAGE),
         ("shop:PRICE", "shop:PRICE is 7, which cannot be called", ExitCode.USAGE),
     ],
@@ -286,7 +354,7 @@ def test_a_callable_that_is_not_there_fails_and_the_others_are_measured(
 @pytest.mark.parametrize(
     ("setup", "message", "code"),
     [
-        ("shop", "'shop': there is no such folder", ExitCode.USAGE),
+        ("shop", "'shop': no such folder", ExitCode.USAGE),
         ("shop.py", "--setup shop.py: write package.module:callable", ExitCode.USAGE),
         ("shop:gone", "has no 'gone'", ExitCode.USAGE),
         ("shop:fail", "healthy: its set-up failed: RuntimeError: no shop today", ExitCode.SCENARIO_FAILED),

@@ -152,5 +152,5 @@ def test_a_declaration_that_is_no_size_is_a_usage_error(leakcheck: Leakcheck) ->
 def test_a_number_of_jobs_that_is_none_is_a_usage_error(leakcheck: Leakcheck, jobs: str) -> None:
     leakcheck.write("healthy.py", HEALTHY)
     ran = leakcheck.run("healthy.py", f"--jobs={jobs}")
-    assert f"leakcheck: --jobs {jobs}: write how many, 1 or more, or auto" in ran.errors
+    assert f"leakcheck: --jobs: '{jobs}': write a number, 1 or more, or auto" in ran.errors
     assert ran.code == ExitCode.USAGE

@@ -71,7 +71,7 @@ def test_a_capture_that_is_not_there_is_named(leakcheck: Leakcheck, folder: Path
         capture.unlink()
     made = leakcheck.finish(leakcheck.start("report", str(folder), "--memray-pages"))
     assert made.code == ExitCode.USAGE
-    assert "pages[kept].bin: is not there; captures lie beside the run document" in made.errors
+    assert "pages[kept].bin: no such file; a capture must lie in the folder of the run document" in made.errors
 
 
 def test_a_run_leaves_no_report_where_none_is_wanted(leakcheck: Leakcheck) -> None:
@@ -86,7 +86,7 @@ def test_what_is_no_run_is_named_and_no_page_is_left(leakcheck: Leakcheck) -> No
     leakcheck.write("run.json", "{}")
     made = leakcheck.finish(leakcheck.start("report", "run.json"))
     assert made.code == ExitCode.USAGE
-    assert "run.json: is not a run document" in made.errors
+    assert "run.json: not a run document" in made.errors
     assert not (leakcheck.folder / "report.html").exists()
 
 

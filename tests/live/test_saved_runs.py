@@ -85,7 +85,7 @@ def test_two_variants_are_drawn_before_and_after(leakcheck: Leakcheck, run: Path
         ),
         (("--format", "gif"), 2, "--format 'gif': write svg, png or svg,png"),
         (("-k", "nothing"), 5, "-k 'nothing' matched none of 2 scenarios (pages[kept], pages[dropped])"),
-        (("--output", "pages.py"), 2, "pages.py: cannot be made"),
+        (("--output", "pages.py"), 2, "pages.py: cannot be created"),
     ],
 )
 def test_what_cannot_be_drawn_is_said_with_the_remedy(
@@ -170,7 +170,7 @@ def test_the_run_that_leaks_more_is_found_and_the_index_can_be_lost_or_broken(le
     assert f"growth rose in {third}: from " in told.output
     assert told.output.count("rose in") == 1
     assert f"git log {commits[1][:12]}..{commits[2][:12]}" in told.output
-    assert "broken/run.json: is not a run document" in told.errors
+    assert "broken/run.json: not a run document" in told.errors
     assert "rose to" in "".join(ElementTree.fromstring((leakcheck.folder / "trend.svg").read_bytes()).itertext())
 
 

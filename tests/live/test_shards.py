@@ -167,7 +167,7 @@ def test_the_variable_of_a_ci_job_says_the_shard_and_the_flag_wins(leakcheck: Le
 def test_a_part_that_there_is_not_is_a_usage_error(leakcheck: Leakcheck, part: str) -> None:
     leakcheck.write("gallery.py", GALLERY)
     ran = run_shard(leakcheck, part)
-    assert f"leakcheck: --shard '{part}': " in ran.errors
+    assert f"leakcheck: --shard: '{part}': " in ran.errors
     assert ran.code == ExitCode.USAGE
 
 
@@ -197,7 +197,7 @@ def test_a_file_of_durations_that_is_none_is_a_usage_error(leakcheck: Leakcheck)
     leakcheck.write("gallery.py", GALLERY)
     leakcheck.write("times.json", '{"schema": "leakcheck.durations/1", "seconds": {"sums": -1}}')
     ran = run_shard(leakcheck, "1/2", "--durations", "times.json")
-    assert "leakcheck: times.json: says that 'sums' took -1.0 s; write it anew with: leakcheck merge" in ran.errors
+    assert "leakcheck: times.json: 'sums' has a duration of -1.0 s; write it again: leakcheck merge" in ran.errors
     assert ran.code == ExitCode.USAGE
 
 
@@ -250,7 +250,7 @@ def test_every_reason_is_said_in_one_error(leakcheck: Leakcheck, shards: list[Pa
     edit(shards[1], lambda document: document["environment"].update(allocator="malloc"))
     (shards[2] / "run.json").write_text("no document")
     ran = merge(leakcheck)
-    assert_not_joined(ran, "is not a run document", "was not finished", "allocator: pymalloc, malloc", "3 is missing")
+    assert_not_joined(ran, "not a run document", "was not finished", "allocator: pymalloc, malloc", "3 is missing")
 
 
 @pytest.mark.parametrize("capture", ["../../secret.txt", "/etc/hostname"])
@@ -259,7 +259,7 @@ def test_a_strangers_document_gets_no_file_from_outside_its_folder(
 ) -> None:
     leakcheck.write("secret.txt", "secret")
     edit(shards[0], lambda document: document["results"][0].update(capture=capture))
-    assert_not_joined(merge(leakcheck), "the capture ", "does not lie in the run's folder")
+    assert_not_joined(merge(leakcheck), "the capture ", "is not in the run's folder")
     assert not leakcheck.output.exists()
 
 

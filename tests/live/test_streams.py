@@ -64,7 +64,9 @@ def test_who_reads_along_changes_no_exit_code(folder: Path, shell: str, argument
 def test_a_full_disk_is_a_sentence_and_no_verdict(folder: Path, arguments: tuple[str, ...]) -> None:
     done = ended('"$@" >/dev/full', folder, *arguments)
     assert done.returncode == ExitCode.USAGE
-    assert "leakcheck: standard output: cannot be written (No space left on device); free some room" in done.stderr
+    assert (
+        "leakcheck: standard output: cannot be written (No space left on device); free some disk space" in done.stderr
+    )
     assert "Traceback" not in done.stderr
     assert "ignored" not in done.stderr
 

@@ -59,7 +59,7 @@ def test_an_index_would_take_both(built: Built, tmp_path: Path) -> None:
 
 def test_the_page_on_an_index_links_to_nothing_that_is_not_there(built: Built) -> None:
     shown = str(built.metadata().get_payload())
-    assert "Replay a piece of your Python or Django code" in shown
+    assert "leakcheck finds memory leaks in Python and Django code" in shown
     linked = re.findall(r"\]\(([^)]*)\)", shown)
     assert [target for target in linked if not target.startswith(("https://", "#"))] == []
 

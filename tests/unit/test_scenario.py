@@ -41,8 +41,8 @@ def test_a_mark_holds_its_budgets_in_bytes() -> None:
 @pytest.mark.parametrize(
     ("variants", "message"),
     [
-        ((0, 40), 'rows: a variant is a name, and 0 is none; write it in quotes: "0"'),
-        ({"naive": 5}, 'rows: a variant is a name, and 5 is none; write it in quotes: "5"'),
+        ((0, 40), 'rows: a variant must be a name, not 0; write it in quotes: "0"'),
+        ({"naive": 5}, 'rows: a variant must be a name, not 5; write it in quotes: "5"'),
         ("naive", 'rows: variants are a list of names; write variants=["naive"]'),
     ],
 )
@@ -197,8 +197,14 @@ def test_a_target_is_printed_as_it_was_written(text: str) -> None:
 @pytest.mark.parametrize("text", ["nowhere.py", "nowhere.py::send", "folder.py"])
 @pytest.mark.usefixtures("project_folder")
 def test_a_missing_file_is_named_in_the_error(text: str) -> None:
-    with pytest.raises(UsageError, match=r"\.py: there is no such file$"):
+    with pytest.raises(UsageError, match=r"\.py: no such file; pass an existing file or folder$"):
         parse_target(text)
+
+
+@pytest.mark.usefixtures("project_folder")
+def test_the_error_for_a_missing_file_suggests_one_that_is_spelt_alike() -> None:
+    with pytest.raises(UsageError, match=r"benhc\.py: no such file; did you mean bench\.py\?$"):
+        parse_target("benhc.py::send")
 
 
 @pytest.mark.parametrize(

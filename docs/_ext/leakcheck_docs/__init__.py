@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 GENERATED: dict[str, Callable[[], str]] = {
     "api": api.markdown,
     "commands": commands.markdown,
-    "fixture": api.fixture,
     "configuration": settings.markdown,
     "exit codes": codes.markdown,
     "pytest options": plugin.markdown,

@@ -56,7 +56,7 @@ def _multipart(data: str) -> tuple[bytes, str]:
 
 def _read(path: str, field: str) -> bytes:
     try:
-        return read_file(Path(path), most_bytes=_LARGEST_BODY_BYTES, what="body may be", follows_links=True)
+        return read_file(Path(path), most_bytes=_LARGEST_BODY_BYTES, what="request body", follows_links=True)
     except StoreError as error:
         remedy = "" if field.startswith("@") else "; an @ that is meant is written %40"
         raise UsageError(f"--data {field}: {error}{remedy}") from error

@@ -216,7 +216,7 @@ def test_tables_have_as_many_cells_as_headings(tmp_path: Path) -> None:
 def test_without_a_document_the_page_is_of_the_others_alone(tmp_path: Path) -> None:
     text = page(None, ["## How cost grows"], tmp_path)
 
-    assert "## Who is right" not in text
+    assert "## Accuracy" not in text
     assert text.endswith("## How cost grows\n")
 
 

@@ -75,9 +75,9 @@ def test_the_error_of_a_failed_merge_names_every_reason_and_no_folder_is_left(tm
         )
     # THEN one error names all of them
     message = str(caught.value)
-    assert "empty holds no run; name a run's folder, or one that holds such folders" in message
-    assert "nowhere: cannot be read (No such file or directory)" in message
-    assert "run.json: is not a run document" in message
+    assert "empty: contains no runs; pass the folder of a run, or one that contains such folders" in message
+    assert "nowhere: no such file or folder" in message
+    assert "run.json: not a run document" in message
     assert f"a was measured in {tmp_path}/first and in {tmp_path}/second" in message
     assert not (tmp_path / "out").exists()
 
@@ -122,7 +122,7 @@ def test_a_capture_outside_of_the_runs_folder_is_refused(tmp_path: Path, name: s
     (tmp_path / "secret.txt").write_text("secret")
     folder = save_run(tmp_path / "first", result_named("a"))
     run_file.save(run_of(replace(result_named("a"), capture=name)), folder / run_file.DOCUMENT)
-    with pytest.raises(NotMergeable, match="does not lie in the run's folder"):
+    with pytest.raises(NotMergeable, match="is not in the run's folder"):
         merge([folder], output=tmp_path / "out", command=())
     assert not (tmp_path / "out").exists()
 

@@ -40,22 +40,22 @@ def test_an_expression_selects_ids(expression: str, expected: list[str]) -> None
 
 
 @pytest.mark.parametrize(
-    ("expression", "location"),
+    ("expression", "problem"),
     [
-        ("", "at its end"),
-        ("  ", "at its end"),
-        ("naive and", "at its end"),
-        ("not", "at its end"),
-        ("(naive", "at its end"),
-        ("naive)", "near '\\)'"),
-        ("()", "near '\\)'"),
-        ("or naive", "near 'or'"),
-        ("naive and or digest", "near 'or'"),
-        ("naive digest", "near 'digest'"),
+        ("", "incomplete"),
+        ("  ", "incomplete"),
+        ("naive and", "incomplete"),
+        ("not", "incomplete"),
+        ("(naive", "incomplete"),
+        ("naive)", "unexpected '\\)'"),
+        ("()", "unexpected '\\)'"),
+        ("or naive", "unexpected 'or'"),
+        ("naive and or digest", "unexpected 'or'"),
+        ("naive digest", "unexpected 'digest'"),
     ],
 )
-def test_the_error_for_a_broken_expression_says_where_it_breaks_off(expression: str, location: str) -> None:
-    with pytest.raises(UsageError, match=f"breaks off {location}"):
+def test_the_error_for_a_broken_expression_says_where_it_breaks(expression: str, problem: str) -> None:
+    with pytest.raises(UsageError, match=f": {problem}; "):
         parse_expression(expression)
 
 

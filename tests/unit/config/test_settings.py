@@ -157,13 +157,21 @@ def test_the_last_matching_override_wins(settings: Resolve) -> None:
         ("alow_inconclusive = true", "did you mean allow_inconclusive?"),
         ("colour = 'red'", "there is no option 'colour'; the options are growth, peak,"),
         ("overrides = [{match = '*', peek = '1 B'}]", "overrides: there is no option 'peek'; did you mean peak?"),
-        ("overrides = [{growth = '1 B'}]", "missing required field `match`"),
-        ("overrides = [3]", "Expected `object`, got `int` - at `$.overrides[0]`"),
-        ("overrides = 3", "Expected `array`, got `int` - at `$.overrides`"),
-        ("growth = 3", "Expected `str | null`, got `int` - at `$.growth`"),
-        ("calls = '3'", "got `str` - at `$.calls`"),
-        ("calls = 1.5", "got `float` - at `$.calls`"),
-        ("time = true", "got `bool` - at `$.time`"),
+        ("overrides = [{growth = '1 B'}]", "[tool.leakcheck] overrides[0]: needs a value for match"),
+        ("overrides = [3]", "[tool.leakcheck] overrides[0]: must be a table"),
+        ("overrides = 3", "[tool.leakcheck] overrides: must be a list"),
+        ("growth = 3", "[tool.leakcheck] growth: must be text in quotes"),
+        ("calls = '3'", "[tool.leakcheck] calls: must be a whole number"),
+        ("calls = 1.5", "[tool.leakcheck] calls: must be a whole number"),
+        ("time = true", "[tool.leakcheck] time: must be a number"),
+        ("jobs = [2]", "[tool.leakcheck] jobs: must be a whole number or text in quotes"),
+        ("django = 3", "[tool.leakcheck] django: must be a table"),
+        ("explain = 'perhaps'", "[tool.leakcheck] explain: must be one of auto, always, never"),
+        ("known = [{reason = 'x', expires = 'soon'}]", "known[0].expires: must be a date, for example 2027-01-31"),
+        ("time = 0", "[tool.leakcheck] time: 0: write a number of seconds, more than 0"),
+        ("jobs = 0", "[tool.leakcheck] jobs: 0: write a number, 1 or more, or auto"),
+        ("executor = 'dask'", "[tool.leakcheck] executor: 'dask': write local"),
+        ("overrides = [{match = 'a*', peak = '1'}]", "override 'a*': peak: '1' is not a size; write NUMBER (B|kB|"),
     ],
 )
 def test_the_error_for_an_invalid_table_names_the_file_and_the_setting(
@@ -189,31 +197,44 @@ def test_a_file_without_our_table_changes_nothing(settings: Resolve, text: bytes
 
 
 @pytest.mark.parametrize(
-    "environment", [{"LEAKCHECK_TIME": "soon"}, {"LEAKCHECK_CALLS": "1.5"}, {"LEAKCHECK_ALLOW_INCONCLUSIVE": "perhaps"}]
+    ("name", "value", "message"),
+    [
+        ("TIME", "soon", "must be a number, got 'soon'"),
+        ("CALLS", "1.5", "must be a whole number, got '1.5'"),
+        ("ALLOW_INCONCLUSIVE", "perhaps", "must be true or false, got 'perhaps'"),
+        ("EXPLAIN", "perhaps", "must be one of auto, always, never, got 'perhaps'"),
+        ("GROWTH", "64 Kib", "'64 Kib': there is no unit 'Kib'"),
+        ("MAX_MEMORY", "much", "'much' is not a size"),
+        ("SHARD", "4/3", "'4/3': 3 shards are numbered 1/3 to 3/3"),
+    ],
 )
-def test_a_variable_of_the_wrong_type_is_refused(settings: Resolve, environment: Mapping[str, str]) -> None:
-    with pytest.raises(ConfigError, match="environment: LEAKCHECK_"):
-        settings(environment=environment)
+def test_the_error_for_an_invalid_variable_names_it(settings: Resolve, name: str, value: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        settings(environment={f"LEAKCHECK_{name}": value})
+    assert str(caught.value).startswith(f"LEAKCHECK_{name}: {message}")
 
 
 @pytest.mark.parametrize(
-    "flags",
+    ("flags", "flag"),
     [
-        SettingsLayer(growth="64 Kib"),
-        SettingsLayer(peak="1 MiB / 2 calls"),
-        SettingsLayer(max_memory="much"),
-        SettingsLayer(change="+5 %"),
-        SettingsLayer(calls=0),
-        SettingsLayer(calls=-1),
-        SettingsLayer(time=0.0),
-        SettingsLayer(time=float("nan")),
-        SettingsLayer(timeout=0.0),
-        SettingsLayer(timeout=-1.0),
-        SettingsLayer(timeout=float("nan")),
+        (SettingsLayer(growth="64 Kib"), "--growth"),
+        (SettingsLayer(peak="1 MiB / 2 calls"), "--peak"),
+        (SettingsLayer(memory="much"), "--memory"),
+        (SettingsLayer(max_memory="much"), "--max-memory"),
+        (SettingsLayer(change="+5 %"), "--change"),
+        (SettingsLayer(calls=0), "--calls"),
+        (SettingsLayer(calls=-1), "--calls"),
+        (SettingsLayer(time=0.0), "--time"),
+        (SettingsLayer(time=float("nan")), "--time"),
+        (SettingsLayer(timeout=0.0), "--timeout"),
+        (SettingsLayer(timeout=-1.0), "--timeout"),
+        (SettingsLayer(timeout=float("nan")), "--timeout"),
+        (SettingsLayer(jobs="none"), "--jobs"),
+        (SettingsLayer(shard="1"), "--shard"),
     ],
 )
-def test_an_invalid_value_is_refused_before_anything_is_measured(settings: Resolve, flags: SettingsLayer) -> None:
-    with pytest.raises(UsageError):
+def test_an_invalid_flag_is_refused_by_its_name(settings: Resolve, flags: SettingsLayer, flag: str) -> None:
+    with pytest.raises(UsageError, match=f"^{flag}: "):
         settings(flags=flags)
 
 
@@ -311,7 +332,7 @@ def test_a_shard_is_set_for_one_command_and_not_in_pyproject(settings: Resolve) 
     assert settings(environment={"LEAKCHECK_SHARD": "1/3"}, flags=SettingsLayer(shard="2/3")).shard == ShardSpec(
         number=2, count=3
     )
-    with pytest.raises(ConfigError, match="shard is for one command; say --shard, or LEAKCHECK_SHARD"):
+    with pytest.raises(ConfigError, match="shard is for one command; pass --shard, or set LEAKCHECK_SHARD"):
         settings('shard = "1/3"')
 
 
@@ -367,6 +388,6 @@ def test_the_executor_can_be_set_in_any_layer(
 )
 def test_an_invalid_executor_is_refused_with_examples(settings: Resolve, text: str) -> None:
     with pytest.raises(
-        UsageError, match=r"write local to measure here, or dask:tcp://HOST:PORT .* dask:tcp://10\.0\.0\.5:8786"
+        UsageError, match=r"write local for this machine, or dask:tcp://HOST:PORT .* dask:tcp://10\.0\.0\.5:8786"
     ):
         settings(flags=SettingsLayer(executor=text))

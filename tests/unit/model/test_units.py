@@ -120,7 +120,7 @@ def test_a_size_per_several_calls_is_refused_because_it_is_a_growth() -> None:
 
 
 def test_a_growth_per_0_calls_is_refused() -> None:
-    with pytest.raises(UsageError, match="per 0 calls means nothing"):
+    with pytest.raises(UsageError, match="cannot be per 0 calls"):
         parse_growth("1 KiB / 0 calls")
 
 

@@ -156,6 +156,9 @@ def test_importing_the_plugin_loads_only_the_standard_library_pytest_and_a_few_m
     assert ours == {
         *("leakcheck", "leakcheck._version", "leakcheck.scenario", "leakcheck.model"),
         *("leakcheck.runner", "leakcheck.runner.child_process"),
-        *(f"leakcheck.model.{name}" for name in ("errors", "plain_text", "protocol", "setup_stages", "units")),
+        *(
+            f"leakcheck.model.{name}"
+            for name in ("errors", "fixture", "plain_text", "protocol", "setup_stages", "units")
+        ),
     }
     assert {name.partition(".")[0] for name in loaded - ours} <= set(sys.stdlib_module_names)

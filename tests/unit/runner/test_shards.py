@@ -172,21 +172,21 @@ def durations(seconds: object, schema: object = SCHEMA) -> bytes:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (durations({"a": -1}), "says that 'a' took -1.0 s; write it anew with: leakcheck merge DIR --durations FILE"),
-        (durations({"a": True}), "is not a file of durations"),
-        (durations({"a": "1"}), "is not a file of durations"),
-        (durations({"a": None}), "is not a file of durations"),
-        (durations({"a": 10**400}), "is not a file of durations"),
-        (durations([1]), "is not a file of durations"),
-        (durations({"a": float("nan")}), "is not a file of durations"),
-        (durations({"a": float("inf")}), "is not a file of durations"),
+        (durations({"a": -1}), "'a' has a duration of -1.0 s; write it again: leakcheck merge DIR --durations FILE"),
+        (durations({"a": True}), "not a durations file"),
+        (durations({"a": "1"}), "not a durations file"),
+        (durations({"a": None}), "not a durations file"),
+        (durations({"a": 10**400}), "not a durations file"),
+        (durations([1]), "not a durations file"),
+        (durations({"a": float("nan")}), "not a durations file"),
+        (durations({"a": float("inf")}), "not a durations file"),
         (durations({}, "leakcheck.durations/2"), "has the schema 'leakcheck.durations/2'; this leakcheck reads"),
         (durations({}, "somebody.else/1"), "has the schema 'somebody.else/1'"),
-        (durations({}, 3), "is not a run document"),
-        (b"", "is not a run document"),
-        (b"\xff\xfe", "is not a run document"),
-        (b"{}", "is not a run document"),
-        (b"[" * 100_000, "is not a run document"),
+        (durations({}, 3), "not a run document"),
+        (b"", "not a run document"),
+        (b"\xff\xfe", "not a run document"),
+        (b"{}", "not a run document"),
+        (b"[" * 100_000, "not a run document"),
     ],
     ids=lambda value: str(value)[:60],
 )
@@ -201,14 +201,14 @@ def test_a_foreign_file_is_refused_in_one_short_line(tmp_path: Path, data: bytes
 def test_the_error_for_a_missing_file_or_a_device_names_it(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"nowhere\.json: cannot be read"):
         read_durations(tmp_path / "nowhere.json")
-    with pytest.raises(StoreError, match=r"/dev/zero: cannot be read \(it is a device, and no file\)"):
+    with pytest.raises(StoreError, match=r"/dev/zero: cannot be read \(it is a device and not a file\)"):
         read_durations(Path("/dev/zero"))
 
 
 def test_a_file_larger_than_any_run_is_not_read(tmp_path: Path) -> None:
     with (tmp_path / "durations.json").open("wb") as file:
         file.truncate(300 * 1024**2)  # a hole: it takes no room
-    with pytest.raises(StoreError, match="is larger than any run we write"):
+    with pytest.raises(StoreError, match="too large for a durations file; the limit is 256 MiB"):
         read_durations(tmp_path / "durations.json")
 
 
@@ -230,10 +230,10 @@ def test_every_shard_is_parsed_from_its_own_text(first: int, second: int) -> Non
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("0/3", "the shards of 3 are numbered from 1/3 to 3/3"),
-        ("4/3", "the shards of 3 are numbered from 1/3 to 3/3"),
-        ("1/0", "is split into 1 to 1,000 shards"),
-        ("1/1001", "is split into 1 to 1,000 shards"),
+        ("0/3", "3 shards are numbered 1/3 to 3/3"),
+        ("4/3", "3 shards are numbered 1/3 to 3/3"),
+        ("1/0", "there may be 1 to 1,000 shards"),
+        ("1/1001", "there may be 1 to 1,000 shards"),
         *((text, "write I/N, for example 2/3") for text in ("", "2", "2/", "a/b", "-1/3", "1.5/3", "1/3/5", "²/3")),
     ],
 )
@@ -249,5 +249,5 @@ def test_jobs_are_a_number_or_auto() -> None:
 
 @pytest.mark.parametrize("value", [0, -1, "0", "many", "", "1.5", "²"])
 def test_an_invalid_number_of_jobs_is_refused(value: int | str) -> None:
-    with pytest.raises(UsageError, match="--jobs"):
+    with pytest.raises(UsageError, match="write a number, 1 or more, or auto"):
         parse_jobs(value)

@@ -71,7 +71,7 @@ def test_a_run_folder_is_named_after_its_start_and_belongs_to_one_run(tmp_path: 
 
 def test_the_error_for_a_file_in_place_of_the_folder_names_the_remedy(tmp_path: Path) -> None:
     (tmp_path / "reports").touch()
-    with pytest.raises(StoreError, match="choose another with --output"):
+    with pytest.raises(StoreError, match="pass another --output"):
         make_run_folder(tmp_path / "reports", STARTED)
 
 
@@ -89,7 +89,7 @@ def disk_space(most_bytes: int) -> Iterator[None]:
 def test_the_old_document_survives_a_write_to_a_full_disk(tmp_path: Path) -> None:
     document = tmp_path / DOCUMENT
     save(RUN, document)
-    with pytest.raises(StoreError, match=r"cannot be written .*; free some room"), disk_space(100):
+    with pytest.raises(StoreError, match=r"cannot be written .*; free some disk space"), disk_space(100):
         save(run_of(CLEAN), document)
     assert load(document) == RUN
     assert [path.name for path in tmp_path.iterdir()] == [DOCUMENT]
@@ -181,7 +181,7 @@ def test_an_unchanged_document_is_valid(tmp_path: Path) -> None:
     ids=lambda data: data[:20].decode(errors="replace"),
 )
 def test_an_invalid_document_is_refused_in_one_short_line(tmp_path: Path, data: bytes) -> None:
-    with pytest.raises(StoreError, match="is not a run document") as caught:
+    with pytest.raises(StoreError, match="not a run document") as caught:
         load_bytes(tmp_path / DOCUMENT, data)
     assert len(str(caught.value)) < 400
 
@@ -199,14 +199,16 @@ def test_a_document_larger_than_any_we_write_is_refused(tmp_path: Path) -> None:
     huge = tmp_path / DOCUMENT
     with huge.open("wb") as file:
         file.truncate(256 * 1024**2 + 1)  # a sparse file: it takes no space
-    with pytest.raises(StoreError, match="is larger than any run we write"):
+    with pytest.raises(StoreError, match="too large for a run document; the limit is 256 MiB"):
         load(huge)
 
 
-@pytest.mark.parametrize("name", ["nowhere.json", "folder"])
-def test_the_error_for_a_missing_document_names_it(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "problem"), [("nowhere.json", "no such file or folder"), ("folder", "no run.json in this folder")]
+)
+def test_the_error_for_a_missing_document_names_it_and_the_remedy(tmp_path: Path, name: str, problem: str) -> None:
     (tmp_path / "folder").mkdir()
-    with pytest.raises(StoreError, match=f"{name}.*: cannot be read"):
+    with pytest.raises(StoreError, match=f"{name}: {problem}; pass the folder of a saved run, or its run.json"):
         load(tmp_path / name)
 
 
@@ -260,13 +262,13 @@ def test_a_document_cannot_name_a_file_outside_of_its_folder(tmp_path: Path, nam
     (tmp_path / "secret.bin").touch()
     (folder / "link.bin").symlink_to(tmp_path / "secret.bin")
     (folder / "captures" / "own.bin").touch()
-    with pytest.raises(StoreError, match="is not there"):
+    with pytest.raises(StoreError, match="no such file; a capture must lie"):
         file_in_folder(folder, name)
     assert file_in_folder(folder, "captures/own.bin") == (folder / "captures" / "own.bin").resolve()
 
 
 def test_the_newest_run_is_the_one_that_started_last(tmp_path: Path) -> None:
-    with pytest.raises(NothingMeasured, match="there is no run in it"):
+    with pytest.raises(NothingMeasured, match="contains no runs"):
         newest_run(tmp_path / "reports")
     started = "2026-11-24T10-12-07"
     for name in (f"{started}-10", f"{started}-2", started, "2025-12-24T10-12-07", "sample"):

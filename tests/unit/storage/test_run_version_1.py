@@ -51,5 +51,5 @@ def test_it_is_saved_as_version_2(tmp_path: Path) -> None:
 def test_a_broken_document_of_version_1_is_refused_in_a_sentence(tmp_path: Path, broken: dict[str, Any]) -> None:
     path = tmp_path / "run.json"
     path.write_text(json.dumps({"schema": "leakcheck.run/1", **broken}))
-    with pytest.raises(StoreError, match="is not a run document"):
+    with pytest.raises(StoreError, match="not a run document"):
         run_file.load(path)

@@ -293,11 +293,11 @@ def test_a_budget_is_a_number_per_1000_calls_or_off(tmp_path: Path) -> None:
     ("table", "says"),
     [
         ("open_flies = 1", "resources: there is no option 'open_flies'; did you mean open_files?"),
-        ("open_files = -1", "resources: open_files is -1.0; write how many may stay of 1000 calls, or 'off'"),
+        ("open_files = -1", "resources: open_files is -1.0; write how many may be left per 1000 calls, or 'off'"),
         ("open_files = nan", "open_files is nan"),
         ("threads = inf", "threads is inf"),
         ('threads = "on"', "threads is 'on'"),
-        ("threads = true", "got `bool`"),
+        ("threads = true", "resources: must be a number or text in quotes"),
     ],
 )
 def test_a_budget_that_cannot_be_used_is_refused(tmp_path: Path, table: str, says: str) -> None:
