@@ -142,9 +142,11 @@ def stairs(*rises: int) -> Counts:
         ((3, 2, 2, 1, 1, 1, 1), False),  # three in the later half may be the last slots of a pool
         ((3, 2, 2, 0, 1, 1, 2), True),
         ((5, 4, 4, 0, 1, 1, 2), False),  # and so may four, after thirteen in the earlier half
+        ((14, 13, 13, 0, 5, 5, 6), False),  # of 40, a leak at random loses 30 ± 5.5 in so many calls
+        ((14, 13, 13, 0, 7, 7, 7), True),
     ],
 )
-def test_the_later_half_of_a_leak_rises_by_four_and_by_a_third_of_the_earlier(
+def test_the_later_half_of_a_leak_rises_as_the_earlier_within_chance_and_by_a_few(
     rises: tuple[int, ...], is_listed: bool
 ) -> None:
     assert (judged(stairs(*rises)) is not None) is is_listed
