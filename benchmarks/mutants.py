@@ -9,7 +9,7 @@ the constants of a module. As many as are joined by operators are one number: `2
 
 The second are listed apart. A module is tested by its own tests and those of the modules that import it; a module that
 has none, by those of its folder. Answers are kept in .leakcheck/mutants.jsonl, so that a run goes on where it was
-interrupted; they hold as long as the module and its own tests stay the same.
+interrupted; they hold as long as the module and these tests stay the same.
 
     python benchmarks/mutants.py                                # all that has no answer yet
     python benchmarks/mutants.py --module analysis/growth/trend # one module, or one folder
@@ -17,137 +17,36 @@ interrupted; they hold as long as the module and its own tests stay the same.
 """
 
 import argparse
-import ast
 import hashlib
 import json
 import os
 import re
 import resource
 import shutil
+import signal
 import sys
 import tempfile
 import traceback
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import hypothesis  # noqa: F401 - once, and not for each mutant
 import numpy as np  # noqa: F401
 import pytest
+from tuned_numbers import Mutant, mutants_of, tuned_numbers
 
 PROJECT = Path(__file__).resolve().parents[1]
 ROOMS = ("analysis", "probe")
-FACTORS = (0.5, 1.5)
 MOST_SECONDS = 300
-QUIETLY = (
-    "-p",
-    "no:cacheprovider",
-    "-W",
-    "ignore::pytest.PytestAssertRewriteWarning",
-)  # hypothesis is imported already
+_OPTIONS = ("-q", "-x", "--no-header", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
+"""The warning says that hypothesis was imported before pytest started."""
+
 COPIED = ("leakcheck", "tests", "benchmarks", "scenarios", "docs/_ext", "pyproject.toml")
 """What the unit tests read."""
 
-_REMARK = re.compile(r"#\s*(?:(?P<untuned>not tuned)|any value from .+ to .+ does): \S.*")
-_FAILED, _NOT_COLLECTED, _BROKEN = 1, 2, 99
-"""How pytest ends where a test failed, where a module could not be imported, and where it did not start."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Number:
-    """One tuned number of a module's constants, and where it stands."""
-
-    path: Path
-    """From the project's root."""
-    name: str
-    line: int
-    column: int
-    end: int
-    """The columns count bytes."""
-    value: float
-    remark: str = ""
-    """Why any value does, where a comment says so."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mutant:
-    """A number, moved."""
-
-    number: Number
-    after: float
-
-    def __str__(self) -> str:
-        number = self.number
-        return f"{number.path}:{number.line} {number.name}: {number.value!r} -> {self.after!r}"
-
-    def text(self, module: str) -> str:
-        """Return the module's text with the number moved."""
-        lines = module.splitlines(keepends=True)
-        raw = lines[self.number.line - 1].encode()
-        lines[self.number.line - 1] = (
-            raw[: self.number.column] + repr(self.after).encode() + raw[self.number.end :]
-        ).decode()
-        return "".join(lines)
-
-
-def tuned_numbers(path: Path, text: str) -> Iterator[Number]:
-    """Yield the tuned numbers of a module's text, also those of which any value does."""
-    lines = text.splitlines()
-    for statement in ast.parse(text).body:
-        if isinstance(statement, ast.Assign):
-            targets, value = statement.targets, statement.value
-        elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
-            targets, value = [statement.target], statement.value
-        else:
-            continue
-        names = [node.id for target in targets for node in ast.walk(target) if isinstance(node, ast.Name)]
-        if not names or not names[0].isupper():
-            continue
-        for node, number in _numbers(value):
-            remark = _remark(lines, node.lineno)
-            if number in (-1, 0, 1) or (remark and remark["untuned"]):
-                continue
-            if node.end_lineno != node.lineno or node.end_col_offset is None:
-                raise SystemExit(f"{path}:{node.lineno}: a number goes over two lines; write it in one")
-            yield Number(
-                path=path,
-                name=", ".join(names),
-                line=node.lineno,
-                column=node.col_offset,
-                end=node.end_col_offset,
-                value=number,
-                remark=remark[0].lstrip("# ") if remark else "",
-            )
-
-
-def _numbers(node: ast.AST) -> Iterator[tuple[ast.expr, float]]:
-    """Yield the largest expressions that consist of numbers alone, with their values."""
-    if isinstance(node, ast.expr) and _is_arithmetic(node):
-        yield node, eval(compile(ast.Expression(node), "<number>", "eval"), {})
-        return
-    for child in ast.iter_child_nodes(node):
-        yield from _numbers(child)
-
-
-def _is_arithmetic(node: ast.expr) -> bool:
-    if isinstance(node, ast.BinOp):
-        return _is_arithmetic(node.left) and _is_arithmetic(node.right)
-    if isinstance(node, ast.UnaryOp):
-        return _is_arithmetic(node.operand)
-    return isinstance(node, ast.Constant) and type(node.value) in (int, float)
-
-
-def _remark(lines: Sequence[str], line: int) -> re.Match[str] | None:
-    """Return the remark at the end of a line (numbered from 1), or in the comment line above."""
-    above = lines[line - 2].strip() if line > 1 else ""
-    return _REMARK.search(lines[line - 1]) or _REMARK.fullmatch(above)
-
-
-def mutants_of(number: Number) -> list[Mutant]:
-    """Return the number moved by half, down and up; integers stay integers."""
-    moved = (number.value * factor for factor in FACTORS)
-    rounded = [round(value) if isinstance(number.value, int) else value for value in moved]
-    return [Mutant(number=number, after=value) for value in rounded if value != number.value]
+_NOT_COLLECTED, _BROKEN = 2, 99
+"""How pytest ends where a module could not be imported (1 where a test failed), and where it did not start."""
 
 
 def own_tests(path: Path, project: Path = PROJECT) -> list[Path]:
@@ -192,8 +91,8 @@ def start(tests: Sequence[Path], project: Path) -> int:
         os.dup2(output, 2)
         os.chdir(project)
         sys.path.insert(0, str(project))
-        os.environ["PYTHONPATH"] = str(project)
-        code = int(pytest.main(["-q", "-x", "--no-header", *QUIETLY, *map(str, tests)]))
+        os.environ.update(PYTHONPATH=str(project), PYTHONDONTWRITEBYTECODE="1")
+        code = int(pytest.main([*_OPTIONS, *map(str, tests)]))
         sys.stdout.flush()
         os._exit(code)
     except BaseException:
@@ -204,7 +103,7 @@ def start(tests: Sequence[Path], project: Path) -> int:
 def failed(status: int, project: Path) -> bool:
     """Return whether a test failed, by the status that its process ended with."""
     code = os.waitstatus_to_exitcode(status)
-    if code not in (0, _FAILED, _NOT_COLLECTED) and code > 0:
+    if code > _NOT_COLLECTED or code == -signal.SIGKILL:  # nobody but a full memory kills it
         raise SystemExit(f"pytest ended with {code}: {(project / 'output').read_text(errors='replace')}")
     return code != 0
 
@@ -242,10 +141,16 @@ class Answers:
             file.write(json.dumps({"mutant": str(mutant), "noticed": noticed, "key": key}) + "\n")
 
     def _key(self, mutant: Mutant) -> str:
-        digest = hashlib.sha256(str(mutant).encode())
-        for path in (mutant.number.path, *own_tests(mutant.number.path, self._project)):
-            digest.update((self._project / path).read_bytes())
-        return digest.hexdigest()[:16]
+        return hashlib.sha256(f"{mutant} {_digest(mutant.number.path, self._project)}".encode()).hexdigest()[:16]
+
+
+@cache
+def _digest(path: Path, project: Path) -> str:
+    """Return a digest of a module and of the tests that cover it."""
+    digest = hashlib.sha256()
+    for each in (path, *covering_tests(path, project)):
+        digest.update((project / each).read_bytes())
+    return digest.hexdigest()
 
 
 def ask(mutants: Sequence[Mutant], answers: Answers, jobs: int) -> None:
