@@ -36,7 +36,7 @@ MOST_LENGTH_CHECK_CALLS = 100  # any value from 50 to 200 does: three entries sh
 """The most calls between the two readings of all container lengths: they show an entry in every sixteenth call."""
 
 _BLOCK_SECONDS = 2.0
-_FIRST_CALLS = 20  # any value from 5 to 100 does: they tell what a call costs
+_FIRST_CALLS = 20  # any value from 5 to 20 does: they tell what a call costs
 _EARLY_CALLS = 100  # any value from 20 to 200 does: milestones decide where the readings are judged
 _FEWEST_READINGS = 40
 """Readings to judge by, even if few calls fit."""
