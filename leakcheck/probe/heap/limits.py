@@ -52,7 +52,7 @@ KNOWN: Mapping[str, KnownLimit] = {
 _IN_MODULES: Mapping[tuple[str, str], str] = {("re", "_cache"): "_MAXCACHE", ("re", "_cache2"): "_MAXCACHE2"}
 _WEAK = frozenset({"weakref.WeakValueDictionary", "_weakrefset.WeakSet"})
 _LOOKS_LIKE_A_LIMIT = re.compile(r"max|limit|capacity", re.IGNORECASE)
-_UNLIMITED = 10**9  # any value from 10**7 to 10**12 does: no process has so many entries
+_UNLIMITED = 10**9
 """A limit of this or more means "unlimited"."""
 
 

@@ -23,8 +23,8 @@ except ImportError:  # not on Windows
     resource = None
 __builtins__ = BUILTINS
 
-_MAX_NAMES = 10  # any value from 3 to 30 does: the most frequent are shown
-_MAX_CHARACTERS = 200  # any value from 80 to 500 does: a line of text
+_MAX_NAMES = 10
+_MAX_CHARACTERS = 200
 _OURS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _STANDARD_LIBRARY = os.path.dirname(os.path.abspath(threading.__file__))
 _MAX_AWAITS = 100  # any value from 20 to 1000 does: an await of itself would not end
