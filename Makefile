@@ -56,8 +56,8 @@ bench: $(STAMP)  ## Beside the tools that people use, what it costs, and docs/be
 	$(BIN)/python benchmarks/page.py
 	$(BIN)/python benchmarks/accuracy.py --envs $(ENVS)
 
-mutants: $(STAMP)  ## Move each tuned number of analysis and probe by half; a test is to notice. Takes an hour.
-	$(BIN)/python benchmarks/mutants.py
+mutants: $(STAMP)  ## Move each tuned number of analysis and probe by half; a test is to notice. MODULE=analysis/gate
+	$(BIN)/python benchmarks/mutants.py $(if $(MODULE),--module $(MODULE))
 
 sample: $(STAMP)  ## Measure the run in reports/sample anew, and draw it, for the README too.
 	@mkdir -p reports/sample

@@ -7,8 +7,8 @@ from itertools import accumulate
 from leakcheck.model.result import Latency
 
 FEWEST_FOR_P95 = 100
-_DECILES = range(0, 101, 10)
-_NEGLIGIBLE = 1e-18
+_DECILES = range(0, 101, 10)  # not tuned: per cent
+_NEGLIGIBLE = 1e-18  # any value from 1e-30 to 1e-17 does: below the last digit of a sum
 """Relative to the likeliest number: less probable numbers are not computed."""
 
 

@@ -30,7 +30,8 @@ while traced is a cache that filled in the window, or took blocks that earlier c
 EXPLAINED = (0.9, 1.1)
 """The share of the measured growth that the sites must add up to: tracing ends within these bounds."""
 
-FEWEST_CALLS, MOST_CALLS = 5, 2000
+FEWEST_CALLS = 5  # any value from 2 to 6 does: windows of twice and three times as many follow
+MOST_CALLS = 2000  # any value from 1000 to 3000 does: twenty leaked objects show as well as sixty
 """Of the first window. A leak in one of fifty calls needs that many, which is affordable only for cheap calls."""
 
 FIRST_SECONDS = 6.0

@@ -24,9 +24,9 @@ _LEAST_SHARE = 0.01
 _MOSTLY = 0.5
 """The share of freed memory in the growth of resident memory from which on the leak that pins it is explained."""
 
-_HEAP_ALIGNMENT = 64 * 1024**2
+_HEAP_ALIGNMENT = 64 * 1024**2  # not tuned: HEAP_MAX_SIZE of glibc
 """The arenas of threads in glibc lie at multiples of this."""
-_LARGEST_GUARD = 64 * 1024
+_LARGEST_GUARD = 64 * 1024  # any value from 16 KiB to 1 MiB does: a guard is a page, of 4 to 16 KiB
 _MAPPING = re.compile(r"([0-9a-f]+)-([0-9a-f]+) (\S{4}) \S+ \S+ \d+ *(.*)")
 
 SmapsReading = tuple[int, str]

@@ -4,15 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import ceil
 
+from leakcheck.analysis.growth.native_bound import WIDEST_CLEAN_BYTES_PER_CALL
 from leakcheck.analysis.growth.resources import gate_resources
 from leakcheck.analysis.growth.shape import FEWEST_CALLS, Shape, rising_calls
 from leakcheck.model.answers import BoundedContainer
 from leakcheck.model.failure import FailureKind
 from leakcheck.model.result import Budget, Growth, Result
+from leakcheck.model.units import CALLS_PER_RATE
 from leakcheck.model.verdict import Gate, Verdict
 
-_WIDEST_CLEAN_BYTES_PER_1000_CALLS = 32_000
-"""A plateau with wider bounds than 32 bytes per call, one small object, is not called clean."""
+_WIDEST_CLEAN_BYTES_PER_1000_CALLS = WIDEST_CLEAN_BYTES_PER_CALL * CALLS_PER_RATE
+"""A plateau with wider bounds is not called clean."""
 
 _MOST_TIMES_AS_MANY = 100.0
 """Wider bounds do not tell how many calls are needed."""

@@ -7,9 +7,17 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from leakcheck.analysis.growth.estimate import SETTLING_BYTES
+from leakcheck.analysis.growth.native_bound import HIDDEN_BYTES, WIDEST_CLEAN_BYTES_PER_CALL
 from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.analysis.growth.series import Series
-from leakcheck.analysis.growth.shape import MOST_RISING_CALLS, RISING_SECONDS, flat_calls, rising_calls
+from leakcheck.analysis.growth.shape import (
+    MOST_RISING_CALLS,
+    RISING_SECONDS,
+    SMALLEST_RSS_RATE,
+    flat_calls,
+    rising_calls,
+)
 from leakcheck.analysis.growth.stopping import NextBlock
 from leakcheck.analysis.growth.trend import (
     CHUNKS,
@@ -25,27 +33,18 @@ from leakcheck.model.result import Growth, Meter
 from leakcheck.model.units import CALLS_PER_RATE
 from leakcheck.model.verdict import Verdict
 
-_PARTS, _PARTS_UNDER_SAWTOOTH = 20, 200
+_PARTS = 20  # any value from 10 to 100 does: a verdict takes sixteen readings, from several blocks
+_PARTS_UNDER_SAWTOOTH = 200  # any value from 100 to 1000 does: more readings than teeth, and more only cost time
 """Readings of child processes per block, so that there are enough even if few calls fit. A sawtooth needs more of them:
 children that are replaced now and then, or free what they have gathered."""
 
-_SMALLEST_RATE, _SMALLEST_RISE_BYTES = 64.0, 256 * 1024
-"""As for resident pages: the bytes per call that count as a plateau, and the smallest rise that is a leak."""
+_RESOLUTION_BYTES = 2 * 4096.0  # not tuned: a page at either end, which becomes resident with its first byte
+"""Of a plateau."""
 
-_RESOLUTION_BYTES = 2 * 4096.0
-"""Of a plateau: a page at either end, which becomes resident with its first byte."""
+_RESOLUTION_OF_RISE_BYTES = 16 * 1024.0  # not tuned: a pool of pymalloc, which fills up without becoming larger
+"""Of a rise."""
 
-_RESOLUTION_OF_RISE_BYTES = 16 * 1024.0
-"""Of a rise: a pool of pymalloc, which fills up without becoming larger."""
-
-_WIDEST_CLEAN_BYTES_PER_CALL = 32.0
-"""A plateau with wider bounds, because of a sawtooth, is not called clean: as for the scenario itself."""
-
-_MOST_SETTLING_BYTES = 64 * 1024
-"""Pages that a healthy server may add at a falling rate: an SMTP server took 64 KiB from call 100 to 1000. A leak adds
-pages at a constant rate, which is no plateau, however few they are."""
-
-_MOST_BYTES_PER_CALL = 1e12
+_MOST_BYTES_PER_CALL = 1e12  # any value from 1e9 to 1e300 does: JSON has no infinity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +103,7 @@ def _judged(held: Series, gained: Series, progress: ReplayProgress, *, final: bo
     calls, cost = progress.calls, progress.seconds_per_call
     late = held.after(calls / 4)
     rises = is_rising(late)
-    if rises and (final or calls >= rising_calls(cost)) and late.values[-1] - late.values[0] >= _SMALLEST_RISE_BYTES:
+    if rises and (final or calls >= rising_calls(cost)) and late.rise >= HIDDEN_BYTES:
         return Verdict.LEAK, slope(late, resolution=_RESOLUTION_OF_RISE_BYTES)
     if rises or not (final or calls >= _plateau_calls(cost)):
         return Verdict.INCONCLUSIVE, None
@@ -119,13 +118,16 @@ def _judged(held: Series, gained: Series, progress: ReplayProgress, *, final: bo
 
 def _is_plateau(tail: Series) -> bool:
     """Return whether the level is constant, with bounds that a sawtooth does not widen too far."""
-    is_constant = is_flat(tail, smallest_rate=_SMALLEST_RATE)
-    return is_constant and plateau_rate(tail, resolution=0).uncertainty <= _WIDEST_CLEAN_BYTES_PER_CALL
+    is_constant = is_flat(tail, smallest_rate=SMALLEST_RSS_RATE)
+    return is_constant and plateau_rate(tail, resolution=0).uncertainty <= WIDEST_CLEAN_BYTES_PER_CALL
 
 
 def _has_settled(late: Series) -> bool:
-    """Return whether no more pages were added than a slowly settling server needs."""
-    return len(late) >= 2 * CHUNKS and late.spread < _MOST_SETTLING_BYTES
+    """Return whether no more pages were added than a slowly settling server needs: an SMTP server took 64 KiB.
+
+    A leak adds pages at a constant rate, which is no plateau, however few they are.
+    """
+    return len(late) >= 2 * CHUNKS and late.spread < SETTLING_BYTES
 
 
 def _plateau_calls(cost: float) -> float:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from leakcheck.analysis.growth.geometric import capacity_rate
 from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.analysis.growth.series import Series
-from leakcheck.analysis.growth.shape import Shape
+from leakcheck.analysis.growth.shape import MOST_BLOCK_BYTES, Shape
 from leakcheck.analysis.growth.trend import (
     RESOLUTION_BYTES,
     SMALLEST_RATE,
@@ -19,9 +19,11 @@ from leakcheck.model.answers import Readings
 from leakcheck.model.result import Growth, Meter
 from leakcheck.model.units import CALLS_PER_RATE
 
-_BLOCK_BYTES, _MOST_BLOCK_BYTES = 64, 512
-_RESOLUTION = {Meter.HEAP: RESOLUTION_BYTES, Meter.RSS: 4096.0}
-_SETTLED_RISE_BYTES = 64 * 1024
+_BLOCK_BYTES = 64
+_RESOLUTION = {Meter.HEAP: RESOLUTION_BYTES, Meter.RSS: 4096.0}  # not tuned: a page
+SETTLING_BYTES = 64 * 1024
+"""What any program may add until it has warmed up."""
+
 _SETTLED_SHARE = 0.99
 """Of the rise: a small sawtooth may touch the lowest level of the plateau long after it was reached."""
 _WARM_UP_CALLS = 100
@@ -81,7 +83,7 @@ def settled_after(progress: ReplayProgress, shape: Shape) -> int | None:
     if not shape.flat or shape.meter is not Meter.HEAP or len(grown) < 2:
         return None
     floor = min(shape.tail.values)
-    if floor - grown.values[0] < _SETTLED_RISE_BYTES:
+    if floor - grown.values[0] < SETTLING_BYTES:
         return None
     nearly = grown.values[0] + _SETTLED_SHARE * (floor - grown.values[0])
     settled = next(call for call, size in zip(grown.calls, grown.values, strict=True) if size >= nearly)
@@ -109,9 +111,9 @@ def _from_blocks(blocks: Slope) -> Slope:
     """Return a rate of pymalloc's blocks in bytes: 64 each, and between 16 and 512."""
     return Slope(
         per_call=_BLOCK_BYTES * blocks.per_call,
-        low=min(_BLOCK_BYTES / 4 * blocks.low, _MOST_BLOCK_BYTES * blocks.low),
-        high=max(_BLOCK_BYTES / 4 * blocks.high, _MOST_BLOCK_BYTES * blocks.high),
-        uncertainty=_MOST_BLOCK_BYTES * blocks.uncertainty,
+        low=min(_BLOCK_BYTES / 4 * blocks.low, MOST_BLOCK_BYTES * blocks.low),
+        high=max(_BLOCK_BYTES / 4 * blocks.high, MOST_BLOCK_BYTES * blocks.high),
+        uncertainty=MOST_BLOCK_BYTES * blocks.uncertainty,
     )
 
 

@@ -29,7 +29,12 @@ _PLATEAU_RISE = 1 / 4
 """Of the step: the most that may rise on the plateau before it. A dict that fills rises all along, so that the doubling
 of its table is not a step here."""
 
-_FEWEST, _SHORTEST_CHAIN = 3, 8.0
+_GAPS = 3
+"""The next step is expected after the widest of so many gaps, the latest ones."""
+
+_SHORTEST_CHAIN = 8.0
+"""The factor of calls over which steps must keep up. At most fivefold gaps span it with three steps or more."""
+
 _LATE_SHARE = 1 / 4
 _LARGER = 2.0
 """The least ratio of the largest step in the later three quarters of the calls to the largest before. Objects that are
@@ -103,7 +108,7 @@ def next_step_due(steps: list[CapacityStep]) -> float:
     """
     if not steps:
         return 0.0
-    late, last = steps[-_FEWEST - 1 :], steps[-1]
+    late, last = steps[-_GAPS - 1 :], steps[-1]
     factor = max((later.call / earlier.call for earlier, later in pairwise(late)), default=_LARGEST_FACTOR)
     by = _OVERDUE * min(factor, _LARGEST_FACTOR) * last.call
     if len(steps) > 1 or _size(last) > _LARGEST_ROOM_BYTES:
@@ -122,7 +127,7 @@ def sustained_steps(steps: list[CapacityStep]) -> list[CapacityStep]:
         if chain and chain[0].call > _OVERDUE * _LARGEST_FACTOR * step.call:
             break
         chain.insert(0, step)
-    if len(chain) < _FEWEST or chain[-1].call < _SHORTEST_CHAIN * chain[0].call:
+    if not chain or chain[-1].call < _SHORTEST_CHAIN * chain[0].call:
         return []
     early, late = _parts(chain)
     if max(map(_size, late)) < _LARGER * max(map(_size, early)):

@@ -16,8 +16,9 @@ from leakcheck.model.units import CALLS_PER_RATE
 from leakcheck.model.verdict import Verdict
 
 HIDDEN_BYTES = 256 * 1024
-"""What a leak may keep before pages show it. Under jemalloc, mimalloc and tcmalloc, with blocks of 24 to 8000 B, in a
-bare interpreter and after importing pandas, it was 240 KB at most. Code without a leak moves pages by 40 KB."""
+"""What a leak may keep before pages show it, and so the smallest rise of pages that is a leak. Under jemalloc, mimalloc
+and tcmalloc, with blocks of 24 to 8000 B, in a bare interpreter and after importing pandas, it was 240 KB at most. Code
+without a leak moves pages by 40 KB."""
 
 _STARTS = (1 / 4, 1 / 2)
 """Shares of the calls after which pages are compared: the earlier leaves more calls, the later less of the warm-up."""
@@ -25,7 +26,8 @@ _STARTS = (1 / 4, 1 / 2)
 WIDEST_CLEAN_BYTES_PER_CALL = 32.0
 """Nothing with wider bounds is called clean, and pages that rise steadily at this rate are not flat."""
 
-_PAGE, _FEWEST_PAGES = 4096.0, 2
+_PAGE = 4096.0  # not tuned: a page
+_FEWEST_PAGES = 2
 """In each half of the calls: more than the single page that any program touches now and then."""
 
 _SETTLING_SECONDS = 10.0

@@ -75,7 +75,7 @@ def are_settled(progress: ReplayProgress, budgets: Mapping[str, float]) -> bool:
     if progress.calls >= rising_calls(progress.seconds_per_call):
         return True
     most = _LARGEST_POOL if progress.seconds >= RISING_SECONDS else _LARGEST_POOL_OF_CHEAP_CALLS
-    return not any(_may_rise(series) and _rise(series) <= most for _, series in _watched(progress.readings, budgets))
+    return not any(_may_rise(series) and series.rise <= most for _, series in _watched(progress.readings, budgets))
 
 
 def may_rise(readings: Readings, budgets: Mapping[str, float]) -> bool:
@@ -86,7 +86,7 @@ def may_rise(readings: Readings, budgets: Mapping[str, float]) -> bool:
 def has_lost_enough(readings: Readings, budgets: Mapping[str, float]) -> bool:
     """Return whether so many resources were lost that more calls would harm the machine."""
     return any(
-        kind in _ENOUGH and _rise(Series(readings.calls, getattr(readings, COLUMNS[kind]))) >= _ENOUGH[kind]
+        kind in _ENOUGH and Series(readings.calls, getattr(readings, COLUMNS[kind])).rise >= _ENOUGH[kind]
         for kind, _ in _watched(readings, budgets)
     )
 
@@ -100,10 +100,6 @@ def _watched(readings: Readings, budgets: Mapping[str, float]) -> Iterator[tuple
         late = Series(readings.calls, column).after(readings.calls[-1] / 4)
         if len(late) >= 2 * CHUNKS:
             yield kind, late
-
-
-def _rise(series: Series) -> float:
-    return series.values[-1] - series.values[0]
 
 
 def _may_rise(series: Series) -> bool:

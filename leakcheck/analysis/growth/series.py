@@ -34,6 +34,11 @@ class Series:
         return max(self.values) - min(self.values)
 
     @property
+    def rise(self) -> float:
+        """Return the last reading less the first."""
+        return self.values[-1] - self.values[0]
+
+    @property
     def last_call(self) -> float:
         """Return the number of calls at the last reading; 0 if there is none."""
         return self.calls[-1] if len(self) else 0.0

@@ -8,7 +8,7 @@ from bisect import bisect_left
 from dataclasses import dataclass, replace
 
 from leakcheck.analysis.growth.geometric import CapacityStep, find_capacity_steps, next_step_due, sustained_steps
-from leakcheck.analysis.growth.native_bound import hidden_bytes_per_call, is_native_unseen, steady_pages
+from leakcheck.analysis.growth.native_bound import HIDDEN_BYTES, hidden_bytes_per_call, is_native_unseen, steady_pages
 from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.analysis.growth.series import Series
 from leakcheck.analysis.growth.trend import CHUNKS, SMALLEST_RATE, Slope, is_flat, is_rising
@@ -39,13 +39,12 @@ _ONE_STEP_SECONDS = 10.0
 """How long a second capacity step is waited for after the first, which may have been the only one."""
 
 _QUIET_SECONDS = 0.8
-_SMALLEST_RSS_RATE = 64.0
-_SMALLEST_RSS_RISE_BYTES = 256 * 1024
+SMALLEST_RSS_RATE = 64.0
 _PAGES_LEFT_BEHIND = 4
 """A heap that goes up and down leaves freed pages resident for long: in total up to this many times its amplitude."""
 
-_SMALLEST_RATES = {Meter.BLOCKS: 0.2, Meter.RSS: _SMALLEST_RSS_RATE}
-_MOST_BLOCK_BYTES = 512
+_SMALLEST_RATES = {Meter.BLOCKS: 0.2, Meter.RSS: SMALLEST_RSS_RATE}
+MOST_BLOCK_BYTES = 512  # not tuned: the largest block of pymalloc
 _EARLY_STRICTNESS = 1 / 8
 _MAY_MOVE = ("calls", "python_bytes", "native_bytes", "arena_bytes", "free_bytes", "mapped_bytes")
 """Columns that may change on a perfect plateau: the parts of the heap are checked as their sum, and what the allocators
@@ -118,9 +117,7 @@ def _shape_of(progress: ReplayProgress, *, final: bool) -> Shape:
     if not (final or is_step_due) and (since := _perfectly_flat_since(progress)) is not None:
         return Shape(flat=True, meter=meter, tail=exact.after(since))
 
-    resident_rises = (
-        is_rising(resident, smallest_rate=_SMALLEST_RSS_RATE) and _rise(resident) >= _SMALLEST_RSS_RISE_BYTES
-    )
+    resident_rises = is_rising(resident, smallest_rate=SMALLEST_RSS_RATE) and resident.rise >= HIDDEN_BYTES
     needed_calls = calls / 2 if final else max(flat_calls(progress.seconds_per_call), calls / 3)
     tail = exact.after(calls - needed_calls)
     strictness = _EARLY_STRICTNESS if calls < QUIET_CALLS and not final else 1.0
@@ -129,16 +126,14 @@ def _shape_of(progress: ReplayProgress, *, final: bool) -> Shape:
     long_enough = final or calls >= least_calls(progress.seconds_per_call)
     may_be_flat = long_enough and not is_step_due and calls > needed_calls
     if may_be_flat and is_flat(tail, smallest_rate=smallest * strictness):
-        left_behind = _rise(resident) < _PAGES_LEFT_BEHIND * late.spread
+        left_behind = resident.rise < _PAGES_LEFT_BEHIND * late.spread
         if not resident_rises or left_behind:
             hidden = 0.0 if left_behind else steady_pages(resident)
             return Shape(flat=True, meter=meter, tail=tail, hidden_bytes_per_call=hidden)
         return Shape(rising=old_enough, meter=Meter.RSS, tail=resident)
     if old_enough and is_rising(late, smallest_rate=smallest):
         live = (
-            Series(late.calls, [_MOST_BLOCK_BYTES * blocks for blocks in late.values])
-            if meter is Meter.BLOCKS
-            else late
+            Series(late.calls, [MOST_BLOCK_BYTES * blocks for blocks in late.values]) if meter is Meter.BLOCKS else late
         )
         if resident_rises and _dwarfs(resident, live):
             return Shape(rising=True, meter=Meter.RSS, tail=resident)
@@ -167,10 +162,6 @@ def _perfectly_flat_since(progress: ReplayProgress) -> float | None:
     columns = (readings.heap_bytes, *(getattr(readings, name) for name in COLUMNS if name not in _MAY_MOVE))
     moved = any(len(set(column[first:])) > 1 for column in columns)
     return None if moved else since
-
-
-def _rise(series: Series) -> float:
-    return series.values[-1] - series.values[0]
 
 
 def _dwarfs(resident: Series, heap: Series) -> bool:

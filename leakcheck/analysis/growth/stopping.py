@@ -32,18 +32,20 @@ PRECISION_SECONDS = 10.0
 """A rise is followed until its rate is known to this share and is clearly on one side of the budget, but for no longer
 than this."""
 
-MOST_LENGTH_CHECK_CALLS = 100
+MOST_LENGTH_CHECK_CALLS = 100  # any value from 50 to 200 does: three entries show as well as twelve
 """The most calls between the two readings of all container lengths: they show an entry in every sixteenth call."""
 
 _BLOCK_SECONDS = 2.0
-_FIRST_CALLS, _EARLY_CALLS = 20, 100
+_FIRST_CALLS = 20  # any value from 5 to 20 does: they tell what a call costs
+_EARLY_CALLS = 100  # any value from 20 to 200 does: milestones decide where the readings are judged
 _FEWEST_READINGS = 40
 """Readings to judge by, even if few calls fit."""
 
 _MANY_READINGS = 400
-_SHORTEST_WHERE_MANY_FIT = 10
+_SHORTEST_WHERE_MANY_FIT = 10  # any value from 5 to 20 does: it saves readings where there are more than enough
 _SETTLE_SHARE = 1 / 60
 _SETTLE_SHARE_UNDER_SAWTOOTH = 1 / 2
+# any value from 1 to 20 does: it saves readings where a sawtooth is long
 _CALLS_PER_WINDOW_UNDER_SAWTOOTH = 10
 _TIMING_COST_SECONDS = 200e-9
 _TIMING_SHARE = 1 / 100

@@ -196,7 +196,7 @@ def _floors(series: Series, chunks: int) -> Series | None:
 
 
 def _rate_of_few(series: Series) -> float:
-    return (series.values[-1] - series.values[0]) / series.span
+    return series.rise / series.span
 
 
 def _line(series: Series, floors: Series) -> _FittedLine | None:
@@ -219,7 +219,7 @@ def _line(series: Series, floors: Series) -> _FittedLine | None:
     rate, error = _least_squares(Series(floors.calls, smooth))
     # each jump that was replaced costs a degree of freedom
     freedom = max(1, len(floors) - 2 - sum(jumps))
-    whole = (floors.values[-1] - floors.values[0]) / floors.span if any(jumps) else rate
+    whole = floors.rise / floors.span if any(jumps) else rate
     return _FittedLine(rate=rate, error=error, freedom=freedom, whole=whole)
 
 

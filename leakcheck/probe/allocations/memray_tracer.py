@@ -14,12 +14,12 @@ from leakcheck.probe.process_folder import own_folder
 
 __builtins__ = BUILTINS
 
-_FIRST_RAW = 6
+_FIRST_RAW = 6  # not tuned: by memray
 """memray's allocator numbers: below this Python's allocators and free, from here on malloc and its relatives."""
-_MMAP = 14
-_REALLOCS = frozenset({4, 7})
+_MMAP = 14  # not tuned: by memray
+_REALLOCS = frozenset({4, 7})  # not tuned: by memray
 _NATIVE_THREAD = FrameLine("a thread outside Python", "", 0, NATIVE)
-_MAX_RESOLVED = {False: 3000, True: 400}
+_MAX_RESOLVED = {False: 3000, True: 400}  # any value from 100 to 10000 does: the heaviest come first
 """How many records have their stack resolved, without and with native frames: that takes tens of microseconds and
 milliseconds each.
 """

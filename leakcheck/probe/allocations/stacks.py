@@ -10,15 +10,15 @@ from leakcheck.probe.originals import BUILTINS
 
 __builtins__ = BUILTINS
 
-MAX_FRAMES = 40
-MAX_STACKS = 300
-_MAX_SOURCE = 120
-_SMALL_BYTES = 512
+MAX_FRAMES = 40  # any value from 20 to 100 does: a screen full
+MAX_STACKS = 300  # any value from 100 to 1000 does: the others are summed up
+_MAX_SOURCE = 120  # any value from 60 to 200 does: a line of code
+_SMALL_BYTES = 512  # not tuned: by pymalloc
 """pymalloc's largest request in bytes; larger ones go to malloc."""
 
-_MEAN_ADDED_BY_PYMALLOC = 4
+_MEAN_ADDED_BY_PYMALLOC = 4  # not tuned: the mean of 0 and 8
 """Most requests are of whole words, so the rounding adds 0 or 8 bytes."""
-_MEAN_ADDED_BY_MALLOC = 12
+_MEAN_ADDED_BY_MALLOC = 12  # not tuned: a header of 8, and the mean of 0 and 8
 
 Run = Callable[[int], None]
 """Replays the given number of calls."""

@@ -28,11 +28,11 @@ from leakcheck.probe.originals import BUILTINS, gc, signal
 
 __builtins__ = BUILTINS
 
-_MAX_CONTAINERS = 64
+_MAX_CONTAINERS = 64  # any value from 16 to 256 does: those that gained most come first
 _MIN_EXPECTED_ENTRIES = 10
 """Entries that a replay should have added, so that their absence proves a limit."""
 
-_ROUNDS = 8
+_ROUNDS = 8  # any value from 4 to 12 does: a sawtooth falls in one of them
 _ROUND_UNITS = sum(range(1, _ROUNDS + 1))
 
 _MIN_GOING_ON_SHARE = 0.75

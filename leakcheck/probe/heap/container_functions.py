@@ -18,7 +18,7 @@ from leakcheck.probe.originals import BUILTINS, gc
 __builtins__ = BUILTINS
 
 LruCache = type(lru_cache(lambda: None))
-_LINK_BYTES = 32
+_LINK_BYTES = 32  # not tuned: a node of CPython's
 """Each entry of an OrderedDict has a link, apart from the tables."""
 
 # --- lengths and limits ---------------------------------------------------------------------------

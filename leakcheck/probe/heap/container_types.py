@@ -114,8 +114,8 @@ CONTAINER_TYPES = (
         newest=functions.first_of(list.__reversed__),
         own_bytes=list.__sizeof__,
         empty=list.clear,
-        steady_slot_bytes=8,
-        slot=overallocating(1 / 8, 8),
+        steady_slot_bytes=8,  # not tuned: a pointer
+        slot=overallocating(1 / 8, 8),  # not tuned: by listobject.c
     ),
     ContainerType(
         base=set,
@@ -134,8 +134,8 @@ CONTAINER_TYPES = (
         newest=functions.first_of(deque.__reversed__),
         own_bytes=deque.__sizeof__,
         empty=functions.blank_deque,
-        steady_slot_bytes=8.25,
-        slot=overallocating(0, 8.25),  # in blocks of 64 entries, with two pointers each (_collectionsmodule.c)
+        steady_slot_bytes=8.25,  # not tuned: see below
+        slot=overallocating(0, 8.25),  # not tuned: 64 to a block with 2 pointers (_collectionsmodule.c)
         limit=functions.deque_limit,
         limit_name="maxlen",
     ),
@@ -166,7 +166,7 @@ CONTAINER_TYPES = (
         untracked_in_search=True,
         empty=bytearray.clear,
         steady_slot_bytes=1,
-        slot=overallocating(1 / 8, 1),
+        slot=overallocating(1 / 8, 1),  # not tuned: by bytearrayobject.c
         untracked_in_growth=True,
     ),
     ContainerType(
@@ -175,7 +175,7 @@ CONTAINER_TYPES = (
         remove_newest=functions.delete_tail(array),
         own_bytes=array.__sizeof__,
         empty=functions.clear_array,
-        steady_slot_bytes=8,
+        steady_slot_bytes=8,  # not tuned: a pointer
         slot=slot_of_array,
         untracked_in_growth=True,
     ),
@@ -189,7 +189,7 @@ CONTAINER_TYPES = (
         growth_length=functions.buffer_length,
         table_bytes=io.BytesIO.__sizeof__,
         steady_slot_bytes=1,
-        slot=overallocating(1 / 8, 1),
+        slot=overallocating(1 / 8, 1),  # not tuned: by bytearrayobject.c
         untracked_in_growth=True,
     ),
     ContainerType(

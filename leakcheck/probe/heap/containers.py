@@ -13,7 +13,7 @@ from leakcheck.probe.originals import BUILTINS, gc
 
 __builtins__ = BUILTINS
 
-_BATCH = 20_000
+_BATCH = 20_000  # any value from 1000 to 100000 does: a list of so many is made at a time
 # by ids, here and below: a metaclass may define __hash__ and __eq__
 _UNTRACKED = frozenset(id(row.base) for row in CONTAINER_TYPES if row.untracked_in_growth)
 

@@ -35,8 +35,8 @@ _CLASS_MODULE = type.__dict__["__module__"]
 _FUNCTION_MODULE = FunctionType.__dict__["__module__"]
 _FUNCTION_NAME = FunctionType.__dict__["__qualname__"]
 _FLAGS = type.__dict__["__flags__"]
-_HAVE_GC_FLAG = 1 << 14
-_GC_HEAD_BYTES = 16
+_HAVE_GC_FLAG = 1 << 14  # not tuned: by CPython
+_GC_HEAD_BYTES = 16  # not tuned: by CPython
 _MODULE_ID = id(ModuleType)
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))

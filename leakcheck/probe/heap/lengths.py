@@ -21,11 +21,11 @@ from leakcheck.probe.originals import BUILTINS, gc
 
 __builtins__ = BUILTINS
 
-CHUNK = 5000
+CHUNK = 5000  # any value from 1000 to 50000 does: a list of so many is made at a time
 """Objects whose referents are requested at once: enough to be fast, few enough not to need much memory."""
 
 _EXACT_TYPES = (list, dict, set, deque)
-_MANY_CONTAINERS = 300_000
+_MANY_CONTAINERS = 300_000  # any value from 100000 to 1000000 does: readings only become fewer
 _MAX_LOST_SHARE = 0.1
 _MIN_RISES = 2
 _MIN_IDLE_SHARE = 0.25

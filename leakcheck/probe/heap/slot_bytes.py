@@ -9,12 +9,12 @@ from leakcheck.probe.originals import BUILTINS
 
 __builtins__ = BUILTINS
 
-_SET_SLOT_BYTES, _FULL_SET = 16, 3 / 5
-_LARGE_SET = 50_000
+_SET_SLOT_BYTES, _FULL_SET = 16, 3 / 5  # not tuned: by setobject.c
+_LARGE_SET = 50_000  # not tuned: by setobject.c
 """Up to so many entries a full set's table becomes four times as large, from then on twice."""
 
-_MAX_DICT_BITS = 40
-_DICT_HEAD_BYTES = 120
+_MAX_DICT_BITS = 40  # any value from 32 to 64 does: 2**32 slots fill 100 GiB
+_DICT_HEAD_BYTES = 120  # not tuned: by dictobject.c
 
 
 @dataclass(frozen=True, slots=True)

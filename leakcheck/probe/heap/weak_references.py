@@ -10,7 +10,7 @@ from leakcheck.probe.originals import BUILTINS, gc
 
 __builtins__ = BUILTINS
 
-_MAX_REACHED = 20_000
+_MAX_REACHED = 20_000  # any value from 5000 to 200000 does: it costs time
 _MIN_VALID_SHARE = 0.5
 _MAX_RATIO = 2.0
 """Bytes of entries to bytes of references. A key of a few letters is as large as the reference itself; what takes more

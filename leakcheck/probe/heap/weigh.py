@@ -20,8 +20,8 @@ from leakcheck.probe.originals import BUILTINS, gc, os, signal
 __builtins__ = BUILTINS
 
 _ANSWER_FORMAT = struct.Struct("d")
-_MAX_ROUNDS = 3
-_MAX_SECONDS = 5.0
+_MAX_ROUNDS = 3  # any value from 2 to 10 does: a finalizer may make garbage for ever
+_MAX_SECONDS = 5.0  # any value from 1 to 30 does: a copy that hangs is ended
 _REFUSED_EVENTS = frozenset(
     {
         *("os.remove", "os.rmdir", "os.rename", "os.link", "os.symlink", "os.truncate", "os.mkdir", "os.kill"),

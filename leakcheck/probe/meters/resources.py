@@ -20,8 +20,8 @@ __builtins__ = BUILTINS
 
 Read = Callable[[], int]
 
-_CHUNK_BYTES = 4096
-_TRIES = 3
+_CHUNK_BYTES = 4096  # any value from 1024 to 65536 does: longer lists are read in pieces
+_TRIES = 3  # any value from 2 to 10 does: a list that changes is read again
 MAIN_ALONE = 1
 
 

@@ -15,8 +15,8 @@ __builtins__ = BUILTINS
 
 _MIN_TEXT_SHARE = 0.3
 _MIN_TEXT_BYTES = 1024.0
-MAX_REACHED = 200_000
-_MAX_SOURCES = 2000
+MAX_REACHED = 200_000  # any value from 10000 to 1000000 does: it costs time
+_MAX_SOURCES = 2000  # any value from 500 to 20000 does: it costs time
 MIN_EARLY_SHARE, MAX_EARLY_SHARE = 0.15, 0.85
 _MIN_SAME_SHARE = 0.8
 

@@ -27,17 +27,17 @@ from leakcheck.probe.retention.watch import WatchedCalls
 __builtins__ = BUILTINS
 
 
-_MAX_CANDIDATES = 24
-_MAX_ESTIMATED = 200
-_SAMPLE_SIZE = 40
-_REACHED_PER_ENTRY = 500
-_OWN_REFERENCES = 2
+_MAX_CANDIDATES = 24  # any value from 8 to 100 does: the heaviest come first
+_MAX_ESTIMATED = 200  # any value from 50 to 1000 does: those that gained most come first
+_SAMPLE_SIZE = 40  # any value from 10 to 200 does: entries of a container are alike
+_REACHED_PER_ENTRY = 500  # any value from 100 to 5000 does: it costs time
+_OWN_REFERENCES = 2  # not tuned: counted, as follows
 """References to a grown container that are leakcheck's own, including the argument of the call."""
 
 _MIN_INTERPRETER_RATE = 0.1
 """Entries per call from which a table of the interpreter's is reported."""
 
-_PAIR = 2
+_PAIR = 2  # not tuned: a key and its value
 _MIN_COMMON_RATE = 0.02
 """Entries per call that many containers must have gained together, if each of them rose only once."""
 
@@ -226,7 +226,7 @@ def _candidate(
 
 
 _CODEC_ERROR_HANDLER = "xmlcharrefreplace"
-_CHECKED_ENTRIES = 16
+_CHECKED_ENTRIES = 16  # any value from 8 to 100 does: what the interpreter has put in comes first
 _ENCODINGS_SEARCH = "encodings.search_function"
 
 

@@ -19,7 +19,7 @@ __builtins__ = BUILTINS
 
 _CONTAINER_BASES = (dict, list, tuple, set, frozenset, deque)
 _NEVER_OWNERS = (CellType, FrameType)
-_MAX_NAMES = 3
+_MAX_NAMES = 3  # any value from 2 to 6 does: a line of text
 
 
 @dataclass(slots=True, eq=False)

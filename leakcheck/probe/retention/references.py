@@ -17,8 +17,8 @@ __builtins__ = BUILTINS
 
 _TEXT_TYPES = frozenset({id(str), id(bytes), id(tuple)})
 _DICT_ID = id(dict)
-_MIN_ENTRIES = 16
-_MAX_CHARACTER_BYTES = 4
+_MIN_ENTRIES = 16  # any value from 8 to 100 does: a tuple that gets longer with the calls has more
+_MAX_CHARACTER_BYTES = 4  # not tuned: of a str in CPython
 _NEVER_BUFFERS = frozenset(map(id, (int, float, bool, complex, type(None), type(NotImplemented), range, CodeType)))
 """Types of untracked objects that are never buffers; most untracked objects are of these."""
 

@@ -21,10 +21,11 @@ from leakcheck.probe.retention.candidate import RetentionCandidate
 __builtins__ = BUILTINS
 
 _MIN_PER_CALL = 0.05
-_MAX_WEIGHED = 3
-_MAX_TRIALS, _MAX_ROUNDS = 4, 8
+_MAX_WEIGHED = 3  # any value from 1 to 9 does: the heaviest come first
+_MAX_TRIALS, _MAX_ROUNDS = 4, 8  # any value from half to twice of each does: they end once enough is known
+# any value from half to twice of each does: an allocator gives pages back within a second
 _NAP_SECONDS, _MAX_NAPS = 0.05, 24
-_MAX_SECONDS = 8.0
+_MAX_SECONDS = 8.0  # any value from 2 to 30 does: rounds end once enough is known
 """Seconds of calls for one candidate."""
 
 _ENOUGH = 0.9

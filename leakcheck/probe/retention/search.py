@@ -27,9 +27,9 @@ __builtins__ = BUILTINS
 _ENOUGH, _MIN_EXPLAINED = 0.9, 0.5
 _MIN_SHARE, _MIN_BYTES_PER_CALL = 0.01, 0.5
 _MIN_SHARE_IF_STOPPED = 0.05
-_MIN_SHARE_OF_ANCHOR = 0.05
-_SMALLEST_OBJECT_BYTES = 16
-_MAX_WEIGHED = 6
+_MIN_SHARE_OF_ANCHOR = 0.05  # any value from 0.02 to 0.1 does: a leak is mostly in one place, and weighing costs time
+_SMALLEST_OBJECT_BYTES = 16  # not tuned: by CPython
+_MAX_WEIGHED = 6  # any value from 3 to 20 does: the heaviest come first
 _MIN_AT_ONCE = 16
 _MIN_RATIO_TO_WEAK = 0.25
 """Share of the bytes of weak references: an object without attributes is smaller than a reference or a weak method."""
@@ -37,7 +37,7 @@ _MIN_RATIO_TO_WEAK = 0.25
 _MAX_SHARE_OF_PYTHON = 0.1
 """Share of the growth that Python's allocator may hold for the small objects around native memory."""
 
-_HALVES = 2
+_HALVES = 2  # not tuned: as follows
 """Python's bytes are read in the second half of the calls only."""
 
 Heap = Callable[[], int]

@@ -15,7 +15,7 @@ MAX_SHARE = 2.0
 """More than this multiple of the growth is no part of it, but a sawtooth that was climbing during these calls."""
 
 SHARED_RATIO = 1.2
-_MIN_WEIGHED, _MAX_SHARING = 6, 6
+_MIN_WEIGHED, _MAX_SHARING = 6, 6  # any value from 3 to 20 does: the heaviest come first
 _NEARLY_ALL = 0.9
 """Share of what an owner explains: a container that holds as much by itself is the one to name."""
 

@@ -12,8 +12,8 @@ from leakcheck.probe.originals import BUILTINS, gc
 
 __builtins__ = BUILTINS
 
-_WINDOWS = 8
-_MAX_NEW = 3_000_000
+_WINDOWS = 8  # any value from 4 to 16 does: the rules for lengths take shares of the windows
+_MAX_NEW = 3_000_000  # any value from 1000000 to 10000000 does: sets of so many ids take 200 MB
 
 Replay = Callable[[int], None]
 ReadPython = Callable[[], int | None]

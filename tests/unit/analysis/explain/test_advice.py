@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from leakcheck.analysis.explain.advice import LARGE_PEAK_BYTES, advise
+from leakcheck.analysis.explain.advice import advise
 from leakcheck.model.explanation import PeakSite
 from leakcheck.model.result import DatabaseFacts, DjangoFacts, Result
 from leakcheck.model.stacks import Frame, FrameKind
@@ -82,11 +82,21 @@ def test_the_evidence_is_what_was_measured() -> None:
 def test_a_peak_that_is_small_and_within_its_budget_needs_no_advice() -> None:
     naive = replace(RESULTS["newsletter[naive]"], over_budget=())
     [site, *others] = naive.peak_sites
-    small = replace(naive, peak_sites=(replace(site, bytes=LARGE_PEAK_BYTES - 1), *others))
 
-    assert advise(naive) != ()
+    def of_mib(mib: int) -> Result:
+        return replace(naive, peak_sites=(replace(site, bytes=mib * 2**20), *others))
+
+    small = of_mib(6)
+    assert advise(of_mib(10)) != ()
     assert advise(small) == ()
     assert advise(replace(small, over_budget=("peak",))) != ()
+
+
+@pytest.mark.parametrize(("share", "is_advised"), [(0.4, False), (0.6, True)])
+def test_a_line_must_hold_most_of_the_peak(share: float, is_advised: bool) -> None:
+    naive = RESULTS["newsletter[naive]"]
+    [site, *others] = naive.peak_sites
+    assert bool(advise(replace(naive, peak_sites=(replace(site, share=share), *others)))) is is_advised
 
 
 def test_a_container_with_a_small_share_or_that_stopped_gets_no_advice() -> None:

@@ -106,6 +106,17 @@ def test_of_two_extensions_the_one_that_allocated_about_as_much_as_is_held_is_na
     assert with_native_origin([light], stacks[:1])[0].fingerprint == paths[1].fingerprint
 
 
+@pytest.mark.parametrize(("light_bytes", "is_named"), [(80_000, False), (120_000, True)])
+def test_an_extension_that_allocates_less_than_a_tenth_of_the_heaviest_is_not_named(
+    light_bytes: int, is_named: bool
+) -> None:
+    # GIVEN a path that holds as much as the lighter of two extensions
+    light = extension("captures", "_binding.abi3.so")
+    stacks = [stack(*STACK, size=1_000_000), stack(light, line(), size=light_bytes)]
+    [path] = with_native_origin([native_path(*LIST, per_1000_calls=light_bytes)], stacks)
+    assert path.native == (light if is_named else extension())
+
+
 def test_an_extension_of_the_standard_library_is_named_if_there_is_no_other() -> None:
     loop = extension("task_step", "_asyncio.cpython-311-x86_64-linux-gnu.so")
     stacks = [stack(loop, line(), size=3_000_000), stack(*STACK, size=500_000)]

@@ -134,6 +134,19 @@ def test_free_pools_in_arenas_of_python_are_reported() -> None:
     assert pinning_bytes_per_1000_calls(growth(10_000, 100), parts) == 100_000
 
 
+@pytest.mark.parametrize(("bytes_per_call", "is_reported"), [(80, False), (120, True)])
+def test_a_part_of_less_than_a_hundredth_is_not_reported(bytes_per_call: int, is_reported: bool) -> None:
+    # GIVEN pages of other mappings, and some that Python's arenas hold free
+    parts = resident_parts(Verdict.LEAK, growth(10_000), readings(arena=bytes_per_call, rss=10_000), None)
+    assert (PageKind.ARENAS in by_kind(parts)) is is_reported
+
+
+@pytest.mark.parametrize(("free", "is_pinned"), [(4000, False), (6000, True)])
+def test_a_leak_is_explained_where_what_it_pins_is_most_of_the_growth(free: int, is_pinned: bool) -> None:
+    parts = resident_parts(Verdict.LEAK, growth(10_000, 100), readings(python=100, arena=100 + free, rss=10_000), None)
+    assert (pinning_bytes_per_1000_calls(growth(10_000, 100), parts) is not None) is is_pinned
+
+
 def test_if_the_allocator_cannot_be_read_no_mapping_is_claimed() -> None:
     parts = resident_parts(Verdict.LEAK, growth(96), readings(native=None, rss=96), None)
     assert by_kind(parts) == {PageKind.UNREAD: 96}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leakcheck.analysis.gate.verdict import bounded_cause, combine_gates, gates, judge
+from leakcheck.analysis.gate.verdict import bounded_cause, calls_for_a_verdict, combine_gates, gates, judge
 from leakcheck.analysis.growth.series import Series
 from leakcheck.analysis.growth.shape import Shape
 from leakcheck.model.answers import BoundedContainer
@@ -48,6 +48,25 @@ def test_only_a_steady_rise_without_a_known_limit_is_a_leak(shape: Shape, bounde
 def test_a_plateau_is_clean_only_with_narrow_bounds(doubt: float, verdict: Verdict) -> None:
     measured = replace(growth(), bytes_per_1000_calls=0.0, low=-doubt, high=doubt)
     assert judge(FLAT, measured, bounded=False) is verdict
+
+
+@pytest.mark.parametrize(("calls", "verdict"), [(29, Verdict.INCONCLUSIVE), (30, Verdict.CLEAN)])
+def test_fewer_than_thirty_calls_may_have_missed_an_event_of_one_in_ten(calls: int, verdict: Verdict) -> None:
+    assert judge(FLAT, growth(calls=calls), bounded=False) is verdict
+
+
+@pytest.mark.parametrize(("times", "least", "most"), [(80, 80, 80), (1e9, 80, 120)])
+def test_the_bounds_of_a_plateau_tell_how_many_calls_narrow_them_unless_they_are_very_wide(
+    times: float, least: float, most: float
+) -> None:
+    # GIVEN bounds that are so many times as wide as those of a clean result
+    calls = calls_for_a_verdict(FLAT, growth(0.0, times * 32_000, calls=500), 0.001)
+    assert least * 500 <= calls <= most * 500
+
+
+def test_a_rise_that_is_not_clear_may_be_after_twice_as_many_calls() -> None:
+    assert calls_for_a_verdict(NEITHER, growth(5000.0, calls=3000), 0.001) == 6000
+    assert calls_for_a_verdict(NEITHER, growth(5000.0, calls=100), 0.001) == 1800
 
 
 @pytest.mark.parametrize(
@@ -186,6 +205,8 @@ def test_a_container_that_was_emptied_in_between_does_not_explain_the_growth(len
         (900_000, 10_000_000.0, True),  # many bytes, but reached within a million calls
         (10**9, 1000.0, True),  # a billion calls away, but small when full
         (10**9, 2_000_000.0, False),
+        (1_200_000, 10_000_000.0, False),  # a million calls do not reach it
+        (2_000_000, 700_000.0, False),  # 1.3 GiB when full
     ],
 )
 def test_a_limit_out_of_reach_does_not_count(limit: int, bytes_per_1000_calls: float, ends: bool) -> None:

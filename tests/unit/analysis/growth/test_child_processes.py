@@ -7,7 +7,10 @@ import pytest
 from numpy.typing import NDArray
 
 from leakcheck.analysis.gate.explained import needs_explanation
+from leakcheck.analysis.growth.child_processes import judge_children
+from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.model.answers import BoundedContainer
+from leakcheck.model.child_processes import ChildrenReading
 from leakcheck.model.explanation import Explain
 from leakcheck.model.result import Growth, Meter, Result
 from leakcheck.model.verdict import Gate, Verdict
@@ -173,3 +176,27 @@ def test_the_chart_of_a_leak_in_children_shows_their_own_readings() -> None:
 def test_a_call_that_fails_beside_children_claims_nothing_of_them() -> None:
     result = simulate(Script(children=pages(leak(5000)), fails_after=1000))
     assert (result.verdict, result.gate) == (Verdict.INCONCLUSIVE, Gate.ERROR)
+
+
+def verdict_on(held: Column) -> Verdict:
+    """Return the verdict on children that hold so much after each of 100 calls, and no more calls fit."""
+    calls = np.arange(1, 101)
+    sizes = (2**24 + held(calls)).astype(int).tolist()
+    readings = [
+        (call, ChildrenReading(processes=2, unmeasured=0, held_bytes=size, gained_bytes=size))
+        for call, size in zip(calls.tolist(), sizes, strict=True)
+    ]
+    children = judge_children(readings, ReplayProgress(calls=100, seconds_per_call=1.0), final=True)
+    assert children is not None
+    return children.verdict
+
+
+@pytest.mark.parametrize(("kib", "verdict"), [(56, Verdict.CLEAN), (72, Verdict.INCONCLUSIVE)])
+def test_what_a_server_adds_until_it_has_settled_is_less_than_64_kib(kib: int, verdict: Verdict) -> None:
+    assert verdict_on(lambda calls: 1024 * kib * (calls > 80)) is verdict
+
+
+@pytest.mark.parametrize(("kib", "verdict"), [(230, Verdict.INCONCLUSIVE), (280, Verdict.LEAK)])
+def test_pages_of_children_count_from_256_kib_on(kib: int, verdict: Verdict) -> None:
+    """GIVEN a rise of so much over the later three quarters of the calls."""
+    assert verdict_on(lambda calls: 1024 * kib / 75 * calls) is verdict

@@ -114,3 +114,61 @@ def test_the_rate_is_between_the_bytes_per_call_before_and_after_a_step() -> Non
     rate = capacity_rate(sustained_steps(find_capacity_steps(doubling())))
     assert 80 < rate.low <= 100 <= 180 < rate.high <= 200
     assert rate.low < rate.per_call < rate.high
+
+
+# --- what is a step, on each side of each limit ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("second", "count"), [(1050, 1), (1080, 2)])
+def test_a_step_follows_a_plateau_of_a_sixteenth_of_the_calls(second: float, count: int) -> None:
+    # GIVEN a step at call 1000 and another after 5 or 7.5 % of the calls
+    stairs = 10_000.0 * (CALLS > 1000) + 10_000.0 * (second < CALLS)
+    assert len(find_capacity_steps(Series(CALLS, stairs))) == count
+
+
+@pytest.mark.parametrize(("width", "count"), [(40, 1), (60, 0)])
+def test_a_step_takes_at_most_a_sixty_fourth_of_the_calls(width: int, count: int) -> None:
+    """A pool that is filled in 40 of 3200 calls was enlarged; what takes 60 is a rise."""
+    climb = np.interp(CALLS, [3200, 3200 + width], [0.0, 1e6])
+    assert len(find_capacity_steps(Series(CALLS, climb))) == count
+
+
+@pytest.mark.parametrize(("share", "count"), [(0.2, 1), (0.3, 0)])
+def test_what_rises_by_more_than_a_quarter_of_the_step_before_it_is_no_plateau(share: float, count: int) -> None:
+    values = share * 100_000 * np.minimum(CALLS, 2000) / 2000 + 100_000 * (CALLS > 2000)
+    assert len(find_capacity_steps(Series(CALLS, values))) == count
+
+
+def test_the_next_step_is_expected_after_the_widest_of_the_last_three_gaps() -> None:
+    # GIVEN a gap of three times the calls, and two of less
+    assert next_step_due(doublings(100, 300, 400, 500)) == pytest.approx(1.25 * 3 * 500)
+    # BUT one that lies further back was of a smaller store
+    assert next_step_due(doublings(10, 35, 70, 140, 280)) == pytest.approx(1.25 * 2 * 280)
+
+
+def chain_of(*sizes: float) -> list[CapacityStep]:
+    """Return steps of these sizes, each at twice the calls of the one before; two are in the first quarter."""
+    ends = np.cumsum([0.0, *sizes])
+    return [
+        CapacityStep(call=100 * 2.0**number, before=before, after=before + size)
+        for number, (before, size) in enumerate(zip(ends[:-1], sizes, strict=True))
+    ]
+
+
+@pytest.mark.parametrize(("largest", "keeps_up"), [(25_000, True), (15_000, False)])
+def test_a_capacity_that_grows_has_steps_twice_as_large_as_in_the_first_quarter(largest: float, keeps_up: bool) -> None:
+    assert bool(sustained_steps(chain_of(10_000, 10_000, 12_000, largest))) is keeps_up
+
+
+@pytest.mark.parametrize(("last", "keeps_up"), [(120_000, True), (280_000, False)])
+def test_steps_of_which_the_bytes_per_call_differ_by_more_than_three_times_are_no_one_growth(
+    last: float, keeps_up: bool
+) -> None:
+    # GIVEN 100 bytes per call at the third step, and twice or four times as many at the last
+    assert bool(sustained_steps(chain_of(10_000, 10_000, 20_000, last))) is keeps_up
+
+
+def test_the_rate_is_that_of_the_steps_after_the_first_quarter_of_the_calls() -> None:
+    # GIVEN steps at a tenth, a fifth and three tenths of the calls, of which the third counts
+    rate = capacity_rate(doublings(100, 200, 300, 1000))
+    assert rate.low == pytest.approx((100 * 300 - 100 * 100) / 300)

@@ -126,6 +126,24 @@ def test_pages_that_rise_steadily_over_a_flat_heap_are_within_its_bounds(rate: i
     assert judge(shape, estimate_growth(replayed, shape), bounded=False) is expected
 
 
+def test_pages_that_moved_in_the_first_half_of_the_calls_do_not_count_if_they_stood_still_since() -> None:
+    # GIVEN a warm-up that takes 2 MiB until call 8000 of 20 000
+    warm = tuple(min(call, 8000) * 256 for call in CALLS)
+    hidden = hidden_bytes_per_call(replace(WITHOUT_NATIVE, rss_bytes=warm), 20_000)
+    assert hidden == pytest.approx(256 * KIB / 10_000, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("touched_at", "is_steady"),
+    [((250, 350), False), ((230, 270, 330, 370), True)],
+    ids=["one page in each half", "two pages in each half"],
+)
+def test_a_page_that_is_touched_now_and_then_is_no_steady_rise(touched_at: Sequence[int], is_steady: bool) -> None:
+    calls = range(200, 401, 10)
+    pages = [4096 * sum(call >= touched for touched in touched_at) for call in calls]
+    assert (steady_pages(Series(calls, pages)) > 0) is is_steady
+
+
 FEW = tuple(range(20, 801, 20))
 
 
@@ -180,7 +198,9 @@ def test_pages_that_keep_moving_are_not_waited_for() -> None:
     hidden = hidden_bytes_per_call(moving, 300_000)
     assert hidden >= 70
     assert not can_narrow_bound(replayed, hidden, BUDGET, None, 3000)
-    assert can_narrow_bound(replace(replayed, replay_seconds=1.0), hidden, BUDGET, None, 3000)
+    # BUT they may still settle in the first ten seconds
+    assert can_narrow_bound(replace(replayed, replay_seconds=9.0), hidden, BUDGET, None, 3000)
+    assert not can_narrow_bound(replace(replayed, replay_seconds=11.0), hidden, BUDGET, None, 3000)
 
 
 @pytest.mark.parametrize("blocks", [0, 100_000])

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from leakcheck.analysis.growth.resources import COLUMNS, gate_resources, has_lost_enough, judge_resources
+from leakcheck.analysis.growth.progress import ReplayProgress
+from leakcheck.analysis.growth.resources import COLUMNS, are_settled, gate_resources, has_lost_enough, judge_resources
 from leakcheck.config.settings import Settings, resolve
 from leakcheck.config.sources import SettingsLayer
 from leakcheck.model.answers import Readings
@@ -127,6 +128,56 @@ def test_a_late_rise_by_fewer_than_ten_is_not_a_leak(lost: int) -> None:
     # over the last three quarters of the calls, without the newest readings, which floors leave out
     count = (ALL_CALLS - 400) * (lost / 1000) * (ALL_CALLS > 400)
     assert (judged(count.astype(np.int64)) is None) == (lost < 10)
+
+
+def stairs(*rises: int) -> Counts:
+    """Return a count that rises by these numbers from chunk to chunk of the later three quarters."""
+    chunk = np.clip((ALL_CALLS - 400) // 150, 0, len(rises))
+    return np.cumsum([0, *rises])[chunk].astype(np.int64)
+
+
+@pytest.mark.parametrize(
+    ("rises", "is_listed"),
+    [
+        ((3, 2, 2, 1, 1, 1, 1), False),  # three in the later half may be the last slots of a pool
+        ((3, 2, 2, 0, 1, 1, 2), True),
+        ((5, 4, 4, 0, 1, 1, 2), False),  # and so may four, after thirteen in the earlier half
+        ((14, 13, 13, 0, 5, 5, 6), False),  # of 40, a leak at random loses 30 ± 5.5 in so many calls
+        ((14, 13, 13, 0, 7, 7, 7), True),
+    ],
+)
+def test_the_later_half_of_a_leak_rises_as_the_earlier_within_chance_and_by_a_few(
+    rises: tuple[int, ...], is_listed: bool
+) -> None:
+    assert (judged(stairs(*rises)) is not None) is is_listed
+
+
+@pytest.mark.parametrize(
+    ("risen", "seconds", "is_settled"), [(200, 2.0, False), (300, 2.0, True), (800, 1.0, False), (1200, 1.0, True)]
+)
+def test_a_pool_is_waited_for_until_it_would_be_too_large(risen: int, seconds: float, is_settled: bool) -> None:
+    """GIVEN calls of which a rise takes more WHEN they are cheap THEN a pool of a thousand is waited for."""
+    count = (risen / 1200 * np.maximum(ALL_CALLS - 400, 0)).astype(np.int64)
+    replayed = ReplayProgress(readings=read(count), calls=1600, replay_seconds=seconds, seconds_per_call=1e-4)
+    assert are_settled(replayed, NO_BUDGET) is is_settled
+
+
+@pytest.mark.parametrize(
+    ("name", "lost", "is_enough"),
+    [
+        ("open_files", 7000, False),
+        ("open_files", 9000, True),
+        ("threads", 900, False),
+        ("threads", 1100, True),
+        ("children", 900, False),
+        ("children", 1100, True),
+        ("tasks", 100_000, False),
+    ],
+)
+def test_a_leak_is_certain_long_before_the_machine_runs_out(name: str, lost: int, is_enough: bool) -> None:
+    """Processes are few by a machine's default limits (ulimit -u), and files are more; tasks cost memory alone."""
+    count = (lost / 1200 * np.maximum(ALL_CALLS - 400, 0)).astype(np.int64)
+    assert has_lost_enough(read(count, name=name), NO_BUDGET) is is_enough
 
 
 def test_a_kind_without_a_budget_or_a_column_is_not_judged() -> None:

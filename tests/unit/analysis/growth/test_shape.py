@@ -110,6 +110,36 @@ def test_an_early_plateau_must_be_flatter(calls: int, expected: str) -> None:
     assert state_of(shape_of(progress(calls, heap=1.0, seconds_per_call=0.01))) == expected
 
 
+@pytest.mark.parametrize(("rate", "expected"), [(0.4, "flat"), (0.6, "neither")])
+def test_an_early_plateau_is_flat_to_half_a_byte_per_call(rate: float, expected: str) -> None:
+    assert state_of(shape_of(progress(600, heap=rate, seconds_per_call=0.01))) == expected
+
+
+@pytest.mark.parametrize(("calls", "expected"), [(430, "neither"), (460, "flat")])
+def test_calls_are_replayed_for_nearly_a_second_if_that_is_less_than_800_of_them(calls: int, expected: str) -> None:
+    """GIVEN calls of 1.8 ms, of which 444 fit into 0.8 s."""
+    assert state_of(shape_of(progress(calls, seconds_per_call=0.0018, stirs=True))) == expected
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(9.0, "neither"), (11.0, "flat")])
+def test_a_second_capacity_step_is_waited_for_ten_seconds(seconds: float, expected: str) -> None:
+    # GIVEN a store that was enlarged once, at call 300 of 1000
+    still = progress(1000, seconds_per_call=0.01, stirs=True)
+    enlarged = tuple(2**20 * (call > 300) for call in still.readings.calls)
+    readings = replace(still.readings, python_bytes=enlarged)
+    assert state_of(shape_of(replace(still, readings=readings, replay_seconds=seconds))) == expected
+
+
+@pytest.mark.parametrize(("times", "expected"), [(3, "flat"), (5, "rising")])
+def test_pages_that_a_heap_leaves_behind_are_up_to_four_times_its_amplitude(times: int, expected: str) -> None:
+    # GIVEN a heap that goes up and down by 200 KiB, and pages that rise by so many times as much in 1500 calls
+    amplitude = 200 * KIB
+    replayed = progress(2000, rss=times * amplitude / 1500)
+    up_and_down = tuple(amplitude * (number % 2 == 0) for number in range(len(replayed.readings.calls)))
+    replayed = replace(replayed, readings=replace(replayed.readings, python_bytes=up_and_down))
+    assert state_of(shape_of(replayed)) == expected
+
+
 @pytest.mark.parametrize(
     ("seconds_per_call", "calls"), [(1.0, 1500), (0.00121, 1500), (0.001, 1800), (0.00009, 20_000), (1e-7, 20_000)]
 )

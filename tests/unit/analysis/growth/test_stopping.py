@@ -156,6 +156,46 @@ def test_windows_are_short_under_a_sawtooth() -> None:
     assert block_after(replace(progress, readings=sawtooth)).calls_per_window < block_after(progress).calls_per_window
 
 
+def readings_in_all(seconds_per_call: float, policy: StopPolicy) -> int:
+    """Return how often the meters are read over all calls that the policy allows."""
+    progress, readings = replace(FIRST, seconds_per_call=seconds_per_call), 0
+    while (block := next_block(progress, policy)) is not None:
+        progress, readings = after(progress, block), readings + block.windows
+    return readings
+
+
+def test_few_calls_are_read_often_enough_for_a_verdict_and_not_after_each() -> None:
+    # GIVEN 400 calls, so cheap that a reading costs more than twenty of them
+    readings = readings_in_all(1e-6, StopPolicy(calls=400))
+    # THEN the later three quarters have the sixteen readings that a rise takes, and some to spare
+    assert 16 / 0.75 < readings < 50
+
+
+def test_many_calls_are_read_some_hundred_times() -> None:
+    """GIVEN 2000 calls of a second's hundredth, of which each could be read."""
+    assert 300 < readings_in_all(0.01, StopPolicy(calls=2000)) < 500
+
+
+def share_of_readings(progress: ReplayProgress) -> float:
+    """Return the time that readings take in the next block, relative to that of the calls."""
+    return progress.seconds_per_reading / (block_after(progress).calls_per_window * progress.seconds_per_call)
+
+
+def test_readings_take_a_sixtieth_of_the_time_and_half_of_it_under_a_sawtooth() -> None:
+    progress = ReplayProgress(calls=30_000, replay_seconds=3.0, seconds_per_call=1e-4, seconds_per_reading=0.3e-3)
+    assert share_of_readings(progress) == pytest.approx(1 / 60, rel=0.2)
+    # GIVEN a cache that is pruned again and again THEN rare readings would look like growth
+    at = tuple(range(100, 30_001, 100))
+    pruned = Readings(calls=at, python_bytes=tuple(2**20 * (call % 1000) // 1000 for call in at))
+    cheap = replace(progress, readings=pruned, seconds_per_call=1e-5)
+    assert share_of_readings(cheap) == pytest.approx(1 / 2, rel=0.2)
+
+
+def test_timing_calls_one_by_one_costs_a_hundredth_of_their_time() -> None:
+    cheap = block_after(ReplayProgress(calls=10**6, replay_seconds=1.0, seconds_per_call=1e-6))
+    assert cheap.timed_per_window * 200e-9 == pytest.approx(cheap.calls_per_window * 1e-6 / 100, rel=0.2)
+
+
 def rate(per_call: float, doubt: float) -> Slope:
     return Slope(per_call=per_call, low=per_call - doubt, high=per_call + doubt, uncertainty=doubt)
 

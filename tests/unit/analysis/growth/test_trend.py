@@ -12,6 +12,7 @@ from leakcheck.analysis.growth.series import Series
 from leakcheck.analysis.growth.trend import (
     CHUNKS,
     _slows_at_the_end,
+    falls_like_a_sawtooth,
     has_sawtooth,
     is_flat,
     is_rising,
@@ -291,3 +292,57 @@ def test_a_tooth_falls_back_by_a_quarter_of_the_rise(fall: float, is_sawtooth: b
     series = np.linspace(0, TOOTH, 20)
     series[10] = series[9] - fall * TOOTH
     assert has_sawtooth(Series(range(20), series)) is is_sawtooth
+
+
+# --- ends of a rise, on each side of what can be told ------------------------------------------------------------
+
+
+def full(rate: float, share: float) -> Series:
+    """Return a cache that fills at a rate, and has been full for this share of 1600 calls."""
+    calls = np.arange(0.0, 1601.0)
+    return Series(calls, rate * np.minimum(calls, 1600 * (1 - share)))
+
+
+@pytest.mark.parametrize(
+    ("rate", "share", "rises"),
+    [
+        (400.0, 0.019, False),  # the last sixteenth shows a fast rise that ended before the last hundredth
+        (400.0, 0.012, True),
+        (7.0, 0.11, False),  # the last eighth shows a rise that is too slow for a sixteenth
+        (4.5, 0.19, False),  # and the last quarter one that is too slow for an eighth
+        (4.5, 0.0, True),
+    ],
+)
+def test_the_slower_a_rise_the_longer_it_must_have_ended(rate: float, share: float, rises: bool) -> None:
+    assert is_rising(full(rate, share)) is rises
+
+
+@pytest.mark.parametrize(("noise", "low"), [(200, 397.0), (300, 399.94)])
+def test_a_slower_end_counts_if_noise_does_not_explain_it(noise: int, low: float) -> None:
+    """GIVEN 400 bytes per call, and 397 since call 750: by three standard errors of the last calls, or by two."""
+    calls = np.arange(0.0, 801.0)
+    bent = 400 * np.minimum(calls, 750) + 397 * np.maximum(calls - 750, 0) + noise * (np.arange(801) % 2)
+    assert slope(Series(calls, bent)).low == pytest.approx(low, abs=0.05)
+
+
+@pytest.mark.parametrize(("readings", "low"), [(33, 350.0), (57, 300.0)])
+def test_three_readings_at_the_end_do_not_tell_that_a_rise_became_slower(readings: int, low: float) -> None:
+    """GIVEN 400 bytes per call, and 300 in the last sixteenth, which has three readings or four."""
+    calls = 10 * np.arange(0.0, readings)
+    end = calls[-1] * 15 / 16
+    bent = 400 * np.minimum(calls, end) + 300 * np.maximum(calls - end, 0)
+    assert slope(Series(calls, bent)).low == pytest.approx(low)
+
+
+@pytest.mark.parametrize(("excess", "is_jump"), [(10.0, False), (16.0, True)])
+def test_a_table_that_doubled_is_told_from_noise_by_six_median_deviations(excess: float, is_jump: bool) -> None:
+    # GIVEN a hundred bytes per call, from chunk to chunk one more or less, and in one chunk so many more
+    rates = np.array([99, 101, 99, 101, 100 + excess, 99, 101, 99])
+    grown = slope(Series(np.arange(0.0, 801.0), [0, *np.cumsum(np.repeat(rates, 100))]))
+    assert (grown.per_call < 101) is is_jump
+
+
+@pytest.mark.parametrize(("fallen", "is_sawtooth"), [(0.15, False), (0.25, True)])
+def test_a_sawtooth_gives_back_a_fifth_of_what_it_gains(fallen: float, is_sawtooth: bool) -> None:
+    steps = [10.0, 10.0, -20 * fallen] * 20
+    assert falls_like_a_sawtooth(Series(range(61), [0, *np.cumsum(steps)])) is is_sawtooth

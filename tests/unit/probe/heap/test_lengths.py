@@ -48,6 +48,29 @@ def test_growth_of_lengths_at_equal_distances(lengths: list[int], growth: Length
     assert growth_of(lengths, EIGHT) is growth
 
 
+@pytest.mark.parametrize(
+    ("lengths", "growth"),
+    [
+        # 7 % or 12 % of the entries are removed again
+        ([0, 100, 51, 151, 251, 351, 451, 551, 651], LengthGrowth.GROWING),
+        ([0, 100, 16, 116, 216, 316, 416, 516, 616], None),
+        # one window without an entry is no standstill
+        ([0, 100, 200, 300, 400, 500, 600, 700, 700], LengthGrowth.GROWING),
+        # four entries are missing, or three
+        ([0, 1, 2, 3, 4, 4, 4, 4, 4], LengthGrowth.STOPPED),
+        ([0, 1, 2, 3, 4, 5, 5, 5, 5], LengthGrowth.GROWING),
+        # entries in every other window: four without one occur once in sixteen times, five once in thirty-two
+        ([0, 0, 500, 500, 1000, 1000, 1000, 1000, 1000], LengthGrowth.GROWING),
+        ([0, 0, 500, 500, 1000, 1000, 1000, 1000, 1000, 1000], LengthGrowth.STOPPED),
+        # near its peak for five of nine readings, or for four
+        ([20, 100, 200, 300, 950, 900, 960, 910, 970], LengthGrowth.TRIMMED),
+        ([20, 100, 200, 300, 400, 950, 900, 960, 910], None),
+    ],
+)
+def test_what_a_standstill_and_a_trimming_take(lengths: list[int], growth: LengthGrowth | None) -> None:
+    assert growth_of(lengths, range(len(lengths))) is growth
+
+
 def test_readings_may_be_skipped() -> None:
     assert growth_of([0, 400, 500, 600, 700, 800], [0, 4, 5, 6, 7, 8]) is LengthGrowth.GROWING
     assert growth_of([0, 400, 410, 410, 410, 410], [0, 4, 5, 6, 7, 8]) is LengthGrowth.STOPPED

@@ -390,6 +390,12 @@ def test_a_value_that_is_no_number_of_entries_is_no_limit(number: object) -> Non
     assert limit_of(owner.entries, owner) is None
 
 
+def test_a_large_number_of_entries_is_a_limit_below_a_billion() -> None:
+    cache = Cache(800_000_000)
+    cache.most_of_all_max = 10**9  # its class's is smaller
+    assert limit_of(cache.entries, cache) == ("OrderedDict, limit read from .maxsize", 800_000_000, 0, False)
+
+
 def fill(cache: Cache) -> LimitedContainer:
     for number in range(50):
         cache.add(number)

@@ -105,6 +105,12 @@ def test_the_function_of_a_tracebacks_frame_is_no_callback() -> None:
     assert kept_function([error], new) is None
 
 
+@pytest.mark.parametrize(("alike", "is_named"), [(2, False), (3, True)])
+def test_a_function_is_named_that_half_of_the_entries_retain(alike: int, is_named: bool) -> None:
+    entries = [with_closure(b"")] * alike + [eval(f"lambda: {n}") for n in range(5 - alike)]
+    assert (kept_function(entries, ids_of(*entries)) is not None) is is_named
+
+
 def test_entries_of_many_functions_name_none() -> None:
     different = [eval(f"lambda: {n}") for n in range(5)]
     assert kept_function(different, ids_of(*different)) is None

@@ -1,13 +1,15 @@
-"""Which candidates are reported, and in which order; containers of one owner; shared entries."""
+"""Which candidates are reported, and in which order; and when the search ends."""
 
-from collections.abc import Sequence
+import pytest
 
 from leakcheck.probe.heap.container_types import container_type_of
 from leakcheck.probe.heap.lengths import GrownContainer, LengthGrowth
 from leakcheck.probe.heap.path_names import NamedPath
-from leakcheck.probe.retention.candidate import ContainerOwner, RetentionCandidate
+from leakcheck.probe.heap.search_budget import SearchBudget
+from leakcheck.probe.retention import search
+from leakcheck.probe.retention.candidate import RetentionCandidate
 from leakcheck.probe.retention.search import ranked
-from leakcheck.probe.retention.shares import credit_shared, merge_owned
+from leakcheck.probe.retention.watch import WatchedCalls
 
 CALLS = 100
 GROWN_BYTES = 100_000.0
@@ -78,67 +80,64 @@ def test_a_weak_registry_that_explains_most_is_reported() -> None:
     assert names(weak, container("held.TINY", 25_000)) == ["held.TINY"]
 
 
-def give_owner(*members: RetentionCandidate) -> None:
-    owner = ContainerOwner(NamedPath([{"step": "held.APP", "type": "App"}], 1, "held.APP", ""), "App", "in .a and .b")
-    for member in members:
-        member.owner = owner
+@pytest.mark.parametrize(("weight", "is_reported"), [(800, False), (1200, True)])
+def test_a_hundredth_of_the_growth_is_reported(weight: int, is_reported: bool) -> None:
+    assert ("small" in names(candidate("all", 98_000), candidate("small", weight))) is is_reported
 
 
-def weights_after_merging(
-    weights: dict[frozenset[str], float], *members: RetentionCandidate
-) -> list[tuple[str, float | None]]:
-    """Return the weights of candidates after merging, given what each set of them explains."""
-
-    def weigh_some(some: Sequence[RetentionCandidate]) -> float | None:
-        return weights.get(frozenset(candidate.path.name for candidate in some))
-
-    result = merge_owned(members, GROWN_BYTES, weigh_some)
-    for candidate in result:
-        candidate.bytes = weigh_some([candidate]) if candidate.bytes is None else candidate.bytes
-    credit_shared(result, GROWN_BYTES, weigh_some)
-    return sorted((candidate.path.name, candidate.bytes) for candidate in result)
+@pytest.mark.parametrize(("weight", "is_reported"), [(40, False), (60, True)])
+def test_less_than_half_a_byte_per_call_is_not_reported(weight: float, is_reported: bool) -> None:
+    """GIVEN a growth of a kilobyte in a hundred calls."""
+    assert bool(ranked([candidate("held.BITS", weight)], 1000.0, CALLS)) is is_reported
 
 
-def test_containers_of_one_owner_that_share_entries_are_merged() -> None:
-    a, b = container("held.APP.a", None), container("held.APP.b", None)
-    give_owner(a, b)
-    weights = {frozenset({"held.APP.a"}): 8000.0, frozenset({"held.APP.b"}): 9000.0}
-    assert weights_after_merging({**weights, frozenset({"held.APP.a", "held.APP.b"}): 95_000.0}, a, b) == [
-        ("held.APP", 95_000.0)
-    ]
+@pytest.mark.parametrize(("weight", "is_reported"), [(40_000, True), (60_000, False)])
+def test_an_unweighed_candidate_is_reported_until_half_of_the_growth_is_explained(
+    weight: float, is_reported: bool
+) -> None:
+    assert ("threads" in names(container("threads", None), candidate("leak", weight))) is is_reported
 
 
-def test_an_owner_gives_way_to_the_one_container_that_explains_nearly_all() -> None:
-    a, b = container("held.APP.a", None, estimated=80_000), container("held.APP.b", None)
-    give_owner(a, b)
-    weights = {frozenset({"held.APP.a"}): 90_000.0, frozenset({"held.APP.b"}): 5000.0}
-    candidatet = weights_after_merging({**weights, frozenset({"held.APP.a", "held.APP.b"}): 95_000.0}, a, b)
-    assert candidatet == [("held.APP.a", 90_000.0), ("held.APP.b", 5000.0)]
+def test_a_candidate_that_explains_half_as_much_again_may_be_the_leak() -> None:
+    assert names(container("leak", 150_000)) == ["leak"]
 
 
-def test_a_batch_that_explains_too_much_is_not_merged_with_its_owners_leak() -> None:
-    a, b = container("held.APP.a", None), container("held.APP.b", None)
-    give_owner(a, b)
-    weights = {frozenset({"held.APP.a"}): 95_000.0, frozenset({"held.APP.b"}): 250_000.0}
-    candidatet = weights_after_merging({**weights, frozenset({"held.APP.a", "held.APP.b"}): 345_000.0}, a, b)
-    assert [name for name, _ in candidatet] == ["held.APP.a", "held.APP.b"]
+@pytest.mark.parametrize(("gained", "growth"), [(12, LengthGrowth.ONCE), (20, LengthGrowth.STOPPED)])
+def test_a_container_that_rose_at_once_by_sixteen_entries_filled_up(gained: int, growth: LengthGrowth) -> None:
+    filled = container("cache", None, LengthGrowth.ONCE)
+    filled.grown[0].gained = gained
+    watched = watched_calls(grown=filled.grown)
+    search._reclassify(watched, True)
+    assert watched.grown[0].growth is growth
 
 
-def test_bytes_that_two_containers_share_are_not_credited_to_a_third() -> None:
-    # GIVEN a list of the user's with entries of its own, and two of a library's that share theirs
-    own, first, second = container("held.LOG", None), container("lib.A", None), container("lib.B", None)
-    weights = {
-        frozenset({"held.LOG"}): 5000.0,
-        frozenset({"lib.A"}): 3000.0,
-        frozenset({"lib.B"}): 2000.0,
-        frozenset({"held.LOG", "lib.A"}): 8000.0,
-        frozenset({"held.LOG", "lib.B"}): 7000.0,
-        frozenset({"lib.A", "lib.B"}): 85_000.0,
-        frozenset({"held.LOG", "lib.A", "lib.B"}): 90_000.0,
-    }
-    candidatet = dict(weights_after_merging(weights, own, first, second))
-    assert candidatet["held.LOG"] == 5000.0
-    assert candidatet["lib.A"] == 83_000.0
+def watched_calls(
+    *, calls: int = CALLS, python_bytes: int | None = 0, grown: list[GrownContainer] | None = None
+) -> WatchedCalls:
+    return WatchedCalls(calls, 0, grown or [], frozenset(), frozenset(), True, python_bytes, [])
+
+
+@pytest.mark.parametrize(
+    ("python_bytes", "weight", "is_native"), [(4000, 0, True), (6000, 0, False), (0, 8000, True), (0, 12_000, False)]
+)
+def test_a_growth_is_native_if_python_holds_less_than_a_tenth_of_it(
+    python_bytes: int, weight: float, is_native: bool
+) -> None:
+    """GIVEN bytes of Python's in the second half of the calls, or those that a candidate explains."""
+    watched, weighed = watched_calls(python_bytes=python_bytes), [candidate("held.TINY", weight)]
+    assert search._is_only_native(weighed, watched, GROWN_BYTES, SearchBudget(60)) is is_native
+
+
+@pytest.mark.parametrize(("weight", "goes_on"), [(85_000, True), (95_000, False)])
+def test_the_search_goes_on_until_nine_tenths_are_explained(
+    weight: float, goes_on: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN a container that explains some of the growth, and something that has no length
+    monkeypatch.setattr(search, "container_candidates", lambda *_: [container("held.LOG", None)])
+    monkeypatch.setattr(search, "weigh_containers", lambda *_: [container("held.LOG", weight)])
+    monkeypatch.setattr(search, "_anchored_candidates", lambda *_: [candidate("held.TEXT", 10_000)])
+    *_, last = search._search(lambda _: None, lambda: 0, watched_calls(), GROWN_BYTES, SearchBudget(60), False)
+    assert (len(last["holders"]) == 2) is goes_on
 
 
 def test_the_fields_are_per_call() -> None:
