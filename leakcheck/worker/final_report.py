@@ -32,8 +32,8 @@ def _passwords_were_hashed_fast() -> bool:
 
 def answers_by_status() -> list[dict[str, object]]:
     """Return the status, count and redirect target of the responses so far; empty if no requests are replayed."""
-    answer_counts = sys.modules.get("leakcheck.worker.web.answer_counts")
-    return [] if answer_counts is None else answer_counts.counts_by_status()
+    client = sys.modules.get("leakcheck.worker.web.client")
+    return [] if client is None else client.counts_by_status()
 
 
 def _database(connection: Any) -> dict[str, Any]:

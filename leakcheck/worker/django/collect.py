@@ -14,8 +14,8 @@ from leakcheck.worker.django.login import login_page, session_cookie
 from leakcheck.worker.django.setup import django_project, make_handler, site_scheme
 from leakcheck.worker.django.urls import Samples, all_urls, view_name
 from leakcheck.worker.web.options import DjangoRequestSettings, read_request_settings
-from leakcheck.worker.web.request import Response, build_request, status_text, wsgi_environ
-from leakcheck.worker.web.wsgi import send_request
+from leakcheck.worker.web.request import Response, build_request, status_text
+from leakcheck.worker.web.wsgi import prepare
 
 _LONGEST_TRIAL_SECONDS = 10
 _LONGEST_MIGRATIONS_SECONDS = 600
@@ -88,7 +88,7 @@ def _reason_to_skip(application: Any, request_text: str, settings: DjangoRequest
     request = build_request(request_text, settings, cookies=cookies, scheme=site_scheme())
     try:
         with _alarm(_LONGEST_TRIAL_SECONDS):
-            response = send_request(application, wsgi_environ(request), request.body)
+            response = prepare(application, request)()
     except _TrialTimeout:
         return f"gave no answer within {_LONGEST_TRIAL_SECONDS} s"
     except Exception:

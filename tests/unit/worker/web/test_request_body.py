@@ -8,8 +8,9 @@ import pytest
 
 from leakcheck.model.errors import UsageError
 from leakcheck.worker.web.options import RequestSettings
-from leakcheck.worker.web.request import build_request, wsgi_environ
+from leakcheck.worker.web.request import build_request
 from leakcheck.worker.web.request_body import encode_body
+from leakcheck.worker.web.wsgi import wsgi_environ
 
 
 def parts_of(body: bytes, content_type: str) -> dict[str, tuple[str | None, str, bytes]]:
