@@ -132,7 +132,7 @@ class BoundedContainer:
     length: int
     length_per_call: float
     bytes_per_entry: float
-    """Bytes freed per entry when the container was emptied, just before the process ended."""
+    """Bytes freed per entry when a copy of the process emptied the container."""
 
     @property
     def bytes_per_1000_calls(self) -> float:

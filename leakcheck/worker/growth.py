@@ -175,7 +175,7 @@ def serve_growth(pass_request: PassRequest, channel: Channel, load: Load = Loade
             elif kind == "weigh":
                 expected = ExpectedGrowth(rate=message["rate"], least=message["least"])
                 weighed = weigh_bounded_containers(replay.replay, message["calls"], meters.heap, replay.calls, expected)
-                emptied = bool(weighed["limited"])
+                emptied = weighed.pop("emptied")
                 channel.send("weighed", weighed=weighed)
             elif kind == "look":
                 replay.compare_lengths(channel, message["calls"])
