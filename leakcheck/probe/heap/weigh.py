@@ -19,7 +19,6 @@ from leakcheck.probe.originals import BUILTINS, gc, os, signal
 
 __builtins__ = BUILTINS
 
-_ANSWER_TYPE = "d"
 _MAX_ROUNDS = 3
 _MAX_SECONDS = 5.0
 _REFUSED_EVENTS = frozenset(
@@ -71,7 +70,7 @@ def in_copy(measure: Callable[[], Iterable[float]], count: int, seconds: float) 
     if pid == 0:
         try:
             _isolate(writer)
-            os.write(writer, array(_ANSWER_TYPE, measure()).tobytes())
+            os.write(writer, array("d", measure()).tobytes())
         finally:
             os._exit(0)
     os.close(writer)
@@ -84,7 +83,7 @@ def in_copy(measure: Callable[[], Iterable[float]], count: int, seconds: float) 
 
 def _read_answer(reader: int, count: int, seconds: float) -> list[float] | None:
     deadline = perf_counter() + seconds
-    answer = array(_ANSWER_TYPE)
+    answer: array[float] = array("d")
     missing = count * answer.itemsize
     data = b""
     while missing:

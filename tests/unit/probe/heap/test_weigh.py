@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from leakcheck.probe.heap import weigh as weighing
+from leakcheck.probe import originals
 from leakcheck.probe.heap.weigh import in_copy, weigh
 from leakcheck.probe.meters.memory import Meters
 
@@ -58,17 +58,22 @@ def test_a_copy_that_fails_gives_no_answer(measure: Callable[[], list[float]]) -
     assert in_copy(measure, 2, 60.0) is None
 
 
+def hang() -> list[float]:
+    time.sleep(3600)
+    return [0.0]
+
+
 def test_a_copy_that_hangs_is_ended() -> None:
     pids: list[int] = []
-    fork = weighing.os.fork
+    fork = originals.os.fork
 
     def remember() -> int:
         pids.append(fork())
         return pids[-1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(weighing.os, "fork", remember)
-        assert in_copy(lambda: [time.sleep(3600) or 0.0], 1, 0.01) is None
+        patch.setattr(originals.os, "fork", remember)
+        assert in_copy(hang, 1, 0.01) is None
     with pytest.raises(ProcessLookupError):
         os.kill(pids[0], 0)
 
@@ -78,7 +83,7 @@ def test_without_time_or_without_a_fork_there_is_no_answer(monkeypatch: pytest.M
         raise BlockingIOError
 
     assert in_copy(lambda: [1.0], 1, 0.0) is None
-    monkeypatch.setattr(weighing.os, "fork", refuse)
+    monkeypatch.setattr(originals.os, "fork", refuse)
     assert in_copy(lambda: [1.0], 1, 60.0) is None
 
 
