@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from leakcheck.analysis.growth.resources import COLUMNS
 from leakcheck.doctor.model import Check, CheckState, InterpreterFacts, MeterReading
+from leakcheck.model.explanation import ResourceKind
 
 MEASURED_PYTHON, METERS, TRACERS = "the measured Python", "read between windows", "traced when it is explained"
 _TESTED = ("3.11", "3.12", "3.13")
@@ -128,8 +128,8 @@ def _pages(facts: InterpreterFacts) -> Check:
 
 
 def _counts(facts: InterpreterFacts) -> Check:
-    counted = [kind.value for kind, column in COLUMNS.items() if column in facts.readings]
-    missing = [kind.value for kind, column in COLUMNS.items() if column not in facts.readings]
+    counted = [kind.value for kind in ResourceKind if kind in facts.readings]
+    missing = [kind.value for kind in ResourceKind if kind not in facts.readings]
     says = _listed(counted) + (f"; not {_listed(missing)}" if missing else "")
     remedy = "these are read from /proc: mount it, or measure on Linux" if missing else ""
     state = CheckState.LESS if missing else CheckState.GOOD

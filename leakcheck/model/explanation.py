@@ -269,14 +269,17 @@ class PeakSite:
 
 
 class ResourceKind(StrEnum):
-    """Resources that are counted besides memory."""
+    """Resources that are counted besides memory. The module of the same name in `probe/meters/counted` counts them."""
 
     OPEN_FILES = "open files"
     """Including sockets and pipes."""
     THREADS = "threads"
     CHILD_PROCESSES = "child processes"
+    """Zombies included."""
     ASYNCIO_TASKS = "asyncio tasks"
+    """Those that are not done; 0 if asyncio is not loaded."""
     UNCOLLECTABLE_OBJECTS = "uncollectable objects"
+    """What is in `gc.garbage`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,10 +9,11 @@ per reading would itself make the heap grow.
 import ctypes
 import sys
 from array import array
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Any
 
-from leakcheck.probe.meters import resources
+from leakcheck.probe.meters.counted import Read
+from leakcheck.probe.meters.resources import resource_readers
 from leakcheck.probe.originals import BUILTINS, is_there, os
 
 __builtins__ = BUILTINS
@@ -27,8 +28,6 @@ _LEAST_BYTES = 1 << 16
 _TRIED_BYTES = 1 << 16
 """Too large for a thread cache, and too small to be mapped by itself, which would change malloc's threshold."""
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
-
-Read = Callable[[], int]
 
 
 class _PairedReader:
@@ -187,11 +186,7 @@ class Meters:
             "free_bytes": _companion(native),
             "mapped_bytes": _companion(rss),
             "page_bytes": _page_bytes() if rss is not None and native is None else None,
-            "open_files": resources.open_files(),
-            "threads": resources.threads(),
-            "children": resources.children(),
-            "tasks": resources.tasks(),
-            "uncollectable": resources.uncollectable(),
+            **resource_readers(),
         }
         # full size now: reading must not allocate
         self._calls = array("q", bytes(8 * BLOCK_CAPACITY))

@@ -1,15 +1,17 @@
-"""Group names that differ by a number, or within one folder, so that 200 log files are one line; describe sockets."""
+"""Names of resources: where a frame stands, and names that differ by a number, or within one folder, in one line."""
 
-import _socket  # not `socket`: the user's code may patch it
 import re
+import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from typing import Any
+from types import FrameType
 
 from leakcheck.probe.originals import BUILTINS, os
 
 __builtins__ = BUILTINS
 
+STANDARD_LIBRARY = os.path.dirname(os.path.abspath(threading.__file__))
+_OURS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 _MANY = 5
 """Fewer names than this are listed one by one."""
@@ -60,44 +62,34 @@ def _common_prefix(names: Sequence[str]) -> str:
     return first[: next((index for index, letter in enumerate(first) if last[index : index + 1] != letter), len(first))]
 
 
-_FAMILIES = {
-    getattr(_socket, name): word
-    for name, word in (("AF_INET", ""), ("AF_INET6", ""), ("AF_UNIX", "Unix"), ("AF_NETLINK", "netlink"))
-    if hasattr(_socket, name)
-}
-_UNNAMED = "unnamed"
-_TYPES = {_socket.SOCK_STREAM: "TCP", _socket.SOCK_DGRAM: "UDP"}
+def user_frame(frame: FrameType) -> FrameType:
+    """Return the innermost frame outside the standard library and leakcheck, else the innermost of all."""
+    current: FrameType | None = frame
+    while current is not None:
+        if not current.f_code.co_filename.startswith((STANDARD_LIBRARY, _OURS, "<")):
+            return current
+        current = current.f_back
+    return frame
 
 
-def describe_socket(descriptor: int) -> str:
-    """Return a description (`TCP socket 127.0.0.1:40112 to 127.0.0.1:5432`); the descriptor itself is left as it is."""
+def location(frame: FrameType) -> str:
+    """Return where a frame stands: file, line and function."""
+    return f"{_short(frame.f_code.co_filename)}:{frame.f_lineno} {frame.f_code.co_qualname}"
+
+
+def _short(path: str) -> str:
+    """Return a path relative to the working directory or the standard library."""
     try:
-        duplicate = _socket.socket(fileno=os.dup(descriptor))
+        working_directory = os.getcwd() + os.sep
     except OSError:
-        return "a socket"
-    try:
-        family = _FAMILIES.get(duplicate.family, f"family {duplicate.family}") or _TYPES.get(
-            duplicate.type & 0xF, "raw"
-        )
-        local, remote = _address(duplicate.getsockname), _address(duplicate.getpeername)
-    finally:
-        duplicate.close()
-    if not remote:
-        return f"{family} socket, not connected" + (f", on {local}" if local else "")
-    if local == remote == _UNNAMED:
-        return f"{family} socket, {_UNNAMED}"
-    return f"{family} socket {local} to {remote}"
+        working_directory = ""  # the working directory was deleted
+    return path.removeprefix(working_directory).removeprefix(STANDARD_LIBRARY + os.sep)
 
 
-def _address(get_address: Callable[[], Any]) -> str:
-    """Return one end as text; "" if there is none, or it has no name."""
+def read_text(path: str) -> str:
+    """Return the text of a file; "" if it cannot be read."""
     try:
-        address = get_address()
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
     except OSError:
         return ""
-    if isinstance(address, tuple) and len(address) >= 2:
-        host, port = address[0], address[1]
-        return "" if not port else f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
-    if isinstance(address, bytes):
-        address = address.decode(errors="replace")
-    return str(address).replace("\0", "@") if address else _UNNAMED

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from time import sleep
 
-from leakcheck.probe.meters import resources
+from leakcheck.probe.meters.counted import threads
 from leakcheck.probe.originals import BUILTINS, gc
 
 __builtins__ = BUILTINS
@@ -23,7 +23,7 @@ def _find_cache_clearer() -> Callable[[], None]:
 
 
 _clear_internal_caches = _find_cache_clearer()
-_count_threads = resources.threads()
+_count_threads = threads.reader()
 _count_blocks = sys.getallocatedblocks
 
 
@@ -43,14 +43,14 @@ def _let_threads_finish() -> None:
     work, its arguments, itself) would be in one reading and not in the next: 8 KB of Python's memory and 35 KB of
     malloc's for an async view of Django's that queries the database.
     """
-    if _count_threads() == resources.MAIN_ALONE:
+    if _count_threads() == threads.MAIN_ALONE:
         return
-    threads = blocks = -1
+    count = blocks = -1
     for _ in range(_MAX_NAPS):
-        before = threads, blocks
+        before = count, blocks
         sleep(_NAP_SECONDS)
-        threads, blocks = _count_threads(), _count_blocks()
-        if threads == resources.MAIN_ALONE or (threads, blocks) == before:
+        count, blocks = _count_threads(), _count_blocks()
+        if count == threads.MAIN_ALONE or (count, blocks) == before:
             return
 
 
