@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from leakcheck.model.document_text import Lines, Name
-from leakcheck.model.explanation import ResourceKind, StackBytes
-from leakcheck.model.protocol import OptionValue, scenario_id
+from leakcheck.model.explanation import StackBytes
+from leakcheck.model.protocol import OptionValue, ResourceKind, scenario_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

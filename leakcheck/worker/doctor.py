@@ -8,6 +8,7 @@ import struct
 import sys
 import tempfile
 from importlib import metadata
+from importlib.util import find_spec
 from typing import Any
 
 from leakcheck.model.protocol import PassRequest
@@ -56,7 +57,7 @@ def _interpreter_facts(pass_request: PassRequest) -> dict[str, Any]:
         "readings": [*readings, *(["rss_bytes"] if "rss_bytes" in Meters(("rss",)).names else [])],
         "has_maps": os.access("/proc/self/maps", os.R_OK),
         "limiter": CGROUP if delegated_cgroup() else RLIMIT,
-        "tracemalloc": _has_tracemalloc(),
+        "tracemalloc": find_spec("_tracemalloc") is not None,  # PyPy has none
         # last, because what it imports would disturb the readings above
         "memray": _try_memray(pass_request.memray_fallback),
     }
@@ -124,11 +125,3 @@ def _version_of(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
-
-
-def _has_tracemalloc() -> bool:
-    try:
-        import _tracemalloc  # noqa: F401 - PyPy has none
-    except ImportError:
-        return False
-    return True

@@ -120,8 +120,8 @@ def test_every_reading_is_kept_in_order_with_a_value_of_each_meter(leakcheck: Le
     assert readings.calls[0] >= 1
     assert readings.calls[-1] <= 500
     # where native memory can be read, nobody asks how large a page is
-    names = set(readings.__dataclass_fields__) - {"page_bytes"}
-    lengths = {name: len(getattr(readings, name)) for name in names}
+    lengths = {name: len(column) for name, column in readings.columns.items() if name != "page_bytes"}
+    assert set(ResourceKind) <= set(lengths)
     assert set(lengths.values()) == {len(readings.calls)}, lengths
     assert min(readings.rss_bytes) > 1_000_000
 

@@ -12,7 +12,6 @@ import sys
 import warnings
 from array import array
 from collections.abc import Callable, Iterable
-from time import perf_counter
 from typing import Any
 
 from leakcheck.probe.originals import BUILTINS, gc, os, signal
@@ -82,22 +81,15 @@ def in_copy(measure: Callable[[], Iterable[float]], count: int, seconds: float) 
 
 
 def _read_answer(reader: int, count: int, seconds: float) -> list[float] | None:
-    deadline = perf_counter() + seconds
     answer: array[float] = array("d")
-    missing = count * answer.itemsize
-    data = b""
-    while missing:
-        seconds_left = deadline - perf_counter()
-        # poll, not select: the descriptor may be above 1024
-        poll = select.poll()
-        poll.register(reader, select.POLLIN)
-        if seconds_left <= 0 or not poll.poll(seconds_left * 1000):
-            return None
-        chunk = os.read(reader, missing)
-        if not chunk:
-            return None
-        data += chunk
-        missing -= len(chunk)
+    size = count * answer.itemsize
+    # poll, not select: the descriptor may be above 1024
+    poll = select.poll()
+    poll.register(reader, select.POLLIN)
+    # written at once: it is shorter than the 4 KiB that a pipe takes undivided
+    data = os.read(reader, size) if poll.poll(seconds * 1000) else b""
+    if len(data) < size:
+        return None
     answer.frombytes(data)
     return answer.tolist()
 

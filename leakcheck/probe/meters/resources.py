@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
-from leakcheck.model.explanation import ResourceKind
+from leakcheck.model.protocol import ResourceKind
 from leakcheck.probe.meters.counted import Labels, Read
 from leakcheck.probe.meters.resource_labels import grouped
 from leakcheck.probe.originals import BUILTINS

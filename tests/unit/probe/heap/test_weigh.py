@@ -21,8 +21,8 @@ def test_the_numbers_of_the_copy_come_back() -> None:
     assert answer[2] != answer[2]
 
 
-def test_more_numbers_than_a_pipe_takes_at_once_come_back() -> None:
-    assert in_copy(lambda: map(float, range(500)), 500, 60.0) == list(map(float, range(500)))
+def test_as_many_numbers_come_back_as_a_pipe_takes_undivided() -> None:
+    assert in_copy(lambda: map(float, range(512)), 512, 60.0) == list(map(float, range(512)))
 
 
 def test_what_the_copy_does_stays_in_the_copy(tmp_path: Path) -> None:
