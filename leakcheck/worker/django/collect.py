@@ -24,8 +24,8 @@ _LONGEST_MIGRATIONS_SECONDS = 600
 _ALL = "*"
 _NOT_ALLOWED = 405
 _METHODS_OF_VIEWS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-_NEEDS_LOGIN = "asks to log in: say --user NAME or --superuser"
-_NEEDS_OTHER_LOGIN = "asks to log in as somebody else: say another --user, or --superuser"
+_NEEDS_LOGIN = "requires a login: pass --user NAME or --superuser"
+_NEEDS_OTHER_LOGIN = "requires another user: pass a different --user, or --superuser"
 
 
 class _TrialTimeout(BaseException):
@@ -90,13 +90,13 @@ def _reason_to_skip(application: Any, request_text: str, settings: DjangoRequest
         with _alarm(_LONGEST_TRIAL_SECONDS):
             response = prepare(application, request)()
     except _TrialTimeout:
-        return f"gave no answer within {_LONGEST_TRIAL_SECONDS} s"
+        return f"did not answer within {_LONGEST_TRIAL_SECONDS} s"
     except Exception:
         return None  # it is replayed, and its failure reported with a traceback
     if response.status == settings.expect:
         return None
     if response.status == _NOT_ALLOWED and (allowed := _allowed_methods(response)):
-        return f"takes no {request.method}, only {', '.join(allowed)}: name it, as in {allowed[0]}:/path/"
+        return f"does not accept {request.method}, only {', '.join(allowed)}: name it, as in {allowed[0]}:/path/"
     if 400 <= response.status < 500:
         return f"answers {status_text(response).partition(' (')[0]}"
     if login_page(settings).is_target_of(request, response):

@@ -68,7 +68,7 @@ class Exchange:
         if not self._login.is_target_of(sent, response):
             self._accepted_target = target
             return
-        remedy = f"say --expect {response.status}{' and leave out --follow' if on_the_way else ''}"
+        remedy = f"pass --expect {response.status}{' and leave out --follow' if on_the_way else ''}"
         raise WrongAnswer(
             f"it answered {status_text(response)}, which leads to a login page ({target[:_LONGEST_ADDRESS]}), "
             f"so the page itself was not measured; {self._login.remedy}; if the redirect is meant, {remedy}",

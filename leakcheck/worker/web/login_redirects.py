@@ -87,7 +87,7 @@ def generic_login_page(settings: RequestSettings) -> LoginPage:
     """Return the login page of an application about which nothing is known."""
     names = {line.partition(":")[0].strip().lower() for line in settings.header.splitlines()}
     if names & {"cookie", "authorization"}:
-        return LoginPage(remedy="what --header sends logs nobody in; send a session that is valid")
+        return LoginPage(remedy="the session that --header sends is not logged in; pass a valid one")
     return LoginPage(remedy="log in with --header 'Cookie: NAME=VALUE' or --header 'Authorization: VALUE'")
 
 

@@ -158,7 +158,7 @@ def check_status(request: Request, response: Response, advice: str = "") -> None
     answered, remedy = f"it answered {status_text(response)}", f"; {advice}" if advice else ""
     if request.expect:
         raise WrongAnswer(f"{answered}, and {request.expect} was expected{remedy}", response.status)
-    raise WrongAnswer(f"{answered}{remedy}; if that is meant, say --expect {response.status}", response.status)
+    raise WrongAnswer(f"{answered}{remedy}; if that is meant, pass --expect {response.status}", response.status)
 
 
 def status_text(response: Response) -> str:

@@ -43,13 +43,13 @@ def test_a_redirect_to_a_login_page_fails_the_call_and_names_the_flag_that_logs_
 
     assert str(error.value) == (
         "it answered 302 Found, which leads to a login page (/login/?next=/account/), so the page itself was not "
-        "measured; log in with --user NAME; if the redirect is meant, say --expect 302"
+        "measured; log in with --user NAME; if the redirect is meant, pass --expect 302"
     )
     assert error.value.status == 302
 
 
 def test_a_followed_redirect_to_a_login_page_fails_and_an_expected_one_does_not() -> None:
-    with pytest.raises(WrongAnswer, match="say --expect 302 and leave out --follow"):
+    with pytest.raises(WrongAnswer, match="pass --expect 302 and leave out --follow"):
         exchange(request_for(), redirect("/login/"), follow=True)
 
     assert exchange(request_for(expect=302), redirect("/login/")) is None
@@ -59,7 +59,7 @@ def test_a_followed_redirect_to_a_login_page_fails_and_an_expected_one_does_not(
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_response_of_401_or_403_names_the_flag_that_logs_in(status: int) -> None:
-    with pytest.raises(WrongAnswer, match=f"log in with --user NAME; if that is meant, say --expect {status}"):
+    with pytest.raises(WrongAnswer, match=f"log in with --user NAME; if that is meant, pass --expect {status}"):
         exchange(request_for(), Response(status=status))
     with pytest.raises(WrongAnswer, match="and 200 was expected; log in with --user NAME"):
         exchange(request_for(expect=200), Response(status=status))

@@ -110,4 +110,4 @@ def test_a_redirect_to_the_login_page_that_the_site_names_is_recognized(
 
 def test_a_header_that_is_already_sent_is_not_advised() -> None:
     assert "log in with --header" in generic_login_page(RequestSettings()).remedy
-    assert "logs nobody in" in generic_login_page(RequestSettings(header="X-A: b\ncookie: a=b")).remedy
+    assert "is not logged in" in generic_login_page(RequestSettings(header="X-A: b\ncookie: a=b")).remedy

@@ -72,7 +72,7 @@ def test_options_are_read_as_request_settings() -> None:
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"users": "ada"}, "the options here are data, header"), ({"expect": "no"}, "must be of the kind int")],
+    [({"users": "ada"}, "available: data, header"), ({"expect": "no"}, "must be of type int")],
 )
 def test_an_unknown_option_or_one_of_a_wrong_type_is_refused(options: dict[str, str], message: str) -> None:
     with pytest.raises(UsageError, match=message):
