@@ -106,11 +106,11 @@ def weigh_bounded_containers(
         proved += _prove(unproved, lambda: replay(calls), seconds=1 + 2 * seconds)
         settle()
     unbounded = _without_limit(gaining, proved, owners) if proved else []
-    weights, emptied = _weigh([*proved, *unbounded], heap)
-    bounded_rates = [rates[id(bounded.container)] for bounded in proved]
-    answer["limited"] = _rows(proved, bounded_rates, weights[: len(proved)])
-    answer["beside"] = _rows(unbounded, [1.0] * len(unbounded), weights[len(proved) :])
-    return {**answer, "emptied": emptied}
+    all_rates = [*(rates[id(bounded.container)] for bounded in proved), *([1.0] * len(unbounded))]
+    rows, answer["emptied"] = _weigh([*proved, *unbounded], all_rates, heap)
+    for field, some in (("limited", rows[: len(proved)]), ("beside", rows[len(proved) :])):
+        answer[field] = [row for row in some if not math.isnan(row["bytes_per_entry"])]
+    return answer
 
 
 def _falls_short(gained_bytes: int, calls: int, expected: ExpectedGrowth) -> bool:
@@ -240,8 +240,10 @@ def _alarm(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
 
 
-def _weigh(containers: Sequence[LimitedContainer], heap: Callable[[], int]) -> tuple[list[tuple[str, float]], bool]:
-    """Return the name and the bytes per entry of each container, and whether they were emptied in this process.
+def _weigh(
+    containers: Sequence[LimitedContainer], rates: Sequence[float], heap: Callable[[], int]
+) -> tuple[list[dict[str, Any]], bool]:
+    """Return the fields of a `BoundedContainer` for each, and whether they were emptied in this process.
 
     They are emptied one after the other, so that entries which several refer to count with the last of these. The bytes
     are nan for a container that has no entries left by then.
@@ -266,13 +268,7 @@ def _weigh(containers: Sequence[LimitedContainer], heap: Callable[[], int]) -> t
 
     weights = in_copy(bytes_per_entry, len(containers), _MAX_WEIGHING_SECONDS) if containers else []
     # without a copy they are emptied here, in a process that is about to end
-    return list(zip(names, bytes_per_entry() if weights is None else weights, strict=True)), weights is None
-
-
-def _rows(
-    containers: Sequence[LimitedContainer], rates: Sequence[float], weights: Sequence[tuple[str, float]]
-) -> list[dict[str, Any]]:
-    """Return the fields of a `BoundedContainer` for each that had entries."""
+    freed = bytes_per_entry() if weights is None else weights
     return [
         {
             "name": name,
@@ -280,11 +276,10 @@ def _rows(
             "limit": bounded.limit.maximum,
             "length": bounded.limit.length,
             "length_per_call": rate,
-            "bytes_per_entry": bytes_per_entry,
+            "bytes_per_entry": entry_bytes,
         }
-        for bounded, rate, (name, bytes_per_entry) in zip(containers, rates, weights, strict=True)
-        if not math.isnan(bytes_per_entry)
-    ]
+        for bounded, rate, name, entry_bytes in zip(containers, rates, names, freed, strict=True)
+    ], weights is None
 
 
 def _name_of(bounded: LimitedContainer) -> str:

@@ -14,11 +14,11 @@ from array import array
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from leakcheck.probe.meters.settle import collect_garbage
 from leakcheck.probe.originals import BUILTINS, gc, os, signal
 
 __builtins__ = BUILTINS
 
-_MAX_ROUNDS = 3
 _MAX_SECONDS = 5.0
 _REFUSED_EVENTS = frozenset(
     {
@@ -108,7 +108,7 @@ def _freed_bytes(release: Release, new: list[Any], heap: Callable[[], int], is_m
     _freeze_old(new)
     new.clear()
     # empties the free lists too, in which a freed object would still be counted
-    _collect()
+    collect_garbage()
     # counting the frozen ones visits each of them
     old_count, new_count = gc.get_freeze_count() if is_mixed else 0, len(gc.get_objects())
     before = heap()
@@ -117,7 +117,7 @@ def _freed_bytes(release: Release, new: list[Any], heap: Callable[[], int], is_m
     callbacks.clear()
     count = release()
     callbacks[:] = _take_callbacks()
-    _collect()
+    collect_garbage()
     freed = before - heap()
     old_count, new_count = old_count - gc.get_freeze_count() if is_mixed else 0, new_count - len(gc.get_objects())
     # the age of untracked objects is unknown
@@ -168,9 +168,3 @@ def _freeze_old(new: list[Any]) -> None:
     gc.freeze()
     for object_id in tracked:
         track(object_id)
-
-
-def _collect() -> None:
-    for _ in range(_MAX_ROUNDS):
-        if not gc.collect():
-            break

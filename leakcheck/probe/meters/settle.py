@@ -30,10 +30,15 @@ _count_blocks = sys.getallocatedblocks
 def settle() -> None:
     """Let other threads finish the work of the calls, collect all garbage, and clear internal caches."""
     _let_threads_finish()
+    collect_garbage()
+    _clear_internal_caches()
+
+
+def collect_garbage() -> None:
+    """Collect what is garbage, and what finalizers make of it."""
     for _ in range(_MAX_COLLECTIONS):
         if not gc.collect():
             break
-    _clear_internal_caches()
 
 
 def _let_threads_finish() -> None:

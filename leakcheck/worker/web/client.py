@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from leakcheck.model.errors import ScenarioFailed, WrongAnswer
+from leakcheck.worker.web import wsgi
 from leakcheck.worker.web.login_redirects import LoginPage
 from leakcheck.worker.web.options import ASGI
 from leakcheck.worker.web.request import Request, Response, check_status, next_hop, status_text
@@ -89,7 +90,13 @@ def make_call(
 
     It raises ScenarioFailed for a wrong response. `state` is what an ASGI application's start-up left for its requests.
     """
-    prepare = _preparation(application, protocol, state)
+    prepare: Callable[[Request], Callable[[], Any]]
+    if protocol == ASGI:
+        from leakcheck.worker.web import asgi  # asyncio takes 4 MiB, which only an async scenario should have
+
+        prepare = partial(asgi.prepare, application, state=state)
+    else:
+        prepare = partial(wsgi.prepare, application)
     exchange, send = Exchange(request, login_page, follow=follow), prepare(request)
 
     def call() -> Any:
@@ -105,19 +112,6 @@ def make_call(
         return response
 
     return call_async if protocol == ASGI else call
-
-
-def _preparation(
-    application: Any, protocol: str, state: dict[str, Any] | None
-) -> Callable[[Request], Callable[[], Any]]:
-    """Return a function of a request that prepares it, once, and returns what sends it."""
-    if protocol == ASGI:
-        from leakcheck.worker.web import asgi  # asyncio takes 4 MiB, which only an async scenario should have
-
-        return partial(asgi.prepare, application, state=state)
-    from leakcheck.worker.web import wsgi
-
-    return partial(wsgi.prepare, application)
 
 
 def counts_by_status() -> list[dict[str, object]]:
