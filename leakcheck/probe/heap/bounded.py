@@ -248,7 +248,10 @@ def _weigh(
     They are emptied one after the other, so that entries which several refer to count with the last of these. The bytes
     are nan for a container that has no entries left by then.
     """
-    names = [_name_of(bounded) for bounded in containers]
+    # imported here, because whatever is loaded is measured, and most processes never get here
+    from leakcheck.probe.heap.path_names import name_of
+
+    names = [name_of(bounded.container, [bounded]) for bounded in containers]
 
     def bytes_per_entry() -> list[float]:
         result = []
@@ -280,11 +283,3 @@ def _weigh(
         }
         for bounded, rate, name, entry_bytes in zip(containers, rates, names, freed, strict=True)
     ], weights is None
-
-
-def _name_of(bounded: LimitedContainer) -> str:
-    """Return the name that a person would use: a function's, or a module's or object's attribute."""
-    # imported here, because whatever is loaded is measured, and most processes never get here
-    from leakcheck.probe.heap.path_names import name_of
-
-    return name_of(bounded.container, [bounded])

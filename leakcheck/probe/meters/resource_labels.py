@@ -21,7 +21,9 @@ _DIGITS = re.compile(r"(\d+)")
 
 def grouped(counts: "Counter[str]") -> "Counter[str]":
     """Return the counts with names grouped where many differ: `/tmp/x/[*].log`."""
-    return _group_by(_group_by(counts, _without_digits, _merge_numbers), os.path.dirname, _merge_names)
+    return _group_by(
+        _group_by(counts, lambda name: _DIGITS.sub("0", name), _merge_numbers), os.path.dirname, _merge_names
+    )
 
 
 def _group_by(
@@ -39,10 +41,6 @@ def _group_by(
     return result
 
 
-def _without_digits(name: str) -> str:
-    return _DIGITS.sub("0", name)
-
-
 def _merge_numbers(names: Sequence[str]) -> str:
     """Return the pattern of names that have numbers at the same positions."""
     columns = zip(*(_DIGITS.split(name) for name in names), strict=True)
@@ -51,15 +49,9 @@ def _merge_numbers(names: Sequence[str]) -> str:
 
 def _merge_names(names: Sequence[str]) -> str:
     """Return the pattern of names in one folder: their common prefix and suffix."""
-    prefix = _common_prefix(names)
-    suffix = _common_prefix([name[len(prefix) :][::-1] for name in names])[::-1]
+    prefix = os.path.commonprefix(names)
+    suffix = os.path.commonprefix([name[len(prefix) :][::-1] for name in names])[::-1]
     return f"{prefix}[*]{suffix}".replace("[*][*]", "[*]")
-
-
-def _common_prefix(names: Sequence[str]) -> str:
-    """Return the common prefix of all, which is that of the first and last in sorted order."""
-    first, last = min(names), max(names)
-    return first[: next((index for index, letter in enumerate(first) if last[index : index + 1] != letter), len(first))]
 
 
 def user_frame(frame: FrameType) -> FrameType:

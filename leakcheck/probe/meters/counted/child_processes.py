@@ -4,12 +4,7 @@ import sys
 
 from leakcheck.probe.meters.counted import Labels, Read, threads
 from leakcheck.probe.meters.resource_labels import read_text
-from leakcheck.probe.originals import BUILTINS, is_there, os
-
-try:
-    import resource
-except ImportError:  # Windows has none
-    resource = None  # type: ignore[assignment]
+from leakcheck.probe.originals import BUILTINS, is_there, os, resource
 
 __builtins__ = BUILTINS
 
@@ -69,5 +64,5 @@ def peak_child_bytes() -> int:
     """Return the peak resident memory of the largest child that has ended; 0 if there is none, or on Windows."""
     if resource is None:
         return 0
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit
+    peak: int = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak

@@ -2,17 +2,11 @@
 
 import _socket  # not `socket`: the user's code may patch it
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any
 
 from leakcheck.probe.meters.counted import Labels, Read
-from leakcheck.probe.originals import BUILTINS, is_there, os
+from leakcheck.probe.originals import BUILTINS, is_there, os, resource
 
-resource: ModuleType | None
-try:
-    import resource  # not in the function: the user's tests may patch `__import__`
-except ImportError:  # not on Windows
-    resource = None
 __builtins__ = BUILTINS
 
 _FAMILIES = {
