@@ -24,7 +24,7 @@ from leakcheck.model.errors import UsageError
 from leakcheck.model.failure import MeasurementStopped, WorkerFailed
 from leakcheck.model.protocol import Pass, PassRequest
 from leakcheck.model.units import format_duration, format_size
-from leakcheck.probe.meters.thread_caches import without_thread_caches
+from leakcheck.probe.process_environment import without_thread_caches
 from leakcheck.runner.answer_decoding import decode, decode_failure, decode_field
 from leakcheck.runner.machine import free_bytes
 from leakcheck.runner.process_tree import MARK, ProcessTree

@@ -16,7 +16,7 @@ from leakcheck.probe.allocations.memray_fallback import MEMRAY, load_memray
 from leakcheck.probe.allocations.native_frames import UNKNOWN_NAME
 from leakcheck.probe.meters.memory import Meters
 from leakcheck.probe.originals import BUILTINS, os
-from leakcheck.probe.process_folder import own_folder
+from leakcheck.probe.process_environment import own_folder
 from leakcheck.worker.channel import Channel
 from leakcheck.worker.environment import environment
 from leakcheck.worker.failure import describe_failure

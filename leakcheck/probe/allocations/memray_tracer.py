@@ -17,7 +17,7 @@ from leakcheck.probe.allocations.stacks import (
 )
 from leakcheck.probe.meters.settle import settle
 from leakcheck.probe.originals import BUILTINS, os
-from leakcheck.probe.process_folder import own_folder
+from leakcheck.probe.process_environment import own_folder
 
 __builtins__ = BUILTINS
 

@@ -30,21 +30,10 @@ _TRIED_BYTES = 1 << 16
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 
 
-class _PairedReader:
-    """A reader, and a second reader of a value obtained by the same reading."""
-
-    __slots__ = ("_read", "companion")
-
-    def __init__(self, read: Read, companion: Read) -> None:
-        self._read = read
-        self.companion = companion
-
-    def __call__(self) -> int:
-        return self._read()
-
-
-def _companion(read: Read | None) -> Read | None:
-    return read.companion if isinstance(read, _PairedReader) else None
+def _paired(read: Read, companion: Read) -> Read:
+    """Return a reader with a second one, of a value that the same reading obtains, as its attribute."""
+    read.companion = companion  # type: ignore[attr-defined]
+    return read
 
 
 class _Mallinfo2(ctypes.Structure):
@@ -88,7 +77,7 @@ def _python_bytes() -> Read | None:
         fflush(stream)
         return value_of(_STATS_LINE)
 
-    return _PairedReader(read, lambda: value_of(_ARENAS_LINE))
+    return _paired(read, lambda: value_of(_ARENAS_LINE))
 
 
 def mallinfo2_function() -> Any:
@@ -118,7 +107,7 @@ def _native_bytes() -> Read | None:
 
     # under a preloaded malloc glibc's counters stand still, and a counter that stands still would read as clean
     works = read() >= _LEAST_BYTES and _sees(read, "PyMem_RawMalloc", "PyMem_RawFree")
-    return _PairedReader(read, lambda: free[0]) if works else None
+    return _paired(read, lambda: free[0]) if works else None
 
 
 def _sees(read: Read, allocate: str, free: str) -> bool:
@@ -153,7 +142,7 @@ def _rss_bytes() -> Read | None:
         mapped[0] = int(pages[0]) * _PAGE_BYTES
         return int(pages[1]) * _PAGE_BYTES
 
-    return _PairedReader(read, lambda: mapped[0])
+    return _paired(read, lambda: mapped[0])
 
 
 def _page_bytes(folder: str = "/sys/kernel/mm/transparent_hugepage") -> Read | None:
@@ -182,9 +171,9 @@ class Meters:
             "native_bytes": native,
             "blocks": sys.getallocatedblocks,
             "rss_bytes": rss,
-            "arena_bytes": _companion(python),
-            "free_bytes": _companion(native),
-            "mapped_bytes": _companion(rss),
+            "arena_bytes": getattr(python, "companion", None),
+            "free_bytes": getattr(native, "companion", None),
+            "mapped_bytes": getattr(rss, "companion", None),
             "page_bytes": _page_bytes() if rss is not None and native is None else None,
             **resource_readers(),
         }

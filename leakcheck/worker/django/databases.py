@@ -17,7 +17,7 @@ import zlib
 from typing import Any
 
 from leakcheck.model.errors import UsageError
-from leakcheck.probe.process_folder import own_folder
+from leakcheck.probe.process_environment import own_folder
 from leakcheck.worker.web.options import DjangoRequestSettings
 
 _NONE = "django.db.backends.dummy"
