@@ -11,12 +11,10 @@ from leakcheck.probe.originals import BUILTINS, os
 
 __builtins__ = BUILTINS
 
+_FOLDER = "LEAKCHECK_PROCESS"
 _VARIABLE, _OFF, _NAME = "GLIBC_TUNABLES", "glibc.malloc.tcache_count=0", "tcache"
 _USERS_VALUE = "LEAKCHECK_GLIBC_TUNABLES"
 """Holds the user's own value while the process starts; empty if there was none."""
-
-
-_FOLDER = "LEAKCHECK_PROCESS"
 
 
 def own_folder() -> str | None:

@@ -95,34 +95,28 @@ async def lifespan(application: Application) -> AsyncIterator[State]:
     async def live() -> None:
         await application(scope, to_application.get, from_application.put)
 
+    async def step(name: str) -> bool:
+        """Tell the application to start up or to shut down; return whether it answered."""
+        await to_application.put({"type": f"lifespan.{name}"})
+        reply = asyncio.create_task(from_application.get())
+        tasks: list[asyncio.Task[Any]] = [reply, task]
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if not reply.done():
+            reply.cancel()
+            return False
+        message = reply.result()
+        if message["type"] == f"lifespan.{name}.failed":
+            raise ScenarioFailed(f"the application's lifespan.{name} failed: {message.get('message', '')}")
+        return True
+
     task = asyncio.create_task(live())
-    has_lifespan = await _lifespan_step("startup", task, to_application, from_application)
+    has_lifespan = await step("startup")
     try:
         yield state if has_lifespan else None
         if has_lifespan:
-            await _lifespan_step("shutdown", task, to_application, from_application)
+            await step("shutdown")
     finally:
         task.cancel()
         await asyncio.wait([task])
         if not task.cancelled():
             task.exception()  # or asyncio would log that it was never retrieved
-
-
-async def _lifespan_step(
-    step: str,
-    task: "asyncio.Task[None]",
-    to_application: "asyncio.Queue[Message]",
-    from_application: "asyncio.Queue[Message]",
-) -> bool:
-    """Tell the application to start up or to shut down; return whether it answered."""
-    await to_application.put({"type": f"lifespan.{step}"})
-    reply = asyncio.create_task(from_application.get())
-    tasks: list[asyncio.Task[Any]] = [reply, task]
-    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    if not reply.done():
-        reply.cancel()
-        return False
-    message = reply.result()
-    if message["type"] == f"lifespan.{step}.failed":
-        raise ScenarioFailed(f"the application's lifespan.{step} failed: {message.get('message', '')}")
-    return True

@@ -90,7 +90,7 @@ def make_call(
 
     It raises ScenarioFailed for a wrong response. `state` is what an ASGI application's start-up left for its requests.
     """
-    prepare: Callable[[Request], Callable[[], Any]]
+    prepare: Any  # what it returns is awaited with ASGI alone
     if protocol == ASGI:
         from leakcheck.worker.web import asgi  # asyncio takes 4 MiB, which only an async scenario should have
 

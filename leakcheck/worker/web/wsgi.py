@@ -9,7 +9,6 @@ from urllib.parse import unquote_to_bytes
 from leakcheck.model.errors import ScenarioFailed
 from leakcheck.worker.web.request import DEFAULT_HOST, MOST_KEPT_BYTES, PORTS, Request, Response
 
-Headers = list[tuple[str, str]]
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
@@ -26,7 +25,7 @@ def prepare(application: Application, request: Request) -> Callable[[], Response
             if response.status >= 400 and len(body_start) < MOST_KEPT_BYTES:
                 body_start.extend(chunk)
 
-        def start_response(status: str, headers: Headers, exc_info: object = None) -> Callable[[bytes], None]:
+        def start_response(status: str, headers: Any, exc_info: object = None) -> Callable[[bytes], None]:
             response.status = int(status[:3])
             response.headers = headers
             return take_chunk
