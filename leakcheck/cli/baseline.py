@@ -164,8 +164,6 @@ def diff(
     from leakcheck.config.sources import SettingsLayer
     from leakcheck.model.errors import ExitCode
     from leakcheck.reporters.baseline import render_comparison
-    from leakcheck.reporters.messages.baseline import run_sentences
-    from leakcheck.reporters.messages.verdict import verdict_sentences
     from leakcheck.runner.baseline import compare_run, load_baseline_ref
     from leakcheck.runner.session import exit_code
     from leakcheck.storage import run_file
@@ -185,13 +183,8 @@ def diff(
     if compared.environment is not None:
         entries = {**reference.entries(compared.environment)}
     console = make_console()
-    for part in render_comparison(compared.results, entries):
+    for part in render_comparison(compared, entries):
         console.print(part)
-    for line in (
-        *(line for result in compared.results for line in verdict_sentences(result)),
-        *run_sentences(compared),
-    ):
-        console.print(Text(line))
     code = exit_code(compared.results, allow_inconclusive=settings.allow_inconclusive)
     if not saved.finished:
         console.print(Text("This run was not finished: it can fail, but it cannot pass."))

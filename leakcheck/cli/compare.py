@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from leakcheck.cli.options import Executor, Expression, Options, Python, Setup, output_option
+from leakcheck.cli.options import Change, Executor, Expression, Options, Python, Setup, budget_option, output_option
 
 
 def compare(
@@ -38,8 +38,9 @@ def compare(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Measure again instead of reusing saved measurements of a revision.")
     ] = False,
+    change: Change = None,
     fail_on_worse: Annotated[
-        bool, typer.Option("--fail-on-worse", help="Exit 1 when growth or peak is worse.")
+        bool, budget_option("--fail-on-worse", help="Exit 1 when growth or peak is worse; not when inconclusive.")
     ] = False,
     output: Annotated[
         str | None, output_option(metavar="DIR", help="Folder for the saved comparison. \\[default: reports]")
@@ -59,7 +60,8 @@ def compare(
 ) -> None:
     """Compare two runs, revisions or variants.
 
-    In the table, ~ means that there is no significant difference.
+    A figure is better or worse if its whole interval is beyond the tolerance
+    (--change). In the table, ~ stands for every other change.
 
     [bold]Examples[/bold]
 
@@ -73,7 +75,6 @@ def compare(
     """
     from leakcheck.cli.console import make_console
     from leakcheck.compare.request import CompareRequest, run_comparison
-    from leakcheck.model.comparison import ChangeVerdict, Metric
     from leakcheck.model.errors import ExitCode
     from leakcheck.model.plain_text import escape_control
     from leakcheck.reporters import comparison as forms
@@ -88,6 +89,7 @@ def compare(
         python=python,
         pythons=(python_before, python_after),
         executor=executor,
+        change=change,
         fresh=fresh,
         output=output,
         started=datetime.now().astimezone(),
@@ -96,19 +98,18 @@ def compare(
     console = make_console()
     for part in forms.render_comparison(comparison):
         console.print(part)
-    from leakcheck.storage import atomic, run_file
+    from leakcheck.storage import run_file
+    from leakcheck.storage.document import write_atomically
 
     for path, form in ((markdown, forms.markdown), (csv, forms.csv_table)):
         for _, document in form(comparison) if path is not None else ():
-            atomic.write_atomically(Path(str(path)), document)
+            write_atomically(Path(str(path)), document)
     if html is not None:
         from leakcheck.reporters.html.page import render_comparison
 
         for _, page in render_comparison(comparison):
-            atomic.write_atomically(Path(html), page)
+            write_atomically(Path(html), page)
     if json is not None:
-        atomic.write_atomically(Path(json), run_file.encode_comparison(comparison))
-    gated = (Metric.GROWTH, Metric.PEAK)  # latencies differ from run to run
-    rows = [row for contrast in comparison.contrasts for row in contrast.rows]
-    if fail_on_worse and any(row.answer is ChangeVerdict.WORSE and row.metric in gated for row in rows):
+        write_atomically(Path(json), run_file.encode_comparison(comparison))
+    if fail_on_worse and comparison.is_worse:
         raise typer.Exit(ExitCode.OVER_BUDGET)

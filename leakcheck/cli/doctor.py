@@ -18,7 +18,7 @@ def doctor(
     """Check what this machine can measure, and how to fix the rest.
 
     A process of the measured interpreter allocates a known number of bytes and
-    checks that each meter sees them. None of your code is imported, and no path,
+    checks that each meter counts them. None of your code is imported, and no path,
     user name or host name is printed. The exit code is 0, or 2 if nothing can be
     measured: the interpreter does not start, or a setting is invalid.
 
@@ -32,25 +32,25 @@ def doctor(
 
     from leakcheck.cli.console import make_console
     from leakcheck.doctor import report as reporter
-    from leakcheck.doctor.checks import encode, run_checks
+    from leakcheck.doctor.facts import gather_facts
     from leakcheck.doctor.model import CheckState
     from leakcheck.model.errors import ExitCode, UsageError
 
     if json and markdown:
         raise UsageError("--json and --markdown: pass only one of them")
     console = make_console()
-    report = run_checks(python, _terminal(console))
+    report = reporter.make_report(gather_facts(python, _terminal(console)))
     if json or markdown:
-        data = encode(report) if json else b"".join(document for _, document in reporter.markdown(report))
+        data = reporter.encode(report) if json else b"".join(document for _, document in reporter.markdown(report))
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     else:
         for part in reporter.render_report(report):
             console.print(part)
-    raise typer.Exit(ExitCode.USAGE if report.with_state(CheckState.BROKEN) else ExitCode.WITHIN)
+    raise typer.Exit(ExitCode.USAGE if report.names(CheckState.BROKEN) else ExitCode.WITHIN)
 
 
 def _terminal(console: "Console") -> str:
     if not console.is_terminal:
-        return f"none: plain text in {console.encoding}, {console.width} columns"
-    return f"{console.width} columns, {console.color_system or 'no'} colours, {console.encoding}"
+        return f"not a terminal: plain text, {console.width} columns, {console.encoding}"
+    return f"{console.width} columns, {console.color_system or 'no'} colors, {console.encoding}"

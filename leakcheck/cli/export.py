@@ -63,7 +63,8 @@ def export(
     """
     from leakcheck.model.plain_text import escape_control
     from leakcheck.reporters.escape import escape_ci_commands
-    from leakcheck.storage import atomic, run_file
+    from leakcheck.storage import run_file
+    from leakcheck.storage.document import write_atomically
 
     saved = run_file.load(run)
     selected = replace(saved, results=tuple(select_results(saved, expression)))
@@ -81,7 +82,7 @@ def export(
             sys.stdout.buffer.write(escape_ci_commands(data.decode()).encode())
             continue
         path = output / name if output.is_dir() else output
-        atomic.write_atomically(path, data)
+        write_atomically(path, data)
         typer.echo(escape_control(str(path)))
 
 
@@ -102,8 +103,9 @@ def _documents(run: "Run", format: ExportFormat, stacks: StackChoice) -> Iterato
 
 def _copy_captures(folder: Path, results: "tuple[Result, ...]", output: Path | None) -> None:
     from leakcheck.model.plain_text import escape_control
-    from leakcheck.storage import atomic, run_file
+    from leakcheck.storage import run_file
     from leakcheck.storage.captures import open_capture
+    from leakcheck.storage.document import replace_file
 
     if output is None:
         raise UsageError("--format memray copies files: pass a folder for them with --output DIR")
@@ -117,7 +119,7 @@ def _copy_captures(folder: Path, results: "tuple[Result, ...]", output: Path | N
             raise StoreError(f"{capture}: the capture no longer exists")
         with source:
             try:
-                atomic.replace_file(output / capture.name, source.read())
+                replace_file(output / capture.name, source.read())
             except OSError as error:
                 raise StoreError(f"{capture}: the capture cannot be read ({error.strerror})") from error
         typer.echo(escape_control(str(output / capture.name)))

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from leakcheck.cli.options import Change
 from leakcheck.model.errors import NothingMeasured, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from leakcheck.model.history import HistoryEntry
-
-_INDEX = Path(".leakcheck") / "history.sqlite"
 
 
 def history(
@@ -23,9 +22,7 @@ def history(
     runs: Annotated[
         Path | None, typer.Option("--runs", metavar="DIR", help="Folder of saved runs. \\[default: reports]")
     ] = None,
-    rebuild: Annotated[
-        bool, typer.Option("--rebuild", help="Rebuild the history index (.leakcheck/history.sqlite).")
-    ] = False,
+    change: Change = None,
     chart: Annotated[
         Path | None,
         typer.Option("--plot", metavar="FILE", help="Also draw the trend of one scenario to FILE.svg or FILE.png."),
@@ -34,7 +31,8 @@ def history(
     """Show trends across runs; find the commit where a scenario changed.
 
     The newest run of a scenario is compared with those in the same kind of
-    environment and with the same options.
+    environment and with the same options. A change counts if it exceeds the
+    tolerance (--change).
 
     [bold]Examples[/bold]
 
@@ -50,25 +48,26 @@ def history(
     from leakcheck.config.sources import SettingsLayer
     from leakcheck.model.plain_text import escape_control
     from leakcheck.reporters.history import render_all, render_one
-    from leakcheck.storage import atomic, run_file
+    from leakcheck.storage.document import write_atomically
     from leakcheck.storage.history import find_documents, load_history
 
     if chart is not None and chart.suffix.lower() not in (".svg", ".png"):
         raise UsageError(f"--plot {chart}: the file name must end with .svg or .png")
-    folder = runs if runs is not None else resolve(SettingsLayer()).output
-    documents = find_documents(folder, run_file.DOCUMENT)
-    past = load_history(_INDEX, documents, run_file.load, rebuild=rebuild)
+    settings = resolve(SettingsLayer(change=change))
+    folder = runs if runs is not None else settings.output
+    past = load_history(find_documents(folder))
     console, errors = make_console(), make_console(stderr=True)
-    for line in (*past.notices, *(f"{reason}; skipped" for reason in past.skipped)):
-        errors.print(Text(escape_control(line)), soft_wrap=True)
+    for reason in past.skipped:
+        errors.print(Text(escape_control(f"{reason}; skipped")), soft_wrap=True)
     if not past.records:
         raise NothingMeasured(f"{folder}: contains no runs; measure with leakcheck run, or pass another --runs DIR")
     series, skipped = _newest_series(past.records, scenario)
-    with_steps = [(records, find_regressions(records)) for records in series]
+    with_steps = [(records, find_regressions(records, settings.change)) for records in series]
     if chart is not None and len(series) > 1:
         names = ", ".join(records[-1].scenario for records in series)
         raise UsageError(f"--plot draws one scenario; pass one of: {names}")
-    render = partial(render_one, *with_steps[0]) if len(series) == 1 else partial(render_all, with_steps)
+    one = partial(render_one, *with_steps[0], settings.change)
+    render = one if len(series) == 1 else partial(render_all, with_steps)
     for part in render(encoding=console.encoding):
         console.print(part)
     if skipped:
@@ -78,7 +77,7 @@ def history(
         from leakcheck.reporters.plots import draw_history
 
         for _, data in draw_history(*with_steps[0], (chart.suffix.lower()[1:],)):
-            atomic.write_atomically(chart, data)
+            write_atomically(chart, data)
 
 
 def _newest_series(records: "Sequence[HistoryEntry]", name: str | None) -> "tuple[list[list[HistoryEntry]], int]":

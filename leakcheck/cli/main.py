@@ -14,7 +14,7 @@ import typer
 
 from leakcheck.cli.console import ci_safe_streams
 from leakcheck.model.errors import ExitCode, LeakcheckError
-from leakcheck.runner.worker_limits import declare_own_process
+from leakcheck.runner.child_process import declare_own_process
 
 _HELP = "Replay code, and measure whether memory grows with every call."
 _PANELS: Mapping[str, Sequence[str]] = {

@@ -57,6 +57,10 @@ BaselineFile = Annotated[
         metavar="FILE", help="The baseline file. \\[default: leakcheck-baseline.json, beside pyproject.toml]"
     ),
 ]
+Change = Annotated[
+    str | None,
+    budget_option(metavar="CHANGE", help="Tolerance; both parts must be exceeded. \\[default: +5 % and +16 KiB]"),
+]
 AllowInconclusive = Annotated[
     bool | None,
     budget_option("--allow-inconclusive", help="Exit 0 when a result is inconclusive."),
@@ -68,10 +72,7 @@ class BaselineOptions:
     """The options of a command that always compares with the baseline."""
 
     baseline: BaselineFile = None
-    change: Annotated[
-        str | None,
-        budget_option(metavar="CHANGE", help="Tolerance; both parts must be exceeded. \\[default: +5 % and +16 KiB]"),
-    ] = None
+    change: Change = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

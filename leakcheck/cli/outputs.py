@@ -138,11 +138,11 @@ def _joined(documents: Iterable[tuple[str, bytes]]) -> bytes:
 
 def _write(name: str, path: str, run: "Run", allow_inconclusive: bool) -> None:
     from leakcheck.reporters.escape import escape_ci_commands
-    from leakcheck.storage import atomic
+    from leakcheck.storage.document import write_atomically
 
     data = _DOCUMENTS[name](run, allow_inconclusive)
     if path != _STANDARD_OUTPUT:
-        atomic.write_atomically(Path(path), data)
+        write_atomically(Path(path), data)
         return
     if name == "json":  # the other reporters write no text that a CI runner takes for a command
         data = escape_ci_commands(data.decode(), "\\u{:04x}").encode()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from leakcheck.cli.options import Expression, SavedRun, id_filter
+from leakcheck.cli.options import Change, Expression, SavedRun, id_filter
 from leakcheck.model.errors import NothingMeasured, UsageError
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def plot(
     after: Annotated[
         str | None, typer.Option("--after", metavar="VARIANT", help="The variant (or id) to compare --before with.")
     ] = None,
+    change: Change = None,
 ) -> None:
     """Draw growth and peak charts of a saved run, with matplotlib.
 
@@ -40,9 +41,13 @@ def plot(
 
       leakcheck plot reports/2026-11-24T10-12-07 --before naive --after iterator --format png
     """
+    from leakcheck.analysis.compare.runs import compare_results
+    from leakcheck.config.settings import resolve
+    from leakcheck.config.sources import SettingsLayer
     from leakcheck.model.plain_text import escape_control
     from leakcheck.reporters.plots import draw_pair, draw_run
-    from leakcheck.storage import atomic, run_file
+    from leakcheck.storage import run_file
+    from leakcheck.storage.document import replace_file
 
     suffixes = _parse_formats(formats)
     if (before is None) != (after is None):
@@ -50,7 +55,10 @@ def plot(
     saved = run_file.load(run)
     results = select_results(saved, expression)
     if before is not None and after is not None:
-        documents = list(draw_pair(_find_result(results, before), _find_result(results, after), suffixes))
+        pair = _find_result(results, before), _find_result(results, after)
+        tolerance = resolve(SettingsLayer(change=change)).change
+        comparison = compare_results(pair[0].scenario, [pair[0]], [pair[1]], tolerance, side_by_side=False)
+        documents = list(draw_pair(*pair, comparison, suffixes))
     else:
         documents = list(draw_run(results, suffixes))
     if not documents:
@@ -58,7 +66,7 @@ def plot(
     folder = output if output is not None else (run if run.is_dir() else run.parent) / "plots"
     run_file.make_folder(folder)
     for name, picture in documents:
-        atomic.replace_file(folder / name, picture)
+        replace_file(folder / name, picture)
         typer.echo(escape_control(str(folder / name)))
 
 

@@ -15,6 +15,7 @@ from leakcheck.model.plain_text import escape_control
 from leakcheck.model.result import Result
 from leakcheck.model.units import format_duration, format_size_beside
 from leakcheck.model.verdict import Gate, Verdict
+from leakcheck.reporters.messages.cells import GATE_WORDS
 from leakcheck.runner.session import Observer
 
 if TYPE_CHECKING:
@@ -90,10 +91,9 @@ class _LiveLine:
 
 def _outcome(result: Result) -> str:
     """Return the gate with the verdict: `pass`, or `FAIL peak 76.3 MiB > 10.0 MiB (no leak)`."""
+    gate = GATE_WORDS[result.gate]
     if result.gate is Gate.OVER:
-        gate = f"FAIL {', '.join(_failure(result, name) for name in result.over_budget)}".rstrip()
-    else:
-        gate = "pass" if result.gate is Gate.WITHIN else result.gate.value
+        gate = f"{gate} {', '.join(_failure(result, name) for name in result.over_budget)}".rstrip()
     verdict = "" if result.growth is None or result.verdict.value == result.gate.value else result.verdict.value
     if result.verdict is Verdict.CLEAN:
         verdict = "no leak" if result.gate is Gate.OVER else ""

@@ -30,13 +30,13 @@ class ReportOption:
         if not self.report or not run.results:
             return None
         from leakcheck.model.plain_text import escape_control
-        from leakcheck.storage import atomic
+        from leakcheck.storage.document import replace_file
 
         try:
             from leakcheck.reporters.html.page import REPORT, render_report
 
             for name, page in render_report(run):
-                atomic.replace_file(folder / name, page)
+                replace_file(folder / name, page)
             return folder / REPORT
         except Exception as error:
             print(
@@ -68,7 +68,8 @@ def report(
     """
     from leakcheck.model.plain_text import escape_control
     from leakcheck.reporters.html.page import render_report
-    from leakcheck.storage import atomic, run_file
+    from leakcheck.storage import run_file
+    from leakcheck.storage.document import replace_file
 
     saved = run_file.load(run)
     source = run if run.is_dir() else run.parent
@@ -76,15 +77,16 @@ def report(
     run_file.make_folder(folder)
     pages = _memray_pages(saved, source, folder) if memray_pages else {}
     for name, page in render_report(saved, pages):
-        atomic.replace_file(folder / name, page)
+        replace_file(folder / name, page)
         typer.echo(escape_control(str(folder / name)))
 
 
 def _memray_pages(run: "Run", source: Path, folder: Path) -> dict[str, str]:
     """Write memray's page of each capture, and return the links to them by result id."""
     from leakcheck.reporters.export.memray_html import PAGES_FOLDER, memray_page
-    from leakcheck.storage import atomic, run_file
+    from leakcheck.storage import run_file
     from leakcheck.storage.captures import open_capture
+    from leakcheck.storage.document import replace_file
 
     links = {}
     run_file.make_folder(folder / PAGES_FOLDER)
@@ -95,6 +97,6 @@ def _memray_pages(run: "Run", source: Path, folder: Path) -> dict[str, str]:
         if (opened := open_capture(source, result.capture)) is not None:  # refuses a name that leads out of the folder
             opened.close()
         name = f"{PAGES_FOLDER}/{capture.stem}.html"
-        atomic.replace_file(folder / name, memray_page(capture))
+        replace_file(folder / name, memray_page(capture))
         links[result.id] = quote(name)
     return links

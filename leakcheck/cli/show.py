@@ -33,7 +33,8 @@ def show(
     """
     from leakcheck.config.settings import resolve
     from leakcheck.config.sources import SettingsLayer
-    from leakcheck.storage import atomic, run_file
+    from leakcheck.storage import run_file
+    from leakcheck.storage.document import write_atomically
 
     saved = run_file.load(run)
     if svg is None:
@@ -42,4 +43,4 @@ def show(
     from leakcheck.reporters.terminal import render_svg
 
     for _, picture in render_svg(saved):
-        atomic.write_atomically(svg, picture)
+        write_atomically(svg, picture)

@@ -1,4 +1,4 @@
-"""Compare two sides on a Dask cluster: all measurements of one scenario are one job, so one machine does them in turn.
+"""Measure two sides on a Dask cluster: all measurements of one scenario are one job, so one machine does them in turn.
 
 If the worker dies, all measurements of that scenario are repeated on another one.
 """
@@ -8,10 +8,8 @@ from contextlib import chdir
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from threading import Event
 
-from leakcheck.compare.sides import SideSource, Watch, alternate, compare_rounds, document_name
-from leakcheck.model.comparison import Comparison
+from leakcheck.compare.sides import Rounds, SideSource, Watch, alternate, document_name
 from leakcheck.model.errors import NothingMeasured
 from leakcheck.model.result import Result
 from leakcheck.model.run import SCHEMA, Environment, Run
@@ -22,7 +20,6 @@ from leakcheck.runner.executors.dask.executor import check_workers, failed_resul
 from leakcheck.runner.executors.dask.job import DaskJob, JobTask, job_task_of
 from leakcheck.runner.executors.dask.submission import STARTED, JobOutcome, submit_jobs
 from leakcheck.runner.session import RunRequest, environment_of
-from leakcheck.runner.task import Task
 from leakcheck.storage import run_file
 
 _ResultKey = tuple[int, str, str | None]
@@ -38,7 +35,7 @@ class _CollectedSide:
     measurements: tuple[JobTask, ...]
 
 
-def compare_on_cluster(
+def measure_on_cluster(
     before: SideSource,
     after: SideSource,
     *,
@@ -48,8 +45,8 @@ def compare_on_cluster(
     output: Path,
     watch: Watch,
     by_variant: bool = False,
-) -> Comparison:
-    """Measure both sides on a cluster, `rounds` times each, and return their comparison.
+) -> Rounds:
+    """Measure both sides on a cluster, `rounds` times each, and return their runs.
 
     `request_for` is called in the side's folder, so that settings and targets are those of the side. Earlier
     measurements are not reused: another machine made them. The documents are saved after each scenario, so an
@@ -61,7 +58,7 @@ def compare_on_cluster(
     side_of_run = [sides.index(side) for _, side in schedule]
 
     def name_of(measurement: JobTask) -> str:
-        return measurement.scenario.name if by_variant else measurement.scenario.id
+        return measurement.request.scenario.name if by_variant else measurement.request.scenario.id
 
     jobs = list(_jobs(collected, side_of_run, name_of))
     if not jobs:
@@ -87,7 +84,7 @@ def compare_on_cluster(
     rounds_of_side: tuple[list[Run], list[Run]] = ([], [])
     for index, run in zip(side_of_run, save_runs(finished=True), strict=True):
         rounds_of_side[index].append(run)
-    return compare_rounds(before, after, *rounds_of_side, by_variant=by_variant)
+    return rounds_of_side
 
 
 def _measure(jobs: Sequence[DaskJob], cluster: str, watch: Watch) -> Iterator[tuple[int, JobOutcome]]:
@@ -116,7 +113,7 @@ def _with_results(
     run: Run, side: _CollectedSide, index: int, results: Mapping[_ResultKey, Result], *, finished: bool
 ) -> Run:
     """Return the run with index `index` with its results so far, in the order of its side's scenarios."""
-    scenarios = [measurement.scenario for measurement in side.measurements]
+    scenarios = [measurement.request.scenario for measurement in side.measurements]
     keys = [(index, scenario.target, scenario.variant) for scenario in scenarios]
     measured = tuple(results[key] for key in keys if key in results)
     return replace(
@@ -141,16 +138,8 @@ def _collect(side: SideSource, request_for: Callable[[SideSource], RunRequest]) 
 
 def _measurements(collection: Collection, request: RunRequest, environment: Environment) -> Iterator[JobTask]:
     for scenario in collection.scenarios:
-        task = Task(
-            scenario=scenario,
-            settings=request.settings,
-            options=request.options,
-            setup=request.setup,
-            measure_peak=request.measure_peak,
-            folder=Path(),
-            stop=Event(),
-        )
-        yield job_task_of(task, required_environment(scenario, request.settings, environment))
+        required = required_environment(scenario, request.settings, environment)
+        yield job_task_of(request.for_scenario(scenario), required)
 
 
 def _jobs(
@@ -182,4 +171,4 @@ def _results(job: DaskJob, outcome: JobOutcome) -> list[Result]:
     if outcome.answer is not None and outcome.host is not None:
         return [result_of(item, outcome.host, Path()) for item in outcome.answer.results]
     assert outcome.failure is not None
-    return [failed_result(job.tasks[number], outcome.failure) for number in job.turns]
+    return [failed_result(job.tasks[number].request, outcome.failure) for number in job.turns]

@@ -1,7 +1,6 @@
 """The Python environment of a revision: the current one if the lock files are the same, else a new one."""
 
 import hashlib
-import subprocess
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -10,6 +9,7 @@ from typing import Any
 
 from leakcheck.model.errors import UsageError
 from leakcheck.model.files import read_file
+from leakcheck.storage.command import CommandFailed, run_command
 
 _LOCKS = ("uv.lock", "pylock.toml", "requirements.txt", "requirements.lock", "poetry.lock", "pdm.lock", "Pipfile.lock")
 _INSTALL_SECONDS = 1800
@@ -89,22 +89,9 @@ def _create(environment: Path, python: str, install_arguments: Sequence[str]) ->
 
 def _run(command: Sequence[str]) -> None:
     try:
-        process = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_INSTALL_SECONDS,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-    except (OSError, subprocess.SubprocessError) as error:
+        run_command(command, timeout_seconds=_INSTALL_SECONDS, error_lines=5)
+    except CommandFailed as error:
         raise UsageError(
-            f"{command[0]}: {error}; name an interpreter with --python-before or --python-after"
-        ) from error
-    if process.returncode:
-        output = "\n".join((process.stderr or process.stdout).strip().splitlines()[-5:])
-        raise UsageError(
-            f"the environment of that revision cannot be made:\n{output}\n"
+            f"cannot create the environment of that revision:\n{error}\n"
             "name an interpreter with --python-before or --python-after"
-        )
+        ) from error

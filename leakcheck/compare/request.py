@@ -22,7 +22,8 @@ from leakcheck.model.explanation import Explain
 from leakcheck.runner.collect import collect, scenario_files
 from leakcheck.runner.session import RunRequest
 from leakcheck.scenario import parse_target
-from leakcheck.storage import atomic, run_file
+from leakcheck.storage import run_file
+from leakcheck.storage.document import write_atomically
 
 _GRAMMAR = "write two runs, `RUN --variants A B`, `TARGET --variants A B`, or `A..B TARGET`"
 
@@ -42,6 +43,8 @@ class CompareRequest:
     pythons: tuple[str | None, str | None]
     """Interpreters of the older and the newer revision."""
     executor: str | None
+    change: str | None
+    """The tolerance; None for that of the settings."""
     fresh: bool
     """Measure again even if a revision has been measured before."""
     output: str | None
@@ -54,12 +57,15 @@ def run_comparison(request: CompareRequest, watch: Watch) -> Comparison:
     if revisions.is_range(first):
         return _revisions(request, first, rest, watch)
     if request.variants is not None:
+        if request.variants[0] == request.variants[1]:
+            raise UsageError(f"--variants {' '.join(request.variants)}: name two different variants of a scenario")
         if len(request.arguments) == 1 and _is_run(first):
-            return sides.compare_variants(run_file.load(Path(first)), *request.variants)
+            return sides.compare_variants(run_file.load(Path(first)), *request.variants, _settings(request).change)
         return _variants(request, request.arguments, request.variants, watch)
     if len(request.arguments) == 2 and all(map(_is_run, request.arguments)):
         before, after = (run_file.load(Path(text)) for text in request.arguments)
-        return sides.compare_runs(before, after, (request.arguments[0], request.arguments[1]))
+        labels = (request.arguments[0], request.arguments[1])
+        return sides.compare_runs(before, after, labels, _settings(request).change)
     missing = [text for text in request.arguments if not Path(text).exists()]
     if missing:
         raise UsageError(f"{missing[0]}: there is no such run, and no such revisions; {_GRAMMAR}")
@@ -72,7 +78,9 @@ def _is_run(text: str) -> bool:
 
 
 def _settings(request: CompareRequest) -> Settings:
-    return resolve(SettingsLayer(python=request.python, output=request.output, executor=request.executor))
+    return resolve(
+        SettingsLayer(python=request.python, output=request.output, executor=request.executor, change=request.change)
+    )
 
 
 def _arguments(request: CompareRequest) -> list[str]:
@@ -172,10 +180,11 @@ def _measure(
     by_variant: bool = False,
 ) -> Comparison:
     folder = run_file.make_run_folder(settings.output, request.started)
+    rounds: sides.Rounds
     if settings.cluster is not None:
         # imported by name, as executors are, because a cluster is rarely used
         dask = importlib.import_module("leakcheck.compare.dask")
-        comparison: Comparison = dask.compare_on_cluster(
+        rounds = dask.measure_on_cluster(
             before,
             after,
             rounds=request.rounds,
@@ -186,7 +195,7 @@ def _measure(
             by_variant=by_variant,
         )
     else:
-        comparison = sides.compare_sides(
+        rounds = sides.measure_sides(
             before,
             after,
             rounds=request.rounds,
@@ -194,7 +203,7 @@ def _measure(
             cache=None if cache is None else cache / "compare",
             output=folder.resolve(),
             watch=watch,
-            by_variant=by_variant,
         )
-    atomic.write_atomically(folder / "compare.json", run_file.encode_comparison(comparison))
+    comparison = sides.compare_rounds(before, after, rounds, settings.change, by_variant=by_variant)
+    write_atomically(folder / "compare.json", run_file.encode_comparison(comparison))
     return comparison

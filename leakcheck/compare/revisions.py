@@ -5,13 +5,14 @@ The checkouts are git worktrees below `.leakcheck`; the user's own working tree 
 
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from leakcheck.model.errors import UsageError
+from leakcheck.storage import git
+from leakcheck.storage.command import CommandFailed
 
 _GIT_SECONDS = 300
 
@@ -113,18 +114,7 @@ def _with_siblings(file: Path, newer: Path, older: Path) -> list[Path]:
 
 def _git(*arguments: str, remedy: str) -> str:
     try:
-        process = subprocess.run(
-            ["git", *arguments],
-            capture_output=True,
-            text=True,
-            errors="surrogateescape",
-            timeout=_GIT_SECONDS,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        raise UsageError(f"git {arguments[0]}: {error}; {remedy}") from error
-    if process.returncode:
-        error_line = (process.stderr.strip().splitlines() or [""])[-1]
-        raise UsageError(f"git {arguments[0]} failed{f' ({error_line})' if error_line else ''}: {remedy}")
-    return process.stdout.strip()
+        return git.git(*arguments, timeout_seconds=_GIT_SECONDS)
+    except CommandFailed as error:
+        reason = f" ({error})" if str(error) else ""
+        raise UsageError(f"git {arguments[0]} failed{reason}: {remedy}") from error

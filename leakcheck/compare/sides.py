@@ -18,10 +18,14 @@ from leakcheck.model.comparison import COMPARISON_SCHEMA, Comparison, Side
 from leakcheck.model.errors import NothingMeasured, StoreError, UsageError
 from leakcheck.model.result import Result
 from leakcheck.model.run import Run
+from leakcheck.model.tolerance import Tolerance
 from leakcheck.storage import run_file
 
 Watch = Callable[[str], None]
 """Called with a progress message."""
+
+Rounds = tuple[Sequence[Run], Sequence[Run]]
+"""The runs of the rounds of both sides."""
 
 _MAX_OUTPUT_CHARACTERS = 500
 
@@ -39,26 +43,19 @@ class SideSource:
     """Identifies everything that the side's figures depend on; empty if that is unknown, and then nothing is cached."""
 
 
-def compare_runs(before: Run, after: Run, labels: tuple[str, str]) -> Comparison:
+def compare_runs(before: Run, after: Run, labels: tuple[str, str], tolerance: Tolerance) -> Comparison:
     """Compare two saved runs. Raises NothingMeasured if they have no scenario in common."""
-    return _compare(
-        _side(labels[0], before), _side(labels[1], after), [before.results], [after.results], side_by_side=False
-    )
+    sides = _side(labels[0], before), _side(labels[1], after)
+    return _compare(*sides, [before.results], [after.results], tolerance, side_by_side=False)
 
 
-def compare_variants(run: Run, before: str, after: str) -> Comparison:
+def compare_variants(run: Run, before: str, after: str, tolerance: Tolerance) -> Comparison:
     """Compare two variants of each scenario of a run. Raises NothingMeasured if no scenario has both."""
-    return _compare(
-        _side(before, run),
-        _side(after, run),
-        [[result for result in run.results if result.variant == before]],
-        [[result for result in run.results if result.variant == after]],
-        side_by_side=True,
-        by_variant=True,
-    )
+    old, new = ([[result for result in run.results if result.variant == name]] for name in (before, after))
+    return _compare(_side(before, run), _side(after, run), old, new, tolerance, side_by_side=True, by_variant=True)
 
 
-def compare_sides(
+def measure_sides(
     before: SideSource,
     after: SideSource,
     *,
@@ -67,15 +64,14 @@ def compare_sides(
     cache: Path | None,
     output: Path,
     watch: Watch,
-    by_variant: bool = False,
-) -> Comparison:
-    """Measure both sides in turn, `rounds` times each, and return their comparison.
+) -> Rounds:
+    """Measure both sides in turn, `rounds` times each, and return their runs.
 
     The order alternates from round to round, so that drift of the machine affects both sides alike. Each document is
     saved to `output` at once; one of the same contents that the folder `cache` already has is not measured again.
-    Raises NothingMeasured, UsageError and StoreError.
+    Raises UsageError and StoreError.
     """
-    runs: dict[str, list[Run]] = {before.label: [], after.label: []}
+    runs: tuple[list[Run], list[Run]] = ([], [])
     contents = hashlib.sha256(repr((before.content, after.content, arguments, __version__)).encode()).hexdigest()[:20]
     cache = cache / contents if cache is not None and before.content and after.content else None
     for number, side in alternate(before, after, rounds):
@@ -89,19 +85,21 @@ def compare_sides(
                 cache.mkdir(parents=True, exist_ok=True)
                 run_file.save(run, cache / name)
         run_file.save(run, output / name)
-        runs[side.label].append(run)
-    return compare_rounds(before, after, runs[before.label], runs[after.label], by_variant=by_variant)
+        runs[side is after].append(run)
+    return runs
 
 
 def compare_rounds(
-    before: SideSource, after: SideSource, old: Sequence[Run], new: Sequence[Run], *, by_variant: bool = False
+    before: SideSource, after: SideSource, rounds: Rounds, tolerance: Tolerance, *, by_variant: bool = False
 ) -> Comparison:
     """Compare two sides, each with the runs of its rounds. Raises NothingMeasured as `compare_runs` does."""
+    old, new = rounds
     return _compare(
         _side(before.label, old[0], before.commit, len(old), "before"),
         _side(after.label, new[0], after.commit, len(new), "after"),
         [run.results for run in old],
         [run.results for run in new],
+        tolerance,
         side_by_side=True,
         by_variant=by_variant,
     )
@@ -157,6 +155,7 @@ def _compare(
     after: Side,
     old: Sequence[Sequence[Result]],
     new: Sequence[Sequence[Result]],
+    tolerance: Tolerance,
     *,
     side_by_side: bool,
     by_variant: bool = False,
@@ -185,9 +184,13 @@ def _compare(
         schema=COMPARISON_SCHEMA,
         before=before,
         after=after,
-        contrasts=tuple(
+        scenarios=tuple(
             compare_results(
-                name, old_by_name[name], new_by_name[name], side_by_side=side_by_side and len(machines[name]) == 1
+                name,
+                old_by_name[name],
+                new_by_name[name],
+                tolerance,
+                side_by_side=side_by_side and len(machines[name]) == 1,
             )
             for name in common
         ),

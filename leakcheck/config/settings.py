@@ -22,10 +22,11 @@ from leakcheck.config.sources import (
 )
 from leakcheck.config.values import LOCAL, ShardSpec, parse_executor, parse_jobs, parse_shard
 from leakcheck.model.answers import ScenarioInfo
-from leakcheck.model.baseline import FILE_NAME, Tolerance
+from leakcheck.model.baseline import FILE_NAME
 from leakcheck.model.errors import ConfigError, UsageError
 from leakcheck.model.explanation import Explain, KnownEntry
 from leakcheck.model.result import Budget
+from leakcheck.model.tolerance import Tolerance
 from leakcheck.model.units import parse_change, parse_growth, parse_size
 
 DEFAULT_GROWTH_BUDGET = "4 KiB / 1000 calls"

@@ -1,50 +1,51 @@
-"""Facts about interpreter, machine and project, and the checks of `leakcheck doctor` that follow from them."""
+"""Facts about interpreter, machine and project, and the report of `leakcheck doctor` on them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from leakcheck.model.failure import Failure
 from leakcheck.runner.machine import ControlGroup
 
-SCHEMA = "leakcheck.doctor/1"
+SCHEMA = "leakcheck.doctor/2"
 
 
 class CheckState(StrEnum):
     """The outcome of a check."""
 
-    GOOD = "good"
+    OK = "ok"
     NOTE = "note"
     """Worth knowing, or an optional package that is not installed; measurements are exact all the same."""
-    LESS = "less"
+    LIMITED = "limited"
     """Something is measured less exactly, or not at all."""
     BROKEN = "broken"
     """Nothing can be measured until this is fixed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One check and its outcome. `remedy` says what to do if it is not good."""
+class Finding:
+    """The outcome of a check. `remedy` says what to do if it is not ok."""
 
-    part: str
+    group: str
     name: str
     state: CheckState
-    says: str
+    message: str
     remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoctorReport:
-    """All checks in the order of the report. No text in it names a path, user or host."""
+    """All findings in the order of the report. No text in it names a path, user or host."""
 
     schema: str = SCHEMA
     leakcheck: str
     summary: str
     """How growth and peak are measured, in one sentence."""
-    findings: tuple[Check, ...]
+    findings: tuple[Finding, ...]
 
-    def with_state(self, state: CheckState) -> tuple[Check, ...]:
-        """Return the checks with this state."""
-        return tuple(check for check in self.findings if check.state is state)
+    def names(self, state: CheckState) -> str:
+        """Return the names of the checks with this state, separated by commas."""
+        return ", ".join(finding.name for finding in self.findings if finding.state is state)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,15 +106,20 @@ class MachineFacts:
     free_bytes: float
     all_bytes: float
     group: ControlGroup
+    limiter: str = ""
+    """The means by which `leakcheck limit` limits memory; empty if that is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectFacts:
     """The current folder, and leakcheck's own Python."""
 
+    leakcheck: str
     python: str
     packages: Mapping[str, str]
     """Installed versions by name in lower case."""
+    measured_packages: Mapping[str, str]
+    """Likewise in the measured Python; empty if it cannot be started."""
     programs: Mapping[str, bool]
     """Database servers, and whether they are installed."""
     git: str | None = None
@@ -131,3 +137,12 @@ class ProjectFacts:
     """PYTEST_DISABLE_PLUGIN_AUTOLOAD is set, so that pytest does not load installed plugins."""
     terminal: str = ""
     """Columns, colours and encoding."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoctorFacts:
+    """All that the checks are made of."""
+
+    interpreter: InterpreterFacts | Failure
+    machine: MachineFacts
+    project: ProjectFacts

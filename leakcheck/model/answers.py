@@ -1,11 +1,10 @@
-"""Messages from a measured process: scenarios it found, meter readings, failures of the user's code."""
+"""Messages from a measured process: scenarios it found, meter readings, containers with a limit."""
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
-from leakcheck.model.document_text import Lines, Name
+from leakcheck.model.document_text import Name
 from leakcheck.model.explanation import StackBytes
 from leakcheck.model.protocol import OptionValue, ResourceKind, scenario_id
 
@@ -171,44 +170,3 @@ class PeakReading:
     latencies_ns: tuple[int, ...]
     stacks: tuple[StackBytes, ...] = ()
     """The heaviest stacks at the high-water mark, in requested bytes."""
-
-
-class FailureKind(StrEnum):
-    """What kept a scenario from being measured to its end."""
-
-    NOTHING = "nothing"
-    """There is no scenario in the file."""
-    IMPORT = "import"
-    USAGE = "usage"
-    SETUP = "setup"
-    UNREACHED = "unreached"
-    """An isolated pytest did not come to the test."""
-    RAISED = "raised"
-    EXITED = "exited"
-    DIED = "died"
-    HUNG = "hung"
-    MEMORY = "memory"
-    MISSING = "missing"
-    """A package that the pass needs is not installed there."""
-    DISK = "disk"
-    TEARDOWN = "teardown"
-    START = "start"
-    """No process could be started."""
-    ANSWER = "answer"
-    """What the process answered is not ours, or makes no sense."""
-    CLUSTER = "cluster"
-    """Workers of the cluster were lost, or refused it."""
-    INTERNAL = "internal"
-    """A bug of leakcheck."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """Why a measurement failed: what happened, where, and the remedy."""
-
-    kind: FailureKind
-    message: Lines
-    call: int | None = None
-    """Number of the failed call; None if it failed outside of a call."""
-    details: Lines = ""
-    """The end of the traceback, or of the process's output."""

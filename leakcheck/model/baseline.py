@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from leakcheck.model.document_text import Name, Word
-from leakcheck.model.units import format_change
+from leakcheck.model.tolerance import ChangeVerdict
 from leakcheck.model.verdict import Gate, Verdict
 
 SCHEMA = "leakcheck.baseline/1"
@@ -43,26 +43,6 @@ class Baseline:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tolerance:
-    """The change that is ignored: a figure is worse, or better, only if it exceeds both parts."""
-
-    share: float
-    bytes: float
-    """For growth: bytes per 1000 calls."""
-
-    def upper_limit(self, before: float) -> float:
-        """Return the largest figure that is not worse than `before`."""
-        return max(before * (1 + self.share), before + self.bytes)
-
-    def lower_limit(self, before: float) -> float:
-        """Return the smallest figure that is not better than `before`."""
-        return min(before * (1 - self.share), before - self.bytes)
-
-    def __str__(self) -> str:
-        return format_change(self.share, self.bytes)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class BaselineChange:
     """One metric compared with the baseline. The gate is OVER if it is worse by more than the tolerance."""
 
@@ -82,6 +62,8 @@ class BaselineChange:
     """The tolerance (`+5 % and +16 KiB`)."""
     most: float | None = None
     """The largest figure within the tolerance."""
+    verdict: ChangeVerdict | None = None
+    """The verdict that gate and `better` follow from; None in older documents."""
     reason: str = ""
     """Why `before` was accepted."""
 

@@ -4,8 +4,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from leakcheck.model.document_text import Commit, Name
+from leakcheck.model.tolerance import ChangeVerdict, Figure, Tolerance
 
-COMPARISON_SCHEMA = "leakcheck.compare/1"
+COMPARISON_SCHEMA = "leakcheck.compare/2"
+"""Schema of compare.json, which leakcheck only writes. Version 1 called the scenarios `contrasts`, and the verdict of a
+row `answer`: better, worse, `~` or `not measured`, by a rule other than the tolerance."""
 
 
 class Metric(StrEnum):
@@ -38,25 +41,6 @@ UNITS = {
 }
 
 
-class ChangeVerdict(StrEnum):
-    """Verdict on a change. Every metric here is better when it is smaller."""
-
-    BETTER = "better"
-    WORSE = "worse"
-    SAME = "~"
-    """No significant difference, or one too small to matter."""
-    UNKNOWN = "not measured"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
-    """A value with its confidence bounds."""
-
-    value: float
-    low: float
-    high: float
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricComparison:
     """One metric on both sides."""
@@ -66,7 +50,10 @@ class MetricComparison:
     after: Figure | None
     change: Figure | None
     """After minus before, in the metric's unit; for latencies the ratio after / before."""
-    answer: ChangeVerdict
+    verdict: ChangeVerdict | None
+    """None where there is nothing to compare."""
+    tolerance: Tolerance
+    """A latency has a share alone; of an error rate and a number of crashes every change counts."""
     note: str = ""
     """Why there is no verdict."""
 
@@ -107,6 +94,12 @@ class Comparison:
     schema: str
     before: Side
     after: Side
-    contrasts: tuple[ScenarioComparison, ...]
+    scenarios: tuple[ScenarioComparison, ...]
     notes: tuple[str, ...] = ()
     """Sentences on what is on one side only, or cannot be compared."""
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether growth or peak of a scenario is worse; latencies differ from run to run."""
+        rows = [row for scenario in self.scenarios for row in scenario.rows]
+        return any(row.verdict is ChangeVerdict.WORSE for row in rows if row.metric in (Metric.GROWTH, Metric.PEAK))

@@ -10,7 +10,8 @@ import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import date, datetime
-from functools import cache
+from functools import cache, partial
+from operator import is_
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from leakcheck.model.plain_text import escape_control, shorten
@@ -112,162 +113,188 @@ class InvalidField(ValueError):
 
 def escape_text_fields(facts: _Facts) -> _Facts:
     """Return the facts with control characters escaped and long texts cut; the same object if nothing changes."""
-    result: _Facts = _walked(facts, _plain)
+    result: _Facts = _walk(facts, _ESCAPE)
     return result
 
 
 def replace_invalid_texts(facts: _Facts) -> _Facts:
     """Return the facts with every text that does not fit its format replaced, so that they can be loaded again."""
-    result: _Facts = _walked(facts, _conform)
+    result: _Facts = _walk(facts, _REPLACE)
     return result
 
 
-def validate_fields(facts: object) -> None:
-    """Raise InvalidField for a text that does not fit its format, or a number too large to calculate with."""
-    _walked(facts, _refuse)
+def validate_fields(facts: _Facts) -> _Facts:
+    """Return the facts with control characters escaped.
+
+    Raises InvalidField for a text that does not fit its format, or a number too large to calculate with.
+    """
+    result: _Facts = _walk(facts, _VALIDATE)
+    return result
 
 
-Leaf = Callable[[Any, TextFormat | None], Any]
-"""Called for each text with its format, and for each number, or tuple of numbers, with None; returns the new value."""
-_Walk = Callable[[Any, Leaf], Any]
+_hints = cache(partial(get_type_hints, include_extras=True))
+_Step = Callable[[Any], Any]
+"""Takes a value, and returns it or another one in its place."""
 
 
-def _plain(value: Any, format: TextFormat | None) -> Any:
-    if format is None:
-        return value
-    return shorten(escape_control(value, keep_lines=format.keeps_lines), max(format.most_characters, _LONGEST_NAME))
+@dataclass(frozen=True, slots=True, eq=False)
+class _Operation:
+    """What to do with the fields of a document."""
+
+    text: Callable[[TextFormat], _Step]
+    """Return the step for texts of a format."""
+    numbers: _Step | None = None
+    """The step for a number or a tuple of numbers; None if they stay as they are."""
 
 
-def _conform(value: Any, format: TextFormat | None) -> Any:
-    if format is None:
-        return value
-    text = _plain(value, format)
-    return text if format.fits(text) else format.otherwise
+def _escaping(format: TextFormat) -> _Step:
+    most_characters = max(format.most_characters, _LONGEST_NAME)
+
+    def escape(text: str) -> str:
+        if len(text) <= most_characters and text.isprintable():
+            return text
+        return shorten(escape_control(text, keep_lines=format.keeps_lines), most_characters)
+
+    return escape
 
 
-def _refuse(value: Any, format: TextFormat | None) -> Any:
-    if format is not None:
-        if not format.fits(value):
-            raise InvalidField(
-                f"is {escape_control(repr(shorten(value, _MAX_QUOTED_CHARACTERS)))}, and should be {format.what}"
-            )
-        return value
-    for number in value if isinstance(value, tuple | list) else (value,):
-        if isinstance(number, int | float) and abs(number) > (
-            _LARGEST_INTEGER if isinstance(number, int) else _LARGEST_NUMBER
-        ):
-            raise InvalidField("holds a number of more than 64 bits")
+def _replacing(format: TextFormat) -> _Step:
+    escape = _escaping(format)
+
+    def replace_invalid(text: str) -> str | None:
+        escaped = escape(text)
+        return escaped if format.fits(escaped) else format.otherwise
+
+    return replace_invalid
+
+
+def _validating(format: TextFormat) -> _Step:
+    escape = _escaping(format)
+    is_free, most_characters = format.is_one is None, format.most_characters
+
+    def validate(text: str) -> Any:
+        if is_free and len(text) <= most_characters and text.isprintable():
+            return text  # nearly all of them
+        if not format.fits(text):
+            quoted = escape_control(repr(shorten(text, _MAX_QUOTED_CHARACTERS)))
+            raise InvalidField(f"is {quoted}, and should be {format.what}")
+        return escape(text)
+
+    return validate
+
+
+def _validate_numbers(value: Any) -> Any:
+    if isinstance(value, tuple | list):
+        if not max(map(abs, value), default=0) <= _LARGEST_INTEGER:  # seldom: a call for each would be slow
+            for number in value:
+                _validate_numbers(number)
+    elif abs(value) > (_LARGEST_INTEGER if isinstance(value, int) else _LARGEST_NUMBER):
+        raise InvalidField("holds a number of more than 64 bits")
     return value
 
 
-def _walked(facts: Any, leaf: Leaf) -> Any:
-    """Apply `leaf` throughout the facts: a dataclass by its annotations, anything else by its type."""
+_ESCAPE = _Operation(_escaping)
+_REPLACE = _Operation(_replacing)
+_VALIDATE = _Operation(_validating, _validate_numbers)
+
+
+def _walk(facts: Any, operation: _Operation) -> Any:
+    """Apply an operation throughout the facts: a dataclass by its annotations, anything else by its type."""
     if is_dataclass(facts) and not isinstance(facts, type):
-        return _walk_of(type(facts))(facts, leaf)  # type: ignore[misc]
+        return _step(type(facts), operation)(facts)  # type: ignore[misc]
     if type(facts) is str:
-        return leaf(facts, FREE)
+        return operation.text(FREE)(facts)
     if isinstance(facts, tuple | list):
-        return _if_new(facts, type(facts)(_walked(item, leaf) for item in facts))
+        return _of_items(lambda item: _walk(item, operation))(facts)
     if type(facts) is dict:
-        return _if_new(facts, {_walked(key, leaf): _walked(value, leaf) for key, value in facts.items()})
+        return _of_mapping(operation.text(FREE), lambda value: _walk(value, operation))(facts)
     return facts
 
 
-def _if_new(old: Any, new: Any) -> Any:
-    """Return the old collection if nothing changed: callers cache by identity (`RunFile`)."""
-    pairs = zip(old.values(), new.values(), strict=False) if isinstance(old, dict) else zip(old, new, strict=True)
-    same = all(before is after for before, after in pairs)
-    return old if same and (not isinstance(old, dict) or list(old) == list(new)) else new
-
-
 @cache
-def _walk_of(hint: Any) -> _Walk | None:
-    """Return the walk for values of a type; None if they hold neither text nor numbers."""
+def _step(hint: Any, operation: _Operation) -> _Step | None:
+    """Return the step for values of a type; None if the operation changes and refuses none of them."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Annotated:
         formats = [item for item in arguments[1:] if isinstance(item, TextFormat)]
-        return _of_text(formats[0]) if formats else _walk_of(arguments[0])
+        return operation.text(formats[0]) if formats else _step(arguments[0], operation)
     if hint is str:
-        return _of_text(FREE)
+        return operation.text(FREE)
     if hint in _NUMBERS:
-        return _of_numbers
+        return operation.numbers
     if origin in (Union, types.UnionType):
-        return _of_union([member for member in arguments if member is not type(None)])
+        return _of_union([member for member in arguments if member is not type(None)], operation)
     if origin is tuple:
-        inner = _walk_of(arguments[0])
-        # a column of thousands of numbers is one leaf: a call for each would be slow
-        return inner if inner is None or arguments[0] in _NUMBERS else _of_tuple(inner)
+        if arguments[0] in _NUMBERS:
+            return operation.numbers  # a column of thousands of numbers: a call for each would be slow
+        inner = _step(arguments[0], operation)
+        return None if inner is None else _of_items(inner)
     if origin is not None and issubclass(origin, Mapping):
-        return _of_mapping(*(_walk_of(argument) for argument in arguments))
-    return _of_class(hint) if is_dataclass(hint) else None
+        key, inner = (_step(argument, operation) for argument in arguments)
+        return None if key is inner is None else _of_mapping(key, inner)
+    return _of_class(hint, operation) if is_dataclass(hint) else None
 
 
-def _of_text(format: TextFormat) -> _Walk:
-    return lambda value, leaf: leaf(value, format)
+def _of_union(members: list[Any], operation: _Operation) -> _Step | None:
+    texts = [member for member in members if member is str or get_origin(member) is Annotated]
+    others = [member for member in members if member not in texts and member not in (*_NUMBERS, bool)]
+    text = _step(texts[0], operation) if texts else None
+    numbers = operation.numbers if any(member in _NUMBERS for member in members) else None
+    other = next(filter(None, (_step(member, operation) for member in others)), None)
+    if text is numbers is other is None:
+        return None
+
+    def step(value: Any) -> Any:
+        inner = text if isinstance(value, str) else numbers if isinstance(value, int | float) else other
+        return value if value is None or inner is None else inner(value)
+
+    return step
 
 
-def _of_numbers(value: Any, leaf: Leaf) -> Any:
-    return leaf(value, None)
+def _of_items(inner: _Step) -> _Step:
+    def step(values: Any) -> Any:
+        new: list[Any] = []
+        try:
+            new.extend(map(inner, values))
+        except InvalidField as unfit:
+            raise unfit.within(f"[{len(new)}]") from None
+        # callers cache by identity (`RunFile`)
+        return values if all(map(is_, new, values)) else type(values)(new)
+
+    return step
 
 
-def _of_union(hints: list[Any]) -> _Walk | None:
-    walks = [inner for hint in hints if (inner := _walk_of(hint)) is not None]
-    text = next((_walk_of(hint) for hint in hints if hint is str or get_origin(hint) is Annotated), None)
-
-    def walk(value: Any, leaf: Leaf) -> Any:
-        if value is None or isinstance(value, bool):
-            return value
-        if isinstance(value, str):
-            return value if text is None else text(value, leaf)
-        if isinstance(value, int | float):
-            return leaf(value, None)
-        return next(inner for inner in walks if inner is not text)(value, leaf)
-
-    return walk if walks else None
-
-
-def _of_tuple(inner: _Walk) -> _Walk:
-    def walk(values: Any, leaf: Leaf) -> Any:
-        new = []
-        for index, value in enumerate(values):
-            try:
-                new.append(inner(value, leaf))
-            except InvalidField as unfit:
-                raise unfit.within(f"[{index}]") from None
-        return _if_new(values, type(values)(new))
-
-    return walk
-
-
-def _of_mapping(key: _Walk | None, inner: _Walk | None) -> _Walk:
-    def walk(values: Any, leaf: Leaf) -> Any:
-        new = {}
+def _of_mapping(key: _Step | None, inner: _Step | None) -> _Step:
+    def step(values: Any) -> Any:
+        new, changed = {}, False
         for name, value in values.items():
             try:
-                new[name if key is None else key(name, leaf)] = value if inner is None else inner(value, leaf)
+                new_name = name if key is None else key(name)
+                new[new_name] = item = value if inner is None else inner(value)
             except InvalidField as unfit:
                 raise unfit.within(f"[{escape_control(shorten(str(name), _MAX_QUOTED_CHARACTERS))}]") from None
-        return _if_new(values, new)
+            changed = changed or item is not value or new_name is not name
+        return new if changed else values
 
-    return walk
+    return step
 
 
-def _of_class(kind: Any) -> _Walk:
-    walks: dict[str, _Walk] = {}
+def _of_class(kind: Any, operation: _Operation) -> _Step:
+    @cache  # only when it is used: a class may contain its own type
+    def steps() -> tuple[tuple[str, _Step], ...]:
+        hints = {item.name: _hints(kind)[item.name] for item in fields(kind)}
+        return tuple((name, inner) for name, hint in hints.items() if (inner := _step(hint, operation)) is not None)
 
-    def walk(facts: Any, leaf: Leaf) -> Any:
-        if not walks:  # only now: a class may contain its own type
-            hints = get_type_hints(kind, include_extras=True)
-            walks.update({item.name: step for item in fields(kind) if (step := _walk_of(hints[item.name])) is not None})
+    def step(facts: Any) -> Any:
         changed = {}
-        for name, step in walks.items():
+        for name, inner in steps():
             old = getattr(facts, name)
             try:
-                new = step(old, leaf)
+                new = None if old is None else inner(old)
             except InvalidField as unfit:
                 raise unfit.within(f".{name}") from None
             if new is not old:
                 changed[name] = new
         return replace(facts, **changed) if changed else facts
 
-    return walk
+    return step

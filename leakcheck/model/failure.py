@@ -1,19 +1,62 @@
-"""Exceptions that end a measurement early, and the messages for failures that are not the scenario's fault."""
+"""What a failure can be, the exceptions that end a measurement early, and messages for failures of ours."""
 
 import os
 import sys
 import traceback
 from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from leakcheck.model.answers import Failure, FailureKind
+from leakcheck.model.document_text import Lines
 from leakcheck.model.errors import LeakcheckException
 
 TRACEBACK_VARIABLE = "LEAKCHECK_TRACEBACK"
 _PACKAGE = Path(__file__).resolve().parents[1]
 _MAX_QUOTED_CHARACTERS = 80
 _MAX_ERROR_CHARACTERS = 300
+
+
+class FailureKind(StrEnum):
+    """What kept a scenario from being measured to its end."""
+
+    NOTHING = "nothing"
+    """There is no scenario in the file."""
+    IMPORT = "import"
+    USAGE = "usage"
+    SETUP = "setup"
+    UNREACHED = "unreached"
+    """An isolated pytest did not come to the test."""
+    RAISED = "raised"
+    EXITED = "exited"
+    DIED = "died"
+    HUNG = "hung"
+    MEMORY = "memory"
+    MISSING = "missing"
+    """A package that the pass needs is not installed there."""
+    DISK = "disk"
+    TEARDOWN = "teardown"
+    START = "start"
+    """No process could be started."""
+    ANSWER = "answer"
+    """What the process answered is not ours, or makes no sense."""
+    CLUSTER = "cluster"
+    """Workers of the cluster were lost, or refused it."""
+    INTERNAL = "internal"
+    """A bug of leakcheck."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a measurement failed: what happened, where, and the remedy."""
+
+    kind: FailureKind
+    message: Lines
+    call: int | None = None
+    """Number of the failed call; None if it failed outside of a call."""
+    details: Lines = ""
+    """The end of the traceback, or of the process's output."""
 
 
 class MeasurementStopped(LeakcheckException):

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 
 from leakcheck.model.document_text import Commit, Moment, Name, Word
+from leakcheck.model.tolerance import Figure
 from leakcheck.model.verdict import Gate, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryEntry:
-    """One scenario in one run: a row of the index, which can be rebuilt from the run document."""
+    """One scenario in one run."""
 
     document: Name
     """The absolute path of the run document."""
@@ -32,6 +33,12 @@ class HistoryEntry:
     growth_high: float | None
     peak_bytes: int | None
     p50_seconds: float | None
+
+    @property
+    def growth(self) -> Figure | None:
+        """The growth per 1000 calls with its bounds; None if it was not measured."""
+        value, low, high = self.growth_bytes_per_1000_calls, self.growth_low, self.growth_high
+        return None if value is None or low is None or high is None else Figure(value=value, low=low, high=high)
 
     @property
     def series(self) -> tuple[str, str, str]:

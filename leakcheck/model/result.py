@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from leakcheck.model.advice import Advice, DjangoFacts
-from leakcheck.model.answers import BoundedContainer, Failure, Readings, StatusCount
+from leakcheck.model.answers import BoundedContainer, Readings, StatusCount
 from leakcheck.model.baseline import BaselineChange
 from leakcheck.model.child_processes import Children
 from leakcheck.model.document_text import Fingerprint, Name, Word
@@ -20,9 +19,11 @@ from leakcheck.model.explanation import (
     ResidentPart,
     Resource,
 )
+from leakcheck.model.failure import Failure
 from leakcheck.model.memory_limit import Forecast, LimitResult
 from leakcheck.model.protocol import OptionValue, scenario_id
 from leakcheck.model.stacks import StackTree
+from leakcheck.model.tolerance import Figure
 from leakcheck.model.units import parse_growth
 from leakcheck.model.verdict import Gate, Verdict
 
@@ -65,6 +66,11 @@ class Growth:
     """The first call of the estimate; None if nothing was estimated, and in older documents."""
     from_lengths: bool = False
     """Derived from lengths of containers: their tables had spare capacity, so no meter moved for most calls."""
+
+    @property
+    def figure(self) -> Figure:
+        """The bytes per 1000 calls with their bounds."""
+        return Figure(value=self.bytes_per_1000_calls, low=self.low, high=self.high)
 
     # if the bounds lie on both sides of the budget, every comparison is false
 
@@ -115,6 +121,45 @@ class Budget:
 
     growth_bytes_per_1000_calls: float
     peak_bytes: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advice:
+    """A known cause of growth that a result shows."""
+
+    trap: str
+    """The known cause."""
+    remedy: str
+    """What to do about it."""
+    evidence: str
+    """What in the result points to it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseFacts:
+    """A database as Django was configured in the measured process."""
+
+    alias: str
+    vendor: str
+    """`sqlite`, `postgresql`, `mysql` (MariaDB too) …"""
+    server_side_cursors: bool
+    """False if DISABLE_SERVER_SIDE_CURSORS is set, or the database has none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DjangoFacts:
+    """The Django that the measured process runs, and how it is configured."""
+
+    version: str
+    debug: bool
+    databases: tuple[DatabaseFacts, ...] = ()
+    fast_passwords: bool = False
+    """Whether a fast password hasher was used, as in tests, in the place of the project's."""
+
+    @property
+    def vendors(self) -> frozenset[str]:
+        """The vendors of its databases."""
+        return frozenset(database.vendor for database in self.databases)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

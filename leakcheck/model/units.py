@@ -113,7 +113,12 @@ def format_change(share: float, size_bytes: float) -> str:
     """Return a tolerance in the format of `parse_change`, to six decimals ("+5 % and +16 KiB")."""
     exact_units = [unit for unit in _PRINTED_UNITS if size_bytes and size_bytes % _BYTES_PER_UNIT[unit] == 0]
     unit = exact_units[-1] if exact_units else "B"
-    return f"+{_digits(100 * share)} % and +{_digits(size_bytes / _BYTES_PER_UNIT[unit])} {unit}"
+    return f"{format_share(share)} and +{_digits(size_bytes / _BYTES_PER_UNIT[unit])} {unit}"
+
+
+def format_share(share: float) -> str:
+    """Return the first part of a tolerance, to six decimals ("+5 %")."""
+    return f"+{_digits(100 * share)} %"
 
 
 def _digits(number: float) -> str:
@@ -131,6 +136,12 @@ def format_difference(after: float, before: float) -> str:
     if abs(percent) >= 1000:
         return f"{after / before:,.0f} times"
     return f"{percent:+.{0 if abs(percent) >= 100 else 1}f} %"
+
+
+def format_per_call(count: float, noun: str) -> str:
+    """Return a count per call, to two decimals ("1 item per call", "0.5 items per call")."""
+    number = f"{count:,.2f}".rstrip("0").rstrip(".")
+    return f"{number} {noun}{'' if number == '1' else 's'} per call"
 
 
 def format_duration(seconds: float) -> str:

@@ -74,7 +74,9 @@ class TestCallable:
         except RuntimeError:
             self._loop = asyncio.new_event_loop()
             return self._loop
-        raise UsageError("an async function cannot be replayed inside a running loop: measure it in a plain `def` test")
+        raise UsageError(
+            "an async function cannot be replayed inside a running event loop; measure it in a plain `def` test"
+        )
 
 
 def do_nothing(**arguments: object) -> None:

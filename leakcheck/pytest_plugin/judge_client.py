@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -17,11 +16,11 @@ import pytest
 
 from leakcheck.model.errors import LeakcheckException
 from leakcheck.pytest_plugin.cleanup import no_timeout, silenced
-from leakcheck.pytest_plugin.isolated_command import StartupEnvironment, build_command
+from leakcheck.pytest_plugin.isolated_command import SetupTimes, StartupEnvironment, build_command
 from leakcheck.pytest_plugin.marker import MarkerArgs
 from leakcheck.pytest_plugin.options import PluginOptions
-from leakcheck.pytest_plugin.setup_times import SetupTimes
 from leakcheck.pytest_plugin.unpatched import keep_originals
+from leakcheck.runner.child_process import ChildProcess
 
 if TYPE_CHECKING:
     from leakcheck.model.result import Result
@@ -63,13 +62,13 @@ class JudgeClient:
         self._config = config
         self._startup = startup
         self._pid = 0
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: ChildProcess | None = None
         self._channel: Channel | None = None
         self._is_ready = False
         self._folder: Path | None = None
         self._token = ""
         """The socket's name, by which the judge recognizes our frames."""
-        self._abandoned: list[tuple[subprocess.Popen[bytes], Path]] = []
+        self._abandoned: list[tuple[ChildProcess, Path]] = []
         self._loaded: dict[str, Any] = {}
 
     def load(self) -> None:
@@ -100,18 +99,14 @@ class JudgeClient:
         try:
             listener.bind(self._socket_path)
             listener.listen()
-            with (self._folder / "judge.txt").open("wb") as output:
-                self._process = subprocess.Popen(
-                    # -P: modules in the current folder must not be imported instead of ours
-                    [python, "-P", "-c", _START, package, str(listener.fileno()), str(self._pid)],
-                    pass_fds=[listener.fileno()],
-                    cwd=self._config.invocation_params.dir,
-                    env=dict(self._startup.environment),
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=output,
-                    start_new_session=True,
-                )
+            self._process = ChildProcess(
+                # -P: modules in the current folder must not be imported instead of ours
+                [python, "-P", "-c", _START, package, str(listener.fileno()), str(self._pid)],
+                output=self._folder / "judge.txt",
+                pass_fds=[listener.fileno()],
+                cwd=self._config.invocation_params.dir,
+                env=dict(self._startup.environment),
+            )
         finally:
             listener.close()
 
@@ -170,13 +165,14 @@ class JudgeClient:
         self._checked(channel.receive())
 
     def _checked(self, answer: Mapping[str, Any] | None) -> dict[str, Any]:
-        answer = dict(answer or {"broken": "its process ended"})
+        assert self._process is not None
+        answer = dict(answer or {"broken": f"the judge process {self._process.describe_end()}"})
         if "refused" in answer:
             raise JudgeFailed(f"leakcheck: {answer['refused']}")
         if "broken" in answer:
-            output = self._last_output()
+            message = f"leakcheck: the test was not judged: {answer['broken']}\n{self._process.output_tail()}"
             self._abandon()
-            raise JudgeFailed(f"leakcheck could not judge, which is a bug of its own: {answer['broken']}\n{output}")
+            raise JudgeFailed(message.strip())
         return answer
 
     def _ready_channel(self) -> "Channel":
@@ -192,14 +188,6 @@ class JudgeClient:
     def _socket_path(self) -> str:
         return f"{self._folder}/{self._token}"
 
-    def _last_output(self) -> str:
-        try:
-            assert self._folder is not None
-            text = (self._folder / "judge.txt").read_text(encoding="utf-8", errors="replace")
-            return "".join(f" ({line[-400:]})" for line in text.strip().splitlines()[-1:])
-        except (OSError, AssertionError):
-            return ""
-
     def _abandon(self) -> None:
         """Tell the judge to end, without waiting: in a test, more may be patched than we keep references to."""
         process, channel, folder = self._process, self._channel, self._folder
@@ -209,19 +197,12 @@ class JudgeClient:
         self._abandoned.append((process, folder))
         if channel is not None:
             channel.close()
-        try:
-            os.kill(process.pid, signal.SIGTERM)
-        except ProcessLookupError:
-            pass
+        process.signal(signal.SIGTERM)
 
     def close(self) -> None:
         """End the judge, wait for it, and remove its folder."""
         self._abandon()
         for process, folder in self._abandoned if self._pid == os.getpid() else ():
-            try:
-                process.wait(_END_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            process.end(_END_SECONDS)
             shutil.rmtree(folder, ignore_errors=True)
         self._abandoned.clear()

@@ -50,7 +50,7 @@ def item_marker_args(item: pytest.Item) -> MarkerArgs | None:
 def parse_marker_args(*positional: object, **values: Any) -> MarkerArgs:
     """Return the arguments as numbers. Raises UsageError for an invalid one."""
     if positional:
-        raise UsageError(f"takes names only, as in growth={positional[0]!r}")
+        raise UsageError(f"takes keyword arguments only, such as growth={positional[0]!r}")
     for name in values:
         if name not in _PARSERS:
             matches = get_close_matches(name, _PARSERS, 1)
@@ -75,19 +75,19 @@ def _peak(name: str, value: object) -> float:
 
 def _text(name: str, value: object, example: str) -> str:
     if not isinstance(value, str):
-        raise UsageError(f"{name} is {value!r}; write a text, as in {name}={example!r}")
+        raise UsageError(f"{name} is {value!r}; write a string such as {name}={example!r}")
     return value
 
 
 def _calls(name: str, value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise UsageError(f"{name} is {value!r}; write how many calls, 1 or more")
+        raise UsageError(f"{name} is {value!r}; write a number of calls, 1 or more")
     return value
 
 
 def _time(name: str, value: object) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool) or not value > 0:
-        raise UsageError(f"{name} is {value!r}; write seconds, more than 0")
+        raise UsageError(f"{name} is {value!r}; write a number of seconds above 0")
     return float(value)
 
 

@@ -25,7 +25,9 @@ IS_MARKED = pytest.StashKey[bool]()
 ANSWERS = pytest.StashKey[list[dict[str, Any]]]()
 """The judge's answers for a test, in order."""
 
-_NO_METHOD = "its class runs its methods in a way of its own, so they cannot be replayed; use the fixture's callable"
+_NO_METHOD = (
+    "its class does not call it as unittest does, so it cannot be replayed; measure a callable with the fixture"
+)
 
 
 class LeakcheckFailed(Failed):

@@ -17,12 +17,12 @@ _NUMBERS: tuple[Any, Any] = ("int", "float") if pytest.version_tuple >= (8, 4) e
 
 INI: dict[str, tuple[str, Any]] = {
     "leakcheck": ("Replay every test, as --leakcheck does.", "bool"),
-    "leakcheck_growth": ("The growth that a test may have, like 64 KiB / 1000 calls.", "string"),
-    "leakcheck_peak": ("The peak that one call may have, like 20 MiB; measured only where it is set.", "string"),
-    "leakcheck_calls": ("Replay no more than so many calls of each test.", _NUMBERS[0]),
-    "leakcheck_time": ("Follow each test no longer than so many seconds.", _NUMBERS[1]),
+    "leakcheck_growth": ("Growth budget of a test, such as 64 KiB / 1000 calls.", "string"),
+    "leakcheck_peak": ("Peak budget of one call, such as 20 MiB; without it, no peak is measured.", "string"),
+    "leakcheck_calls": ("Maximum number of calls per test.", _NUMBERS[0]),
+    "leakcheck_time": ("Maximum measuring time per test, in seconds.", _NUMBERS[1]),
     "leakcheck_isolate": ("Measure every test in a fresh process, as --leakcheck-isolate does.", "bool"),
-    "leakcheck_allow_inconclusive": ("Let tests pass of which nothing can be said.", "bool"),
+    "leakcheck_allow_inconclusive": ("Let inconclusive tests pass.", "bool"),
 }
 
 
@@ -33,18 +33,18 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption(
         "--leakcheck-isolate",
         action="store_true",
-        help="Measure in fresh processes from the start, so that what other tests left cannot matter.",
+        help="Measure in fresh processes from the start, unaffected by earlier tests.",
     )
     group.addoption(
         "--leakcheck-explain",
         choices=("auto", "always", "never"),
-        help="Say why memory grows: where it grew over budget (auto), always, or never.",
+        help="Explain growth: where it is over budget (auto), always or never.",
     )
     group.addoption(
-        "--leakcheck-calls", type=int, metavar="N", help="Replay no more than N calls of each test; a mark may say so."
+        "--leakcheck-calls", type=int, metavar="N", help="Maximum number of calls per test; a marker takes precedence."
     )
     group.addoption(
-        "--leakcheck-json", metavar="FILE", help="Write the run document, which `leakcheck show FILE` prints."
+        "--leakcheck-json", metavar="FILE", help="Write the run document to FILE; `leakcheck show FILE` prints it."
     )
     for name, (help_text, kind) in INI.items():
         parser.addini(name, help_text, type=kind, default=False if kind == "bool" else None)

@@ -40,8 +40,8 @@ class _Hung(LeakcheckException):
 
 def replay_for_judge(
     channel: Channel, test_callable: Replayable, frozen_at_start: int
-) -> tuple[dict[str, Any], BaseException | None]:
-    """Replay as the judge asks until it is done; return its last message, and the exception of the first call.
+) -> tuple[dict[str, Any] | None, BaseException | None]:
+    """Replay as the judge asks; return its last message, None if it has ended, and the exception of the first call.
 
     Afterwards the process is as it was: what was set aside from collection is back, and the limit of open files is
     restored. If many more than `frozen_at_start` objects are frozen, the project has frozen them. Raises only what is
@@ -54,7 +54,7 @@ def replay_for_judge(
         while True:
             message = channel.receive()
             if message is None or message["kind"] == "done":
-                return message or {"broken": "the judge's process ended"}, first_error
+                return message, first_error
             kind, seconds = message.pop("kind"), message.pop("seconds")
             try:
                 with _time_limit(seconds):

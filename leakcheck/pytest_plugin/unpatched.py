@@ -23,7 +23,7 @@ from stat import S_ISDIR
 from types import BuiltinFunctionType, ModuleType, SimpleNamespace
 from typing import Any
 
-_OURS = ("leakcheck.pytest_plugin", "leakcheck.probe", "leakcheck.worker")
+_OURS = ("leakcheck.pytest_plugin", "leakcheck.probe", "leakcheck.worker", "leakcheck.runner")
 _LIVE = frozenset({"sys", "warnings", "logging"})
 """Modules that are not copied, because we read or set their present state."""
 

@@ -9,11 +9,14 @@ from rich.text import Text
 from leakcheck.model.baseline import Baseline, BaselineChange, BaselineEntry, BaselineStep
 from leakcheck.model.plain_text import escape_control
 from leakcheck.model.result import Result
+from leakcheck.model.run import Run
 from leakcheck.model.units import format_difference, format_size, format_size_beside
 from leakcheck.model.verdict import Gate
 from leakcheck.reporters.escape import escape_arguments
 from leakcheck.reporters.messages.baseline import is_notable
-from leakcheck.reporters.messages.cells import size_text
+from leakcheck.reporters.messages.cells import GATE_WORDS, size_text
+from leakcheck.reporters.messages.result import REASONS, result_statements
+from leakcheck.reporters.messages.run import run_sentences
 from leakcheck.reporters.terminal import GATE_STYLES, new_table
 
 _METRICS = ("growth", "peak")
@@ -63,18 +66,22 @@ def acceptance_notes(result: Result, accepted: BaselineEntry) -> Iterator[str]:
 
 
 @escape_arguments
-def render_comparison(results: Sequence[Result], entries: Mapping[str, BaselineEntry]) -> Iterator[RenderableType]:
-    """Yield a table of the accepted and the measured figures, with the entries that were not measured."""
+def render_comparison(run: Run, entries: Mapping[str, BaselineEntry]) -> Iterator[RenderableType]:
+    """Yield a table of the accepted and the measured figures, the entries that were not measured, and the sentences."""
     table = _table("scenario", "metric", "accepted", "measured", "change", "gate")
-    measured = {result.id for result in results}
-    for result in results:
+    measured = {result.id for result in run.results}
+    for result in run.results:
         without_entry = ("", "-", "-", "", "NEW" if result.is_new else result.gate)
         for row in [_comparison(change, result) for change in result.baseline_changes] or [without_entry]:
-            _add_row(table, result.id, *row, style=GATE_STYLES.get(row[-1], ""))
+            _add_row(table, result.id, *row[:-1], GATE_WORDS.get(row[-1], row[-1]), style=GATE_STYLES.get(row[-1], ""))
     for name in sorted(set(entries) - measured):
         _add_row(table, name, "", "", "-", "", "not in this run", style="dim")
     yield table
     yield Text()
+    for statement in (part for result in run.results for part in result_statements(result)):
+        if statement.kind in REASONS:
+            yield Text(statement.sentence)
+    yield from map(Text, run_sentences(run))
 
 
 def _comparison(change: BaselineChange, result: Result) -> tuple[str, ...]:

@@ -1,7 +1,5 @@
 """The before/after table for a terminal, as Markdown and as CSV."""
 
-import csv
-import io
 import re
 from collections.abc import Iterator
 
@@ -10,28 +8,17 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from leakcheck.model.comparison import (
-    ChangeVerdict,
-    Comparison,
-    Figure,
-    MetricComparison,
-    ScenarioComparison,
-    Side,
-    Unit,
-)
+from leakcheck.model.comparison import Comparison, MetricComparison, ScenarioComparison, Side, Unit
 from leakcheck.model.plain_text import escape_control
+from leakcheck.model.tolerance import ChangeVerdict, Figure
 from leakcheck.model.units import format_duration, format_size
-from leakcheck.reporters.escape import csv_cell, escape_arguments
+from leakcheck.reporters.escape import escape_arguments
+from leakcheck.reporters.export.run_csv import Cell, csv_document
 from leakcheck.reporters.markdown import code_span
 from leakcheck.reporters.messages.cells import with_margin
 from leakcheck.reporters.terminal import new_table
 
-_STYLES = {
-    ChangeVerdict.BETTER: "green",
-    ChangeVerdict.WORSE: "bold red",
-    ChangeVerdict.SAME: "",
-    ChangeVerdict.UNKNOWN: "dim",
-}
+_STYLES = {ChangeVerdict.BETTER: "green", ChangeVerdict.WORSE: "bold red", None: "dim"}
 _NOT_MEASURED = "-"
 _PLAIN_SENTENCE = re.compile(r"(?:[A-Za-z](?:[A-Za-z ,;()']|: )*)?")
 
@@ -46,22 +33,35 @@ def figure_text(figure: Figure | None, unit: Unit) -> str:
 
 
 def change_text(row: MetricComparison) -> str:
-    """Return the change (`-142 MiB ± 0.1 MiB`, `× 0.63 (0.58 to 0.70)`), or `~` where none is significant."""
-    if row.answer is ChangeVerdict.SAME:
-        return "~"
-    change = row.change
-    if change is None:
+    """Return the change (`-142 MiB ± 0.1 MiB`, `× 0.63 (0.58 to 0.70)`); `~` if it is neither better nor worse."""
+    if row.before is None or row.after is None:
         return _NOT_MEASURED
+    change = row.change
+    if change is None or row.verdict not in (ChangeVerdict.BETTER, ChangeVerdict.WORSE):
+        return "~"
+    text = _difference(change.value, row.unit)
     if row.unit is Unit.SECONDS:
-        return f"× {change.value:.2f} ({change.low:.2f} to {change.high:.2f})"
-    margin = max(change.high - change.value, change.value - change.low)
-    text = f"{'+' if change.value > 0 else '-'}{_value(abs(change.value), row.unit)}"
-    return f"{text} ± {_value(margin, row.unit)}" if margin > 0 else text
+        return f"{text} ({change.low:.2f} to {change.high:.2f})"
+    return f"{text} ± {_value(change.margin, row.unit)}" if change.margin > 0 else text
 
 
 def verdict_text(row: MetricComparison) -> str:
-    """Return the last column: better, worse, or the note on a change that is not significant or unknown."""
-    return row.answer.value if row.answer in (ChangeVerdict.BETTER, ChangeVerdict.WORSE) else row.note
+    """Return the last column: better, worse, or why the change is neither."""
+    if row.verdict in (ChangeVerdict.BETTER, ChangeVerdict.WORSE):
+        return row.verdict
+    if row.note or row.change is None:
+        return row.note
+    if row.verdict is ChangeVerdict.SAME:
+        return f"within the tolerance of {row.tolerance}"
+    low, high = (_difference(bound, row.unit) for bound in (row.change.low, row.change.high))
+    return f"not certain: between {low} and {high}"
+
+
+def _difference(change: float, unit: Unit) -> str:
+    """Return a change with its sign; that of a latency is a ratio."""
+    if unit is Unit.SECONDS:
+        return f"× {change:.2f}"
+    return f"{'+' if change > 0 else '-' if change < 0 else ''}{_value(abs(change), unit)}"
 
 
 @escape_arguments
@@ -69,7 +69,7 @@ def render_comparison(comparison: Comparison) -> Iterator[RenderableType]:
     """Yield the comparison for a terminal: the two sides, a table for each scenario, and the notes."""
     yield Text(f"before  {side_text(comparison.before)}", style="dim")
     yield Text(f"after   {side_text(comparison.after)}", style="dim")
-    for scenario in comparison.contrasts:
+    for scenario in comparison.scenarios:
         yield Text()
         yield Text(pair_text(scenario), style="bold")
         yield Padding(_table(scenario), (0, 0, 0, 2))
@@ -84,7 +84,7 @@ def markdown(comparison: Comparison) -> Iterator[tuple[str, bytes]]:
     """Yield one Markdown document with a table for each scenario."""
     before, after = code_span(side_text(comparison.before)), code_span(side_text(comparison.after))
     lines = [f"**before** {before} · **after** {after}"]
-    for scenario in comparison.contrasts:
+    for scenario in comparison.scenarios:
         lines += [
             "",
             f"### {code_span(pair_text(scenario))}",
@@ -94,7 +94,7 @@ def markdown(comparison: Comparison) -> Iterator[tuple[str, bytes]]:
         ]
         for row in scenario.rows:
             *figures, note = _cells(row)
-            lines.append(f"| {' | '.join([*figures, _note(note)])} |")
+            lines.append(f"| {' | '.join([*figures, _note(note) if row.note else note])} |")
     lines += ["", *(f"- {_note(note)}" for note in comparison.notes)] if comparison.notes else []
     yield "compare.md", ("\n".join(lines) + "\n").encode()
 
@@ -102,21 +102,21 @@ def markdown(comparison: Comparison) -> Iterator[tuple[str, bytes]]:
 @escape_arguments
 def csv_table(comparison: Comparison) -> Iterator[tuple[str, bytes]]:
     """Yield one CSV document: a line for each metric of each scenario, in bytes, seconds and fractions."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
     parts = ("value", "low", "high")
     columns = [f"{column}_{part}" for column in ("before", "after", "change") for part in parts]
-    writer.writerow(["scenario", "metric", "unit", *columns, "answer", "note"])
-    for scenario in comparison.contrasts:
-        for row in scenario.rows:
-            figures = [
-                "" if figure is None else repr(getattr(figure, part))
-                for figure in (row.before, row.after, row.change)
-                for part in parts
-            ]
-            texts = [csv_cell(scenario.scenario), row.metric.value, row.unit.value]
-            writer.writerow([*texts, *figures, row.answer.value, csv_cell(row.note)])
-    yield "compare.csv", stream.getvalue().encode()
+    headings = ["scenario", "metric", "unit", *columns, "verdict", "note"]
+    rows = [(scenario, row) for scenario in comparison.scenarios for row in scenario.rows]
+    yield "compare.csv", csv_document(headings, [_csv_row(scenario, row) for scenario, row in rows])
+
+
+def _csv_row(scenario: ScenarioComparison, row: MetricComparison) -> list[Cell]:
+    figures = [
+        bound
+        for figure in (row.before, row.after, row.change)
+        for bound in ((None, None, None) if figure is None else (figure.value, figure.low, figure.high))
+    ]
+    verdict = None if row.verdict is None else row.verdict.value
+    return [scenario.scenario, row.metric.value, row.unit.value, *figures, verdict, row.note]
 
 
 def _table(scenario: ScenarioComparison) -> Table:
@@ -126,7 +126,7 @@ def _table(scenario: ScenarioComparison) -> Table:
     table.add_column("", overflow="fold")
     for row in scenario.rows:
         cells = _cells(row)
-        table.add_row(*map(Text, cells[:3]), *(Text(cell, style=_STYLES[row.answer]) for cell in cells[3:]))
+        table.add_row(*map(Text, cells[:3]), *(Text(cell, style=_STYLES.get(row.verdict, "")) for cell in cells[3:]))
     return table
 
 

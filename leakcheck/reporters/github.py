@@ -4,24 +4,35 @@ The grammar is `::error file=…,line=…,title=…::message`. The runner keeps 
 step and cuts a message at 4096 characters; so the worst come first, and the last one sums up the rest.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from enum import Enum
 
 from leakcheck.model.plain_text import escape_control, shorten
 from leakcheck.model.run import Run
 from leakcheck.model.verdict import Gate
 from leakcheck.reporters.escape import escape_arguments
 from leakcheck.reporters.locations import Location, Workspace, locate
-from leakcheck.reporters.messages.result import headline, result_lines, run_notes, worst_first
+from leakcheck.reporters.messages.result import ResultFact, headline, lines_of, result_statements, worst_first
+from leakcheck.reporters.messages.run import RunFact, run_statements
+
+_FACTS = (RunFact.OUTCOME, RunFact.ENVIRONMENT, RunFact.BASELINE, RunFact.DURATION, RunFact.SKIPPED_REQUESTS)
+_HOSTS = (RunFact.HOSTS, RunFact.RETRIED, RunFact.SHARD)
+LEFT_OUT: Mapping[Enum, str] = {
+    ResultFact.PEAK_SKIPPED: "said once for the run",
+    RunFact.MISSING_METER: "said of each result that is annotated",
+    **dict.fromkeys((*_FACTS, *_HOSTS), "an annotation is for what somebody has to look at or to change"),
+}
+"""What is not said here, and why."""
 
 MOST_OF_A_KIND = 10
 _MOST_CHARACTERS = 4000
 _MOST_IN_TITLE = 200
 _KINDS = {Gate.OVER: "error", Gate.ERROR: "error", Gate.INCONCLUSIVE: "warning"}
 _REST = {
-    "error": "more scenarios are over budget, or could not be measured",
+    "error": "more scenarios fail, or could not be measured",
     "warning": "more scenarios are inconclusive",
-    "notice": "more budgets and known leaks could be tightened",
+    "notice": "more remarks on the run",
 }
 
 
@@ -35,7 +46,7 @@ class _Annotation:
 
 @escape_arguments
 def annotations(run: Run, workspace: Workspace) -> Iterator[str]:
-    """Yield workflow commands without line ends; none for a run that is within budget."""
+    """Yield workflow commands without line ends; none for a run that passes, and of which there is nothing to say."""
     for kind in _REST:
         of_kind = [annotation for annotation in _annotations(run, workspace) if annotation.kind == kind]
         most = MOST_OF_A_KIND if len(of_kind) <= MOST_OF_A_KIND else MOST_OF_A_KIND - 1
@@ -48,10 +59,10 @@ def annotations(run: Run, workspace: Workspace) -> Iterator[str]:
 def _annotations(run: Run, workspace: Workspace) -> Iterator[_Annotation]:
     for result in worst_first(run.results):
         if (kind := _KINDS.get(result.gate)) is not None:
-            message = "\n".join(result_lines(result))
+            message = "\n".join(lines_of(result_statements(result, LEFT_OUT)))
             yield _Annotation(kind=kind, title=headline(result), message=message, location=locate(result, workspace))
-    for sentence in run_notes(run):
-        yield _Annotation(kind="notice", title="something can be tidied up", message=sentence)
+    for statement in run_statements(run, LEFT_OUT):
+        yield _Annotation(kind="notice", title="about this run", message=statement.text)
 
 
 def _command(annotation: _Annotation) -> str:

@@ -1,8 +1,9 @@
-"""A run as GitLab's code-quality report: an issue for each scenario that is not within budget."""
+"""A run as GitLab's code-quality report: an issue for each scenario that does not pass."""
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
 from hashlib import sha256
 from typing import Any
 
@@ -12,9 +13,24 @@ from leakcheck.model.run import Run
 from leakcheck.model.verdict import Gate
 from leakcheck.reporters.escape import escape_arguments, escape_ci_commands
 from leakcheck.reporters.locations import Location, Workspace, locate, source_of
-from leakcheck.reporters.messages.answers import response_sentences
-from leakcheck.reporters.messages.causes import explanation_notes, known_leak_fingerprint
-from leakcheck.reporters.messages.result import main_sentence, worst_first
+from leakcheck.reporters.messages.causes import known_leak_fingerprint
+from leakcheck.reporters.messages.result import ResultFact, ResultStatement, result_statements, worst_first
+from leakcheck.reporters.messages.run import RunFact
+
+_LONG = (ResultFact.PEAK_SITE, ResultFact.ALLOCATION, ResultFact.RETENTION, ResultFact.COVERAGE, ResultFact.DETAILS)
+_ASIDE = (
+    ResultFact.ADVICE,
+    ResultFact.NOTE,
+    ResultFact.STABLE_CHILDREN,
+    ResultFact.PEAK_SKIPPED,
+    ResultFact.MISSING_METER,
+)
+LEFT_OUT: Mapping[Enum, str] = {
+    **dict.fromkeys((*_LONG, *_ASIDE), "an issue is shown in one line, at the line that allocates"),
+    ResultFact.FINGERPRINT: "GitLab compares fingerprints of its own",
+    **dict.fromkeys(RunFact, "an issue belongs to a file, and there is none for the run"),
+}
+"""What is not said here, and why."""
 
 _SEVERITIES = {
     Gate.ERROR: "blocker",
@@ -47,7 +63,7 @@ def gitlab(run: Run, workspace: Workspace) -> Iterator[tuple[str, bytes]]:
 def _issue(result: Result, fingerprint: str, location: Location | None) -> dict[str, Any]:
     location = location or Location(file=source_of(result.target).lstrip("/"))
     return {
-        "description": " ".join(_description(result)),
+        "description": _description(result_statements(result, LEFT_OUT)),
         "check_name": f"leakcheck/{_check_name(result)}",
         "fingerprint": fingerprint,
         "severity": _SEVERITIES[result.gate],
@@ -55,9 +71,9 @@ def _issue(result: Result, fingerprint: str, location: Location | None) -> dict[
     }
 
 
-def _description(result: Result) -> list[str]:
-    sentences = [*explanation_notes(result)] if result.gate is Gate.WITHIN else [main_sentence(result)]
-    return [*sentences, *map(escape_control, response_sentences(result))]
+def _description(statements: Sequence[ResultStatement]) -> str:
+    sentences = [statements[0].sentence, *(part.capitalized for part in statements[1:])]
+    return " ".join(sentence if sentence.endswith(".") else f"{sentence}." for sentence in sentences)
 
 
 def _check_name(result: Result) -> str:

@@ -12,9 +12,10 @@ from rich.text import Text
 
 from leakcheck.model.history import HistoryEntry, Regression
 from leakcheck.model.plain_text import escape_control
+from leakcheck.model.tolerance import Tolerance
 from leakcheck.model.units import format_duration, format_size
 from leakcheck.reporters.escape import escape_arguments
-from leakcheck.reporters.messages.cells import commit_text, size_text, with_margin
+from leakcheck.reporters.messages.cells import GATE_WORDS, commit_text, size_text, with_margin
 from leakcheck.reporters.terminal import GATE_STYLES, new_table
 
 _BLOCKS, _ASCII = "▁▂▃▄▅▆▇█", "_.-=+*#@"
@@ -38,7 +39,7 @@ def render_all(series: Sequence[tuple[Series, Sequence[Regression]]], *, encodin
             _growth_spark(records, encoding),
             size_text(last.peak_bytes),
             _peak_spark(records, encoding),
-            Text(f"{last.verdict}, {last.gate}", style=GATE_STYLES[last.gate]),
+            Text(f"{last.verdict}, {GATE_WORDS[last.gate]}", style=GATE_STYLES[last.gate]),
         )
     yield Padding(table, (0, 0, 0, 2))
     for records, steps in series:
@@ -48,7 +49,9 @@ def render_all(series: Sequence[tuple[Series, Sequence[Regression]]], *, encodin
 
 
 @escape_arguments
-def render_one(records: Series, steps: Sequence[Regression], *, encoding: str) -> Iterator[RenderableType]:
+def render_one(
+    records: Series, steps: Sequence[Regression], tolerance: Tolerance, *, encoding: str
+) -> Iterator[RenderableType]:
     """Yield a row for each of the newest runs of one series, the sparklines, and every step."""
     last = records[-1]
     yield Text(
@@ -66,7 +69,7 @@ def render_one(records: Series, steps: Sequence[Regression], *, encoding: str) -
             _growth(record),
             size_text(record.peak_bytes),
             "-" if record.p50_seconds is None else format_duration(record.p50_seconds),
-            Text(record.gate.value, style=GATE_STYLES[record.gate]),
+            Text(GATE_WORDS[record.gate], style=GATE_STYLES[record.gate]),
         )
     yield Padding(table, (0, 0, 0, 2))
     yield Text()
@@ -79,7 +82,7 @@ def render_one(records: Series, steps: Sequence[Regression], *, encoding: str) -
         yield from _step_lines(step)
     if not steps:
         yield Text()
-        yield Text(_no_step(records))
+        yield Text(_no_step(records, tolerance))
 
 
 def _growth_spark(records: Series, encoding: str) -> str:
@@ -103,9 +106,9 @@ def spark(values: Sequence[float | None], encoding: str) -> str:
 
 
 def _height(value: float, highest: float, levels: int) -> int:
-    if highest <= 0:
+    if highest <= 0 or value <= 0:
         return 0
-    return max(0, min(levels - 1, round(value / highest * (levels - 1))))
+    return min(levels - 1, round(value / highest * (levels - 1)))
 
 
 def _table(foldable: int, *headers: str) -> Table:
@@ -117,10 +120,8 @@ def _table(foldable: int, *headers: str) -> Table:
 
 
 def _growth(record: HistoryEntry) -> str:
-    rate, low, high = record.growth_bytes_per_1000_calls, record.growth_low, record.growth_high
-    if rate is None or low is None or high is None:
-        return "-"
-    return with_margin(rate, low, high)
+    growth = record.growth
+    return "-" if growth is None else with_margin(growth.value, growth.low, growth.high)
 
 
 def _commit(record: HistoryEntry) -> str:
@@ -152,7 +153,7 @@ def _commits_between(before: HistoryEntry, after: HistoryEntry) -> str:
     return f"Look at: git log {before.git_commit[:12]}..{after.git_commit[:12]}{changes}"
 
 
-def _no_step(records: Series) -> str:
+def _no_step(records: Series, tolerance: Tolerance) -> str:
     if len(records) == 1:
         return "There is one run; a step can be found from the second on."
-    return "No step: growth and peak stand where they stood, to 5 % and 16 KiB."
+    return f"No step: growth and peak stay within the tolerance of {tolerance}."

@@ -1,8 +1,9 @@
-"""A run as JUnit XML, for Jenkins, GitLab and other viewers: a scenario that is not within budget has failed."""
+"""A run as JUnit XML, for Jenkins, GitLab and other viewers: a scenario that does not pass has failed."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from xml.etree import ElementTree
 
 from leakcheck.model.plain_text import escape_control
@@ -12,10 +13,17 @@ from leakcheck.model.verdict import Gate
 from leakcheck.reporters.escape import escape_arguments, escape_ci_commands
 from leakcheck.reporters.locations import source_of
 from leakcheck.reporters.messages.answers import status_counts
-from leakcheck.reporters.messages.result import main_sentence, result_lines
+from leakcheck.reporters.messages.result import ResultFact, lines_of, result_statements
+from leakcheck.reporters.messages.run import RunFact, run_phrases, run_sentences
 
-_UNFINISHED = "the run was interrupted: what is here had been measured, and the rest had not"
-_NOTHING = "nothing was measured"
+LEFT_OUT: Mapping[Enum, str] = {
+    ResultFact.PEAK_SKIPPED: "said once for the run",
+    ResultFact.MISSING_METER: "said once for the run",
+    RunFact.OUTCOME: "attributes count the tests, failures and errors",
+    RunFact.ENVIRONMENT: "each suite has it as properties",
+    RunFact.DURATION: "an attribute has it",
+}
+"""What is not said here, and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,16 +46,21 @@ def junit(run: Run, *, hostname: str, allow_inconclusive: bool = False) -> Itera
     """Yield one document with a suite for each scenario file.
 
     It is valid under Jenkins' junit-10.xsd, where a case has no properties: so the figures of a case
-    are properties of its suite, under its name. An unfinished run contains an error that says so.
+    are properties of its suite, under its name. An unfinished run contains an error that says so. What is said of the
+    run is the output of the first suite.
     """
     cases = [_case(result, allow_inconclusive) for result in run.results]
     if not run.finished:
-        cases.append(_Case(name="run", suite="leakcheck", outcome="error", kind="interrupted", message=_UNFINISHED))
+        [message] = run_phrases(run, RunFact.UNFINISHED)
+        cases.append(_Case(name="run", suite="leakcheck", outcome="error", kind="interrupted", message=message))
     elif not cases:
-        cases.append(_Case(name="run", suite="leakcheck", outcome="error", kind="nothing", message=_NOTHING))
+        [message] = run_phrases(run, RunFact.OUTCOME)
+        cases.append(_Case(name="run", suite="leakcheck", outcome="error", kind="nothing", message=message))
     root = ElementTree.Element("testsuites", {"name": "leakcheck", **_counts(cases, skipped=False)})
     for suite in dict.fromkeys(case.suite for case in cases):
         root.append(_suite(suite, [case for case in cases if case.suite == suite], run, hostname))
+    if remarks := [*run_phrases(run, RunFact.BASELINE), *run_sentences(run)]:
+        ElementTree.SubElement(root[0], "system-out").text = "\n".join(remarks)
     ElementTree.indent(root)
     document = ElementTree.tostring(root, encoding="unicode")
     # inert: the document may be printed to a log, where a runner reads every line
@@ -58,13 +71,14 @@ def _case(result: Result, allow_inconclusive: bool) -> _Case:
     outcome = {Gate.WITHIN: "", Gate.OVER: "failure", Gate.INCONCLUSIVE: "failure", Gate.ERROR: "error"}[result.gate]
     kinds = {Gate.OVER: ", ".join(result.over_budget), Gate.INCONCLUSIVE: "inconclusive"}
     kind = kinds.get(result.gate, result.failure.kind if result.failure is not None else "")
+    statements = result_statements(result, LEFT_OUT)
     return _Case(
         name=escape_control(result.id),
         suite=_dotted(source_of(result.target)),
         outcome="skipped" if result.gate is Gate.INCONCLUSIVE and allow_inconclusive else outcome,
         kind=escape_control(kind),
-        message=main_sentence(result) if outcome else "",
-        lines=tuple(result_lines(result)),
+        message=statements[0].sentence if outcome else "",
+        lines=tuple(lines_of(statements)),
         duration_seconds=result.duration_seconds,
         figures=tuple(_figures(result)),
     )

@@ -1,4 +1,4 @@
-"""A run as Markdown for GitHub: a headline, a table, and an explanation of each scenario that is not within budget.
+"""A run as Markdown for GitHub: a headline, a table, and an explanation of each scenario that does not pass.
 
 Foreign text is put in code, where no `@name` notifies anybody, no `#12` refers to an issue and no `<b>`
 is bold. Characters that could end a code span or a cell are written as entities (`&#124;`), since parsers
@@ -12,15 +12,16 @@ from html import escape
 
 from leakcheck.model.plain_text import escape_control, shorten
 from leakcheck.model.result import Result
-from leakcheck.model.run import Environment, Run
-from leakcheck.model.units import format_duration
+from leakcheck.model.run import Run
 from leakcheck.model.verdict import Gate
 from leakcheck.reporters.escape import escape_arguments, escape_ci_commands
+from leakcheck.reporters.messages import cells
 from leakcheck.reporters.messages.answers import statuses
-from leakcheck.reporters.messages.cells import commit_text, gate_text, growth_text, p50_text, size_text, verdict_text
-from leakcheck.reporters.messages.result import GATE_TEXTS, change_text, result_lines, run_notes, worst_first
-from leakcheck.reporters.messages.run import host_sentences
-from leakcheck.reporters.messages.verdict import budget_text, missing_meter_sentences
+from leakcheck.reporters.messages.baseline import change_text
+from leakcheck.reporters.messages.result import TABLE_OF_A_RUN, lines_of, result_statements, worst_first
+from leakcheck.reporters.messages.run import RunFact, run_phrases, run_sentences
+
+LEFT_OUT = TABLE_OF_A_RUN
 
 MOST_BYTES_OF_A_COMMENT = 65_536 - 1
 """GitHub's limit is in characters, and a text never has more of them than bytes."""
@@ -29,7 +30,7 @@ _COLUMNS = 100
 _NUMBERS = frozenset({"growth / 1000 calls", "budget", "peak / call", "p50"})
 _LONGEST_NAME, _LONGEST_LINE = 200, 2000
 _SAFE_IN_BACKTICKS = re.compile(r"(?!.*##\w*\[)[^`|\s]([^`|]*[^`|\s])?")
-_PLAIN_WORDS = re.compile(r"[A-Za-z]+( [A-Za-z]+)*")
+_PLAIN_WORDS = re.compile(r"\(?[A-Za-z]+\)?( \(?[A-Za-z]+\)?)*")
 _PUNCTUATION = re.compile(r"[^\w ]|_")
 
 
@@ -40,7 +41,10 @@ def markdown(run: Run, *, most_bytes: int = MOST_BYTES_OF_A_COMMENT) -> Iterator
     to_explain = [result for result in results if result.gate is not Gate.WITHIN]
     compared = run.baseline is not None or any(result.baseline_changes or result.is_new for result in results)
     has_status = any(result.response_statuses for result in results)
-    top = [f"## leakcheck: {run_headline(run)}\n\n", *(_table_head(compared, has_status) if results else [])]
+    top = [
+        f"## leakcheck: {', '.join(run_phrases(run, RunFact.OUTCOME, RunFact.UNFINISHED))}\n\n",
+        *(_table_head(compared, has_status) if results else []),
+    ]
     foot = f"\n{_foot(run)}\n"
     room = most_bytes - _size(*top, foot) - _BYTES_FOR_TRUNCATION_NOTE
     if room < 0:
@@ -52,24 +56,10 @@ def markdown(run: Run, *, most_bytes: int = MOST_BYTES_OF_A_COMMENT) -> Iterator
     if len(rows) < len(results) or len(explained) < len(to_explain):
         truncation = (
             f"\nNo more fits here: the table shows {len(rows)} of {len(results)} scenarios, and {len(explained)} of "
-            f"the {len(to_explain)} that are not within budget are explained. "
+            f"the {len(to_explain)} that do not pass are explained. "
             "The log and the run's folder hold them all.\n"
         )
     yield "leakcheck.md", "".join([*top, *rows, *explained, *notes, truncation, foot]).encode()
-
-
-def run_headline(run: Run) -> str:
-    """Return the outcome in words (`of 6 scenarios, 2 are over budget, 4 are within budget`)."""
-    gates = [result.gate for result in run.results]
-    parts = [
-        f"{count} {'is' if count == 1 else 'are'} {GATE_TEXTS[gate]}"
-        for gate in (Gate.OVER, Gate.ERROR, Gate.INCONCLUSIVE, Gate.WITHIN)
-        if (count := gates.count(gate))
-    ]
-    outcome = f"of {len(gates)} scenarios, {', '.join(parts)}" if len(parts) > 1 else f"all {', '.join(parts)}"
-    if len(gates) < 2:
-        outcome = f"the scenario is {GATE_TEXTS[gates[0]]}" if gates else "nothing was measured"
-    return outcome if run.finished else f"{outcome}; the run was interrupted"
 
 
 def code_span(text: str) -> str:
@@ -101,28 +91,28 @@ def _table_head(compared: bool, has_status: bool) -> Iterator[str]:
         "p50",
         "gate",
     ]
-    columns += ["beside the baseline"] if compared else []
+    columns += ["against the baseline"] if compared else []
     yield f"| {' | '.join(columns)} |\n"
     yield f"| {' | '.join('---:' if column in _NUMBERS else ':---' for column in columns)} |\n"
 
 
 def _row(result: Result, compared: bool, has_status: bool) -> str:
-    cells = [
+    row = [
         code_span(result.id),
         *([statuses(result)] if has_status else []),
-        verdict_text(result),
-        growth_text(result.growth),
-        budget_text(result),
-        size_text(result.peak_bytes),
-        p50_text(result),
+        cells.verdict_text(result),
+        cells.growth_text(result.growth),
+        cells.budget_text(result),
+        cells.size_text(result.peak_bytes),
+        cells.p50_text(result),
         _gate(result),
     ]
-    cells += [_changes(result)] if compared else []
-    return f"| {' | '.join(cells)} |\n"
+    row += [_changes(result)] if compared else []
+    return f"| {' | '.join(row)} |\n"
 
 
 def _gate(result: Result) -> str:
-    gate, _, reasons = gate_text(result).partition("  ")
+    gate, reasons = cells.GATE_WORDS[result.gate], cells.gate_reasons(result)
     gate = gate if result.gate is Gate.WITHIN else f"**{gate}**"
     texts = (text if _PLAIN_WORDS.fullmatch(text) else code_span(text) for text in reasons.split(", "))
     return f"{gate} {', '.join(texts)}" if reasons else gate
@@ -135,16 +125,14 @@ def _changes(result: Result) -> str:
 
 
 def _explanation(result: Result, is_open: bool) -> str:
-    lines = [part for line in result_lines(result) for part in _wrapped(line)]
-    summary = (
-        f"<code>{escape_html(shorten(escape_control(result.id), _LONGEST_NAME))}</code> is {GATE_TEXTS[result.gate]}"
+    lines = [part for line in lines_of(result_statements(result, LEFT_OUT)) for part in _wrapped(line)]
+    name, gate = (
+        escape_html(shorten(escape_control(text), _LONGEST_NAME)) for text in (result.id, cells.gate_text(result))
     )
-    summary += (
-        escape_html(shorten(escape_control(f": {', '.join(result.over_budget)}"), _LONGEST_NAME))
-        if result.over_budget
-        else ""
+    return (
+        f"\n<details{' open' if is_open else ''}>\n<summary><code>{name}</code>: {gate}</summary>\n\n"
+        f"{block(lines)}\n</details>\n"
     )
-    return f"\n<details{' open' if is_open else ''}>\n<summary>{summary}</summary>\n\n{block(lines)}\n</details>\n"
 
 
 def _wrapped(line: str) -> list[str]:
@@ -153,27 +141,13 @@ def _wrapped(line: str) -> list[str]:
 
 
 def _run_notes(run: Run) -> list[str]:
-    sentences = (*missing_meter_sentences(run), *run_notes(run), *host_sentences(run))
-    lines = [part for sentence in sentences for part in _wrapped(sentence)]
+    lines = [part for sentence in run_sentences(run) for part in _wrapped(sentence)]
     return [f"\n{block(lines)}"] if lines else []
 
 
 def _foot(run: Run) -> str:
-    parts = [] if run.environment is None else [code_span(_environment(run.environment))]
-    if run.shard is not None:
-        parts.append(f"shard {run.shard.number} of {run.shard.count}")
-    if run.baseline is not None:
-        parts.append(f"beside {code_span(run.baseline)}")
-    return " · ".join([*parts, format_duration(run.duration_seconds)])
-
-
-def _environment(environment: Environment) -> str:
-    commit = environment.git_commit
-    commit = f" · commit {commit_text(commit, environment.git_dirty)}" if commit else ""
-    name = environment.implementation.replace("cpython", "CPython")
-    return (
-        f"{name} {environment.python} · {environment.platform} · {environment.libc} · {environment.allocator}{commit}"
-    )
+    foreign = map(code_span, run_phrases(run, RunFact.ENVIRONMENT, RunFact.BASELINE))
+    return " · ".join([*foreign, *run_phrases(run, RunFact.DURATION)])
 
 
 def _fitting(parts: Sequence[str], room: int) -> tuple[list[str], int]:

@@ -2,7 +2,8 @@
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from enum import Enum
 
 from rich.console import Console
 
@@ -11,11 +12,18 @@ from leakcheck.model.result import Result
 from leakcheck.model.run import SCHEMA, Run
 from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.reporters.escape import escape_arguments
-from leakcheck.reporters.messages.causes import explanation_notes
 from leakcheck.reporters.messages.cells import gate_text, growth_text, size_text, verdict_text
-from leakcheck.reporters.messages.resources import resource_sentences
-from leakcheck.reporters.messages.verdict import peak_was_skipped, verdict_sentences
+from leakcheck.reporters.messages.result import ResultFact, result_statements
 from leakcheck.reporters.terminal import render_run
+
+_CAUSES = (ResultFact.PEAK_SITE, ResultFact.ALLOCATION, ResultFact.RETENTION, ResultFact.COVERAGE)
+_OTHERS = (ResultFact.FINGERPRINT, ResultFact.ADVICE, ResultFact.MISSING_METER, ResultFact.DETAILS)
+_REQUESTS = (ResultFact.MEMORY_LIMIT, ResultFact.RESPONSE, ResultFact.STATUS, ResultFact.PASSWORDS)
+LEFT_OUT_OF_SUMMARY: Mapping[Enum, str] = {
+    **dict.fromkeys(_REQUESTS, "a test is not replayed as requests"),
+    **dict.fromkeys((*_CAUSES, *_OTHERS), "result_text has it, in a section of the test's report"),
+}
+"""What the first lines of a failing test do not say, and why."""
 
 _COLUMNS = 120
 _OPTION = re.compile(r"raise --(timeout|max-memory|calls|time)\b")
@@ -40,16 +48,11 @@ def has_nothing_to_report(result: Result) -> bool:
 @escape_arguments
 def summary_lines(result: Result) -> Iterator[str]:
     """Yield the first lines of a failing test; at least one for a result that is not within budget."""
-    lines = (*verdict_sentences(result), *resource_sentences(result), *explanation_notes(result))
-    yield from map(with_pytest_options, lines)
+    for statement in result_statements(result, LEFT_OUT_OF_SUMMARY):
+        yield with_pytest_options(statement.sentence)
     failure = result.failure
     if failure is not None and failure.call is not None and failure.call > 1:
         yield _NOT_REPEATABLE
-    if peak_was_skipped(result):
-        name = escape_control(result.id)
-        yield f"{name}: its peak could not be measured, because there is no memray: pip install memray"
-    elif not lines and result.gate is not Gate.WITHIN:
-        yield f"{escape_control(result.id)}: {gate_text(result)}"
 
 
 @escape_arguments

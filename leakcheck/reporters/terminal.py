@@ -2,7 +2,8 @@
 
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 
 from rich._export_format import CONSOLE_SVG_FORMAT
@@ -14,31 +15,16 @@ from rich.text import Text
 
 from leakcheck.model.plain_text import escape_control
 from leakcheck.model.result import Result
-from leakcheck.model.run import Environment, Run
-from leakcheck.model.units import format_duration
+from leakcheck.model.run import Run
 from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.reporters.escape import escape_arguments
-from leakcheck.reporters.messages.answers import response_notes, statuses
-from leakcheck.reporters.messages.causes import causes, explanation_notes
-from leakcheck.reporters.messages.cells import (
-    commit_text,
-    gate_text,
-    growth_text,
-    p50_text,
-    size_text,
-    verdict_text,
-)
-from leakcheck.reporters.messages.memory_limit import memory_limit_sentences
-from leakcheck.reporters.messages.resources import resource_sentences
-from leakcheck.reporters.messages.result import failure_details, run_notes
-from leakcheck.reporters.messages.run import (
-    advice_lines,
-    host_sentences,
-    shard_sentence,
-    shard_text,
-    skipped_lines,
-)
-from leakcheck.reporters.messages.verdict import missing_meter_sentences, peak_was_skipped, verdict_sentences
+from leakcheck.reporters.messages.answers import statuses
+from leakcheck.reporters.messages.causes import CauseRow
+from leakcheck.reporters.messages.cells import GATE_WORDS, gate_text, growth_text, p50_text, size_text, verdict_text
+from leakcheck.reporters.messages.result import REASONS, TABLE_OF_A_RUN, result_statements, rows_of
+from leakcheck.reporters.messages.run import RunFact, run_phrases, run_sentences
+
+LEFT_OUT = TABLE_OF_A_RUN
 
 _VERDICT_STYLES = {
     Verdict.CLEAN: "green",
@@ -72,32 +58,17 @@ def render_run(
 
     The summary ends with the path of the HTML report, or else of the run document in `folder`.
     """
-    if run.environment is not None:
-        environment = environment_text(run.environment, run.baseline)
-        yield Text(" · ".join(filter(None, (environment, shard_text(run.shard)))), style="dim")
+    if header := run_phrases(run, RunFact.ENVIRONMENT, RunFact.BASELINE):
+        yield Text(" · ".join(header), style="dim")
         yield Text()
     if run.results:
         yield Padding(_table(run.results, columns), (0, 0, 0, 2 if columns >= _WIDTH_FOR_ALL_COLUMNS else 0))
         yield Text()
-    paragraphs = [*(part for result in run.results for part in _explained(result)), *map(Text, _run_lines(run))]
+    paragraphs = [*(part for result in run.results for part in _explained(result)), *map(Text, run_sentences(run))]
     if paragraphs:
         yield from paragraphs
         yield Text()
     yield Text(_summary(run, page if page is not None or folder is None else folder / "run.json"))
-
-
-@escape_arguments
-def environment_text(environment: Environment, baseline: str | None = None) -> str:
-    """Return the environment in one line (`CPython 3.11.7 · glibc 2.36 · commit 5aaf40e01`)."""
-    commit = environment.git_commit
-    parts = [
-        f"{environment.implementation.replace('cpython', 'CPython')} {environment.python}",
-        environment.libc,
-        environment.allocator if environment.allocator != "pymalloc" else "",
-        f"commit {commit_text(commit, environment.git_dirty)}" if commit else "",
-        f"compared with {baseline}" if baseline is not None else "",
-    ]
-    return escape_control(" · ".join(filter(None, parts)))
 
 
 def _table(results: Sequence[Result], columns: int) -> Table:
@@ -125,55 +96,36 @@ def _table(results: Sequence[Result], columns: int) -> Table:
             growth_text(result.growth),
             size_text(result.peak_bytes),
             *([p50_text(result)] if is_wide else []),
-            Text(gate_text(result) if is_wide else result.gate.value, style=GATE_STYLES[result.gate]),
+            Text(gate_text(result) if is_wide else GATE_WORDS[result.gate], style=GATE_STYLES[result.gate]),
         )
     return table
 
 
 def _explained(result: Result) -> Iterator[RenderableType]:
-    lines = (
-        *verdict_sentences(result),
-        *resource_sentences(result),
-        *memory_limit_sentences(result),
-        *response_notes(result),
-    )
-    for line in lines:
-        yield Text(line, style="" if result.gate is Gate.WITHIN else "bold")
-    if rows := list(causes(result)):
-        table = new_table(has_header=False)
-        table.add_column(style="dim", no_wrap=True)
-        table.add_column(overflow="fold")
-        table.add_column(overflow="fold")
-        for row in rows:
-            table.add_row(Text(row.label), Text(row.where), Text(row.what))
-        yield Padding(table, (0, 0, 0, 2))
-    for line in advice_lines(result):
-        yield Padding(Text(f"advice  {line}"), (0, 0, 0, 2)) if lines else Text(f"{escape_control(result.id)}: {line}")
-    yield from map(Text, explanation_notes(result))
-    if details := failure_details(result):
-        yield Padding(Text("\n".join(details), style="dim"), (0, 0, 1, 4))
+    for form, statements in groupby(result_statements(result, LEFT_OUT), key=lambda statement: statement.form):
+        if form == "row":
+            yield Padding(_causes(rows_of(statements)), (0, 0, 0, 2))
+        elif form == "detail":
+            yield Padding(Text("\n".join(part.text for part in statements), style="dim"), (0, 0, 1, 4))
+        else:
+            for part in statements:
+                is_reason = result.gate is not Gate.WITHIN and part.kind in REASONS
+                yield Text(part.sentence, style="bold" if is_reason else "")
 
 
-def _run_lines(run: Run) -> Iterator[str]:
-    if any(peak_was_skipped(result) for result in run.results):
-        yield "The peaks were left out: there is no memray in the measured Python. Add it with: pip install memray"
-    yield from missing_meter_sentences(run)
-    yield from run_notes(run)
-    yield from skipped_lines(run.skipped_requests)
-    yield from host_sentences(run)
-    if (sentence := shard_sentence(run)) is not None:
-        yield sentence
+def _causes(rows: Iterable[CauseRow]) -> Table:
+    table = new_table(has_header=False)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_column(overflow="fold")
+    for row in rows:
+        table.add_row(Text(row.label), Text(row.where), Text(row.what))
+    return table
 
 
 def _summary(run: Run, file: Path | None) -> str:
-    within = sum(result.gate is Gate.WITHIN for result in run.results)
-    criteria = "budget" if run.baseline is None else "budget and baseline"
-    parts = [f"{within} of {len(run.results)} within {criteria}", format_duration(run.duration_seconds)]
-    if not run.finished:
-        parts.append("not finished")
-    if file is not None:
-        parts.append(str(file))
-    return escape_control(" · ".join(parts))
+    parts = run_phrases(run, RunFact.OUTCOME, RunFact.DURATION, RunFact.UNFINISHED)
+    return escape_control(" · ".join([*parts, *([] if file is None else [str(file)])]))
 
 
 @escape_arguments

@@ -4,17 +4,17 @@ Each function raises WorkerFailed for an invalid answer, which ends the scenario
 `message_reader` refuses numbers that are too large.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any, TypeVar
 
 import msgspec
 
-from leakcheck.model.answers import Block, Failure, FailureKind, Readings, ScenarioInfo, StatusCount
+from leakcheck.model.answers import Block, Readings, ScenarioInfo, StatusCount
 from leakcheck.model.errors import LeakcheckError
 from leakcheck.model.explanation import ResourceKind
-from leakcheck.model.failure import undecodable_answer
+from leakcheck.model.failure import Failure, FailureKind, undecodable_answer
 from leakcheck.model.run import Environment
 from leakcheck.scenario import parse_target, without_password
 
@@ -43,7 +43,7 @@ def decode(answer: Any, kind: type[_Fact]) -> _Fact:
 def decode_field(answer: Mapping[str, Any], name: str, kind: type[_Fact]) -> _Fact:
     """Return a field of an answer as this type."""
     if name not in answer:
-        raise undecodable_answer(f"{name} was asked for, and the answer is of the kind {answer.get('kind', '')!r}")
+        raise undecodable_answer(f"{name} is missing from an answer of the kind {answer.get('kind', '')!r}")
     return decode(answer[name], kind)
 
 
@@ -51,7 +51,7 @@ def decode_seconds(answer: Mapping[str, Any], name: str) -> float:
     """Return a field that is a time in seconds."""
     seconds = decode_field(answer, name, float)
     if not 0 <= seconds <= _MOST_SECONDS:
-        raise undecodable_answer(f"{name} is {seconds:g}")
+        raise undecodable_answer(f"{name} is {seconds:g} s")
     return seconds
 
 
@@ -67,26 +67,28 @@ def decode_block(answer: Mapping[str, Any], before: Readings, calls_before: int)
     """Return the block that continues the readings before it."""
     fields = decode_field(answer, "block", dict[str, Any])
     columns = decode_field(fields, "readings", dict[str, Any])
-    counts = {kind: columns[kind] for kind in ResourceKind if kind in columns}
-    block = decode({**fields, "readings": {**columns, "counts": counts}}, Block)
+    resources = {kind: columns[kind] for kind in ResourceKind if kind in columns}
+    block = decode({**fields, "readings": {**columns, "counts": resources}}, Block)
     times = (block.replay_seconds, block.settle_seconds, block.set_aside_seconds)
     if not all(0 <= seconds <= _MOST_SECONDS for seconds in times):
-        raise undecodable_answer("a time below 0, or of months")
+        raise undecodable_answer("a negative or impossibly long time")
     if not calls_before <= block.calls <= _MOST:
         raise undecodable_answer(f"{block.calls} calls after {calls_before}")
     rows = len(block.readings.calls)
-    if not _ascend([*before.calls[-1:], *block.readings.calls, block.calls]):
-        raise undecodable_answer("readings that are in no order")
+    # each reading has more calls than the last: rates divide by the calls between two
+    counts = [*(before.calls[-1:] or (-1,)), *block.readings.calls]
+    if not all(earlier < later for earlier, later in pairwise(counts)) or counts[-1] > block.calls:
+        raise undecodable_answer("the calls of its readings do not rise")
     columns_before = before.columns
     for name, column in (dict.fromkeys(columns_before, ()) | block.readings.columns).items():
         # a meter is there in all blocks, or in none
         expected = rows if columns_before.get(name) or (column and not before.calls) else 0
         if len(column) != expected:
-            raise undecodable_answer(f"{name} has {len(column)} readings, and there were {rows}")
+            raise undecodable_answer(f"{name} has {len(column)} readings, and calls has {rows}")
         if not all(-_MOST <= value <= _MOST for value in column):
-            raise undecodable_answer(f"{name} is larger than any memory")
+            raise undecodable_answer(f"{name} is impossibly large")
     if not all(0 <= latency <= _MOST for latency in block.latencies_ns):
-        raise undecodable_answer("a call that took less than no time, or months")
+        raise undecodable_answer("a negative or impossibly long latency")
     return block
 
 
@@ -96,7 +98,7 @@ def decode_lengths(answer: Mapping[str, Any], count: int) -> tuple[list[int], li
     calls = columns.get("calls", [])
     rows = [columns.get(f"followed_{number}", []) for number in range(count)]
     if any(len(row) != len(calls) or not all(0 <= length <= _MOST for length in row) for row in rows):
-        raise undecodable_answer(f"lengths of {count} containers were asked for")
+        raise undecodable_answer(f"the lengths of {count} containers are missing or impossible")
     return calls, rows
 
 
@@ -115,7 +117,7 @@ def decode_scenarios(answer: Mapping[str, Any]) -> list[ScenarioInfo]:
     for info in scenarios:
         figures = (info.growth_bytes_per_1000_calls, info.peak_bytes, info.timeout_seconds, info.memory_bytes)
         if not info.name or min(figure or 0 for figure in figures) < 0:
-            raise undecodable_answer(f"a scenario {info.name!r} with a figure below 0")
+            raise undecodable_answer(f"a scenario {info.name!r} with a negative limit")
         try:
             parse_target(info.target)
         except LeakcheckError as error:
@@ -131,7 +133,3 @@ def decode_environment(answer: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _ENVIRONMENT_FIELDS = ("python", "implementation", "executable", "platform", "allocator", "libc", "packages")
-
-
-def _ascend(numbers: Sequence[int]) -> bool:
-    return all(earlier <= later for earlier, later in pairwise(numbers))

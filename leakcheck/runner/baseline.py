@@ -11,9 +11,9 @@ from leakcheck.analysis.gate.explained import with_known
 from leakcheck.analysis.gate.known_leaks import without_ambiguous
 from leakcheck.config.expressions import Matches
 from leakcheck.config.settings import Settings
-from leakcheck.model.answers import FailureKind
 from leakcheck.model.baseline import Baseline, BaselineEntry
 from leakcheck.model.errors import BaselineMissing, UsageError
+from leakcheck.model.failure import FailureKind
 from leakcheck.model.result import Result
 from leakcheck.model.run import Environment, Run
 from leakcheck.reporters.messages.commands import update_command

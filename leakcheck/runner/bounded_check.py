@@ -77,7 +77,7 @@ def _name_resources(state: GrowthPass, process: ReplayingProcess, resource_budge
     """Have the process name the open files, threads and the like that rise."""
     rising = [resource.kind.value for resource in judge_resources(state.progress.readings, resource_budgets)]
     if rising:
-        answer = process.ask({"kind": "name", "resources": rising}, during="the naming of what rises")
+        answer = process.ask({"kind": "name", "resources": rising}, during="the naming of growing resources")
         state.resource_names = decode_field(answer, "resources", dict[str, tuple[NamedCount, ...]])
 
 
@@ -99,7 +99,7 @@ def _search_limits(state: GrowthPass, process: ReplayingProcess) -> bool:
     calls = max(1, fewest, min(int(state.progress.calls * _SHARE_OF_CALLS), most))
     answer = process.ask(
         {"kind": "weigh", "calls": calls, "rate": rate, "least": _least_gain(state.shape, calls)},
-        during="the search for limits",
+        during="the search for container limits",
         extra_seconds=6 * calls * cost,
     )
     bounded = decode_field(answer, "weighed", BoundedAnswer)

@@ -6,31 +6,28 @@ result, and the others are still measured.
 
 import ast
 import os
-import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from leakcheck.config.expressions import Matches
 from leakcheck.config.settings import Settings
-from leakcheck.model.answers import Failure, FailureKind, ScenarioInfo, SkippedRequest
+from leakcheck.model.answers import ScenarioInfo, SkippedRequest
 from leakcheck.model.errors import LeakcheckError, NothingMeasured, StoreError, UsageError
-from leakcheck.model.failure import WorkerFailed, internal_failure
+from leakcheck.model.failure import Failure, FailureKind, WorkerFailed, internal_failure
 from leakcheck.model.files import read_file
 from leakcheck.model.protocol import OptionValue, Pass, PassRequest
 from leakcheck.model.result import Result
 from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.runner.answer_decoding import decode_environment, decode_field, decode_scenarios, decode_seconds
-from leakcheck.runner.warm_worker import WarmWorker, file_of
-from leakcheck.runner.worker_limits import WorkerLimits
-from leakcheck.runner.worker_process import WorkerProcess
-from leakcheck.scenario import Target, replace_surrogates
+from leakcheck.runner.worker_process import WorkerProcess, worker_limits_of
+from leakcheck.scenario import Target, parse_target, replace_surrogates
 
-_NO_SCENARIO = "no function under @scenario; mark one, or name any callable as package.module:callable"
+_NO_SCENARIO = "no function is decorated with @scenario; decorate one, or name any callable as package.module:callable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,16 +43,54 @@ class Collection:
     """Requests that were skipped when all URLs of a site were collected."""
 
 
-def worker_limits_of(
-    settings: Settings, timeout_seconds: float | None = None, stop: Event | None = None
-) -> WorkerLimits:
-    """Return the interpreter and the limits of a measured process by these settings."""
-    return WorkerLimits(
-        python=settings.python or sys.executable,
-        timeout_seconds=timeout_seconds or settings.timeout_seconds,
-        memory_limit_bytes=settings.memory_limit_bytes,
-        stop=stop or Event(),
-    )
+def file_of(target: Target) -> Target:
+    """Return the target that is collected for this one: its whole file, or the target itself."""
+    return Target(path=target.path) if target.path is not None else target
+
+
+class WarmWorker:
+    """Keeps the process that collected the first file, to measure that file's first scenario.
+
+    What it has imported (a project, its libraries) is not imported a second time, which would take longer than the
+    calls of a quiet scenario. Use it as a context manager: leaving ends the process that still waits.
+    """
+
+    def __init__(self) -> None:
+        self._worker: WorkerProcess | None = None
+        self._file: Target | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        worker = self._release()
+        if worker is not None:
+            worker.end()
+
+    def wants(self, file: Target) -> bool:
+        """Return whether to keep the process that collected a file: the first, and no site, which is open by then."""
+        return self._file is None and file.kind != "site"
+
+    def keep(self, worker: WorkerProcess, file: Target) -> None:
+        """Keep a process that has collected a file, and done nothing else."""
+        self._worker, self._file = worker, file
+
+    def take_for(self, request: PassRequest) -> WorkerProcess | None:
+        """Return the process for the first growth pass of a run, or None; one that cannot make it is ended.
+
+        Where a set-up is to run before the import, the process has imported too early.
+        """
+        worker = self._release()
+        if worker is not None and (request.setup is not None or file_of(parse_target(request.target)) != self._file):
+            worker.end()
+            return None
+        return worker
+
+    def _release(self) -> WorkerProcess | None:
+        worker, self._worker = self._worker, None
+        return worker
 
 
 def collect(
@@ -114,7 +149,7 @@ def collect(
         failures = "; ".join(
             f"{result.id}: {result.failure.message}" for result in failed if result.failure is not None
         )
-        raise NothingMeasured(failures or f"-k picks none of {', '.join(ids)}")
+        raise NothingMeasured(failures or f"-k matches no scenario; available: {', '.join(ids)}")
     _check_options(picked, options or {})
     return Collection(
         scenarios=picked, failed=tuple(failed), environment=environment, all_ids=ids, skipped=tuple(skipped)
@@ -160,20 +195,20 @@ def _selected(
         return list(scenarios)
     variants = [scenario for scenario in scenarios if scenario.name == target.name]
     if not variants:
-        available = ", ".join(dict.fromkeys(scenario.name for scenario in scenarios)) or "none at all"
-        raise NothingMeasured(f"there is no scenario {target.name!r}; the file holds {available}")
+        available = ", ".join(dict.fromkeys(scenario.name for scenario in scenarios))
+        raise NothingMeasured(f"there is no scenario {target.name!r}; available: {available}")
     selected = [scenario for scenario in variants if target.variant in (None, scenario.variant)]
     if not selected:
         available = ", ".join(str(scenario.variant) for scenario in variants)
-        raise NothingMeasured(f"there is no variant {target.variant!r}; it has {available}")
+        raise NothingMeasured(f"there is no variant {target.variant!r}; available: {available}")
     return selected
 
 
 def _no_url(skipped: Sequence[SkippedRequest]) -> str:
     """Return why no URL of a site is replayed: how many were skipped for each reason."""
     reasons = Counter(request.reason for request in skipped)
-    counts = "; ".join(f"{count} of them: {reason}" for reason, count in reasons.items())
-    return f"none of its {len(skipped)} URLs is replayed ({counts})" if counts else "there is no URL to replay"
+    counts = "; ".join(f"{count}: {reason}" for reason, count in reasons.items())
+    return f"all of its {len(skipped)} URLs are skipped ({counts})" if counts else "the site has no URL to replay"
 
 
 def _check_options(scenarios: Sequence[ScenarioInfo], options: Mapping[str, OptionValue]) -> None:
@@ -186,9 +221,7 @@ def _check_options(scenarios: Sequence[ScenarioInfo], options: Mapping[str, Opti
         known = {known for scenario in scenarios for known in scenario.option_names or ()}
         if name not in known and not any(scenario.option_names is None for scenario in scenarios) and scenarios:
             flag = "--database" if option == "database" else f"-o {option}"
-            options_here = (
-                f"the options here are {', '.join(sorted(known))}" if known else "nothing here takes an option"
-            )
+            options_here = f"available: {', '.join(sorted(known))}" if known else "no scenario here takes any"
             raise UsageError(f"{flag}: there is no such option; {options_here}")
 
 

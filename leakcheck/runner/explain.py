@@ -20,9 +20,8 @@ from leakcheck.analysis.explain.fingerprint import with_native_origin
 from leakcheck.analysis.explain.line_slopes import grown_stacks
 from leakcheck.analysis.explain.retention import Candidate, containers_of, largest_share, paths_of
 from leakcheck.analysis.explain.stack_tree import build_stack_tree, short_file, with_short_files
-from leakcheck.model.answers import FailureKind
 from leakcheck.model.explanation import AllocationSite, Explanation, RetentionPath, StackBytes, TracerName, Window
-from leakcheck.model.failure import WorkerFailed, undecodable_answer
+from leakcheck.model.failure import FailureKind, WorkerFailed, undecodable_answer
 from leakcheck.model.protocol import Pass
 from leakcheck.model.result import Meter
 from leakcheck.model.stacks import Frame, native_frame
@@ -64,7 +63,7 @@ _NATIVE_SHARE, _WORTH_OF_NAMES = 0.05, 0.1
 """Shares of the growth: native code that allocates or retains at least the first is reported with its extension's name,
 for which a tracer may explain less by the second."""
 
-_TOO_MUCH = "what {tracer} saw adds up to {times:.0f} times the growth, so no line of it is named"
+_TOO_MUCH = "what {tracer} traced adds up to {times:.0f} times the growth, so its lines are not reported"
 Watch = Callable[[str], None]
 
 
@@ -88,7 +87,7 @@ class _Findings:
 
 def explain(task: Task, request: ExplainRequest, watch: Watch) -> Explanation:
     """Return why it grows, as far as can be found out. Raises MeasurementStopped alone."""
-    watch("what holds it")
+    watch("retention")
     warm_up, calls = _retention_calls(request)
     findings = _search(task, request, warm_up, calls)
     rate = request.bytes_per_1000_calls
@@ -103,7 +102,7 @@ def explain(task: Task, request: ExplainRequest, watch: Watch) -> Explanation:
     )
     if request.is_bounded:
         return explanation
-    watch("who allocates it")
+    watch("allocation")
     # pages outside the heap, whatever retains them: only native frames show who maps them
     share_in_python = 0.0 if request.meter is Meter.RSS else largest_share(findings.candidates, rate)
     return _with_sites(task, request, explanation, share_in_python)
@@ -126,25 +125,25 @@ def _search(task: Task, request: ExplainRequest, warm_up: int, calls: int) -> _F
                     "settled": request.settled_after_calls is not None,
                     "mapped": request.meter is Meter.RSS,
                 },
-                during="the search for what holds it",
+                during="the retention pass",
                 extra_seconds=3 * cost + _SEARCH_SECONDS,
             )
             _add_candidates(findings, answer)
             while not decode_field(answer, "last", bool):
                 # pages are measured by some more rounds of calls
                 more = _SEARCH_SECONDS + _ROUNDS_FOR_PAGES * cost * (request.meter is Meter.RSS)
-                answer = worker.listen(during="the search for what holds it", extra_seconds=more)
+                answer = worker.listen(during="the retention pass", extra_seconds=more)
                 _add_candidates(findings, answer)
             worker.finish()
     except WorkerFailed as failed:
-        findings.notes.append(f"the search for what holds it ended early: {failed.failure.message}")
+        findings.notes.append(f"the retention pass ended early: {failed.failure.message}")
     return findings
 
 
 def _add_candidates(findings: _Findings, answer: dict[str, Any]) -> None:
     candidates = decode_field(answer, "holders", tuple[Candidate, ...])
     if not all(1 <= candidate.anchor <= len(candidate.links) for candidate in candidates):
-        raise undecodable_answer("a holder that is not reached")
+        raise undecodable_answer("a retention path that lacks what it leads to")
     findings.candidates = tuple(
         replace(
             candidate,
@@ -157,7 +156,7 @@ def _add_candidates(findings: _Findings, answer: dict[str, Any]) -> None:
     findings.nothing_in_python = status.nothing_in_python
     limit = status.stopped_by
     if decode_field(answer, "last", bool) and limit:
-        findings.notes.append(f"the search for what holds it reached its bound in {limit}, so something may be missing")
+        findings.notes.append(f"the retention pass reached its limit of {limit}, so something may be missing")
 
 
 def _with_short_file(frame: Frame | None) -> Frame | None:
@@ -285,6 +284,6 @@ def _trace(task: Task, request: ExplainRequest, tracer: TracerName) -> _Findings
 def _ask(worker: WorkerProcess, kind: str, calls: int, request: ExplainRequest, cost: float) -> dict[str, Any]:
     return worker.ask(
         {"kind": kind, "calls": calls, "mapped": request.meter is Meter.RSS},
-        during="tracing who allocates",
+        during="the allocation pass",
         extra_seconds=10 * calls * cost,
     )

@@ -25,11 +25,10 @@ from leakcheck.analysis.growth.stopping import (
     with_fewer_calls,
 )
 from leakcheck.analysis.growth.trend import has_sawtooth, latest_rate, rate_without_bounds
-from leakcheck.model.advice import DjangoFacts
-from leakcheck.model.answers import BoundedContainer, Failure, StatusCount
+from leakcheck.model.answers import BoundedContainer, StatusCount
 from leakcheck.model.explanation import NamedCount
-from leakcheck.model.failure import WorkerFailed
-from leakcheck.model.result import Budget, Meter
+from leakcheck.model.failure import Failure, WorkerFailed
+from leakcheck.model.result import Budget, DjangoFacts, Meter
 from leakcheck.runner.answer_decoding import decode_block, decode_field, decode_lengths
 from leakcheck.runner.child_processes import ChildMemory, ReplayingProcess
 from leakcheck.runner.process_usage import MappingSamples
@@ -238,7 +237,7 @@ def _measure_gains(
     affordable = int(max(_GAINS_SECONDS, _GAINS_SHARE * state.progress.seconds) / cost)
     calls = max(1, min(most, max(_FEWEST_GAINS_CALLS, min(MOST_LENGTH_CHECK_CALLS, affordable))))
     answer = process.ask(
-        {"kind": "look", "calls": calls}, during="the look at what gains entries", extra_seconds=3 * calls * cost
+        {"kind": "look", "calls": calls}, during="the search for growing containers", extra_seconds=3 * calls * cost
     )
     add_block(state, answer)
     state.children.record(process, state.progress.calls)

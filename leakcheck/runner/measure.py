@@ -19,9 +19,9 @@ from leakcheck.analysis.growth.resources import judge_resources, with_names
 from leakcheck.analysis.growth.stopping import StopPolicy
 from leakcheck.analysis.latency import summarize_latency
 from leakcheck.analysis.memory_limit import forecast_for_process
-from leakcheck.model.answers import Failure, FailureKind, PeakReading
+from leakcheck.model.answers import PeakReading
 from leakcheck.model.errors import LeakcheckError
-from leakcheck.model.failure import MeasurementStopped, WorkerFailed, internal_failure
+from leakcheck.model.failure import Failure, FailureKind, MeasurementStopped, WorkerFailed, internal_failure
 from leakcheck.model.memory_limit import LimitResult
 from leakcheck.model.protocol import Pass
 from leakcheck.model.result import Growth, Meter, Result
@@ -32,7 +32,7 @@ from leakcheck.runner.bounded_check import follow_and_search_limits, growth_of
 from leakcheck.runner.explain_request import explain_request_of
 from leakcheck.runner.growth_pass import GrowthPass, add_block, add_failure
 from leakcheck.runner.machine import current_folder
-from leakcheck.runner.task import Task, Watch
+from leakcheck.runner.task import MeasureRequest, Task, Watch
 from leakcheck.runner.worker_process import WorkerProcess
 from leakcheck.scenario import replace_surrogates, without_passwords
 
@@ -53,30 +53,31 @@ def measure(task: Task, watch: Watch, warm_process: WorkerProcess | None = None)
 
 def _stages(task: Task, watch: Watch, warm_process: WorkerProcess | None) -> Iterator[Result]:
     """Yield the result after each stage, so that what was measured stands when a later stage fails."""
+    scenario, settings = task.request.scenario, task.request.settings
     growth_pass = _measure_growth(task, watch, warm_process)
     peak, peak_failure, capture = None, None, None
-    if task.measure_peak and growth_pass.failure is None:
-        watch(task.scenario, "peak", growth_pass.progress)
+    if task.request.measure_peak and growth_pass.failure is None:
+        watch(scenario, "peak", growth_pass.progress)
         peak, peak_failure, capture = measure_peak(task)
-    result = replace(judged_result(task, growth_pass, peak, peak_failure), capture=capture)
+    result = replace(judged_result(task.request, growth_pass, peak, peak_failure), capture=capture)
     yield result
-    if result.growth is not None and needs_explanation(result, task.settings.explain):
+    if result.growth is not None and needs_explanation(result, settings.explain):
         from leakcheck.runner.explain import explain  # a clean scenario needs none of it
 
-        request = explain_request_of(result, growth_pass.progress, growth_pass.shape)
-        explanation = explain(task, request, lambda doing: watch(task.scenario, doing, growth_pass.progress))
-        result = with_explanation(result, explanation, task.settings.known, date.today())
+        to_explain = explain_request_of(result, growth_pass.progress, growth_pass.shape)
+        explanation = explain(task, to_explain, lambda doing: watch(scenario, doing, growth_pass.progress))
+        result = with_explanation(result, explanation, settings.known, date.today())
         yield result
-    if task.settings.memory_bytes is not None:
-        limit = int(task.settings.memory_bytes)
+    if settings.memory_bytes is not None:
+        limit = int(settings.memory_bytes)
         forecast = forecast_for_process(
             result.verdict, result.growth, result.readings, limit, children=result.child_processes
         )
         result = replace(result, forecast=forecast)
-    if task.limit_request is not None and result.failure is None:
+    if task.request.limit_request is not None and result.failure is None:
         from leakcheck.runner.memory_limit import serve_under_limit
 
-        result = _with_limit_result(result, serve_under_limit(task, task.limit_request, result.growth, watch))
+        result = _with_limit_result(result, serve_under_limit(task, task.request.limit_request, result.growth, watch))
         yield result
     yield replace(result, advice=advise(result))
 
@@ -92,7 +93,7 @@ def _with_limit_result(result: Result, outcome: LimitResult | Failure) -> Result
 
 
 def judged_result(
-    task: Task, growth_pass: GrowthPass, peak: PeakReading | None, peak_failure: Failure | None
+    request: MeasureRequest, growth_pass: GrowthPass, peak: PeakReading | None, peak_failure: Failure | None
 ) -> Result:
     """Return the result of the growth and the peak pass; a peak that was not measured is not held to its budget."""
     shape, progress = growth_pass.shape, growth_pass.progress
@@ -113,12 +114,12 @@ def judged_result(
             if verdict is Verdict.INCONCLUSIVE:
                 needed = calls_for_a_verdict(shape, growth, progress.seconds_per_call)
     resident = resident_parts(verdict, growth, progress.readings, growth_pass.mapping_samples.early_and_late)
-    rising = judge_resources(progress.readings, task.settings.resource_budgets)
+    rising = judge_resources(progress.readings, request.settings.resource_budgets)
     stacks = () if peak is None else with_short_files(peak.stacks, current_folder())
-    same_options = task.options_for(Pass.GROWTH) == task.options_for(Pass.PEAK)
+    same_options = request.options_for(Pass.GROWTH) == request.options_for(Pass.PEAK)
     peak_latencies = () if peak is None or same_options else peak.latencies_ns
     result = replace(
-        _unmeasured_result(task),
+        _unmeasured_result(request),
         verdict=verdict,
         growth=growth,
         peak_bytes=None if peak is None else peak.peak_bytes,
@@ -143,15 +144,16 @@ def judged_result(
         response_statuses=growth_pass.response_statuses,
         django=growth_pass.django,
     )
-    if task.baseline_entries is None:
+    if request.baseline_entries is None:
         return with_gate(result, budget_gates(result))
-    return compare_with_baseline(result, task.baseline_entries.get(result.id), task.settings.change)
+    return compare_with_baseline(result, request.baseline_entries.get(result.id), request.settings.change)
 
 
 def _measure_growth(task: Task, watch: Watch, warm_process: WorkerProcess | None) -> GrowthPass:
+    scenario, settings = task.request.scenario, task.request.settings
     growth_pass = GrowthPass()
-    policy = StopPolicy(calls=task.settings.calls, seconds=task.settings.time_seconds)
-    watch(task.scenario, "set-up", growth_pass.progress)
+    policy = StopPolicy(calls=settings.calls, seconds=settings.time_seconds)
+    watch(scenario, "set-up", growth_pass.progress)
     began = time.monotonic()
     try:
         request, limits = task.pass_request(Pass.GROWTH), task.worker_limits
@@ -161,15 +163,15 @@ def _measure_growth(task: Task, watch: Watch, warm_process: WorkerProcess | None
             growth_pass.start_seconds = time.monotonic() - began
             add_block(growth_pass, worker.ask({"kind": "first"}, during="call 1"))
             growth_pass.children.record(worker, growth_pass.progress.calls)
-            budget = task.settings.budget(task.scenario)
-            resource_budgets = task.settings.resource_budgets
             pid = getattr(worker, "pid", None)  # a scripted process of the tests has none
 
             def after_block() -> None:
-                watch(task.scenario, "growth", growth_pass.progress)
+                watch(scenario, "growth", growth_pass.progress)
                 growth_pass.mapping_samples.take(pid, growth_pass.progress.calls)
 
-            follow_and_search_limits(growth_pass, worker, policy, budget, resource_budgets, after_block)
+            follow_and_search_limits(
+                growth_pass, worker, policy, settings.budget(scenario), settings.resource_budgets, after_block
+            )
             if growth_pass.shape is not None and growth_pass.shape.meter is Meter.RSS:
                 growth_pass.mapping_samples.take(pid, growth_pass.progress.calls, last=True)
             worker.finish()
@@ -190,7 +192,7 @@ def measure_peak(task: Task) -> tuple[PeakReading | None, Failure | None, str | 
     except OSError as error:
         return (
             None,
-            Failure(kind=FailureKind.DISK, message=f"{capture.parent}: cannot be made ({error.strerror})"),
+            Failure(kind=FailureKind.DISK, message=f"{capture.parent}: cannot be created ({error.strerror})"),
             None,
         )
     capture.unlink(missing_ok=True)
@@ -198,7 +200,7 @@ def measure_peak(task: Task) -> tuple[PeakReading | None, Failure | None, str | 
         with WorkerProcess(task.pass_request(Pass.PEAK, capture), task.worker_limits) as worker:
             worker.start()
             # some warm-up calls, and one that is traced and so takes five times as long
-            answer = worker.listen(during="the peak pass", extra_seconds=task.settings.timeout_seconds)
+            answer = worker.listen(during="the peak pass", extra_seconds=task.request.settings.timeout_seconds)
             reading = decode(answer, PeakReading)
             worker.let_end()
     except WorkerFailed as failed:
@@ -206,9 +208,9 @@ def measure_peak(task: Task) -> tuple[PeakReading | None, Failure | None, str | 
     return reading, None, str(capture.relative_to(task.folder))
 
 
-def _unmeasured_result(task: Task) -> Result:
+def _unmeasured_result(request: MeasureRequest) -> Result:
     """Return the result of a scenario that is not measured yet."""
-    scenario = task.scenario
+    scenario = request.scenario
     return Result(
         scenario=scenario.name,
         variant=scenario.variant,
@@ -216,16 +218,16 @@ def _unmeasured_result(task: Task) -> Result:
         verdict=Verdict.INCONCLUSIVE,
         gate=Gate.INCONCLUSIVE,
         over_budget=(),
-        budget=task.settings.budget(scenario),
+        budget=request.settings.budget(scenario),
         description=scenario.description,
-        growth_options=without_passwords(task.options_for(Pass.GROWTH)),
-        peak_options=without_passwords(task.options_for(Pass.PEAK)),
+        growth_options=without_passwords(request.options_for(Pass.GROWTH)),
+        peak_options=without_passwords(request.options_for(Pass.PEAK)),
     )
 
 
 def _last_result(task: Task, stages: Iterator[Result]) -> Result:
     """Return the last result, with the failure where a stage raises. Raises MeasurementStopped alone."""
-    result = _unmeasured_result(task)
+    result = _unmeasured_result(task.request)
     try:
         for stage_result in stages:
             result = stage_result

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.analysis.memory_limit import failures_of, forecast_exhaustion, successes_of, wilson_interval
-from leakcheck.model.answers import Failure, FailureKind
-from leakcheck.model.failure import MeasurementStopped, WorkerFailed, undecodable_answer
+from leakcheck.model.failure import Failure, FailureKind, MeasurementStopped, WorkerFailed, undecodable_answer
 from leakcheck.model.memory_limit import LimitRequest, LimitResult
 from leakcheck.model.protocol import Pass
 from leakcheck.model.result import Growth
@@ -91,7 +90,7 @@ def _serve(task: Task, serving: LimitRequest, watch: Watch) -> _ServerRun:
             concurrency=serving.concurrency,
             timeout_seconds=serving.timeout_seconds,
             watch=lambda so_far: watch(
-                task.scenario, f"request {len(so_far.answers):,} of {serving.requests:,}", ReplayProgress()
+                task.request.scenario, f"request {len(so_far.answers):,} of {serving.requests:,}", ReplayProgress()
             ),
             is_over=lambda: task.stop.is_set() or not worker.is_alive,
         )
@@ -116,5 +115,5 @@ def _with_remedy(failure: Failure) -> Failure:
     if failure.kind is not FailureKind.MISSING:
         return failure
     name = next((package for package in _PACKAGES if package in failure.message), "gunicorn")
-    message = f"there is no {name} where it is measured; install it there: pip install {_PACKAGES[name]}"
+    message = f"{name} is not installed in the measured environment; install it: pip install {_PACKAGES[name]}"
     return Failure(kind=FailureKind.MISSING, message=message)

@@ -98,13 +98,13 @@ def _message(line: bytes, columns: bytes) -> dict[str, Any]:
     text = line.decode()
     decoded: Any = json.loads(text, parse_float=_float, parse_int=_integer, parse_constant=_refused)
     if not isinstance(decoded, dict) or not isinstance(decoded.get("kind"), str):
-        raise TypeError("a message is an object with a kind")
+        raise TypeError("a message is an object that has a kind")
     message: dict[str, Any] = _replaced(decoded) if _SURROGATE.search(text) else decoded
     lengths = message.pop("lengths", ())
     if not all(isinstance(length, int) and length >= 0 for length in lengths):
         raise ValueError("a column has a length of 0 or more")
     if sum(lengths) * _NUMBER_BYTES != len(columns):
-        raise ValueError("the columns are longer or shorter than they are said to be")
+        raise ValueError("the columns do not have the stated length")
     if lengths:
         numbers = array("q", columns)
         message["block"] = _block(message, numbers.tolist(), lengths)
@@ -126,19 +126,19 @@ def _block(message: dict[str, Any], numbers: list[int], lengths: Sequence[int]) 
 def _integer(digits: str) -> int:
     number = int(digits)
     if abs(number) > _LARGEST:
-        raise ValueError("a number is larger than any that is measured")
+        raise ValueError("a number is impossibly large")
     return number
 
 
 def _float(digits: str) -> float:
     number = float(digits)
     if not abs(number) <= _LARGEST:
-        raise ValueError("a number is larger than any that is measured")
+        raise ValueError("a number is impossibly large")
     return number
 
 
 def _refused(name: str) -> Any:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a number")
 
 
 def _replaced(value: Any) -> Any:

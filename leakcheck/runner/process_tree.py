@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from leakcheck.model.child_processes import ChildrenReading, count_of_children
+from leakcheck.runner.child_process import is_own_process
 from leakcheck.runner.process_table import (
     ProcessId,
     ProcessStatus,
@@ -26,7 +27,6 @@ from leakcheck.runner.process_table import (
     wait_for_end,
 )
 from leakcheck.runner.process_usage import ProcessPages, has_memory, high_water_mark, pages_of
-from leakcheck.runner.worker_limits import is_own_process
 
 MARK = "LEAKCHECK_PROCESS"
 """The environment variable that identifies the measured process that a process descends from."""

@@ -18,9 +18,10 @@ from leakcheck.analysis.gate.verdict import sort_results
 from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.config.expressions import Matches
 from leakcheck.config.settings import Settings
-from leakcheck.model.answers import FailureKind, ScenarioInfo
+from leakcheck.model.answers import ScenarioInfo
 from leakcheck.model.baseline import BaselineEntry
 from leakcheck.model.errors import ExecutorLost, ExitCode, StoreError, worst
+from leakcheck.model.failure import FailureKind
 from leakcheck.model.memory_limit import LimitRequest
 from leakcheck.model.protocol import OptionValue
 from leakcheck.model.result import Result
@@ -30,7 +31,7 @@ from leakcheck.runner.baseline import BaselineRef, gone_entries, refuse_same_ids
 from leakcheck.runner.collect import Collection, collect
 from leakcheck.runner.executors import Executor, executor_for
 from leakcheck.runner.shards import share_of
-from leakcheck.runner.task import Task
+from leakcheck.runner.task import MeasureRequest, Task
 from leakcheck.runner.temporary_folders import remove_leftovers, temporary_folder
 from leakcheck.scenario import Target, replace_surrogates
 from leakcheck.storage import git, run_file
@@ -80,6 +81,22 @@ class RunRequest:
     command: Sequence[str] = ()
     baseline: BaselineRef | None = None
     """The baseline to compare with; None where the budgets alone count."""
+
+    def for_scenario(
+        self, scenario: ScenarioInfo, baseline_entries: Mapping[str, BaselineEntry] | None = None
+    ) -> MeasureRequest:
+        """Return the request for one scenario, with its own entry of a baseline."""
+        return MeasureRequest(
+            scenario=scenario,
+            settings=self.settings,
+            options=self.options,
+            setup=self.setup,
+            measure_peak=self.measure_peak,
+            limit_request=self.limit_request,
+            baseline_entries=None
+            if baseline_entries is None
+            else {name: entry for name, entry in baseline_entries.items() if name == scenario.id},
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,18 +167,7 @@ def _run(request: RunRequest, observer: Observer, shared_folder: Path, executor:
     observer.collected(share.scenarios)
     stop = Event()
     tasks = [
-        Task(
-            scenario=scenario,
-            settings=request.settings,
-            options=request.options,
-            setup=request.setup,
-            measure_peak=request.measure_peak,
-            limit_request=request.limit_request,
-            folder=folder,
-            stop=stop,
-            baseline_entries=accepted,
-            shared_folder=shared_folder,
-        )
+        Task(request=request.for_scenario(scenario, accepted), folder=folder, stop=stop, shared_folder=shared_folder)
         for scenario in share.scenarios
     ]
     results: dict[int, Result] = {}

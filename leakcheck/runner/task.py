@@ -15,37 +15,27 @@ from leakcheck.model.baseline import BaselineEntry
 from leakcheck.model.memory_limit import LimitRequest
 from leakcheck.model.protocol import OptionValue, Pass, PassRequest
 from leakcheck.model.setup_stages import SetupStages
-from leakcheck.runner.collect import worker_limits_of
 from leakcheck.runner.scheduler import ASSUMED_BYTES
-from leakcheck.runner.worker_limits import WorkerLimits
+from leakcheck.runner.worker_process import WorkerLimits, worker_limits_of
 
-_DECLARED_LIMIT = "what it declares, memory= of its @scenario or memory in its override,"
+_DECLARED_LIMIT = "its declared memory (memory= in its @scenario, or memory in its override)"
 Watch = Callable[[ScenarioInfo, str, ReplayProgress], None]
 """Called with the scenario, what is being done, and the progress of its growth pass."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """The measurement of one scenario."""
+class MeasureRequest:
+    """What to measure of one scenario, and how: the part of a task that can be sent to another machine."""
 
     scenario: ScenarioInfo
     settings: Settings
-    options: Mapping[str, OptionValue]
-    setup: str | None
-    measure_peak: bool
+    options: Mapping[str, OptionValue] = field(default_factory=dict)
+    setup: str | None = None
+    measure_peak: bool = True
     limit_request: LimitRequest | None = None
     """How to serve it under a memory limit; None where there is no limit pass."""
-    folder: Path
-    stop: Event
-    """Set when the run is interrupted."""
     baseline_entries: Mapping[str, BaselineEntry] | None = None
-    """The baseline's entries by scenario id; None where the budgets alone count."""
-    command: tuple[str, ...] = ()
-    setup_seconds: float = 0.0
-    stages: SetupStages = field(default_factory=SetupStages)
-    """These three as in `WorkerLimits`, for a scenario that is a test: its process is a pytest."""
-    shared_folder: Path | None = None
-    """Where the run's processes share what is slow to make."""
+    """The scenario's entry of the baseline by its id, if it has one; None where the budgets alone count."""
 
     def options_for(self, work: Pass) -> dict[str, OptionValue]:
         """Return the options of a pass: the scenario's own, then `NAME`, then `PASS.NAME`."""
@@ -57,6 +47,28 @@ class Task:
         given = {**for_all_passes, **for_this_pass}
         return {**declared, **{name: value for name, value in given.items() if names is None or name in names}}
 
+    @property
+    def expected_memory(self) -> float:
+        """Return the bytes that its process is taken to need: what it declares, else `ASSUMED_BYTES`."""
+        declared = self.settings.declared_memory(self.scenario)
+        return ASSUMED_BYTES if declared is None else declared
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A request, and what it takes to measure it in this process."""
+
+    request: MeasureRequest
+    folder: Path
+    stop: Event
+    """Set when the run is interrupted."""
+    command: tuple[str, ...] = ()
+    setup_seconds: float = 0.0
+    stages: SetupStages = field(default_factory=SetupStages)
+    """These three as in `WorkerLimits`, for a scenario that is a test: its process is a pytest."""
+    shared_folder: Path | None = None
+    """Where the run's processes share what is slow to make."""
+
     def pass_request(
         self,
         work: Pass,
@@ -65,12 +77,13 @@ class Task:
         serving: Mapping[str, object] | None = None,
     ) -> PassRequest:
         """Return the request for a pass. The retention and the allocation pass replay what the growth pass did."""
+        scenario = self.request.scenario
         return PassRequest(
             kind=work,
-            target=self.scenario.target,
-            variant=self.scenario.variant,
-            options=self.options_for(work if work in (Pass.PEAK, Pass.LIMIT) else Pass.GROWTH),
-            setup=self.setup,
+            target=scenario.target,
+            variant=scenario.variant,
+            options=self.request.options_for(work if work in (Pass.PEAK, Pass.LIMIT) else Pass.GROWTH),
+            setup=self.request.setup,
             capture_path=None if capture is None else str(capture.resolve()),
             tracer=tracer,
             limit_request=serving,
@@ -81,23 +94,18 @@ class Task:
     @property
     def capture(self) -> Path:
         """Return the path for memray's capture of its peak."""
-        return self.folder / "captures" / f"{file_name(self.scenario.id)}.bin"
+        return self.folder / "captures" / f"{file_name(self.request.scenario.id)}.bin"
 
     @property
     def worker_limits(self) -> WorkerLimits:
         """Return the interpreter and the limits of its processes."""
-        limits = worker_limits_of(self.settings, self.scenario.timeout_seconds, self.stop)
+        settings, scenario = self.request.settings, self.request.scenario
+        limits = worker_limits_of(settings, scenario.timeout_seconds, self.stop)
         limits = replace(limits, command=self.command, setup_seconds=self.setup_seconds, stages=self.stages)
-        declared = self.settings.declared_memory(self.scenario)
+        declared = settings.declared_memory(scenario)
         if declared is None or declared >= (limits.memory_limit_bytes or math.inf):
             return limits
         return replace(limits, memory_limit_bytes=declared, memory_limit_from=_DECLARED_LIMIT)
-
-    @property
-    def expected_memory(self) -> float:
-        """Return the bytes that its process is taken to need: what it declares, else `ASSUMED_BYTES`."""
-        declared = self.settings.declared_memory(self.scenario)
-        return ASSUMED_BYTES if declared is None else declared
 
 
 def file_name(scenario_id: str) -> str:
@@ -107,7 +115,7 @@ def file_name(scenario_id: str) -> str:
 
 
 def packages_to_lend() -> str | None:
-    """Return `FOLDER#ABI` for `PassRequest.lent_packages`; None where this process has no memray itself.
+    """Return `FOLDER#ABI` for `PassRequest.memray_fallback`; None where this process has no memray itself.
 
     The measured process refuses packages of another ABI than its own, so this may be sent to any.
     """

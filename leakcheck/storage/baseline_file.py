@@ -10,8 +10,7 @@ from leakcheck.model.baseline import SCHEMA, Baseline
 from leakcheck.model.document_text import replace_invalid_texts
 from leakcheck.model.errors import StoreError
 from leakcheck.model.files import read_file, refuse_link
-from leakcheck.storage.atomic import replace_file
-from leakcheck.storage.document import decode_document, refuse_repeated
+from leakcheck.storage.document import decode_document, refuse_repeated, replace_file
 
 _LARGEST_FILE_BYTES = 16 * 1024 * 1024
 _MERGE_MARK = b"\n<<<<<<< "

@@ -1,24 +1,32 @@
-"""Decode untrusted JSON documents: each field is validated, and its text escaped.
+"""Decode untrusted JSON documents, and write files atomically.
 
-Nothing is ever unpickled.
+Each field of a document is validated, and its text escaped; nothing is ever unpickled. A process that is killed while
+it writes leaves the old content.
 """
 
 import json
+import os
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from leakcheck.model.baseline import Baseline
 from leakcheck.model.document_text import InvalidField, escape_text_fields, validate_fields
 from leakcheck.model.errors import StoreError
 from leakcheck.model.plain_text import shorten
-from leakcheck.model.run import Run
 
 _MAX_QUOTED_CHARACTERS = 200
-_Document = TypeVar("_Document", Run, Baseline)
+
+
+class _VersionedDocument(Protocol):
+    @property
+    def schema(self) -> str: ...
+
+
+DocumentT = TypeVar("DocumentT", bound=_VersionedDocument)
 
 
 class _Header(msgspec.Struct):
@@ -28,11 +36,11 @@ class _Header(msgspec.Struct):
 def decode_document(
     path: Path,
     data: bytes,
-    kind: type[_Document],
+    kind: type[DocumentT],
     schema: str,
     what: str,
     upgrades: Mapping[str, Callable[[Any], Any]] = MappingProxyType({}),
-) -> _Document:
+) -> DocumentT:
     """Return the document with every field validated. Raises StoreError; `what` completes "is not …".
 
     `upgrades` has a function for each older schema that turns its documents, as plain dicts, into those of this one.
@@ -44,8 +52,7 @@ def decode_document(
         else:
             document = msgspec.convert(upgrade(msgspec.json.decode(data)), kind)
         if document.schema == schema:
-            validate_fields(document)
-            return escape_text_fields(document)
+            return validate_fields(document)
     except (ValueError, RecursionError) as error:
         raise StoreError(f"{path}: is not {what} ({shorten(str(error), _MAX_QUOTED_CHARACTERS)})") from error
     raise StoreError(
@@ -71,3 +78,45 @@ def refuse_repeated(path: Path, data: bytes) -> None:
         json.loads(data, object_pairs_hook=check_keys, parse_int=lambda text: 0)
     except (ValueError, RecursionError) as error:
         raise StoreError(f"{path}: {shorten(str(error), 2 * _MAX_QUOTED_CHARACTERS)}") from error
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Replace the content of `path` by `data`, completely or not at all. Raises StoreError."""
+    try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)  # a pipe or a device (/dev/stdout) must not be replaced by a file
+            return
+    except OSError as error:
+        raise _write_error(path, error) from error
+    replace_file(path, data)
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Replace whatever is at `path`, even a link or a pipe, by a file; nothing is written through it.
+
+    For file names of leakcheck in an untrusted folder. Raises StoreError.
+    """
+    try:
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).chmod(0o666 & ~_umask())  # mkstemp creates files for the owner alone
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise _write_error(path, error) from error
+
+
+def _write_error(path: Path, error: OSError) -> StoreError:
+    return StoreError(f"{path}: cannot be written ({error.strerror}); free some room, or choose another place")
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -13,8 +13,7 @@ from leakcheck.model.files import read_file
 from leakcheck.model.plain_text import shorten
 from leakcheck.model.run import Run
 from leakcheck.storage import run_file
-from leakcheck.storage.atomic import write_atomically
-from leakcheck.storage.document import refuse_repeated
+from leakcheck.storage.document import refuse_repeated, write_atomically
 
 SCHEMA = "leakcheck.durations/1"
 _FAMILY = SCHEMA.partition("/")[0] + "/"

@@ -1,10 +1,16 @@
-"""Ask git about the measured tree. Every function returns None if there is no git or no repository."""
+"""Ask git about the measured tree. Functions return None if there is no git or no repository; `git` itself raises."""
 
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from leakcheck.storage.command import CommandFailed, run_command
+
 _CACHE_FOLDER = "__pycache__"
+
+
+def version() -> str | None:
+    """Return what `git --version` prints."""
+    return _git("--version")
 
 
 def commit() -> str | None:
@@ -47,11 +53,13 @@ def _is_excluded(path: Path, excluded: Sequence[Path]) -> bool:
     return any(folder in (resolved, *resolved.parents) for folder in excluded)
 
 
+def git(*arguments: str, timeout_seconds: float = 10) -> str:
+    """Return what git prints. Raises CommandFailed."""
+    return run_command(["git", *arguments], timeout_seconds=timeout_seconds)
+
+
 def _git(*arguments: str) -> str | None:
     try:
-        process = subprocess.run(
-            ["git", *arguments], capture_output=True, encoding="utf-8", errors="surrogateescape", timeout=10, check=True
-        )
-    except (OSError, subprocess.SubprocessError):
+        return git(*arguments)
+    except CommandFailed:
         return None
-    return process.stdout.rstrip("\n")

@@ -15,8 +15,7 @@ from leakcheck.model.files import read_file
 from leakcheck.model.result import Result
 from leakcheck.model.run import SCHEMA, Run
 from leakcheck.storage import run_version_1
-from leakcheck.storage.atomic import write_atomically
-from leakcheck.storage.document import decode_document
+from leakcheck.storage.document import DocumentT, decode_document, write_atomically
 
 if TYPE_CHECKING:
     from leakcheck.model.comparison import Comparison
@@ -110,9 +109,16 @@ def encode_comparison(comparison: "Comparison") -> bytes:
 
 def load(path: Path) -> Run:
     """Return the run in a document, or in a folder with one. Raises StoreError."""
-    document = path / DOCUMENT if path.is_dir() else path
+    return load_as(path / DOCUMENT if path.is_dir() else path, Run)
+
+
+def load_as(document: Path, kind: type[DocumentT]) -> DocumentT:
+    """Return the fields of a run document that `kind` has: a `Run`, or a class with some of its fields.
+
+    Raises StoreError.
+    """
     data = read_file(document, most_bytes=LARGEST_DOCUMENT_BYTES, what="run we write")
-    return decode_document(document, data, Run, SCHEMA, "a run document", _UPGRADES)
+    return decode_document(document, data, kind, SCHEMA, "a run document", _UPGRADES)
 
 
 def newest_run(parent: Path) -> Path:

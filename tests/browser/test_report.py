@@ -57,15 +57,17 @@ def test_a_chart_says_the_values_under_the_pointer(opened: Opened) -> None:
     area.scroll_into_view_if_needed()
     box = area.bounding_box()
     page.mouse.move(box["x"] + box["width"] - 2, box["y"] + 50)
-    said = opened.read(readout, "call 1,981")
-    # only what was still measured at that call is told
+    said = opened.read(readout, "1,480 calls after warm-up")
+    # only what was still measured so long after its warm-up is told
     assert "debug_queries" in said
     assert "retained" not in said
-    # at a call that all were read after, each has its value
-    page.mouse.move(box["x"] + box["width"] * 401 / 2000, box["y"] + 50)
-    said = opened.read(readout, "call 401")
+    # so many calls after the warm-up that all were read, each has its value
+    page.mouse.move(box["x"] + box["width"] * 200 / 1480, box["y"] + 50)
+    said = opened.read(readout, "200 calls after warm-up")
     for result in (NAIVE_SHOWN, ITERATOR, RETAINED):
-        at = result.readings.calls.index(401)
+        assert result.growth is not None
+        assert result.growth.from_call is not None
+        at = result.readings.calls.index(result.growth.from_call + 200)
         assert f"{result.variant} {format_size(result.readings.heap_bytes[at])}" in said
     assert chart.locator(".cursor circle").count() == 4
     page.mouse.move(0, 0)
@@ -81,8 +83,20 @@ def test_a_chart_says_its_values_by_keyboard(opened: Opened) -> None:
     call, held = RETAINED.readings.calls[-2], RETAINED.readings.heap_bytes[-2]
     assert (area.get_attribute("aria-valuetext") or "").startswith(f"call {call:,} {format_size(held)}")
     area.press("Home")
-    assert area.get_attribute("aria-valuenow") == "1"
+    assert (area.get_attribute("aria-valuetext") or "").startswith("call 1 ")
+    assert area.get_attribute("aria-valuenow") == area.get_attribute("aria-valuemin") == "-400"
     assert area.get_attribute("role") == "slider"
+
+
+def test_the_labels_of_lines_fit_beside_the_chart_and_leave_it_the_room(opened: Opened) -> None:
+    opened.unfold_all()
+    shares = opened.page.evaluate(
+        """() => [...document.querySelectorAll('.labels')].map((svg) => Math.max(
+            ...[...svg.querySelectorAll('text')].map((text) => text.getBBox().x + text.getBBox().width)
+        ) / svg.width.baseVal.value)"""
+    )
+    assert len(shares) == 6
+    assert all(0.7 < share <= 1 for share in shares), shares
 
 
 def test_the_page_writes_sizes_as_the_terminal_does(opened: Opened) -> None:
@@ -111,7 +125,7 @@ def test_boxes_are_as_wide_as_what_their_stacks_hold(opened: Opened) -> None:
     opened.unfold(PEAK)
     shares = {"": 1.0, "deliver": 90 / 93.4, "from_db": 60 / 93.4, "pysqlite_step": 30 / 93.4}
     seen = widths(page)
-    assert seen["stacks too light to be told"] == pytest.approx(3.4 / 93.4, abs=0.005)
+    assert seen["stacks below the display threshold"] == pytest.approx(3.4 / 93.4, abs=0.005)
     assert {name: seen[name] for name in shares} == pytest.approx(shares, abs=0.005)
 
 
@@ -144,7 +158,7 @@ def test_a_flamegraph_is_searched_for_functions_files_and_lines(opened: Opened) 
         assert page.locator(f"{PEAK} .box.match").count() == 1
         assert share in page.inner_text(f"{PEAK} .found")
     page.fill(f"{PEAK} input", "nowhere")
-    assert page.inner_text(f"{PEAK} .found").startswith("nothing found")
+    assert page.inner_text(f"{PEAK} .found") == "no match"
     page.fill(f"{PEAK} input", "")
     assert page.inner_text(f"{PEAK} .found") == ""
     assert opened.is_clean()
@@ -171,7 +185,7 @@ def test_two_variants_are_laid_over_each_other(opened: Opened) -> None:
     box.hover()
     detail = opened.read(f"{PEAK} .detail", "from_db")
     assert "60.0 MiB, in newsletter[iterator] 1.00 MiB: +59.0 MiB" in detail
-    page.select_option(f"{PEAK} select", label="nothing")
+    page.select_option(f"{PEAK} select", label="none")
     assert page.locator(f"{PEAK} .box.library").count() > 0
     assert opened.is_clean()
 
@@ -301,6 +315,6 @@ def test_on_paper_all_variants_are_unfolded_and_nothing_is_cut_off(opened: Opene
 
 def test_the_headings_make_an_outline(opened: Opened) -> None:
     headings = opened.page.evaluate("[...document.querySelectorAll('h1, h2')].map((one) => one.textContent)")
-    assert headings == ["2 of 6 within budget", "newsletter", "warming", "parser"]
+    assert headings == ["2 failed, 1 error, 1 inconclusive, 2 passed", "newsletter", "warming", "parser"]
     assert len(SHOWN.results) == opened.page.locator("h3").count()
     assert re.search("not finished", headings[0]) is None

@@ -106,7 +106,7 @@ def test_a_leak_cannot_be_merged_until_it_is_known(site: Site) -> None:
     assert result.gate is Gate.OVER
     assert result.explanation.containers[0].name == "bookshop.views.SEEN"
     assert "bookshop/views.py" in red.output
-    assert "held by" in red.output
+    assert "retained by" in red.output
     assert "bookshop.views.SEEN" in red.output
     [failure] = ElementTree.parse(site.folder / "junit.xml").iter("failure")
     assert "bookshop.views.SEEN" in (failure.text or "")

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from leakcheck.model.protocol import OptionValue, Pass, PassRequest
-from leakcheck.runner.worker_limits import WorkerLimits
-from leakcheck.runner.worker_process import WorkerProcess
+from leakcheck.runner.worker_process import WorkerLimits, WorkerProcess
 
 PROJECT = Path(__file__).parents[2]
 GALLERY = PROJECT / "scenarios" / "gallery"

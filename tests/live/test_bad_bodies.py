@@ -125,8 +125,8 @@ def test_a_body_that_hangs_without_listening_to_signals_is_ended_too(leakcheck: 
     ("statement", "message"),
     [
         ("sys.exit('done here')", "bad: on call 30 called sys.exit('done here')"),
-        ("os._exit(0)", "exit status 0, without a word to us"),
-        ("os._exit(9)", "exit status 9, without a word to us"),
+        ("os._exit(0)", "the process exited with status 0 and no output"),
+        ("os._exit(9)", "the process exited with status 9 and no output"),
         ("os.kill(os.getpid(), signal.SIGKILL)", "killed by SIGKILL"),
         ("ctypes.string_at(0)", "killed by SIGSEGV"),
     ],
@@ -163,7 +163,7 @@ def test_a_segmentation_fault_shows_the_line_it_happened_in(leakcheck: Leakcheck
         read_address_zero()
     """
     ran = run_beside_healthy(leakcheck, bad)
-    assert_failed(ran, "bad: the process ended during call 1: killed by SIGSEGV")
+    assert_failed(ran, "bad: during call 1, the process was killed by SIGSEGV")
     assert 'bad.py", line 5 in read_address_zero' in ran.output
 
 
@@ -225,7 +225,7 @@ def test_of_the_megabytes_that_a_dying_body_wrote_only_the_end_is_shown(leakchec
         os._exit(1)
     """
     ran = run_beside_healthy(leakcheck, bad)
-    assert_failed(ran, "bad: the process ended during call 1: exit status 1")
+    assert_failed(ran, "bad: during call 1, the process exited with status 1")
     assert "line 99999" in ran.output
     assert ran["bad"].failure is not None
     assert len(ran["bad"].failure.details) <= 4000
@@ -377,6 +377,6 @@ def test_a_body_that_allocates_without_end_is_ended_at_the_limit(leakcheck: Leak
             KEPT.append(b"x" * (1 << 20))
     """
     ran = run_beside_healthy(leakcheck, bad, "--max-memory", "300 MiB")
-    assert_failed(ran, "bad: call 1 took more than 300 MiB of memory and was ended; raise --max-memory")
+    assert_failed(ran, "bad: call 1 used more than 300 MiB of memory and was killed; raise --max-memory")
     assert ran["bad"].failure is not None
     assert ran["bad"].failure.kind == "memory"

@@ -38,8 +38,8 @@ def test_a_file_that_does_not_parse_is_named_with_the_line(leakcheck: Leakcheck)
     ("statement", "message"),
     [
         ("sys.exit(7)", "bad.py: called sys.exit(7)"),
-        ("os._exit(7)", "bad.py: the process ended during import: exit status 7, without a word to us"),
-        ("os.kill(os.getpid(), signal.SIGKILL)", "bad.py: the process ended during import: killed by SIGKILL"),
+        ("os._exit(7)", "bad.py: during import, the process exited with status 7 and no output"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", "bad.py: during import, the process was killed by SIGKILL"),
     ],
 )
 def test_a_file_that_ends_the_process_when_it_is_imported_is_named(
@@ -102,12 +102,15 @@ def test_a_wrong_unit_in_a_mark_is_a_usage_error_and_the_others_are_measured(lea
         (["--calls", "0"], "--calls must be 1 or more"),
         (["--time", "0"], "--time and --timeout are seconds, more than 0"),
         (["-o", "rows"], "-o 'rows': write NAME=VALUE, for example -o rows=500000"),
-        (["-o", "rows=1"], "-o rows: there is no such option; nothing here takes an option"),
+        (["-o", "rows=1"], "-o rows: there is no such option; no scenario here takes any"),
         (["-o", "peek.rows=1"], "-o peek.rows: there is no pass 'peek'; write growth.rows, peak.rows or limit.rows"),
         (["-k", "healthy and"], "-k 'healthy and' breaks off at its end; write words joined by and, or, not"),
         (["-k", "(healthy"], "-k '(healthy' breaks off at its end"),
         (["-k", "healthy)"], "-k 'healthy)' breaks off near ')'"),
-        (["--python", "/no/such/python"], "/no/such/python: cannot be started as a Python (No such file or directory)"),
+        (
+            ["--python", "/no/such/python"],
+            "/no/such/python: cannot be started (No such file or directory); pass --python the path of a Python",
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -177,8 +180,8 @@ def test_a_wrong_setting_in_the_environment_is_refused_with_its_name(leakcheck: 
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        ("several.py::thrid", "several.py::thrid: there is no scenario 'thrid'; the file holds first, second"),
-        ("several.py::first[c]", "several.py::first[c]: there is no variant 'c'; it has a, b"),
+        ("several.py::thrid", "several.py::thrid: there is no scenario 'thrid'; available: first, second"),
+        ("several.py::first[c]", "several.py::first[c]: there is no variant 'c'; available: a, b"),
     ],
     ids=["a scenario", "a variant"],
 )
@@ -211,9 +214,13 @@ def test_a_name_that_matches_nothing_is_said_with_what_is_there_and_the_others_a
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["healthy.py", "-k", "nobody"], "-k picks none of healthy"),
-        (["empty"], "empty: no function under @scenario; mark one, or name any callable as package.module:callable"),
-        (["nothing.py"], "nothing.py: no function under @scenario"),
+        (["healthy.py", "-k", "nobody"], "-k matches no scenario; available: healthy"),
+        (
+            ["empty"],
+            "empty: no function is decorated with @scenario; decorate one, or name any callable as "
+            "package.module:callable",
+        ),
+        (["nothing.py"], "nothing.py: no function is decorated with @scenario"),
     ],
     ids=["-k", "a folder", "a file"],
 )
@@ -234,7 +241,7 @@ def test_a_target_that_holds_nothing_is_said_beside_others_that_do(leakcheck: Le
     leakcheck.write("nothing.py", "def plain(): ...")
     leakcheck.write("empty/readme.txt", "no Python here")
     ran = leakcheck.run(target, "healthy.py")
-    assert f"{target}: no function under @scenario" in ran.output
+    assert f"{target}: no function is decorated with @scenario" in ran.output
     assert ran.code == ExitCode.NOTHING_MEASURED
     assert_healthy_was_measured(ran)
 

@@ -91,7 +91,7 @@ def test_a_pool_that_keeps_nothing_is_clean_and_is_told_to_have_been_measured(le
     leakcheck.write("pools.py", POOLS)
     ran = leakcheck.run("pools.py", "-k", "healthy")
     assert (ran.result.verdict, ran.result.gate) == (Verdict.CLEAN, Gate.WITHIN)
-    assert "2 child processes live on from call to call" in ran.output
+    assert "2 child processes outlive the calls" in ran.output
     assert ran.code == ExitCode.WITHIN
 
 
@@ -112,7 +112,7 @@ def bad():
 @pytest.mark.parametrize("then", ["time.sleep(3600)", ""], ids=["and lives on", "and ends"])
 def test_the_memory_limit_holds_for_children_too(leakcheck: Leakcheck, then: str) -> None:
     ran = run_beside_healthy(leakcheck, FILLS.format(then=then), "--max-memory", "300 MiB")
-    assert_failed(ran, "raise --max-memory if that is meant")
+    assert_failed(ran, "raise --max-memory if it needs more")
     assert ran["bad"].failure is not None
     assert ran["bad"].failure.kind == "memory"
 
@@ -132,7 +132,7 @@ def test_the_memory_limit_is_one_for_all_processes_together(leakcheck: Leakcheck
         time.sleep(3600)
     """
     ran = run_beside_healthy(leakcheck, bad, "--max-memory", "300 MiB")
-    assert_failed(ran, "child processes, and was ended; raise --max-memory if that is meant")
+    assert_failed(ran, "child processes, and was killed; raise --max-memory if it needs more")
 
 
 def test_what_children_share_with_the_scenario_counts_once(leakcheck: Leakcheck) -> None:

@@ -70,18 +70,23 @@ def compare(leakcheck: Leakcheck, *arguments: str) -> Ran:
     return leakcheck.finish(leakcheck.start("compare", "--json", "table.json", *arguments))
 
 
-def answers(leakcheck: Leakcheck) -> dict[str, Any]:
+def rows(leakcheck: Leakcheck) -> dict[str, Any]:
     document = json.loads((leakcheck.folder / "table.json").read_text())
-    [contrast] = document["contrasts"]
-    return {row["metric"]: row for row in contrast["rows"]}
+    [scenario] = document["scenarios"]
+    return {row["metric"]: row for row in scenario["rows"]}
 
 
 def test_the_growth_that_a_commit_brought_is_found(repository: Leakcheck) -> None:
     ran = compare(repository, "HEAD~2..HEAD~1", "scenarios.py", "--rounds", "1", "--fail-on-worse")
     assert ran.code == 1, ran.errors
-    row = answers(repository)["growth / 1000 calls"]
-    assert row["answer"] == "worse"
+    row = rows(repository)["growth / 1000 calls"]
+    assert row["verdict"] == "worse"
     assert row["change"]["value"] == pytest.approx(1_064_000, rel=0.05)
+    # AND a tolerance that allows as much lets it pass, without measuring again
+    options = ("--rounds", "1", "--fail-on-worse", "--change", "+5 % and +2 MiB")
+    allowed = compare(repository, "HEAD~2..HEAD~1", "scenarios.py", *options)
+    assert (allowed.code, "measuring" in allowed.errors) == (0, False)
+    assert rows(repository)["growth / 1000 calls"]["verdict"] == "same"
     # AND nothing of it stays in the user's repository
     assert git(repository.folder, "worktree", "list").count("\n") == 0
     assert git(repository.folder, "status", "--porcelain", "--", ".", ":!table.json") == ""
@@ -92,16 +97,16 @@ def test_nothing_is_said_of_a_commit_that_changed_nothing_five_times_out_of_five
     for _ in range(5):
         ran = compare(repository, "HEAD~1..HEAD", "scenarios.py", "--rounds", "1", "--fresh", "--fail-on-worse")
         assert ran.code == 0, ran.errors
-        assert {row["answer"] for row in answers(repository).values()} == {"~", "not measured"}
+        assert {row["verdict"] for row in rows(repository).values()} == {"same", None}
 
 
 def test_what_was_measured_before_is_not_measured_again(repository: Leakcheck) -> None:
     first = compare(repository, "HEAD~1..HEAD", "scenarios.py", "--rounds", "1")
-    figures = answers(repository)
+    figures = rows(repository)
     second = compare(repository, "HEAD~1..HEAD", "scenarios.py", "--rounds", "1")
     assert "measuring" in first.errors
     assert "measuring" not in second.errors
-    assert answers(repository) == figures
+    assert rows(repository) == figures
 
 
 def test_a_revision_that_needs_other_packages_has_an_environment_of_its_own(repository: Leakcheck) -> None:
@@ -113,7 +118,7 @@ def test_a_revision_that_needs_other_packages_has_an_environment_of_its_own(repo
     # THEN the older one was measured in an environment that is kept for the next time
     kept = repository.folder / ".leakcheck" / "environments"
     assert [(one / ".complete").exists() for one in kept.iterdir()] == [True]
-    assert answers(repository)["growth / 1000 calls"]["answer"] == "~"
+    assert rows(repository)["growth / 1000 calls"]["verdict"] == "same"
 
 
 def test_two_variants_are_measured_in_turn(leakcheck: Leakcheck) -> None:
@@ -126,7 +131,7 @@ def test_two_variants_are_measured_in_turn(leakcheck: Leakcheck) -> None:
         "measuring after, round 2 of 2",
         "measuring before, round 2 of 2",
     ]
-    assert answers(leakcheck)["growth / 1000 calls"]["answer"] == "better"
+    assert rows(leakcheck)["growth / 1000 calls"]["verdict"] == "better"
     assert "| --- |" in (leakcheck.folder / "table.md").read_text()
 
 
@@ -136,7 +141,7 @@ def test_saved_runs_and_the_variants_of_one_are_compared_without_measuring(leakc
     [run] = leakcheck.output.glob("*")
     ran = compare(leakcheck, str(run), "--variants", "before", "after")
     assert ran.code == 0, ran.errors
-    assert answers(leakcheck)["growth / 1000 calls"]["answer"] == "better"
+    assert rows(leakcheck)["growth / 1000 calls"]["verdict"] == "better"
     ran = compare(leakcheck, str(run), str(run / "run.json"), "--csv", "table.csv")
     assert ran.code == 0, ran.errors
     assert (leakcheck.folder / "table.csv").read_text().count("\n") == 1 + 2 * 6

@@ -109,7 +109,7 @@ def test_what_the_text_adds_works_in_a_copy(tmp_path: Path) -> None:
     # AND the limit, and the advice
     assert "SHELF" in done.stderr
     assert "1,000,000" in done.stderr
-    assert "advice  a list is only ever added to: give it a length" in done.stderr
+    assert "advice: a list is only ever added to; give it a length" in done.stderr
     # AND the case is what its truth says
     truth = json.loads((tmp_path / "scenarios" / "gallery" / "truth.json").read_text())["log_of_visits"]
     results = json.loads((tmp_path / "run.json").read_text())["results"]

@@ -194,7 +194,7 @@ def test_both_arms_are_measured_again_by_another_worker_where_one_is_killed(flee
     ran = leakcheck.finish(running)
     # THEN the first arm was measured again too
     assert ran.code == ExitCode.WITHIN, ran.errors
-    assert "measuring one, begun again, because a worker was lost, on" in ran.errors
+    assert "measuring one, started again, because a worker was lost, on" in ran.errors
     arms = [mark[1] for mark in marks(leakcheck)]
     assert arms[-4:] == ["before"] * 2 + ["after"] * 2
     (folder,) = leakcheck.output.iterdir()
@@ -284,7 +284,7 @@ def test_what_fits_no_worker_is_told_and_the_others_are_measured(fleet: Fleet, l
     assert ran["huge"].failure.message == (
         f"no worker of {fleet.address} has the 1 core and 1,000 GiB of memory that it needs: the largest has cores=1 "
         f"and 3.73 GiB; start one with `dask worker {fleet.address} --nthreads 1 --resources "
-        '"cores=1 memory=1073741824000"`, or declare less by memory= of its @scenario'
+        '"cores=1 memory=1073741824000"`, or declare less with memory= in its @scenario'
     )
     assert ran.code == ExitCode.SCENARIO_FAILED
 
@@ -317,7 +317,7 @@ def test_what_kills_each_of_its_workers_is_in_trouble_and_nothing_else_is(lone: 
     ran = leakcheck.run(".", "--executor", lone.executor, "--calls", "200")
     # THEN
     assert_healthy_was_measured(ran)
-    assert "killer: each worker that measured it was lost, the last time when it was alone" in ran.output
+    assert "killer: every worker that measured it was lost (" in ran.output
     assert ran.code == ExitCode.SCENARIO_FAILED
 
 
@@ -328,7 +328,7 @@ def test_a_cluster_that_cannot_be_used_says_why_and_what_to_do(
     # GIVEN a worker that declares nothing
     silent = lone.start_worker(resources=None)
     ran = leakcheck.run("healthy.py", "--executor", lone.executor)
-    assert "the cluster has 1, and none declares its cores and memory; start each with: dask worker" in ran.errors
+    assert "the cluster has no worker that declares its cores and memory; start each with: dask worker" in ran.errors
     assert ran.code == ExitCode.USAGE
     lone.stop(silent)
     # GIVEN one with another leakcheck
@@ -353,7 +353,7 @@ def test_a_scheduler_that_dies_in_the_middle_costs_only_what_was_under_way(lone:
     kill(lone.scheduler.pid)
     ran = leakcheck.finish(running)
     # THEN
-    assert "the scheduler was lost in the middle; what was measured until then is kept" in ran.errors
+    assert "the connection to the scheduler was lost; results until then are kept" in ran.errors
     assert "Traceback" not in ran.errors
     assert [result.id for result in ran.document.results] == ["first"]
     assert not ran.document.finished
@@ -367,6 +367,6 @@ def test_a_scheduler_that_cannot_be_reached_is_told_soon(leakcheck: Leakcheck) -
         taken.bind(("127.0.0.1", 0))  # and never listens
         executor = f"dask:tcp://127.0.0.1:{taken.getsockname()[1]}"
         ran = leakcheck.run("healthy.py", "--executor", executor)
-    assert f"--executor {executor}: no scheduler answers there within 5 s" in ran.errors
+    assert f"--executor {executor}: no answer from the scheduler within 5 s" in ran.errors
     assert "Traceback" not in ran.errors
     assert ran.code == ExitCode.USAGE

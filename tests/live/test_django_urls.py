@@ -54,7 +54,7 @@ def test_all_urls_without_an_argument_are_replayed_and_ranked(shop: Leakcheck) -
         "GET /^archive/(?P<year>[0-9]{4})/$": TAKES_ARGUMENT,
         "GET /logout/": "ends the session",
     }
-    assert "Left out (ends the session): GET /logout/" in ran.output
+    assert "Skipped (ends the session): GET /logout/" in ran.output
     assert ran.code == ExitCode.SCENARIO_FAILED
 
 
@@ -110,10 +110,10 @@ def test_a_known_trap_is_told_with_its_remedy(shop: Leakcheck) -> None:
     ran = replay(shop, "django", "GET:/remember/", "GET:/", "--calls=1600", "--explain=auto")
 
     [advice] = ran["GET /remember/"].advice
-    assert advice.trap == "a queryset that is kept keeps every row that it has read"
+    assert advice.trap == "a retained queryset retains all rows that it has loaded"
     assert "shop.views.PAGES" in advice.evidence
     assert ran["GET /"].advice == ()
-    assert "  advice  a queryset that is kept keeps every row" in ran.output
+    assert ": advice: a retained queryset retains all rows" in ran.output
     django = ran["GET /"].django
     assert django is not None
     assert (django.debug, django.vendors) == (False, frozenset({"sqlite"}))

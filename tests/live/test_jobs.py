@@ -114,8 +114,8 @@ def test_a_scenario_that_takes_more_than_it_declares_is_ended_and_told_what_to_r
     ran = leakcheck.run("takes.py", "healthy.py")
     assert ran["takes"].gate is Gate.ERROR
     assert (
-        "took more than 100 MiB of memory and was ended; raise what it declares, memory= of its @scenario or memory "
-        "in its override, if that is meant"
+        "used more than 100 MiB of memory and was killed; raise its declared memory (memory= in its @scenario, or "
+        "memory in its override) if it needs more"
     ) in ran.output
     assert_healthy_was_measured(ran)
     assert ran.code == ExitCode.SCENARIO_FAILED
@@ -129,7 +129,7 @@ def test_a_scenario_that_declares_nothing_may_take_more_than_is_assumed(leakchec
 def test_the_lower_of_the_limits_holds_and_is_the_one_to_raise(leakcheck: Leakcheck) -> None:
     leakcheck.write("takes.py", TAKES.format(said='memory="1 GiB"'))
     ran = leakcheck.run("takes.py", "--max-memory", "100 MiB")
-    assert "took more than 100 MiB of memory and was ended; raise --max-memory if that is meant" in ran.output
+    assert "used more than 100 MiB of memory and was killed; raise --max-memory if it needs more" in ran.output
 
 
 def test_a_moment_above_the_limit_is_enough_however_quick_the_run_is(leakcheck: Leakcheck) -> None:
@@ -137,7 +137,7 @@ def test_a_moment_above_the_limit_is_enough_however_quick_the_run_is(leakcheck: 
     leakcheck.write("takes.py", TAKES.format(said="").replace("kept = ", "").replace("kept", "None"))
     # WHEN it is measured THEN that moment is found, though nobody may have looked then
     ran = leakcheck.run("takes.py", "--max-memory", "100 MiB")
-    assert "set-up took more than 100 MiB of memory and was ended; raise --max-memory if that is meant" in ran.output
+    assert "set-up used more than 100 MiB of memory and was killed; raise --max-memory if it needs more" in ran.output
     assert ran.code == ExitCode.SCENARIO_FAILED
 
 

@@ -169,7 +169,7 @@ def test_a_run_says_when_a_leak_uses_up_what_it_has(leakcheck: Leakcheck) -> Non
     forecast = ran.result.forecast
     assert forecast is not None
     assert forecast.calls == pytest.approx(512 * 2**20 / 200_064, rel=0.1)
-    assert "with 512 MiB memory ends after about" in ran.output
+    assert "with 512 MiB, memory runs out after about" in ran.output
 
 
 def of(ran: Ran) -> LimitResult:

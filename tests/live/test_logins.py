@@ -82,7 +82,7 @@ def test_a_page_that_needs_a_login_fails_without_one_and_another_redirect_is_tol
         assert ran[name].response_statuses == (StatusCount(status=302, count=1, leads_to=login),)
     assert ran["GET /moved/"].response_statuses == (StatusCount(status=302, count=60, leads_to="/page/"),)
     assert ran["GET /page/"].response_statuses == (StatusCount(status=200, count=60),)
-    assert "GET /moved/: answered 302 Found to 60 calls, which leads to /page/: the redirect was measured" in ran.output
+    assert "GET /moved/: answered 302 Found to 60 calls, redirecting to /page/: the redirect was measured" in ran.output
     assert ran.code == ExitCode.SCENARIO_FAILED
 
 
@@ -109,7 +109,7 @@ def test_a_session_that_ends_between_calls_fails_the_call_after_it(shop: Leakche
     assert ran.result.failure is not None
     assert ran.result.failure.call == 5
     assert [(one.status, one.count) for one in ran.result.response_statuses] == [(200, 4), (302, 1)]
-    assert "its calls were answered differently: 200 ×4, 302 ×1" in ran.output
+    assert "its responses differed: 200 ×4, 302 ×1" in ran.output
     assert ran.code == ExitCode.SCENARIO_FAILED
 
 
@@ -159,7 +159,7 @@ def test_a_project_of_which_nothing_is_open_measures_nothing_and_says_why(shop: 
 
     ran = replay(shop, "django", "--all")
 
-    assert "none of its 1 URLs is replayed (1 of them: requires a login: pass --user NAME or --superuser)" in ran.errors
+    assert "all of its 1 URLs are skipped (1: requires a login: pass --user NAME or --superuser)" in ran.errors
     assert ran.code == ExitCode.NOTHING_MEASURED
 
 

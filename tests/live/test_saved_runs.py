@@ -173,19 +173,6 @@ def test_the_run_that_leaks_more_is_found_and_the_index_can_be_lost_or_broken(le
     assert "broken/run.json: is not a run document" in told.errors
     assert "rose to" in "".join(ElementTree.fromstring((leakcheck.folder / "trend.svg").read_bytes()).itertext())
 
-    index = leakcheck.folder / ".leakcheck" / "history.sqlite"
-    again = ("history", "pages[kept]", "--runs", str(leakcheck.output))
-    assert use(leakcheck, *again).output == told.output
-    index.unlink()
-    assert use(leakcheck, *again).output == told.output
-    index.write_bytes(index.read_bytes()[:100] + b"x" * 5000)
-    mended = use(leakcheck, *again)
-    assert "was broken, and is made anew" in mended.errors
-    assert mended.output == told.output
-    rebuilt = use(leakcheck, *again, "--rebuild")
-    assert "anew" not in rebuilt.errors
-    assert rebuilt.output == told.output
-
 
 def test_without_any_run_the_history_says_how_to_begin_one(leakcheck: Leakcheck) -> None:
     told = use(leakcheck, "history")

@@ -22,8 +22,7 @@ from leakcheck.model.failure import WorkerFailed
 from leakcheck.model.protocol import Pass, PassRequest
 from leakcheck.model.stacks import FrameKind
 from leakcheck.runner.task import packages_to_lend
-from leakcheck.runner.worker_limits import WorkerLimits
-from leakcheck.runner.worker_process import WorkerProcess
+from leakcheck.runner.worker_process import WorkerLimits, WorkerProcess
 
 PROJECT = Path(__file__).parents[2]
 GALLERY = PROJECT / "scenarios" / "gallery"

@@ -90,9 +90,9 @@ def test_what_cannot_be_set_up_a_second_time_is_not_replayable_here_whether_it_w
         assert failure.kind == "unreached"
         assert failure.message.startswith("not replayable here, beside the session that runs it")
         assert "name it by the fixture worker_id" in failure.message
-    assert "the fixture lock (session) came to no end within" in failures["test_lock"].message
+    assert "the fixture lock (session) did not end within" in failures["test_lock"].message
     assert "the fixture port (session) raised OSError" in failures["test_port"].message
-    assert "the set-up came to no end within" in failures["TestUnit::test_of_set_up"].message
+    assert "the set-up did not end within" in failures["TestUnit::test_of_set_up"].message
     assert {result.gate for result in run.results.values() if result.failure} == {Gate.ERROR}
     assert "leakcheck: 7 tests measured, 6 not replayable here" in run.text
     # AND after the session's own there was one attempt at each

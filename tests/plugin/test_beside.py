@@ -48,7 +48,7 @@ def test_under_xdist_a_mark_that_cannot_be_understood_fails_its_test(project: Pr
     project.write("test_shop.py", LEAKING.replace("leakcheck\n", "leakcheck(calls=0)\n"))
     run = project.run("-n", "1")
     assert run.outcomes == {"errors": 1}
-    assert "test_shop.py::test_keeps: @pytest.mark.leakcheck: calls is 0; write how many calls" in run.text
+    assert "test_shop.py::test_keeps: @pytest.mark.leakcheck: calls is 0; write a number of calls" in run.text
 
 
 def test_arguments_of_the_run_do_not_take_hold_in_its_isolated_processes(project: Project) -> None:
@@ -206,7 +206,9 @@ def test_the_test_process_loads_nothing_heavy(project: Project) -> None:
             assert "leakcheck.worker.growth" in sys.modules
             assert not loaded & {"numpy", "scipy", "msgspec", "psutil", "rich", "typer"}
             rooms = {".".join(name.split(".")[:3]) for name in sys.modules}
-            assert not {"leakcheck.runner", "leakcheck.analysis", "leakcheck.pytest_plugin.judge"} & rooms
+            assert not {"leakcheck.analysis", "leakcheck.pytest_plugin.judge"} & rooms
+            runner = {name for name in sys.modules if name.startswith("leakcheck.runner.")}
+            assert runner == {"leakcheck.runner.child_process"}
         """,
     )
     # pytest-memray loads rich by itself, and psutil is what xdist counts cores with

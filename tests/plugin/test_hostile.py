@@ -40,3 +40,30 @@ def test_a_test_that_writes_to_every_descriptor_fails_alone(project: Project) ->
     growth = run.results["test_shop.py::test_after"].growth
     assert growth is not None
     assert abs(growth.bytes_per_1000_calls / 1000 - LEAK_BYTES_PER_CALL) < 0.02 * LEAK_BYTES_PER_CALL
+
+
+KILLS = """
+import os, signal
+from pathlib import Path
+import pytest
+
+@pytest.fixture
+def without_judge():
+    [judge] = map(int, Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
+    os.kill(judge, signal.SIGKILL)
+    os.waitid(os.P_PID, judge, os.WEXITED | os.WNOWAIT)
+
+@pytest.mark.leakcheck
+def test_without_judge(without_judge): ...
+
+@pytest.mark.leakcheck
+def test_after(): ...
+"""
+
+
+def test_a_test_whose_judge_is_killed_fails_and_the_next_one_has_another(project: Project) -> None:
+    project.write("test_shop.py", KILLS)
+    run = project.run()
+    assert run.outcomes == {"passed": 1, "failed": 1}, run.text
+    assert "leakcheck: the test was not judged: the judge process was killed by SIGKILL" in run.text
+    assert run.results["test_shop.py::test_after"].verdict is Verdict.CLEAN

@@ -27,7 +27,7 @@ def test_a_leaking_test_fails_and_its_failure_says_what_the_command_would(projec
     assert "over the budget of 4.00 KiB" in run.text
     assert "- leakcheck -" in run.text
     assert "allocated at  test_shop.py:6" in run.text
-    assert "held by       test_shop.KEPT" in run.text
+    assert "retained by   test_shop.KEPT" in run.text
     assert "leakcheck: 1 test measured, 1 over budget" in run.text
     assert "pytest_plugin" not in run.text
     # AND the document says the same
@@ -149,10 +149,10 @@ def test_what_has_a_limit_passes_as_bounded(project: Project) -> None:
     [
         ('growth="64 KB"', "'64 KB': there is no unit 'KB'; the units are"),
         ('grwth="64 KiB"', "there is no 'grwth'; did you mean growth?"),
-        ("growth=64", "growth is 64; write a text"),
-        ("calls=0", "calls is 0; write how many calls"),
-        ("time=-1", "time is -1; write seconds"),
-        ('"64 KiB"', "takes names only, as in growth='64 KiB'"),
+        ("growth=64", "growth is 64; write a string such as growth='64 KiB / 1000 calls'"),
+        ("calls=0", "calls is 0; write a number of calls"),
+        ("time=-1", "time is -1; write a number of seconds"),
+        ('"64 KiB"', "takes keyword arguments only, such as growth='64 KiB'"),
     ],
 )
 def test_a_mark_that_cannot_be_understood_is_told_before_any_test_runs(

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from leakcheck.model.answers import BoundedContainer, Failure, FailureKind
+from leakcheck.model.answers import BoundedContainer
 from leakcheck.model.baseline import BaselineChange
 from leakcheck.model.explanation import (
     Explanation,
@@ -19,6 +19,7 @@ from leakcheck.model.explanation import (
     RetentionPath,
     TracerName,
 )
+from leakcheck.model.failure import Failure, FailureKind
 from leakcheck.model.run import Run
 from leakcheck.model.stacks import Frame, FrameKind
 from leakcheck.model.verdict import Gate, Verdict

@@ -1,14 +1,17 @@
 """Hand-built results and runs: what the reporters and the store are tested on."""
 
 from leakcheck.analysis.memory_limit import wilson_interval
-from leakcheck.model.answers import BoundedContainer, Failure, FailureKind, Readings
+from leakcheck.model.answers import BoundedContainer, Readings
 from leakcheck.model.explanation import ResourceKind
+from leakcheck.model.failure import Failure, FailureKind
 from leakcheck.model.memory_limit import LimitResult
 from leakcheck.model.result import Budget, Growth, Latency, Meter, Result
 from leakcheck.model.run import SCHEMA, Environment, Run
+from leakcheck.model.tolerance import Tolerance
 from leakcheck.model.verdict import Gate, Verdict
 
 KIB, MIB = 1024, 1024**2
+TOLERANCE = Tolerance(share=0.05, bytes=16 * KIB)
 BUDGET = Budget(growth_bytes_per_1000_calls=64 * KIB, peak_bytes=10 * MIB)
 
 

@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 
 from leakcheck.config.settings import resolve
 from leakcheck.config.sources import SettingsLayer
-from leakcheck.model.answers import BoundedContainer, Failure, FailureKind, ScenarioInfo
+from leakcheck.model.answers import BoundedContainer, ScenarioInfo
 from leakcheck.model.child_processes import ChildrenReading
 from leakcheck.model.explanation import Explain
-from leakcheck.model.failure import WorkerFailed
+from leakcheck.model.failure import Failure, FailureKind, WorkerFailed
 from leakcheck.model.result import Result
 from leakcheck.probe.meters.memory import BLOCK_CAPACITY
 from leakcheck.runner.measure import measure
-from leakcheck.runner.task import Task
+from leakcheck.runner.task import MeasureRequest, Task
 
 Column = Callable[[NDArray[np.int64]], NDArray[Any]]
 """Bytes (or blocks) that are live after so many calls."""
@@ -187,12 +187,11 @@ def simulate(
     """Return what leakcheck says of a scripted scenario, under a budget, most calls and a time."""
     said = SettingsLayer(growth=growth, calls=calls, time=seconds)
     task = Task(
-        scenario=ScenarioInfo(target="scripted.py::scripted", name="scripted"),
-        settings=resolve(replace(said, explain=Explain.NEVER), environment={}, folder=Path("/")),
-        options={},
-        setup=None,
-        limit_request=None,
-        measure_peak=False,
+        request=MeasureRequest(
+            scenario=ScenarioInfo(target="scripted.py::scripted", name="scripted"),
+            settings=resolve(replace(said, explain=Explain.NEVER), environment={}, folder=Path("/")),
+            measure_peak=False,
+        ),
         folder=Path("/nowhere"),
         stop=Event(),
     )

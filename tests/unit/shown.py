@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Any, cast
 
 from leakcheck.analysis.explain.stack_tree import build_stack_tree
-from leakcheck.model.answers import Failure, FailureKind, Readings, StatusCount
+from leakcheck.model.answers import Readings, StatusCount
 from leakcheck.model.baseline import BaselineChange
 from leakcheck.model.explanation import (
     Explanation,
@@ -20,6 +20,7 @@ from leakcheck.model.explanation import (
     StackBytes,
     TracerName,
 )
+from leakcheck.model.failure import Failure, FailureKind
 from leakcheck.model.result import Budget, Latency, Result
 from leakcheck.model.run import Run, Shard
 from leakcheck.model.stacks import Frame, FrameKind, StackTree

@@ -17,8 +17,7 @@ from leakcheck.model.comparison import Comparison
 from leakcheck.model.history import HistoryEntry, Regression
 from leakcheck.model.run import Run
 from leakcheck.reporters import baseline as accepted
-from leakcheck.reporters import comparison as contrast
-from leakcheck.reporters import history, pytest_text, terminal
+from leakcheck.reporters import comparison, history, pytest_text, terminal
 from leakcheck.reporters.export.collapsed import collapsed
 from leakcheck.reporters.export.run_csv import run_csv
 from leakcheck.reporters.export.speedscope import speedscope
@@ -30,6 +29,7 @@ from leakcheck.reporters.junit import junit
 from leakcheck.reporters.locations import Workspace
 from leakcheck.reporters.markdown import markdown
 from leakcheck.reporters.plots import draw_history, draw_pair, draw_run
+from tests.unit.runs import TOLERANCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,6 @@ def _step(facts: Facts) -> Regression:
 
 REPORTERS: Mapping[str, Callable[[Facts], bytes]] = {
     "terminal.render_run": lambda facts: _lines(terminal.render_run(facts.run, Path("reports"), columns=70)),
-    "terminal.environment_text": lambda facts: _lines(terminal.render_run(facts.run)),
     "pytest_text.result_text": lambda facts: "\n".join(map(pytest_text.result_text, facts.run.results)).encode(),
     "pytest_text.summary_lines": lambda facts: "\n".join(
         sentence for result in facts.run.results for sentence in pytest_text.summary_lines(result)
@@ -86,9 +85,9 @@ REPORTERS: Mapping[str, Callable[[Facts], bytes]] = {
     "export.run_csv.run_csv": lambda facts: _joined(run_csv(facts.run)).replace(b"\r\n", b"\n"),
     "html.page.render_report": lambda facts: _joined(render_report(facts.run)),
     "html.page.render_comparison": lambda facts: _joined(render_comparison(facts.comparison)),
-    "comparison.render_comparison": lambda facts: _lines(contrast.render_comparison(facts.comparison)),
-    "comparison.markdown": lambda facts: _joined(contrast.markdown(facts.comparison)),
-    "comparison.csv_table": lambda facts: _joined(contrast.csv_table(facts.comparison)),
+    "comparison.render_comparison": lambda facts: _lines(comparison.render_comparison(facts.comparison)),
+    "comparison.markdown": lambda facts: _joined(comparison.markdown(facts.comparison)),
+    "comparison.csv_table": lambda facts: _joined(comparison.csv_table(facts.comparison)).replace(b"\r\n", b"\n"),
     "baseline.render_baseline": lambda facts: _lines(accepted.render_baseline(facts.baseline)),
     "baseline.render_update": lambda facts: _lines(accepted.render_update(_entries(facts))),
     "baseline.acceptance_notes": lambda facts: "\n".join(
@@ -99,18 +98,22 @@ REPORTERS: Mapping[str, Callable[[Facts], bytes]] = {
         for sentence in accepted.acceptance_notes(result, step.after)
     ).encode(),
     "baseline.render_comparison": lambda facts: _lines(
-        accepted.render_comparison(facts.run.results, next(iter(facts.baseline.environments.values())))
+        accepted.render_comparison(facts.run, next(iter(facts.baseline.environments.values())))
     ),
     "history.render_all": lambda facts: _lines(
         history.render_all([([facts.record], [_step(facts)])], encoding="utf-8")
     ),
-    "history.render_one": lambda facts: _lines(history.render_one([facts.record], [_step(facts)], encoding="utf-8")),
+    "history.render_one": lambda facts: _lines(
+        history.render_one([facts.record], [_step(facts)], TOLERANCE, encoding="utf-8")
+    ),
     "doctor.report.render_report": lambda facts: _lines(report.render_report(facts.examination)),
     "doctor.report.markdown": lambda facts: _joined(report.markdown(facts.examination)),
 }
 PICTURES: Mapping[str, Callable[[Facts], bytes]] = {
     "plots.draw_run": lambda facts: b"\n".join(data for _, data in draw_run(facts.run.results[:4], ("svg",))),
-    "plots.draw_pair": lambda facts: _joined(draw_pair(facts.run.results[0], facts.run.results[1], ("svg",))),
+    "plots.draw_pair": lambda facts: _joined(
+        draw_pair(facts.run.results[0], facts.run.results[1], facts.comparison.scenarios[0], ("svg",))
+    ),
     "plots.draw_history": lambda facts: _joined(draw_history([facts.record], [_step(facts)], ("svg",))),
 }
 """These take a tenth of a second each."""

@@ -16,6 +16,7 @@ from leakcheck.model.run import Run
 from leakcheck.runner.baseline import BaselineRef, compare_run
 from leakcheck.runner.session import exit_code
 from leakcheck.storage.durations import durations_of
+from tests.unit.runs import TOLERANCE
 
 
 def worked_with(run: Run, other: Run, baseline: Baseline, folder: Path) -> list[Comparison]:
@@ -29,7 +30,7 @@ def worked_with(run: Run, other: Run, baseline: Baseline, folder: Path) -> list[
     list(merge_problems(pieces))
     merge_runs([run, other], ())
     for step in (
-        lambda: made.append(compare_runs(run, other, ("a", "b"))),
+        lambda: made.append(compare_runs(run, other, ("a", "b"), TOLERANCE)),
         lambda: compare_run(run, against, settings, date(2027, 1, 31)),
         lambda: update_baseline(baseline, run, settings),
         lambda: update_baseline(None, replace(run, results=run.results[:1]), settings),

@@ -1,27 +1,28 @@
 """Comparison of a scenario's results before and after a change.
 
 Growth and peak are exact within their bounds, so the bounds of a difference follow by interval arithmetic, without
-assuming a distribution. Timings are compared as ratios, and only where both sides were measured in turn on one
-machine.
+assuming a distribution. Timings are compared as ratios, by the tolerance's share alone, and only where both sides were
+measured in turn on one machine. Error rates and crashes have no tolerance: their bounds decide.
 """
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from statistics import fmean, stdev
 
+from leakcheck.analysis.figures import comparable_growth
 from leakcheck.analysis.quantiles import poisson_mean, student
-from leakcheck.model.comparison import ChangeVerdict, Figure, Metric, MetricComparison, ScenarioComparison
+from leakcheck.model.comparison import Metric, MetricComparison, ScenarioComparison
 from leakcheck.model.result import Result
-from leakcheck.model.units import CALLS_PER_RATE
+from leakcheck.model.tolerance import ChangeVerdict, Figure, Tolerance
+from leakcheck.model.verdict import Verdict
 
-_LEAST_BYTES = {Metric.GROWTH: 4.0 * CALLS_PER_RATE, Metric.PEAK: 4096.0}
-"""Half a list slot per call, and one page: paths and names of another length alone make smaller differences."""
-
-_LEAST_PEAK_SHARE, _LEAST_LATENCY_SHARE = 0.01, 0.05
 _NEEDS_LIMIT_RUN = "not measured: `leakcheck limit` serves it under a memory limit"
 _AT_OTHER_TIMES = "measured at different times: timings are compared only side by side"
 _TOO_FEW_ROUNDS = "timings of fewer than three rounds differ by chance; measure with `leakcheck compare TARGET`"
 _FEWEST_ROUNDS = 3
+_NO_VERDICT = "the verdict of a side is inconclusive; set LEAKCHECK_TIME, or time in pyproject.toml, higher"
+_BOUNDED = "growth that has a limit counts as none"
 _SHORTEST_SECONDS = 20e-6
 _TOO_SHORT = "calls of less than 20 µs are timed now and then, and too coarsely to compare"
 
@@ -29,7 +30,7 @@ ReadFigure = Callable[[Result], Figure | None]
 
 
 def compare_results(
-    scenario: str, before: Sequence[Result], after: Sequence[Result], *, side_by_side: bool
+    scenario: str, before: Sequence[Result], after: Sequence[Result], tolerance: Tolerance, *, side_by_side: bool
 ) -> ScenarioComparison:
     """Return the comparison of one scenario; each side is the results of its rounds, at least one.
 
@@ -37,22 +38,22 @@ def compare_results(
     claimed.
     """
     failed = _failure_of(before, "before") or _failure_of(after, "after")
-    rows = tuple(_row(metric, read, before, after, failed, side_by_side) for metric, read in _READ.items())
+    rows = tuple(_row(metric, before, after, tolerance, failed, side_by_side) for metric in Metric)
     return ScenarioComparison(
         scenario=scenario, before=before[0].id, after=after[0].id, rows=rows, rounds=min(len(before), len(after))
     )
 
 
 def _growth(result: Result) -> Figure | None:
-    growth = result.growth
-    if growth is None:
-        return None
-    return Figure(value=growth.bytes_per_1000_calls, low=growth.low, high=growth.high)
+    return None if result.growth is None else result.growth.figure
+
+
+def _comparable_growth(result: Result) -> Figure | None:
+    return None if result.growth is None else comparable_growth(result.verdict, result.growth.figure)
 
 
 def _peak(result: Result) -> Figure | None:
-    peak = result.peak_bytes
-    return None if peak is None else Figure(value=peak, low=peak, high=peak)
+    return None if result.peak_bytes is None else Figure.exact(result.peak_bytes)
 
 
 def _p50(result: Result) -> Figure | None:
@@ -100,40 +101,52 @@ _LIMIT_METRICS = (Metric.ERROR_RATE, Metric.CRASHES)
 
 def _row(
     metric: Metric,
-    read: ReadFigure,
     before: Sequence[Result],
     after: Sequence[Result],
+    tolerance: Tolerance,
     failed: str,
     side_by_side: bool,
 ) -> MetricComparison:
+    read = _READ[metric]
     old, new = _pooled(before, read), _pooled(after, read)
+    tolerance = _tolerance_for(metric, tolerance)
+    row = MetricComparison(metric=metric, before=old, after=new, change=None, verdict=None, tolerance=tolerance)
     if old is None or new is None:
-        return MetricComparison(
-            metric=metric,
-            before=old,
-            after=new,
-            change=None,
-            answer=ChangeVerdict.UNKNOWN,
-            note=_NEEDS_LIMIT_RUN if metric in _LIMIT_METRICS else failed or _why_missing(metric),
-        )
-    if metric not in _TIMINGS:
-        change = Figure(value=new.value - old.value, low=new.low - old.high, high=new.high - old.low)
-        return MetricComparison(
-            metric=metric, before=old, after=new, change=change, answer=_answer(change, _least_change(metric, old))
-        )
-    rounds = [
-        (first.value, second.value)
-        for first, second in zip(map(read, before), map(read, after), strict=False)
-        if first is not None and second is not None and first.value > 0
-    ]
-    note = _why_no_ratio(old, new, len(rounds), side_by_side)
-    if note:
-        return MetricComparison(metric=metric, before=old, after=new, change=None, answer=ChangeVerdict.SAME, note=note)
-    ratio = _ratio(old, new, rounds)
-    share = Figure(value=ratio.value - 1, low=ratio.low - 1, high=ratio.high - 1)
-    return MetricComparison(
-        metric=metric, before=old, after=new, change=ratio, answer=_answer(share, _LEAST_LATENCY_SHARE)
-    )
+        return replace(row, note=_NEEDS_LIMIT_RUN if metric in _LIMIT_METRICS else failed or _why_missing(metric))
+    if metric in _TIMINGS:
+        rounds = [
+            (first.value, second.value)
+            for first, second in zip(map(read, before), map(read, after), strict=False)
+            if first is not None and second is not None and first.value > 0
+        ]
+        note = _why_no_ratio(old, new, len(rounds), side_by_side)
+        if note:
+            return replace(row, note=note)
+        ratio = _ratio(old, new, rounds)
+        return replace(row, change=ratio, verdict=tolerance.compare(Figure.exact(1.0), ratio))
+    row = replace(row, change=Figure(value=new.value - old.value, low=new.low - old.high, high=new.high - old.low))
+    if metric is Metric.GROWTH:
+        return _growth_row(row, before, after)
+    return replace(row, verdict=tolerance.compare(old, new))
+
+
+def _tolerance_for(metric: Metric, tolerance: Tolerance) -> Tolerance:
+    """Return the tolerance: its share alone for a timing, which has no bytes; none for what has no size to ignore."""
+    if metric in _LIMIT_METRICS:
+        return Tolerance(share=0.0, bytes=0.0)
+    return replace(tolerance, bytes=0.0) if metric in _TIMINGS else tolerance
+
+
+def _growth_row(row: MetricComparison, before: Sequence[Result], after: Sequence[Result]) -> MetricComparison:
+    """Return the row with its verdict, by the same figures as `check`: growth that has a limit is none."""
+    verdicts = {result.verdict for result in (*before, *after) if result.growth is not None}
+    if Verdict.INCONCLUSIVE in verdicts:
+        return replace(row, verdict=ChangeVerdict.INCONCLUSIVE, note=_NO_VERDICT)
+    old, new = _pooled(before, _comparable_growth), _pooled(after, _comparable_growth)
+    assert old is not None
+    assert new is not None
+    note = _BOUNDED if Verdict.BOUNDED in verdicts else ""
+    return replace(row, verdict=row.tolerance.compare(old, new), note=note)
 
 
 def _why_no_ratio(before: Figure, after: Figure, rounds: int, side_by_side: bool) -> str:
@@ -168,19 +181,6 @@ def _pooled(results: Sequence[Result], read: ReadFigure) -> Figure | None:
         return None
     low, high = min(figure.low for figure in figures), max(figure.high for figure in figures)
     return Figure(value=figures[(len(figures) - 1) // 2].value, low=low, high=high)
-
-
-def _answer(change: Figure, least: float) -> ChangeVerdict:
-    if change.low > 0 and change.value >= least:
-        return ChangeVerdict.WORSE
-    if change.high < 0 and -change.value >= least:
-        return ChangeVerdict.BETTER
-    return ChangeVerdict.SAME
-
-
-def _least_change(metric: Metric, before: Figure) -> float:
-    share = _LEAST_PEAK_SHARE if metric is Metric.PEAK else 0.0
-    return max(_LEAST_BYTES.get(metric, 0.0), share * before.value)
 
 
 def _why_missing(metric: Metric) -> str:

@@ -1,88 +1,65 @@
 """Step detection over the history of a scenario: between which two runs a figure left its level.
 
 Exact meters differ next to nothing from run to run, so the few runs of a history need no statistics: a figure has
-stepped when its bounds lie beyond those of an earlier run of the same level by more than a share and a size. Each run
-is compared with every run of its level, so a figure that creeps, by less than that from one run to the next, is found
-too, and the step then spans all runs on the way.
+stepped when it is worse or better than an earlier run of the same level. Each run is compared with every run of its
+level, so a figure that creeps, by less than the tolerance from one run to the next, is found too, and the step then
+spans all runs on the way.
 """
 
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 
+from leakcheck.analysis.figures import exact_growth
 from leakcheck.model.history import HistoryEntry, Regression
-from leakcheck.model.result import Meter
-from leakcheck.model.verdict import Verdict
+from leakcheck.model.tolerance import ChangeVerdict, Figure, Tolerance
 
-SHARE, SIZE_BYTES = 0.05, 16 * 1024
-"""A step exceeds both: 5 %, and 16 KiB."""
-
-_UNKNOWN_BYTES = 1e14
-Bounds = tuple[float, float]
-"""The lowest and the highest value that a figure may have."""
+_STEPS = (ChangeVerdict.WORSE, ChangeVerdict.BETTER)
 
 
-def find_regressions(records: Sequence[HistoryEntry]) -> list[Regression]:
+def find_regressions(records: Sequence[HistoryEntry], tolerance: Tolerance) -> list[Regression]:
     """Return the steps of one scenario's history, whose entries are in order of time; the newest step last."""
     steps = [
         Regression(
             metric=metric,
             before=records[before],
             after=records[after],
-            before_bytes=_middle(figures[before]),
-            after_bytes=_middle(figures[after]),
+            before_bytes=old.value,
+            after_bytes=new.value,
         )
-        for metric, figure in _FIGURES.items()
-        for figures in [[figure(record) for record in records]]
-        for before, after in find_steps(figures)
+        for metric, read in _FIGURES.items()
+        for before, after, old, new in find_steps(list(map(read, records)), tolerance)
     ]
     return sorted(steps, key=lambda step: step.after.started_seconds)
 
 
-def find_steps(figures: Sequence[Bounds | None]) -> list[tuple[int, int]]:
-    """Return the indexes of each step up or down: the last run of the old level, and the first of the new one.
+def find_steps(figures: Sequence[Figure | None], tolerance: Tolerance) -> list[tuple[int, int, Figure, Figure]]:
+    """Return each step up or down: the index of the old level's last run, that of the new level's first, the figures.
 
     None is a run without a usable figure, which neither steps nor ends a level.
     """
-    steps: list[tuple[int, int]] = []
-    level: list[int] = []
+    steps: list[tuple[int, int, Figure, Figure]] = []
+    level: list[tuple[int, Figure]] = []
+    lowest = highest = Figure.exact(0)
     for index, figure in enumerate(figures):
         if figure is None:
             continue
-        beyond = [other for other in level if _differ(figures[other], figure)]
-        if beyond:
-            steps.append((beyond[-1], index))
+        # the tolerance's limits rise with a figure: where the extremes of a level are not left, no run of it is
+        if level and any(tolerance.compare(extreme, figure) in _STEPS for extreme in (lowest, highest)):
+            left = [(number, other) for number, other in level if tolerance.compare(other, figure) in _STEPS]
+            steps.append((left[-1][0], index, left[-1][1], figure))
             level = []
-        level.append(index)
+        lowest = min(lowest, figure, key=attrgetter("high")) if level else figure
+        highest = max(highest, figure, key=attrgetter("low")) if level else figure
+        level.append((index, figure))
     return steps
 
 
-def _differ(before: Bounds | None, after: Bounds) -> bool:
-    return before is not None and (_is_above(after, before) or _is_above(before, after))
+def _growth(record: HistoryEntry) -> Figure | None:
+    return None if record.growth is None else exact_growth(record.verdict, record.growth, record.meter)
 
 
-def _is_above(upper: Bounds, lower: Bounds) -> bool:
-    """Return whether bounds lie above others by more than the share and the size; above zero, any rise counts."""
-    level = lower[1]
-    return upper[0] > (max(level * (1 + SHARE), level + SIZE_BYTES) if level > 0 else 0)
+def _peak(record: HistoryEntry) -> Figure | None:
+    return None if record.peak_bytes is None else Figure.exact(record.peak_bytes)
 
 
-def _growth(record: HistoryEntry) -> Bounds | None:
-    """Return the bounds of the growth: 0 for a clean or bounded run, None where no exact meter measured it."""
-    low, high = record.growth_low, record.growth_high
-    if low is None or high is None or record.verdict is Verdict.INCONCLUSIVE:
-        return None
-    if record.verdict is not Verdict.LEAK:
-        return 0.0, 0.0
-    if record.meter != Meter.HEAP or max(abs(low), abs(high)) >= _UNKNOWN_BYTES:
-        return None
-    return low, high
-
-
-def _peak(record: HistoryEntry) -> Bounds | None:
-    return None if record.peak_bytes is None else (record.peak_bytes, record.peak_bytes)
-
-
-_FIGURES: dict[str, Callable[[HistoryEntry], Bounds | None]] = {"growth": _growth, "peak": _peak}
-
-
-def _middle(bounds: Bounds | None) -> float:
-    return 0.0 if bounds is None else (bounds[0] + bounds[1]) / 2
+_FIGURES: dict[str, Callable[[HistoryEntry], Figure | None]] = {"growth": _growth, "peak": _peak}

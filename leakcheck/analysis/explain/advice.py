@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterator
 
 from leakcheck.analysis.explain.allocation_sites import function_name
 from leakcheck.analysis.gate.known_leaks import path_text
-from leakcheck.model.advice import Advice, DjangoFacts
 from leakcheck.model.explanation import GrowingContainer, Link, PeakSite, RetentionPath
-from leakcheck.model.result import Result
-from leakcheck.model.units import format_size
+from leakcheck.model.result import Advice, DjangoFacts, Result
+from leakcheck.model.units import format_per_call, format_size
 from leakcheck.model.verdict import Verdict
 
 LARGE_PEAK_BYTES = 8 * 1024**2
@@ -48,7 +47,7 @@ def _whole_result(result: Result, django: DjangoFacts | None) -> Iterator[Advice
     for site in _main_peak_site(result, lambda site: _has(site, _FETCH_ALL)):
         if _has(site, _PREFETCH):
             yield Advice(
-                trap="a queryset with prefetch_related() holds all of its rows, and all that belongs to them",
+                trap="a queryset with prefetch_related() holds all of its rows, and all that was prefetched for them",
                 remedy="loop over .iterator(chunk_size=2000), which prefetches chunk by chunk",
                 evidence=_evidence(result, site),
             )
@@ -56,7 +55,7 @@ def _whole_result(result: Result, django: DjangoFacts | None) -> Iterator[Advice
             yield Advice(
                 trap="a queryset keeps all of its rows while you loop over it",
                 remedy="read pages by primary key: on MySQL and MariaDB the client holds the whole result, "
-                "so .iterator() saves the half",
+                "so .iterator() saves only half",
                 evidence=_evidence(result, site),
             )
         else:
@@ -73,7 +72,7 @@ def _client_buffer(result: Result, django: DjangoFacts | None) -> Iterator[Advic
         return
     for site in _main_peak_site(result, lambda site: _is_by(site, _MYSQL_CLIENTS) and not _has(site, _FETCH_ALL)):
         yield Advice(
-            trap="the client of MySQL and MariaDB holds the whole result, also under .iterator()",
+            trap="the client of MySQL and MariaDB holds the whole result, even with .iterator()",
             remedy="read pages by primary key",
             evidence=_evidence(result, site),
         )
@@ -94,8 +93,8 @@ def _no_server_side_cursors(result: Result, django: DjangoFacts | None) -> Itera
         ),
     ):
         yield Advice(
-            trap="without server-side cursors .iterator() reads the whole result first",
-            remedy="read pages by primary key, or iterate over a connection that is not pooled by transaction, "
+            trap="without server-side cursors, .iterator() reads the whole result first",
+            remedy="read pages by primary key, or use a connection that is not pooled by transaction, "
             "with DISABLE_SERVER_SIDE_CURSORS off",
             evidence=f"DISABLE_SERVER_SIDE_CURSORS is set for {', '.join(aliases)}; {_evidence(result, site)}",
         )
@@ -108,7 +107,7 @@ def _query_log(result: Result, django: DjangoFacts | None) -> Iterator[Advice]:
     """DEBUG logs every query, and only the start of a request clears the log."""
     for container in _growing(result, lambda container: container.name.endswith(".queries_log")):
         yield Advice(
-            trap="under DEBUG every query is logged, and only a request clears the log",
+            trap="with DEBUG on, every query is logged, and only a request clears the log",
             remedy="turn DEBUG off, or call django.db.reset_queries() after each task",
             evidence=f"{'DEBUG is on; ' if django is not None and django.debug else ''}{_rising(container)}",
         )
@@ -119,7 +118,7 @@ def _outbox(result: Result, django: DjangoFacts | None) -> Iterator[Advice]:
     for container in _growing(result, lambda container: container.name == "django.core.mail.outbox"):
         yield Advice(
             trap="the locmem mail backend keeps every mail",
-            remedy="empty django.core.mail.outbox after each task, or choose another EMAIL_BACKEND",
+            remedy="clear django.core.mail.outbox after each task, or use another EMAIL_BACKEND",
             evidence=_rising(container),
         )
 
@@ -130,8 +129,8 @@ def _strong_receivers(result: Result, django: DjangoFacts | None) -> Iterator[Ad
         path = _path_of(result, container)
         if path is not None and _through_signal(path.links):
             yield Advice(
-                trap="a signal receiver is connected at every call and never let go",
-                remedy="connect it once, at import or with a dispatch_uid, and let weak=False be",
+                trap="a signal receiver is connected on every call and never disconnected",
+                remedy="connect it once, at import or with a dispatch_uid, and drop weak=False",
                 evidence=_rising(container),
             )
 
@@ -143,7 +142,7 @@ def _local_memory_cache(result: Result, django: DjangoFacts | None) -> Iterator[
             continue  # it will be full soon
         yield Advice(
             trap="a local-memory cache grows in every process up to its MAX_ENTRIES",
-            remedy="lower OPTIONS MAX_ENTRIES (300 is the default), or cache in Redis or Memcached",
+            remedy="lower MAX_ENTRIES in OPTIONS (the default is 300), or cache in Redis or Memcached",
             evidence=f"{_rising(container)}, {container.kind}",
         )
 
@@ -155,8 +154,8 @@ def _kept_querysets(result: Result, django: DjangoFacts | None) -> Iterator[Advi
             continue
         if path.links[0].type in _LONG_LIVED_ROOTS and _has_queryset(path.links) and not _through_signal(path.links):
             yield Advice(
-                trap="a queryset that is kept keeps every row that it has read",
-                remedy="keep what is needed of the rows (keys, values), and not the queryset",
+                trap="a retained queryset retains all rows that it has loaded",
+                remedy="store keys or values instead",
                 evidence=f"{path_text(path)} is reached from {path.links[0].type} {path.links[0].step}"
                 f"{_share_words(path.share)}",
             )
@@ -174,8 +173,8 @@ def _cached_methods(result: Result, django: DjangoFacts | None) -> Iterator[Advi
             and owner[0] in (link.type for link in path.links)
         ):
             yield Advice(
-                trap="lru_cache on a method keeps every self that it was called with",
-                remedy="use functools.cached_property, or cache a function of what the method really needs",
+                trap="lru_cache on a method retains every self that it was called with",
+                remedy="use functools.cached_property, or cache a function that takes only what the method needs",
                 evidence=f"{_rising(container)}, each with its {owner[0]}",
             )
 
@@ -241,11 +240,15 @@ def _through_signal(links: tuple[Link, ...]) -> bool:
 
 def _evidence(result: Result, site: PeakSite) -> str:
     where = f"{site.frame.file}:{site.frame.line}"
-    return f"{format_size(site.bytes)} of the peak of {format_size(result.peak_bytes or 0)} came in through {where}"
+    return (
+        f"{format_size(site.bytes)} of the peak of {format_size(result.peak_bytes or 0)} was allocated through {where}"
+    )
 
 
 def _rising(container: GrowingContainer) -> str:
-    return f"{container.name} rises by {container.length_per_call:.2f} per call{_share_words(container.share)}"
+    return (
+        f"{container.name} grows by {format_per_call(container.length_per_call, 'item')}{_share_words(container.share)}"
+    )
 
 
 def _share_words(share: float | None) -> str:

@@ -1,63 +1,47 @@
-"""Comparison of a result with its baseline entry, and the entry that accepting a result writes.
-
-A figure is worse if it exceeds the accepted one by more than a share *and* a size: a share alone overstates changes of
-small figures, and a size alone overstates those of large ones. A growth is worse if its lower bound is, and not worse
-if its upper bound is not; in between it is inconclusive. A peak is exact.
-"""
+"""Comparison of a result with its baseline entry, and the entry that accepting a result writes."""
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from leakcheck.analysis.figures import exact_growth
 from leakcheck.analysis.gate.verdict import budget_gates, with_gate
-from leakcheck.model.baseline import BaselineChange, BaselineEntry, Tolerance
+from leakcheck.model.baseline import BaselineChange, BaselineEntry
 from leakcheck.model.result import Meter, Result
+from leakcheck.model.tolerance import NOISE, ChangeVerdict, Figure, Tolerance
 from leakcheck.model.verdict import Gate, Verdict
+
+_GATES = {ChangeVerdict.WORSE: Gate.OVER, ChangeVerdict.INCONCLUSIVE: Gate.INCONCLUSIVE}
+"""All other changes are within."""
 
 _WORST_FIRST = (Gate.OVER, Gate.INCONCLUSIVE, Gate.WITHIN)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BoundedFigure:
-    """One metric of a result as the baseline compares it, with its bounds."""
-
-    value: float
-    low: float
-    high: float
-
-
-def growth_figure(result: Result) -> BoundedFigure | None:
+def growth_figure(result: Result) -> Figure | None:
     """Return the growth per 1000 calls: 0 for a clean or bounded result, None where no exact meter measured it."""
     growth = result.growth
-    if growth is None or result.verdict is Verdict.INCONCLUSIVE:
-        return None
-    if result.verdict is not Verdict.LEAK:
-        return BoundedFigure(value=0.0, low=0.0, high=0.0)
-    if growth.meter is not Meter.HEAP:
-        return None
-    return BoundedFigure(value=growth.bytes_per_1000_calls, low=growth.low, high=growth.high)
+    return None if growth is None else exact_growth(result.verdict, growth.figure, growth.meter)
 
 
-def peak_figure(result: Result) -> BoundedFigure | None:
+def peak_figure(result: Result) -> Figure | None:
     """Return the peak of one call; None if it was not measured."""
-    peak = result.peak_bytes
-    return None if peak is None else BoundedFigure(value=peak, low=peak, high=peak)
+    return None if result.peak_bytes is None else Figure.exact(result.peak_bytes)
 
 
-def compare(metric: str, before: float, after: BoundedFigure, tolerance: Tolerance) -> BaselineChange:
+def compare(metric: str, before: float, after: Figure, tolerance: Tolerance) -> BaselineChange:
     """Return the change of one metric from its accepted value."""
-    most = tolerance.upper_limit(before)
-    gate = Gate.WITHIN if after.high <= most else Gate.OVER if after.low > most else Gate.INCONCLUSIVE
+    verdict = tolerance.compare(Figure.exact(before), after)
     return BaselineChange(
         metric=metric,
         before=before,
         after=after.value,
         low=after.low,
         high=after.high,
-        gate=gate,
-        better=after.high < tolerance.lower_limit(before),
+        gate=_GATES.get(verdict, Gate.WITHIN),
+        better=verdict is ChangeVerdict.BETTER,
         tolerance=str(tolerance),
-        most=most,
+        most=tolerance.upper_limit(before),
+        verdict=verdict,
     )
 
 
@@ -92,9 +76,6 @@ def _changes(result: Result, accepted: BaselineEntry, tolerance: Tolerance) -> I
             yield replace(change, is_excused=excused, reason=accepted.reason)
 
 
-_NOISE_SHARE, _NOISE_BYTES = 0.005, 1024
-"""Two fresh processes differ by up to 0.1 %, or some hundred bytes. A smaller change does not rewrite a figure."""
-
 _ONLY_PAGES = "growth is not kept: only resident pages show it"
 _NO_BYTE_METER = "growth is not kept: there is no exact meter of bytes here"
 
@@ -126,15 +107,12 @@ def accept(
     )
 
 
-def _figure_to_write(
-    metric: str, old: int | None, new: BoundedFigure, budget: float | None, tolerance: Tolerance
-) -> int:
+def _figure_to_write(metric: str, old: int | None, new: Figure, budget: float | None, tolerance: Tolerance) -> int:
     """Return the old figure if the new one differs only by noise and passes beside it; else the new one."""
     rounded = math.ceil(new.value)  # rounding down could move a figure below its budget
     if old is None:
         return rounded
-    uncertainty = max(new.high - new.value, new.value - new.low)
-    is_noise = abs(new.value - old) <= max(uncertainty, _NOISE_BYTES, _NOISE_SHARE * old)
+    is_noise = abs(new.value - old) <= new.margin or not NOISE.is_exceeded(old, new.value)
     same_side = budget is None or (old > budget) == (rounded > budget)
     passes = compare(metric, old, new, tolerance).gate is Gate.WITHIN
     return old if is_noise and same_side and passes else rounded

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 from fnmatch import fnmatchcase
 
-from leakcheck.model.answers import Failure, FailureKind
 from leakcheck.model.explanation import AllocationSite, Explanation, KnownEntry, KnownLeak, RetentionPath
+from leakcheck.model.failure import Failure, FailureKind
 from leakcheck.model.result import Result
 from leakcheck.model.verdict import Gate, Verdict
 

@@ -6,7 +6,8 @@ from math import ceil
 
 from leakcheck.analysis.growth.resources import gate_resources
 from leakcheck.analysis.growth.shape import FEWEST_CALLS, Shape, rising_calls
-from leakcheck.model.answers import BoundedContainer, FailureKind
+from leakcheck.model.answers import BoundedContainer
+from leakcheck.model.failure import FailureKind
 from leakcheck.model.result import Budget, Growth, Result
 from leakcheck.model.verdict import Gate, Verdict
 

@@ -1,10 +1,11 @@
 """Import memray: the interpreter's own, or the one installed beside leakcheck, and nothing else from there.
 
-The runner's site-packages never go onto the search path, and modules that memray itself imports are replaced while it
-loads. Otherwise the user's code would find packages that it does not have elsewhere, and take other branches through
+The runner's site-packages never go onto the search path, and modules that memray itself imports are substituted while
+it loads. Otherwise the user's code would find packages that it does not have elsewhere, and take other branches through
 its optional imports.
 """
 
+import importlib
 import importlib.util
 import sys
 import sysconfig
@@ -41,15 +42,15 @@ def load_memray(lent_packages: str | None) -> Any:
     Raise ImportError if neither is available.
     """
     folder, _, abi = (lent_packages or "").rpartition("#")
-    if not folder or abi != sysconfig.get_config_var("SOABI") or importlib.util.find_spec(MEMRAY) is not None:
-        return _import_memray()
-    finder = _MemrayFinder(folder)
-    sys.meta_path.append(finder)
-    try:
-        with _substitute_modules():
+    with _substitute_modules():
+        if not folder or abi != sysconfig.get_config_var("SOABI") or importlib.util.find_spec(MEMRAY) is not None:
             return _import_memray()
-    finally:
-        sys.meta_path.remove(finder)
+        finder = _MemrayFinder(folder)
+        sys.meta_path.append(finder)
+        try:
+            return _import_memray()
+        finally:
+            sys.meta_path.remove(finder)
 
 
 def _import_memray() -> Any:
@@ -61,25 +62,40 @@ def _import_memray() -> Any:
     return memray
 
 
+class _ImportedOnUse:
+    """A class of another module, which is imported when the class is used: by code that uses memray itself."""
+
+    def __init__(self, module: str, name: str) -> None:
+        self._module = module
+        self._name = name
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return getattr(importlib.import_module(self._module), self._name)(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(getattr(importlib.import_module(self._module), self._name), name)
+
+
 @contextmanager
 def _substitute_modules() -> Iterator[None]:
-    """Provide substitutes for modules that memray imports, where they are missing.
+    """Provide substitutes for modules that memray imports, unless they are imported already.
 
-    From rich it needs `print`, for a warning that greenlets are experimental, and progress bars that are never shown;
-    from typing_extensions a base class that the standard library has too.
+    From rich it needs `print`, for a warning that greenlets are experimental, and progress bars that are never shown:
+    to import it takes longer than a peak pass, and the code would find it imported in no other pass. From
+    typing_extensions it needs a class that the standard library has too.
     """
     substitutes: dict[str, dict[str, object]] = {
         "rich": {"print": lambda *_, **__: None},
-        "rich.progress": {"Progress": None, "SpinnerColumn": None},
+        "rich.progress": {name: _ImportedOnUse("rich.progress", name) for name in ("Progress", "SpinnerColumn")},
         "typing_extensions": {"TypedDict": typing.TypedDict},
     }
-    missing = [name for name in substitutes if importlib.util.find_spec(name.partition(".")[0]) is None]
-    for name in missing:
+    substituted = [name for name in substitutes if name not in sys.modules]
+    for name in substituted:
         module = ModuleType(name)
         vars(module).update(substitutes[name])
         sys.modules[name] = module
     try:
         yield
     finally:
-        for name in missing:
+        for name in substituted:
             del sys.modules[name]

@@ -12,9 +12,9 @@ import msgspec
 from leakcheck.model.errors import LeakcheckError
 from leakcheck.model.failure import internal_error
 from leakcheck.pytest_plugin.judge.connection import JudgeConnection, TestProcessGone
-from leakcheck.pytest_plugin.judge.service import JudgeService, MeasureRequest
+from leakcheck.pytest_plugin.judge.service import JudgeRequest, JudgeService
+from leakcheck.runner.child_process import declare_own_process
 from leakcheck.runner.temporary_folders import remove_leftovers
-from leakcheck.runner.worker_limits import declare_own_process
 from leakcheck.worker.main import die_with_parent
 
 
@@ -49,7 +49,7 @@ def serve(descriptor: int, parent: int) -> None:
 
 
 def _measure(service: JudgeService, message: dict[str, Any], connection: JudgeConnection) -> dict[str, Any]:
-    return service.measure(msgspec.convert(message, MeasureRequest), connection)
+    return service.measure(msgspec.convert(message, JudgeRequest), connection)
 
 
 def _save(service: JudgeService, message: dict[str, Any], connection: JudgeConnection) -> dict[str, Any]:

@@ -29,18 +29,17 @@ def screen(task: Task, process: ReplayingProcess) -> Result | None:
     """
     start = time.monotonic()
     growth_pass = GrowthPass()
-    resource_budgets = task.settings.resource_budgets
-    policy = StopPolicy(calls=min(task.settings.calls or _MOST_CALLS, _MOST_CALLS), seconds=task.settings.time_seconds)
+    request, settings = task.request, task.request.settings
+    policy = StopPolicy(calls=min(settings.calls or _MOST_CALLS, _MOST_CALLS), seconds=settings.time_seconds)
     try:
         add_block(growth_pass, process.ask({"kind": "first"}, during="call 1"))
-        budget = task.settings.budget(task.scenario)
         replay_until_clear(
             growth_pass,
             process,
             policy,
-            budget,
-            resource_budgets,
-            lambda: _raise_if_rising(growth_pass, resource_budgets),
+            settings.budget(request.scenario),
+            settings.resource_budgets,
+            lambda: _raise_if_rising(growth_pass, settings.resource_budgets),
         )
     except _NeedsOwnProcess:
         return None
@@ -48,12 +47,12 @@ def screen(task: Task, process: ReplayingProcess) -> Result | None:
         add_failure(growth_pass, failed)
     peak, peak_failure = None, None
     if growth_pass.failure is None:
-        result = judged_result(replace(task, measure_peak=False), growth_pass, None, None)
+        result = judged_result(request, growth_pass, None, None)
         if result.verdict is not Verdict.CLEAN or result.gate is not Gate.WITHIN or result.resources:
             return None
-        if task.measure_peak:
+        if request.measure_peak:
             peak, peak_failure, _ = measure_peak(task)
-    return replace(judged_result(task, growth_pass, peak, peak_failure), duration_seconds=time.monotonic() - start)
+    return replace(judged_result(request, growth_pass, peak, peak_failure), duration_seconds=time.monotonic() - start)
 
 
 class _NeedsOwnProcess(LeakcheckException):

@@ -12,7 +12,8 @@ from leakcheck import __version__
 from leakcheck.analysis.gate.known_leaks import unseen_entries, without_ambiguous
 from leakcheck.config.settings import Settings, resolve
 from leakcheck.config.sources import SettingsLayer
-from leakcheck.model.answers import Failure, FailureKind, ScenarioInfo
+from leakcheck.model.answers import ScenarioInfo
+from leakcheck.model.failure import Failure, FailureKind
 from leakcheck.model.result import Result
 from leakcheck.model.run import SCHEMA, Environment, Run
 from leakcheck.model.setup_stages import SetupStages, is_shared
@@ -22,7 +23,7 @@ from leakcheck.pytest_plugin.judge.screening import screen
 from leakcheck.reporters.pytest_text import has_nothing_to_report, result_row, result_text, summary_lines
 from leakcheck.runner.growth_pass import GrowthPass
 from leakcheck.runner.measure import judged_result, measure
-from leakcheck.runner.task import Task
+from leakcheck.runner.task import MeasureRequest, Task
 from leakcheck.storage import git, run_file
 
 _SETUP_SECONDS = 240.0
@@ -30,7 +31,7 @@ _SETUP_SECONDS = 240.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MeasureRequest:
+class JudgeRequest:
     """A measurement that the test process requests. None means "not given here"."""
 
     name: str
@@ -63,10 +64,10 @@ class JudgeService:
         self._unreached: dict[str, Failure] = {}
         """The failures of fixtures that other tests use too, by their stage."""
 
-    def measure(self, request: MeasureRequest, connection: JudgeConnection) -> dict[str, Any]:
+    def measure(self, request: JudgeRequest, connection: JudgeConnection) -> dict[str, Any]:
         """Return the result, whether it fails the test, and the text to print."""
         task = self._task(request)
-        connection.timeout_seconds = task.settings.timeout_seconds
+        connection.timeout_seconds = task.request.settings.timeout_seconds
         result = screen(task, connection) if request.screen else None
         if result is None:
             result = self._measure_isolated(task)
@@ -74,7 +75,7 @@ class JudgeService:
         [result] = without_ambiguous([result], before=self._with_known_leaks)
         if result.known_leaks:
             self._with_known_leaks.append(result)
-        unsure = result.gate is Gate.INCONCLUSIVE and not task.settings.allow_inconclusive
+        unsure = result.gate is Gate.INCONCLUSIVE and not task.request.settings.allow_inconclusive
         return {
             "result": msgspec.to_builtins(result),
             "fails": unsure or result.gate in (Gate.OVER, Gate.ERROR),
@@ -90,14 +91,14 @@ class JudgeService:
             (unreached for stage, unreached in self._unreached.items() if stage in task.stages.seconds), None
         )
         if failure is not None:
-            return judged_result(task, GrowthPass(failure=failure), None, None)
+            return judged_result(task.request, GrowthPass(failure=failure), None, None)
         result = replace(measure(task, lambda *_: None), capture=None)
         failure = result.failure
         if failure is not None and failure.kind is FailureKind.UNREACHED and is_shared(task.stages.latest):
             self._unreached[task.stages.latest] = failure
         return result
 
-    def _task(self, request: MeasureRequest) -> Task:
+    def _task(self, request: JudgeRequest) -> Task:
         scenario_info = ScenarioInfo(target=request.name, name=request.name, variant=request.variant)
         layers = self._settings.budget(scenario_info)
         scenario = replace(
@@ -109,11 +110,9 @@ class JudgeService:
             peak_bytes=_first_set(request.peak_bytes, layers.peak_bytes),
         )
         return Task(
-            scenario=scenario,
-            settings=self._pinned(request),
-            options={},
-            setup=None,
-            measure_peak=scenario.peak_bytes is not None,
+            request=MeasureRequest(
+                scenario=scenario, settings=self._pinned(request), measure_peak=scenario.peak_bytes is not None
+            ),
             folder=self._folder,
             stop=Event(),
             command=request.command,
@@ -121,7 +120,7 @@ class JudgeService:
             stages=SetupStages(seconds=request.setups),
         )
 
-    def _pinned(self, request: MeasureRequest) -> Settings:
+    def _pinned(self, request: JudgeRequest) -> Settings:
         """Return the settings without their layers of budgets, over which the test's marker has precedence."""
         return replace(
             self._settings,

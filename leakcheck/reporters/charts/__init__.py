@@ -1,1 +1,4 @@
-"""The geometry of charts: axes, lines, bars. For the HTML report, and as far as they agree for the plots."""
+"""What a chart shows: series, labels, budgets, axes and what is left out, made from results.
+
+The HTML report turns these models into SVG and the plots into matplotlib's artists; neither decides what is shown.
+"""

@@ -1,11 +1,11 @@
-"""Axes: map values to positions between 0 and 1, with ticks at round numbers."""
+"""Axes with a title, a unit and ticks at round numbers."""
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 _LARGEST = 1e30
-BINARY_UNITS = (("B", 1.0), ("KiB", 1024.0), ("MiB", 1024.0**2), ("GiB", 1024.0**3))
+_BINARY_UNITS = (("B", 1.0), ("KiB", 1024.0), ("MiB", 1024.0**2), ("GiB", 1024.0**3))
 _SECOND_UNITS = (("ns", 1e-9), ("µs", 1e-6), ("ms", 1e-3), ("s", 1.0))
 _ROUND_STEPS = (1.0, 2.0, 5.0, 10.0)
 
@@ -14,8 +14,7 @@ _ROUND_STEPS = (1.0, 2.0, 5.0, 10.0)
 class Tick:
     """A labelled mark on an axis."""
 
-    position: float
-    """From 0 to 1."""
+    value: float
     label: str
 
 
@@ -23,6 +22,8 @@ class Tick:
 class Axis:
     """An axis from `low` to `high`."""
 
+    title: str
+    unit: str
     low: float
     high: float
     ticks: tuple[Tick, ...]
@@ -32,32 +33,40 @@ class Axis:
         return (finite(value) - self.low) / (self.high - self.low)
 
 
-def bytes_axis(low: float, high: float) -> Axis:
+def bytes_axis(title: str, low: float, high: float, *, steps: int = 5) -> Axis:
     """Return an axis of sizes, with all ticks in one unit."""
-    name, unit = unit_for(BINARY_UNITS, max(abs(finite(low)), abs(finite(high))))
-    return _axis(low, high, unit, lambda value: "0" if not value else f"{value / unit:,.10g} {name}")
+    return _axis(title, low, high, *_unit_for(_BINARY_UNITS, max(abs(finite(low)), abs(finite(high)))), steps=steps)
 
 
-def seconds_axis(high: float) -> Axis:
-    """Return an axis of durations that begins at 0."""
-    name, unit = unit_for(_SECOND_UNITS, finite(high))
-    return _axis(0.0, high, unit, lambda value: "0" if not value else f"{value / unit:,.10g} {name}")
+def seconds_axis(title: str, low: float, high: float, *, steps: int = 5) -> Axis:
+    """Return an axis of durations."""
+    return _axis(title, low, high, *_unit_for(_SECOND_UNITS, finite(high)), steps=steps)
 
 
-def count_axis(low: float, high: float) -> Axis:
-    """Return an axis of counts."""
-    return _axis(low, high, 1.0, lambda value: f"{value:,.10g}", least_step=1.0)
+def count_axis(title: str, low: float, high: float, *, unit: str = "") -> Axis:
+    """Return an axis of counts, with four steps: thousands are wide."""
+    return _axis(title, low, high, unit, 1.0, steps=4, least_step=1.0, label=lambda value: f"{value:,.10g}")
 
 
-def _axis(low: float, high: float, unit: float, label: Callable[[float], str], least_step: float = 0.0) -> Axis:
+def _axis(
+    title: str,
+    low: float,
+    high: float,
+    unit: str,
+    scale: float,
+    *,
+    steps: int,
+    least_step: float = 0.0,
+    label: Callable[[float], str] | None = None,
+) -> Axis:
     low, high = finite(low), finite(high)
     if high - low <= 1e-9 * max(abs(low), abs(high), 1e-9):
-        high = low + max(abs(low), unit)
-    step = max(_round_step((high - low) / 5 / unit) * unit, least_step)
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    values = [number * step for number in range(first, last + 1)]
-    ticks = tuple(Tick(position=(value - low) / (high - low), label=label(value)) for value in values)
-    return Axis(low=low, high=high, ticks=ticks)
+        high = low + max(abs(low), scale)
+    step = max(_round_step((high - low) / steps / scale) * scale, least_step)
+    values = [n * step for n in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
+    texts = map(label or (lambda value: f"{value / scale:,.10g} {unit}" if value else "0"), values)
+    ticks = tuple(Tick(value=value, label=text.replace("-", "−")) for value, text in zip(values, texts, strict=True))
+    return Axis(title=title, unit=unit, low=low, high=high, ticks=ticks)
 
 
 def _round_step(rough: float) -> float:
@@ -65,8 +74,7 @@ def _round_step(rough: float) -> float:
     return power * next(step for step in _ROUND_STEPS if step * power >= rough * (1 - 1e-9))
 
 
-def unit_for(units: tuple[tuple[str, float], ...], value: float) -> tuple[str, float]:
-    """Return the largest unit, of those from small to large, that is not more than the value; else the smallest."""
+def _unit_for(units: tuple[tuple[str, float], ...], value: float) -> tuple[str, float]:
     return next((unit for unit in reversed(units) if value >= unit[1]), units[0])
 
 

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 from leakcheck.model.result import Latency, Result
 from leakcheck.model.units import format_duration, format_size
-from leakcheck.reporters.charts.axis import Axis, bytes_axis, seconds_axis
+from leakcheck.reporters.charts.axis import Axis, bytes_axis, finite, seconds_axis
+from leakcheck.reporters.charts.labels import OVER, WITHIN, left_out
 
+_MOST_BARS = 20
 _DECILES = 11
 _AXIS_MARGIN = 1.04
 _LARGEST_BUDGET = 4.0
@@ -14,75 +16,104 @@ _LARGEST_BUDGET = 4.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bar:
-    """The peak of one variant; positions are shares of the width."""
+class PeakBar:
+    """The peak of one result, in bytes."""
 
-    result: Result
-    text: str
-    length: float
+    name: str
+    label: str
+    role: str
+    """The colour role: within or over."""
+    peak: float
     budget: float | None
-    is_over: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bars:
-    """The peaks of a scenario's variants."""
+class PeakChart:
+    """The peaks of a scenario's variants, or of a run, the highest first."""
 
+    title: str
+    subject: str
+    """The scenario; "" for several."""
     axis: Axis
-    rows: tuple[Bar, ...]
+    bars: tuple[PeakBar, ...]
+    note: str
+    """The legend, and what is left out."""
+
+    @property
+    def description(self) -> str:
+        """The chart in words."""
+        return f"{self.axis.title}. {'; '.join(f'{bar.name}: {bar.label}' for bar in self.bars)}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Strip:
-    """The latencies of one variant; positions are shares of the width."""
+class LatencyStrip:
+    """The latencies of one result, in seconds."""
 
-    result: Result
-    text: str
+    name: str
+    label: str
     bands: tuple[tuple[float, float], ...]
     """From a decile to its counterpart, the widest first: they overlap, and are darker where more calls are."""
-    dots: tuple[float, ...]
+    calls: tuple[float, ...]
     """The single calls, where there were fewer than the deciles need."""
     median: float
     p95: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Strips:
+class LatencyChart:
     """The latencies of a scenario's variants."""
 
+    title: str
     axis: Axis
-    rows: tuple[Strip, ...]
+    strips: tuple[LatencyStrip, ...]
+    note: str
 
 
-def bars_of(results: Sequence[Result]) -> Bars | None:
+def peak_chart(results: Sequence[Result]) -> PeakChart | None:
     """Return the peaks as bars from zero; None where none was measured."""
     peaks = [(result, result.peak_bytes) for result in results if result.peak_bytes is not None]
     if not peaks:
         return None
-    highest = max(*(peak for _, peak in peaks), 1)
-    budgets = [result.budget.peak_bytes for result, _ in peaks if result.budget.peak_bytes is not None]
-    drawn = [budget for budget in budgets if budget <= _LARGEST_BUDGET * highest]
-    axis = bytes_axis(0.0, _AXIS_MARGIN * max([highest, *drawn]))
-    rows = [
-        Bar(
-            result=result,
-            text=format_size(peak),
-            length=axis.position(peak),
-            budget=None if result.budget.peak_bytes not in drawn else axis.position(result.budget.peak_bytes or 0),
-            is_over="peak" in result.over_budget,
+    peaks.sort(key=lambda pair: -pair[1])
+    drawn = peaks[:_MOST_BARS]
+    highest = max(drawn[0][1], 1)
+    budgets = {result.budget.peak_bytes for result, _ in drawn} - {None}
+    shown = [budget for budget in budgets if budget is not None and budget <= _LARGEST_BUDGET * highest]
+    is_one_scenario = len({(result.target, result.scenario) for result, _ in drawn}) == 1
+    bars = [
+        PeakBar(
+            name=(result.variant or result.scenario) if is_one_scenario else result.id,
+            label=format_size(peak),
+            role=OVER if "peak" in result.over_budget else WITHIN,
+            peak=finite(peak),
+            budget=result.budget.peak_bytes if result.budget.peak_bytes in shown else None,
         )
-        for result, peak in peaks
+        for result, peak in drawn
     ]
-    return Bars(axis=axis, rows=tuple(rows))
+    legend = f"Dotted: the budget{f' of {format_size(shown[0])}' if len(shown) == 1 else 's'}." if shown else ""
+    beyond = "Budgets far beyond the peaks are not drawn." if len(shown) < len(budgets) else ""
+    unmeasured = left_out(len(drawn), len(peaks), len(results), drawn_first="highest", missing="a peak")
+    return PeakChart(
+        title="Peak",
+        subject=drawn[0][0].scenario if is_one_scenario else "",
+        axis=bytes_axis("peak memory of one call", 0.0, _AXIS_MARGIN * max([highest, *shown])),
+        bars=tuple(bars),
+        note=" ".join(filter(None, [legend, beyond, unmeasured])),
+    )
 
 
-def strips_of(results: Sequence[Result]) -> Strips | None:
+def latency_chart(results: Sequence[Result]) -> LatencyChart | None:
     """Return the latencies as strips from zero; None where none was measured."""
     latencies = [(result, result.latency_seconds) for result in results if result.latency_seconds is not None]
     if not latencies:
         return None
-    axis = seconds_axis(_AXIS_MARGIN * max(_slowest_drawn(latency) for _, latency in latencies))
-    return Strips(axis=axis, rows=tuple(_strip(result, latency, axis) for result, latency in latencies))
+    slowest = max(_slowest_drawn(latency) for _, latency in latencies)
+    return LatencyChart(
+        title="Latency",
+        axis=seconds_axis("time of one call", 0.0, _AXIS_MARGIN * slowest),
+        strips=tuple(_strip(result, latency) for result, latency in latencies),
+        note="The median is marked; a strip is darker where more calls lie.",
+    )
 
 
 def _slowest_drawn(latency: Latency) -> float:
@@ -91,18 +122,18 @@ def _slowest_drawn(latency: Latency) -> float:
     return max(latency.p50, latency.p95 or 0.0, slowest, 1e-9)
 
 
-def _strip(result: Result, latency: Latency, axis: Axis) -> Strip:
+def _strip(result: Result, latency: Latency) -> LatencyStrip:
     spread = latency.spread if len(latency.spread) == _DECILES else ()
-    bands = [(axis.position(spread[n]), axis.position(spread[-1 - n])) for n in range(1, len(spread) // 2)]
+    bands = [(spread[n], max(spread[n], spread[-1 - n])) for n in range(1, len(spread) // 2)]
     parts = [format_duration(latency.p50)]
     if latency.p95 is not None:
         parts.append(f"p95 {format_duration(latency.p95)}")
     parts.append(f"{latency.samples:,} call{'s' if latency.samples != 1 else ''}")
-    return Strip(
-        result=result,
-        text=", ".join(parts),
-        bands=tuple((low, max(high, low)) for low, high in bands),
-        dots=() if spread else tuple(map(axis.position, latency.spread)),
-        median=axis.position(latency.p50),
-        p95=None if latency.p95 is None else axis.position(latency.p95),
+    return LatencyStrip(
+        name=result.variant or result.scenario,
+        label=", ".join(parts),
+        bands=tuple(bands),
+        calls=() if spread else latency.spread,
+        median=latency.p50,
+        p95=latency.p95,
     )

@@ -20,8 +20,6 @@ class Flamegraph:
     result: Result
     others: tuple[str, ...] = ()
     """The keys of the flamegraphs of the same measure."""
-    beside: str = ""
-    """The key of the one that it is compared with when the page opens."""
 
 
 @dataclass(slots=True)
@@ -82,19 +80,3 @@ def add_flamegraphs(results: Sequence[Result], flames: Flamegraphs, prefix: str)
         )
         for number, result in enumerate(results)
     ]
-
-
-def add_difference(before: Result, after: Result, flames: Flamegraphs, prefix: str) -> tuple[Flamegraph, ...]:
-    """Add the trees of two results, and return the flamegraphs of `after`, compared with those of `before`.
-
-    Frames are matched by function and file, because lines move. A measure that both lack is left out.
-    """
-    compared = []
-    for (measure, earlier), (_, later) in zip(stack_trees(before), stack_trees(after), strict=True):
-        if earlier.total_bytes <= 0 and later.total_bytes <= 0:
-            continue
-        keys = [f"{prefix}-{when}-{measure}" for when in ("before", "after")]
-        flames.add(keys[0], f"{before.id} before", measure, earlier)
-        flames.add(keys[1], f"{after.id} after", measure, later)
-        compared.append(Flamegraph(key=keys[1], measure=measure, result=after, others=(keys[0],), beside=keys[0]))
-    return tuple(compared)

@@ -19,17 +19,16 @@ from markupsafe import Markup
 
 from leakcheck.model.plain_text import escape_control
 from leakcheck.model.run import Run
-from leakcheck.model.units import format_duration, format_size
 from leakcheck.reporters.escape import escape_arguments
 from leakcheck.reporters.html.flamegraph import Flamegraphs
-from leakcheck.reporters.html.sections import fold_frames, headline_of, remarks, sections_of
+from leakcheck.reporters.html.sections import fold_frames, links_of, sections_of
 from leakcheck.reporters.html.template_cache import bytecode_cache
+from leakcheck.reporters.messages import cells
 from leakcheck.reporters.messages.answers import statuses
-from leakcheck.reporters.messages.causes import container_text, explained_text, frame_location, native_text, path_text
-from leakcheck.reporters.messages.cells import gate_text, growth_text
-from leakcheck.reporters.messages.result import change_figures
-from leakcheck.reporters.messages.verdict import budget_text
-from leakcheck.reporters.terminal import environment_text
+from leakcheck.reporters.messages.baseline import change_text
+from leakcheck.reporters.messages.causes import container_text, frame_location, native_text, path_text
+from leakcheck.reporters.messages.result import WORST_FIRST
+from leakcheck.reporters.messages.run import RunFact, run_phrases, run_sentences
 
 if TYPE_CHECKING:
     from leakcheck.model.comparison import Comparison
@@ -56,9 +55,13 @@ def render_report(run: Run, memray_pages: Mapping[str, str] | None = None) -> It
         .get_template("report.html")
         .render(
             run=run,
-            answer=headline_of(run, sections),
+            headline=", ".join(run_phrases(run, RunFact.OUTCOME, RunFact.UNFINISHED)),
+            gate=next((gate for gate in WORST_FIRST if any(result.gate is gate for result in run.results)), "none"),
+            links=links_of(sections),
+            where=run_phrases(run, RunFact.ENVIRONMENT, RunFact.BASELINE),
+            duration=run_phrases(run, RunFact.DURATION),
             sections=sections,
-            remarks=tuple(remarks(run)),
+            remarks=run_sentences(run),
             data=json_data({"charts": charts, **flames.data}),
             style=Markup(style),
             script=Markup(script),
@@ -131,19 +134,19 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "statuses": statuses,
-        "budget": budget_text,
-        "change": change_figures,
+        "budget": cells.budget_text,
+        "change": change_text,
         "container": container_text,
-        "explained": explained_text,
         "native": native_text,
-        "duration": format_duration,
         "folded": fold_frames,
-        "gate": gate_text,
-        "growth": growth_text,
+        "gate": lambda result: cells.GATE_WORDS[result.gate],
+        "growth": cells.growth_text,
+        "p50": cells.p50_text,
         "path": path_text,
         "place": frame_location,
-        "size": format_size,
-        "where": environment_text,
+        "reasons": cells.gate_reasons,
+        "size": cells.size_text,
+        "verdict": cells.verdict_text,
     }
     return environment
 

@@ -1,23 +1,28 @@
 """The content of the HTML report: a section for each scenario, a card for each variant."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from itertools import groupby
 
 from leakcheck.model.result import Result
 from leakcheck.model.run import Run
 from leakcheck.model.stacks import Frame, FrameKind
 from leakcheck.model.verdict import Gate
-from leakcheck.reporters.charts.bars import Bars, Strips, bars_of, strips_of
-from leakcheck.reporters.charts.growth import GrowthChart, chart_of, chart_of_variants
+from leakcheck.reporters.charts.bars import LatencyChart, PeakChart, latency_chart, peak_chart
+from leakcheck.reporters.charts.growth import growth_chart, growth_chart_of_variants
 from leakcheck.reporters.html.flamegraph import Flamegraph, Flamegraphs, add_flamegraphs
-from leakcheck.reporters.messages.answers import response_sentences
-from leakcheck.reporters.messages.causes import explanation_notes, unseen_leak_sentence
-from leakcheck.reporters.messages.memory_limit import memory_limit_sentences
-from leakcheck.reporters.messages.resources import resource_sentences
-from leakcheck.reporters.messages.result import WORST_FIRST
-from leakcheck.reporters.messages.run import advice_sentences, host_sentences
-from leakcheck.reporters.messages.verdict import missing_meter_sentences, peak_was_skipped, verdict_sentences
+from leakcheck.reporters.html.growth_svg import GrowthSvg, growth_svg
+from leakcheck.reporters.messages.cells import GATE_WORDS, gate_reasons
+from leakcheck.reporters.messages.result import TABLE_OF_A_RUN, WORST_FIRST, ResultFact, result_statements
+
+LEFT_OUT: Mapping[Enum, str] = {
+    **TABLE_OF_A_RUN,
+    ResultFact.PEAK_SITE: "the card draws it, with its stack",
+    ResultFact.ALLOCATION: "the card draws it, with its stack",
+    ResultFact.RETENTION: "the card draws it, link by link",
+}
+"""What a card's sentences do not say, and why."""
 
 _FEWEST_FOLDED = 2
 
@@ -37,12 +42,14 @@ class FoldedFrames:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """One variant: its figures, chart, causes and flamegraphs."""
+    """One variant: its figures, what is said of it, chart, causes and flamegraphs."""
 
     result: Result
     anchor: str
     sentences: tuple[str, ...]
-    chart: GrowthChart | None
+    figures: tuple[str, ...]
+    """What is said of the causes that are drawn: how much they cover, and the fingerprint."""
+    chart: GrowthSvg | None
     flames: tuple[Flamegraph, ...]
     is_open: bool
     """Whether the card is unfolded: it is not within budget."""
@@ -55,21 +62,10 @@ class Section:
 
     name: str
     anchor: str
-    chart: GrowthChart | None
-    bars: Bars | None
-    strips: Strips | None
+    chart: GrowthSvg | None
+    peaks: PeakChart | None
+    latencies: LatencyChart | None
     cards: tuple[Card, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportHeadline:
-    """The outcome of the run, at the top of the page."""
-
-    headline: str
-    gate: Gate
-    """The worst gate."""
-    groups: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...]
-    """The results that are not within budget: a heading, and for each its anchor, id and exceeded budgets."""
 
 
 def sections_of(run: Run, flames: Flamegraphs, memray_pages: Mapping[str, str]) -> tuple[Section, ...]:
@@ -88,9 +84,9 @@ def sections_of(run: Run, flames: Flamegraphs, memray_pages: Mapping[str, str]) 
             Section(
                 name=name,
                 anchor=f"s{section_number}",
-                chart=chart_of_variants(results),
-                bars=bars_of(results),
-                strips=strips_of(results),
+                chart=growth_svg(growth_chart_of_variants(results)),
+                peaks=peak_chart(results),
+                latencies=latency_chart(results),
                 cards=tuple(cards),
             )
         )
@@ -98,58 +94,31 @@ def sections_of(run: Run, flames: Flamegraphs, memray_pages: Mapping[str, str]) 
 
 
 def _card(result: Result, anchor: str, flames: tuple[Flamegraph, ...], memray_page: str | None) -> Card:
+    statements = result_statements(result, LEFT_OUT)
     return Card(
         result=result,
         anchor=anchor,
-        sentences=(
-            *verdict_sentences(result),
-            *resource_sentences(result),
-            *memory_limit_sentences(result),
-            *response_sentences(result),
-            *explanation_notes(result),
-            *advice_sentences(result),
-        ),
-        chart=chart_of(result),
+        # the card is titled with the name
+        sentences=tuple(part.capitalized for part in statements if part.form == "sentence"),
+        figures=tuple(part.capitalized for part in statements if part.form == "row"),
+        chart=growth_svg(growth_chart(result)),
         flames=flames,
         is_open=result.gate is not Gate.WITHIN,
         memray_page=memray_page,
     )
 
 
-_HEADINGS = {Gate.ERROR: "Failed", Gate.OVER: "Over budget", Gate.INCONCLUSIVE: "Inconclusive"}
-
-
-def headline_of(run: Run, sections: Sequence[Section]) -> ReportHeadline:
-    """Return how many results are within budget, and which are not."""
+def links_of(sections: Sequence[Section]) -> tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...]:
+    """Return the results that do not pass, by gate: for each its anchor, its id and the exceeded budgets."""
     cards = [card for section in sections for card in section.cards]
-    count, within = len(cards), sum(card.result.gate is Gate.WITHIN for card in cards)
-    headline = "Nothing was measured" if not count else f"{within} of {count} within budget"
-    if count and within == count:
-        headline = "Within budget" if count == 1 else f"All {count} within budget"
-    groups = []
-    for gate, heading in _HEADINGS.items():
-        named = [
-            (card.anchor, card.result.id, ", ".join(card.result.over_budget))
-            for card in cards
-            if card.result.gate is gate
-        ]
-        if named:
-            groups.append((heading, tuple(named)))
-    worst = next((gate for gate in WORST_FIRST if any(card.result.gate is gate for card in cards)), Gate.INCONCLUSIVE)
-    return ReportHeadline(
-        headline=headline if run.finished else f"{headline}, not finished", gate=worst, groups=tuple(groups)
-    )
-
-
-def remarks(run: Run) -> Iterator[str]:
-    """Yield the sentences about the run as a whole."""
-    if run.shard is not None:
-        yield f"This is part {run.shard.number} of {run.shard.count}."
-    if any(peak_was_skipped(result) for result in run.results):
-        yield "The peaks were left out: there is no memray in the measured Python."
-    yield from missing_meter_sentences(run)
-    yield from map(unseen_leak_sentence, run.known_leaks_not_found)
-    yield from host_sentences(run)
+    named = {
+        gate: tuple(
+            (card.anchor, card.result.id, gate_reasons(card.result)) for card in cards if card.result.gate is gate
+        )
+        for gate in WORST_FIRST
+        if gate is not Gate.WITHIN
+    }
+    return tuple((GATE_WORDS[gate], links) for gate, links in named.items() if links)
 
 
 def fold_frames(frames: Sequence[Frame]) -> tuple[FoldedFrames, ...]:

@@ -6,12 +6,10 @@ from leakcheck.model.baseline import BaselineChange
 from leakcheck.model.plain_text import escape_control
 from leakcheck.model.result import Result
 from leakcheck.model.run import Run
+from leakcheck.model.tolerance import NOISE, ChangeVerdict
 from leakcheck.model.units import format_difference, format_size, format_size_beside
 from leakcheck.model.verdict import Gate
 from leakcheck.reporters.messages.commands import update_command
-
-_NOTABLE_SHARE, _NOTABLE_BYTES = 0.005, 1024
-"""Two runs of the same program differ by less than this."""
 
 
 def change_sentences(result: Result) -> Iterator[str]:
@@ -19,7 +17,7 @@ def change_sentences(result: Result) -> Iterator[str]:
     for change in result.baseline_changes:
         clauses = [clause for clause in (_difference(change, result), _excuse(change, result)) if clause]
         if clauses:
-            yield f"{escape_control(result.id)}: {'; '.join(clauses)}."
+            yield f"{'; '.join(clauses)}."
 
 
 def is_excused(result: Result) -> bool:
@@ -27,28 +25,45 @@ def is_excused(result: Result) -> bool:
     return any(_excuse(change, result) for change in result.baseline_changes)
 
 
-def run_sentences(run: Run) -> Iterator[str]:
-    """Yield what concerns the baseline as a whole: new scenarios, figures to tighten, entries that are gone."""
-    if run.baseline is None:
-        return
-    file = escape_control(run.baseline)
-    if new := [result for result in run.results if result.is_new]:
+def change_text(change: BaselineChange) -> str:
+    """Return a metric's accepted and measured figure for a cell (`growth 1.00 KiB → 64.0 KiB, worse`)."""
+    figures = f"{escape_control(change.metric)} {format_size(change.before)} → {format_size(change.after)}"
+    if change.gate is Gate.OVER:
+        return f"{figures}, worse"
+    return f"{figures}, better" if change.better else figures
+
+
+def new_sentences(run: Run) -> Iterator[str]:
+    """Yield which scenarios the baseline does not have yet."""
+    if new := [result for result in run.results if run.baseline is not None and result.is_new]:
         yield (
-            f"NEW, not in {file}, and held to {'its budget' if len(new) == 1 else 'their budgets'} alone: "
+            f"NEW, not in {escape_control(run.baseline or '')}, and held to "
+            f"{'its budget' if len(new) == 1 else 'their budgets'} alone: "
             f"{_names(new)}. Accept with: {_update_command(new, run)}"
         )
-    if better := [result for result in run.results if any(change.better for change in result.baseline_changes)]:
-        yield f"Better than {file} says: {_names(better)}. Tighten it with: {_update_command(better, run)}"
-    if run.missing_scenarios:
+
+
+def better_sentences(run: Run) -> Iterator[str]:
+    """Yield which scenarios are better than the baseline says."""
+    better = [result for result in run.results if any(change.better for change in result.baseline_changes)]
+    if better and run.baseline is not None:
+        command = _update_command(better, run)
+        yield f"Better than {escape_control(run.baseline)} says: {_names(better)}. Tighten it with: {command}"
+
+
+def missing_sentences(run: Run) -> Iterator[str]:
+    """Yield which scenarios the baseline has, and the targets have no longer."""
+    if run.missing_scenarios and run.baseline is not None:
+        missing = ", ".join(map(escape_control, run.missing_scenarios))
         yield (
-            f"No longer there, though {file} has them: {', '.join(map(escape_control, run.missing_scenarios))}. "
-            "Where that is meant, leakcheck baseline update with the same targets removes them."
+            f"No longer there, though {escape_control(run.baseline)} has them: {missing}. "
+            "If that is intended, leakcheck baseline update with the same targets removes them."
         )
 
 
 def is_notable(change: BaselineChange) -> bool:
     """Return whether a figure changed by more than two runs of the same program differ."""
-    return abs(change.after - change.before) > max(_NOTABLE_SHARE * change.before, _NOTABLE_BYTES)
+    return NOISE.is_exceeded(change.before, change.after)
 
 
 def _difference(change: BaselineChange, result: Result) -> str:
@@ -57,12 +72,14 @@ def _difference(change: BaselineChange, result: Result) -> str:
     figure, allowed = f"{_figure(change)}, {_distance(change)}", escape_control(change.tolerance)
     if change.gate is Gate.OVER:
         return f"{figure}: worse{f' by more than {allowed}' if allowed else ''}"
+    low, high = format_size(change.low), format_size(change.high)
     if change.gate is Gate.INCONCLUSIVE:
-        low, high = format_size(change.low), format_size(change.high)
-        return f"{figure}: the truth lies between {low} and {high}, and what {allowed} allows in between; raise --time"
+        return f"{figure}: between {low} and {high}, which includes what {allowed} allows; raise --time"
     if change.better:
         return f"{figure}: better by more than {allowed}"
     but = ", but over the budget, which the accepted figure keeps" if change.metric in result.over_budget else ""
+    if change.verdict is ChangeVerdict.NOT_WORSE:
+        return f"{figure}: perhaps better by more than {allowed}: between {low} and {high}{but}"
     return f"{figure}: within {allowed}{but}"
 
 

@@ -7,17 +7,14 @@ from typing import TypeVar
 from leakcheck.model.explanation import (
     AllocationSite,
     GrowingContainer,
-    KnownEntry,
-    KnownLeak,
     PeakSite,
     RetentionPath,
 )
 from leakcheck.model.plain_text import escape_control, shorten
 from leakcheck.model.result import Result
 from leakcheck.model.stacks import Frame, FrameKind, native_frame
-from leakcheck.model.units import format_size
+from leakcheck.model.units import format_per_call, format_size
 from leakcheck.model.verdict import Verdict
-from leakcheck.reporters.messages.child_processes import children_notes
 
 _MOST_ROWS = 3
 _LEAST_SHARE = 0.02
@@ -32,57 +29,63 @@ _Part = TypeVar("_Part", AllocationSite, RetentionPath)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CauseRow:
-    """One row: `held by`, `newsletter.views.SENT`, `list, +1.00 per call, no limit, 98 %`."""
+    """One row: `retained by`, `newsletter.views.SENT`, `list, +1 item per call, unbounded, 98%`."""
 
     label: str
     where: str
     what: str = ""
 
 
-def causes(result: Result) -> Iterator[CauseRow]:
-    """Yield the rows that explain a result, the most important first; none where nothing was explained."""
+def peak_rows(result: Result) -> Iterator[CauseRow]:
+    """Yield the lines that held the most at the peak, if that is over its budget."""
     if "peak" in result.over_budget:
-        yield from _at_peak(result)
-    yield from _allocated(result)
-    yield from _retained(result)
-    if result.explanation.explained_fraction is not None and result.explanation.allocation_tracer is not None:
+        sites = result.peak_sites[:_MOST_ROWS]
+        shares = [f"{format_size(site.bytes)}, {_share(site.share)} of the peak" for site in sites]
+        yield from _site_rows("at the peak", list(zip(sites, shares, strict=True)))
+
+
+def allocation_rows(result: Result) -> Iterator[CauseRow]:
+    """Yield the lines that allocate most of what grows."""
+    sites = [(site, _site_share(site)) for site in _heaviest(result.explanation.allocation_sites)]
+    yield from _site_rows("allocated at", sites)
+
+
+def coverage_rows(result: Result) -> Iterator[CauseRow]:
+    """Yield how much of the growth the allocating lines account for, and the tracer that found them."""
+    tracer = result.explanation.allocation_tracer
+    if result.explanation.explained_fraction is not None and tracer is not None:
         yield CauseRow(
-            label="explains", where=f"{explained_text(result)}, seen by {result.explanation.allocation_tracer.label}"
+            label="covers", where=f"{_covered(result, result.explanation.explained_fraction)} ({tracer.label})"
         )
+
+
+def fingerprint_rows(result: Result) -> Iterator[CauseRow]:
+    """Yield a leak's fingerprint, for the list of known leaks."""
     if result.verdict is Verdict.LEAK and (fingerprint := known_leak_fingerprint(result)):
         yield CauseRow(label="fingerprint", where=escape_control(fingerprint))
 
 
-def explanation_notes(result: Result) -> Iterator[str]:
-    """Yield a sentence for whatever could not be explained, and for each known leak."""
-    name = escape_control(result.id)
+def note_sentences(result: Result) -> Iterator[str]:
+    """Yield what could not be explained, and why."""
     for note in result.explanation.notes:
-        yield f"{name}: {escape_control(note)}; the verdict stands."
-    yield from children_notes(result)
+        yield f"{escape_control(note)}; the verdict stands."
+
+
+def known_leak_sentences(result: Result) -> Iterator[str]:
+    """Yield which part of the growth is on the list of known leaks."""
     for leak in result.known_leaks:
-        yield f"{name}: {_known_leak_text(leak)}"
+        what = f"{_share(leak.share)} of the growth, {format_size(leak.bytes_per_1000_calls)} per 1000 calls, is known"
+        entry, reason = escape_control(leak.entry), escape_control(leak.reason)
+        if leak.expired is None:
+            yield f"{what} and does not fail: {reason} ({entry})"
+        else:
+            yield f"{what}, but the entry {entry} expired on {escape_control(leak.expired)}: {reason}"
 
 
-def unseen_leak_sentence(entry: KnownEntry) -> str:
-    """Return the sentence for an entry on the list of known leaks that did not occur."""
-    name = escape_control(entry.fingerprint or entry.match)
-    if entry.scenario == "*":
-        where = "did not occur in this run: if the run covers it, its entry can be removed"
-    else:
-        where = f"no longer occurs in {escape_control(entry.scenario)}: its entry can be removed"
-    return f"The known leak {name} {where} ({escape_control(entry.reason)})."
-
-
-def _allocated(result: Result) -> Iterator[CauseRow]:
-    yield from _site_rows(
-        "allocated at", [(site, _site_share(site)) for site in _heaviest(result.explanation.allocation_sites)]
-    )
-
-
-def _at_peak(result: Result) -> Iterator[CauseRow]:
-    sites = result.peak_sites[:_MOST_ROWS]
-    shares = [f"{format_size(site.bytes)}, {_share(site.share)} of the peak" for site in sites]
-    yield from _site_rows("at the peak", list(zip(sites, shares, strict=True)))
+def advice_sentences(result: Result) -> Iterator[str]:
+    """Yield the advice on each known trap in a result: the trap, the remedy, and the evidence in brackets."""
+    for advice in result.advice:
+        yield escape_control(f"advice: {advice.trap}; {advice.remedy} ({advice.evidence}).")
 
 
 def _site_rows(label: str, sites: Sequence[tuple[AllocationSite | PeakSite, str]]) -> Iterator[CauseRow]:
@@ -93,9 +96,7 @@ def _site_rows(label: str, sites: Sequence[tuple[AllocationSite | PeakSite, str]
         label = ""
 
 
-def explained_text(result: Result) -> str:
-    """Return how much of the growth the allocation sites account for; never more than all of it."""
-    fraction = result.explanation.explained_fraction or 0.0
+def _covered(result: Result, fraction: float) -> str:
     growth = "the growth" if result.pinned_by_bytes_per_1000_calls is None else "the heap's growth"
     if fraction > _MORE_THAN_ALL:
         return f"all of {growth}, and tables that double now and then"
@@ -121,8 +122,9 @@ def native_text(frame: Frame) -> str:
     return escape_control(f"{frame.file} {frame.display_name}")
 
 
-def _retained(result: Result) -> Iterator[CauseRow]:
-    label = "held by"
+def retention_rows(result: Result) -> Iterator[CauseRow]:
+    """Yield the containers and reference paths that retain most of what grows."""
+    label = "retained by"
     containers = {container.fingerprint: container for container in result.explanation.containers}
     for path in _heaviest(result.explanation.retention_paths):
         container = containers.get(path.fingerprint)
@@ -142,16 +144,16 @@ def _retained(result: Result) -> Iterator[CauseRow]:
 
 
 def container_text(container: GrowingContainer) -> str:
-    """Return a container's type, growth and limit (`list, +1.00 per call, no limit`)."""
+    """Return a container's type, growth and limit (`list, +1 item per call, unbounded`)."""
     parts = [escape_control(container.kind)]
     if container.where:
         parts.append(escape_control(container.where))
     if container.stopped:
-        parts.append(f"holds {container.limit or container.length:,} at most")
+        parts.append(f"at most {container.limit or container.length:,} items")
     else:
-        parts.append(f"+{container.length_per_call:.2f} per call")
+        parts.append(f"+{format_per_call(container.length_per_call, 'item')}")
         full = container.calls_until_full
-        parts.append("no limit" if full is None else f"full at {container.limit:,} after about {full:,.0f} more calls")
+        parts.append("unbounded" if full is None else f"full at {container.limit:,} after about {full:,.0f} more calls")
     if container.share is not None:
         parts.append(_share(container.share))
     return ", ".join(parts)
@@ -184,9 +186,9 @@ def _path_share(path: RetentionPath) -> str:
     has_type = len(path.links) == 1 and _begins_in_native_code(path)
     parts = [escape_control(path.links[-1].type)] if path.links and not has_type else []
     if path.held_by_native:
-        parts.append("held by native code")
+        parts.append("referenced by native code")
         if path.first_objects_per_call:
-            parts.append(f"+{path.first_objects_per_call:.2f} per call")
+            parts.append(f"+{format_per_call(path.first_objects_per_call, 'object')}")
     if path.share is not None:
         parts.append(_share(path.share))
     return ", ".join(parts)
@@ -215,14 +217,6 @@ def known_leak_fingerprint(result: Result) -> str:
         site.fingerprint for site in result.explanation.allocation_sites
     ]
     return next(iter(fingerprints), "")
-
-
-def _known_leak_text(leak: KnownLeak) -> str:
-    what = f"{_share(leak.share)} of the growth, {format_size(leak.bytes_per_1000_calls)} per 1000 calls, is known"
-    if leak.expired is not None:
-        entry, expired, reason = map(escape_control, (leak.entry, leak.expired, leak.reason))
-        return f"{what}, but the entry {entry} expired on {expired}: {reason}"
-    return f"{what} and does not fail: {escape_control(leak.reason)} ({escape_control(leak.entry)})"
 
 
 def _share(share: float) -> str:

@@ -1,15 +1,25 @@
 """The cells of the tables, in every report: growth, sizes, durations, verdict and gate."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from leakcheck.model.plain_text import escape_control
 from leakcheck.model.result import Growth, Result
-from leakcheck.model.units import format_duration, format_size
+from leakcheck.model.units import format_duration, format_growth, format_size
 from leakcheck.model.verdict import Gate
 from leakcheck.reporters.messages.baseline import is_excused
 
 UNKNOWN_BYTES = 1e14
 """Bounds as wide as this mean that nothing is known yet."""
+
+GATE_WORDS: Mapping[str, str] = {
+    Gate.WITHIN: "pass",
+    Gate.OVER: "FAIL",
+    Gate.INCONCLUSIVE: "inconclusive",
+    Gate.ERROR: "error",
+}
+"""The gates as every report calls them; the run document has the names of the enum."""
+COUNTED_GATES = {Gate.OVER: "failed", Gate.ERROR: "error", Gate.INCONCLUSIVE: "inconclusive", Gate.WITHIN: "passed"}
+"""How results of a gate are counted (`2 failed, 3 passed`), in this order."""
 
 
 def size_text(size_bytes: float | None) -> str:
@@ -44,15 +54,28 @@ def verdict_text(result: Result) -> str:
 
 
 def gate_text(result: Result) -> str:
-    """Return the gate with the budgets that are exceeded, or with the reason why an exceeded one does not fail."""
-    reasons = list(result.over_budget)
+    """Return the gate with the reasons for it (`FAIL growth, peak`, `pass (known leak)`)."""
+    return f"{GATE_WORDS[result.gate]} {gate_reasons(result)}".rstrip()
+
+
+def gate_reasons(result: Result) -> str:
+    """Return the exceeded budgets, and in brackets why one does not fail, and NEW; "" where there is nothing."""
+    remarks = []
     if result.gate is Gate.WITHIN and any(leak.expired is None for leak in result.known_leaks):
-        reasons.append("known leak")
+        remarks.append("known leak")
     elif result.gate is Gate.WITHIN and is_excused(result):
-        reasons.append("accepted")
+        remarks.append("accepted")
     if result.is_new:
-        reasons.append("NEW")
-    return escape_control(f"{result.gate}  {', '.join(reasons)}".rstrip())
+        remarks.append("NEW")
+    budgets = ", ".join(result.over_budget).rstrip()
+    return escape_control(f"{budgets} ({', '.join(remarks)})".lstrip() if remarks else budgets)
+
+
+def budget_text(result: Result) -> str:
+    """Return a result's budgets ("64 KiB / 1000 calls, peak 10 MiB")."""
+    peak = result.budget.peak_bytes
+    growth = format_growth(result.budget.growth_bytes_per_1000_calls)
+    return growth if peak is None else f"{growth}, peak {format_size(peak)}"
 
 
 def commit_text(commit: str, is_dirty: bool | None) -> str:

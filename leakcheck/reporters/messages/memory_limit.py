@@ -12,29 +12,26 @@ _MOST_KINDS = 4
 
 def memory_limit_sentences(result: Result) -> Iterator[str]:
     """Yield the forecast, and how serving under the limit went; nothing where neither was requested."""
-    name = escape_control(result.id)
-    if result.forecast is not None and result.memory_limit is None:
-        yield f"{name}: {forecast_text(result.forecast)}."
-    if result.memory_limit is None:
-        return
     limit = result.memory_limit
+    if limit is None:
+        if result.forecast is not None:
+            yield f"{_forecast(result.forecast)}."
+        return
+    peak = "unknown" if limit.peak_rss_bytes is None else format_size(limit.peak_rss_bytes)
     yield (
-        f"{name} under {format_size(limit.memory_bytes)} "
-        f"({escape_control(limit.limiter)}, {escape_control(limit.server)}, "
-        f"{limit.concurrency} at a time): {_errors(limit)}; {_crashes(limit)}; peak "
-        f"{'unknown' if limit.peak_rss_bytes is None else format_size(limit.peak_rss_bytes)}."
+        f"with {format_size(limit.memory_bytes)} ({escape_control(limit.limiter)}, {escape_control(limit.server)}, "
+        f"{limit.concurrency} at a time), {_errors(limit)}; {_crashes(limit)}; peak RSS {peak}."
     )
-    yield f"{name}: {_latency(limit)}. {_neighbours(limit)}."
+    yield f"{_latency(limit)}; neighbouring requests: {limit.other_errors:,} of {limit.other_requests:,} failed."
     if limit.predicted is not None:
         first = limit.first_failure
-        outcome = f"none of {limit.requests:,} failed" if first is None else f"the first to fail was request {first:,}"
-        yield f"{name}: {forecast_text(limit.predicted)}; {outcome}."
+        outcome = "none failed" if first is None else f"request {first:,} was the first to fail"
+        yield f"predicted: {_forecast(limit.predicted)}; measured, of {limit.requests:,} requests: {outcome}."
 
 
-def forecast_text(forecast: Forecast) -> str:
-    """Return when memory runs out (`with 256 MiB memory ends after about 1,700 calls (1,690 to 1,710)`)."""
+def _forecast(forecast: Forecast) -> str:
     return (
-        f"with {format_size(forecast.memory_bytes)} memory ends after about {forecast.calls:,.0f} calls "
+        f"with {format_size(forecast.memory_bytes)}, memory runs out after about {forecast.calls:,.0f} calls "
         f"({forecast.low:,.0f} to {forecast.high:,.0f})"
     )
 
@@ -45,24 +42,23 @@ def _errors(limit: LimitResult) -> str:
         return f"none of {requests} failed (less than {rate.high:.1%})"
     kinds = ", ".join(f"{escape_control(failure.kind)} ×{failure.count:,}" for failure in limit.failures[:_MOST_KINDS])
     more = len(limit.failures) - _MOST_KINDS
-    kinds += f", and {more} more kinds" if more > 0 else ""
-    return f"{limit.errors:,} of {requests} failed, {rate.value:.1%} ({rate.low:.1%} to {rate.high:.1%}): {kinds}"
+    kinds = f": {kinds}{f', and {more} more' if more > 0 else ''}" if kinds else ""
+    return f"{limit.errors:,} of {requests} failed, {rate.value:.1%} ({rate.low:.1%} to {rate.high:.1%}){kinds}"
 
 
 def _crashes(limit: LimitResult) -> str:
     if not limit.crashes:
         return "no worker crashed"
-    return f"{limit.crashes:,} workers crashed, {limit.crashes_per_1000:,.0f} per 1000 requests"
+    workers = "1 worker" if limit.crashes == 1 else f"{limit.crashes:,} workers"
+    return f"{workers} crashed, {limit.crashes_per_1000:,.0f} per 1000 requests"
 
 
 def _latency(limit: LimitResult) -> str:
     latency = limit.latency_seconds
     if latency is None:
         return "no request succeeded, so there is no latency"
+    if latency.samples == 1:
+        return f"1 request succeeded, in {format_duration(latency.p50)}"
     bounds = f"{format_duration(latency.p50_low)} to {format_duration(latency.p50_high)}"
     tail = "" if latency.p95 is None else f", p95 {format_duration(latency.p95)}"
-    return f"the {latency.samples:,} that succeeded took {format_duration(latency.p50)} at the median ({bounds}){tail}"
-
-
-def _neighbours(limit: LimitResult) -> str:
-    return f"Of {limit.other_requests:,} other requests to the same worker {limit.other_errors:,} failed"
+    return f"{latency.samples:,} requests succeeded, in {format_duration(latency.p50)} at the median ({bounds}){tail}"

@@ -1,67 +1,167 @@
-"""Lines about the whole run: advice, skipped URLs, the machines it ran on, its shard."""
+"""All that is said of a run as a whole, composed once: statements, each of a kind, that every reporter prints."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum
 
-from leakcheck.model.answers import SkippedRequest
 from leakcheck.model.plain_text import escape_control
-from leakcheck.model.result import Result
-from leakcheck.model.run import Run, Shard
+from leakcheck.model.run import Run
+from leakcheck.model.units import format_duration
+from leakcheck.model.verdict import Gate
+from leakcheck.reporters.messages.baseline import better_sentences, missing_sentences, new_sentences
+from leakcheck.reporters.messages.cells import COUNTED_GATES, commit_text
+from leakcheck.reporters.messages.verdict import NO_MEMRAY, missing_meter_sentences, peak_was_skipped
 
 _MOST_URLS, _MOST_HOSTS = 5, 8
 
 
-def advice_lines(result: Result) -> Iterator[str]:
-    """Yield a line for each known trap in a result: the trap, the remedy, and the evidence in brackets."""
-    for advice in result.advice:
-        yield escape_control(f"{advice.trap}: {advice.remedy} ({advice.evidence})")
+def _outcome(run: Run) -> Iterator[str]:
+    counts = Counter(result.gate for result in run.results)
+    counted = [
+        f"{counts[gate]:,} {word}{'s' if gate is Gate.ERROR and counts[gate] > 1 else ''}"
+        for gate, word in COUNTED_GATES.items()
+        if counts[gate]
+    ]
+    yield ", ".join(counted) or "nothing was measured"
 
 
-def advice_sentences(result: Result) -> Iterator[str]:
-    """Yield the advice as sentences, to stand among others."""
-    for line in advice_lines(result):
-        yield f"Advice: {line}."
+def _unfinished(run: Run) -> Iterator[str]:
+    if not run.finished:
+        yield "not finished: scenarios may be missing"
 
 
-def skipped_lines(left_out: Sequence[SkippedRequest]) -> Iterator[str]:
-    """Yield a line for each reason to skip requests, with the first few of them."""
+def _environment(run: Run) -> Iterator[str]:
+    environment = run.environment
+    if environment is not None:
+        commit = environment.git_commit
+        parts = (
+            f"{environment.implementation.replace('cpython', 'CPython')} {environment.python}",
+            environment.platform,
+            environment.libc,
+            environment.allocator,
+            f"commit {commit_text(commit, environment.git_dirty)}" if commit else "",
+        )
+        yield " · ".join(filter(None, parts))
+
+
+def _baseline(run: Run) -> Iterator[str]:
+    if run.baseline is not None:
+        yield f"compared with {run.baseline}"
+
+
+def _duration(run: Run) -> Iterator[str]:
+    yield format_duration(run.duration_seconds)
+
+
+def _skipped_peaks(run: Run) -> Iterator[str]:
+    if any(map(peak_was_skipped, run.results)):
+        yield f"Peaks were not measured: {NO_MEMRAY}"
+
+
+def _missing_meters(run: Run) -> Iterator[str]:
+    sentences = (sentence for result in run.results for sentence in missing_meter_sentences(result))
+    for sentence in dict.fromkeys(sentences):
+        yield f"{sentence[:1].upper()}{sentence[1:]}"
+
+
+def _unseen_leaks(run: Run) -> Iterator[str]:
+    for entry in run.known_leaks_not_found:
+        if entry.scenario == "*":
+            where = "did not occur in this run: if the run covers it, its entry can be removed"
+        else:
+            where = f"no longer occurs in {entry.scenario}: its entry can be removed"
+        yield f"The known leak {entry.fingerprint or entry.match} {where} ({entry.reason})."
+
+
+def _skipped_requests(run: Run) -> Iterator[str]:
     by_reason: dict[str, list[str]] = defaultdict(list)
-    for skipped in left_out:
+    for skipped in run.skipped_requests:
         by_reason[skipped.reason].append(skipped.request)
     for reason, requests in by_reason.items():
         more = f" and {len(requests) - _MOST_URLS} more" if len(requests) > _MOST_URLS else ""
-        yield escape_control(f"Left out ({reason}): {', '.join(requests[:_MOST_URLS])}{more}")
+        yield f"Skipped ({reason}): {', '.join(requests[:_MOST_URLS])}{more}"
 
 
-def host_sentences(run: Run) -> Iterator[str]:
-    """Yield the machines that a run was measured on, and what was repeated there; nothing for a local run."""
+def _hosts(run: Run) -> Iterator[str]:
     hosts = Counter(result.measured_on.host for result in run.results if result.measured_on is not None)
     if hosts:
-        names = ", ".join(f"{escape_control(host)} ({count:,})" for host, count in hosts.most_common(_MOST_HOSTS))
+        names = ", ".join(f"{host} ({count:,})" for host, count in hosts.most_common(_MOST_HOSTS))
         more = f" and {len(hosts) - _MOST_HOSTS:,} more machines" if len(hosts) > _MOST_HOSTS else ""
         yield f"Measured on {names}{more}."
+
+
+def _retried(run: Run) -> Iterator[str]:
     for result in run.results:
         host = result.measured_on
         if host is not None and host.attempts > 1:
             lost = "its worker was lost" if host.attempts == 2 else f"{host.attempts - 1} workers were lost with it"
-            name, machine = escape_control(result.id), escape_control(host.host)
-            yield f"{name}: {lost}, so it was measured again from its beginning, on {machine}."
+            yield f"{result.id}: {lost}, so it was measured again from the start, on {host.host}."
 
 
-def shard_text(shard: Shard | None) -> str:
-    """Return `shard 2 of 3`; "" for a run without shards."""
-    return "" if shard is None else f"shard {shard.number:,} of {shard.count:,}"
-
-
-def shard_sentence(run: Run) -> str | None:
-    """Return how much of the whole this shard is, and how to merge it; None for a run without shards."""
+def _shard(run: Run) -> Iterator[str]:
     shard = run.shard
     if shard is None:
-        return None
-    whole = len(shard.whole)
+        return
+    number, whole = f"shard {shard.number:,} of {shard.count:,}", len(shard.whole)
     measured = sum(result.id in shard.whole for result in run.results)
-    if not shard.whole or measured or not run.finished:
-        part = f"This is {shard_text(shard)}, with {measured:,} of {whole:,} scenarios."
-    else:
-        part = f"There is nothing to measure for {shard_text(shard)}, because there are {whole:,} scenarios in all."
-    return f"{part} Join the shards with: leakcheck merge DIR..."
+    part = f"This is {number}, with {measured:,} of {whole:,} scenarios."
+    if shard.whole and not measured and run.finished:
+        part = f"There is nothing to measure for {number}, because there are {whole:,} scenarios in all."
+    yield f"{part} Merge the shards with: leakcheck merge DIR..."
+
+
+class RunFact(Enum):
+    """The kinds of statements about a run, in the order in which they are printed, with what composes them."""
+
+    OUTCOME = (_outcome,)
+    UNFINISHED = (_unfinished,)
+    ENVIRONMENT = (_environment,)
+    BASELINE = (_baseline,)
+    DURATION = (_duration,)
+    PEAKS_SKIPPED = (_skipped_peaks,)
+    MISSING_METER = (_missing_meters,)
+    UNSEEN_LEAK = (_unseen_leaks,)
+    NEW = (new_sentences,)
+    BETTER = (better_sentences,)
+    MISSING = (missing_sentences,)
+    """Scenarios that the baseline has, and the targets have no longer."""
+    SKIPPED_REQUESTS = (_skipped_requests,)
+    HOSTS = (_hosts,)
+    RETRIED = (_retried,)
+    SHARD = (_shard,)
+
+    def __init__(self, compose: Callable[[Run], Iterable[str]]) -> None:
+        self.compose = compose
+
+
+PHRASES = (RunFact.OUTCOME, RunFact.UNFINISHED, RunFact.ENVIRONMENT, RunFact.BASELINE, RunFact.DURATION)
+"""The kinds for a headline, a first or a last line; all others are sentences."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStatement:
+    """One thing that is said of a run."""
+
+    kind: RunFact
+    text: str
+
+
+def run_statements(run: Run, left_out: Collection[Enum] = ()) -> list[RunStatement]:
+    """Return all that is said of a run as a whole, without the kinds that are left out."""
+    return [
+        RunStatement(kind=kind, text=escape_control(text))  # again, in case a sentence forgot to
+        for kind in RunFact
+        if kind not in left_out
+        for text in kind.compose(run)
+    ]
+
+
+def run_sentences(run: Run, left_out: Collection[Enum] = ()) -> list[str]:
+    """Return the statements that are sentences, without the kinds that are left out."""
+    return [statement.text for statement in run_statements(run, (*PHRASES, *left_out))]
+
+
+def run_phrases(run: Run, *kinds: RunFact) -> list[str]:
+    """Return the phrases of these kinds, in this order."""
+    return [escape_control(text) for kind in kinds for text in kind.compose(run)]

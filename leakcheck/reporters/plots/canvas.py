@@ -1,6 +1,7 @@
 """The style of all plots, and reproducible rendering: the same bytes for the same figure."""
 
 import io
+import textwrap
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,9 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from leakcheck.model.plain_text import escape_control
-from leakcheck.reporters.charts import axis
-from leakcheck.reporters.charts.svg import spread
+from leakcheck.reporters.charts.axis import Axis
+from leakcheck.reporters.charts.labels import OVER, UNKNOWN, WITHIN, short_name, spread
 
 INK, QUIET, GRID = "#1a1a1a", "#595959", "#e3e3e3"
 PAPER = "#ffffff"
@@ -25,8 +25,13 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 DASHES = ("-", "--", "-.", ":")
 """In addition to colours, for print in grey: neighbouring lines differ."""
 
-OVER, WITHIN, UNKNOWN = COLOURS[1], COLOURS[0], COLOURS[7]
-BUDGET = INK
+ROLE_COLOURS = {
+    WITHIN: COLOURS[0],
+    OVER: COLOURS[1],
+    UNKNOWN: COLOURS[7],
+    "budget": INK,
+    **{f"line-{number}": colour for number, colour in enumerate(COLOURS)},
+}
 
 _STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
@@ -63,10 +68,10 @@ _METADATA: dict[str, dict[str, str | None]] = {
 }
 _DOTS_PER_INCH = 160
 _POINTS_PER_INCH = 72
+_LETTERS_PER_INCH = 15
+"""Of a note."""
 _LINE_POINTS = 13.0
 """The height of one label, with its spacing."""
-
-_UNITS = (*axis.BINARY_UNITS, ("TiB", 1024.0**4))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,17 +80,6 @@ class Drawing:
 
     figure: Figure
     description: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LineLabel:
-    """A label for the end of a line."""
-
-    text: str
-    x: float
-    """The end of the line, in data coordinates, as y is."""
-    y: float
-    colour: str
 
 
 def render(name: str, draw: Callable[[], Drawing], formats: Sequence[str]) -> Iterator[tuple[str, bytes]]:
@@ -121,18 +115,21 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def display_name(text: str, longest: int = 44) -> str:
-    """Return a name with control characters escaped, and with its middle left out where it is long."""
-    text = escape_control(text)
-    if len(text) <= longest:
-        return text
-    head = (longest - 1) // 2
-    return f"{text[:head]}…{text[len(text) - (longest - 1 - head) :]}"
+def titled(subject: str, title: str) -> str:
+    """Return the title of a plot, which stands alone, with the subject of its chart."""
+    return f"{short_name(subject)}: {title.lower()}" if subject else title
 
 
-def unit_for(largest: float) -> tuple[str, float]:
-    """Return the unit for an axis up to so many bytes, and its size in bytes."""
-    return axis.unit_for(_UNITS, abs(largest))
+def draw_axis(axes: Axes, which: str, axis: Axis, *, title: bool = True) -> None:
+    """Give the x or the y axis the range, the ticks and the title of an axis of the chart."""
+    axes.set(
+        **{
+            f"{which}lim": (axis.low, axis.high),
+            f"{which}ticks": [tick.value for tick in axis.ticks],
+            f"{which}ticklabels": [tick.label for tick in axis.ticks],
+            f"{which}label": axis.title if title else "",
+        }
+    )
 
 
 def number_axis(axes: Axes, which: str, most: int = 6) -> None:
@@ -150,27 +147,28 @@ def only_grid(axes: Axes, which: str) -> None:
 
 
 def note(figure: Figure, text: str) -> None:
-    """Put a note below the figure."""
+    """Put a note below the figure, in lines as wide as it."""
     if text:
-        figure.supxlabel(text, fontsize=8, color=QUIET, x=0.01, ha="left")
+        lines = textwrap.fill(text, round(_LETTERS_PER_INCH * figure.get_figwidth()))
+        figure.supxlabel(lines, fontsize=8, color=QUIET, x=0.01, ha="left")
 
 
-def label_ends(axes: Axes, labels: Sequence[LineLabel]) -> None:
-    """Draw the labels right of the axes, each joined to its line's end, without overlap."""
+def label_ends(axes: Axes, labels: Sequence[tuple[str, tuple[float, float], str]]) -> None:
+    """Draw labels (text, end of the line, colour role) right of the axes, each joined to its line, without overlap."""
     figure = axes.get_figure(root=True)
     assert figure is not None
     figure.draw_without_rendering()  # the layout determines how high the axes are
     low, high = axes.get_ylim()
     lines = axes.get_position().height * figure.get_size_inches()[1] * _POINTS_PER_INCH / _LINE_POINTS
-    ordered = sorted(labels, key=lambda label: label.y)
-    positions = [(label.y - low) / (high - low) * lines for label in ordered]
+    ordered = sorted(labels, key=lambda label: label[1][1])
+    positions = [(y - low) / (high - low) * lines for _, (_, y), _ in ordered]
     right = axes.get_xlim()[1]
-    for label, position in zip(ordered, spread(positions, lines), strict=True):
-        leader: dict[str, Any] = {"color": label.colour, "linewidth": 0.7}
-        axes.plot((label.x, right), (label.y, label.y), alpha=0.6, **leader)
+    for (text, (x, y), role), position in zip(ordered, spread(positions, lines), strict=True):
+        leader: dict[str, Any] = {"color": ROLE_COLOURS[role], "linewidth": 0.7}
+        axes.plot((x, right), (y, y), alpha=0.6, **leader)
         axes.annotate(
-            label.text,
-            xy=(right, label.y),
+            text,
+            xy=(right, y),
             xytext=(1.035, low + position / lines * (high - low)),
             textcoords=axes.get_yaxis_transform(),
             va="center",

@@ -11,10 +11,10 @@ from leakcheck.config.settings import Settings
 from leakcheck.model.protocol import Pass
 from leakcheck.model.result import Result
 from leakcheck.model.run import Environment
+from leakcheck.runner.collect import WarmWorker
 from leakcheck.runner.measure import measure
 from leakcheck.runner.scheduler import Job, capacity_for, run_parallel
 from leakcheck.runner.task import Task, Watch
-from leakcheck.runner.warm_worker import WarmWorker
 
 _DASK_EXECUTOR = "leakcheck.runner.executors.dask.executor"
 """Imported by name, only where a cluster is used: it needs what the extra `dask` installs."""
@@ -46,7 +46,7 @@ class LocalExecutor:
         self, tasks: Sequence[Task], environment: Environment | None, watch: Watch
     ) -> Iterator[tuple[int, Result]]:
         """Yield results as `Executor.measured` does."""
-        jobs = [Job(work=partial(measure, task, watch), memory_bytes=task.expected_memory) for task in tasks]
+        jobs = [Job(work=partial(measure, task, watch), memory_bytes=task.request.expected_memory) for task in tasks]
         if tasks:
             warm_process = self.warm_worker.take_for(tasks[0].pass_request(Pass.GROWTH))
             jobs[0] = replace(jobs[0], work=partial(measure, tasks[0], watch, warm_process))

@@ -145,6 +145,6 @@ def test_a_limit_run_without_failures_mentions_none() -> None:
         memory_limit=limit,
     )
     sentences = list(memory_limit_sentences(result))
-    assert "none of 200 requests failed (less than 1.9%); no worker crashed; peak 44.0 MiB." in sentences[0]
-    assert "with 256 MiB memory ends after about" in sentences[2]
+    assert "none of 200 requests failed (less than 1.9%); no worker crashed; peak RSS 44.0 MiB." in sentences[0]
+    assert "with 256 MiB, memory runs out after about" in sentences[2]
     assert not any("\n" in sentence for sentence in sentences)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from leakcheck.cli import demo
-from leakcheck.model.answers import Failure, FailureKind
 from leakcheck.model.errors import UsageError
+from leakcheck.model.failure import Failure, FailureKind
 from leakcheck.model.result import Result
 from leakcheck.model.verdict import Verdict
 from tests.unit.runs import CLEAN

@@ -11,9 +11,9 @@ from leakcheck.config.settings import DEFAULT_GROWTH_BUDGET, Settings, resolve
 from leakcheck.config.sources import SettingsLayer
 from leakcheck.config.values import ShardSpec
 from leakcheck.model.answers import ScenarioInfo
-from leakcheck.model.baseline import Tolerance
 from leakcheck.model.errors import ConfigError, UsageError
 from leakcheck.model.explanation import Explain, KnownEntry
+from leakcheck.model.tolerance import Tolerance
 from leakcheck.model.units import parse_growth
 
 Resolve = Callable[..., Settings]

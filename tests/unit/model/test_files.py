@@ -3,7 +3,6 @@
 import json
 import os
 import socket
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,11 @@ from leakcheck.config.sources import SettingsLayer, find_pyproject, read_pyproje
 from leakcheck.model.baseline import SCHEMA, Baseline
 from leakcheck.model.errors import ConfigError, LeakcheckError, StoreError
 from leakcheck.runner.collect import scenario_files
-from leakcheck.storage import atomic, baseline_file, run_file
+from leakcheck.storage import baseline_file, run_file
 from leakcheck.storage.captures import open_capture
+from leakcheck.storage.document import replace_file
 from leakcheck.storage.durations import read_durations
-from leakcheck.storage.history import find_documents, load_history
+from leakcheck.storage.history import find_documents
 from tests.unit.runs import CLEAN, run_of
 
 SECRET = '{"token": "hunter2"}'
@@ -106,7 +106,7 @@ def test_a_run_in_a_linked_folder_can_be_loaded_and_is_found_once(tmp_path: Path
     (tmp_path / "reports" / "2027-11-24T10-12-07").symlink_to(folder)
     assert run_file.load(tmp_path / "reports" / "latest").results == (CLEAN,)
     assert run_file.newest_run(tmp_path / "reports") == folder
-    assert find_documents(tmp_path / "reports", run_file.DOCUMENT) == [folder / run_file.DOCUMENT]
+    assert find_documents(tmp_path / "reports") == [folder / run_file.DOCUMENT]
 
 
 @pytest.mark.parametrize("make", [make_link, make_endless, make_pipe], ids=lambda make: make.__name__)
@@ -120,7 +120,7 @@ def test_a_baseline_is_not_written_through_a_link_or_into_a_pipe(tmp_path: Path,
 @pytest.mark.parametrize("make", [make_link, make_endless, make_pipe], ids=lambda make: make.__name__)
 def test_replace_file_replaces_a_link_instead_of_following_it(tmp_path: Path, make: Callable[[Path], None]) -> None:
     make(tmp_path / "report.html")
-    atomic.replace_file(tmp_path / "report.html", b"ours")
+    replace_file(tmp_path / "report.html", b"ours")
     assert (tmp_path / "report.html").read_bytes() == b"ours"
     assert not (tmp_path / "report.html").is_symlink()
     assert not (tmp_path / "elsewhere").exists() or (tmp_path / "elsewhere").read_text() == SECRET
@@ -197,83 +197,3 @@ def test_a_repeated_key_in_a_reviewed_file_is_refused(tmp_path: Path, name: str,
         (tmp_path / "document.json").write_text(text % (f'"{key}": {value}', f'"{repeated}": {value}'))
         with pytest.raises(StoreError, match="stands in it twice"):
             READERS[name](tmp_path / "document.json")
-
-
-def save_run(tmp_path: Path) -> list[Path]:
-    folder = tmp_path / "reports" / "first"
-    folder.mkdir(parents=True)
-    run_file.save(run_of(CLEAN), folder / run_file.DOCUMENT)
-    return find_documents(tmp_path / "reports", run_file.DOCUMENT)
-
-
-def create_database(path: Path) -> None:
-    connection = sqlite3.connect(path)
-    connection.execute("CREATE TABLE precious (value)")
-    connection.commit()
-    connection.close()
-
-
-def test_an_index_that_is_a_link_to_another_database_is_left_alone(tmp_path: Path) -> None:
-    """GIVEN a link to a database of the project WHEN the history is gathered THEN the database is unchanged."""
-    create_database(tmp_path / "db.sqlite3")
-    before = (tmp_path / "db.sqlite3").read_bytes()
-    documents = save_run(tmp_path)
-    index = tmp_path / ".leakcheck" / "history.sqlite"
-    index.parent.mkdir()
-    index.symlink_to(tmp_path / "db.sqlite3")
-    history = load_history(index, documents, run_file.load)
-    assert [record.scenario for record in history.records] == [CLEAN.id]
-    assert "it is a link" in history.notices[0]
-    assert (tmp_path / "db.sqlite3").read_bytes() == before
-    # AND likewise if the folder is a link
-    index.unlink()
-    index.parent.rmdir()
-    (tmp_path / "shared").mkdir()
-    create_database(tmp_path / "shared" / "history.sqlite")
-    index.parent.symlink_to(tmp_path / "shared")
-    assert "it is a link" in load_history(index, documents, run_file.load).notices[0]
-
-
-@pytest.mark.parametrize("make", [make_pipe, make_socket, make_folder], ids=lambda make: make.__name__)
-def test_an_index_that_is_no_regular_file_is_not_used(tmp_path: Path, make: Callable[[Path], None]) -> None:
-    documents = save_run(tmp_path)
-    index = tmp_path / ".leakcheck" / "history.sqlite"
-    index.parent.mkdir()
-    make(index)
-    history = load_history(index, documents, run_file.load)
-    assert [record.scenario for record in history.records] == [CLEAN.id]
-    assert "the index is left out" in history.notices[0]
-
-
-def test_an_index_with_an_endless_view_or_with_a_journal_is_rebuilt(tmp_path: Path) -> None:
-    documents = save_run(tmp_path)
-    index = tmp_path / ".leakcheck" / "history.sqlite"
-    before = load_history(index, documents, run_file.load)
-    connection = sqlite3.connect(index)
-    connection.execute("DROP TABLE records")
-    connection.execute(
-        "CREATE VIEW records AS WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT * FROM n"
-    )
-    connection.commit()
-    connection.close()
-    assert load_history(index, documents, run_file.load).records == before.records
-    index.with_name("history.sqlite-journal").write_bytes(b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7" + bytes(504))
-    assert load_history(index, documents, run_file.load).records == before.records
-    assert [path.name for path in index.parent.iterdir()] == ["history.sqlite"]
-
-
-@pytest.mark.parametrize(
-    "change",
-    ["git_commit = char(27) || '[2J'", "growth_low = 9e999", "peak_bytes = 1e300", "started = 'soon'", "meter = '='"],
-)
-def test_an_index_with_an_invalid_row_is_rebuilt(tmp_path: Path, change: str) -> None:
-    documents = save_run(tmp_path)
-    index = tmp_path / ".leakcheck" / "history.sqlite"
-    before = load_history(index, documents, run_file.load)
-    connection = sqlite3.connect(index)
-    connection.execute(f"UPDATE records SET {change}")
-    connection.commit()
-    connection.close()
-    history = load_history(index, documents, run_file.load)
-    assert history.records == before.records
-    assert "was broken, and is made anew" in history.notices[0]

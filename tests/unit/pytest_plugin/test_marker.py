@@ -9,9 +9,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from leakcheck.model.answers import Failure, FailureKind
 from leakcheck.model.errors import UsageError
 from leakcheck.model.explanation import Explanation, KnownLeak
+from leakcheck.model.failure import Failure, FailureKind
 from leakcheck.model.result import Growth, Meter, Result
 from leakcheck.pytest_plugin.marker import MarkerArgs, parse_marker_args
 from leakcheck.pytest_plugin.result_json import read_result
@@ -118,8 +118,8 @@ def test_the_text_has_the_row_the_sentence_and_the_causes_and_no_summary() -> No
     assert result_row(EXPLAINED)[0] in text
     assert next(summary_lines(EXPLAINED)) in " ".join(text.split("\n"))
     assert "allocated at" in text
-    assert "held by" in text
-    assert "within budget" not in text.splitlines()[-1]
+    assert "retained by" in text
+    assert "passed" not in text.splitlines()[-1]
     assert "\x1b" not in text
 
 
@@ -155,6 +155,7 @@ def test_importing_the_plugin_loads_only_the_standard_library_pytest_and_a_few_m
     ours = {name for name in loaded if name.startswith("leakcheck")}
     assert ours == {
         *("leakcheck", "leakcheck._version", "leakcheck.scenario", "leakcheck.model"),
+        *("leakcheck.runner", "leakcheck.runner.child_process"),
         *(f"leakcheck.model.{name}" for name in ("errors", "plain_text", "protocol", "setup_stages", "units")),
     }
     assert {name.partition(".")[0] for name in loaded - ours} <= set(sys.stdlib_module_names)

@@ -32,16 +32,16 @@ def test_a_leak_is_an_error_at_the_line_that_allocates_it() -> None:
     assert command.properties == {
         "file": "scenarios/newsletter/views.py",
         "line": "41",
-        "title": "leakcheck: newsletter[retained] is over budget: growth, peak",
+        "title": "leakcheck: newsletter[retained]: FAIL growth, peak",
     }
     first, *rows = command.data.splitlines()
     assert first.startswith("newsletter[retained]: memory grows by 144 MiB per 1000 calls, over the budget of 64.0 KiB")
-    assert any("held by       scenarios.newsletter.views.SENT" in row and "99%" in row for row in rows)
+    assert any("retained by   scenarios.newsletter.views.SENT" in row and "99%" in row for row in rows)
 
 
 def test_each_gate_has_its_kind_and_the_worst_is_first() -> None:
     run = replace(run_of(CLEAN, UNSURE, PEAKS, EXPLAINED, BROKEN, FORGIVEN))
-    assert [(command.name, command.properties["title"].split(" ")[1]) for command in commands(run)] == [
+    assert [(command.name, command.properties["title"].split(": ")[1]) for command in commands(run)] == [
         ("error", "parser"),
         ("error", "newsletter[retained]"),
         ("error", "newsletter[naive]"),
@@ -74,8 +74,8 @@ def test_there_are_no_more_of_a_kind_than_github_shows_and_the_last_sums_up_the_
     assert len(commands(run_of(*numbered(result, MOST_OF_A_KIND)))) == MOST_OF_A_KIND
     annotated = commands(run_of(*numbered(result, MOST_OF_A_KIND + 1)))
     assert [command.name for command in annotated] == [kind] * MOST_OF_A_KIND
-    assert annotated[-1].properties["title"].startswith("leakcheck: 2 more scenarios are ")
-    assert [line.split(" ")[0] for line in annotated[-1].data.splitlines()] == ["s9", "s10"]
+    assert annotated[-1].properties["title"].startswith("leakcheck: 2 more scenarios ")
+    assert [line.split(":")[0] for line in annotated[-1].data.splitlines()] == ["s9", "s10"]
     assert "file" not in annotated[-1].properties
 
 

@@ -48,7 +48,7 @@ def test_each_gate_has_its_severity_and_check() -> None:
         ("leakcheck/inconclusive", "minor"),
         ("leakcheck/known leak", "info"),
     ]
-    assert reported[-1]["description"].endswith("is known and does not fail: ticket 12 (*SENT*)")
+    assert reported[-1]["description"].endswith("is known and does not fail: ticket 12 (*SENT*).")
 
 
 def test_an_issue_is_at_the_line_to_blame_or_else_at_the_scenario() -> None:

@@ -4,7 +4,7 @@ import io
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 
@@ -12,7 +12,7 @@ from leakcheck.analysis.compare.step_detection import find_regressions
 from leakcheck.model.history import HistoryEntry
 from leakcheck.reporters.history import render_all, render_one, spark
 from tests.unit.records import record
-from tests.unit.runs import MIB
+from tests.unit.runs import MIB, TOLERANCE
 
 
 def page(parts: Iterable[RenderableType]) -> str:
@@ -24,7 +24,7 @@ def page(parts: Iterable[RenderableType]) -> str:
 
 
 def page_of(*records: HistoryEntry, encoding: str = "utf-8") -> str:
-    return page(render_one(records, find_regressions(records), encoding=encoding))
+    return page(render_one(records, find_regressions(records, TOLERANCE), TOLERANCE, encoding=encoding))
 
 
 LEAKED = (record(0), record(1), record(2, growth=8 * MIB), record(3, growth=8 * MIB))
@@ -41,7 +41,7 @@ def test_the_run_that_stepped_is_marked_and_its_commits_are_named() -> None:
 
 def test_all_scenarios_have_a_row_and_their_last_step() -> None:
     quiet = [record(number, scenario="quiet") for number in range(3)]
-    text = page(render_all([(LEAKED, find_regressions(LEAKED)), (quiet, [])], encoding="utf-8"))
+    text = page(render_all([(LEAKED, find_regressions(LEAKED, TOLERANCE)), (quiet, [])], encoding="utf-8"))
     assert "newsletter[naive]: growth rose in 2026-11-24T10-00-02" in text
     assert "quiet" in text
     assert "quiet:" not in text
@@ -86,6 +86,7 @@ def test_one_run_is_no_trend() -> None:
     assert "No step" in page_of(record(0), record(1))
 
 
+@example([5e-324, -1.0], "utf-8")
 @given(
     st.lists(st.none() | st.floats(-1e9, 1e12), max_size=40), st.sampled_from(["utf-8", "latin-1", "cp437", "nonsense"])
 )

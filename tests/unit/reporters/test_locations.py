@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from leakcheck.model.answers import Failure, FailureKind
 from leakcheck.model.explanation import Explanation, PeakSite
+from leakcheck.model.failure import Failure, FailureKind
 from leakcheck.model.result import Result
 from leakcheck.model.stacks import FrameKind
 from leakcheck.reporters.locations import Location, Workspace, locate, source_of

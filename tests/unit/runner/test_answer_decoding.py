@@ -14,10 +14,17 @@ import pytest
 from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.config.settings import resolve
 from leakcheck.config.sources import SettingsLayer
-from leakcheck.model.answers import Failure, FailureKind, Readings, ScenarioInfo
+from leakcheck.model.answers import Readings, ScenarioInfo
 from leakcheck.model.errors import ExitCode
 from leakcheck.model.explanation import Explain
-from leakcheck.model.failure import MeasurementStopped, WorkerFailed, foreign_output, undecodable_answer
+from leakcheck.model.failure import (
+    Failure,
+    FailureKind,
+    MeasurementStopped,
+    WorkerFailed,
+    foreign_output,
+    undecodable_answer,
+)
 from leakcheck.model.result import Result
 from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.runner.answer_decoding import (
@@ -32,7 +39,7 @@ from leakcheck.runner.measure import measure
 from leakcheck.runner.message_reader import MessageReader
 from leakcheck.runner.scheduler import Capacity, Job, run_parallel
 from leakcheck.runner.session import exit_code
-from leakcheck.runner.task import Task
+from leakcheck.runner.task import MeasureRequest, Task
 from tests.unit.runner.test_message_reader import TOKEN, frame
 from tests.unit.scripted import Script, ScriptedWorker, leak
 
@@ -87,11 +94,11 @@ class MutatedWorker(ScriptedWorker):
 
 def task_of(name: str) -> Task:
     return Task(
-        scenario=ScenarioInfo(target=f"{name}.py::{name}", name=name),
-        settings=resolve(SettingsLayer(explain=Explain.NEVER, calls=2000), environment={}, folder=Path("/")),
-        options={},
-        setup=None,
-        measure_peak=False,
+        request=MeasureRequest(
+            scenario=ScenarioInfo(target=f"{name}.py::{name}", name=name),
+            settings=resolve(SettingsLayer(explain=Explain.NEVER, calls=2000), environment={}, folder=Path("/")),
+            measure_peak=False,
+        ),
         folder=Path("/nowhere"),
         stop=Event(),
     )
@@ -168,6 +175,8 @@ def test_a_block_that_continues_the_readings_is_valid() -> None:
         {"calls": 2},
         {"readings": {"calls": [3, 2], "rss_bytes": [4096, 8192]}},
         {"readings": {"calls": [0, 2], "rss_bytes": [4096, 8192]}},
+        {"readings": {"calls": [2, 2], "rss_bytes": [4096, 8192]}},
+        {"readings": {"calls": [1, 3], "rss_bytes": [4096, 8192]}},
         {"readings": {"calls": [2, 3], "rss_bytes": [4096]}},
         {"readings": {"calls": [2, 3]}},
         {"readings": {"calls": [2, 3], "rss_bytes": [4096, 8192], "threads": [1, 1]}},
@@ -183,6 +192,15 @@ def test_a_block_that_continues_the_readings_is_valid() -> None:
 def test_an_impossible_block_is_refused(changed: dict[str, Any]) -> None:
     with pytest.raises(WorkerFailed, match="an answer that makes no sense"):
         decode_block({"block": {**BLOCK, **changed}}, BEFORE, 1)
+
+
+def test_the_first_reading_may_be_at_call_0_but_not_before_it() -> None:
+    def block(first: int) -> dict[str, Any]:
+        return {"block": {**BLOCK, "readings": {"calls": [first, 3], "rss_bytes": [4096, 8192]}}}
+
+    assert decode_block(block(0), Readings(), 0).readings.calls == (0, 3)
+    with pytest.raises(WorkerFailed, match="the calls of its readings do not rise"):
+        decode_block(block(-1), Readings(), 0)
 
 
 @pytest.mark.parametrize(
@@ -229,7 +247,7 @@ def test_an_environment_has_its_fields_and_no_others() -> None:
 
 
 def test_the_error_for_a_missing_field_names_the_kind_of_the_answer() -> None:
-    with pytest.raises(WorkerFailed, match="found was asked for, and the answer is of the kind 'bye'"):
+    with pytest.raises(WorkerFailed, match="found is missing from an answer of the kind 'bye'"):
         decode_field({"kind": "bye"}, "found", list)
     with pytest.raises(WorkerFailed, match="extra_seconds is -1"):
         decode_seconds({"extra_seconds": -1.0}, "extra_seconds")

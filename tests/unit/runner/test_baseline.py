@@ -11,10 +11,11 @@ from leakcheck.compare.baseline_update import refuse_dirty_run, select_results, 
 from leakcheck.config.expressions import parse_expression
 from leakcheck.config.settings import Settings, resolve
 from leakcheck.config.sources import SettingsLayer
-from leakcheck.model.answers import Failure, FailureKind, SkippedRequest
+from leakcheck.model.answers import SkippedRequest
 from leakcheck.model.baseline import SCHEMA, Baseline, BaselineEntry, BaselineStep
 from leakcheck.model.errors import BaselineMissing, ExitCode, NothingMeasured, UsageError
 from leakcheck.model.explanation import Explanation, KnownEntry
+from leakcheck.model.failure import Failure, FailureKind
 from leakcheck.model.result import Budget, Result
 from leakcheck.model.run import Run
 from leakcheck.model.verdict import Gate, Verdict

@@ -99,3 +99,18 @@ def test_without_a_membership_file_the_machine_counts(tmp_path: Path) -> None:
 def test_this_machine_has_a_core_and_free_memory() -> None:
     assert 1 <= machine.cores() <= CORES
     assert machine.free_bytes() > 0
+
+
+def test_control_groups_of_each_version_are_read(tmp_path: Path) -> None:
+    membership = tmp_path / "membership"
+    membership.write_text("4:memory:/job\n0::/job\n")
+    assert machine.control_group(groups=tmp_path, membership=membership) == machine.ControlGroup(version=1)
+    membership.write_text("0::/job\n")
+    assert machine.control_group(groups=tmp_path, membership=membership) == machine.ControlGroup(version=0)
+    (tmp_path / "cgroup.controllers").write_text("cpu memory\n")
+    (tmp_path / "job").mkdir()
+    (tmp_path / "job" / "memory.max").write_text("max\n")
+    (tmp_path / "memory.max").write_text("4096\n")
+    (tmp_path / "job" / "cpu.max").write_text("150000 100000\n")
+    group = machine.control_group(groups=tmp_path, membership=membership)
+    assert group == machine.ControlGroup(version=2, cores=1.5, memory_bytes=4096)

@@ -1,29 +1,30 @@
-"""The history: the same entries whatever state the index is in."""
+"""The history: an entry for each result of every document that can be read."""
 
 import os
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 
 from leakcheck.model.plain_text import escape_control
+from leakcheck.model.result import Result
 from leakcheck.model.run import Run
 from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.storage import run_file
-from leakcheck.storage.history import History, find_documents, load_history
+from leakcheck.storage.history import History, ResultFigures, RunFigures, find_documents, load_history
 from tests.unit.runs import BROKEN, CLEAN, ENVIRONMENT, LEAK, MIB, NAIVE, run_of
+
+OLD_RUN = Path(__file__).parents[1] / "gold" / "run-1.json"
 
 
 class Folder:
-    """A folder of runs with its index; notes which documents were read."""
+    """A folder of runs."""
 
     def __init__(self, path: Path) -> None:
         self.runs = path / "runs"
-        self.index = path / ".leakcheck" / "history.sqlite"
-        self.read: list[str] = []
 
     def save(self, name: str, run: Run | bytes, started: str = "2026-11-24T10:12:07+00:00") -> Path:
         """Write a run document."""
@@ -32,14 +33,8 @@ class Folder:
         document.write_bytes(run if isinstance(run, bytes) else run_file.encode(replace(run, started=started)))
         return document
 
-    def gather(self, *, rebuild: bool = False) -> History:
-        """Gather all entries, and note which documents had to be read."""
-        self.read = []
-        return load_history(self.index, find_documents(self.runs, run_file.DOCUMENT), self._load, rebuild=rebuild)
-
-    def _load(self, path: Path) -> Run:
-        self.read.append(path.parent.name)
-        return run_file.load(path)
+    def gather(self) -> History:
+        return load_history(find_documents(self.runs))
 
 
 @pytest.fixture
@@ -74,33 +69,25 @@ def test_an_entry_has_the_values_of_its_document(folder: Folder) -> None:
     assert clean.environment == ENVIRONMENT.key == "cpython-3.11-linux-x86_64-pymalloc"
 
 
-def test_a_document_is_read_once_until_it_changes(folder: Folder) -> None:
-    history = folder.gather()
-    assert folder.read == ["a", "b"]
-    assert folder.gather() == history
-    assert folder.read == []
-    document = folder.save("b", run_of(NAIVE, CLEAN), "2026-11-24T11:00:00+00:00")
-    os.utime(document, ns=(1, 1))
-    assert len(folder.gather().records) == 4
-    assert folder.read == ["b"]
+@pytest.mark.parametrize(("slim", "whole"), [(RunFigures, Run), (ResultFigures, Result)])
+def test_the_fields_that_are_read_are_those_of_the_document(slim: type, whole: type) -> None:
+    types = get_type_hints(whole, include_extras=True)
+    read = get_type_hints(slim, include_extras=True)
+    assert read.pop("results", None) in (None, tuple[ResultFigures, ...])
+    assert read == {name: types[name] for name in read}
+
+
+def test_a_run_of_an_older_version_is_read(folder: Folder) -> None:
+    folder.save("c", OLD_RUN.read_bytes())
+    assert len(folder.gather().records) > 3
+    assert folder.gather().skipped == ()
 
 
 def test_a_run_in_a_folder_whose_name_is_not_utf_8_is_included(tmp_path: Path) -> None:
     folder = Folder(tmp_path / os.fsdecode(b"caf\xe9"))
     folder.save("a", run_of(CLEAN))
-    for _ in range(2):
-        [record] = folder.gather().records
-        assert "caf\\udce9" in record.document
-    assert folder.read == []
-
-
-def test_a_deleted_run_is_removed_from_the_index(folder: Folder) -> None:
-    folder.gather()
-    (folder.runs / "a" / run_file.DOCUMENT).unlink()
-    assert names(folder.gather()) == [NAIVE.id]
-    with sqlite3.connect(folder.index) as connection:
-        assert connection.execute("SELECT count(*) FROM records").fetchone() == (1,)
-    connection.close()
+    [record] = folder.gather().records
+    assert "caf\\udce9" in record.document
 
 
 def test_runs_are_sorted_by_start_across_time_zones(folder: Folder) -> None:
@@ -118,104 +105,31 @@ def test_unreadable_documents_are_reported_and_the_others_are_included(folder: F
     folder.save("broken", b"{")
     for name, started in (("timeless", "yesterday"), ("before_time", "0001-01-01T00:00:00")):
         folder.save(name, run_file.encode(run_of(CLEAN)).replace(b"2026-11-24T10:12:07+00:00", started.encode()))
-    for _ in range(2):  # the second time from the index
-        history = folder.gather()
-        assert names(history) == [CLEAN.id, LEAK.id, NAIVE.id]
-        assert [text for text in history.skipped if "broken" in text and "is not a run document" in text]
-        assert [text for text in history.skipped if "timeless" in text and "'yesterday'" in text]
-        assert len(history.skipped) == 3
-
-
-def test_names_with_quotes_and_sql_are_stored_as_text(folder: Folder) -> None:
-    name = "'); DROP TABLE records; --\x1b[31m\u202e"
-    folder.save("c", run_of(replace(CLEAN, scenario=name, peak_bytes=2**63)))
-    [record] = [record for record in folder.gather().records if escape_control(name) in record.scenario]
-    assert record.peak_bytes == 2**63 - 1
-    assert len(folder.gather().records) == 4
-
-
-def break_text(index: Path) -> None:
-    index.write_text("not a database")
-
-
-def break_end(index: Path) -> None:
-    data = index.read_bytes()
-    index.write_bytes(data[: len(data) // 2])
-
-
-def break_tables(index: Path) -> None:
-    change(index, "DROP TABLE records")
-
-
-def break_verdict(index: Path) -> None:
-    change(index, "UPDATE records SET verdict = 'splendid'")
-
-
-def break_numbers(index: Path) -> None:
-    change(index, "UPDATE records SET started_seconds = 'soon'")
-
-
-def break_texts(index: Path) -> None:
-    change(index, "UPDATE records SET scenario = x'00'")
-
-
-def change(index: Path, statement: str) -> None:
-    with sqlite3.connect(index) as connection:
-        connection.execute(statement)
-    connection.close()
+    history = folder.gather()
+    assert names(history) == [CLEAN.id, LEAK.id, NAIVE.id]
+    assert [text for text in history.skipped if "broken" in text and "is not a run document" in text]
+    assert [text for text in history.skipped if "timeless" in text and "'yesterday'" in text]
+    assert len(history.skipped) == 3
 
 
 @pytest.mark.parametrize(
-    "break_it",
-    [break_text, break_end, break_tables, break_verdict, break_numbers, break_texts],
-    ids=lambda function: function.__name__,
+    ("valid", "invalid"),
+    [
+        (b'"git_commit":"', b'"git_commit":"\\u001b[2J'),
+        (b'"high":', b'"high":1e40,"other":'),
+        (b'"peak_bytes":', b'"peak_bytes":"="'),
+        (b'"verdict":"', b'"verdict":"splendid'),
+    ],
 )
-def test_a_broken_index_is_rebuilt_with_a_notice(folder: Folder, break_it: object) -> None:
-    before = folder.gather()
-    assert callable(break_it)
-    break_it(folder.index)
-    history = folder.gather()
-    assert history.records == before.records
-    assert folder.read[-2:] == ["a", "b"]
-    [notice] = history.notices
-    assert "was broken, and is made anew" in notice
-    assert folder.gather() == before
+def test_an_invalid_value_of_a_field_that_is_read_costs_its_run(folder: Folder, valid: bytes, invalid: bytes) -> None:
+    document = run_file.encode(run_of(LEAK))
+    assert valid in document
+    folder.save("c", document.replace(valid, invalid))
+    assert names(folder.gather()) == [CLEAN.id, LEAK.id, NAIVE.id]
+    assert len(folder.gather().skipped) == 1
 
 
-def test_an_index_of_another_version_is_rebuilt_without_a_notice(folder: Folder) -> None:
-    before = folder.gather()
-    change(folder.index, "PRAGMA user_version = 99")
-    assert folder.gather() == before
-    assert folder.read == ["a", "b"]
-
-
-def test_a_deleted_index_is_rebuilt(folder: Folder) -> None:
-    before = folder.gather()
-    folder.index.unlink()
-    assert folder.gather() == before
-    assert folder.gather(rebuild=True) == before
-    assert folder.read == ["a", "b"]
-
-
-def test_if_no_index_can_be_written_one_is_built_in_memory(folder: Folder) -> None:
-    folder.index.parent.write_text("a file where the folder should be")
-    history = folder.gather()
-    assert len(history.records) == 3
-    [notice] = history.notices
-    assert "cannot be written, and is left out" in notice
-
-
-def test_an_index_in_use_is_left_alone(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = folder.gather()
-    folder.save("c", run_of(CLEAN))
-    connect = sqlite3.connect
-    monkeypatch.setattr("leakcheck.storage.history.sqlite3.connect", lambda name: connect(name, timeout=0))
-    locking = connect(folder.index)
-    locking.execute("BEGIN EXCLUSIVE")
-    history = folder.gather()
-    locking.rollback()
-    locking.close()
-    assert len(history.records) == 4
-    assert "cannot be used now" in history.notices[0]
-    assert len(folder.gather().records) == len(before.records) + 1
-    assert folder.read == ["c"]
+def test_control_characters_of_a_name_are_escaped(folder: Folder) -> None:
+    name = "news\x1b[31m\u202e"
+    folder.save("c", run_file.encode(run_of(CLEAN)).replace(b'"scenario":"', b'"scenario":"news\\u001b[31m\\u202e'))
+    assert [record for record in folder.gather().records if record.scenario.startswith(escape_control(name))]

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from leakcheck.model.errors import NothingMeasured, StoreError
 from leakcheck.model.result import Result
 from leakcheck.model.run import SCHEMA, Run
-from leakcheck.storage.atomic import write_atomically
+from leakcheck.storage.document import write_atomically
 from leakcheck.storage.run_file import (
     DOCUMENT,
     RunFile,

@@ -24,7 +24,9 @@ def test_every_field_of_a_version_1_document_has_its_place_in_version_2() -> Non
     explanation = replace(first.explanation, allocation_tracer=TracerName.MEMRAY_NATIVE)
     resident = (*first.resident, ResidentPart(kind=PageKind.ARENAS, bytes_per_1000_calls=3.0))
     readings = replace(first.readings, counts=dict.fromkeys(ResourceKind, (3,)))
-    first = replace(first, explanation=explanation, resident=resident, readings=readings)
+    # version 1 had no verdict of a change
+    changes = tuple(replace(change, verdict=None) for change in first.baseline_changes)
+    first = replace(first, explanation=explanation, resident=resident, readings=readings, baseline_changes=changes)
     expected = replace(expected, results=(first,))
     # THEN the old document is that run
     assert run_file.load(DOCUMENT) == replace(expected, schema=SCHEMA)

@@ -6,29 +6,30 @@
     const readout = figure.querySelector(".readout");
     const cursor = figure.querySelector(".cursor");
     const hint = readout.textContent;
-    const format = chart.unit === "bytes" ? sizeWords : (value) => `${countWords(value)} blocks`;
-    const calls = [...new Set(chart.lines.flatMap((line) => line.points.map(([call]) => call)))].sort((a, b) => a - b);
+    const format = chart.unit === "blocks" ? (value) => `${countWords(value)} blocks` : sizeWords;
+    // calls and values are relative to the end of warm-up, as they are drawn
+    const calls = [...new Set(chart.series.flatMap((line) => line.points.map(([call]) => call)))].sort((a, b) => a - b);
     let index = calls.length - 1;
 
     const share = (value, [low, high]) => (value - low) / (high - low);
     // the last reading of a variant at or before the call
-    const readingAt = (line, call) => line.points.findLast(([readAt]) => readAt <= call) ?? line.points[0];
+    const readingAt = (line, call) => line.points.findLast(([readAt]) => readAt <= call);
 
     function show() {
       const call = calls[index];
       const x = `${100 * share(call, chart.x)}%`;
       cursor.replaceChildren(element("line", { x1: x, x2: x, y1: 0, y2: 220 }));
-      const parts = [element("b", {}, `call ${countWords(call)}`)];
-      chart.lines.forEach((line, number) => {
-        if (line.points.at(-1)[0] < call || line.points[0][0] > call) return;
-        const [readAt, value] = readingAt(line, call);
-        const gained = value - line.base;
+      const single = chart.series.length === 1;
+      const when = single ? `call ${countWords(call + chart.series[0].origin[0])}` : `${countWords(call)} calls after warm-up`;
+      const parts = [element("b", {}, when)];
+      for (const line of chart.series) {
+        if (line.points.at(-1)[0] < call || line.points[0][0] > call) continue;
+        const [readAt, gained] = readingAt(line, call);
         const y = 220 * (1 - share(gained, chart.y));
-        const colour = `line line-${number % 8}`;
-        if (y >= 0 && y <= 220) cursor.append(element("circle", { class: colour, cx: `${100 * share(readAt, chart.x)}%`, cy: y, r: 4 }));
-        const name = chart.lines.length > 1 ? `${line.name} ` : "";
-        parts.push(element("span", {}, element("i", { class: `swatch line-${number % 8}` }), name, element("b", {}, format(value)), ` (${gained < 0 ? "−" : "+"}${format(Math.abs(gained))})`));
-      });
+        if (y >= 0 && y <= 220) cursor.append(element("circle", { class: line.role, cx: `${100 * share(readAt, chart.x)}%`, cy: y, r: 4 }));
+        const value = format(gained + line.origin[1]);
+        parts.push(element("span", {}, element("i", { class: `swatch ${line.role}` }), single ? "" : `${line.name} `, element("b", {}, value), ` (${gained < 0 ? "−" : "+"}${format(Math.abs(gained))})`));
+      }
       cursor.setAttribute("visibility", "visible");
       readout.replaceChildren(...parts.flatMap((part) => [part, " "]));
       area.setAttribute("aria-valuenow", call);

@@ -35,7 +35,7 @@
     function describe(node) {
       current = node;
       const parts = [element("b", {}, title(node)), ` ${node.frame ? place(node.frame) : ""} · `, element("b", {}, figures(node))];
-      if (!other && node.own && node.children.length) parts.push(`, ${sizeWords(node.own)} of it here`);
+      if (!other && node.own && node.children.length) parts.push(`, self ${sizeWords(node.own)}`);
       if (node.frame?.[4]) parts.push(element("br"), element("code", {}, node.frame[4]));
       detail.replaceChildren(...parts);
     }
@@ -89,7 +89,7 @@
         if (isMatch || inMatch.has(node.parent)) inMatch.add(node);
         drawn.get(node)?.classList.toggle("match", isMatch);
       }
-      matches.textContent = !words ? "" : `${inMatch.size ? "" : "nothing found, "}${sizeWords(sum)}${unit}, ${percent(sum, nodes[0].total)} of it`;
+      matches.textContent = !words ? "" : inMatch.size ? `${sizeWords(sum)}${unit}, ${percent(sum, nodes[0].total)}` : "no match";
     }
 
     function begin() {
@@ -127,7 +127,6 @@
     search.addEventListener("input", markMatches);
     if (comparison) {
       for (const key of comparison.dataset.others.split(" ")) comparison.append(element("option", { value: key }, data.flames[key].name));
-      comparison.value = comparison.dataset.beside;
       comparison.addEventListener("change", begin);
     }
     panel.addEventListener("toggle", () => { if (panel.open && !nodes.length) begin(); });

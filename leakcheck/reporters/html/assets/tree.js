@@ -27,7 +27,7 @@ function treeOf(flame, other) {
     if (source.other > 0) {
       let rest = root.children.find((child) => child.kind === "other");
       if (!rest) {
-        rest = node(root, ["stacks too light to be told", "", 0, 1, ""], "other");
+        rest = node(root, ["stacks below the display threshold", "", 0, 1, ""], "other");
         root.children.push(rest);
         nodes.push(rest);
       }

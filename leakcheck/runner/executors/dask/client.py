@@ -18,7 +18,7 @@ _CONNECT_SECONDS = 5.0
 _CLOSE_SECONDS = 2.0
 _RESULT_SECONDS = 60.0
 _RESOURCES = ("cores", "memory")
-_NO_DASK = "there is no Dask here; install it with: pip install 'pytest-leakcheck[dask]'"
+_NO_DASK = "Dask is not installed; install it with: pip install 'pytest-leakcheck[dask]'"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,8 +141,8 @@ class DaskClient:
     def lost(self) -> ExecutorLost:
         """Return the error for a scheduler that is gone."""
         return ExecutorLost(
-            f"--executor dask:{self.address}: the scheduler was lost in the middle; what was measured until then is "
-            "kept. Start it again, and measure the rest with -k"
+            f"--executor dask:{self.address}: the connection to the scheduler was lost; results until then are "
+            "kept. Restart it, and measure the rest with -k"
         )
 
     @contextmanager
@@ -169,9 +169,9 @@ def connect_client(address: str) -> Iterator[DaskClient]:
         client = make_client(address, timeout=_CONNECT_SECONDS, set_as_default=False, direct_to_workers=False)
     except (OSError, TimeoutError, ValueError) as error:
         raise UsageError(
-            f"--executor dask:{address}: no scheduler answers there within {_CONNECT_SECONDS:g} s "
+            f"--executor dask:{address}: no answer from the scheduler within {_CONNECT_SECONDS:g} s "
             f"({str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__}); "
-            "start one with `dask scheduler`, or look whether a firewall is in between"
+            "start one with `dask scheduler`, or check for a firewall in between"
         ) from error
     connection = DaskClient(client, address)
     try:

@@ -22,8 +22,7 @@ from leakcheck.model.errors import UsageError
 from leakcheck.model.failure import WorkerFailed
 from leakcheck.model.protocol import Pass, PassRequest
 from leakcheck.model.run import Environment
-from leakcheck.runner.collect import worker_limits_of
-from leakcheck.runner.worker_process import WorkerProcess
+from leakcheck.runner.worker_process import WorkerProcess, worker_limits_of
 from leakcheck.scenario import DJANGO, parse_target
 from leakcheck.storage import git
 
@@ -82,18 +81,18 @@ def enter(place: ExecutionEnvironment) -> None:
 def differences(place: ExecutionEnvironment, target: str, settings: Settings) -> Iterator[str]:
     """Yield in what this machine differs from the environment; nothing where it may measure. Call `enter` first."""
     if place.python is not None and not os.access(place.python, os.X_OK):
-        yield f"there is no Python {place.python}"
+        yield f"there is no interpreter {place.python}"
         return
     for path, digest in place.files.items():
         own_digest = _digest(path)
         if own_digest is None:
             yield f"there is no file {path} in {place.folder}"
         elif own_digest != digest:
-            yield f"{path} in {place.folder} is another one, or was changed since the run began"
+            yield f"{path} in {place.folder} differs, or was changed after the run began"
     commit = git.commit()
     changes = git.changes() if place.changes is not None and commit == place.environment.git_commit else None
     if changes is not None and changes != place.changes:
-        yield f"what differs from the commit in {place.folder} is something else"
+        yield f"the uncommitted changes in {place.folder} differ"
     try:
         environment = _environment_of_interpreter(target, settings)
     except (WorkerFailed, UsageError) as error:

@@ -9,8 +9,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from leakcheck.analysis.growth.progress import ReplayProgress
-from leakcheck.model.answers import Failure
 from leakcheck.model.errors import StoreError, UsageError
+from leakcheck.model.failure import Failure
 from leakcheck.model.result import Host, Result
 from leakcheck.model.run import Environment
 from leakcheck.runner.executors.dask import client as dask_client
@@ -27,9 +27,10 @@ from leakcheck.runner.executors.dask.submission import (
 )
 from leakcheck.runner.growth_pass import GrowthPass
 from leakcheck.runner.measure import judged_result
-from leakcheck.runner.task import Task, Watch
-from leakcheck.storage import atomic, run_file
+from leakcheck.runner.task import MeasureRequest, Task, Watch
+from leakcheck.storage import run_file
 from leakcheck.storage.captures import FOLDER, free_name
+from leakcheck.storage.document import write_atomically
 
 _POLL_SECONDS = 0.2
 _EXAMPLE_BYTES, _EXAMPLE_CORES = 8e9, 2
@@ -56,23 +57,23 @@ class DaskExecutor:
         """Yield results as `Executor.measured` does. Raises UsageError where a worker's environment differs."""
         if environment is None or not tasks:
             return
-        jobs = [_job_of(task, environment) for task in tasks]
+        jobs = [_job_of(task.request, environment) for task in tasks]
         check_workers(self._cluster, jobs)
 
         def report(number: int, name: str, doing: str) -> None:
-            watch(tasks[number].scenario, doing, ReplayProgress())
+            watch(tasks[number].request.scenario, doing, ReplayProgress())
 
         for number, outcome in submit_jobs(self._cluster, jobs, report):
             if outcome.answer is not None and outcome.host is not None:
                 (job_result,) = outcome.answer.results
                 yield number, result_of(job_result, outcome.host, tasks[number].folder)
             elif outcome.failure is not None:
-                yield number, failed_result(jobs[number].tasks[0], outcome.failure)
+                yield number, failed_result(tasks[number].request, outcome.failure)
 
 
-def _job_of(task: Task, environment: Environment) -> DaskJob:
-    place = required_environment(task.scenario, task.settings, environment)
-    return DaskJob(name=task.scenario.id, tasks=(job_task_of(task, place),))
+def _job_of(request: MeasureRequest, environment: Environment) -> DaskJob:
+    required = required_environment(request.scenario, request.settings, environment)
+    return DaskJob(name=request.scenario.id, tasks=(job_task_of(request, required),))
 
 
 def check_workers(cluster: DaskClient, jobs: Sequence[DaskJob]) -> None:
@@ -92,7 +93,7 @@ def _usable_workers(cluster: DaskClient) -> list[ClusterWorker]:
         # workers that run without declaring resources will not declare any later
         count = cluster.worker_count()
         if count or time.monotonic() > end:
-            state = "has no workers" if not count else f"has {count}, and none declares its cores and memory"
+            state = "has no worker that declares its cores and memory" if count else "has no workers"
             command = worker_command(cluster.address, _EXAMPLE_BYTES, _EXAMPLE_CORES)
             raise UsageError(f"--executor dask:{cluster.address}: the cluster {state}; start each with: {command}")
         time.sleep(_POLL_SECONDS)
@@ -115,7 +116,7 @@ def _refusal(address: str, answer: Any) -> str:
     """Return why a worker cannot run the jobs; empty where it can. It answered with bytes, or raised an exception."""
     if isinstance(answer, BaseException):
         missing = isinstance(answer, ModuleNotFoundError) and (answer.name or "").startswith("leakcheck")
-        what = "has no such leakcheck as this one" if missing else f"failed: {type(answer).__name__}: {answer}"
+        what = "does not have this version of leakcheck" if missing else f"failed: {type(answer).__name__}: {answer}"
         return f"the worker {address} {what}"
     decoded = decode(answer, JobAnswer)
     return refusal_message(decoded) if decoded.refused else ""
@@ -129,7 +130,7 @@ def result_of(done: JobResult, elsewhere: Host, folder: Path) -> Result:
     try:
         return replace(result, capture=keep_capture(folder, result.capture, done.capture))
     except (StoreError, zlib.error) as error:
-        note = f"its capture could not be kept: {error}"
+        note = f"its capture could not be saved: {error}"
         return replace(
             result, capture=None, explanation=replace(result.explanation, notes=(*result.explanation.notes, note))
         )
@@ -144,11 +145,10 @@ def keep_capture(folder: Path, name: str, compressed: bytes) -> str:
     end = PurePosixPath(name.replace("\0", "")).name
     target = free_name(folder / FOLDER / (end if end not in ("", "..") else "capture.bin"))
     run_file.make_folder(target.parent)
-    atomic.write_atomically(target, zlib.decompressobj().decompress(compressed, MOST_CAPTURE_BYTES))
+    write_atomically(target, zlib.decompressobj().decompress(compressed, MOST_CAPTURE_BYTES))
     return str(target.relative_to(folder))
 
 
-def failed_result(measurement: JobTask, failure: Failure, elsewhere: Host | None = None) -> Result:
-    """Return the result of a task that was not measured because of this failure."""
-    task = measurement.detached()
-    return replace(judged_result(task, GrowthPass(failure=failure), None, None), measured_on=elsewhere)
+def failed_result(request: MeasureRequest, failure: Failure) -> Result:
+    """Return the result of a request that was not measured because of this failure."""
+    return judged_result(request, GrowthPass(failure=failure), None, None)

@@ -17,10 +17,11 @@ from typing import BinaryIO
 
 from leakcheck import __version__
 from leakcheck.model.failure import MeasurementStopped, internal_error
+from leakcheck.runner.child_process import declare_own_process
 from leakcheck.runner.executors.dask.environment_check import differences, enter
 from leakcheck.runner.executors.dask.job import DaskJob, JobAnswer, JobResult, JobTask, decode, encode, version_in
+from leakcheck.runner.task import Task
 from leakcheck.runner.temporary_folders import remove_leftovers, temporary_folder
-from leakcheck.runner.worker_limits import declare_own_process
 
 DOING, ANSWER = b"doing ", b"answer "
 MOST_CAPTURE_BYTES = 256 * 1024 * 1024
@@ -34,7 +35,7 @@ def main() -> None:
     """Run one job to its end."""
     shared_folder, worker = Path(sys.argv[1]), sys.argv[2]
     # whatever else this process prints must not be taken for a line of the protocol
-    out = os.fdopen(os.dup(1), "wb", buffering=0)
+    out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     data = sys.stdin.buffer.readline()
     declare_own_process()
@@ -76,22 +77,22 @@ def _refusals(task: JobTask) -> list[str]:
         enter(task.environment)
     except OSError as error:
         return [f"there is no folder {task.environment.folder} ({error.strerror})"]
-    return list(differences(task.environment, task.scenario.target, task.settings))
+    return list(differences(task.environment, task.request.scenario.target, task.request.settings))
 
 
 def _measure(task: JobTask, job: DaskJob, shared_folder: Path, stop: Event, watch: Watch) -> JobResult:
     from leakcheck.runner.measure import measure  # slow to import, and a job that only checks does without it
 
     enter(task.environment)
-    name = task.scenario.id
     with temporary_folder() as folder:
-        result = measure(task.task(folder, stop, shared_folder), lambda scenario, doing, progress: watch(name, doing))
+        here = Task(request=task.request, folder=folder, stop=stop, shared_folder=shared_folder)
+        result = measure(here, lambda scenario, doing, progress: watch(scenario.id, doing))
         if result.capture is None or not job.keeps_captures:
             return JobResult(result=replace(result, capture=None))
         path = folder / result.capture
         size = path.stat().st_size
         if size > MOST_CAPTURE_BYTES:
-            note = f"its capture of {size:,} bytes is too large to be brought from {socket.gethostname()}"
+            note = f"its capture of {size:,} bytes is too large to fetch from {socket.gethostname()}"
             return JobResult(
                 result=replace(
                     result,
@@ -109,9 +110,8 @@ def _stop_at_end_of_input(stop: Event) -> None:
 
 
 def _write(out: BinaryIO, line: bytes) -> None:
-    rest = memoryview(line)
-    while rest:
-        rest = rest[out.write(rest) :]
+    out.write(line)
+    out.flush()
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ from typing import Any
 
 import msgspec
 
-from leakcheck.model.answers import Failure, FailureKind
 from leakcheck.model.errors import ExecutorLost
+from leakcheck.model.failure import Failure, FailureKind
 from leakcheck.model.result import Host
 from leakcheck.model.units import format_size
 from leakcheck.runner.executors.dask.client import ClusterWorker, DaskClient, WorkersLost
@@ -25,7 +25,7 @@ WORKER_WAIT_SECONDS = 10.0
 
 _MOST_STARTS = 2
 _POLL_SECONDS, _WORKERS_SECONDS = 0.05, 1.0
-STARTED = "begun"
+STARTED = "started"
 """The first activity that is reported for a job, and once more each time that its worker was lost."""
 
 Watch = Callable[[int, str, str], None]
@@ -129,8 +129,8 @@ class _Submission:
             self._set_aside.append(number)
             return
         message = (
-            f"each worker that measured it was lost, the last time when it was alone ({self._starts[number]} in all); "
-            "look into the worker's log: most often its machine ran out of memory"
+            f"every worker that measured it was lost ({self._starts[number]} in all), the last one while it ran "
+            "nothing else; check the worker's log: most often its machine ran out of memory"
         )
         yield number, _failed(message)
 
@@ -150,13 +150,13 @@ class _Submission:
     def _why_unfit(self, number: int) -> str:
         needs = self._jobs[number].needs
         largest = max(self._workers, key=lambda worker: worker.resources["memory"], default=None)
-        available = "there is none" if largest is None else f"the largest has {largest.description}"
+        available = "there are no workers" if largest is None else f"the largest has {largest.description}"
         starts = self._starts[number]
-        lost = f"it was begun {starts} times and lost its workers, and " if starts else ""
+        lost = f"it lost its workers {starts} times, and " if starts else ""
         return (
             f"{lost}no worker of {self._cluster.address} has the {needs['cores']:g} core and "
             f"{format_size(needs['memory'])} of memory that it needs: {available}; start one with "
-            f"`{worker_command(self._cluster.address, needs['memory'])}`, or declare less by memory= of its @scenario"
+            f"`{worker_command(self._cluster.address, needs['memory'])}`, or declare less with memory= in its @scenario"
         )
 
     def _receive_answers(self) -> Iterator[tuple[int, JobOutcome]]:
@@ -170,7 +170,7 @@ class _Submission:
                 self._starts[number] = max(self._starts[number], 1)
                 yield from self._set_aside_or_give_up(number)
             except msgspec.ValidationError as error:
-                yield number, _failed(f"its worker answered what nobody understands: {error}")
+                yield number, _failed(f"its worker's answer cannot be decoded: {error}")
             except ExecutorLost:
                 raise
             except Exception as error:  # whatever was raised on the worker

@@ -5,7 +5,6 @@ Dask worker lives for days and has many users.
 """
 
 import asyncio
-import contextlib
 import os
 import selectors
 import shutil
@@ -18,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from leakcheck.model.errors import LeakcheckException
+from leakcheck.runner.child_process import ChildProcess
 from leakcheck.runner.executors.dask.job_process import ANSWER, DOING
 
 _POLL_SECONDS = 0.25
 _GRACE_SECONDS = 10.0
 _LEAST_SECONDS_BETWEEN_EVENTS = 0.2
-_MOST_CHARACTERS = 2000
 _SHARED_PREFIX = "leakcheck-shared-"
 _RUNNING_STATES = ("executing", "long-running")
 _CLOSING_STATES = ("closing", "closed", "failed")
@@ -93,32 +92,22 @@ def _shared_folder(worker: Any, run: str) -> Path:
 def _run_process(job: bytes, shared: Path, address: str, is_wanted: Callable[[], bool], log_event: LogEvent) -> bytes:
     # -P: the folder that the worker was started in may hold another leakcheck
     command = [sys.executable, "-P", "-m", "leakcheck.runner.executors.dask.job_process", str(shared), address]
-    with (
-        tempfile.TemporaryFile() as errors,
-        # in a session of its own: an interrupt in the worker's terminal must not interrupt the job half-way
-        subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, start_new_session=True
-        ) as process,
-    ):
-        assert process.stdin is not None
+    with tempfile.NamedTemporaryFile(prefix="leakcheck-") as output:
+        # pipes and no `RunnerChannel`: no code of the user's runs there, and an answer is long, with its captures
+        process = ChildProcess(command, output=Path(output.name), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         try:
-            with contextlib.suppress(BrokenPipeError):
-                process.stdin.write(job + b"\n")
-                process.stdin.flush()
+            process.send(job + b"\n")
             for line in _throttled(_lines(process, is_wanted)):
                 if line.startswith(ANSWER):
                     return line.removeprefix(ANSWER)
                 if line.startswith(DOING):
                     log_event(line.removeprefix(DOING))
         finally:
-            _end(process)
-        errors.seek(0, os.SEEK_END)
-        errors.seek(max(0, errors.tell() - 4 * _MOST_CHARACTERS))
-        tail = errors.read().decode(errors="replace").strip()[-_MOST_CHARACTERS:]
-        raise JobProcessFailed(f"exit status {process.returncode}\n{tail}")
+            process.end(_GRACE_SECONDS)  # without its input, it ends what it measures and then itself
+        raise JobProcessFailed(f"the job process {process.describe_end()}\n{process.output_tail()}")
 
 
-def _lines(process: "subprocess.Popen[bytes]", is_wanted: Callable[[], bool]) -> Iterator[bytes]:
+def _lines(process: ChildProcess, is_wanted: Callable[[], bool]) -> Iterator[bytes]:
     """Yield the lines of the process's output as they come. Raises JobUnwanted."""
     assert process.stdout is not None
     pieces: list[bytes] = []
@@ -149,14 +138,3 @@ def _throttled(lines: Iterator[bytes]) -> Iterator[bytes]:
                 continue
             logged, last = time.monotonic(), line
         yield line
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    """Close the process's input, upon which it ends what it measures and then itself."""
-    assert process.stdin is not None
-    with contextlib.suppress(BrokenPipeError):
-        process.stdin.close()
-    try:
-        process.wait(_GRACE_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leakcheck.analysis.compare.merge import SavedShard, merge_problems, merge_runs
-from leakcheck.model.answers import Failure, FailureKind
 from leakcheck.model.errors import ExitCode
 from leakcheck.model.explanation import KnownEntry, KnownLeak
+from leakcheck.model.failure import Failure, FailureKind
 from leakcheck.model.result import Result
 from leakcheck.model.run import Run, Shard
 from leakcheck.model.verdict import Gate

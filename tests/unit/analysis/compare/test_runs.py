@@ -8,25 +8,31 @@ from hypothesis import strategies as st
 
 from leakcheck.analysis.compare.runs import compare_results
 from leakcheck.analysis.latency import summarize_latency
-from leakcheck.model.answers import Failure, FailureKind
 from leakcheck.model.comparison import (
     COMPARISON_SCHEMA,
-    ChangeVerdict,
     Comparison,
-    Figure,
     Metric,
     MetricComparison,
     ScenarioComparison,
     Side,
     Unit,
 )
+from leakcheck.model.failure import Failure, FailureKind
 from leakcheck.model.result import Budget, Latency, Result
+from leakcheck.model.tolerance import ChangeVerdict, Figure
 from leakcheck.model.verdict import Gate, Verdict
-from leakcheck.reporters.comparison import change_text, csv_table, figure_text, markdown, render_comparison
+from leakcheck.reporters.comparison import (
+    change_text,
+    csv_table,
+    figure_text,
+    markdown,
+    render_comparison,
+    verdict_text,
+)
 from tests.unit.ci_runner import obeyed
 from tests.unit.rendered import rendered
+from tests.unit.runs import TOLERANCE, limit_of
 from tests.unit.runs import growth as growth_of
-from tests.unit.runs import limit_of
 
 
 def result(
@@ -38,6 +44,7 @@ def result(
     spread: float = 0.1,
     failure: Failure | None = None,
     name: str = "send",
+    verdict: Verdict | None = None,
 ) -> Result:
     latency = Latency(
         p50=milliseconds / 1e3,
@@ -52,7 +59,7 @@ def result(
         scenario=name,
         variant=None,
         target="shop.py::send",
-        verdict=Verdict.CLEAN,
+        verdict=verdict or (Verdict.LEAK if growth else Verdict.CLEAN),
         gate=Gate.WITHIN,
         over_budget=(),
         budget=Budget(growth_bytes_per_1000_calls=4096),
@@ -64,7 +71,8 @@ def result(
 
 
 def rows(before: list[Result], after: list[Result], *, side_by_side: bool = True) -> dict[Metric, MetricComparison]:
-    return {row.metric: row for row in compare_results("send", before, after, side_by_side=side_by_side).rows}
+    compared = compare_results("send", before, after, TOLERANCE, side_by_side=side_by_side)
+    return {row.metric: row for row in compared.rows}
 
 
 @given(
@@ -78,41 +86,46 @@ def test_a_side_compared_with_itself_has_no_change(
     growth: float, doubt: float, peak: int, milliseconds: float, rounds: int
 ) -> None:
     side = [result(growth=growth, doubt=doubt, peak=peak, milliseconds=milliseconds, spread=0.01)] * rounds
-    answers = {row.answer for row in rows(side, side).values()}
-    assert answers == {ChangeVerdict.SAME, ChangeVerdict.UNKNOWN}
+    compared = rows(side, side)
+    assert not {row.verdict for row in compared.values()} & {ChangeVerdict.BETTER, ChangeVerdict.WORSE}
+    assert compared[Metric.PEAK].verdict is ChangeVerdict.SAME
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "answer"),
+    ("before", "after", "verdict"),
     [
-        (0.0, 4_199.0, ChangeVerdict.WORSE),  # half a slot per call, beyond both bounds
-        (0.0, 3_999.0, ChangeVerdict.SAME),
-        (0.0, 200.0, ChangeVerdict.SAME),
-        (4_199.0, 0.0, ChangeVerdict.BETTER),
-        (1e6, 1e6 + 199.0, ChangeVerdict.SAME),
+        (0.0, 16_484.0, ChangeVerdict.INCONCLUSIVE),
+        (0.0, 16_485.0, ChangeVerdict.WORSE),  # the lower bound is one byte above 16 KiB
+        (0.0, 16_283.0, ChangeVerdict.SAME),
+        (1e6, 1e6, ChangeVerdict.SAME),
+        (1e6, 0.0, ChangeVerdict.BETTER),
+        (1e6, 949_900.0, ChangeVerdict.NOT_WORSE),
     ],
 )
-def test_growth_changes_if_the_intervals_leave_a_difference(before: float, after: float, answer: ChangeVerdict) -> None:
+def test_growth_changes_if_the_whole_interval_is_beyond_the_tolerance(
+    before: float, after: float, verdict: ChangeVerdict
+) -> None:
     row = rows([result(growth=before)], [result(growth=after)])[Metric.GROWTH]
-    assert row.answer is answer
+    assert row.verdict is verdict
     assert row.change is not None
     assert row.change.value == after - before
     assert row.change.low == pytest.approx(after - before - 200)
     assert row.change.high == pytest.approx(after - before + 200)
 
 
-@pytest.mark.parametrize(
-    ("before", "after", "answer"),
-    [
-        (100_000, 104_095, ChangeVerdict.SAME),
-        (100_000, 104_096, ChangeVerdict.WORSE),
-        (10_000_000, 10_099_999, ChangeVerdict.SAME),
-        (10_000_000, 10_100_000, ChangeVerdict.WORSE),
-        (10_000_000, 9_000_000, ChangeVerdict.BETTER),
-    ],
-)
-def test_a_peak_changes_by_at_least_a_page_and_one_percent(before: int, after: int, answer: ChangeVerdict) -> None:
-    assert rows([result(peak=before)], [result(peak=after)])[Metric.PEAK].answer is answer
+def test_growth_that_has_a_limit_counts_as_none() -> None:
+    filling = result(growth=1e6, verdict=Verdict.BOUNDED)
+    row = rows([result()], [filling])[Metric.GROWTH]
+    assert (row.verdict, verdict_text(row)) == (ChangeVerdict.SAME, "growth that has a limit counts as none")
+    assert rows([filling], [result(growth=1e6)])[Metric.GROWTH].verdict is ChangeVerdict.WORSE
+
+
+def test_no_change_of_growth_is_claimed_while_a_verdict_is_inconclusive() -> None:
+    unsure = result(growth=1e6, verdict=Verdict.INCONCLUSIVE)
+    for before, after in (([result()], [unsure]), ([unsure] + [result(growth=1e6)] * 2, [result()] * 3)):
+        row = rows(before, after)[Metric.GROWTH]
+        assert row.verdict is ChangeVerdict.INCONCLUSIVE
+        assert verdict_text(row).startswith("the verdict of a side is inconclusive")
 
 
 def test_a_latency_changes_if_rounds_and_calls_agree() -> None:
@@ -121,16 +134,24 @@ def test_a_latency_changes_if_rounds_and_calls_agree() -> None:
     noisy = [result(milliseconds=number) for number in (4.0, 11.0, 6.0)]
     # THEN the first is reported as a ratio, and the second is not
     row = rows(slow, fast)[Metric.P50]
-    assert row.answer is ChangeVerdict.BETTER
+    assert row.verdict is ChangeVerdict.BETTER
     assert row.change is not None
     assert row.change.low < 0.5 < row.change.high
-    assert rows(slow, noisy)[Metric.P50].answer is ChangeVerdict.SAME
+    assert rows(slow, noisy)[Metric.P50].verdict is ChangeVerdict.INCONCLUSIVE
+
+
+def test_a_latency_has_the_share_of_the_tolerance_and_no_size() -> None:
+    fast, slower, slow = ([result(milliseconds=number, spread=0.001)] * 3 for number in (10.0, 10.3, 10.6))
+    assert rows(fast, slower)[Metric.P50].verdict is ChangeVerdict.SAME
+    assert verdict_text(rows(fast, slower)[Metric.P50]) == "within the tolerance of +5 %"
+    assert rows(fast, slow)[Metric.P50].verdict is ChangeVerdict.WORSE
 
 
 def test_timings_are_compared_only_side_by_side_in_three_rounds_of_calls_long_enough() -> None:
     slow, fast = [result(milliseconds=10)] * 3, [result(milliseconds=5)] * 3
     apart = rows(slow, fast, side_by_side=False)[Metric.P50]
-    assert (apart.answer, apart.note.partition(":")[0]) == (ChangeVerdict.SAME, "measured at different times")
+    assert (apart.verdict, apart.note.partition(":")[0]) == (None, "measured at different times")
+    assert change_text(apart) == "~"
     assert "three rounds" in rows(slow[:2], fast[:2])[Metric.P50].note
     tiny = [result(milliseconds=0.001, spread=0)] * 3
     assert "20 µs" in rows(tiny, tiny)[Metric.P50].note
@@ -139,7 +160,7 @@ def test_timings_are_compared_only_side_by_side_in_three_rounds_of_calls_long_en
 def test_a_metric_that_was_not_measured_has_a_note() -> None:
     died = Failure(kind=FailureKind.DIED, message="the process ended")
     metrics = rows([result(growth=None, peak=None, failure=died)], [result(peak=None)])
-    assert metrics[Metric.GROWTH].answer is ChangeVerdict.UNKNOWN
+    assert metrics[Metric.GROWTH].verdict is None
     assert metrics[Metric.GROWTH].note == "before: died: the process ended"
     assert rows([result(peak=None)], [result()])[Metric.PEAK].note == "not measured: there was no peak pass"
     assert "leakcheck limit" in metrics[Metric.ERROR_RATE].note
@@ -150,18 +171,18 @@ def served(errors: int, crashes: int) -> Result:
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "answers"),
+    ("before", "after", "verdicts"),
     [
         ((30, 12), (2, 0), (ChangeVerdict.BETTER, ChangeVerdict.BETTER)),
         ((2, 0), (30, 12), (ChangeVerdict.WORSE, ChangeVerdict.WORSE)),
-        ((2, 1), (4, 3), (ChangeVerdict.SAME, ChangeVerdict.SAME)),
+        ((2, 1), (4, 3), (ChangeVerdict.INCONCLUSIVE, ChangeVerdict.INCONCLUSIVE)),
     ],
 )
 def test_errors_and_crashes_of_limit_runs_change_if_their_intervals_separate(
-    before: tuple[int, int], after: tuple[int, int], answers: tuple[ChangeVerdict, ChangeVerdict]
+    before: tuple[int, int], after: tuple[int, int], verdicts: tuple[ChangeVerdict, ChangeVerdict]
 ) -> None:
     metrics = rows([served(*before)], [served(*after)])
-    assert (metrics[Metric.ERROR_RATE].answer, metrics[Metric.CRASHES].answer) == answers
+    assert (metrics[Metric.ERROR_RATE].verdict, metrics[Metric.CRASHES].verdict) == verdicts
 
 
 def test_rounds_are_pooled_by_their_median_and_their_outermost_bounds() -> None:
@@ -195,7 +216,7 @@ def comparison(name: str = "send") -> Comparison:
         schema=COMPARISON_SCHEMA,
         before=Side(label="main"),
         after=Side(label="HEAD", commit="0123456789abcdef"),
-        contrasts=(compare_results(name, [before] * 3, [after] * 3, side_by_side=True),),
+        scenarios=(compare_results(name, [before] * 3, [after] * 3, TOLERANCE, side_by_side=True),),
         notes=(f"{name} is in main alone",),
     )
 
@@ -205,7 +226,12 @@ def test_figures_and_changes_are_shown_with_their_uncertainty() -> None:
     assert figure_text(growth.after, Unit.BYTES) == "977 KiB ± 100 B"
     assert change_text(growth) == "+977 KiB ± 200 B"
     assert change_text(rows([result()], [result(growth=-1e6)])[Metric.GROWTH]) == "-977 KiB ± 200 B"
-    assert change_text(rows([result()], [result()])[Metric.PEAK]) == "~"
+    same = rows([result()], [result()])[Metric.PEAK]
+    assert (change_text(same), verdict_text(same)) == ("~", "within the tolerance of +5 % and +16 KiB")
+    unsure = rows([result()], [result(growth=16_400)])[Metric.GROWTH]
+    assert (change_text(unsure), verdict_text(unsure)) == ("~", "not certain: between +15.8 KiB and +16.2 KiB")
+    errors = rows([served(0, 0)], [served(0, 0)])[Metric.ERROR_RATE]
+    assert verdict_text(errors) == "not certain: between -1.9% and +1.9%"
     assert figure_text(None, Unit.BYTES) == "-"
     assert figure_text(Figure(value=0, low=-1e15, high=1e15), Unit.BYTES) == "unknown"
 
@@ -261,6 +287,6 @@ def test_a_page_shows_the_table_and_escapes_names() -> None:
 
 def test_a_comparison_has_the_number_of_its_rounds() -> None:
     compared: ScenarioComparison = compare_results(
-        "send", [result()] * 3, [replace(result(), scenario="other")] * 2, side_by_side=True
+        "send", [result()] * 3, [replace(result(), scenario="other")] * 2, TOLERANCE, side_by_side=True
     )
     assert (compared.before, compared.after, compared.rounds) == ("send", "other", 2)

@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 
 from leakcheck.analysis.explain.advice import LARGE_PEAK_BYTES, advise
-from leakcheck.model.advice import DatabaseFacts, DjangoFacts
 from leakcheck.model.explanation import PeakSite
-from leakcheck.model.result import Result
+from leakcheck.model.result import DatabaseFacts, DjangoFacts, Result
 from leakcheck.model.stacks import Frame, FrameKind
-from leakcheck.reporters.messages.run import advice_lines
+from leakcheck.reporters.messages.causes import advice_sentences
 from leakcheck.storage import run_file
 from tests.unit.runs import BOUNDED, CLEAN, LEAK, UNSURE
 
@@ -22,13 +21,13 @@ RESULTS = {result.id: result for result in run_file.load(Path(__file__).parents[
 
 ALL_ROWS = "a queryset keeps all of its rows while you loop over it"
 PREFETCH = "a queryset with prefetch_related() holds all of its rows"
-NO_CURSORS = "without server-side cursors .iterator() reads the whole result first"
-QUERY_LOG = "under DEBUG every query is logged"
+NO_CURSORS = "without server-side cursors, .iterator() reads the whole result first"
+QUERY_LOG = "with DEBUG on, every query is logged"
 OUTBOX = "the locmem mail backend keeps every mail"
-RECEIVER = "a signal receiver is connected at every call"
+RECEIVER = "a signal receiver is connected on every call"
 CACHE = "a local-memory cache grows"
-KEPT = "a queryset that is kept keeps every row"
-METHOD = "lru_cache on a method keeps every self"
+KEPT = "a retained queryset retains all rows"
+METHOD = "lru_cache on a method retains every self"
 
 
 @pytest.mark.parametrize(
@@ -72,11 +71,11 @@ def test_advice_does_not_depend_on_the_names_of_scenarios() -> None:
 
 
 def test_the_evidence_is_what_was_measured() -> None:
-    [line] = advice_lines(replace(RESULTS["newsletter[naive]"], advice=advise(RESULTS["newsletter[naive]"])))
+    [line] = advice_sentences(replace(RESULTS["newsletter[naive]"], advice=advise(RESULTS["newsletter[naive]"])))
 
     assert line == (
-        "a queryset keeps all of its rows while you loop over it: loop over .iterator(), or over pages by primary key "
-        "(16.9 MiB of the peak of 17.0 MiB came in through scenarios/newsletter/views.py:22)"
+        "advice: a queryset keeps all of its rows while you loop over it; loop over .iterator(), or over pages by "
+        "primary key (16.9 MiB of the peak of 17.0 MiB was allocated through scenarios/newsletter/views.py:22)."
     )
 
 

@@ -7,18 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leakcheck.analysis.gate.baseline import accept, compare_with_baseline, is_acceptable
-from leakcheck.model.answers import Failure, FailureKind
-from leakcheck.model.baseline import BaselineEntry, Tolerance
+from leakcheck.model.baseline import BaselineEntry
+from leakcheck.model.failure import Failure, FailureKind
 from leakcheck.model.result import Budget, Meter, Result
 from leakcheck.model.verdict import Gate, Verdict
-from tests.unit.runs import BOUNDED, BROKEN, CLEAN, KIB, LEAK, MIB, UNSURE, growth
+from tests.unit.runs import BOUNDED, BROKEN, CLEAN, KIB, LEAK, MIB, TOLERANCE, UNSURE, growth
 
-ALLOWED = Tolerance(share=0.05, bytes=16 * KIB)
 TARGET = "scenarios/newsletter/scenario.py::newsletter"
 
 
 def written(result: Result, old: BaselineEntry | None = None, reason: str | None = None) -> BaselineEntry:
-    return accept(result, TARGET, old, allowance=ALLOWED, reason=reason)
+    return accept(result, TARGET, old, allowance=TOLERANCE, reason=reason)
 
 
 def leaking(rate: float, doubt: float = 90.0, **changes: object) -> Result:
@@ -65,9 +64,9 @@ def test_a_result_that_was_just_accepted_is_never_over(old: int, rate: float, do
     result = leaking(rate, doubt, budget=Budget(growth_bytes_per_1000_calls=budget), peak_bytes=None, over_budget=())
     if is_acceptable(result):
         after = written(result, replace(FIRST, growth_bytes_per_1000_calls=old))
-        outcome = compare_with_baseline(result, after, ALLOWED)
+        outcome = compare_with_baseline(result, after, TOLERANCE)
         assert "growth" not in outcome.over_budget
-        if doubt <= ALLOWED.bytes:
+        if doubt <= TOLERANCE.bytes:
             assert outcome.gate is Gate.WITHIN
 
 

@@ -11,9 +11,9 @@ from leakcheck.model.answers import BoundedContainer
 from leakcheck.model.explanation import Explain
 from leakcheck.model.result import Growth, Meter, Result
 from leakcheck.model.verdict import Gate, Verdict
-from leakcheck.reporters.charts.growth import chart_of
-from leakcheck.reporters.messages.result import main_sentence, result_lines
+from leakcheck.reporters.charts.growth import growth_chart
 from tests.unit.scripted import PAGE, Column, Script, leak, recorded, simulate, still, total
+from tests.unit.statements import lines, reasons_of
 
 MIB = 1024**2
 MOST_CALLS = 60_000
@@ -54,7 +54,7 @@ def test_a_child_process_that_keeps_memory_with_each_call_is_a_leak_of_that_size
     assert growth.bytes_per_1000_calls == pytest.approx(1000 * bytes_per_call, rel=0.05)
     assert growth.heap_bytes_per_1000_calls == 0
     # AND the message says where
-    assert "2 child processes live on from call to call" in main_sentence(result)
+    assert "2 child processes outlive the calls" in reasons_of(result)[0]
 
 
 def test_children_with_constant_memory_are_reported_and_the_verdict_is_clean() -> None:
@@ -62,8 +62,8 @@ def test_children_with_constant_memory_are_reported_and_the_verdict_is_clean() -
     assert (result.verdict, result.gate) == (Verdict.CLEAN, Gate.WITHIN)
     assert result.child_processes is not None
     assert (result.child_processes.processes, result.child_processes.verdict) == (2, Verdict.CLEAN)
-    [line] = result_lines(result)
-    assert "2 child processes live on from call to call; the memory there (16.0 MiB) stands still" in line
+    [line] = lines(result)
+    assert "2 child processes outlive the calls; the memory there (16.0 MiB) is stable" in line
 
 
 def test_children_with_constant_memory_are_followed_for_two_seconds_and_not_for_all_the_time() -> None:
@@ -82,21 +82,21 @@ def test_children_with_constant_memory_cost_no_additional_expensive_calls() -> N
 def test_without_children_nothing_is_reported() -> None:
     result = simulate(Script())
     assert result.child_processes is None
-    assert result_lines(result) == []
+    assert lines(result) == []
 
 
 @pytest.mark.parametrize("column", [noise(MIB), stair], ids=["noise", "a rise that slows down"])
 def test_children_that_are_neither_flat_nor_rising_do_not_pass(column: Column) -> None:
     result = simulate(Script(children=pages(column)), seconds=4)
     assert (result.verdict, result.gate) == (Verdict.INCONCLUSIVE, Gate.INCONCLUSIVE)
-    assert "2 child processes live on from call to call, and the memory there neither stands" in main_sentence(result)
+    assert "2 child processes outlive the calls, and the memory there is neither stable" in reasons_of(result)[0]
     assert result.stopped_by == "time"
 
 
 def test_children_that_cannot_be_measured_do_not_pass_and_are_not_waited_for() -> None:
     result = simulate(Script(children=still, unmeasured=1))
     assert (result.verdict, result.gate) == (Verdict.INCONCLUSIVE, Gate.INCONCLUSIVE)
-    assert "the memory of 1 of them cannot be read here, so nothing is claimed" in main_sentence(result)
+    assert "the memory of 1 of them cannot be read here, so there is no verdict" in reasons_of(result)[0]
     assert growth_of(result).calls < 1000
 
 
@@ -135,7 +135,7 @@ def test_of_two_leaks_the_larger_is_the_figure_and_the_other_is_mentioned() -> N
     result = simulate(Script(heap=leak(9000), children=pages(leak(2000))))
     assert growth_of(result).meter is Meter.HEAP
     assert growth_of(result).bytes_per_1000_calls == pytest.approx(9e6, rel=0.01)
-    assert any("the memory of 2 child processes grows by 1.9" in line for line in result_lines(result))
+    assert any("the memory of 2 child processes grows by 1.9" in line for line in lines(result))
 
 
 def settling(most_bytes: float) -> Column:
@@ -148,7 +148,7 @@ def test_a_server_that_settles_slowly_is_clean_and_its_bounds_are_reported() -> 
     assert (result.verdict, result.gate) == (Verdict.CLEAN, Gate.WITHIN)
     assert result.child_processes is not None
     assert result.child_processes.high > 10_000
-    assert "per 1000 calls at most" in result_lines(result)[0]
+    assert "it grows by at most" in lines(result)[0]
 
 
 def test_a_few_pages_that_are_added_at_a_constant_rate_are_no_plateau() -> None:
@@ -165,9 +165,9 @@ def test_a_leak_in_children_is_not_explained() -> None:
 
 def test_the_chart_of_a_leak_in_children_shows_their_own_readings() -> None:
     result = simulate(Script(children=pages(total(leak(5000)))))
-    chart = chart_of(result)
+    chart = growth_chart(result)
     assert chart is not None
-    assert "Pages of child processes" in chart.description
+    assert "growth of child processes' pages" in chart.description
 
 
 def test_a_call_that_fails_beside_children_claims_nothing_of_them() -> None:

@@ -245,26 +245,26 @@ def sentence_of(resource: Resource) -> str:
 
 
 def test_a_sentence_has_the_rate_the_budget_and_the_names() -> None:
-    named = replace(FILES, named=(NamedCount(what="/tmp/a.log", count=1200), NamedCount(what="a pipe", count=1)))
+    named = replace(
+        FILES, count=1203, named=(NamedCount(what="/tmp/a.log", count=1200), NamedCount(what="a pipe", count=1))
+    )
     assert sentence_of(named) == (
-        "newsletter[iterator]: open files rise by 1,000 per 1000 calls; the budget is 0. (/tmp/a.log ×1,200, a pipe ×1)"
+        "open files rise by 1,000 per 1000 calls to 1,203 (/tmp/a.log ×1,200, a pipe ×1); the budget is 0."
     )
     assert list(resource_sentences(CLEAN)) == []
 
 
 def test_a_sentence_shows_an_allowed_rate_an_uncertain_rate_and_omitted_names() -> None:
     assert sentence_of(replace(FILES, gate=Gate.WITHIN, budget_per_1000_calls=2000.0)).endswith(
-        "the budget is 2,000, which is kept."
+        "; this is within the budget of 2,000."
     )
     assert sentence_of(replace(FILES, gate=Gate.INCONCLUSIVE, low=0.5, high=2.5, budget_per_1000_calls=2.0)).endswith(
-        "the truth lies between 0.5 and 2.5, and the budget of 2 in between."
+        "the rate is between 0.5 and 2.5, which includes the budget of 2."
     )
     close = replace(FILES, gate=Gate.INCONCLUSIVE, low=999.96, high=1000.04, budget_per_1000_calls=1000.0)
-    assert sentence_of(close).endswith(
-        "the truth lies between 999.96 and 1,000.04, and the budget of 1,000 in between."
-    )
+    assert sentence_of(close).endswith("the rate is between 999.96 and 1,000.04, which includes the budget of 1,000.")
     many = tuple(NamedCount(what=f"\x1b{number}", count=1) for number in range(5))
-    assert sentence_of(replace(FILES, named=many)).endswith("(\\x1b0 ×1, \\x1b1 ×1, \\x1b2 ×1, and 2 more)")
+    assert "(\\x1b0 ×1, \\x1b1 ×1, \\x1b2 ×1, and 2 more); " in sentence_of(replace(FILES, named=many))
 
 
 # --- the settings ----------------------------------------------------------------------------------

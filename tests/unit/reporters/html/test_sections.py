@@ -6,23 +6,19 @@ import pytest
 
 from leakcheck.model.answers import Readings
 from leakcheck.model.explanation import Explanation, PageKind, ResidentPart, TracerName
-from leakcheck.model.result import Meter, Result
+from leakcheck.model.result import Meter
 from leakcheck.model.run import SCHEMA, Run
 from leakcheck.model.verdict import Verdict
 from leakcheck.reporters.github import annotations
-from leakcheck.reporters.html.sections import remarks
 from leakcheck.reporters.junit import junit
 from leakcheck.reporters.locations import Workspace
 from leakcheck.reporters.markdown import markdown
-from leakcheck.reporters.messages.causes import causes
-from leakcheck.reporters.messages.verdict import missing_meter_sentence, missing_meter_sentences, verdict_sentences
+from leakcheck.reporters.messages.result import ResultFact
+from leakcheck.reporters.messages.run import RunFact, run_phrases
 from leakcheck.reporters.pytest_text import result_text
+from tests.unit.pages import page_of
 from tests.unit.runs import BOUNDED, KIB, LEAK, MIB, UNSURE, growth
-
-
-def sentences_of(result: Result) -> list[str]:
-    return list(verdict_sentences(result))
-
+from tests.unit.statements import causes, reasons_of, said
 
 FREED = ResidentPart(kind=PageKind.FREE, bytes_per_1000_calls=42.0 * MIB)
 LIVE = ResidentPart(kind=PageKind.LIVE, bytes_per_1000_calls=240.0 * KIB)
@@ -31,25 +27,25 @@ LIVE = ResidentPart(kind=PageKind.LIVE, bytes_per_1000_calls=240.0 * KIB)
 def test_a_leak_of_pages_names_their_parts_and_what_pins_the_freed_ones() -> None:
     pages = replace(LEAK, over_budget=("growth",), growth=growth(42 * MIB, meter=Meter.RSS), resident=(FREED, LIVE))
     parts = (
-        "The resident pages show it: 42.0 MiB of it is freed in malloc's heap and not used again, "
-        "240 KiB of it is live in the heap."
+        "Resident pages grow: 42.0 MiB per 1000 calls is freed in malloc's heap and not used again, "
+        "240 KiB per 1000 calls is live in the heap."
     )
-    assert sentences_of(pages)[0].endswith(parts)
+    assert reasons_of(pages)[0].endswith(parts)
     pinned = replace(pages, pinned_by_bytes_per_1000_calls=240.0 * KIB)
-    assert sentences_of(pinned)[0].endswith(
-        f"{parts} What lives between it keeps it from being used again: the heap grows by 240 KiB per 1000 calls, and "
-        "each byte of that costs 179 bytes of pages. What is explained is the heap's growth."
+    assert reasons_of(pinned)[0].endswith(
+        f"{parts} Live blocks between the freed ones keep those from being used again: the heap grows by 240 KiB per "
+        "1000 calls, and each byte of that costs 179 bytes of pages. What is explained is the heap's growth."
     )
     # AND a rise that is no verdict yet has a sentence of its own, after the first
-    unsure = sentences_of(replace(pinned, verdict=Verdict.INCONCLUSIVE, over_budget=()))
+    unsure = reasons_of(replace(pinned, verdict=Verdict.INCONCLUSIVE, over_budget=()))
     assert [sentence.endswith("the heap's growth.") for sentence in unsure] == [False, True]
 
 
 def test_shares_are_of_the_heaps_growth_where_that_is_explained() -> None:
     pages = replace(LEAK, explanation=Explanation(allocation_tracer=TracerName.MEMRAY, explained_fraction=0.9))
     for pinning, whole in ((None, "90% of the growth"), (240.0 * KIB, "90% of the heap's growth")):
-        rows = list(causes(replace(pages, pinned_by_bytes_per_1000_calls=pinning)))
-        assert [row.where for row in rows if row.label == "explains"] == [f"{whole}, seen by memray"]
+        rows = causes(replace(pages, pinned_by_bytes_per_1000_calls=pinning))
+        assert [row.where for row in rows if row.label == "covers"] == [f"{whole} (memray)"]
 
 
 READ = Readings(calls=(1,), python_bytes=(9,), native_bytes=(9,), blocks=(9,), rss_bytes=(9,))
@@ -61,18 +57,18 @@ NO_NATIVE = replace(READ, native_bytes=())
     [
         (READ, None),
         (Readings(), None),
-        (NO_NATIVE, "resident pages stand in for the rest, and the bounds are as wide as those are coarse."),
-        (replace(NO_NATIVE, rss_bytes=()), "the heap is Python's alone, and nothing is known of the rest."),
-        (replace(NO_NATIVE, python_bytes=()), "growth is reckoned from Python's blocks and from resident pages."),
-        (replace(NO_NATIVE, python_bytes=(), blocks=(0,)), "growth is reckoned from resident pages."),
+        (NO_NATIVE, "only Python's own heap was; resident pages stand in for the rest, with wider bounds."),
+        (replace(NO_NATIVE, rss_bytes=()), "only Python's own heap was; the rest is unknown."),
+        (replace(NO_NATIVE, python_bytes=()), "growth is estimated from Python's blocks and from resident pages."),
+        (replace(NO_NATIVE, python_bytes=(), blocks=(0,)), "growth is estimated from resident pages."),
     ],
 )
 def test_a_missing_meter_is_named_once_in_every_report(readings: Readings, words: str | None) -> None:
     result = replace(LEAK, readings=readings)
-    sentence = missing_meter_sentence(result)
-    assert (sentence is None) if words is None else (sentence is not None and sentence.endswith(words))
+    sentences = said(result, ResultFact.MISSING_METER)
+    assert [sentence.endswith(words or "") for sentence in sentences] == ([] if words is None else [True])
     run = Run(schema=SCHEMA, started="", command=(), environment=None, results=(result, result), finished=True)
-    assert missing_meter_sentences(run) == ([] if sentence is None else [sentence])
+    assert len(run_phrases(run, RunFact.MISSING_METER)) == len(sentences)
     for report in (_terminal(run), _markdown(run), _html(run), _junit(run), _github(run)):
         assert ("could not be read here" in " ".join(report.split())) is (words is not None)
 
@@ -86,7 +82,7 @@ def _markdown(run: Run) -> str:
 
 
 def _html(run: Run) -> str:
-    return " ".join(remarks(run))
+    return page_of(run).source
 
 
 def _junit(run: Run) -> str:
@@ -99,15 +95,15 @@ def _github(run: Run) -> str:
 
 def test_slowly_growing_pages_over_a_constant_heap_are_named_as_the_uncertainty() -> None:
     creeping = replace(growth(0, 47.0 * KIB), rss_bytes_per_1000_calls=46.5 * KIB)
-    [sentence] = sentences_of(replace(UNSURE, growth=creeping, readings=READ))
-    assert "the heap stands still, but the resident pages gain 46.5 KiB per 1000 calls" in sentence
+    [sentence] = reasons_of(replace(UNSURE, growth=creeping, readings=READ))
+    assert "the heap is stable, but the resident pages grow by 46.5 KiB per 1000 calls" in sentence
 
 
 def test_a_plateau_that_no_meter_shows_differs_from_unsteady_memory() -> None:
     blind = replace(UNSURE, growth=growth(0, 64.0 * KIB), readings=NO_NATIVE)
-    assert "stands still, but native memory cannot" in sentences_of(blind)[0]
-    assert "leave room for a growth of 64.0 KiB per 1000 calls" in sentences_of(blind)[0]
+    assert "is stable, but native memory cannot" in reasons_of(blind)[0]
+    assert "leave room for a growth of 64.0 KiB per 1000 calls" in reasons_of(blind)[0]
     filling = replace(blind, growth=growth(500 * KIB), bounded_by=BOUNDED.bounded_by)
-    assert "what can be read here has a limit, but native memory cannot" in sentences_of(filling)[0]
-    assert "neither stands still nor grows" in sentences_of(replace(blind, readings=READ))[0]
-    assert "neither stands still nor grows" in sentences_of(replace(blind, growth=growth(9 * KIB)))[0]
+    assert "what can be read here has a limit, but native memory cannot" in reasons_of(filling)[0]
+    assert "neither stable nor growing" in reasons_of(replace(blind, readings=READ))[0]
+    assert "neither stable nor growing" in reasons_of(replace(blind, growth=growth(9 * KIB)))[0]

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from leakcheck.model.answers import Failure, FailureKind, StatusCount
+from leakcheck.model.answers import StatusCount
+from leakcheck.model.failure import Failure, FailureKind
 from leakcheck.model.result import Result
 from leakcheck.model.run import Run
 from leakcheck.model.verdict import Gate
@@ -18,11 +19,13 @@ from leakcheck.reporters.html.page import render_report
 from leakcheck.reporters.junit import junit
 from leakcheck.reporters.locations import Workspace
 from leakcheck.reporters.markdown import markdown
-from leakcheck.reporters.messages.answers import response_notes, response_sentences, status_counts, statuses
+from leakcheck.reporters.messages.answers import status_counts, statuses
+from leakcheck.reporters.messages.result import ResultFact
 from leakcheck.reporters.terminal import render_run
 from leakcheck.runner.answer_decoding import decode_status_counts
 from leakcheck.storage import run_file
 from tests.unit.runs import CLEAN, run_of
+from tests.unit.statements import said
 
 PAGE = StatusCount(status=200, count=1600)
 MOVED = StatusCount(status=302, count=300, leads_to="/b/")
@@ -42,57 +45,58 @@ def answered_with(*answered: StatusCount, **fields: object) -> Result:
         (
             (MOVED,),
             [
-                "GET /a/: answered 302 Found to 300 calls, which leads to /b/: the redirect was measured, and not the "
-                "page behind it. To measure that too, say --follow."
+                "answered 302 Found to 300 calls, redirecting to /b/: the redirect was measured, not the page behind "
+                "it. Pass --follow to measure that too."
             ],
         ),
         (
             (replace(MOVED, varies=True, count=1000),),
             [
-                "GET /a/: answered 302 Found to 1,000 calls, which leads to /b/, and later to other addresses: the "
-                "redirect was measured, and not the page behind it. To measure that too, say --follow."
+                "answered 302 Found to 1,000 calls, redirecting to /b/, and later to other addresses: the redirect "
+                "was measured, not the page behind it. Pass --follow to measure that too."
             ],
         ),
         (
             (StatusCount(status=304, count=1),),
-            ["GET /a/: answered 304 Not Modified to 1 call, and did not say where that leads."],
+            ["answered 304 Not Modified to 1 call, without saying where that leads."],
         ),
         (
             (replace(PAGE, leads_to="/c?x=1"),),
-            ["GET /a/: redirects were followed to /c?x=1, which answered 200 OK."],
+            ["redirects were followed to /c?x=1, which answered 200 OK."],
         ),
         (
             (PAGE, StatusCount(status=204, count=2)),
-            ["GET /a/: its calls were answered differently: 200 ×1,600, 204 ×2."],
+            ["its responses differed: 200 ×1,600, 204 ×2."],
         ),
     ],
 )
 def test_a_note_says_that_no_page_was_measured(answered: tuple[StatusCount, ...], notes: list[str]) -> None:
-    assert list(response_notes(answered_with(*answered))) == notes
+    assert said(answered_with(*answered), ResultFact.RESPONSE) == notes
 
 
 def test_an_expected_redirect_needs_no_remedy() -> None:
     result = replace(answered_with(MOVED), growth_options={"expect": 302})
 
-    assert list(response_notes(result)) == ["GET /a/: answered 302 Found to 300 calls, which leads to /b/."]
+    assert said(result, ResultFact.RESPONSE) == ["answered 302 Found to 300 calls, redirecting to /b/."]
 
 
 def test_the_status_that_a_failure_reports_is_named_once() -> None:
     failure = Failure(kind=FailureKind.RAISED, message="it answered 302 Found", call=301)
     result = answered_with(PAGE, replace(MOVED, count=1), failure=failure, gate=Gate.ERROR)
 
-    assert list(response_notes(result)) == ["GET /a/: its calls were answered differently: 200 ×1,600, 302 ×1."]
+    assert said(result, ResultFact.RESPONSE) == ["its responses differed: 200 ×1,600, 302 ×1."]
 
 
 def test_a_report_without_a_column_has_the_status_in_a_sentence() -> None:
-    assert list(response_sentences(answered_with(PAGE))) == ["GET /a/: answered 200 OK to 1,600 calls."]
-    assert list(response_sentences(answered_with())) == []
+    assert said(answered_with(PAGE), ResultFact.STATUS) == ["answered 200 OK to 1,600 calls."]
+    assert said(answered_with(), ResultFact.STATUS, ResultFact.RESPONSE) == []
+    assert said(answered_with(MOVED), ResultFact.STATUS) == []
     assert (statuses(answered_with(PAGE, MOVED)), statuses(answered_with())) == ("200, 302", "-")
     assert (status_counts(answered_with(PAGE, MOVED)), status_counts(answered_with())) == ("200 ×1,600, 302 ×300", "")
 
 
 def test_a_foreign_address_is_cut_and_escaped() -> None:
-    [note] = response_notes(answered_with(replace(MOVED, leads_to="/\x1b[31m" + 500 * "b")))
+    [note] = said(answered_with(replace(MOVED, leads_to="/\x1b[31m" + 500 * "b")), ResultFact.RESPONSE)
 
     assert "\x1b" not in note
     assert "\\x1b[31m" in note

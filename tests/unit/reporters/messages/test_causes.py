@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from leakcheck.model.explanation import Explanation, Link
 from leakcheck.model.stacks import Frame, FrameKind
-from leakcheck.reporters.messages.causes import CauseRow, causes
+from leakcheck.reporters.messages import causes
+from leakcheck.reporters.messages.causes import CauseRow
 from tests.unit.causes import SENT, SENT_PATH
 from tests.unit.runs import LEAK
 
@@ -13,18 +14,14 @@ RECEIVER = Frame(function="receiver", file="shop/signals.py", line=7, kind=Frame
 
 def retention_rows(**changes: object) -> list[CauseRow]:
     path = replace(SENT_PATH, **changes)  # type: ignore[arg-type]
-    rows = list(
-        causes(
-            replace(LEAK, over_budget=("growth",), explanation=Explanation(containers=(SENT,), retention_paths=(path,)))
-        )
-    )
-    return [row for row in rows if row.label != "fingerprint"]
+    explanation = Explanation(containers=(SENT,), retention_paths=(path,))
+    return list(causes.retention_rows(replace(LEAK, explanation=explanation)))
 
 
 def test_a_container_is_one_row_however_long_its_path() -> None:
     long = tuple(Link(step="..." if number == 6 else f".step{number}", type="dict") for number in range(12))
     (row,) = retention_rows(links=long)
-    assert (row.label, row.where) == ("held by", SENT.name)
+    assert (row.label, row.where) == ("retained by", SENT.name)
 
 
 def test_the_line_of_a_retained_callback_is_below_its_container() -> None:

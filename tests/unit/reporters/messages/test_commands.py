@@ -7,8 +7,8 @@ import pytest
 
 from leakcheck.model.errors import UsageError
 from leakcheck.model.result import Result
-from leakcheck.reporters.messages.baseline import run_sentences
 from leakcheck.reporters.messages.commands import closer_look_command, update_command
+from leakcheck.reporters.messages.run import run_sentences
 from leakcheck.scenario import Target, parse_targets
 from tests.unit.runs import BROKEN, CLEAN, LEAK, UNSURE, run_of
 

@@ -12,14 +12,12 @@ from leakcheck.reporters.messages.causes import CauseRow
 from leakcheck.reporters.messages.result import (
     align_rows,
     budget_ratio,
-    change_text,
     headline,
-    main_sentence,
-    result_lines,
     worst_first,
 )
 from tests.unit.reported import EXPLAINED
 from tests.unit.runs import BROKEN, CLEAN, KIB, LEAK, MIB, NAIVE, UNSURE
+from tests.unit.statements import lines
 
 FILES = Resource(
     kind=ResourceKind.OPEN_FILES,
@@ -56,23 +54,22 @@ def test_the_ratio_is_that_of_the_worst_exceeded_budget(result: Result, times: f
 
 
 def test_a_headline_names_the_exceeded_budgets() -> None:
-    assert headline(LEAK) == "newsletter[retained] is over budget: growth, peak"
-    assert headline(CLEAN) == "newsletter[iterator] is within budget"
-    assert headline(BROKEN) == "parser is not measured"
+    assert headline(LEAK) == "newsletter[retained]: FAIL growth, peak"
+    assert headline(CLEAN) == "newsletter[iterator]: pass"
+    assert headline(BROKEN) == "parser: error"
 
 
 def test_a_result_without_a_sentence_has_its_headline() -> None:
     silent = replace(CLEAN, gate=Gate.OVER, over_budget=("something new",))
-    assert main_sentence(silent) == "newsletter[iterator] is over budget: something new."
-    assert result_lines(silent) == ["newsletter[iterator] is over budget: something new."]
-    assert result_lines(CLEAN) == []
+    assert lines(silent) == ["newsletter[iterator]: FAIL something new."]
+    assert lines(CLEAN) == []
 
 
 def test_the_lines_of_a_result_are_sentences_causes_and_the_end_of_a_traceback() -> None:
-    labels = [line.split("  ")[1] for line in result_lines(EXPLAINED) if line.startswith("  ")]
+    labels = [line.split("  ")[1] for line in lines(EXPLAINED) if line.startswith("  ")]
     assert labels[0] == "allocated at"
     assert labels[-1] == "fingerprint"
-    assert result_lines(BROKEN)[1:] == ['      File "parser.py", line 3', "    ValueError"]
+    assert lines(BROKEN)[1:] == ['      File "parser.py", line 3', "    ValueError"]
 
 
 def test_rows_are_aligned_and_a_long_place_does_not_push_the_others() -> None:
@@ -89,21 +86,15 @@ def test_rows_are_aligned_and_a_long_place_does_not_push_the_others() -> None:
     assert align_rows([]) == []
 
 
-def test_a_change_says_whether_it_is_worse_or_better() -> None:
-    assert change_text(WORSE) == "growth 1.00 KiB → 3.00 KiB, worse"
-    assert change_text(replace(WORSE, gate=Gate.WITHIN)) == "growth 1.00 KiB → 3.00 KiB"
-    assert change_text(replace(WORSE, gate=Gate.WITHIN, better=True)) == "growth 1.00 KiB → 3.00 KiB, better"
-
-
 def test_advice_is_in_every_report() -> None:
-    from leakcheck.model.advice import Advice
+    from leakcheck.model.result import Advice
     from leakcheck.reporters.html.page import render_report
     from leakcheck.reporters.pytest_text import result_text
     from tests.unit.runs import LEAK, run_of
 
     advised = replace(LEAK, advice=(Advice(trap="mail outbox", remedy="empty it", evidence="mail.outbox"),))
-    sentence = "Advice: mail outbox: empty it (mail.outbox)."
-    assert sentence in result_lines(advised)
-    assert "mail outbox: empty it (mail.outbox)" in result_text(advised)
+    sentence = "dvice: mail outbox; empty it (mail.outbox)."
+    assert f"newsletter[retained]: a{sentence}" in lines(advised)
+    assert sentence in result_text(advised)
     [(_, page)] = render_report(run_of(advised))
     assert sentence in page.decode()

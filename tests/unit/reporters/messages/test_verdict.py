@@ -4,27 +4,26 @@ from dataclasses import replace
 
 import pytest
 
-from leakcheck.model.answers import Failure, FailureKind
 from leakcheck.model.explanation import Explanation
-from leakcheck.model.result import Budget, Meter, Result
+from leakcheck.model.failure import Failure, FailureKind
+from leakcheck.model.result import Budget, Meter
 from leakcheck.model.verdict import Gate, Verdict
-from leakcheck.reporters.messages.verdict import budget_text, peak_was_skipped, verdict_sentences
+from leakcheck.reporters.messages.cells import budget_text
+from leakcheck.reporters.messages.result import ResultFact
+from leakcheck.reporters.messages.verdict import peak_was_skipped
 from tests.unit.causes import SENT_PATH
 from tests.unit.runs import BOUNDED, BROKEN, CLEAN, KIB, LEAK, MIB, NAIVE, UNSURE, growth
-
-
-def sentences_of(result: Result) -> list[str]:
-    return list(verdict_sentences(result))
+from tests.unit.statements import reasons_of, said
 
 
 def test_a_clean_result_within_budget_has_no_sentences() -> None:
-    assert sentences_of(CLEAN) == []
+    assert reasons_of(CLEAN) == []
 
 
 def test_a_leak_over_budget_names_the_rate_the_budget_and_the_calls() -> None:
-    assert sentences_of(LEAK) == [
-        "newsletter[retained]: memory grows by 144 MiB per 1000 calls, over the budget of 64.0 KiB. "
-        "Looked at 1,600 calls.",
+    assert reasons_of(LEAK) == [
+        "newsletter[retained]: memory grows by 144 MiB per 1000 calls, over the budget of 64.0 KiB "
+        "(1,600 calls measured).",
         "newsletter[retained]: one call peaks at 93.4 MiB; the budget is 10.0 MiB.",
     ]
 
@@ -47,53 +46,53 @@ def test_the_first_line_of_a_leak_says_that_most_of_it_is_not_accounted_for(
 ) -> None:
     paths = tuple(replace(SENT_PATH, share=share) for share in held)
     explained = replace(LEAK, explanation=Explanation(explained_fraction=fraction, retention_paths=paths))
-    assert sentences_of(explained)[0] == sentences_of(LEAK)[0] + words
+    assert reasons_of(explained)[0] == reasons_of(LEAK)[0] + words
 
 
 def test_a_leak_within_its_budget_is_still_reported() -> None:
     allowed = replace(LEAK, over_budget=(), gate=Gate.WITHIN, budget=Budget(growth_bytes_per_1000_calls=200.0 * MIB))
-    [sentence] = sentences_of(allowed)
-    assert "memory grows by 144 MiB per 1000 calls, within the budget of 200 MiB." in sentence
+    [sentence] = reasons_of(allowed)
+    assert "memory grows by 144 MiB per 1000 calls, within the budget of 200 MiB (" in sentence
 
 
 def test_sizes_that_rounding_would_make_equal_are_in_bytes() -> None:
     over = replace(NAIVE, peak_bytes=10 * MIB + 1)
-    assert sentences_of(over) == ["newsletter[naive]: one call peaks at 10,485,761 B; the budget is 10,485,760 B."]
+    assert reasons_of(over) == ["newsletter[naive]: one call peaks at 10,485,761 B; the budget is 10,485,760 B."]
 
 
 @pytest.mark.parametrize(
     ("meter", "words"),
     [
-        (Meter.RSS, "Only the resident pages show it: memory is mapped past the heap."),
+        (Meter.RSS, "Only resident pages grow: memory is mapped outside the heap."),
         (Meter.BLOCKS, "Estimated from Python's blocks: this platform has no exact meter of bytes."),
-        (Meter.HEAP, "Looked at 1,600 calls."),
+        (Meter.HEAP, "(1,600 calls measured)."),
     ],
 )
 def test_a_leak_names_the_meter_where_it_was_not_the_heap(meter: Meter, words: str) -> None:
-    assert sentences_of(replace(LEAK, growth=growth(MIB, calls=1600, meter=meter)))[0].endswith(words)
+    assert reasons_of(replace(LEAK, growth=growth(MIB, calls=1600, meter=meter)))[0].endswith(words)
 
 
 def test_a_leak_in_native_code_is_called_that() -> None:
     native = replace(LEAK, explanation=Explanation(nothing_in_python=True))
-    assert "Nothing holds it in Python: native code keeps it, or never freed it." in sentences_of(native)[0]
-    assert "in Python" not in sentences_of(LEAK)[0]
+    assert "No Python object retains it: native code does, or never freed it." in reasons_of(native)[0]
+    assert "No Python object" not in reasons_of(LEAK)[0]
 
 
 def test_a_bounded_result_names_the_container_and_its_limit() -> None:
-    assert sentences_of(BOUNDED) == [
-        "newsletter[debug_queries]: memory grows by 605 KiB per 1000 calls now, but what grows has a limit: "
-        "django.db.backends.sqlite3.base.DatabaseWrapper.queries_log, deque(maxlen=9000), holds 2,100 and is full at "
-        "9,000, after about 6,900 more calls, with 5.32 MiB."
+    assert reasons_of(BOUNDED) == [
+        "newsletter[debug_queries]: memory grows by 605 KiB per 1000 calls, but growth will stop: "
+        "django.db.backends.sqlite3.base.DatabaseWrapper.queries_log (deque(maxlen=9000)) holds 2,100 items and is "
+        "full at 9,000 (5.32 MiB), after about 6,900 more calls."
     ]
 
 
 def test_a_growth_that_stopped_says_when() -> None:
     stopped = replace(BOUNDED, bounded_by=None, settled_after_calls=1200)
-    assert sentences_of(stopped) == [
-        "newsletter[debug_queries]: memory grew until about call 1,200 and has stood still since. "
-        "Looked at 2,000 calls."
+    assert reasons_of(stopped) == [
+        "newsletter[debug_queries]: memory grew until about call 1,200, and has been stable since "
+        "(2,000 calls measured)."
     ]
-    assert "memory grew and has stood still" in sentences_of(replace(stopped, settled_after_calls=None))[0]
+    assert "memory grew, and has been stable since" in reasons_of(replace(stopped, settled_after_calls=None))[0]
 
 
 @pytest.mark.parametrize(
@@ -101,33 +100,33 @@ def test_a_growth_that_stopped_says_when() -> None:
     [
         ("calls", "all 300 calls are used up; raise --calls."),
         ("time", "the time is up after 300 calls; raise --time, or make one call cheaper."),
-        (None, "looked at 300 calls."),
+        (None, "300 calls were measured."),
     ],
 )
 def test_an_inconclusive_result_says_what_would_make_it_sure(stopped_by: str | None, remedy: str) -> None:
-    [sentence] = sentences_of(replace(UNSURE, stopped_by=stopped_by))
-    assert sentence == (f"warming: memory neither stands still nor grows steadily, so nothing is claimed: {remedy}")
+    [sentence] = reasons_of(replace(UNSURE, stopped_by=stopped_by))
+    assert sentence == (f"warming: memory is neither stable nor growing steadily: {remedy}")
 
 
 def test_an_inconclusive_result_of_few_calls_says_how_many_it_takes_and_how_long() -> None:
     """GIVEN 300 calls in 60 seconds, where a verdict takes 1500 THEN 300 seconds and a fifth more are asked for."""
     slow = replace(UNSURE, stopped_by="time", calls_needed=1500, replay_seconds=60.0, watch_seconds=0.0)
-    [sentence] = sentences_of(slow)
+    [sentence] = reasons_of(slow)
     assert "the time is up after 300 calls; a verdict takes about 1,500; raise --time to 360, or make" in sentence
 
 
 def test_a_container_that_became_full_during_the_run_does_not_grow_now() -> None:
     assert BOUNDED.bounded_by is not None
     full = replace(BOUNDED, bounded_by=replace(BOUNDED.bounded_by, length=9000))
-    [sentence] = sentences_of(full)
+    [sentence] = reasons_of(full)
     assert "what grew is full now" in sentence
     assert "more calls" not in sentence
 
 
 def test_a_clean_result_whose_budget_is_within_the_bounds_names_them() -> None:
     uncertain = replace(CLEAN, gate=Gate.INCONCLUSIVE, growth=growth(0.0, 100.0 * KIB))
-    [sentence] = sentences_of(uncertain)
-    assert "between -100 KiB and 100 KiB per 1000 calls, and the budget of 64.0 KiB lies in between" in sentence
+    [sentence] = reasons_of(uncertain)
+    assert "between -100 KiB and 100 KiB per 1000 calls, which includes the budget of 64.0 KiB" in sentence
 
 
 @pytest.mark.parametrize(
@@ -145,26 +144,28 @@ def test_a_clean_result_whose_budget_is_within_the_bounds_names_them() -> None:
     ],
 )
 def test_a_failure_names_the_call_and_the_error(failure: Failure, words: str) -> None:
-    assert sentences_of(replace(BROKEN, failure=failure)) == [words]
+    assert reasons_of(replace(BROKEN, failure=failure)) == [words]
 
 
 def test_a_failure_after_a_growth_was_measured_leaves_the_growth() -> None:
-    first, second, _ = sentences_of(replace(LEAK, failure=Failure(kind=FailureKind.RAISED, call=700, message="E")))
+    first, second, _ = reasons_of(replace(LEAK, failure=Failure(kind=FailureKind.RAISED, call=700, message="E")))
     assert first == "newsletter[retained]: raised on call 700: E"
     assert "memory grows by" in second
 
 
 def test_a_peak_pass_that_died_leaves_the_growth_verdict_standing() -> None:
     died = replace(CLEAN, peak_bytes=None, peak_failure=Failure(kind=FailureKind.DIED, message="killed by SIGSEGV"))
-    assert sentences_of(died) == [
-        "newsletter[iterator]: the peak pass failed, and the growth verdict stands: killed by SIGSEGV"
+    assert reasons_of(died) == [
+        "newsletter[iterator]: the peak pass failed, but the growth verdict stands: killed by SIGSEGV"
     ]
     assert not peak_was_skipped(died)
 
 
 def test_a_skipped_peak_is_reported_once_for_the_run_and_not_here() -> None:
     missing = replace(CLEAN, peak_bytes=None, peak_failure=Failure(kind=FailureKind.MISSING, message="no memray"))
-    assert sentences_of(missing) == []
+    assert reasons_of(missing) == []
+    [sentence] = said(missing, ResultFact.PEAK_SKIPPED)
+    assert sentence.startswith("its peak was not measured: there is no memray in the measured Python")
     assert peak_was_skipped(missing)
     assert not peak_was_skipped(CLEAN)
 
@@ -178,7 +179,7 @@ def test_foreign_text_is_escaped_in_every_sentence() -> None:
         replace(BOUNDED, scenario=hostile, bounded_by=replace(holder, name=hostile, kind=hostile)),
         replace(LEAK, variant=hostile, peak_failure=Failure(kind=FailureKind.DIED, message=hostile)),
     ]
-    for sentence in (sentence for result in results for sentence in sentences_of(result)):
+    for sentence in (sentence for result in results for sentence in reasons_of(result)):
         assert "\x1b" not in sentence
         assert "\u202e" not in sentence
         assert "\\x1b[31m" in sentence
@@ -192,7 +193,7 @@ def test_budgets_are_shown_as_they_are_written() -> None:
 def test_every_verdict_has_a_sentence_or_is_meant_to_have_none() -> None:
     """A verdict that is added must be thought of here."""
     results = {verdict: replace(UNSURE, verdict=verdict, gate=Gate.WITHIN) for verdict in Verdict}
-    assert {verdict: bool(sentences_of(result)) for verdict, result in results.items()} == {
+    assert {verdict: bool(reasons_of(result)) for verdict, result in results.items()} == {
         Verdict.CLEAN: False,
         Verdict.LEAK: True,
         Verdict.BOUNDED: True,

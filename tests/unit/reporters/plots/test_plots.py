@@ -4,7 +4,6 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from itertools import pairwise
 from xml.etree import ElementTree
 
 import matplotlib as mpl
@@ -17,19 +16,23 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
+from leakcheck.analysis.compare.runs import compare_results
 from leakcheck.analysis.compare.step_detection import find_regressions
 from leakcheck.model.answers import Readings
+from leakcheck.model.comparison import ScenarioComparison
 from leakcheck.model.errors import UsageError
 from leakcheck.model.result import Budget, Growth, Latency, Meter, Result
 from leakcheck.model.verdict import Gate, Verdict
-from leakcheck.reporters.charts.svg import spread
+from leakcheck.reporters.charts.bars import peak_chart
+from leakcheck.reporters.charts.growth import growth_panels
+from leakcheck.reporters.charts.pair import pair_chart
 from leakcheck.reporters.plots import draw_history, draw_pair, draw_run
-from leakcheck.reporters.plots.canvas import Drawing, display_name, render
-from leakcheck.reporters.plots.growth import growth_figure, growth_lines
+from leakcheck.reporters.plots.canvas import Drawing, render
+from leakcheck.reporters.plots.growth import growth_figure
 from leakcheck.reporters.plots.pair import pair_figure
 from leakcheck.reporters.plots.peak import peak_figure
 from tests.unit.records import record
-from tests.unit.runs import BROKEN, CLEAN, KIB, LEAK, MIB, NAIVE, UNSURE, growth
+from tests.unit.runs import BROKEN, CLEAN, KIB, LEAK, MIB, TOLERANCE, growth
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -77,8 +80,8 @@ def draw_all() -> dict[str, bytes]:
     runs = [record(0), record(1), record(2, growth=MIB)]
     return {
         **dict(draw_run(NEWSLETTER)),
-        **dict(draw_pair(NEWSLETTER[4], NEWSLETTER[1])),
-        **dict(draw_history(runs, find_regressions(runs))),
+        **dict(draw_pair(NEWSLETTER[4], NEWSLETTER[1], compared(NEWSLETTER[4], NEWSLETTER[1]))),
+        **dict(draw_history(runs, find_regressions(runs, TOLERANCE))),
     }
 
 
@@ -109,7 +112,7 @@ def test_a_plot_has_no_date_loads_nothing_and_has_a_description(pictures: dict[s
         title = ElementTree.fromstring(data).find(f"{SVG}title")
         assert title is not None
         assert title.text
-    assert "newsletter[retained]: 140 MiB / 1000 calls" in pictures["growth.svg"].decode()
+    assert "retained: 140 MiB / 1000 calls" in pictures["growth.svg"].decode()
 
 
 HOSTILE = r"$\frac{1}{2}$ <b>&amp;</b> $x^2$"
@@ -117,10 +120,13 @@ HOSTILE = r"$\frac{1}{2}$ <b>&amp;</b> $x^2$"
 
 def test_a_name_with_dollars_and_markup_is_drawn_as_it_is() -> None:
     result = grown(MIB, scenario=HOSTILE, variant="\x1b[31m\u202e_x_^2 $y$")
-    texts = texts_of(svg_of(draw_run([result], SVG_ALONE), "growth"))
+    texts = texts_of(svg_of(draw_run([result, grown(MIB, scenario=HOSTILE)], SVG_ALONE), "growth"))
     assert any(HOSTILE in text for text in texts)
     assert any("\\x1b[31m\\u202e_x_^2 $y$" in text for text in texts)
-    assert any(HOSTILE in text for text in texts_of(svg_of(draw_pair(result, result, SVG_ALONE), "before-after")))
+    assert any(
+        HOSTILE in text
+        for text in texts_of(svg_of(draw_pair(result, result, compared(result, result), SVG_ALONE), "before-after"))
+    )
     runs = [record(0, scenario=HOSTILE, commit="$a$\x1b")]
     assert any(HOSTILE in text for text in texts_of(svg_of(draw_history(runs, [], SVG_ALONE), "history")))
 
@@ -156,16 +162,35 @@ def drawn(draw: Callable[[], Figure], monkeypatch: pytest.MonkeyPatch) -> tuple[
     return whole[-1], boxes
 
 
+def growth_of(results: Sequence[Result]) -> Figure:
+    panels = growth_panels(results)
+    assert panels is not None
+    return growth_figure(panels).figure
+
+
+def peaks_of(results: Sequence[Result]) -> Figure:
+    chart = peak_chart(results)
+    assert chart is not None
+    return peak_figure(chart).figure
+
+
+def pair_of(before: Result, after: Result) -> Figure:
+    return pair_figure(pair_chart(before, after, compared(before, after))).figure
+
+
+def compared(before: Result, after: Result) -> ScenarioComparison:
+    return compare_results(before.scenario, [before], [after], TOLERANCE, side_by_side=False)
+
+
 FIGURES: dict[str, Callable[[], Figure]] = {
-    "the newsletter": lambda: growth_figure(NEWSLETTER).figure,
-    "all alike": lambda: growth_figure([grown(0, variant=name) for name in STRATEGIES]).figure,
-    "the gallery": lambda: growth_figure(GALLERY).figure,
-    "peaks": lambda: peak_figure(NEWSLETTER).figure,
-    "many peaks": lambda: (
-        peak_figure([replace(result, peak_bytes=10**number) for number, result in enumerate(GALLERY)]).figure
-    ),
-    "before and after": lambda: pair_figure(NEWSLETTER[4], NEWSLETTER[1]).figure,
-    "unlike each other": lambda: pair_figure(GALLERY[3], replace(BROKEN, scenario="x" * 80)).figure,
+    "the newsletter": lambda: growth_of(NEWSLETTER),
+    "all alike": lambda: growth_of([grown(0, variant=name) for name in STRATEGIES]),
+    "the gallery": lambda: growth_of([*GALLERY, BROKEN]),
+    "one result": lambda: growth_of(NEWSLETTER[4:5]),
+    "peaks": lambda: peaks_of(NEWSLETTER),
+    "many peaks": lambda: peaks_of([replace(result, peak_bytes=10**number) for number, result in enumerate(GALLERY)]),
+    "before and after": lambda: pair_of(NEWSLETTER[4], NEWSLETTER[1]),
+    "unlike each other": lambda: pair_of(GALLERY[3], replace(BROKEN, scenario="x" * 80)),
 }
 
 
@@ -187,7 +212,7 @@ def axes_of(figure: Figure) -> Sequence[Axes]:
 
 
 def test_bars_begin_at_zero() -> None:
-    for figure in (peak_figure(NEWSLETTER).figure, pair_figure(NEWSLETTER[0], NEWSLETTER[1]).figure):
+    for figure in (peaks_of(NEWSLETTER), pair_of(NEWSLETTER[0], NEWSLETTER[1])):
         for axes in axes_of(figure):
             low, high = axes.get_xlim()
             assert low <= 0 < high
@@ -195,73 +220,10 @@ def test_bars_begin_at_zero() -> None:
             assert all(patch.get_x() == 0 for patch in axes.patches)  # type: ignore[attr-defined]
 
 
-def test_a_bar_is_as_long_as_its_peak_and_labelled_with_it() -> None:
-    texts = texts_of(svg_of(draw_run([NAIVE, replace(CLEAN, variant="iterator")], SVG_ALONE), "peak"))
-    assert [text for text in texts if text in ("93.1 MiB", "4.70 MiB", "budget 10.0 MiB")] != []
-    (axes,) = axes_of(peak_figure([NAIVE, CLEAN]).figure)
-    widths = [patch.get_width() for patch in axes.patches]  # type: ignore[attr-defined]
-    assert widths == [pytest.approx(93.1, abs=0.01), pytest.approx(4.7, abs=0.01)]
-
-
-def test_of_more_results_than_fit_the_worst_are_drawn_with_a_note() -> None:
-    texts = texts_of(svg_of(draw_run(GALLERY, SVG_ALONE), "growth"))
-    assert any("The 9 that grow the fastest of 14." in text for text in texts)
-    assert any("scenario_number_13" in text for text in texts)
-    assert not any("scenario_number_3" in text for text in texts)
-    many = [replace(result, scenario=f"s{number}", peak_bytes=number + 1) for number, result in enumerate(GALLERY * 2)]
-    texts = texts_of(svg_of(draw_run(many, SVG_ALONE), "peak"))
-    assert any("The 20 dearest of 28." in text for text in texts)
-    assert "s27" in texts
-    assert "s7" not in texts
-
-
-def test_a_line_begins_where_the_warm_up_ended() -> None:
-    """GIVEN a steep first quarter THEN what is drawn rises by the growth alone."""
-    [line] = growth_lines([grown(1000 * KIB, calls=2000)])
-    assert line.calls[0] == line.gained[0] == 0
-    assert line.calls[-1] == 1500
-    assert line.gained[-1] == pytest.approx(1500 * KIB, abs=1)
-    assert list(line.fitted(line.growth.bytes_per_1000_calls)) == pytest.approx([0, 1500 * KIB], abs=1)
-
-
-def test_results_without_readings_in_bytes_are_left_out_and_counted() -> None:
-    blocks = replace(grown(MIB), growth=growth(MIB, meter=Meter.BLOCKS))
-    assert growth_lines([blocks, BROKEN]) == []
-    texts = texts_of(svg_of(draw_run([grown(MIB), blocks, BROKEN], SVG_ALONE), "growth"))
-    assert any("2 without readings in bytes are left out." in text for text in texts)
-    assert list(draw_run([BROKEN])) == []
-
-
-def test_the_change_is_shown_only_where_it_is_known() -> None:
-    texts = texts_of(svg_of(draw_pair(NEWSLETTER[4], NEWSLETTER[1], SVG_ALONE), "before-after"))
-    assert "growth: −100 %" in texts
-    assert any(text.startswith("peak of one call: −") for text in texts)
-    assert "time of one call, p50" in texts
-    texts = texts_of(svg_of(draw_pair(NEWSLETTER[0], NEWSLETTER[1], SVG_ALONE), "before-after"))
-    assert "growth: ~" in texts
-    texts = texts_of(svg_of(draw_pair(NEWSLETTER[0], BROKEN, SVG_ALONE), "before-after"))
-    assert texts.count("not measured") == 3
-
-
 def test_the_error_without_matplotlib_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(UsageError, match=re.escape("pip install 'pytest-leakcheck[plots]'")):
         list(draw_run(NEWSLETTER))
-
-
-@given(st.lists(st.floats(-5, 30), max_size=12), st.integers(12, 40))
-def test_labels_are_a_line_apart_and_inside_the_axes(ends: list[float], height: int) -> None:
-    positions = spread(sorted(ends), height)
-    assert len(positions) == len(ends)
-    assert all(after - before >= 1 - 1e-9 for before, after in pairwise(positions))
-    assert all(-1e-9 <= position <= height for position in positions)
-
-
-@given(st.text(max_size=90), st.integers(2, 40))
-def test_a_name_is_cut_in_its_middle(text: str, longest: int) -> None:
-    assert len(display_name(text, longest)) <= longest
-    if len(display_name(text, 10_000)) <= longest:
-        assert "…" in text or "…" not in display_name(text, longest)
 
 
 huge = st.floats(-1e300, 1e300) | st.floats(-1e5, 1e9)
@@ -302,11 +264,8 @@ results = st.builds(
 @settings(max_examples=10)
 @given(st.lists(results, min_size=2, max_size=3))
 def test_any_document_is_plotted_without_an_error(drawn_results: list[Result]) -> None:
-    for _, data in (*draw_run(drawn_results, ("svg",)), *draw_pair(drawn_results[0], drawn_results[1], ("svg",))):
+    for _, data in (
+        *draw_run(drawn_results, ("svg",)),
+        *draw_pair(drawn_results[0], drawn_results[1], compared(drawn_results[0], drawn_results[1]), ("svg",)),
+    ):
         ElementTree.fromstring(data)
-
-
-def test_an_unknown_growth_is_drawn_without_a_slope() -> None:
-    unknown = replace(grown(MIB), verdict=UNSURE.verdict, growth=replace(growth(MIB), low=-1e15, high=1e15))
-    texts = texts_of(svg_of(draw_run([unknown], SVG_ALONE), "growth"))
-    assert any("naive: not known yet" in text for text in texts)

@@ -7,7 +7,6 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from queue import SimpleQueue
-from threading import Event
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,12 +16,13 @@ from leakcheck import __version__
 from leakcheck.compare.sides import compare_variants
 from leakcheck.config.settings import resolve
 from leakcheck.config.sources import SettingsLayer
-from leakcheck.model.answers import Failure, FailureKind, ScenarioInfo
+from leakcheck.model.answers import ScenarioInfo
 from leakcheck.model.baseline import BaselineEntry
 from leakcheck.model.errors import ExecutorLost, UsageError
+from leakcheck.model.failure import Failure, FailureKind
 from leakcheck.model.result import Host
 from leakcheck.model.verdict import Gate, Verdict
-from leakcheck.reporters.messages.run import host_sentences
+from leakcheck.reporters.messages.run import RunFact, run_phrases
 from leakcheck.runner.executors.dask import submission
 from leakcheck.runner.executors.dask.client import ClusterWorker, WorkerEvent, WorkersLost
 from leakcheck.runner.executors.dask.environment_check import (
@@ -43,8 +43,8 @@ from leakcheck.runner.executors.dask.job import (
     version_in,
 )
 from leakcheck.runner.executors.dask.submission import JobOutcome, submit_jobs
-from leakcheck.runner.task import Task
-from tests.unit.runs import CLEAN, ENVIRONMENT, run_of
+from leakcheck.runner.session import RunRequest
+from tests.unit.runs import CLEAN, ENVIRONMENT, TOLERANCE, run_of
 
 TEN = Host(host="ten", worker="tcp://ten:1")
 EXPECTED_ENVIRONMENT = ExecutionEnvironment(
@@ -54,17 +54,13 @@ EXPECTED_ENVIRONMENT = ExecutionEnvironment(
 
 def job_task(name: str = "cart", memory: float | None = None) -> JobTask:
     scenario = ScenarioInfo(target=f"a.py::{name}", name=name, growth_options={"rows": 2}, memory_bytes=memory)
-    task = Task(
-        scenario=scenario,
+    request = RunRequest(
+        targets=(),
         settings=resolve(SettingsLayer(executor="dask:tcp://ten:8786"), environment={}, folder=Path("/")),
         options={"rows": 1.5, "fast": True},
-        setup=None,
-        measure_peak=True,
-        folder=Path("/kept/here"),
-        stop=Event(),
-        baseline_entries={"cart": BaselineEntry(verdict=Verdict.CLEAN), "other": BaselineEntry(verdict=Verdict.LEAK)},
     )
-    return job_task_of(task, EXPECTED_ENVIRONMENT)
+    entries = {"cart": BaselineEntry(verdict=Verdict.CLEAN), "other": BaselineEntry(verdict=Verdict.LEAK)}
+    return job_task_of(request.for_scenario(scenario, entries), EXPECTED_ENVIRONMENT)
 
 
 # --- messages -------------------------------------------------------------------------------------
@@ -78,16 +74,15 @@ def test_a_job_is_decoded_as_it_was_encoded_on_one_line() -> None:
     assert version_in(data) == __version__
 
 
-def test_a_task_is_sent_without_the_cluster_other_baseline_entries_and_local_folders() -> None:
-    task = job_task()
-    assert task.settings.cluster is None
-    assert list(task.baseline_entries or ()) == ["cart"]
-    assert b"/kept/here" not in encode(task)
+def test_a_request_is_sent_without_the_cluster_and_the_baseline_entries_of_others() -> None:
+    request = job_task().request
+    assert request.settings.cluster is None
+    assert list(request.baseline_entries or ()) == ["cart"]
 
 
 def test_what_json_cannot_represent_is_refused_before_it_is_sent() -> None:
     with pytest.raises(UsageError, match="cannot be sent to a cluster"):
-        encode(replace(job_task(), setup=object()))  # type: ignore[arg-type]
+        encode(replace(job_task().request, setup=object()))  # type: ignore[arg-type]
 
 
 # --- submission -----------------------------------------------------------------------------------
@@ -213,7 +208,7 @@ def test_a_job_that_lost_one_worker_runs_again_and_this_is_reported() -> None:
     cluster = ScriptedCluster({(0, 1): ["begin", "begin", "answer"]})
     [(_, outcome)] = outcomes(cluster, 1, progress)
     assert outcome.host == replace(TEN, attempts=2)
-    assert progress == ["s0: begun on ten:1", "s0: begun again, because a worker was lost, on ten:1"]
+    assert progress == ["s0: started on ten:1", "s0: started again, because a worker was lost, on ten:1"]
 
 
 @pytest.mark.usefixtures("scripted_clock")
@@ -230,7 +225,9 @@ def test_a_job_that_lost_two_workers_is_set_aside_and_runs_alone_at_the_end() ->
         "leakcheck-1-1-2",
     ]
     assert done[1].host == replace(TEN, attempts=3)
-    assert trouble_of(done[0]).message.startswith("each worker that measured it was lost, the last time when it was")
+    assert trouble_of(done[0]).message.startswith(
+        "every worker that measured it was lost (5 in all), the last one while"
+    )
     assert [done[number].failure for number in (1, 2, 3)] == [None] * 3
 
 
@@ -321,7 +318,7 @@ def test_an_environment_names_the_file_of_the_scenario_and_of_the_settings(
     [
         (
             lambda path: path.write_text("second\n"),
-            "scenarios.py in {} is another one, or was changed since the run began",
+            "scenarios.py in {} differs, or was changed after the run began",
         ),
         (lambda path: path.unlink(), "there is no file scenarios.py in {}"),
     ],
@@ -346,7 +343,7 @@ def test_another_python_is_reported_and_its_path_does_not_matter(shop: Path) -> 
 def test_a_missing_python_is_reported(shop: Path) -> None:
     expected = replace(environment_for("scenarios.py::cart"), python="/nowhere/python")
     reported = list(differences(expected, "shop.cart:pay", resolve(SettingsLayer(), environment={})))
-    assert reported == ["there is no Python /nowhere/python"]
+    assert reported == ["there is no interpreter /nowhere/python"]
 
 
 def test_variables_that_affect_a_measurement_are_taken_from_the_command(shop: Path) -> None:
@@ -388,11 +385,11 @@ def test_a_capture_that_cannot_be_written_costs_the_result_nothing_else(tmp_path
     job_result = JobResult(result=replace(CLEAN, capture="captures/cart.bin"), capture=b"no zlib")
     result = result_of(job_result, TEN, tmp_path)
     assert (result.verdict, result.capture, result.measured_on) == (CLEAN.verdict, None, TEN)
-    assert "its capture could not be kept" in result.explanation.notes[0]
+    assert "its capture could not be saved" in result.explanation.notes[0]
 
 
 def test_a_task_that_was_not_measured_is_an_error_of_its_scenario() -> None:
-    result = failed_result(job_task(), Failure(kind=FailureKind.CLUSTER, message="no room"))
+    result = failed_result(job_task().request, Failure(kind=FailureKind.CLUSTER, message="no room"))
     assert (result.id, result.gate, result.growth) == ("cart", Gate.ERROR, None)
     assert result.growth_options == {"rows": 1.5, "fast": True}
 
@@ -402,17 +399,17 @@ def test_each_machine_is_named_once_and_each_scenario_that_was_measured_again() 
         replace(CLEAN, measured_on=TEN),
         replace(CLEAN, variant="naive", measured_on=replace(TEN, attempts=3)),
     )
-    assert list(host_sentences(run_of(on_ten, again))) == [
+    assert run_phrases(run_of(on_ten, again), RunFact.HOSTS, RunFact.RETRIED) == [
         "Measured on ten (2).",
-        "newsletter[naive]: 2 workers were lost with it, so it was measured again from its beginning, on ten.",
+        "newsletter[naive]: 2 workers were lost with it, so it was measured again from the start, on ten.",
     ]
-    assert list(host_sentences(run_of(CLEAN))) == []
+    assert run_phrases(run_of(CLEAN), RunFact.HOSTS, RunFact.RETRIED) == []
 
 
 def test_timings_of_different_machines_are_not_compared() -> None:
     before = replace(CLEAN, variant="before", measured_on=TEN)
     after = replace(CLEAN, variant="after", measured_on=replace(TEN, host="eleven"))
-    comparison = compare_variants(run_of(before, after), "before", "after")
+    comparison = compare_variants(run_of(before, after), "before", "after", TOLERANCE)
     assert comparison.notes == (
         "newsletter was measured on ten and on eleven: timings of different machines are not compared",
     )

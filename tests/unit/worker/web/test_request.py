@@ -1,6 +1,7 @@
 """Requests: parsing them, building them for WSGI and ASGI, following redirects, and checking responses."""
 
 import os
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from wsgiref.validate import validator
@@ -11,7 +12,7 @@ from leakcheck.config.settings import project_settings, resolve
 from leakcheck.config.sources import SettingsLayer
 from leakcheck.model.answers import SkippedRequest
 from leakcheck.model.errors import ConfigError, ScenarioFailed, UsageError
-from leakcheck.reporters.messages.run import skipped_lines
+from leakcheck.reporters.messages.run import RunFact, run_phrases
 from leakcheck.scenario import Target, parse_request, parse_target
 from leakcheck.worker.django import databases
 from leakcheck.worker.django.discover import project_folder, settings_in_manage
@@ -26,6 +27,7 @@ from leakcheck.worker.web.request import (
     status_text,
 )
 from leakcheck.worker.web.wsgi import wsgi_environ
+from tests.unit.runs import run_of
 
 
 @pytest.mark.parametrize(
@@ -229,11 +231,11 @@ def test_an_unknown_status_is_reported_as_its_number() -> None:
 
 def test_skipped_requests_are_listed_by_their_reason() -> None:
     many = [SkippedRequest(request=f"GET /{number}/", reason="takes an argument") for number in range(7)]
-    lines = list(skipped_lines([*many, SkippedRequest(request="GET /logout/", reason="ends the session")]))
+    skipped = (*many, SkippedRequest(request="GET /logout/", reason="ends the session"))
 
-    assert lines == [
-        "Left out (takes an argument): GET /0/, GET /1/, GET /2/, GET /3/, GET /4/ and 2 more",
-        "Left out (ends the session): GET /logout/",
+    assert run_phrases(replace(run_of(), skipped_requests=skipped), RunFact.SKIPPED_REQUESTS) == [
+        "Skipped (takes an argument): GET /0/, GET /1/, GET /2/, GET /3/, GET /4/ and 2 more",
+        "Skipped (ends the session): GET /logout/",
     ]
 
 

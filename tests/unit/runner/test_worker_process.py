@@ -5,12 +5,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from leakcheck.model.answers import Failure, FailureKind
-from leakcheck.model.failure import WorkerFailed
+from leakcheck.model.failure import Failure, FailureKind, WorkerFailed
 from leakcheck.model.setup_stages import (
     BODY,
     START,
@@ -22,7 +21,7 @@ from leakcheck.model.setup_stages import (
     is_shared,
     not_replayable_message,
 )
-from leakcheck.runner import setup_wait
+from leakcheck.runner import worker_process
 from leakcheck.runner.process_usage import ProcessEffort, effort_of
 
 LOCK = fixture_stage("session", "tests", "lock")
@@ -99,18 +98,23 @@ def stage(name: str) -> dict[str, Any]:
     return {"kind": "stage", "stage": name}
 
 
+def first_answer(process: ScriptedProcess, stages: SetupStages, most_seconds: float) -> dict[str, Any]:
+    """Return the first answer of a scripted process."""
+    return worker_process.first_answer(cast("worker_process.WorkerProcess", process), stages, most_seconds)
+
+
 @contextmanager
 def efforts(monkeypatch: pytest.MonkeyPatch, *readings: ProcessEffort) -> Iterator[None]:
     """Have each reading of the process's effort return the next of these."""
     left = list(readings)
-    monkeypatch.setattr(setup_wait, "effort_of", lambda pid: left.pop(0) if left else ProcessEffort())
+    monkeypatch.setattr(worker_process, "effort_of", lambda pid: left.pop(0) if left else ProcessEffort())
     yield
 
 
 def test_each_stage_has_its_own_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     process = ScriptedProcess(stage(BODY), stage(LOCK), stage(BODY), READY)
     with efforts(monkeypatch):
-        assert setup_wait.first_answer(process, SetupStages(seconds=STAGES), 300.0) == READY
+        assert first_answer(process, SetupStages(seconds=STAGES), 300.0) == READY
     assert process.waits == [7.0, 5.0, 9.0, 5.0]
 
 
@@ -119,11 +123,11 @@ def test_the_trouble_of_a_stage_that_does_not_end_names_its_time_in_the_test_pro
 ) -> None:
     process = ScriptedProcess(stage(BODY), stage(LOCK), None)
     with efforts(monkeypatch), pytest.raises(WorkerFailed) as failed:
-        setup_wait.first_answer(process, SetupStages(seconds=STAGES), 300.0)
+        first_answer(process, SetupStages(seconds=STAGES), 300.0)
     failure = failed.value.failure
     assert failure.kind == UNREACHED
     assert failure.message == not_replayable_message(
-        "the fixture lock (session) came to no end within 9.0 s; here it took 1.0 s"
+        "the fixture lock (session) did not end within 9.0 s (1.0 s in this session)"
     )
     assert failure.message.startswith("not replayable here")
 
@@ -132,14 +136,14 @@ def test_a_stage_that_works_is_waited_for_until_it_ends(monkeypatch: pytest.Monk
     process = ScriptedProcess(stage(LOCK), None, None, READY)
     work = [ProcessEffort(busy_seconds=5.0 * number, new_pages=5000 * number) for number in range(6)]
     with efforts(monkeypatch, ProcessEffort(), *work):
-        assert setup_wait.first_answer(process, SetupStages(seconds=STAGES), 300.0) == READY
+        assert first_answer(process, SetupStages(seconds=STAGES), 300.0) == READY
     assert process.waits == [7.0, 9.0, 9.0, 9.0]
 
 
 def test_no_stage_is_waited_for_longer_than_the_whole_set_up(monkeypatch: pytest.MonkeyPatch) -> None:
     process = ScriptedProcess(stage("unknown"), None)
-    with efforts(monkeypatch), pytest.raises(WorkerFailed, match="came to no end within"):
-        setup_wait.first_answer(process, SetupStages(seconds=STAGES), 30.0)
+    with efforts(monkeypatch), pytest.raises(WorkerFailed, match="did not end within"):
+        first_answer(process, SetupStages(seconds=STAGES), 30.0)
     assert process.waits == [7.0, 30.0]
 
 
