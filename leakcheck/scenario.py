@@ -249,7 +249,7 @@ def limited(
     """Declare that instances of a class and of its subclasses hold a limited number of entries.
 
     `what` is the class, or its dotted name if importing it is slow. `entries` names the attributes
-    that hold the entries: dicts, lists, sets or deques, which are emptied at the end of a measurement
+    that hold the entries: dicts, lists, sets or deques, which a copy of the process empties
     to weigh them. `limit` is a number, the name of an attribute, or a function of the instance.
     `length` is the name of an attribute or a function; by default it is the length of the first of `entries`.
     Raises UsageError for arguments of another form. leakcheck does not verify the limit: a wrong one hides a leak.

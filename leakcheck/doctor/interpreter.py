@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from leakcheck.analysis.growth.resources import COLUMNS
 from leakcheck.doctor.checks import Checks, Problem, check, note
 from leakcheck.doctor.model import InterpreterFacts, MeterReading
+from leakcheck.model.explanation import ResourceKind
 
 _TESTED = ("3.11", "3.12", "3.13")
 _IMPLEMENTATIONS = {"cpython": "CPython", "pypy": "PyPy", "graalpy": "GraalPy"}
@@ -89,8 +89,8 @@ def _blind_native_meter_remedy(facts: InterpreterFacts) -> str:
 
 
 def _resources(facts: InterpreterFacts) -> str:
-    missing = [kind.value for kind, column in COLUMNS.items() if column not in facts.readings]
-    counted = [kind.value for kind, column in COLUMNS.items() if column in facts.readings]
+    missing = [kind.value for kind in ResourceKind if kind not in facts.readings]
+    counted = [kind.value for kind in ResourceKind if kind in facts.readings]
     return _listed(counted) + (f"; not {_listed(missing)}" if missing else "")
 
 
@@ -128,7 +128,7 @@ METERS: Checks[InterpreterFacts] = (
         "resources",
         _resources,
         Problem(
-            lambda python: not set(COLUMNS.values()) <= set(python.readings),
+            lambda python: not set(ResourceKind) <= set(python.readings),
             "mount /proc, from which these are read, or measure on Linux",
         ),
     ),

@@ -88,7 +88,7 @@ class InterpreterFacts:
     python_meter: MeterReading | None = None
     native_meter: MeterReading | None = None
     readings: tuple[str, ...] = ()
-    """Other meters that can be read between windows: `rss_bytes`, `open_files` and so on."""
+    """Other meters that can be read between windows: `rss_bytes`, `open files` and so on."""
     has_maps: bool = False
     limiter: str = ""
     """The means by which `leakcheck limit` limits memory."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from leakcheck.model.document_text import Name
 from leakcheck.model.explanation import StackBytes
-from leakcheck.model.protocol import OptionValue, scenario_id
+from leakcheck.model.protocol import OptionValue, ResourceKind, scenario_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,25 +83,28 @@ class Readings:
     """Virtual size: all mapped memory, resident or not."""
     page_bytes: tuple[int, ...] = ()
     """Step in which memory becomes resident; only where native memory is measured by its pages."""
-    open_files: tuple[int, ...] = ()
-    threads: tuple[int, ...] = ()
-    children: tuple[int, ...] = ()
-    """Child processes, zombies included."""
-    tasks: tuple[int, ...] = ()
-    """asyncio tasks that are not done; 0 if asyncio is not loaded."""
-    uncollectable: tuple[int, ...] = ()
-    """Objects in `gc.garbage`."""
+    counts: Mapping[ResourceKind, tuple[int, ...]] = field(default_factory=dict)
+    """A column for each kind of resource that is counted."""
 
     @property
     def heap_bytes(self) -> tuple[int, ...]:
         """Live bytes of Python's allocator and malloc together; empty if native bytes cannot be read."""
         return tuple(p + n for p, n in zip(self.python_bytes, self.native_bytes, strict=False))
 
+    @property
+    def columns(self) -> dict[str, tuple[int, ...]]:
+        """Every column by its name: that of the field, or the kind of resource."""
+        columns: dict[str, tuple[int, ...]] = {name: getattr(self, name) for name in _MEMORY_COLUMNS}
+        return {**columns, **{kind.value: column for kind, column in self.counts.items()}}
+
     def __add__(self, later: "Readings") -> "Readings":
-        return Readings(**{name: getattr(self, name) + getattr(later, name) for name in COLUMNS})
+        counts = {
+            kind: self.counts.get(kind, ()) + later.counts.get(kind, ()) for kind in {**self.counts, **later.counts}
+        }
+        return Readings(**{name: getattr(self, name) + getattr(later, name) for name in _MEMORY_COLUMNS}, counts=counts)
 
 
-COLUMNS = tuple(Readings.__dataclass_fields__)
+_MEMORY_COLUMNS = tuple(name for name in Readings.__dataclass_fields__ if name != "counts")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +134,7 @@ class BoundedContainer:
     length: int
     length_per_call: float
     bytes_per_entry: float
-    """Bytes freed per entry when the container was emptied, just before the process ended."""
+    """Bytes freed per entry when a copy of the process emptied the container."""
 
     @property
     def bytes_per_1000_calls(self) -> float:

@@ -8,6 +8,7 @@ from datetime import date
 from enum import StrEnum
 
 from leakcheck.model.document_text import Day, Fingerprint, Name
+from leakcheck.model.protocol import ResourceKind as ResourceKind  # the measured process loads it without this module
 from leakcheck.model.stacks import Frame, StackTree, frame_to_name
 from leakcheck.model.verdict import Gate, Verdict
 
@@ -266,17 +267,6 @@ class PeakSite:
     def frame(self) -> Frame:
         """The frame to name first; see `frame_to_name`."""
         return frame_to_name(self.frames)
-
-
-class ResourceKind(StrEnum):
-    """Resources that are counted besides memory."""
-
-    OPEN_FILES = "open files"
-    """Including sockets and pipes."""
-    THREADS = "threads"
-    CHILD_PROCESSES = "child processes"
-    ASYNCIO_TASKS = "asyncio tasks"
-    UNCOLLECTABLE_OBJECTS = "uncollectable objects"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

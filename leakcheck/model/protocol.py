@@ -64,3 +64,17 @@ def scenario_id(name: str, variant: str | None) -> str:
 def name_with_variant(name: str, variant: str | None) -> str:
     """Return the same as it is written in a target, with nothing escaped."""
     return name if variant is None else f"{name}[{variant}]"
+
+
+class ResourceKind(StrEnum):
+    """Resources that are counted besides memory, each by the module of `probe/meters/counted` with its name."""
+
+    OPEN_FILES = "open files"
+    """Including sockets and pipes."""
+    THREADS = "threads"
+    CHILD_PROCESSES = "child processes"
+    """Zombies included."""
+    ASYNCIO_TASKS = "asyncio tasks"
+    """Those that are not done; 0 if asyncio is not loaded."""
+    UNCOLLECTABLE_OBJECTS = "uncollectable objects"
+    """What is in `gc.garbage`."""

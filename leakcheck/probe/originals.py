@@ -19,6 +19,12 @@ else:
 
     gc, os, signal = (SimpleNamespace(**vars(module)) for module in (gc, os, signal))
 
+resource: Any
+try:
+    import resource
+except ImportError:  # Windows has none
+    resource = None
+
 BUILTINS: Any = dict(vars(builtins))
 
 

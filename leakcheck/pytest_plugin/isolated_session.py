@@ -16,7 +16,7 @@ from _pytest.outcomes import Skipped
 
 from leakcheck.model.protocol import PassRequest
 from leakcheck.model.setup_stages import BODY, START, UNREACHED, describe_stage, not_replayable_message
-from leakcheck.probe.meters.thread_caches import restore_environment
+from leakcheck.probe.process_environment import restore_environment
 from leakcheck.pytest_plugin.cleanup import no_timeout, silenced
 from leakcheck.pytest_plugin.isolated_command import stage_of_fixture
 from leakcheck.pytest_plugin.unpatched import keep_originals

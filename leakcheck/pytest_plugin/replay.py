@@ -13,8 +13,8 @@ import pytest
 
 from leakcheck.model.errors import LeakcheckException
 from leakcheck.model.units import format_duration
+from leakcheck.probe.meters.counted.open_files import raise_open_files_limit
 from leakcheck.probe.meters.memory import Meters
-from leakcheck.probe.meters.resource_names import raise_open_files_limit
 from leakcheck.pytest_plugin.callables import do_nothing
 from leakcheck.worker.channel import Channel
 from leakcheck.worker.failure import describe_failure

@@ -21,6 +21,9 @@ def _read(kind: Any, value: Any) -> Any:
         return None if value is None else _read(_without_none(kind), value)
     if origin is tuple:
         return tuple(_read(get_args(kind)[0], entry) for entry in value)
+    if origin is Mapping:
+        key_kind, entry_kind = get_args(kind)
+        return {_read(key_kind, key): _read(entry_kind, entry) for key, entry in value.items()}
     if isinstance(kind, type) and is_dataclass(kind):
         hints = get_type_hints(kind)
         return kind(

@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from leakcheck.model.answers import COLUMNS, Block, Readings, ScenarioInfo, StatusCount
+from leakcheck.model.answers import Block, Readings, ScenarioInfo, StatusCount
 from leakcheck.model.errors import LeakcheckError
+from leakcheck.model.explanation import ResourceKind
 from leakcheck.model.failure import Failure, FailureKind, undecodable_answer
 from leakcheck.model.run import Environment
 from leakcheck.scenario import parse_target, without_password
@@ -64,7 +65,10 @@ def decode_failure(answer: Mapping[str, Any]) -> Failure:
 
 def decode_block(answer: Mapping[str, Any], before: Readings, calls_before: int) -> Block:
     """Return the block that continues the readings before it."""
-    block = decode_field(answer, "block", Block)
+    fields = decode_field(answer, "block", dict[str, Any])
+    columns = decode_field(fields, "readings", dict[str, Any])
+    resources = {kind: columns[kind] for kind in ResourceKind if kind in columns}
+    block = decode({**fields, "readings": {**columns, "counts": resources}}, Block)
     times = (block.replay_seconds, block.settle_seconds, block.set_aside_seconds)
     if not all(0 <= seconds <= _MOST_SECONDS for seconds in times):
         raise undecodable_answer("a negative or impossibly long time")
@@ -75,10 +79,10 @@ def decode_block(answer: Mapping[str, Any], before: Readings, calls_before: int)
     counts = [*(before.calls[-1:] or (-1,)), *block.readings.calls]
     if not all(earlier < later for earlier, later in pairwise(counts)) or counts[-1] > block.calls:
         raise undecodable_answer("the calls of its readings do not rise")
-    for name in COLUMNS:
-        column = getattr(block.readings, name)
+    columns_before = before.columns
+    for name, column in (dict.fromkeys(columns_before, ()) | block.readings.columns).items():
         # a meter is there in all blocks, or in none
-        expected = rows if getattr(before, name) or (column and not before.calls) else 0
+        expected = rows if columns_before.get(name) or (column and not before.calls) else 0
         if len(column) != expected:
             raise undecodable_answer(f"{name} has {len(column)} readings, and calls has {rows}")
         if not all(-_MOST <= value <= _MOST for value in column):

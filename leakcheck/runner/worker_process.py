@@ -27,7 +27,7 @@ from leakcheck.model.protocol import Pass, PassRequest
 from leakcheck.model.result import DjangoFacts
 from leakcheck.model.setup_stages import START, SetupStages, describe_stage, is_busy, not_replayable_message
 from leakcheck.model.units import format_duration, format_size
-from leakcheck.probe.meters.thread_caches import without_thread_caches
+from leakcheck.probe.process_environment import without_thread_caches
 from leakcheck.runner.answer_decoding import decode, decode_failure, decode_field
 from leakcheck.runner.channel import RunnerChannel, listen_in
 from leakcheck.runner.child_process import ChildProcess

@@ -39,6 +39,13 @@ _HOST = {"begun": "attempts"}
 _FAILURES = {"fleet": "cluster"}
 
 _TRACERS = {"memray with native frames": "memray_native", "malloc's live bytes, line by line": "lines"}
+_COUNTS = {
+    "open_files": "open files",
+    "threads": "threads",
+    "children": "child processes",
+    "tasks": "asyncio tasks",
+    "uncollectable": "uncollectable objects",
+}
 _PAGES = {
     "live in the heap": "live",
     "freed in malloc's heap and not used again": "free",
@@ -67,8 +74,15 @@ def _result(document: Mapping[str, Any]) -> dict[str, Any]:
     for name in ("failure", "peak_failure"):
         _change(result, name, lambda failure: _word(failure, "kind", _FAILURES))
     _change(result, "measured_on", lambda host: _rename(host, _HOST))
+    _change(result, "readings", _readings)
     _change(result, "resident", lambda part: _word(part, "kind", _PAGES))
     return {**result, "explanation": explanation}
+
+
+def _readings(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the columns with those of resources in a field of their own, by the words of version 2."""
+    counts = {kind: columns[name] for name, kind in _COUNTS.items() if name in columns}
+    return {**{name: column for name, column in columns.items() if name not in _COUNTS}, "counts": counts}
 
 
 def _word(fields: Mapping[str, Any], name: str, words: Mapping[str, str]) -> dict[str, Any]:

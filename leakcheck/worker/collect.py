@@ -72,7 +72,7 @@ def _collect_target(
     if target.kind == "site":
         # imported by name: only requests need it
         collected: tuple[list[dict[str, Any]], list[dict[str, str]]] = importlib.import_module(
-            "leakcheck.worker.web.collect"
+            "leakcheck.worker.web.scenarios"
         ).collect_requests(target, pass_request, report_progress)
         return collected
     return _COLLECTORS[target.kind](target), []

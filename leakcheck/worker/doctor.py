@@ -8,6 +8,7 @@ import struct
 import sys
 import tempfile
 from importlib import metadata
+from importlib.util import find_spec
 from typing import Any
 
 from leakcheck.model.protocol import PassRequest
@@ -15,7 +16,7 @@ from leakcheck.probe.allocations.memray_fallback import MEMRAY, load_memray
 from leakcheck.probe.allocations.native_frames import UNKNOWN_NAME
 from leakcheck.probe.meters.memory import Meters
 from leakcheck.probe.originals import BUILTINS, os
-from leakcheck.probe.process_folder import own_folder
+from leakcheck.probe.process_environment import own_folder
 from leakcheck.worker.channel import Channel
 from leakcheck.worker.environment import environment
 from leakcheck.worker.failure import describe_failure
@@ -56,7 +57,7 @@ def _interpreter_facts(pass_request: PassRequest) -> dict[str, Any]:
         "readings": [*readings, *(["rss_bytes"] if "rss_bytes" in Meters(("rss",)).names else [])],
         "has_maps": os.access("/proc/self/maps", os.R_OK),
         "limiter": CGROUP if delegated_cgroup() else RLIMIT,
-        "tracemalloc": _has_tracemalloc(),
+        "tracemalloc": find_spec("_tracemalloc") is not None,  # PyPy has none
         # last, because what it imports would disturb the readings above
         "memray": _try_memray(pass_request.memray_fallback),
     }
@@ -124,11 +125,3 @@ def _version_of(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
-
-
-def _has_tracemalloc() -> bool:
-    try:
-        import _tracemalloc  # noqa: F401 - PyPy has none
-    except ImportError:
-        return False
-    return True

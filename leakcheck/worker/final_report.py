@@ -11,29 +11,24 @@ __builtins__ = BUILTINS
 def django_facts() -> dict[str, Any] | None:
     """Return the fields of a `DjangoFacts`; None if Django is not set up or its settings cannot be read."""
     # not imported: a process that does not use Django would be measured with it
-    conf, db = sys.modules.get("django.conf"), sys.modules.get("django.db")
+    conf, db, setup = map(sys.modules.get, ("django.conf", "django.db", "leakcheck.worker.django.setup"))
     try:
         if conf is None or not conf.settings.configured:
             return None
         return {
             "version": sys.modules["django"].get_version(),
             "debug": bool(conf.settings.DEBUG),
-            "fast_passwords": _passwords_were_hashed_fast(),
+            "fast_passwords": setup is not None and setup.passwords_were_hashed_fast(),
             "databases": [] if db is None else [_database(db.connections[alias]) for alias in db.connections],
         }
     except Exception:  # settings are the user's code
         return None
 
 
-def _passwords_were_hashed_fast() -> bool:
-    setup = sys.modules.get("leakcheck.worker.django.setup")
-    return setup is not None and setup.passwords_were_hashed_fast()
-
-
 def answers_by_status() -> list[dict[str, object]]:
     """Return the status, count and redirect target of the responses so far; empty if no requests are replayed."""
-    answer_counts = sys.modules.get("leakcheck.worker.web.answer_counts")
-    return [] if answer_counts is None else answer_counts.counts_by_status()
+    client = sys.modules.get("leakcheck.worker.web.client")
+    return [] if client is None else client.counts_by_status()
 
 
 def _database(connection: Any) -> dict[str, Any]:

@@ -8,9 +8,10 @@ from typing import Any
 from leakcheck.model.protocol import PassRequest
 from leakcheck.probe.heap.bounded import ExpectedGrowth, weigh_bounded_containers
 from leakcheck.probe.heap.gains import FollowedLengths, find_gaining_containers
+from leakcheck.probe.meters.counted.child_processes import peak_child_bytes
+from leakcheck.probe.meters.counted.open_files import raise_open_files_limit
 from leakcheck.probe.meters.memory import BLOCK_CAPACITY, Meters
-from leakcheck.probe.meters.resource_names import name_resources, raise_open_files_limit, resource_keys
-from leakcheck.probe.meters.resources import peak_child_bytes
+from leakcheck.probe.meters.resources import name_resources, resource_keys
 from leakcheck.probe.meters.settle import freeze_heap, settle
 from leakcheck.probe.originals import BUILTINS, gc, os
 from leakcheck.worker.channel import Channel
@@ -175,7 +176,7 @@ def serve_growth(pass_request: PassRequest, channel: Channel, load: Load = Loade
             elif kind == "weigh":
                 expected = ExpectedGrowth(rate=message["rate"], least=message["least"])
                 weighed = weigh_bounded_containers(replay.replay, message["calls"], meters.heap, replay.calls, expected)
-                emptied = bool(weighed["limited"])
+                emptied = weighed.pop("emptied")
                 channel.send("weighed", weighed=weighed)
             elif kind == "look":
                 replay.compare_lengths(channel, message["calls"])

@@ -120,7 +120,7 @@ def _from_file(target: Target, pass_request: PassRequest) -> Loaded:
 
 def _from_request(target: Target, pass_request: PassRequest) -> Loaded:
     # imported by name: only requests need it
-    replay = importlib.import_module("leakcheck.worker.web.replay").make_replay(target, pass_request)
+    replay = importlib.import_module("leakcheck.worker.web.scenarios").make_replay(target, pass_request)
     return replay, {}
 
 

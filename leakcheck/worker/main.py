@@ -8,8 +8,8 @@ import sys
 from collections.abc import Callable
 
 from leakcheck.model.protocol import Pass, PassRequest
-from leakcheck.probe.meters.thread_caches import restore_environment
 from leakcheck.probe.originals import BUILTINS, os, signal
+from leakcheck.probe.process_environment import restore_environment
 from leakcheck.worker.channel import Channel
 from leakcheck.worker.failure import describe_failure
 from leakcheck.worker.final_report import answers_by_status, django_facts

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -175,7 +176,9 @@ def _running(folder: Path) -> list[str]:
 def after(readings: Readings, call: int) -> Readings:
     """Return the readings taken after a call."""
     first = next(row for row, calls in enumerate(readings.calls) if calls >= call)
-    return Readings(**{name: getattr(readings, name)[first:] for name in Readings.__dataclass_fields__})
+    counts = {kind: column[first:] for kind, column in readings.counts.items()}
+    memory: Any = {name: column[first:] for name, column in readings.columns.items() if name not in counts}
+    return Readings(**memory, counts=counts)
 
 
 def is_alive(pid: int) -> bool:

@@ -3,6 +3,7 @@
 import pytest
 
 from leakcheck.model.errors import ExitCode
+from leakcheck.model.explanation import ResourceKind
 from leakcheck.model.verdict import Gate, Verdict
 from tests.live.beside import assert_failed, run_beside_healthy
 from tests.live.command import Leakcheck, is_alive
@@ -304,7 +305,7 @@ def test_a_body_that_starts_a_thread_that_never_ends_is_measured_and_the_run_end
     """
     ran = run_beside_healthy(leakcheck, bad)
     assert (ran["bad"].verdict, ran["bad"].gate) == (Verdict.CLEAN, Gate.WITHIN)
-    assert ran["bad"].readings.threads[-1] == 2
+    assert ran["bad"].readings.counts[ResourceKind.THREADS][-1] == 2
     assert ran.code == ExitCode.WITHIN
 
 

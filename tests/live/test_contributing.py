@@ -14,6 +14,10 @@ TEXT = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^```(?P<kind>python|json)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 PLACE = re.compile(r"# (?P<file>\S+?)(?:, (?P<where>at the end|above: |below: )(?P<line>.*))?")
 SHELVES = """
+import sys
+from itertools import count
+from types import ModuleType
+
 from leakcheck import scenario
 
 
@@ -23,7 +27,13 @@ class Shelf:
 
 
 SHELF = Shelf()
-KEPT = []
+KEPT, NUMBERS = [], count()
+
+
+@scenario
+def imported():
+    name = f"made_{next(NUMBERS)}"
+    sys.modules[name] = ModuleType(name)
 
 
 @scenario
@@ -66,26 +76,36 @@ def put_in(path: Path, added: str, where: str | None, line: str) -> str:
     return text.replace(f"{line}\n", f"{added}{line}\n" if where == "above: " else f"{line}\n{added}")
 
 
-def test_what_the_text_adds_works_in_a_copy(tmp_path: Path) -> None:
-    # GIVEN a copy of the project, with all that CONTRIBUTING.md adds
-    for name in ("leakcheck", "scenarios"):
-        shutil.copytree(PROJECT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    assert len(set(apply(tmp_path))) == 6
-    (tmp_path / "shelves.py").write_text(SHELVES)
-    # WHEN the new case, a container with the new limit and one that the new advice is for are measured
-    command = ["run", "scenarios/gallery/containers.py::log_of_visits", "shelves.py", "--no-peak", "--no-report"]
-    done = subprocess.run(
-        [sys.executable, "-m", "leakcheck", *command, "--words", "-", "--json", "run.json"],
-        cwd=tmp_path,
-        env={**bare_environment(), "PYTHONPATH": str(tmp_path)},
+def leakcheck_in(project: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "leakcheck", *arguments],
+        cwd=project,
+        env={**bare_environment(), "PYTHONPATH": str(project)},
         capture_output=True,
         text=True,
         timeout=300,
         check=False,
     )
+
+
+def test_what_the_text_adds_works_in_a_copy(tmp_path: Path) -> None:
+    # GIVEN a copy of the project, with all that CONTRIBUTING.md adds
+    for name in ("leakcheck", "scenarios"):
+        shutil.copytree(PROJECT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    assert len(set(apply(tmp_path))) == 8
+    (tmp_path / "shelves.py").write_text(SHELVES)
+    # WHEN the new case, what the new meter counts, a container with the new limit and one that the new advice is for
+    # are measured
+    command = ["run", "scenarios/gallery/containers.py::log_of_visits", "shelves.py", "--no-peak", "--no-report"]
+    done = leakcheck_in(tmp_path, *command, "--words", "-", "--json", "run.json")
     # THEN the new reporter tells it, on standard output
     assert done.returncode == 1, done.stderr
-    assert done.stdout.splitlines() == ["log_of_visits leak over", "shelved bounded within", "listed leak over"]
+    assert done.stdout.splitlines() == [
+        *("log_of_visits leak over", "imported leak over", "shelved bounded within", "listed leak over")
+    ]
+    # AND the meter, here and in the doctor
+    assert "imported: loaded modules rise by 1,000 per 1000 calls; the budget is 0. (made_[*]" in done.stderr
+    assert "loaded modules" in leakcheck_in(tmp_path, "doctor").stdout
     # AND the limit, and the advice
     assert "SHELF" in done.stderr
     assert "1,000,000" in done.stderr

@@ -48,8 +48,8 @@ def test_all_urls_without_an_argument_are_replayed_and_ranked(shop: Leakcheck) -
     assert list(by_id)[2:4] == ["GET /remember/", "GET /visits/"], "after what failed, what grows most comes first"
     left_out = {one.request: one.reason for one in ran.document.skipped_requests}
     assert left_out == {
-        "GET /account/": "asks to log in: say --user NAME or --superuser",
-        "GET /order/": "takes no GET, only POST: name it, as in POST:/path/",
+        "GET /account/": "requires a login: pass --user NAME or --superuser",
+        "GET /order/": "does not accept GET, only POST: name it, as in POST:/path/",
         "GET /catalogue/<int:number>/": TAKES_ARGUMENT,
         "GET /^archive/(?P<year>[0-9]{4})/$": TAKES_ARGUMENT,
         "GET /logout/": "ends the session",

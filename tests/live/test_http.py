@@ -194,7 +194,7 @@ def test_an_asgi_application_that_knows_no_lifespan_is_let_be(leakcheck: Leakche
     [
         ("web:broken", "lifespan.startup failed: no tea in the house"),
         ("web:silent", "returned before its answer was complete"),
-        ("web:KEPT", "which is no application: it cannot be called"),
+        ("web:KEPT", "which is not callable and so no application"),
         ("web:nowhere", "has no 'nowhere'"),
     ],
 )
@@ -261,7 +261,7 @@ OTHERS = """
         (("others:handler",), "others:handler (others.handler) is neither a WSGI nor an ASGI application"),
         (("others:app", "--wsgi"), "others:app (others.Application) is no WSGI application"),
         (("others:make",), "others:make is a coroutine function"),
-        (("others:either",), "cannot tell of which kind"),
+        (("others:either",), "cannot tell whether"),
     ],
 )
 def test_what_no_server_could_call_is_told_so_and_what_to_do_instead(

@@ -120,7 +120,7 @@ def test_redirects_that_are_followed_do_not_lead_past_a_login_page(shop: Leakche
     assert followed.result.response_statuses == (StatusCount(status=200, count=60, leads_to="/page/"),)
     assert stopped.result.failure is not None
     assert "leads to a login page (/login/?next=/account/)" in stopped.result.failure.message
-    assert "say --expect 302 and leave out --follow" in stopped.result.failure.message
+    assert "pass --expect 302 and leave out --follow" in stopped.result.failure.message
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_a_look_at_all_urls_leaves_out_what_asks_to_log_in(shop: Leakcheck) -> N
     ran = replay(shop, "django", "--all", "--user=ada", "--calls=60", "-k", "not expires")
     left_out = {one.request: one.reason for one in ran.document.skipped_requests}
 
-    assert left_out == {"GET /staff/": "asks to log in as somebody else: say another --user, or --superuser"}
+    assert left_out == {"GET /staff/": "requires another user: pass a different --user, or --superuser"}
     assert ran["GET /moved/"].response_statuses[0].leads_to == "/page/"
 
 
@@ -159,7 +159,7 @@ def test_a_project_of_which_nothing_is_open_measures_nothing_and_says_why(shop: 
 
     ran = replay(shop, "django", "--all")
 
-    assert "all of its 1 URLs are skipped (1: asks to log in: say --user NAME or --superuser)" in ran.errors
+    assert "all of its 1 URLs are skipped (1: requires a login: pass --user NAME or --superuser)" in ran.errors
     assert ran.code == ExitCode.NOTHING_MEASURED
 
 

@@ -3,6 +3,7 @@
 import json
 
 from leakcheck.model.errors import ExitCode
+from leakcheck.model.explanation import ResourceKind
 from leakcheck.model.verdict import Verdict
 from tests.live.command import Leakcheck, after
 
@@ -107,8 +108,8 @@ def test_watching_a_body_that_does_nothing_allocates_nothing(leakcheck: Leakchec
     assert len(set(settled.python_bytes)) == 1
     assert len(set(settled.native_bytes)) == 1
     assert len(set(settled.blocks)) == 1
-    assert set(settled.threads) == {1}
-    assert len(set(settled.open_files)) == 1
+    assert set(settled.counts[ResourceKind.THREADS]) == {1}
+    assert len(set(settled.counts[ResourceKind.OPEN_FILES])) == 1
     assert ran.code == ExitCode.WITHIN
 
 
@@ -119,8 +120,8 @@ def test_every_reading_is_kept_in_order_with_a_value_of_each_meter(leakcheck: Le
     assert readings.calls[0] >= 1
     assert readings.calls[-1] <= 500
     # where native memory can be read, nobody asks how large a page is
-    names = set(readings.__dataclass_fields__) - {"page_bytes"}
-    lengths = {name: len(getattr(readings, name)) for name in names}
+    lengths = {name: len(column) for name, column in readings.columns.items() if name != "page_bytes"}
+    assert set(ResourceKind) <= set(lengths)
     assert set(lengths.values()) == {len(readings.calls)}, lengths
     assert min(readings.rss_bytes) > 1_000_000
 
@@ -142,9 +143,11 @@ def test_open_files_and_threads_are_counted(leakcheck: Leakcheck) -> None:
         """,
     )
     readings = leakcheck.run("opens.py", "--calls", "121").result.readings
-    opened = readings.open_files[-1] - readings.open_files[0]
+    files = readings.counts[ResourceKind.OPEN_FILES]
+    opened = files[-1] - files[0]
     assert opened == readings.calls[-1] - readings.calls[0]
-    assert (readings.threads[0], readings.threads[-1]) == (1, 2)
+    threads = readings.counts[ResourceKind.THREADS]
+    assert (threads[0], threads[-1]) == (1, 2)
 
 
 def test_counting_open_files_that_pile_up_allocates_nothing(leakcheck: Leakcheck) -> None:
@@ -163,5 +166,6 @@ def test_counting_open_files_that_pile_up_allocates_nothing(leakcheck: Leakcheck
     # WHEN it is measured
     readings = after(leakcheck.run("opens.py", "--calls", "900").result.readings, 100)
     # THEN the files are seen, and counting them left no trace in the heap
-    assert readings.open_files[-1] - readings.open_files[0] == readings.calls[-1] - readings.calls[0] > 500
+    files = readings.counts[ResourceKind.OPEN_FILES]
+    assert files[-1] - files[0] == readings.calls[-1] - readings.calls[0] > 500
     assert len(set(readings.heap_bytes)) == 1

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from leakcheck.model.errors import ExitCode
-from leakcheck.model.explanation import Resource
+from leakcheck.model.explanation import Resource, ResourceKind
 from leakcheck.model.verdict import Gate, Verdict
 from tests.live.command import Leakcheck, after
 
@@ -144,7 +144,8 @@ def test_counting_what_piles_up_allocates_nothing(leakcheck: Leakcheck) -> None:
     result = leakcheck.run("rises.py", "--calls", "900").result
     # THEN they are seen, and counting them left no trace in the heap
     readings = after(result.readings, 100)
-    for column in (readings.open_files, readings.children):
+    for kind in (ResourceKind.OPEN_FILES, ResourceKind.CHILD_PROCESSES):
+        column = readings.counts[kind]
         assert column[-1] - column[0] == readings.calls[-1] - readings.calls[0] > 500
     assert len(set(readings.heap_bytes)) == 1
     assert result.over_budget == ("open files", "child processes")

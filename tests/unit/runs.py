@@ -2,6 +2,7 @@
 
 from leakcheck.analysis.memory_limit import wilson_interval
 from leakcheck.model.answers import BoundedContainer, Readings
+from leakcheck.model.explanation import ResourceKind
 from leakcheck.model.failure import Failure, FailureKind
 from leakcheck.model.memory_limit import LimitResult
 from leakcheck.model.result import Budget, Growth, Latency, Meter, Result
@@ -49,8 +50,7 @@ CLEAN = Result(
         native_bytes=(5, 5, 5),
         blocks=(1, 2, 2),
         rss_bytes=(4096, 8192, 8192),
-        open_files=(3, 3, 3),
-        threads=(1, 1, 1),
+        counts={ResourceKind.OPEN_FILES: (3, 3, 3), ResourceKind.THREADS: (1, 1, 1)},
     ),
 )
 

@@ -68,7 +68,7 @@ class Script:
     limited: Sequence[BoundedContainer] = ()
     """What a search for filling containers finds."""
     counted: Mapping[str, Column] = field(default_factory=dict)
-    """Open files, threads and the like, by the column's name; none where the platform does not tell."""
+    """Open files, threads and the like, by their kind; none where the platform does not tell."""
     named: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     """What is said when it is asked what they are."""
     children: Column | None = None

@@ -8,12 +8,10 @@ from pathlib import Path
 
 import yaml
 
-from leakcheck.analysis.growth.resources import COLUMNS
 from leakcheck.cli.outputs import _DOCUMENTS, OutputOptions
 from leakcheck.model.answers import Readings
 from leakcheck.model.explanation import ResourceKind
 from leakcheck.probe.meters.memory import Meters
-from leakcheck.probe.meters.resource_names import _LABELS
 
 PROJECT = Path(__file__).resolve().parents[2]
 TEXT = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -21,12 +19,10 @@ GALLERY = PROJECT / "scenarios" / "gallery"
 FORMS = PROJECT / ".github" / "ISSUE_TEMPLATE"
 
 
-def test_every_meter_has_a_column_a_word_and_a_judge() -> None:
-    columns = {one.name for one in fields(Readings)}
-    assert set(Meters(("python", "native", "rss")).names) <= columns
-    assert set(COLUMNS) == set(ResourceKind)
-    assert set(COLUMNS.values()) <= columns
-    assert set(_LABELS) <= {kind.value for kind in ResourceKind}
+def test_every_kind_of_resource_has_a_module_and_every_module_its_kind() -> None:
+    modules = {path.stem for path in (PROJECT / "leakcheck" / "probe" / "meters" / "counted").glob("[a-z]*.py")}
+    assert modules == {kind.name.lower() for kind in ResourceKind}
+    assert {"calls", *Meters(("python", "native", "rss")).names} <= {*Readings().columns, *ResourceKind}
 
 
 def test_every_document_has_a_flag() -> None:

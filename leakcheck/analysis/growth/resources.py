@@ -17,14 +17,6 @@ from leakcheck.model.explanation import NamedCount, Resource, ResourceKind
 from leakcheck.model.units import CALLS_PER_RATE
 from leakcheck.model.verdict import Gate, Verdict
 
-COLUMNS: Mapping[ResourceKind, str] = {
-    ResourceKind.OPEN_FILES: "open_files",
-    ResourceKind.THREADS: "threads",
-    ResourceKind.CHILD_PROCESSES: "children",
-    ResourceKind.ASYNCIO_TASKS: "tasks",
-    ResourceKind.UNCOLLECTABLE_OBJECTS: "uncollectable",
-}
-
 _FEWEST, _FEWEST_LATE, _LEAST_LATE_SHARE = 10, 4, 1 / 3
 """A smaller rise is not called a leak, nor one whose later half is below the second number, or below this share of the
 earlier half: it may be the end of a pool that fills at random."""
@@ -86,15 +78,15 @@ def may_rise(readings: Readings, budgets: Mapping[str, float]) -> bool:
 def has_lost_enough(readings: Readings, budgets: Mapping[str, float]) -> bool:
     """Return whether so many resources were lost that more calls would harm the machine."""
     return any(
-        kind in _ENOUGH and Series(readings.calls, getattr(readings, COLUMNS[kind])).rise >= _ENOUGH[kind]
+        kind in _ENOUGH and Series(readings.calls, readings.counts[kind]).rise >= _ENOUGH[kind]
         for kind, _ in _watched(readings, budgets)
     )
 
 
 def _watched(readings: Readings, budgets: Mapping[str, float]) -> Iterator[tuple[ResourceKind, Series]]:
     """Yield each kind with a budget and enough readings, without the first quarter of the calls."""
-    for kind, name in COLUMNS.items():
-        column = getattr(readings, name)
+    for kind in ResourceKind:
+        column = readings.counts.get(kind, ())
         if kind not in budgets or len(column) != len(readings.calls) or not column or column[-1] <= min(column):
             continue
         late = Series(readings.calls, column).after(readings.calls[-1] / 4)

@@ -12,7 +12,7 @@ from leakcheck.analysis.growth.native_bound import HIDDEN_BYTES, hidden_bytes_pe
 from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.analysis.growth.series import Series
 from leakcheck.analysis.growth.trend import CHUNKS, SMALLEST_RATE, Slope, is_flat, is_rising
-from leakcheck.model.answers import COLUMNS, Readings
+from leakcheck.model.answers import Readings
 from leakcheck.model.result import Meter
 
 FLAT_CALLS = 400
@@ -159,7 +159,7 @@ def _perfectly_flat_since(progress: ReplayProgress) -> float | None:
         return None
     if len(readings.calls) - first < _FEWEST_STILL_READINGS:
         return None
-    columns = (readings.heap_bytes, *(getattr(readings, name) for name in COLUMNS if name not in _MAY_MOVE))
+    columns = (readings.heap_bytes, *(column for name, column in readings.columns.items() if name not in _MAY_MOVE))
     moved = any(len(set(column[first:])) > 1 for column in columns)
     return None if moved else since
 

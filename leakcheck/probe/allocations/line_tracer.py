@@ -10,8 +10,7 @@ from collections.abc import Callable, Hashable, Iterator
 from types import CodeType, FrameType
 from typing import Any, Generic, TypeVar
 
-from leakcheck.probe.allocations.frame_origin import PACKAGE
-from leakcheck.probe.allocations.stacks import Run, StackHolding, python_frames, truncate_stack
+from leakcheck.probe.allocations.stacks import PACKAGE, Run, StackHolding, python_frames, truncate_stack
 from leakcheck.probe.meters.memory import mallinfo2_function
 from leakcheck.probe.meters.settle import freeze_heap
 from leakcheck.probe.originals import BUILTINS, gc, os

@@ -4,13 +4,20 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from leakcheck.probe.allocations.frame_origin import NATIVE
 from leakcheck.probe.allocations.memray_fallback import load_memray
 from leakcheck.probe.allocations.native_frames import NativeLibraries
-from leakcheck.probe.allocations.stacks import FrameLine, Run, StackHolding, held_bytes, python_frames, truncate_stack
+from leakcheck.probe.allocations.stacks import (
+    NATIVE,
+    FrameLine,
+    Run,
+    StackHolding,
+    held_bytes,
+    python_frames,
+    truncate_stack,
+)
 from leakcheck.probe.meters.settle import settle
 from leakcheck.probe.originals import BUILTINS, os
-from leakcheck.probe.process_folder import own_folder
+from leakcheck.probe.process_environment import own_folder
 
 __builtins__ = BUILTINS
 

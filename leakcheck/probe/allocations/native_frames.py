@@ -13,8 +13,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from leakcheck.probe.allocations.frame_origin import NATIVE, frame_kind
-from leakcheck.probe.allocations.stacks import FrameLine
+from leakcheck.probe.allocations.stacks import NATIVE, FrameLine, frame_kind
 from leakcheck.probe.originals import BUILTINS, os
 
 __builtins__ = BUILTINS

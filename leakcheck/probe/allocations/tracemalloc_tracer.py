@@ -7,8 +7,15 @@ from collections import Counter
 from functools import lru_cache
 from typing import Any
 
-from leakcheck.probe.allocations.frame_origin import PACKAGE, frame_kind
-from leakcheck.probe.allocations.stacks import FrameLine, Run, StackHolding, held_bytes, truncate_stack
+from leakcheck.probe.allocations.stacks import (
+    PACKAGE,
+    FrameLine,
+    Run,
+    StackHolding,
+    frame_kind,
+    held_bytes,
+    truncate_stack,
+)
 from leakcheck.probe.meters.settle import settle
 from leakcheck.probe.originals import BUILTINS
 

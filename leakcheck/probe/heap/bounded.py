@@ -1,9 +1,9 @@
 """Weigh the containers that are filling: how much of the growth is theirs, and is their limit enforced?
 
-They are emptied in this process, which is about to end, and the bytes freed are their share of the growth. An estimate
-from object sizes would miss what is shared, and native memory.
+A forked copy of the process empties them, and the bytes freed are their share of the growth (see `weigh`).
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -23,6 +23,7 @@ from leakcheck.probe.heap.containers import (
     with_own_limit,
 )
 from leakcheck.probe.heap.limits import ContainerLimit, LimitedContainer, any_weak_valued, find_limit, owners_of
+from leakcheck.probe.heap.weigh import in_copy
 from leakcheck.probe.meters.settle import settle
 from leakcheck.probe.originals import BUILTINS, gc, signal
 
@@ -42,6 +43,9 @@ still gain: with less there is reason to look further.
 
 _TEMPORARY_BYTES = 1024
 """Readings may be this much higher at first, from temporaries: a growth that is short by less has not ended."""
+
+_MAX_WEIGHING_SECONDS = 20.0
+"""A copy collects its whole heap for each container, which takes a second where there are millions of objects."""
 
 _MIN_ENTRIES_PER_CALL = 0.9
 """From this many entries per call a container counts as gaining one with every call."""
@@ -63,8 +67,9 @@ def weigh_bounded_containers(
     """Replay `calls` more after those `replayed`, and return the fields of a `model.Weighed`.
 
     Its `limited` are the containers with a limit that gained entries within these calls, its `beside` those without a
-    limit that gained an entry with each. Weighing empties them, so this is the last thing a process does; but nothing
-    is emptied if the expected growth has ended, and something is full or no earlier stretch gained so little.
+    limit that gained an entry with each. Nothing is weighed if the expected growth has ended, and something is full or
+    no earlier stretch gained so little. A further field, `emptied`, says whether containers were emptied in this
+    process, because no copy of it could weigh them.
     """
     gc.unfreeze()  # frozen objects are in no generation, and so in none of the collector's lists
     settle()
@@ -82,7 +87,7 @@ def weigh_bounded_containers(
     answer: dict[str, Any] = {"calls": calls, "risen_bytes": gained_bytes, "has_ended": False}
     is_unusual = gained_bytes < _MIN_GOING_ON_SHARE * expected.least
     if _falls_short(gained_bytes, calls, expected) and (is_unusual or _is_any_full(before)):
-        return {**answer, "has_ended": True, "limited": [], "beside": []}
+        return {**answer, "has_ended": True, "limited": [], "beside": [], "emptied": False}
     calls += 2
     grown = longer_than(before)[:_MAX_CONTAINERS]
     owners = owners_of([container for container, _ in grown]) if grown else {}
@@ -101,10 +106,10 @@ def weigh_bounded_containers(
         proved += _prove(unproved, lambda: replay(calls), seconds=1 + 2 * seconds)
         settle()
     unbounded = _without_limit(gaining, proved, owners) if proved else []
-    answer["limited"] = [
-        _weighed(bounded, rates[id(bounded.container)], heap) for bounded in proved if bounded.length()
-    ]
-    answer["beside"] = [_weighed(bounded, 1.0, heap) for bounded in unbounded if bounded.length()]
+    all_rates = [*(rates[id(bounded.container)] for bounded in proved), *([1.0] * len(unbounded))]
+    rows, answer["emptied"] = _weigh([*proved, *unbounded], all_rates, heap)
+    for field, some in (("limited", rows[: len(proved)]), ("beside", rows[len(proved) :])):
+        answer[field] = [row for row in some if not math.isnan(row["bytes_per_entry"])]
     return answer
 
 
@@ -235,32 +240,46 @@ def _alarm(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
 
 
-def _weighed(bounded: LimitedContainer, length_per_call: float, heap: Callable[[], int]) -> dict[str, Any]:
-    name = _name_of(bounded)
-    # a cache that is cleared when full may hold few by now, if its limit was proved
-    length = bounded.length()
-    parts = bounded.parts()
-    slots = sum(length_of(part) * steady_slot_bytes(part) for part in parts)
-    tables = sum(map(table_bytes, parts))
-    settle()  # the leftovers of the search for the name do not count
-    before = heap()
-    bounded.empty()
-    settle()
-    # a table that has just doubled takes much, but the growth is measured without such steps
-    freed = before - heap() - (tables - sum(map(table_bytes, parts))) + slots
-    return {
-        "name": name,
-        "kind": bounded.limit.kind,
-        "limit": bounded.limit.maximum,
-        "length": bounded.limit.length,
-        "length_per_call": length_per_call,
-        "bytes_per_entry": freed / length,
-    }
+def _weigh(
+    containers: Sequence[LimitedContainer], rates: Sequence[float], heap: Callable[[], int]
+) -> tuple[list[dict[str, Any]], bool]:
+    """Return the fields of a `BoundedContainer` for each, and whether they were emptied in this process.
 
-
-def _name_of(bounded: LimitedContainer) -> str:
-    """Return the name that a person would use: a function's, or a module's or object's attribute."""
+    They are emptied one after the other, so that entries which several refer to count with the last of these. The bytes
+    are nan for a container that has no entries left by then.
+    """
     # imported here, because whatever is loaded is measured, and most processes never get here
     from leakcheck.probe.heap.path_names import name_of
 
-    return name_of(bounded.container, [bounded])
+    names = [name_of(bounded.container, [bounded]) for bounded in containers]
+
+    def bytes_per_entry() -> list[float]:
+        result = []
+        for bounded in containers:
+            # a cache that is cleared when full may hold few by now, if its limit was proved
+            length, parts = bounded.length(), bounded.parts()
+            slots = sum(length_of(part) * steady_slot_bytes(part) for part in parts)
+            tables = sum(map(table_bytes, parts))
+            settle()  # what reading the lengths left does not count
+            before = heap()
+            bounded.empty()
+            settle()
+            # a table that has just doubled takes much, but the growth is measured without such steps
+            freed = before - heap() - (tables - sum(map(table_bytes, parts))) + slots
+            result.append(freed / length if length else math.nan)
+        return result
+
+    weights = in_copy(bytes_per_entry, len(containers), _MAX_WEIGHING_SECONDS) if containers else []
+    # without a copy they are emptied here, in a process that is about to end
+    freed = bytes_per_entry() if weights is None else weights
+    return [
+        {
+            "name": name,
+            "kind": bounded.limit.kind,
+            "limit": bounded.limit.maximum,
+            "length": bounded.limit.length,
+            "length_per_call": rate,
+            "bytes_per_entry": entry_bytes,
+        }
+        for bounded, rate, name, entry_bytes in zip(containers, rates, names, freed, strict=True)
+    ], weights is None

@@ -1,4 +1,4 @@
-"""Weigh a retention candidate: a forked copy of the process releases it and reads its own heap.
+"""Weigh what retains memory: a forked copy of the process releases it and reads its own heap.
 
 An estimate from object sizes would miss what is shared, and native memory. In the copy, descriptors are closed and an
 audit hook refuses whatever would be visible outside, because the user's finalizers run there. Whatever happens, the
@@ -8,19 +8,17 @@ copy ends silently, and the measured process is unchanged.
 import ctypes
 import faulthandler
 import select
-import struct
 import sys
 import warnings
-from collections.abc import Callable
-from time import perf_counter
+from array import array
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from leakcheck.probe.meters.settle import collect_garbage
 from leakcheck.probe.originals import BUILTINS, gc, os, signal
 
 __builtins__ = BUILTINS
 
-_ANSWER_FORMAT = struct.Struct("d")
-_MAX_ROUNDS = 3  # any value from 2 to 10 does: a finalizer may make garbage for ever
 _MAX_SECONDS = 5.0  # any value from 1 to 30 does: a copy that hangs is ended
 _REFUSED_EVENTS = frozenset(
     {
@@ -47,6 +45,15 @@ def weigh(
     `new` are the objects that the calls have left: only they may form cycles to be collected. If `is_mixed`, old
     objects may be freed as well, and are counted.
     """
+    freed = in_copy(lambda: [_freed_bytes(release, new, heap, is_mixed)], 1, min(seconds, _MAX_SECONDS))
+    return None if freed is None else freed[0]
+
+
+def in_copy(measure: Callable[[], Iterable[float]], count: int, seconds: float) -> list[float] | None:
+    """Run a function in a forked copy of this process, and return the `count` numbers that it returned there.
+
+    None if the process cannot be forked, or if the copy gave no answer in time.
+    """
     if seconds <= 0:
         return None
     reader, writer = os.pipe()
@@ -61,32 +68,30 @@ def weigh(
         return None
     if pid == 0:
         try:
-            _weigh_in_child(release, new, heap, writer, is_mixed)
+            _isolate(writer)
+            os.write(writer, array("d", measure()).tobytes())
         finally:
             os._exit(0)
     os.close(writer)
     try:
-        return _read_answer(reader, min(seconds, _MAX_SECONDS))
+        return _read_answer(reader, count, seconds)
     finally:
         os.close(reader)
         _kill(pid)
 
 
-def _read_answer(reader: int, seconds: float) -> float | None:
-    deadline = perf_counter() + seconds
-    data = b""
-    while len(data) < _ANSWER_FORMAT.size:
-        seconds_left = deadline - perf_counter()
-        # poll, not select: the descriptor may be above 1024
-        poll = select.poll()
-        poll.register(reader, select.POLLIN)
-        if seconds_left <= 0 or not poll.poll(seconds_left * 1000):
-            return None
-        chunk = os.read(reader, _ANSWER_FORMAT.size)
-        if not chunk:
-            return None
-        data += chunk
-    return float(_ANSWER_FORMAT.unpack(data)[0])
+def _read_answer(reader: int, count: int, seconds: float) -> list[float] | None:
+    answer: array[float] = array("d")
+    size = count * answer.itemsize
+    # poll, not select: the descriptor may be above 1024
+    poll = select.poll()
+    poll.register(reader, select.POLLIN)
+    # written at once: it is shorter than the 4 KiB that a pipe takes undivided
+    data = os.read(reader, size) if poll.poll(seconds * 1000) else b""
+    if len(data) < size:
+        return None
+    answer.frombytes(data)
+    return answer.tolist()
 
 
 def _kill(pid: int) -> None:
@@ -97,14 +102,13 @@ def _kill(pid: int) -> None:
         pass  # the user's handler has already waited for it
 
 
-def _weigh_in_child(release: Release, new: list[Any], heap: Callable[[], int], writer: int, is_mixed: bool) -> None:
-    """Release, read the heap, and write the answer; runs in the forked copy."""
-    _isolate(writer)
+def _freed_bytes(release: Release, new: list[Any], heap: Callable[[], int], is_mixed: bool) -> float:
+    """Release, and return the bytes freed that count; runs in the forked copy."""
     callbacks = _take_callbacks()
     _freeze_old(new)
     new.clear()
     # empties the free lists too, in which a freed object would still be counted
-    _collect()
+    collect_garbage()
     # counting the frozen ones visits each of them
     old_count, new_count = gc.get_freeze_count() if is_mixed else 0, len(gc.get_objects())
     before = heap()
@@ -113,12 +117,12 @@ def _weigh_in_child(release: Release, new: list[Any], heap: Callable[[], int], w
     callbacks.clear()
     count = release()
     callbacks[:] = _take_callbacks()
-    _collect()
+    collect_garbage()
     freed = before - heap()
     old_count, new_count = old_count - gc.get_freeze_count() if is_mixed else 0, new_count - len(gc.get_objects())
     # the age of untracked objects is unknown
     share = new_count / (max(0, old_count) + new_count) if new_count > 0 else None
-    os.write(writer, _ANSWER_FORMAT.pack(count(freed, share)))
+    return count(freed, share)
 
 
 def _isolate(writer: int) -> None:
@@ -164,9 +168,3 @@ def _freeze_old(new: list[Any]) -> None:
     gc.freeze()
     for object_id in tracked:
         track(object_id)
-
-
-def _collect() -> None:
-    for _ in range(_MAX_ROUNDS):
-        if not gc.collect():
-            break

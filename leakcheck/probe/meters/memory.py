@@ -9,10 +9,11 @@ per reading would itself make the heap grow.
 import ctypes
 import sys
 from array import array
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Any
 
-from leakcheck.probe.meters import resources
+from leakcheck.probe.meters.counted import Read
+from leakcheck.probe.meters.resources import resource_readers
 from leakcheck.probe.originals import BUILTINS, is_there, os
 
 __builtins__ = BUILTINS
@@ -28,24 +29,11 @@ _TRIED_BYTES = 1 << 16  # any value from 2**12 to 100000 does: see below
 """Too large for a thread cache, and too small to be mapped by itself, which would change malloc's threshold."""
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096  # not tuned: a page
 
-Read = Callable[[], int]
 
-
-class _PairedReader:
-    """A reader, and a second reader of a value obtained by the same reading."""
-
-    __slots__ = ("_read", "companion")
-
-    def __init__(self, read: Read, companion: Read) -> None:
-        self._read = read
-        self.companion = companion
-
-    def __call__(self) -> int:
-        return self._read()
-
-
-def _companion(read: Read | None) -> Read | None:
-    return read.companion if isinstance(read, _PairedReader) else None
+def _paired(read: Read, companion: Read) -> Read:
+    """Return a reader with a second one, of a value that the same reading obtains, as its attribute."""
+    read.companion = companion  # type: ignore[attr-defined]
+    return read
 
 
 class _Mallinfo2(ctypes.Structure):
@@ -89,7 +77,7 @@ def _python_bytes() -> Read | None:
         fflush(stream)
         return value_of(_STATS_LINE)
 
-    return _PairedReader(read, lambda: value_of(_ARENAS_LINE))
+    return _paired(read, lambda: value_of(_ARENAS_LINE))
 
 
 def mallinfo2_function() -> Any:
@@ -119,7 +107,7 @@ def _native_bytes() -> Read | None:
 
     # under a preloaded malloc glibc's counters stand still, and a counter that stands still would read as clean
     works = read() >= _LEAST_BYTES and _sees(read, "PyMem_RawMalloc", "PyMem_RawFree")
-    return _PairedReader(read, lambda: free[0]) if works else None
+    return _paired(read, lambda: free[0]) if works else None
 
 
 def _sees(read: Read, allocate: str, free: str) -> bool:
@@ -154,7 +142,7 @@ def _rss_bytes() -> Read | None:
         mapped[0] = int(pages[0]) * _PAGE_BYTES
         return int(pages[1]) * _PAGE_BYTES
 
-    return _PairedReader(read, lambda: mapped[0])
+    return _paired(read, lambda: mapped[0])
 
 
 def _page_bytes(folder: str = "/sys/kernel/mm/transparent_hugepage") -> Read | None:
@@ -183,15 +171,11 @@ class Meters:
             "native_bytes": native,
             "blocks": sys.getallocatedblocks,
             "rss_bytes": rss,
-            "arena_bytes": _companion(python),
-            "free_bytes": _companion(native),
-            "mapped_bytes": _companion(rss),
+            "arena_bytes": getattr(python, "companion", None),
+            "free_bytes": getattr(native, "companion", None),
+            "mapped_bytes": getattr(rss, "companion", None),
             "page_bytes": _page_bytes() if rss is not None and native is None else None,
-            "open_files": resources.open_files(),
-            "threads": resources.threads(),
-            "children": resources.children(),
-            "tasks": resources.tasks(),
-            "uncollectable": resources.uncollectable(),
+            **resource_readers(),
         }
         # full size now: reading must not allocate
         self._calls = array("q", bytes(8 * BLOCK_CAPACITY))

@@ -1,15 +1,17 @@
-"""Group names that differ by a number, or within one folder, so that 200 log files are one line; describe sockets."""
+"""Names of resources: where a frame stands, and names that differ by a number, or within one folder, in one line."""
 
-import _socket  # not `socket`: the user's code may patch it
 import re
+import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from typing import Any
+from types import FrameType
 
 from leakcheck.probe.originals import BUILTINS, os
 
 __builtins__ = BUILTINS
 
+STANDARD_LIBRARY = os.path.dirname(os.path.abspath(threading.__file__))
+_OURS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 _MANY = 5
 """Fewer names than this are listed one by one."""
@@ -19,7 +21,9 @@ _DIGITS = re.compile(r"(\d+)")
 
 def grouped(counts: "Counter[str]") -> "Counter[str]":
     """Return the counts with names grouped where many differ: `/tmp/x/[*].log`."""
-    return _group_by(_group_by(counts, _without_digits, _merge_numbers), os.path.dirname, _merge_names)
+    return _group_by(
+        _group_by(counts, lambda name: _DIGITS.sub("0", name), _merge_numbers), os.path.dirname, _merge_names
+    )
 
 
 def _group_by(
@@ -37,10 +41,6 @@ def _group_by(
     return result
 
 
-def _without_digits(name: str) -> str:
-    return _DIGITS.sub("0", name)
-
-
 def _merge_numbers(names: Sequence[str]) -> str:
     """Return the pattern of names that have numbers at the same positions."""
     columns = zip(*(_DIGITS.split(name) for name in names), strict=True)
@@ -49,55 +49,39 @@ def _merge_numbers(names: Sequence[str]) -> str:
 
 def _merge_names(names: Sequence[str]) -> str:
     """Return the pattern of names in one folder: their common prefix and suffix."""
-    prefix = _common_prefix(names)
-    suffix = _common_prefix([name[len(prefix) :][::-1] for name in names])[::-1]
+    prefix = os.path.commonprefix(names)
+    suffix = os.path.commonprefix([name[len(prefix) :][::-1] for name in names])[::-1]
     return f"{prefix}[*]{suffix}".replace("[*][*]", "[*]")
 
 
-def _common_prefix(names: Sequence[str]) -> str:
-    """Return the common prefix of all, which is that of the first and last in sorted order."""
-    first, last = min(names), max(names)
-    return first[: next((index for index, letter in enumerate(first) if last[index : index + 1] != letter), len(first))]
+def user_frame(frame: FrameType) -> FrameType:
+    """Return the innermost frame outside the standard library and leakcheck, else the innermost of all."""
+    current: FrameType | None = frame
+    while current is not None:
+        if not current.f_code.co_filename.startswith((STANDARD_LIBRARY, _OURS, "<")):
+            return current
+        current = current.f_back
+    return frame
 
 
-_FAMILIES = {
-    getattr(_socket, name): word
-    for name, word in (("AF_INET", ""), ("AF_INET6", ""), ("AF_UNIX", "Unix"), ("AF_NETLINK", "netlink"))
-    if hasattr(_socket, name)
-}
-_UNNAMED = "unnamed"
-_TYPES = {_socket.SOCK_STREAM: "TCP", _socket.SOCK_DGRAM: "UDP"}
+def location(frame: FrameType) -> str:
+    """Return where a frame stands: file, line and function."""
+    return f"{_short(frame.f_code.co_filename)}:{frame.f_lineno} {frame.f_code.co_qualname}"
 
 
-def describe_socket(descriptor: int) -> str:
-    """Return a description (`TCP socket 127.0.0.1:40112 to 127.0.0.1:5432`); the descriptor itself is left as it is."""
+def _short(path: str) -> str:
+    """Return a path relative to the working directory or the standard library."""
     try:
-        duplicate = _socket.socket(fileno=os.dup(descriptor))
+        working_directory = os.getcwd() + os.sep
     except OSError:
-        return "a socket"
-    try:
-        family = _FAMILIES.get(duplicate.family, f"family {duplicate.family}") or _TYPES.get(
-            duplicate.type & 0xF, "raw"
-        )
-        local, remote = _address(duplicate.getsockname), _address(duplicate.getpeername)
-    finally:
-        duplicate.close()
-    if not remote:
-        return f"{family} socket, not connected" + (f", on {local}" if local else "")
-    if local == remote == _UNNAMED:
-        return f"{family} socket, {_UNNAMED}"
-    return f"{family} socket {local} to {remote}"
+        working_directory = ""  # the working directory was deleted
+    return path.removeprefix(working_directory).removeprefix(STANDARD_LIBRARY + os.sep)
 
 
-def _address(get_address: Callable[[], Any]) -> str:
-    """Return one end as text; "" if there is none, or it has no name."""
+def read_text(path: str) -> str:
+    """Return the text of a file; "" if it cannot be read."""
     try:
-        address = get_address()
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
     except OSError:
         return ""
-    if isinstance(address, tuple) and len(address) >= 2:
-        host, port = address[0], address[1]
-        return "" if not port else f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
-    if isinstance(address, bytes):
-        address = address.decode(errors="replace")
-    return str(address).replace("\0", "@") if address else _UNNAMED

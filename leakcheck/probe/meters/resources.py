@@ -1,128 +1,54 @@
-"""Count what else can leak: open files, threads, child processes, asyncio tasks, uncollectable objects.
+"""The resources that are counted besides memory: open files, threads and the like, each in a module of `counted`."""
 
-Counts are exact. A reading allocates nothing that stays, and nothing whose size depends on the count: malloc would keep
-that block in its thread cache and count it as in use. No code of the user's is run.
-"""
-
-import sys
-import threading
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
-from leakcheck.probe.originals import BUILTINS, gc, is_there, os
-
-try:
-    import resource
-except ImportError:  # Windows has none
-    resource = None  # type: ignore[assignment]
+from leakcheck.model.protocol import ResourceKind
+from leakcheck.probe.meters.counted import Labels, Read
+from leakcheck.probe.meters.resource_labels import grouped
+from leakcheck.probe.originals import BUILTINS
 
 __builtins__ = BUILTINS
 
-Read = Callable[[], int]
-
-_CHUNK_BYTES = 4096  # any value from 1024 to 65536 does: longer lists are read in pieces
-_TRIES = 3  # any value from 2 to 10 does: a list that changes is read again
-MAIN_ALONE = 1
-
-
-def open_files() -> Read | None:
-    """Return a reader of the number of open descriptors; None without a /proc."""
-    if not is_there("/proc/self/fd"):
-        return None
-
-    def read() -> int:
-        # no list of names: one that gets longer each time would show up in malloc's bytes
-        with os.scandir("/proc/self/fd") as entries:
-            return sum(1 for _ in entries) - 1  # the listing itself opens one
-
-    return read
+_MAX_NAMES = 10
+_MAX_CHARACTERS = 200  # any value from 200 to 500 does: a line of text
+_COUNTED: dict[str, Any] = {
+    kind.value: import_module(f"leakcheck.probe.meters.counted.{kind.name.lower()}") for kind in ResourceKind
+}
 
 
-def threads() -> Read:
-    """Return a reader of the number of threads; where there is a /proc, including those unknown to Python."""
-    if not is_there("/proc/self/task"):
-        return threading.active_count
-    return lambda: os.stat("/proc/self/task").st_nlink - 2
+def resource_readers() -> dict[str, Read | None]:
+    """Return what counts each kind of resource, None where this platform has no such count."""
+    return {kind: counted.reader() for kind, counted in _COUNTED.items()}
 
 
-def children() -> Read | None:
-    """Return a reader of the number of child processes, zombies included; None if the kernel does not list them."""
-    if not is_there(f"/proc/self/task/{os.getpid()}/children"):
-        return None
-    # full size now: a list of pids that gets longer each time would show up in malloc's bytes
-    buffer = bytearray(_CHUNK_BYTES)
-    buffers = [buffer]
-    count_threads = threads()
-
-    def of_thread(thread: str) -> int:
-        try:
-            descriptor = os.open(f"/proc/self/task/{thread}/children", os.O_RDONLY)
-        except OSError:
-            return 0  # it has ended meanwhile
-        count = 0
-        try:
-            while size := os.readv(descriptor, buffers):
-                count += buffer.count(b" ", 0, size)
-        except OSError:
-            pass
-        finally:
-            os.close(descriptor)
-        return count
-
-    def read() -> int:
-        # a child belongs to the thread that started it
-        if count_threads() == MAIN_ALONE:
-            return of_thread(str(os.getpid()))
-        with os.scandir("/proc/self/task") as entries:
-            return sum(of_thread(entry.name) for entry in entries)
-
-    return read
+def resource_keys() -> dict[str, frozenset[object]]:
+    """Return the keys of all present resources, by kind, to tell later ones from these."""
+    return {kind: frozenset(key for key, _ in _until_error(counted.labels())) for kind, counted in _COUNTED.items()}
 
 
-def peak_child_bytes() -> int:
-    """Return the peak resident memory of the largest child that has ended; 0 if there is none, or on Windows."""
-    if resource is None:
-        return 0
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit
+def name_resources(
+    kinds: Sequence[str], before: dict[str, frozenset[object]] | None = None
+) -> dict[str, list[dict[str, Any]]]:
+    """Return the names of each kind's resources with their counts: `[{"what": "/tmp/a.log", "count": 200}]`.
+
+    The most frequent come first, at most ten. Those in `before` are left out, unless there are no others.
+    """
+    result = {}
+    for kind in kinds:
+        resources = list(_until_error(_COUNTED[kind].labels())) if kind in _COUNTED else []
+        known = (before or {}).get(kind, frozenset())
+        new = [label for key, label in resources if key not in known] or [label for _, label in resources]
+        counts = grouped(Counter(label[:_MAX_CHARACTERS] for label in new))
+        result[kind] = [{"what": what, "count": count} for what, count in counts.most_common(_MAX_NAMES)]
+    return result
 
 
-def tasks() -> Read:
-    """Return a reader of the number of asyncio tasks that are not done; it returns 0 until asyncio is loaded."""
-
-    def read() -> int:
-        module = sys.modules.get("asyncio.tasks")
-        if module is None:
-            return 0
-        for _ in range(_TRIES):
-            try:
-                return sum(1 for task in all_tasks(module) if is_pending(task))
-            except RuntimeError:
-                continue  # another thread created one meanwhile
-        return 0
-
-    return read
-
-
-def all_tasks(module: Any) -> Any:
-    """Yield every task of all loops and threads, from the table in `asyncio.tasks`."""
-    # 3.12 renamed it; `asyncio.all_tasks` would build lists and sets
-    table = vars(module).get("_scheduled_tasks") or vars(module).get("_all_tasks")
-    for reference in getattr(table, "data", ()):
-        task = reference()
-        if task is not None:
-            yield task
-
-
-def is_pending(task: Any) -> bool:
-    """Return whether a task is not done, asking asyncio's own function: the user's subclass may define `done`."""
-    accelerated = sys.modules.get("_asyncio")
-    for future in (getattr(accelerated, "Future", None), vars(sys.modules["asyncio.futures"]).get("_PyFuture")):
-        if future is not None and issubclass(type(task), future):
-            return not future.done(task)
-    return True
-
-
-def uncollectable() -> Read:
-    """Return a reader of the number of objects that the collector could not free."""
-    return lambda: len(gc.garbage)
+def _until_error(labels: Labels) -> Labels:
+    """Yield until an error: a resource may end or change while it is read."""
+    try:
+        yield from labels
+    except (OSError, RuntimeError, LookupError, ValueError):
+        return

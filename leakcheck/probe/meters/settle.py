@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from time import sleep
 
-from leakcheck.probe.meters import resources
+from leakcheck.probe.meters.counted import threads
 from leakcheck.probe.originals import BUILTINS, gc
 
 __builtins__ = BUILTINS
@@ -23,17 +23,22 @@ def _find_cache_clearer() -> Callable[[], None]:
 
 
 _clear_internal_caches = _find_cache_clearer()
-_count_threads = resources.threads()
+_count_threads = threads.reader()
 _count_blocks = sys.getallocatedblocks
 
 
 def settle() -> None:
     """Let other threads finish the work of the calls, collect all garbage, and clear internal caches."""
     _let_threads_finish()
+    collect_garbage()
+    _clear_internal_caches()
+
+
+def collect_garbage() -> None:
+    """Collect what is garbage, and what finalizers make of it."""
     for _ in range(_MAX_COLLECTIONS):
         if not gc.collect():
             break
-    _clear_internal_caches()
 
 
 def _let_threads_finish() -> None:
@@ -43,14 +48,14 @@ def _let_threads_finish() -> None:
     work, its arguments, itself) would be in one reading and not in the next: 8 KB of Python's memory and 35 KB of
     malloc's for an async view of Django's that queries the database.
     """
-    if _count_threads() == resources.MAIN_ALONE:
+    if _count_threads() == threads.MAIN_ALONE:
         return
-    threads = blocks = -1
+    count = blocks = -1
     for _ in range(_MAX_NAPS):
-        before = threads, blocks
+        before = count, blocks
         sleep(_NAP_SECONDS)
-        threads, blocks = _count_threads(), _count_blocks()
-        if threads == resources.MAIN_ALONE or (threads, blocks) == before:
+        count, blocks = _count_threads(), _count_blocks()
+        if count == threads.MAIN_ALONE or (count, blocks) == before:
             return
 
 

@@ -7,7 +7,7 @@ from contextvars import Context
 from types import CodeType, FrameType, FunctionType, MethodType
 from typing import Any
 
-from leakcheck.probe.allocations.frame_origin import OWN, frame_kind
+from leakcheck.probe.allocations.stacks import OWN, frame_kind
 from leakcheck.probe.heap import introspect
 from leakcheck.probe.heap.path_steps import CODE, key_of
 from leakcheck.probe.originals import BUILTINS

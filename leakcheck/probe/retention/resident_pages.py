@@ -4,8 +4,8 @@ Such an allocator gives pages back late, or never, so resident memory does not f
 candidate is emptied, calls go on, and the pages that they need less than before are what it had retained. If the
 allocator has a pool per thread, that takes several rounds.
 
-This happens in the process itself, which is about to end, and as the last step: threads of such an allocator would not
-exist in a forked copy.
+This is the last step, in the process itself, which is about to end. In a forked copy (`heap.weigh`) such an allocator
+has no threads, and no calls can be replayed, because files and connections are closed.
 """
 
 from collections import deque

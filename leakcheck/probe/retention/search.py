@@ -116,7 +116,9 @@ def _search(
     weighing = PageWeighing(is_known=True)
     if mapped and candidates:
         yield answer(candidates)
-        weighing = weigh_pages(sorted(candidates, key=_order), replay, watched.calls, grown_bytes, budget)
+        weighing = weigh_pages(
+            sorted(candidates, key=_bytes_of, reverse=True), replay, watched.calls, grown_bytes, budget
+        )
     last = answer(candidates, last=True)
     is_only_native = weighing.is_known and _is_only_native(candidates, watched, grown_bytes, budget)
     last["searched"]["nothing_in_python"] = is_only_native
@@ -202,7 +204,7 @@ def ranked(candidates: Sequence[RetentionCandidate], grown_bytes: float, calls: 
     """
     result = [
         candidate
-        for candidate in sorted(candidates, key=_order)
+        for candidate in sorted(candidates, key=_bytes_of, reverse=True)
         if candidate.bytes is None or _is_part_of_growth(candidate, candidate.bytes, grown_bytes, calls)
     ]
     if explained(result, grown_bytes) >= _MIN_EXPLAINED * grown_bytes:
@@ -217,10 +219,6 @@ def ranked(candidates: Sequence[RetentionCandidate], grown_bytes: float, calls: 
     return [
         candidate for candidate in result if not candidate.is_weak or strong < _MIN_RATIO_TO_WEAK * _bytes_of(candidate)
     ]
-
-
-def _order(candidate: RetentionCandidate) -> float:
-    return -_bytes_of(candidate)
 
 
 def _bytes_of(candidate: RetentionCandidate) -> float:

@@ -14,8 +14,8 @@ from leakcheck.worker.django.login import login_page, session_cookie
 from leakcheck.worker.django.setup import django_project, make_handler, site_scheme
 from leakcheck.worker.django.urls import Samples, all_urls, view_name
 from leakcheck.worker.web.options import DjangoRequestSettings, read_request_settings
-from leakcheck.worker.web.request import Response, build_request, status_text, wsgi_environ
-from leakcheck.worker.web.wsgi import send_request
+from leakcheck.worker.web.request import Response, build_request, status_text
+from leakcheck.worker.web.wsgi import prepare
 
 _LONGEST_TRIAL_SECONDS = 10
 _LONGEST_MIGRATIONS_SECONDS = 600
@@ -24,8 +24,8 @@ _LONGEST_MIGRATIONS_SECONDS = 600
 _ALL = "*"
 _NOT_ALLOWED = 405
 _METHODS_OF_VIEWS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-_NEEDS_LOGIN = "asks to log in: say --user NAME or --superuser"
-_NEEDS_OTHER_LOGIN = "asks to log in as somebody else: say another --user, or --superuser"
+_NEEDS_LOGIN = "requires a login: pass --user NAME or --superuser"
+_NEEDS_OTHER_LOGIN = "requires another user: pass a different --user, or --superuser"
 
 
 class _TrialTimeout(BaseException):
@@ -88,15 +88,15 @@ def _reason_to_skip(application: Any, request_text: str, settings: DjangoRequest
     request = build_request(request_text, settings, cookies=cookies, scheme=site_scheme())
     try:
         with _alarm(_LONGEST_TRIAL_SECONDS):
-            response = send_request(application, wsgi_environ(request), request.body)
+            response = prepare(application, request)()
     except _TrialTimeout:
-        return f"gave no answer within {_LONGEST_TRIAL_SECONDS} s"
+        return f"did not answer within {_LONGEST_TRIAL_SECONDS} s"
     except Exception:
         return None  # it is replayed, and its failure reported with a traceback
     if response.status == settings.expect:
         return None
     if response.status == _NOT_ALLOWED and (allowed := _allowed_methods(response)):
-        return f"takes no {request.method}, only {', '.join(allowed)}: name it, as in {allowed[0]}:/path/"
+        return f"does not accept {request.method}, only {', '.join(allowed)}: name it, as in {allowed[0]}:/path/"
     if 400 <= response.status < 500:
         return f"answers {status_text(response).partition(' (')[0]}"
     if login_page(settings).is_target_of(request, response):

@@ -17,7 +17,7 @@ import zlib
 from typing import Any
 
 from leakcheck.model.errors import UsageError
-from leakcheck.probe.process_folder import own_folder
+from leakcheck.probe.process_environment import own_folder
 from leakcheck.worker.web.options import DjangoRequestSettings
 
 _NONE = "django.db.backends.dummy"
@@ -92,7 +92,7 @@ class Databases:
             with contextlib.redirect_stderr(output):
                 self._made = setup_databases(verbosity=0, interactive=False, serialized_aliases=())
         except SystemExit as error:
-            raise UsageError(f"the test database cannot be made: {output.getvalue().strip()}") from error
+            raise UsageError(f"the test database could not be created: {output.getvalue().strip()}") from error
         if fixtures := settings.fixtures.splitlines():
             try:
                 call_command("loaddata", *fixtures, verbosity=0)

@@ -20,7 +20,7 @@ def session_cookie(request_settings: DjangoRequestSettings) -> str:
     from django.conf import settings
 
     if not apps.is_installed("django.contrib.auth"):
-        raise UsageError("--user: the project has no django.contrib.auth; send what it asks for with --header")
+        raise UsageError("--user: django.contrib.auth is not installed in this project; authenticate with --header")
     from django.contrib.auth import load_backend, login
     from django.http import HttpRequest
 
@@ -36,10 +36,10 @@ def session_cookie(request_settings: DjangoRequestSettings) -> str:
 def login_page(settings: DjangoRequestSettings) -> LoginPage:
     """Return the project's login page, with advice that depends on who is logged in already."""
     if settings.superuser:
-        remedy = "a superuser is logged in, and it asks for more; send that with --header 'NAME: VALUE'"
+        remedy = "a superuser is logged in, but the page requires more; pass that with --header 'NAME: VALUE'"
     elif settings.user:
         remedy = (
-            f"{settings.user} is logged in and may not see it; log in with --superuser, or as somebody else with --user"
+            f"{settings.user} is logged in and may not see it; log in with --superuser, or as another user with --user"
         )
     else:
         remedy = "log in with --user NAME or --superuser"
@@ -82,7 +82,7 @@ def _get_user(settings: DjangoRequestSettings) -> Any:
         user.is_superuser = user.is_staff = True
         user.save()
     if not user.is_active:
-        raise UsageError(f"--user {name}: is not active, and cannot log in")
+        raise UsageError(f"--user {name}: this user is not active and cannot log in; pass another one")
     return user
 
 
@@ -93,7 +93,7 @@ def _create_user(model: Any, name: str, settings: DjangoRequestSettings) -> Any:
         return make(**{model.USERNAME_FIELD: name, **required})
     except Exception as error:
         raise UsageError(
-            f"--user {name}: there is no such user in the test database, and none can be made "
+            f"--user {name}: there is no such user in the test database, and it could not be created "
             f"({type(error).__name__}: {error}); load one with --fixtures"
         ) from error
 

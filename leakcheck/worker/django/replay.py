@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from leakcheck.model.protocol import PassRequest
 from leakcheck.worker.django.login import login_page, session_cookie
 from leakcheck.worker.django.setup import django_project, make_handler, site_scheme
+from leakcheck.worker.web.client import make_call
 from leakcheck.worker.web.options import ASGI, DjangoRequestSettings, read_request_settings
 from leakcheck.worker.web.request import build_request
 
@@ -22,16 +23,9 @@ def make_project_replay(settings_module: str, request_text: str, pass_request: P
             request = build_request(request_text, settings, cookies=session_cookie(settings), scheme=site_scheme())
             login = login_page(settings)
             application = make_handler(settings.protocol)
-            if settings.protocol == ASGI:
-                from leakcheck.worker.web import asgi
-
-                async_call = asgi.make_call(application, request, login, follow=settings.follow)
-                yield _rolled_back_async(async_call) if settings.atomic else async_call
-                return
-            from leakcheck.worker.web import wsgi
-
-            call = wsgi.make_call(application, request, login, follow=settings.follow)
-            yield _rolled_back(call) if settings.atomic else call
+            call = make_call(application, settings.protocol, request, login, follow=settings.follow)
+            rolled_back = _rolled_back_async if settings.protocol == ASGI else _rolled_back
+            yield rolled_back(call) if settings.atomic else call
 
     return replay
 

@@ -39,7 +39,7 @@ def django_project(
         import django
     except ModuleNotFoundError as error:
         raise UsageError(
-            f"Django is not installed for {sys.executable}; name the project's own Python with --python"
+            f"Django is not installed for {sys.executable}; pass the project's own Python with --python"
         ) from error
     from django.conf import settings
 
@@ -61,7 +61,7 @@ def _load_settings(settings: Any, module: str) -> None:
         if error.name is None or not f"{module}.".startswith(f"{error.name}."):
             raise
         raise UsageError(
-            f"--settings {module}: there is no module {error.name!r} here; run it in the folder of manage.py"
+            f"--settings {module}: there is no module {error.name!r} here; run leakcheck in the folder of manage.py"
         ) from error
 
 

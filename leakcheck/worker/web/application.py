@@ -29,17 +29,17 @@ def find_application(module: str, name: str, protocol: str) -> tuple[Any, str]:
         application.close()
         raise UsageError(f"{label} is a coroutine function; name the application, or a plain function that makes it")
     if not callable(application):
-        raise UsageError(f"{label} is {application!r}, which is no application: it cannot be called")
+        raise UsageError(f"{label} is {application!r}, which is not callable and so no application")
     detected = protocol or _protocol_of(application)
     if detected is None and any(_can_take(application, count) is not False for count in _ARGUMENT_COUNTS.values()):
-        raise UsageError(f"{label}: cannot tell of which kind {application!r} is; say --wsgi or --asgi")
+        raise UsageError(f"{label}: cannot tell whether {application!r} is WSGI or ASGI; pass --wsgi or --asgi")
     if detected is None or _can_take(application, _ARGUMENT_COUNTS[detected]) is False:
         kind = f"no {protocol.upper()} application" if protocol else "neither a WSGI nor an ASGI application"
         owner = application if inspect.isroutine(application) or isinstance(application, type) else type(application)
         raise UsageError(
             f"{label} ({owner.__module__}.{owner.__qualname__}) is {kind}: no server could call it with "
-            f"{_SIGNATURES[protocol]}. Where its framework brings a server of its own, write a scenario that starts "
-            "that and asks it by a client; the guide has one under `Any other application`"
+            f"{_SIGNATURES[protocol]}. If its framework has its own server, write a scenario that starts "
+            "it and sends requests with a client; the guide has one under `Any other application`"
         )
     return application, detected
 

@@ -1,14 +1,13 @@
-"""Call an ASGI application as a server does, including the start-up and shutdown of its lifespan."""
+"""Send a request to an ASGI application as a server does, and run the start-up and shutdown of its lifespan."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import unquote
 
 from leakcheck.model.errors import ScenarioFailed
-from leakcheck.worker.web.answer_counts import ResponseChecker
-from leakcheck.worker.web.login_redirects import LoginPage
-from leakcheck.worker.web.request import MOST_HOPS, MOST_KEPT_BYTES, Request, Response, asgi_scope, next_hop
+from leakcheck.worker.web.request import DEFAULT_HOST, MOST_KEPT_BYTES, PORTS, Request, Response
 
 Message = dict[str, Any]
 Application = Callable[
@@ -18,70 +17,67 @@ State = dict[str, Any] | None
 """What start-up left for the requests; None if the application does not support the lifespan protocol."""
 
 
-def make_call(
-    application: Application, request: Request, login_page: LoginPage, *, follow: bool, state: State = None
-) -> Callable[[], Awaitable[Response]]:
-    """Return a coroutine function that makes the request once; it raises ScenarioFailed for a wrong response."""
-    scope, checker = asgi_scope(request, state), ResponseChecker(request, login_page)
+def prepare(application: Application, request: Request, *, state: State = None) -> Callable[[], Awaitable[Response]]:
+    """Return a coroutine function that sends the request and returns the response.
 
-    async def call() -> Response:
-        response, last = await send_request(application, scope, request.body), request
-        if follow:
-            response, last = await _follow_redirects(application, request, response, checker, state)
-        checker.check_final(response, last)
+    It raises ScenarioFailed if the response is never completed.
+    """
+    scope = asgi_scope(request)
+
+    async def send_request() -> Response:
+        response = Response()
+        body_start = bytearray()
+        sent = False
+        finished = asyncio.Event()
+
+        async def receive() -> Message:
+            nonlocal sent
+            if not sent:
+                sent = True
+                return {"type": "http.request", "body": request.body, "more_body": False}
+            # like a browser that waits: the application must not see a disconnect before the response is complete
+            await finished.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                response.status = message["status"]
+                response.headers = [
+                    (bytes(name).decode("latin-1"), bytes(value).decode("latin-1"))
+                    for name, value in message.get("headers", ())
+                ]
+            elif message["type"] == "http.response.body":
+                if response.status >= 400 and len(body_start) < MOST_KEPT_BYTES:
+                    body_start.extend(message.get("body", b""))
+                if not message.get("more_body", False):
+                    finished.set()
+
+        # copies of the scope and of the state, because applications write into them
+        await application({**scope, **({} if state is None else {"state": dict(state)})}, receive, send)
+        if not finished.is_set():
+            raise ScenarioFailed("the application returned before its answer was complete")
+        response.body_start = bytes(body_start)
         return response
 
-    return call
+    return send_request
 
 
-async def _follow_redirects(
-    application: Application, request: Request, response: Response, checker: ResponseChecker, state: State
-) -> tuple[Response, Request]:
-    for _ in range(MOST_HOPS + 1):
-        hop = next_hop(request, response)
-        if hop is None:
-            return response, request
-        checker.check_redirect(request, response)
-        response, request = await send_request(application, asgi_scope(hop, state), hop.body), hop
-    raise ScenarioFailed(f"it was redirected more than {MOST_HOPS} times, at last to {request}")
-
-
-async def send_request(application: Application, scope: Mapping[str, Any], body: bytes) -> Response:
-    """Make one request and return the response. Raises ScenarioFailed if it is never completed."""
-    response = Response()
-    body_start = bytearray()
-    sent = False
-    finished = asyncio.Event()
-
-    async def receive() -> Message:
-        nonlocal sent
-        if not sent:
-            sent = True
-            return {"type": "http.request", "body": body, "more_body": False}
-        # like a browser that waits: the application must not see a disconnect before the response is complete
-        await finished.wait()
-        return {"type": "http.disconnect"}
-
-    async def send(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            response.status = message["status"]
-            response.headers = [
-                (bytes(name).decode("latin-1"), bytes(value).decode("latin-1"))
-                for name, value in message.get("headers", ())
-            ]
-        elif message["type"] == "http.response.body":
-            if response.status >= 400 and len(body_start) < MOST_KEPT_BYTES:
-                body_start.extend(message.get("body", b""))
-            if not message.get("more_body", False):
-                finished.set()
-
-    # copies of the scope and of the state, because applications write into them
-    state = scope.get("state")
-    await application({**scope, **({} if state is None else {"state": dict(state)})}, receive, send)
-    if not finished.is_set():
-        raise ScenarioFailed("the application returned before its answer was complete")
-    response.body_start = bytes(body_start)
-    return response
+def asgi_scope(request: Request) -> dict[str, Any]:
+    """Return the request as an ASGI scope, without the state that start-up left."""
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": request.method,
+        "scheme": request.scheme,
+        "path": unquote(request.path),
+        "raw_path": request.path.encode(),
+        "query_string": request.query.encode(),
+        "root_path": "",
+        "headers": [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in request.headers],
+        "client": ("127.0.0.1", 40000),
+        "server": (DEFAULT_HOST, PORTS[request.scheme]),
+    }
 
 
 @asynccontextmanager
@@ -99,34 +95,28 @@ async def lifespan(application: Application) -> AsyncIterator[State]:
     async def live() -> None:
         await application(scope, to_application.get, from_application.put)
 
+    async def step(name: str) -> bool:
+        """Tell the application to start up or to shut down; return whether it answered."""
+        await to_application.put({"type": f"lifespan.{name}"})
+        reply = asyncio.create_task(from_application.get())
+        tasks: list[asyncio.Task[Any]] = [reply, task]
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if not reply.done():
+            reply.cancel()
+            return False
+        message = reply.result()
+        if message["type"] == f"lifespan.{name}.failed":
+            raise ScenarioFailed(f"the application's lifespan.{name} failed: {message.get('message', '')}")
+        return True
+
     task = asyncio.create_task(live())
-    has_lifespan = await _lifespan_step("startup", task, to_application, from_application)
+    has_lifespan = await step("startup")
     try:
         yield state if has_lifespan else None
         if has_lifespan:
-            await _lifespan_step("shutdown", task, to_application, from_application)
+            await step("shutdown")
     finally:
         task.cancel()
         await asyncio.wait([task])
         if not task.cancelled():
             task.exception()  # or asyncio would log that it was never retrieved
-
-
-async def _lifespan_step(
-    step: str,
-    task: "asyncio.Task[None]",
-    to_application: "asyncio.Queue[Message]",
-    from_application: "asyncio.Queue[Message]",
-) -> bool:
-    """Tell the application to start up or to shut down; return whether it answered."""
-    await to_application.put({"type": f"lifespan.{step}"})
-    reply = asyncio.create_task(from_application.get())
-    tasks: list[asyncio.Task[Any]] = [reply, task]
-    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    if not reply.done():
-        reply.cancel()
-        return False
-    message = reply.result()
-    if message["type"] == f"lifespan.{step}.failed":
-        raise ScenarioFailed(f"the application's lifespan.{step} failed: {message.get('message', '')}")
-    return True

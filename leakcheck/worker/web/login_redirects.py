@@ -41,7 +41,7 @@ class LoginPage:
         """Return whether a response is a redirect to a login page; never for a request for a login page itself."""
         if response.redirect_target is None:
             return False
-        own_address = _Address(_host_of(request), request.path, request.query, "")
+        own_address = _Address(request.host, request.path, request.query, "")
         target = _address(response.redirect_target, own_address)
         return not self._is_page(own_address, own_address) and (
             self._is_page(target, own_address) or _asks_to_come_back(target, request.path)
@@ -83,15 +83,11 @@ def _address(text: str, base: _Address) -> _Address:
     return _Address(base.host, text, query, fragment)
 
 
-def _host_of(request: Request) -> str:
-    return next((value.lower() for name, value in request.headers if name.lower() == "host"), "")
-
-
 def generic_login_page(settings: RequestSettings) -> LoginPage:
     """Return the login page of an application about which nothing is known."""
     names = {line.partition(":")[0].strip().lower() for line in settings.header.splitlines()}
     if names & {"cookie", "authorization"}:
-        return LoginPage(remedy="what --header sends logs nobody in; send a session that is valid")
+        return LoginPage(remedy="the session that --header sends is not logged in; pass a valid one")
     return LoginPage(remedy="log in with --header 'Cookie: NAME=VALUE' or --header 'Authorization: VALUE'")
 
 

@@ -56,11 +56,11 @@ def read_request_settings(options: Mapping[str, OptionValue], settings_class: ty
     values: dict[str, OptionValue] = {}
     for name, value in options.items():
         if name not in defaults:
-            raise UsageError(f"-o {name}: there is no such option; available: {', '.join(defaults)}")
+            raise UsageError(f"-o {name}: unknown option; available: {', '.join(defaults)}")
         expected = type(defaults[name])
         if expected is str and isinstance(value, int | float) and not isinstance(value, bool):
             value = str(value)  # -o data=1 reads as a number
         if type(value) is not expected:
-            raise UsageError(f"-o {name}={value}: must be of the kind {expected.__name__}")
+            raise UsageError(f"-o {name}={value}: must be of type {expected.__name__}")
         values[name] = value
     return settings_class(**values)  # type: ignore[arg-type]

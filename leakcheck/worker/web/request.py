@@ -1,27 +1,25 @@
-"""Build requests for WSGI and ASGI applications, follow redirects, and check the status of responses."""
+"""Requests and responses: build a request, find where a redirect leads, and check the status of a response."""
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from html import unescape
 from http import HTTPStatus
-from typing import Any
-from urllib.parse import unquote, unquote_to_bytes, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from leakcheck.model.errors import UsageError, WrongAnswer
 from leakcheck.worker.web.options import RequestSettings
 from leakcheck.worker.web.request_body import encode_body
 
-MOST_HOPS = 20
 MOST_KEPT_BYTES = 64_000
 """How much of an error's body is kept."""
 
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _KEEP_METHOD = frozenset({307, 308})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_DEFAULT_HOST = "localhost"
-_PORTS = {"http": 80, "https": 443}
+DEFAULT_HOST = "localhost"
+PORTS = {"http": 80, "https": 443}
 _LONGEST_ERROR_TEXT = 200
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _TAGS = re.compile(r"<(script|style).*?</\1>|<[^>]+>", re.IGNORECASE | re.DOTALL)
@@ -42,6 +40,13 @@ class Request:
     body: bytes = b""
     scheme: str = "http"
     expect: int = 0
+    hops: int = 0
+    """Number of redirects that led to it."""
+
+    @property
+    def host(self) -> str:
+        """Return the host that it is sent to, in lower case."""
+        return next((value.lower() for name, value in self.headers if name.lower() == "host"), DEFAULT_HOST)
 
     @property
     def address(self) -> str:
@@ -77,7 +82,7 @@ def build_request(text: str, settings: RequestSettings, *, cookies: str = "", sc
     own_headers = dict(_headers(settings.header))
     names = {name.lower() for name in own_headers}
     body = b""
-    defaults = {"Host": _DEFAULT_HOST, "User-Agent": "leakcheck", "Accept": "*/*"}
+    defaults = {"Host": DEFAULT_HOST, "User-Agent": "leakcheck", "Accept": "*/*"}
     if method in _WITH_BODY:
         own_type = next((value for name, value in own_headers.items() if name.lower() == "content-type"), "")
         body, content_type = encode_body(settings.data, own_type)
@@ -108,57 +113,14 @@ def _headers(lines: str) -> Iterable[tuple[str, str]]:
         yield name.strip(), value.strip()
 
 
-def wsgi_environ(request: Request) -> dict[str, Any]:
-    """Return the request as a WSGI environ, without the body's stream."""
-    fields = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in request.headers}
-    return {
-        "REQUEST_METHOD": request.method,
-        "SCRIPT_NAME": "",
-        # PEP 3333: bytes decoded as latin-1
-        "PATH_INFO": unquote_to_bytes(request.path).decode("latin-1"),
-        "QUERY_STRING": request.query,
-        "CONTENT_TYPE": fields.pop("HTTP_CONTENT_TYPE", ""),
-        "CONTENT_LENGTH": fields.pop("HTTP_CONTENT_LENGTH", ""),
-        "SERVER_NAME": _DEFAULT_HOST,
-        "SERVER_PORT": str(_PORTS[request.scheme]),
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "REMOTE_ADDR": "127.0.0.1",
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": request.scheme,
-        "wsgi.multithread": False,
-        "wsgi.multiprocess": False,
-        "wsgi.run_once": False,
-        **fields,
-    }
-
-
-def asgi_scope(request: Request, state: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return the request as an ASGI scope; `state` is what the application's start-up left for its requests."""
-    return {
-        "type": "http",
-        "asgi": {"version": "3.0", "spec_version": "2.3"},
-        "http_version": "1.1",
-        "method": request.method,
-        "scheme": request.scheme,
-        "path": unquote(request.path),
-        "raw_path": request.path.encode(),
-        "query_string": request.query.encode(),
-        "root_path": "",
-        "headers": [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in request.headers],
-        "client": ("127.0.0.1", 40000),
-        "server": (_DEFAULT_HOST, _PORTS[request.scheme]),
-        **({} if state is None else {"state": state}),
-    }
-
-
 def next_hop(request: Request, response: Response) -> Request | None:
     """Return the request that follows a redirect; None if the response is no redirect or leads to another host."""
-    location = response.header("location")
-    if response.status not in _REDIRECTS or location is None:
+    location = response.header("location") if response.status in _REDIRECTS else None
+    if location is None:
         return None
-    host = dict(request.headers).get("Host", _DEFAULT_HOST)
+    host = request.host
     target = urlsplit(urljoin(f"{request.scheme}://{host}{request.path}", location))
-    if target.netloc != host:
+    if target.netloc.lower() != host or target.scheme not in PORTS:
         return None
     keeps_method = response.status in _KEEP_METHOD or request.method in ("GET", "HEAD")
     dropped = () if keeps_method else ("content-type", "content-length")
@@ -171,6 +133,7 @@ def next_hop(request: Request, response: Response) -> Request | None:
         body=request.body if keeps_method else b"",
         headers=_with_cookies(headers, response),
         scheme=target.scheme,
+        hops=request.hops + 1,
     )
 
 
@@ -195,7 +158,7 @@ def check_status(request: Request, response: Response, advice: str = "") -> None
     answered, remedy = f"it answered {status_text(response)}", f"; {advice}" if advice else ""
     if request.expect:
         raise WrongAnswer(f"{answered}, and {request.expect} was expected{remedy}", response.status)
-    raise WrongAnswer(f"{answered}{remedy}; if that is meant, say --expect {response.status}", response.status)
+    raise WrongAnswer(f"{answered}{remedy}; if that is meant, pass --expect {response.status}", response.status)
 
 
 def status_text(response: Response) -> str:
@@ -220,9 +183,11 @@ def _error_text(body: str) -> str:
 
 
 def _json_error(body: str) -> str | None:
+    """Return the message of a JSON object; None if the body is anything else."""
     try:
-        document = json.loads(body) or {}
-    except ValueError:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
         return None
-    message = next((document[name] for name in ("detail", "error", "message") if name in document), None)
+    names = ("detail", "error", "message") if isinstance(document, dict) else ()
+    message = next((document[name] for name in names if name in document), None)
     return message if isinstance(message, str) else None

@@ -58,7 +58,7 @@ def _read(path: str, field: str) -> bytes:
     try:
         return read_file(Path(path), most_bytes=_LARGEST_BODY_BYTES, what="request body", follows_links=True)
     except StoreError as error:
-        remedy = "" if field.startswith("@") else "; an @ that is meant is written %40"
+        remedy = "" if field.startswith("@") else "; write %40 for an @ that names no file"
         raise UsageError(f"--data {field}: {error}{remedy}") from error
 
 

@@ -3,11 +3,12 @@
 from dataclasses import replace
 
 from leakcheck.doctor.model import InterpreterFacts, MachineFacts, MeterReading, ProjectFacts, TracerStatus
+from leakcheck.model.explanation import ResourceKind
 from leakcheck.runner.machine import ControlGroup
 
 KEPT = 160_000
 SEEN, BLIND = MeterReading(kept_bytes=KEPT, seen_bytes=KEPT - 48), MeterReading(kept_bytes=KEPT, seen_bytes=0)
-COUNTED = ("blocks", "open_files", "threads", "children", "tasks", "uncollectable", "rss_bytes")
+COUNTED = ("blocks", *ResourceKind, "rss_bytes")
 LINUX = InterpreterFacts(
     python="3.12.4",
     implementation="cpython",
@@ -27,7 +28,12 @@ LINUX = InterpreterFacts(
     memray=TracerStatus(version="1.20.0", sees_python=True, sees_native=True, names_native=True),
 )
 MUSL = replace(LINUX, libc="", native_meter=None)
-MACOS = replace(MUSL, platform="darwin-arm64", readings=("blocks", "threads", "tasks", "uncollectable"), has_maps=False)
+MACOS = replace(
+    MUSL,
+    platform="darwin-arm64",
+    readings=("blocks", "threads", "asyncio tasks", "uncollectable objects"),
+    has_maps=False,
+)
 JEMALLOC = replace(LINUX, preloaded=("libjemalloc.so.2",), native_meter=None)
 FREE_THREADED = replace(LINUX, python="3.13.1", has_gil=False, allocator="mimalloc", python_meter=None)
 RAW = replace(LINUX, allocator="malloc", python_meter=BLIND)

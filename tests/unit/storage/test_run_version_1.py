@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from leakcheck.model.errors import StoreError
-from leakcheck.model.explanation import PageKind, ResidentPart, TracerName
+from leakcheck.model.explanation import PageKind, ResidentPart, ResourceKind, TracerName
 from leakcheck.model.run import SCHEMA
 from leakcheck.storage import run_file
 from tests.unit.filled import fitting, run_of_all
@@ -23,9 +23,10 @@ def test_every_field_of_a_version_1_document_has_its_place_in_version_2() -> Non
     first = expected.results[0]
     explanation = replace(first.explanation, allocation_tracer=TracerName.MEMRAY_NATIVE)
     resident = (*first.resident, ResidentPart(kind=PageKind.ARENAS, bytes_per_1000_calls=3.0))
+    readings = replace(first.readings, counts=dict.fromkeys(ResourceKind, (3,)))
     # version 1 had no verdict of a change
     changes = tuple(replace(change, verdict=None) for change in first.baseline_changes)
-    first = replace(first, explanation=explanation, resident=resident, baseline_changes=changes)
+    first = replace(first, explanation=explanation, resident=resident, readings=readings, baseline_changes=changes)
     expected = replace(expected, results=(first,))
     # THEN the old document is that run
     assert run_file.load(DOCUMENT) == replace(expected, schema=SCHEMA)

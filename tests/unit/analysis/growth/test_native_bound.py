@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -94,7 +95,8 @@ def test_constant_pages_over_few_calls_are_not_clean() -> None:
 @pytest.mark.parametrize("bytes_per_call", [40, 84])
 def test_the_gain_of_pages_or_of_the_address_space_is_within_the_bounds(name: str, bytes_per_call: int) -> None:
     """GIVEN a leak that pages show in steps of 512 KiB, or that is allocated and never touched."""
-    replayed = progress(replace(WITHOUT_NATIVE, **{name: rising(bytes_per_call, 2**19)}))
+    columns: Any = {name: rising(bytes_per_call, 2**19)}
+    replayed = progress(replace(WITHOUT_NATIVE, **columns))
     shape = shape_of(replayed, final=True)
     assert estimate_growth(replayed, shape).high >= 1000 * bytes_per_call
 

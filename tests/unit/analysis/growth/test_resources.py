@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from leakcheck.analysis.growth.progress import ReplayProgress
-from leakcheck.analysis.growth.resources import COLUMNS, are_settled, gate_resources, has_lost_enough, judge_resources
+from leakcheck.analysis.growth.resources import are_settled, gate_resources, has_lost_enough, judge_resources
 from leakcheck.config.settings import Settings, resolve
 from leakcheck.config.sources import SettingsLayer
 from leakcheck.model.answers import Readings
@@ -27,9 +27,9 @@ ALL_CALLS = np.arange(1, 1601)
 Counts = NDArray[np.int64]
 
 
-def read(count: Counts, *, every: int = 4, name: str = "open_files") -> Readings:
+def read(count: Counts, *, every: int = 4, kind: ResourceKind = ResourceKind.OPEN_FILES) -> Readings:
     calls = ALL_CALLS[every - 1 : len(count) : every]
-    return Readings(calls=tuple(calls.tolist()), **{name: tuple((5 + count[calls - 1]).tolist())})
+    return Readings(calls=tuple(calls.tolist()), counts={kind: tuple((5 + count[calls - 1]).tolist())})
 
 
 def judged(count: Counts, budget: float = 0.0) -> Resource | None:
@@ -163,21 +163,21 @@ def test_a_pool_is_waited_for_until_it_would_be_too_large(risen: int, seconds: f
 
 
 @pytest.mark.parametrize(
-    ("name", "lost", "is_enough"),
+    ("kind", "lost", "is_enough"),
     [
-        ("open_files", 7000, False),
-        ("open_files", 9000, True),
-        ("threads", 900, False),
-        ("threads", 1100, True),
-        ("children", 900, False),
-        ("children", 1100, True),
-        ("tasks", 100_000, False),
+        (ResourceKind.OPEN_FILES, 7000, False),
+        (ResourceKind.OPEN_FILES, 9000, True),
+        (ResourceKind.THREADS, 900, False),
+        (ResourceKind.THREADS, 1100, True),
+        (ResourceKind.CHILD_PROCESSES, 900, False),
+        (ResourceKind.CHILD_PROCESSES, 1100, True),
+        (ResourceKind.ASYNCIO_TASKS, 100_000, False),
     ],
 )
-def test_a_leak_is_certain_long_before_the_machine_runs_out(name: str, lost: int, is_enough: bool) -> None:
+def test_a_leak_is_certain_long_before_the_machine_runs_out(kind: ResourceKind, lost: int, is_enough: bool) -> None:
     """Processes are few by a machine's default limits (ulimit -u), and files are more; tasks cost memory alone."""
     count = (lost / 1200 * np.maximum(ALL_CALLS - 400, 0)).astype(np.int64)
-    assert has_lost_enough(read(count, name=name), NO_BUDGET) is is_enough
+    assert has_lost_enough(read(count, kind=kind), NO_BUDGET) is is_enough
 
 
 def test_a_kind_without_a_budget_or_a_column_is_not_judged() -> None:
@@ -188,7 +188,7 @@ def test_a_kind_without_a_budget_or_a_column_is_not_judged() -> None:
 
 @pytest.mark.parametrize("kind", list(ResourceKind))
 def test_each_kind_is_read_from_its_own_column(kind: ResourceKind) -> None:
-    (resource,) = judge_resources(read(ALL_CALLS, name=COLUMNS[kind]), NO_BUDGET)
+    (resource,) = judge_resources(read(ALL_CALLS, kind=kind), NO_BUDGET)
     assert resource.kind is kind
 
 
@@ -243,7 +243,7 @@ def lost(every: int) -> Callable[[Counts], Counts]:
 
 def test_a_leak_of_files_is_over_budget_though_memory_is_clean_and_is_named() -> None:
     names = {"open files": [{"what": "/tmp/a.log", "count": 200}]}
-    result = simulate(Script(heap=still, counted={"open_files": lost(1)}, named=names))
+    result = simulate(Script(heap=still, counted={"open files": lost(1)}, named=names))
     assert (result.verdict, result.gate, result.over_budget) == (Verdict.CLEAN, Gate.OVER, ("open files",))
     assert [resource.named for resource in result.resources] == [(NamedCount(what="/tmp/a.log", count=200),)]
 
@@ -257,7 +257,7 @@ def test_a_sparse_leak_of_threads_is_followed_longer_than_memory_needs() -> None
 
 def test_constant_counts_cost_no_additional_call() -> None:
     plain = simulate(Script(heap=still))
-    counted = simulate(Script(heap=still, counted={name: lambda calls: 5 + 0 * calls for name in COLUMNS.values()}))
+    counted = simulate(Script(heap=still, counted={kind.value: lambda calls: 5 + 0 * calls for kind in ResourceKind}))
     assert plain.growth is not None
     assert counted.growth is not None
     assert counted.growth.calls == plain.growth.calls
@@ -265,14 +265,14 @@ def test_constant_counts_cost_no_additional_call() -> None:
 
 
 def test_a_pool_that_fills_slowly_is_waited_for() -> None:
-    result = simulate(Script(heap=still, counted={"open_files": lambda calls: np.minimum(calls // 8, 90)}))
+    result = simulate(Script(heap=still, counted={"open files": lambda calls: np.minimum(calls // 8, 90)}))
     assert result.resources == ()
 
 
-@pytest.mark.parametrize(("column", "most"), [("threads", 3000), ("children", 3000), ("open_files", 20_000)])
-def test_a_certain_leak_ends_early_before_it_exhausts_the_machine(column: str, most: int) -> None:
+@pytest.mark.parametrize(("kind", "most"), [("threads", 3000), ("child processes", 3000), ("open files", 20_000)])
+def test_a_certain_leak_ends_early_before_it_exhausts_the_machine(kind: str, most: int) -> None:
     # GIVEN a leak of memory, which is followed for 20 000 calls, and of a scarce resource
-    result = simulate(Script(heap=leak(64), counted={column: lost(1)}, seconds_per_call=1e-5))
+    result = simulate(Script(heap=leak(64), counted={kind: lost(1)}, seconds_per_call=1e-5))
     # THEN it ends early, and both are reported
     assert result.verdict is Verdict.LEAK
     assert result.growth is not None
@@ -282,7 +282,7 @@ def test_a_certain_leak_ends_early_before_it_exhausts_the_machine(column: str, m
 
 
 def test_after_an_aborted_replay_rising_resources_are_still_reported() -> None:
-    result = simulate(Script(heap=still, counted={"open_files": lost(1)}, fails_after=700))
+    result = simulate(Script(heap=still, counted={"open files": lost(1)}, fails_after=700))
     assert result.gate is Gate.ERROR
     assert [resource.kind for resource in result.resources] == [ResourceKind.OPEN_FILES]
 

@@ -10,6 +10,7 @@ from leakcheck.analysis.growth.estimate import rate_of
 from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.analysis.growth.shape import Shape, deciding_meter, rising_calls, shape_of, still_calls
 from leakcheck.model.answers import Readings
+from leakcheck.model.explanation import ResourceKind
 from leakcheck.model.result import Meter
 
 PAGE = 4096
@@ -69,14 +70,15 @@ def test_if_nothing_moves_at_all_200_calls_suffice_unless_they_are_cheap(seconds
     assert state_of(shape_of(progress(calls - 10, seconds_per_call=seconds_per_call))) == "neither"
 
 
-@pytest.mark.parametrize("name", ["native_bytes", "blocks", "rss_bytes", "open_files", "threads", "tasks"])
+@pytest.mark.parametrize("name", ["native_bytes", "blocks", "rss_bytes", *ResourceKind])
 def test_a_plateau_on_which_one_meter_moved_once_is_not_perfect(name: str) -> None:
     """GIVEN 200 calls, of which the last 180 count WHEN one meter moves in the 30th, or in the 10th."""
     still = progress(200)
 
     def moved(call: int) -> ReplayProgress:
         column = tuple(500 * (calls > call) for calls in still.readings.calls)
-        return replace(still, readings=replace(still.readings, **{name: column}))
+        counts = {ResourceKind(name): column} if name in list(ResourceKind) else {}
+        return replace(still, readings=replace(still.readings, **({"counts": counts} if counts else {name: column})))
 
     assert state_of(shape_of(moved(30))) == "neither"
     assert state_of(shape_of(moved(10))) == "flat"

@@ -9,11 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leakcheck.probe.allocations.frame_origin import LIBRARY, OWN, PACKAGE, frame_kind
 from leakcheck.probe.allocations.line_tracer import LineBalance
 from leakcheck.probe.allocations.memray_tracer import holdings_of_records
 from leakcheck.probe.allocations.native_frames import UNKNOWN_NAME, NativeLibraries, assign_addresses
-from leakcheck.probe.allocations.stacks import FrameLine, StackHolding, held_bytes, serialize_stacks, truncate_stack
+from leakcheck.probe.allocations.stacks import (
+    LIBRARY,
+    OWN,
+    PACKAGE,
+    FrameLine,
+    StackHolding,
+    frame_kind,
+    held_bytes,
+    serialize_stacks,
+    truncate_stack,
+)
 from leakcheck.probe.allocations.tracemalloc_tracer import function_at
 
 # --- sizes, stacks, files -------------------------------------------------------------------------

@@ -25,7 +25,7 @@ def replay(calls):
 replay({replayed})
 expected = bounded.ExpectedGrowth(rate={rate}, least={least})
 result = bounded.weigh_bounded_containers(replay, 40, Meters(("python", "native")).heap, {replayed}, expected)
-print(json.dumps({{**result, "full": len(FULL)}}))
+print(json.dumps({{**result, "full": sum(entry is not None for entry in FULL)}}))
 """
     process = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(process.stdout)
@@ -87,3 +87,50 @@ CACHE, COUNT = Cache(), iter(range(1000, 10**6))
     result = weighed(setup, statement="CACHE.add(next(COUNT))")
     assert result["limited"]
     assert result["beside"] == []
+
+
+FILLING = "FULL, KEPT = deque(maxlen=10_000), []"
+
+
+def test_a_filling_container_is_weighed_in_a_copy_and_keeps_its_entries() -> None:
+    result = weighed(FILLING, statement="FULL.append(bytes(1000))")
+
+    assert result["limited"][0]["bytes_per_entry"] == pytest.approx(1064, rel=0.01)
+    assert (result["emptied"], result["full"] >= result["limited"][0]["length"]) == (False, True)
+
+
+def test_where_no_copy_can_be_made_the_process_itself_empties_it_and_says_so() -> None:
+    refused = """
+from leakcheck.probe.heap import weigh
+
+def refuse():
+    raise BlockingIOError
+
+weigh.os.fork = refuse
+"""
+    copied = weighed(FILLING, statement="FULL.append(bytes(1000))")
+    result = weighed(FILLING + refused, statement="FULL.append(bytes(1000))")
+
+    assert result["limited"][0]["bytes_per_entry"] == pytest.approx(copied["limited"][0]["bytes_per_entry"], rel=0.01)
+    assert (result["emptied"], result["full"]) == (True, 0)
+
+
+def test_entries_that_form_cycles_are_weighed_too() -> None:
+    setup = f"""
+{FILLING}
+
+class Node:
+    def __init__(self):
+        self.itself, self.body = self, bytes(1000)
+"""
+    result = weighed(setup, statement="FULL.append(Node())")
+    assert result["limited"][0]["bytes_per_entry"] > 1041
+
+
+def test_what_two_caches_share_counts_with_the_last_that_is_emptied() -> None:
+    setup = "FULL, OTHER, KEPT = deque(maxlen=10_000), deque(maxlen=10_000), []"
+    result = weighed(setup, statement="entry = bytes(1000); FULL.append(entry); OTHER.append(entry)")
+
+    light, heavy = sorted(row["bytes_per_entry"] for row in result["limited"])
+    assert light < 100
+    assert heavy > 1000

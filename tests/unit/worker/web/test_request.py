@@ -16,17 +16,17 @@ from leakcheck.reporters.messages.run import RunFact, run_phrases
 from leakcheck.scenario import Target, parse_request, parse_target
 from leakcheck.worker.django import databases
 from leakcheck.worker.django.discover import project_folder, settings_in_manage
+from leakcheck.worker.web.asgi import asgi_scope
 from leakcheck.worker.web.options import DjangoRequestSettings, RequestSettings, read_request_settings
 from leakcheck.worker.web.request import (
     Request,
     Response,
-    asgi_scope,
     build_request,
     check_status,
     next_hop,
     status_text,
-    wsgi_environ,
 )
+from leakcheck.worker.web.wsgi import wsgi_environ
 from tests.unit.runs import run_of
 
 
@@ -74,7 +74,7 @@ def test_options_are_read_as_request_settings() -> None:
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"users": "ada"}, "available: data, header"), ({"expect": "no"}, "must be of the kind int")],
+    [({"users": "ada"}, "available: data, header"), ({"expect": "no"}, "must be of type int")],
 )
 def test_an_unknown_option_or_one_of_a_wrong_type_is_refused(options: dict[str, str], message: str) -> None:
     with pytest.raises(UsageError, match=message):
@@ -147,13 +147,12 @@ class _Errors:
 
 
 def test_a_scope_has_the_path_decoded_and_raw() -> None:
-    scope = asgi_scope(build_request("GET:/caf%C3%A9/?page=2", RequestSettings(header="X-Tea: green")), {"tea": 1})
+    scope = asgi_scope(build_request("GET:/caf%C3%A9/?page=2", RequestSettings(header="X-Tea: green")))
 
     assert scope["path"] == "/café/"
     assert scope["raw_path"] == b"/caf%C3%A9/"
     assert scope["query_string"] == b"page=2"
     assert (b"x-tea", b"green") in scope["headers"]
-    assert scope["state"] == {"tea": 1}
 
 
 @pytest.mark.parametrize(
@@ -168,6 +167,15 @@ def test_a_redirect_keeps_or_changes_the_method_as_http_says(status: int, method
     assert (hop.method, hop.path, hop.query) == (then, "/c", "d=1")
     assert hop.body == (b"x=1" if then in ("POST", "PUT") else b"")
     assert ("Content-Length" in dict(hop.headers)) == (then in ("POST", "PUT"))
+    assert hop.hops == request.hops + 1
+
+
+def test_a_redirect_to_the_host_that_the_user_named_is_followed_however_it_is_spelled() -> None:
+    request = build_request("GET:/", RequestSettings(header="host: Shop.example.com"))
+    hop = next_hop(request, Response(status=302, headers=[("Location", "https://shop.Example.com/a")]))
+
+    assert hop is not None
+    assert (hop.scheme, hop.path) == ("https", "/a")
 
 
 @pytest.mark.parametrize(
@@ -176,6 +184,7 @@ def test_a_redirect_keeps_or_changes_the_method_as_http_says(status: int, method
         Response(status=200, headers=[("Location", "/")]),
         Response(status=302, headers=[]),
         Response(status=302, headers=[("Location", "https://elsewhere.example.com/")]),
+        Response(status=302, headers=[("Location", "ftp://localhost/")]),
     ],
 )
 def test_a_response_that_leads_nowhere_on_the_same_host_is_not_followed(response: Response) -> None:
@@ -207,6 +216,9 @@ def test_a_response_with_another_status_fails(status: int, expect: int) -> None:
         (b"", "404 Not Found"),
         (b"\xff" * 500, "404 Not Found (" + "\ufffd" * 199 + "…)"),
         (b"[]", "404 Not Found ([])"),
+        (b"7", "404 Not Found (7)"),
+        (b'["detail"]', '404 Not Found (["detail"])'),
+        (b"[" * 9000, "404 Not Found (" + "[" * 199 + "…)"),
     ],
 )
 def test_the_reason_in_the_body_of_an_error_is_added_to_its_status(body: bytes, words: str) -> None:

@@ -8,8 +8,9 @@ import pytest
 
 from leakcheck.model.errors import UsageError
 from leakcheck.worker.web.options import RequestSettings
-from leakcheck.worker.web.request import build_request, wsgi_environ
+from leakcheck.worker.web.request import build_request
 from leakcheck.worker.web.request_body import encode_body
+from leakcheck.worker.web.wsgi import wsgi_environ
 
 
 def parts_of(body: bytes, content_type: str) -> dict[str, tuple[str | None, str, bytes]]:
@@ -83,7 +84,9 @@ def test_a_form_without_a_file_is_sent_as_multipart_if_the_header_says_so() -> N
 
 
 def test_the_error_for_a_missing_file_says_how_an_at_sign_is_written() -> None:
-    with pytest.raises(UsageError, match=r"--data user=@ada: .*cannot be read .*; an @ that is meant is written %40"):
+    with pytest.raises(
+        UsageError, match=r"--data user=@ada: .*cannot be read .*; write %40 for an @ that names no file"
+    ):
         encode_body("user=@ada")
 
 

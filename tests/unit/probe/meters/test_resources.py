@@ -16,22 +16,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leakcheck.probe.meters import resources
+from leakcheck.model.explanation import ResourceKind
 from leakcheck.probe.meters.resource_labels import grouped
-from leakcheck.probe.meters.resource_names import name_resources, resource_keys
+from leakcheck.probe.meters.resources import name_resources, resource_keys, resource_readers
 
 # --- counting, in this process ---------------------------------------------------------------------
 
 
-def gained(read: Callable[[], int] | None, before: int) -> int:
+def reader(kind: str) -> Callable[[], int]:
+    read = resource_readers()[kind]
     assert read is not None
-    return read() - before
+    return read
+
+
+def test_every_kind_of_resource_is_counted_here_and_named() -> None:
+    assert list(resource_readers()) == list(resource_keys()) == list(ResourceKind)
+    assert None not in resource_readers().values()
 
 
 def test_files_threads_and_children_are_counted() -> None:
-    files, threads, children = resources.open_files(), resources.threads(), resources.children()
-    assert files is not None
-    assert children is not None
+    files, threads, children = map(reader, ("open files", "threads", "child processes"))
     before = files(), threads(), children()
     pipe = os.pipe()
     stop = threading.Event()
@@ -62,7 +66,7 @@ def test_files_threads_and_children_are_counted() -> None:
 
 
 def test_tasks_are_counted_until_they_are_done_without_calling_the_users_done() -> None:
-    read = resources.tasks()
+    read = reader("asyncio tasks")
     before = read()
 
     class Liar(asyncio.Task[None]):
@@ -87,7 +91,7 @@ def test_tasks_are_counted_until_they_are_done_without_calling_the_users_done() 
 
 
 def test_uncollectable_objects_are_counted() -> None:
-    read = resources.uncollectable()
+    read = reader("uncollectable objects")
     before = read()
     gc.garbage.append(object())
     try:

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from leakcheck.probe.meters.thread_caches import restore_environment, without_thread_caches
+from leakcheck.probe.process_environment import restore_environment, without_thread_caches
 
 OFF = "glibc.malloc.tcache_count=0"
 
