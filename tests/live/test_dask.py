@@ -155,7 +155,7 @@ def test_a_worker_that_is_killed_in_the_middle_loses_nothing(fleet: Fleet, leakc
     ] * 2
     assert ran["slow"].measured_on is not None
     assert ran["slow"].measured_on.attempts == 2
-    assert "slow: its worker was lost, so it was measured again from its beginning" in ran.output
+    assert "slow: its worker was lost, so it was measured again from the start" in ran.output
     assert ran.code == ExitCode.WITHIN
     assert len(marks(leakcheck)) == 2
     assert not is_alive(measured)

@@ -99,7 +99,7 @@ def test_a_dict_that_stopped_growing_is_bounded_by_name(leakcheck: Leakcheck) ->
     assert ran.result.verdict is Verdict.BOUNDED
     assert ran.result.bounded_by is not None
     assert (ran.result.bounded_by.name, ran.result.bounded_by.limit) == ("shop.BY_CUSTOMER", 1500)
-    assert "shop.BY_CUSTOMER, dict, holds 1,500 at most" in ran.output
+    assert "shop.BY_CUSTOMER (dict) holds at most 1,500 items" in ran.output
 
 
 DIES_WHEN_RUN_AGAIN = """
