@@ -70,9 +70,7 @@ class GrowthReplay:
             self._block(channel, windows, calls_per_window, timed_per_window)
 
     def _block(self, channel: Channel, windows: int, calls_per_window: int, timed_per_window: int) -> None:
-        self._counts[1] = 0
-        self._meters.start_block()
-        self._followed.start_block()
+        self._start_block()
         replay_seconds = 0.0
         start = perf_counter()
         if self._sets_aside and self.calls < _WARM_UP_CALLS:
@@ -110,12 +108,15 @@ class GrowthReplay:
             largest_child_bytes=peak_child_bytes(),
             **fields,
         )
+        self._start_block()  # a failure sends what is not sent yet
+
+    def _start_block(self) -> None:
+        self._counts[1] = 0
+        self._meters.start_block()
+        self._followed.start_block()
 
     def compare_lengths(self, channel: Channel, calls: int) -> None:
         """Replay calls between two searches of the heap; send a block without readings, and what has grown."""
-        self._meters.start_block()
-        self._followed.start_block()
-        self._counts[1] = 0
         seconds = dict.fromkeys(SECONDS, 0.0)
         start = perf_counter()
 

@@ -248,6 +248,8 @@ def _weigh(
     They are emptied one after the other, so that entries which several refer to count with the last of these. The bytes
     are nan for a container that has no entries left by then.
     """
+    if not containers:
+        return [], False
     # imported here, because whatever is loaded is measured, and most processes never get here
     from leakcheck.probe.heap.path_names import name_of
 
@@ -269,7 +271,7 @@ def _weigh(
             result.append(freed / length if length else math.nan)
         return result
 
-    weights = in_copy(bytes_per_entry, len(containers), _MAX_WEIGHING_SECONDS) if containers else []
+    weights = in_copy(bytes_per_entry, len(containers), _MAX_WEIGHING_SECONDS)
     # without a copy they are emptied here, in a process that is about to end
     freed = bytes_per_entry() if weights is None else weights
     return [
