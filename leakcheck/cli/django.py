@@ -34,8 +34,7 @@ def django(
         bool, typer.Option("--unsafe", help="With --all: also POST to every URL, and include URLs that end a session.")
     ] = False,
     quick: Annotated[
-        bool,
-        typer.Option("--quick", help="Take a first look: no peak, no explanation, and --time 5 by default."),
+        bool, typer.Option("--quick", help="Take a first look: no peak, no explanation, and --time 5 by default.")
     ] = False,
     settings: Annotated[
         str | None, typer.Option(metavar="MODULE", help="Settings module of the project. \\[default: as in manage.py]")

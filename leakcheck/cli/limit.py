@@ -22,8 +22,7 @@ def limit(
         Server, typer.Option(help="gunicorn with threads, or uvicorn's event loop for async scenarios.")
     ] = Server.GUNICORN,
     limiter: Annotated[
-        Limiter,
-        typer.Option(help="Limit the process's data (rlimit), or a delegated cgroup v2 (cgroup)."),
+        Limiter, typer.Option(help="Limit the process's data (rlimit), or a delegated cgroup v2 (cgroup).")
     ] = Limiter.RLIMIT,
     measuring: TargetOptions,
     outputs: OutputOptions,

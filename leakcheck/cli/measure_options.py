@@ -49,8 +49,7 @@ class MeasureOptions:
     setup: Setup = None
     executor: Executor = None
     growth: Annotated[
-        str | None,
-        budget_option(metavar="GROWTH", help="Growth budget of all scenarios, e.g. '64 KiB / 1000 calls'."),
+        str | None, budget_option(metavar="GROWTH", help="Growth budget of all scenarios, e.g. '64 KiB / 1000 calls'.")
     ] = None
     peak: Annotated[
         str | None,
@@ -63,10 +62,7 @@ class MeasureOptions:
         ),
     ] = None
     allow_inconclusive: AllowInconclusive = None
-    calls: Annotated[
-        int | None,
-        measurement_option(metavar="N", help="Maximum number of calls per variant."),
-    ] = None
+    calls: Annotated[int | None, measurement_option(metavar="N", help="Maximum number of calls per variant.")] = None
     time: Annotated[
         float | None,
         measurement_option(metavar="SECONDS", help="Maximum measuring time per variant, in seconds. \\[default: 60]"),
@@ -94,8 +90,7 @@ class MeasureOptions:
         ),
     ] = None
     measure_peak: Annotated[
-        bool,
-        measurement_option("--peak-pass/--no-peak", help="Trace one call for its peak memory."),
+        bool, measurement_option("--peak-pass/--no-peak", help="Trace one call for its peak memory.")
     ] = True
     explain: Annotated[
         Explain | None,
@@ -105,8 +100,7 @@ class MeasureOptions:
         ),
     ] = None
     shard: Annotated[
-        str | None,
-        shard_option(metavar="I/N", help="Measure shard I of N, balanced by duration; see leakcheck merge."),
+        str | None, shard_option(metavar="I/N", help="Measure shard I of N, balanced by duration; see leakcheck merge.")
     ] = None
     durations: Annotated[
         str | None,

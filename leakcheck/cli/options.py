@@ -50,8 +50,7 @@ Setup = Annotated[
 Executor = Annotated[
     str | None,
     typer.Option(
-        metavar="EXECUTOR",
-        help="Where to run: local, or a Dask scheduler (dask:tcp://HOST:8786). \\[default: local]",
+        metavar="EXECUTOR", help="Where to run: local, or a Dask scheduler (dask:tcp://HOST:8786). \\[default: local]"
     ),
 ]
 RunsFolder = Annotated[str | None, typer.Option(metavar="DIR", help="Folder for saved runs. \\[default: reports]")]
@@ -66,8 +65,7 @@ Change = Annotated[
     budget_option(metavar="CHANGE", help="Tolerance; both parts must be exceeded. \\[default: +5 % and +16 KiB]"),
 ]
 AllowInconclusive = Annotated[
-    bool | None,
-    budget_option("--allow-inconclusive", help="Exit 0 when a result is inconclusive."),
+    bool | None, budget_option("--allow-inconclusive", help="Exit 0 when a result is inconclusive.")
 ]
 
 
@@ -84,8 +82,7 @@ class OptionalBaselineOptions:
     """The options of a command that compares with a baseline only when one is given."""
 
     baseline: Annotated[
-        str | None,
-        budget_option(metavar="FILE", help="Also compare with this baseline, as leakcheck check does."),
+        str | None, budget_option(metavar="FILE", help="Also compare with this baseline, as leakcheck check does.")
     ] = None
     change: Annotated[
         str | None,

@@ -49,10 +49,7 @@ Checks = tuple[Check[Facts], ...]
 
 
 def check(
-    name: str,
-    message: Message[Facts],
-    *problems: Problem[Facts],
-    applies: Callable[[Facts], object] = lambda _: True,
+    name: str, message: Message[Facts], *problems: Problem[Facts], applies: Callable[[Facts], object] = lambda _: True
 ) -> Check[Facts]:
     """Return a row: `message` says what was found, unless a problem replaces it. Left out if it does not apply."""
     return Check(name, message, problems, applies)

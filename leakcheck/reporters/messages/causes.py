@@ -4,12 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from leakcheck.model.explanation import (
-    AllocationSite,
-    GrowingContainer,
-    PeakSite,
-    RetentionPath,
-)
+from leakcheck.model.explanation import AllocationSite, GrowingContainer, PeakSite, RetentionPath
 from leakcheck.model.plain_text import escape_control, shorten
 from leakcheck.model.result import Result
 from leakcheck.model.stacks import Frame, FrameKind, native_frame

@@ -62,10 +62,7 @@ _STYLE: dict[Any, Any] = {
     "ytick.color": QUIET,
     "ytick.labelcolor": INK,
 }
-_METADATA: dict[str, dict[str, str | None]] = {
-    "svg": {"Date": None, "Creator": None},
-    "png": {"Software": None},
-}
+_METADATA: dict[str, dict[str, str | None]] = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
 _DOTS_PER_INCH = 160
 _POINTS_PER_INCH = 72
 _LETTERS_PER_INCH = 15

@@ -4,16 +4,7 @@ from matplotlib.axes import Axes
 
 from leakcheck.reporters.charts.history import HistoryChart, HistoryPanel
 from leakcheck.reporters.charts.labels import OVER, WITHIN
-from leakcheck.reporters.plots.canvas import (
-    PAPER,
-    QUIET,
-    ROLE_COLOURS,
-    Drawing,
-    draw_axis,
-    new_figure,
-    note,
-    only_grid,
-)
+from leakcheck.reporters.plots.canvas import PAPER, QUIET, ROLE_COLOURS, Drawing, draw_axis, new_figure, note, only_grid
 
 
 def history_figure(chart: HistoryChart) -> Drawing:

@@ -2,15 +2,7 @@
 
 from leakcheck.reporters.charts.bars import PeakChart
 from leakcheck.reporters.charts.labels import short_name
-from leakcheck.reporters.plots.canvas import (
-    ROLE_COLOURS,
-    Drawing,
-    draw_axis,
-    new_figure,
-    note,
-    only_grid,
-    titled,
-)
+from leakcheck.reporters.plots.canvas import ROLE_COLOURS, Drawing, draw_axis, new_figure, note, only_grid, titled
 
 _ROOM_FOR_LABEL = 0.1
 """A share of the axis, about as wide as a label."""
