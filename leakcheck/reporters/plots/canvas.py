@@ -11,7 +11,6 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from leakcheck.reporters.charts.axis import Axis
 from leakcheck.reporters.charts.labels import OVER, UNKNOWN, WITHIN, short_name, spread
@@ -127,13 +126,6 @@ def draw_axis(axes: Axes, which: str, axis: Axis, *, title: bool = True) -> None
             f"{which}label": axis.title if title else "",
         }
     )
-
-
-def number_axis(axes: Axes, which: str, most: int = 6) -> None:
-    """Put round numbers on an axis, with thousands separators and without powers of ten."""
-    numbered = axes.xaxis if which == "x" else axes.yaxis
-    numbered.set_major_locator(MaxNLocator(nbins=most, steps=[1, 2, 5, 10]))
-    numbered.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}".replace("-", "−")))
 
 
 def only_grid(axes: Axes, which: str) -> None:
