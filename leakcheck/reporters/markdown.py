@@ -102,7 +102,7 @@ def _row(result: Result, compared: bool, has_status: bool) -> str:
         *([statuses(result)] if has_status else []),
         cells.verdict_text(result),
         cells.growth_text(result.growth),
-        cells.budget_text(result),
+        cells.budget_text(result.budget),
         cells.size_text(result.peak_bytes),
         cells.p50_text(result),
         _gate(result),
