@@ -1,7 +1,7 @@
 """The options of every command that measures, and the request that is made of them."""
 
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -126,27 +126,12 @@ class MeasureOptions:
         from leakcheck.runner import session
         from leakcheck.scenario import without_password
 
-        settings = resolve(
-            SettingsLayer(
-                growth=self.growth,
-                peak=self.peak,
-                calls=self.calls,
-                time=self.time,
-                timeout=self.timeout,
-                max_memory=self.max_memory,
-                memory=self.memory,
-                jobs=self.jobs,
-                executor=self.executor,
-                shard=self.shard,
-                durations=self.durations,
-                python=self.python,
-                output=self.output,
-                explain=self.explain,
-                allow_inconclusive=self.allow_inconclusive,
-                baseline=None if baseline_options is None else baseline_options.baseline,
-                change=None if baseline_options is None else baseline_options.change,
-            )
-        )
+        # each setting is the option of the same name
+        of_baseline = baseline_options or BaselineOptions()
+        sources = {
+            field.name: of_baseline if hasattr(of_baseline, field.name) else self for field in fields(SettingsLayer)
+        }
+        settings = resolve(SettingsLayer(**{name: getattr(source, name) for name, source in sources.items()}))
         return session.RunRequest(
             targets=targets,
             settings=settings,
