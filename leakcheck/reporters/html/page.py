@@ -74,11 +74,20 @@ def render_report(run: Run, memray_pages: Mapping[str, str] | None = None) -> It
 @escape_arguments
 def render_comparison(comparison: "Comparison") -> Iterator[tuple[str, bytes]]:
     """Yield a comparison as one file."""
+    # imported here: it needs CSV and Markdown, which the report of a run does not
+    from leakcheck.reporters import comparison as forms
+
+    environment = _environment()
+    environment.filters |= {
+        "answered": forms.verdict_text,
+        "arm": forms.side_text,
+        "changed": forms.change_text,
+        "figure": forms.figure_text,
+        "pair": forms.pair_text,
+    }
     style, script = _asset("report.css"), _asset("theme.js")
-    page = (
-        _environment_of_comparisons()
-        .get_template("compare.html")
-        .render(comparison=comparison, style=Markup(style), script=Markup(script), policy=content_policy(style, script))
+    page = environment.get_template("compare.html").render(
+        comparison=comparison, style=Markup(style), script=Markup(script), policy=content_policy(style, script)
     )
     yield COMPARISON, page.encode("utf-8")
 
@@ -147,21 +156,5 @@ def _environment() -> Environment:
         "reasons": cells.gate_reasons,
         "size": cells.size_text,
         "verdict": cells.verdict_text,
-    }
-    return environment
-
-
-@lru_cache
-def _environment_of_comparisons() -> Environment:
-    # imported here: it needs CSV and Markdown, which the report of a run does not
-    from leakcheck.reporters import comparison
-
-    environment = _environment()
-    environment.filters |= {
-        "answered": comparison.verdict_text,
-        "arm": comparison.side_text,
-        "changed": comparison.change_text,
-        "figure": comparison.figure_text,
-        "pair": comparison.pair_text,
     }
     return environment
