@@ -33,18 +33,16 @@ ROLE_COLOURS = {
 }
 
 _STYLE: dict[Any, Any] = {
+    **dict.fromkeys(("axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), QUIET),
+    # not transparent: a dark page shows plots as a light one does
+    **dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor"), PAPER),
     "axes.axisbelow": True,
-    "axes.edgecolor": QUIET,
     "axes.grid": True,
-    "axes.labelcolor": QUIET,
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.titlelocation": "left",
     "axes.titlesize": 10,
     "axes.titleweight": "bold",
-    "figure.facecolor": PAPER,  # not transparent: a dark page shows plots as a light one does
-    "axes.facecolor": PAPER,
-    "savefig.facecolor": PAPER,
     "figure.constrained_layout.h_pad": 0.1,
     "figure.constrained_layout.hspace": 0.06,
     "figure.constrained_layout.w_pad": 0.1,
@@ -57,8 +55,6 @@ _STYLE: dict[Any, Any] = {
     "svg.hashsalt": "leakcheck",
     "text.color": INK,
     "text.parse_math": False,  # a name with dollars is not a formula
-    "xtick.color": QUIET,
-    "ytick.color": QUIET,
     "ytick.labelcolor": INK,
 }
 _METADATA: dict[str, dict[str, str | None]] = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
