@@ -69,7 +69,7 @@ def django(
             explain=measuring.explain or Explain.NEVER,
             time=measuring.time or _QUICK_SECONDS,
         )
-    request = measuring.request_for([target], baseline_options.always)
+    request = measuring.request_for([target], baseline_options)
     options = asking.options(("POST:*",) if unsafe else parsed) | ({"unsafe": True} if unsafe else {})
     request = replace(request, options={**options, **request.options}, is_ranked=every)
     if baseline_options.baseline is not None:

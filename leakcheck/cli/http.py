@@ -45,7 +45,7 @@ def http(
     if target.kind != "callable":
         raise UsageError(f"{application!r}: write package.module:application, followed by the requests")
     parsed = tuple(map(parse_request, requests))
-    request = measuring.request_for([replace(target, requests=parsed)], baseline_options.always)
+    request = measuring.request_for([replace(target, requests=parsed)], baseline_options)
     request = replace(request, options={**asking.options(parsed), **request.options})
     if baseline_options.baseline is not None:
         request = against_baseline(request)

@@ -78,7 +78,7 @@ class BaselineOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OptionalBaselineOptions:
+class OptionalBaselineOptions(BaselineOptions):
     """The options of a command that compares with a baseline only when one is given."""
 
     baseline: Annotated[
@@ -91,11 +91,6 @@ class OptionalBaselineOptions:
             help="With --baseline: tolerance; both parts must be exceeded. \\[default: +5 % and +16 KiB]",
         ),
     ] = None
-
-    @property
-    def always(self) -> BaselineOptions:
-        """Return the same values as the options of a command that always compares."""
-        return BaselineOptions(baseline=self.baseline, change=self.change)
 
 
 def id_filter(expression: str | None) -> Callable[[str], bool]:

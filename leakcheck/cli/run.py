@@ -65,13 +65,9 @@ def measure(request: "RunRequest", outputs: OutputOptions, reporting: ReportOpti
 
     with progress_observer() as observer:
         outcome = session.run(request, observer)
-    page, report_error = None, None
-    try:
-        page = reporting.write(outcome.run, outcome.folder) if outcome.save_error is None else None
-    except Exception as error:  # the results are printed all the same
-        report_error = error
+    page = reporting.write(outcome.run, outcome.folder) if outcome.save_error is None else None
     outputs.write(outcome.run, outcome.folder, page, allow_inconclusive=request.settings.allow_inconclusive)
-    for failure in (report_error, outcome.save_error, outcome.executor_error):
+    for failure in (outcome.save_error, outcome.executor_error):
         if failure is not None:
             raise failure
     return outcome
