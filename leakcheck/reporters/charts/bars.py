@@ -22,7 +22,6 @@ class PeakBar:
     name: str
     label: str
     role: str
-    """The colour role: within or over."""
     peak: float
     budget: float | None
 
