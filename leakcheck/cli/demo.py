@@ -140,14 +140,13 @@ def demo(
 
       leakcheck demo --quick -k "naive or iterator"
     """
-    from leakcheck.cli.outputs import OutputOptions
-    from leakcheck.cli.report import ReportOption
+    from leakcheck.cli.report import RunOutputs
     from leakcheck.cli.run import measure
 
     request = _request(expression, jobs, output, is_quick=quick)
     typer.echo(_INTRODUCTION)
     with databases():
-        outcome = measure(request, OutputOptions(), ReportOption())
+        outcome = measure(request, RunOutputs())
     raise typer.Exit(_conclude(outcome))
 
 

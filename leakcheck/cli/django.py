@@ -9,8 +9,7 @@ import typer
 
 from leakcheck.cli.measure_options import MeasureOptions
 from leakcheck.cli.options import OptionalBaselineOptions, flatten_options
-from leakcheck.cli.outputs import OutputOptions
-from leakcheck.cli.report import ReportOption
+from leakcheck.cli.report import RunOutputs
 from leakcheck.cli.request_options import DjangoRequestOptions
 from leakcheck.cli.run import against_baseline, measure_and_exit
 from leakcheck.config.settings import project_settings
@@ -43,8 +42,7 @@ def django(
     measuring: MeasureOptions,
     baseline_options: OptionalBaselineOptions,
     asking: DjangoRequestOptions,
-    outputs: OutputOptions,
-    reporting: ReportOption,
+    outputs: RunOutputs,
 ) -> None:
     """Measure requests to a Django project, on a test database.
 
@@ -74,7 +72,7 @@ def django(
     request = replace(request, options={**options, **request.options}, is_ranked=every)
     if baseline_options.baseline is not None:
         request = against_baseline(request)
-    measure_and_exit(request, outputs, reporting, suggest_closer_look=quick)
+    measure_and_exit(request, outputs, suggest_closer_look=quick)
 
 
 def _settings_module(name: str | None) -> str:
