@@ -1,7 +1,4 @@
-"""Options and arguments that several commands share, and the panels of --help that they are listed in.
-
-Options that belong together are fields of a dataclass, which `flatten_options` replaces by its fields.
-"""
+"""Options and arguments that several commands share, and the panels of --help that they are listed in."""
 
 import inspect
 from collections.abc import Callable

@@ -1,7 +1,4 @@
-"""What a check is: a row that says what is reported for the facts that were gathered.
-
-The rows stand in a table for each group, in `interpreter` and `machine`.
-"""
+"""What a check is: a row of the tables in `interpreter` and `machine`, which says what to report for the facts."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass

@@ -31,10 +31,7 @@ _SERVERS: Mapping[str, tuple[str, ...]] = {
 
 
 def gather_facts(python: str | None, terminal: str) -> tuple[InterpreterFacts | Failure, MachineFacts, ProjectFacts]:
-    """Return the facts about an interpreter: `python`, or the configured one, or leakcheck's own.
-
-    `terminal` describes the terminal.
-    """
+    """Return the facts about an interpreter (`python`, or the configured one, or leakcheck's own), and the rest."""
     try:
         interpreter: InterpreterFacts | Failure = _interpreter(python or _configured_python() or sys.executable)
     except WorkerFailed as failed:

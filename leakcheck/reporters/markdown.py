@@ -81,17 +81,8 @@ def escape_html(text: str) -> str:
 
 
 def _table_head(compared: bool, has_status: bool) -> Iterator[str]:
-    columns = [
-        "scenario",
-        *(["status"] if has_status else []),
-        "verdict",
-        "growth / 1000 calls",
-        "budget",
-        "peak / call",
-        "p50",
-        "gate",
-    ]
-    columns += ["against the baseline"] if compared else []
+    columns = ["scenario", *(["status"] if has_status else []), "verdict", "growth / 1000 calls", "budget"]
+    columns += ["peak / call", "p50", "gate", *(["against the baseline"] if compared else [])]
     yield f"| {' | '.join(columns)} |\n"
     yield f"| {' | '.join('---:' if column in _NUMBERS else ':---' for column in columns)} |\n"
 

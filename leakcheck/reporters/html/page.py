@@ -50,23 +50,20 @@ def render_report(run: Run, memray_pages: Mapping[str, str] | None = None) -> It
         if chart is not None
     }
     style, script = _asset("report.css"), "\n".join(map(_asset, _SCRIPTS))
-    page = (
-        _environment()
-        .get_template("report.html")
-        .render(
-            run=run,
-            headline=", ".join(run_phrases(run, RunFact.OUTCOME, RunFact.UNFINISHED)),
-            gate=next((gate for gate in WORST_FIRST if any(result.gate is gate for result in run.results)), "none"),
-            links=links_of(sections),
-            where=run_phrases(run, RunFact.ENVIRONMENT, RunFact.BASELINE),
-            duration=run_phrases(run, RunFact.DURATION),
-            sections=sections,
-            remarks=run_sentences(run),
-            data=json_data({"charts": charts, **flames.data}),
-            style=Markup(style),
-            script=Markup(script),
-            policy=content_policy(style, script),
-        )
+    template = _environment().get_template("report.html")
+    page = template.render(
+        run=run,
+        headline=", ".join(run_phrases(run, RunFact.OUTCOME, RunFact.UNFINISHED)),
+        gate=next((gate for gate in WORST_FIRST if any(result.gate is gate for result in run.results)), "none"),
+        links=links_of(sections),
+        where=run_phrases(run, RunFact.ENVIRONMENT, RunFact.BASELINE),
+        duration=run_phrases(run, RunFact.DURATION),
+        sections=sections,
+        remarks=run_sentences(run),
+        data=json_data({"charts": charts, **flames.data}),
+        style=Markup(style),
+        script=Markup(script),
+        policy=content_policy(style, script),
     )
     yield REPORT, page.encode("utf-8")
 
