@@ -33,9 +33,9 @@ def render_all(series: Sequence[tuple[Series, Sequence[Regression]]], *, encodin
             Text(escape_control(last.scenario)),
             str(len(records)),
             _growth(last),
-            _growth_spark(records, encoding),
+            spark([record.growth_bytes_per_1000_calls for record in records], encoding),
             size_text(last.peak_bytes),
-            _peak_spark(records, encoding),
+            spark([record.peak_bytes for record in records], encoding),
             Text(f"{last.verdict}, {GATE_WORDS[last.gate]}", style=GATE_STYLES[last.gate]),
         )
     yield Padding(table, (0, 0, 0, 2))
@@ -70,8 +70,8 @@ def render_one(
         )
     yield Padding(table, (0, 0, 0, 2))
     yield Text()
-    yield Text(f"  growth  {_growth_spark(records, encoding)}")
-    yield Text(f"  peak    {_peak_spark(records, encoding)}")
+    yield Text(f"  growth  {spark([record.growth_bytes_per_1000_calls for record in records], encoding)}")
+    yield Text(f"  peak    {spark([record.peak_bytes for record in records], encoding)}")
     if len(records) > _MOST_RUNS:
         yield Text(f"The table shows the newest {_MOST_RUNS} of {len(records)} runs.")
     for step in steps:
@@ -80,14 +80,6 @@ def render_one(
     if not steps:
         yield Text()
         yield Text(_no_step(records, tolerance))
-
-
-def _growth_spark(records: Series, encoding: str) -> str:
-    return spark([record.growth_bytes_per_1000_calls for record in records], encoding)
-
-
-def _peak_spark(records: Series, encoding: str) -> str:
-    return spark([record.peak_bytes for record in records], encoding)
 
 
 def spark(values: Sequence[float | None], encoding: str) -> str:
