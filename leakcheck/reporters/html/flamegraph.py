@@ -56,16 +56,11 @@ class Flamegraphs:
         return {"frames": rows, "flames": self.trees}
 
 
-def stack_trees(result: Result) -> tuple[tuple[str, StackTree], ...]:
-    """Return the stack trees of a result with their measures."""
-    return (PEAK, result.peak_stacks), (GROWTH, result.explanation.growth_stacks)
-
-
 def add_flamegraphs(results: Sequence[Result], flames: Flamegraphs, prefix: str) -> list[tuple[Flamegraph, ...]]:
     """Add the trees of one scenario's results, and return the flamegraphs of each result."""
     keys: dict[str, dict[int, str]] = {PEAK: {}, GROWTH: {}}
     for number, result in enumerate(results):
-        for measure, tree in stack_trees(result):
+        for measure, tree in ((PEAK, result.peak_stacks), (GROWTH, result.explanation.growth_stacks)):
             if tree.total_bytes > 0:
                 key = keys[measure][number] = f"{prefix}-{number}-{measure}"
                 flames.add(key, result.id, measure, tree)
