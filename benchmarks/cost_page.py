@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from cost_figures import LEAKCHECK, Cost, Fleet, costs, fleets, rows_of
+from page_plots import number_axis
 
-from leakcheck.reporters.plots.canvas import COLOURS, DASHES, Drawing, new_figure, note, number_axis, only_grid, render
+from leakcheck.reporters.plots.canvas import COLOURS, DASHES, Drawing, new_figure, note, only_grid, render
 
 _WORDS = {"call": "cost of a call", "heap": "objects alive before the first call"}
 _LOADS, _FLEETS = "cost-loads", "cost-scenarios"

@@ -4,19 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from figures import accuracy
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 from outcomes import Row, Standing
 
-from leakcheck.reporters.plots.canvas import (
-    COLOURS,
-    INK,
-    QUIET,
-    Drawing,
-    new_figure,
-    note,
-    number_axis,
-    only_grid,
-    render,
-)
+from leakcheck.reporters.plots.canvas import COLOURS, INK, QUIET, Drawing, new_figure, note, only_grid, render
 
 SEGMENTS = (
     (Standing.RIGHT, COLOURS[0]),
@@ -41,6 +33,13 @@ def draw_all(rows: Sequence[Row], tools: Sequence[str], folder: Path) -> list[st
             (folder / file).write_bytes(content)
             names.append(file)
     return names
+
+
+def number_axis(axes: Axes, which: str, most: int = 6) -> None:
+    """Put round numbers on an axis, with thousands separators and without powers of ten."""
+    numbered = axes.xaxis if which == "x" else axes.yaxis
+    numbered.set_major_locator(MaxNLocator(nbins=most, steps=[1, 2, 5, 10]))
+    numbered.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}".replace("-", "−")))
 
 
 def verdicts_figure(rows: Sequence[Row], tools: Sequence[str]) -> Drawing:

@@ -12,7 +12,6 @@ from leakcheck.cli.options import AllowInconclusive, BaselineFile, BaselineOptio
 
 if TYPE_CHECKING:
     from leakcheck.config.settings import Settings
-    from leakcheck.model.baseline import BaselineEntry
     from leakcheck.model.run import Run
     from leakcheck.runner.session import RunRequest
 
@@ -178,9 +177,7 @@ def diff(
     reference = load_baseline_ref(settings)
     saved = run_file.load(run or run_file.newest_run(settings.output))
     compared = compare_run(saved, reference, settings, date.today())
-    entries: dict[str, BaselineEntry] = {}
-    if compared.environment is not None:
-        entries = {**reference.entries(compared.environment)}
+    entries = {} if compared.environment is None else reference.entries(compared.environment)
     console = make_console()
     for part in render_comparison(compared, entries):
         console.print(part)

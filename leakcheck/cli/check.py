@@ -2,15 +2,12 @@
 
 from leakcheck.cli.measure_options import TargetOptions
 from leakcheck.cli.options import BaselineOptions, flatten_options
-from leakcheck.cli.outputs import OutputOptions
-from leakcheck.cli.report import ReportOption
+from leakcheck.cli.report import RunOutputs
 from leakcheck.cli.run import against_baseline, measure_and_exit
 
 
 @flatten_options
-def check(
-    measuring: TargetOptions, baseline_options: BaselineOptions, outputs: OutputOptions, reporting: ReportOption
-) -> None:
+def check(measuring: TargetOptions, baseline_options: BaselineOptions, outputs: RunOutputs) -> None:
     """Measure, and fail when worse than the baseline or over budget.
 
     The baseline is a committed file, leakcheck-baseline.json, which leakcheck
@@ -25,4 +22,4 @@ def check(
 
       leakcheck check django:mysite.settings GET:/newsletter/ --user editor
     """
-    measure_and_exit(against_baseline(measuring.request(baseline_options)), outputs, reporting)
+    measure_and_exit(against_baseline(measuring.request(baseline_options)), outputs)

@@ -3,11 +3,15 @@
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from leakcheck.cli.options import Change, Executor, Expression, Options, Python, Setup, budget_option, output_option
+
+
+def _file(flag: str, form: str) -> Any:
+    return output_option(flag, metavar="FILE", help=f"Also write the comparison as {form} to FILE.")
 
 
 def compare(
@@ -45,18 +49,10 @@ def compare(
     output: Annotated[
         str | None, output_option(metavar="DIR", help="Folder for the saved comparison. \\[default: reports]")
     ] = None,
-    markdown: Annotated[
-        str | None, output_option("--markdown", metavar="FILE", help="Also write the comparison as Markdown to FILE.")
-    ] = None,
-    csv: Annotated[
-        str | None, output_option("--csv", metavar="FILE", help="Also write the comparison as CSV to FILE.")
-    ] = None,
-    json: Annotated[
-        str | None, output_option("--json", metavar="FILE", help="Also write the comparison as JSON to FILE.")
-    ] = None,
-    html: Annotated[
-        str | None, output_option("--html", metavar="FILE", help="Also write the comparison as an HTML page to FILE.")
-    ] = None,
+    markdown: Annotated[str | None, _file("--markdown", "Markdown")] = None,
+    csv: Annotated[str | None, _file("--csv", "CSV")] = None,
+    json: Annotated[str | None, _file("--json", "JSON")] = None,
+    html: Annotated[str | None, _file("--html", "an HTML page")] = None,
 ) -> None:
     """Compare two runs, revisions or variants.
 

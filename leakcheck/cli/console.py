@@ -87,10 +87,6 @@ class CiSafeStream(io.TextIOBase):
             self._partial = ""
         self._stream.flush()
 
-    def isatty(self) -> bool:
-        """Return False: on a terminal no CI runner reads along, so there is no such stream."""
-        return False
-
     def fileno(self) -> int:
         """Return the descriptor of the stream below."""
         return self._stream.fileno()

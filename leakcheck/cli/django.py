@@ -9,8 +9,7 @@ import typer
 
 from leakcheck.cli.measure_options import MeasureOptions
 from leakcheck.cli.options import OptionalBaselineOptions, flatten_options
-from leakcheck.cli.outputs import OutputOptions
-from leakcheck.cli.report import ReportOption
+from leakcheck.cli.report import RunOutputs
 from leakcheck.cli.request_options import DjangoRequestOptions
 from leakcheck.cli.run import against_baseline, measure_and_exit
 from leakcheck.config.settings import project_settings
@@ -34,8 +33,7 @@ def django(
         bool, typer.Option("--unsafe", help="With --all: also POST to every URL, and include URLs that end a session.")
     ] = False,
     quick: Annotated[
-        bool,
-        typer.Option("--quick", help="Take a first look: no peak, no explanation, and --time 5 by default."),
+        bool, typer.Option("--quick", help="Take a first look: no peak, no explanation, and --time 5 by default.")
     ] = False,
     settings: Annotated[
         str | None, typer.Option(metavar="MODULE", help="Settings module of the project. \\[default: as in manage.py]")
@@ -44,8 +42,7 @@ def django(
     measuring: MeasureOptions,
     baseline_options: OptionalBaselineOptions,
     asking: DjangoRequestOptions,
-    outputs: OutputOptions,
-    reporting: ReportOption,
+    outputs: RunOutputs,
 ) -> None:
     """Measure requests to a Django project, on a test database.
 
@@ -70,12 +67,12 @@ def django(
             explain=measuring.explain or Explain.NEVER,
             time=measuring.time or _QUICK_SECONDS,
         )
-    request = measuring.request_for([target], baseline_options.always)
+    request = measuring.request_for([target], baseline_options)
     options = asking.options(("POST:*",) if unsafe else parsed) | ({"unsafe": True} if unsafe else {})
     request = replace(request, options={**options, **request.options}, is_ranked=every)
     if baseline_options.baseline is not None:
         request = against_baseline(request)
-    measure_and_exit(request, outputs, reporting, suggest_closer_look=quick)
+    measure_and_exit(request, outputs, suggest_closer_look=quick)
 
 
 def _settings_module(name: str | None) -> str:

@@ -39,7 +39,7 @@ def doctor(
     if json and markdown:
         raise UsageError("--json and --markdown: pass only one of them")
     console = make_console()
-    report = reporter.make_report(gather_facts(python, _terminal(console)))
+    report = reporter.make_report(*gather_facts(python, _terminal(console)))
     if json or markdown:
         data = reporter.encode(report) if json else b"".join(document for _, document in reporter.markdown(report))
         sys.stdout.buffer.write(data)

@@ -12,6 +12,7 @@ import typer
 from leakcheck.cli.options import Expression, SavedRun
 from leakcheck.cli.plot import select_results
 from leakcheck.model.errors import NothingMeasured, StoreError, UsageError
+from leakcheck.reporters.export.stacks import StackKind
 
 if TYPE_CHECKING:
     from leakcheck.model.result import Result
@@ -27,13 +28,6 @@ class ExportFormat(StrEnum):
     MEMRAY = "memray"
 
 
-class StackChoice(StrEnum):
-    """Which stacks to write, in a format that holds one kind only."""
-
-    PEAK = "peak"
-    GROWTH = "growth"
-
-
 def export(
     run: SavedRun,
     format: Annotated[ExportFormat, typer.Option("--format", help="The format to write.")],
@@ -43,8 +37,8 @@ def export(
         typer.Option("--output", metavar="FILE", help="File to write; a folder for memray. \\[default: stdout]"),
     ] = None,
     stacks: Annotated[
-        StackChoice, typer.Option("--stacks", help="Which stacks: at the peak, or growing. Only for collapsed.")
-    ] = StackChoice.PEAK,
+        StackKind, typer.Option("--stacks", help="Which stacks: at the peak, or growing. Only for collapsed.")
+    ] = StackKind.PEAK,
 ) -> None:
     """Export a saved run in the format of another tool.
 
@@ -73,7 +67,7 @@ def export(
         return
     documents = list(_documents(selected, format, stacks))
     if not documents:
-        if format is ExportFormat.COLLAPSED and stacks is StackChoice.GROWTH:
+        if format is ExportFormat.COLLAPSED and stacks is StackKind.GROWTH:
             raise NothingMeasured(f"{run}: has no growing stacks; measure with --explain always, or use --stacks peak")
         raise NothingMeasured(f"{run}: has no stacks; measure again without --no-peak")
     for name, data in documents:
@@ -86,16 +80,15 @@ def export(
         typer.echo(escape_control(str(path)))
 
 
-def _documents(run: "Run", format: ExportFormat, stacks: StackChoice) -> Iterator[tuple[str, bytes]]:
+def _documents(run: "Run", format: ExportFormat, stacks: StackKind) -> Iterator[tuple[str, bytes]]:
     if format is ExportFormat.SPEEDSCOPE:
         from leakcheck.reporters.export.speedscope import speedscope
 
         return speedscope(run)
     if format is ExportFormat.COLLAPSED:
         from leakcheck.reporters.export.collapsed import collapsed
-        from leakcheck.reporters.export.stacks import StackKind
 
-        return collapsed(run, StackKind(stacks.value))
+        return collapsed(run, stacks)
     from leakcheck.reporters.export.run_csv import run_csv
 
     return run_csv(run)

@@ -7,8 +7,7 @@ import typer
 
 from leakcheck.cli.measure_options import MeasureOptions
 from leakcheck.cli.options import OptionalBaselineOptions, flatten_options
-from leakcheck.cli.outputs import OutputOptions
-from leakcheck.cli.report import ReportOption
+from leakcheck.cli.report import RunOutputs
 from leakcheck.cli.request_options import RequestOptions
 from leakcheck.cli.run import against_baseline, measure_and_exit
 
@@ -27,8 +26,7 @@ def http(
     measuring: MeasureOptions,
     baseline_options: OptionalBaselineOptions,
     asking: RequestOptions,
-    outputs: OutputOptions,
-    reporting: ReportOption,
+    outputs: RunOutputs,
 ) -> None:
     """Measure requests to a WSGI or ASGI application, without a server.
 
@@ -45,8 +43,8 @@ def http(
     if target.kind != "callable":
         raise UsageError(f"{application!r}: write package.module:application, followed by the requests")
     parsed = tuple(map(parse_request, requests))
-    request = measuring.request_for([replace(target, requests=parsed)], baseline_options.always)
+    request = measuring.request_for([replace(target, requests=parsed)], baseline_options)
     request = replace(request, options={**asking.options(parsed), **request.options})
     if baseline_options.baseline is not None:
         request = against_baseline(request)
-    measure_and_exit(request, outputs, reporting)
+    measure_and_exit(request, outputs)

@@ -7,8 +7,7 @@ import typer
 
 from leakcheck.cli.measure_options import TargetOptions
 from leakcheck.cli.options import flatten_options
-from leakcheck.cli.outputs import OutputOptions
-from leakcheck.cli.report import ReportOption
+from leakcheck.cli.report import RunOutputs
 from leakcheck.cli.run import measure_and_exit
 from leakcheck.model.memory_limit import Limiter, Server
 
@@ -22,12 +21,10 @@ def limit(
         Server, typer.Option(help="gunicorn with threads, or uvicorn's event loop for async scenarios.")
     ] = Server.GUNICORN,
     limiter: Annotated[
-        Limiter,
-        typer.Option(help="Limit the process's data (rlimit), or a delegated cgroup v2 (cgroup)."),
+        Limiter, typer.Option(help="Limit the process's data (rlimit), or a delegated cgroup v2 (cgroup).")
     ] = Limiter.RLIMIT,
     measuring: TargetOptions,
-    outputs: OutputOptions,
-    reporting: ReportOption,
+    outputs: RunOutputs,
 ) -> None:
     """Serve scenarios under a memory limit; count errors and crashes.
 
@@ -65,4 +62,4 @@ def limit(
         timeout_seconds=max(1, int(settings.timeout_seconds)),
     )
     request = replace(request, settings=settings, limit_request=serving, measure_peak=False)
-    measure_and_exit(request, outputs, reporting)
+    measure_and_exit(request, outputs)

@@ -14,7 +14,6 @@ def list_scenarios(targets: Targets, expression: Expression = None, python: Pyth
 
       leakcheck list scenarios/newsletter -k iterator
     """
-    from rich.table import Table
     from rich.text import Text
 
     from leakcheck.cli.console import make_console
@@ -22,7 +21,8 @@ def list_scenarios(targets: Targets, expression: Expression = None, python: Pyth
     from leakcheck.config.sources import SettingsLayer
     from leakcheck.model.answers import ScenarioInfo
     from leakcheck.model.plain_text import escape_control
-    from leakcheck.model.units import format_growth, format_size
+    from leakcheck.reporters.messages.cells import budget_text
+    from leakcheck.reporters.terminal import table_of
     from leakcheck.runner import session
     from leakcheck.runner.collect import collect
     from leakcheck.scenario import parse_targets
@@ -30,9 +30,7 @@ def list_scenarios(targets: Targets, expression: Expression = None, python: Pyth
     settings = resolve(SettingsLayer(python=python))
     collection = collect(parse_targets(targets), settings, matches=id_filter(expression))
     console = make_console()
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for header in ("scenario", "budget", "options", "description"):
-        table.add_column(header, overflow="fold")
+    table = table_of("scenario", "budget", "options", "description")
 
     def options(scenario: ScenarioInfo) -> str:
         growth, peak = scenario.growth_options, scenario.peak_options
@@ -42,10 +40,7 @@ def list_scenarios(targets: Targets, expression: Expression = None, python: Pyth
         )
 
     for scenario in collection.scenarios:
-        budget = settings.budget(scenario)
-        budgets = format_growth(budget.growth_bytes_per_1000_calls)
-        budgets += "" if budget.peak_bytes is None else f", peak {format_size(budget.peak_bytes)}"
-        row = (scenario.id, budgets, options(scenario), scenario.description)
+        row = (scenario.id, budget_text(settings.budget(scenario)), options(scenario), scenario.description)
         table.add_row(*(Text(escape_control(cell)) for cell in row))
     if collection.scenarios:
         console.print(table)

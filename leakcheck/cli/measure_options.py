@@ -1,7 +1,7 @@
 """The options of every command that measures, and the request that is made of them."""
 
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -49,8 +49,7 @@ class MeasureOptions:
     setup: Setup = None
     executor: Executor = None
     growth: Annotated[
-        str | None,
-        budget_option(metavar="GROWTH", help="Growth budget of all scenarios, e.g. '64 KiB / 1000 calls'."),
+        str | None, budget_option(metavar="GROWTH", help="Growth budget of all scenarios, e.g. '64 KiB / 1000 calls'.")
     ] = None
     peak: Annotated[
         str | None,
@@ -63,10 +62,7 @@ class MeasureOptions:
         ),
     ] = None
     allow_inconclusive: AllowInconclusive = None
-    calls: Annotated[
-        int | None,
-        measurement_option(metavar="N", help="Maximum number of calls per variant."),
-    ] = None
+    calls: Annotated[int | None, measurement_option(metavar="N", help="Maximum number of calls per variant.")] = None
     time: Annotated[
         float | None,
         measurement_option(metavar="SECONDS", help="Maximum measuring time per variant, in seconds. \\[default: 60]"),
@@ -94,8 +90,7 @@ class MeasureOptions:
         ),
     ] = None
     measure_peak: Annotated[
-        bool,
-        measurement_option("--peak-pass/--no-peak", help="Trace one call for its peak memory."),
+        bool, measurement_option("--peak-pass/--no-peak", help="Trace one call for its peak memory.")
     ] = True
     explain: Annotated[
         Explain | None,
@@ -105,8 +100,7 @@ class MeasureOptions:
         ),
     ] = None
     shard: Annotated[
-        str | None,
-        shard_option(metavar="I/N", help="Measure shard I of N, balanced by duration; see leakcheck merge."),
+        str | None, shard_option(metavar="I/N", help="Measure shard I of N, balanced by duration; see leakcheck merge.")
     ] = None
     durations: Annotated[
         str | None,
@@ -132,27 +126,12 @@ class MeasureOptions:
         from leakcheck.runner import session
         from leakcheck.scenario import without_password
 
-        settings = resolve(
-            SettingsLayer(
-                growth=self.growth,
-                peak=self.peak,
-                calls=self.calls,
-                time=self.time,
-                timeout=self.timeout,
-                max_memory=self.max_memory,
-                memory=self.memory,
-                jobs=self.jobs,
-                executor=self.executor,
-                shard=self.shard,
-                durations=self.durations,
-                python=self.python,
-                output=self.output,
-                explain=self.explain,
-                allow_inconclusive=self.allow_inconclusive,
-                baseline=None if baseline_options is None else baseline_options.baseline,
-                change=None if baseline_options is None else baseline_options.change,
-            )
-        )
+        # each setting is the option of the same name
+        of_baseline = baseline_options or BaselineOptions()
+        sources = {
+            field.name: of_baseline if hasattr(of_baseline, field.name) else self for field in fields(SettingsLayer)
+        }
+        settings = resolve(SettingsLayer(**{name: getattr(source, name) for name, source in sources.items()}))
         return session.RunRequest(
             targets=targets,
             settings=settings,

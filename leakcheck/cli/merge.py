@@ -7,8 +7,7 @@ from typing import Annotated
 import typer
 
 from leakcheck.cli.options import AllowInconclusive, flatten_options, output_option
-from leakcheck.cli.outputs import OutputOptions
-from leakcheck.cli.report import ReportOption
+from leakcheck.cli.report import RunOutputs
 
 
 @flatten_options
@@ -16,8 +15,7 @@ def merge(
     runs: Annotated[
         list[Path], typer.Argument(metavar="DIR", help="Folder of a saved run, or a folder that contains such folders.")
     ],
-    outputs: OutputOptions,
-    reporting: ReportOption,
+    outputs: RunOutputs,
     output: Annotated[
         str | None, output_option(metavar="DIR", help="Folder for the merged run. \\[default: reports]")
     ] = None,
@@ -50,6 +48,6 @@ def merge(
     merged = join(runs, output=settings.output, command=("leakcheck", *sys.argv[1:]))
     if durations is not None:
         write_durations(durations, merged.run)
-    page = reporting.write(merged.run, merged.folder)
+    page = outputs.write_report(merged.run, merged.folder)
     outputs.write(merged.run, merged.folder, page, allow_inconclusive=settings.allow_inconclusive)
     raise typer.Exit(session.exit_code(merged.run.results, allow_inconclusive=settings.allow_inconclusive))

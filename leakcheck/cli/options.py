@@ -1,7 +1,4 @@
-"""Options and arguments that several commands share, and the panels of --help that they are listed in.
-
-Options that belong together are fields of a dataclass, which `flatten_options` replaces by its fields.
-"""
+"""Options and arguments that several commands share, and the panels of --help that they are listed in."""
 
 import inspect
 from collections.abc import Callable
@@ -50,8 +47,7 @@ Setup = Annotated[
 Executor = Annotated[
     str | None,
     typer.Option(
-        metavar="EXECUTOR",
-        help="Where to run: local, or a Dask scheduler (dask:tcp://HOST:8786). \\[default: local]",
+        metavar="EXECUTOR", help="Where to run: local, or a Dask scheduler (dask:tcp://HOST:8786). \\[default: local]"
     ),
 ]
 RunsFolder = Annotated[str | None, typer.Option(metavar="DIR", help="Folder for saved runs. \\[default: reports]")]
@@ -66,8 +62,7 @@ Change = Annotated[
     budget_option(metavar="CHANGE", help="Tolerance; both parts must be exceeded. \\[default: +5 % and +16 KiB]"),
 ]
 AllowInconclusive = Annotated[
-    bool | None,
-    budget_option("--allow-inconclusive", help="Exit 0 when a result is inconclusive."),
+    bool | None, budget_option("--allow-inconclusive", help="Exit 0 when a result is inconclusive.")
 ]
 
 
@@ -80,12 +75,11 @@ class BaselineOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OptionalBaselineOptions:
+class OptionalBaselineOptions(BaselineOptions):
     """The options of a command that compares with a baseline only when one is given."""
 
     baseline: Annotated[
-        str | None,
-        budget_option(metavar="FILE", help="Also compare with this baseline, as leakcheck check does."),
+        str | None, budget_option(metavar="FILE", help="Also compare with this baseline, as leakcheck check does.")
     ] = None
     change: Annotated[
         str | None,
@@ -94,11 +88,6 @@ class OptionalBaselineOptions:
             help="With --baseline: tolerance; both parts must be exceeded. \\[default: +5 % and +16 KiB]",
         ),
     ] = None
-
-    @property
-    def always(self) -> BaselineOptions:
-        """Return the same values as the options of a command that always compares."""
-        return BaselineOptions(baseline=self.baseline, change=self.change)
 
 
 def id_filter(expression: str | None) -> Callable[[str], bool]:

@@ -9,20 +9,21 @@ from urllib.parse import quote
 import typer
 
 from leakcheck.cli.options import SavedRun, output_option
+from leakcheck.cli.outputs import OutputOptions
 
 if TYPE_CHECKING:
     from leakcheck.model.run import Run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReportOption:
-    """The option of a command that measures: whether to write the report of its run."""
+class RunOutputs(OutputOptions):
+    """The outputs of a command that makes a run: the report as well."""
 
     report: Annotated[
         bool, output_option("--report/--no-report", help="Write report.html to the folder of the run.")
     ] = True
 
-    def write(self, run: "Run", folder: Path) -> Path | None:
+    def write_report(self, run: "Run", folder: Path) -> Path | None:
         """Write the report and return its path; None if it was not requested or could not be written.
 
         Any error is printed on standard error and not raised: the run is measured and saved already.

@@ -28,8 +28,7 @@ class RequestOptions:
         ),
     ] = None
     header: Annotated[
-        list[str] | None,
-        _request_option(metavar="'NAME: VALUE'", help="Send this header; repeatable."),
+        list[str] | None, _request_option(metavar="'NAME: VALUE'", help="Send this header; repeatable.")
     ] = None
     expect: Annotated[
         int | None,
@@ -42,8 +41,7 @@ class RequestOptions:
     asgi: Annotated[
         bool | None,
         _request_option(
-            "--asgi/--wsgi",
-            help="Interface of the application. \\[default: detected; --wsgi for a Django project]",
+            "--asgi/--wsgi", help="Interface of the application. \\[default: detected; --wsgi for a Django project]"
         ),
     ] = None
 
@@ -68,13 +66,11 @@ class DjangoRequestOptions(RequestOptions):
     """The options of requests to a Django project as well: the user, and the test database."""
 
     user: Annotated[
-        str | None,
-        _django_option(metavar="NAME", help="Log in as this user; created if no fixture contains it."),
+        str | None, _django_option(metavar="NAME", help="Log in as this user; created if no fixture contains it.")
     ] = None
     superuser: Annotated[bool, _django_option("--superuser", help="Log in as a superuser.")] = False
     fixture: Annotated[
-        list[str] | None,
-        _django_option(metavar="FILE", help="Load this fixture into the test database; repeatable."),
+        list[str] | None, _django_option(metavar="FILE", help="Load this fixture into the test database; repeatable.")
     ] = None
     migrate: Annotated[
         bool,
@@ -87,8 +83,7 @@ class DjangoRequestOptions(RequestOptions):
         bool, _django_option("--mail", help="Send mail with the project's backend instead of discarding it.")
     ] = False
     hashers: Annotated[
-        bool,
-        _django_option("--hashers", help="Use the project's password hashers instead of a fast one."),
+        bool, _django_option("--hashers", help="Use the project's password hashers instead of a fast one.")
     ] = False
 
     def _values(self) -> dict[str, OptionValue | None]:

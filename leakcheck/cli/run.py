@@ -7,15 +7,14 @@ import typer
 
 from leakcheck.cli.measure_options import TargetOptions
 from leakcheck.cli.options import flatten_options
-from leakcheck.cli.outputs import OutputOptions
-from leakcheck.cli.report import ReportOption
+from leakcheck.cli.report import RunOutputs
 
 if TYPE_CHECKING:
     from leakcheck.runner.session import RunOutcome, RunRequest
 
 
 @flatten_options
-def run(measuring: TargetOptions, outputs: OutputOptions, reporting: ReportOption) -> None:
+def run(measuring: TargetOptions, outputs: RunOutputs) -> None:
     """Measure scenarios, and fail when growth or peak is over budget.
 
     [bold]Examples[/bold]
@@ -28,17 +27,15 @@ def run(measuring: TargetOptions, outputs: OutputOptions, reporting: ReportOptio
 
       leakcheck run bench.py::parse --python ../service/.venv/bin/python
     """
-    measure_and_exit(measuring.request(), outputs, reporting)
+    measure_and_exit(measuring.request(), outputs)
 
 
-def measure_and_exit(
-    request: "RunRequest", outputs: OutputOptions, reporting: ReportOption, *, suggest_closer_look: bool = False
-) -> NoReturn:
+def measure_and_exit(request: "RunRequest", outputs: RunOutputs, *, suggest_closer_look: bool = False) -> NoReturn:
     """Measure and write all outputs, then raise Exit with the exit code; or raise LeakcheckError.
 
     `suggest_closer_look` prints the command that measures again what is not within budget.
     """
-    outcome = measure(request, outputs, reporting)
+    outcome = measure(request, outputs)
     if suggest_closer_look:
         import sys
 
@@ -58,20 +55,16 @@ def against_baseline(request: "RunRequest") -> "RunRequest":
     return replace(request, baseline=load_baseline_ref(request.settings, targets, request.command))
 
 
-def measure(request: "RunRequest", outputs: OutputOptions, reporting: ReportOption) -> "RunOutcome":
+def measure(request: "RunRequest", outputs: RunOutputs) -> "RunOutcome":
     """Measure, write the report and all outputs, and return the outcome. Raises LeakcheckError."""
     from leakcheck.cli.progress import progress_observer
     from leakcheck.runner import session
 
     with progress_observer() as observer:
         outcome = session.run(request, observer)
-    page, report_error = None, None
-    try:
-        page = reporting.write(outcome.run, outcome.folder) if outcome.save_error is None else None
-    except Exception as error:  # the results are printed all the same
-        report_error = error
+    page = outputs.write_report(outcome.run, outcome.folder) if outcome.save_error is None else None
     outputs.write(outcome.run, outcome.folder, page, allow_inconclusive=request.settings.allow_inconclusive)
-    for failure in (report_error, outcome.save_error, outcome.executor_error):
+    for failure in (outcome.save_error, outcome.executor_error):
         if failure is not None:
             raise failure
     return outcome

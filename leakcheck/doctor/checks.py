@@ -1,7 +1,4 @@
-"""What a check is: a row that says what is reported for the facts that were gathered.
-
-The rows stand in a table for each group, in `interpreter` and `machine`.
-"""
+"""What a check is: a row of the tables in `interpreter` and `machine`, which says what to report for the facts."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -49,10 +46,7 @@ Checks = tuple[Check[Facts], ...]
 
 
 def check(
-    name: str,
-    message: Message[Facts],
-    *problems: Problem[Facts],
-    applies: Callable[[Facts], object] = lambda _: True,
+    name: str, message: Message[Facts], *problems: Problem[Facts], applies: Callable[[Facts], object] = lambda _: True
 ) -> Check[Facts]:
     """Return a row: `message` says what was found, unless a problem replaces it. Left out if it does not apply."""
     return Check(name, message, problems, applies)

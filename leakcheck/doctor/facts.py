@@ -13,7 +13,7 @@ from pathlib import Path
 from leakcheck import __version__
 from leakcheck.config.settings import resolve
 from leakcheck.config.sources import PyprojectFile, SettingsLayer, find_pyproject, read_pyproject
-from leakcheck.doctor.model import DoctorFacts, InterpreterFacts, MachineFacts, ProjectFacts
+from leakcheck.doctor.model import InterpreterFacts, MachineFacts, ProjectFacts
 from leakcheck.model.errors import LeakcheckError
 from leakcheck.model.failure import Failure, WorkerFailed
 from leakcheck.model.protocol import Pass, PassRequest
@@ -30,16 +30,13 @@ _SERVERS: Mapping[str, tuple[str, ...]] = {
 """Database servers, and where distributions install them outside of PATH."""
 
 
-def gather_facts(python: str | None, terminal: str) -> DoctorFacts:
-    """Return the facts about an interpreter: `python`, or the configured one, or leakcheck's own.
-
-    `terminal` describes the terminal.
-    """
+def gather_facts(python: str | None, terminal: str) -> tuple[InterpreterFacts | Failure, MachineFacts, ProjectFacts]:
+    """Return the facts about an interpreter (`python`, or the configured one, or leakcheck's own), and the rest."""
     try:
         interpreter: InterpreterFacts | Failure = _interpreter(python or _configured_python() or sys.executable)
     except WorkerFailed as failed:
         interpreter = failed.failure
-    return DoctorFacts(interpreter=interpreter, machine=_machine(interpreter), project=_project(interpreter, terminal))
+    return interpreter, _machine(interpreter), _project(interpreter, terminal)
 
 
 def _interpreter(python: str) -> InterpreterFacts:

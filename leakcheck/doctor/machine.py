@@ -135,9 +135,7 @@ LEAKCHECK: Checks[ProjectFacts] = (
         ),
     ),
     check(
-        "variables",
-        lambda project: f"{', '.join(project.variables)} set",
-        applies=lambda project: project.variables,
+        "variables", lambda project: f"{', '.join(project.variables)} set", applies=lambda project: project.variables
     ),
     check(
         "git",

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from leakcheck.model.failure import Failure
 from leakcheck.runner.machine import ControlGroup
 
 SCHEMA = "leakcheck.doctor/2"
@@ -137,12 +136,3 @@ class ProjectFacts:
     """PYTEST_DISABLE_PLUGIN_AUTOLOAD is set, so that pytest does not load installed plugins."""
     terminal: str = ""
     """Columns, colours and encoding."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DoctorFacts:
-    """All that the checks are made of."""
-
-    interpreter: InterpreterFacts | Failure
-    machine: MachineFacts
-    project: ProjectFacts

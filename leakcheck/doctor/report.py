@@ -20,7 +20,7 @@ from rich.text import Text
 from leakcheck import __version__
 from leakcheck.doctor import interpreter, machine
 from leakcheck.doctor.checks import findings
-from leakcheck.doctor.model import CheckState, DoctorFacts, DoctorReport, Finding
+from leakcheck.doctor.model import CheckState, DoctorReport, Finding, InterpreterFacts, MachineFacts, ProjectFacts
 from leakcheck.model.document_text import replace_invalid_texts
 from leakcheck.model.failure import Failure
 from leakcheck.model.plain_text import escape_control
@@ -36,15 +36,15 @@ _FENCE = "~~~~~~~~"
 _PATH = re.compile(r"(?<![\w/.…~])/(?!proc\b|sys\b)(?:[^\s/'\",:;)]+/)*(?P<last>[^\s/'\",:;)]+)/?")
 
 
-def make_report(facts: DoctorFacts) -> DoctorReport:
+def make_report(measured: InterpreterFacts | Failure, host: MachineFacts, project: ProjectFacts) -> DoctorReport:
     """Return the findings of all checks, without private names."""
-    if isinstance(facts.interpreter, Failure):
-        summary, found = "Nothing can be measured.", [_cannot_start(facts.interpreter)]
+    if isinstance(measured, Failure):
+        summary, found = "Nothing can be measured.", [_cannot_start(measured)]
     else:
-        summary = interpreter.summary(facts.interpreter)
-        found = list(findings(interpreter.INTERPRETER_GROUPS, facts.interpreter))
-    found += findings(machine.MACHINE_GROUPS, facts.machine)
-    found += findings(machine.PROJECT_GROUPS, facts.project)
+        summary = interpreter.summary(measured)
+        found = list(findings(interpreter.INTERPRETER_GROUPS, measured))
+    found += findings(machine.MACHINE_GROUPS, host)
+    found += findings(machine.PROJECT_GROUPS, project)
     public = (
         replace(finding, message=without_paths(finding.message), remedy=without_paths(finding.remedy))
         for finding in found

@@ -17,10 +17,9 @@ from leakcheck.reporters.messages.baseline import is_notable
 from leakcheck.reporters.messages.cells import GATE_WORDS, size_text
 from leakcheck.reporters.messages.result import REASONS, result_statements
 from leakcheck.reporters.messages.run import run_sentences
-from leakcheck.reporters.terminal import GATE_STYLES, new_table
+from leakcheck.reporters.terminal import GATE_STYLES, table_of
 
 _METRICS = ("growth", "peak")
-_NUMBERS = ("growth / 1000 calls", "peak / call", "accepted", "measured", "change")
 
 
 @escape_arguments
@@ -28,7 +27,7 @@ def render_baseline(baseline: Baseline) -> Iterator[RenderableType]:
     """Yield a table of the accepted figures for each environment."""
     for environment, entries in sorted(baseline.environments.items()):
         yield Text(escape_control(environment), style="bold")
-        table = _table("scenario", "verdict", "growth / 1000 calls", "peak / call", "reason")
+        table = table_of("scenario", "verdict", "growth / 1000 calls", "peak / call", "reason")
         for name, entry in sorted(entries.items()):
             _add_row(table, name, *_cells(None, entry), _reason(entry))
         yield table
@@ -40,7 +39,7 @@ def render_update(steps: Sequence[BaselineStep]) -> Iterator[RenderableType]:
     """Yield a table of the entries that an update changed, before → after, and the number of unchanged ones."""
     changed = [step for step in steps if step.before != step.after]
     if changed:
-        table = _table("scenario", "", "verdict", "growth / 1000 calls", "peak / call", "reason")
+        table = table_of("scenario", "", "verdict", "growth / 1000 calls", "peak / call", "reason")
         for step in changed:
             kind = "new" if step.before is None else "removed" if step.after is None else "changed"
             _add_row(table, step.scenario, kind, *_cells(step.before, step.after), _reason(step.after))
@@ -68,7 +67,7 @@ def acceptance_notes(result: Result, accepted: BaselineEntry) -> Iterator[str]:
 @escape_arguments
 def render_comparison(run: Run, entries: Mapping[str, BaselineEntry]) -> Iterator[RenderableType]:
     """Yield a table of the accepted and the measured figures, the entries that were not measured, and the sentences."""
-    table = _table("scenario", "metric", "accepted", "measured", "change", "gate")
+    table = table_of("scenario", "metric", "accepted", "measured", "change", "gate")
     measured = {result.id for result in run.results}
     for result in run.results:
         without_entry = ("", "-", "-", "", "NEW" if result.is_new else result.gate)
@@ -122,13 +121,6 @@ def _arrow(texts: Sequence[str]) -> str:
 
 def _reason(entry: BaselineEntry | None) -> str:
     return "" if entry is None else "; ".join(filter(None, (entry.reason, entry.note)))
-
-
-def _table(*headers: str) -> Table:
-    table = new_table()
-    for header in headers:
-        table.add_column(header, overflow="fold", justify="right" if header in _NUMBERS else "left")
-    return table
 
 
 def _add_row(table: Table, *cells: str, style: str = "") -> None:

@@ -32,10 +32,7 @@ def escape_ci_commands(text: str, escaped: str = "\\x{:02x}") -> str:
 
 
 def escape_arguments(reporter: Callable[_Parameters, _Returned]) -> Callable[_Parameters, _Returned]:
-    """Decorate a reporter: escape the texts in all its arguments first.
-
-    This covers new fields, and call sites that forget to escape.
-    """
+    """Decorate a reporter: escape the texts in all its arguments, which covers new fields and forgetful call sites."""
 
     @wraps(reporter)
     def with_plain_arguments(*args: _Parameters.args, **kwargs: _Parameters.kwargs) -> _Returned:

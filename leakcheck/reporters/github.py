@@ -14,7 +14,7 @@ from leakcheck.model.verdict import Gate
 from leakcheck.reporters.escape import escape_arguments
 from leakcheck.reporters.locations import Location, Workspace, locate
 from leakcheck.reporters.messages.result import ResultFact, headline, lines_of, result_statements, worst_first
-from leakcheck.reporters.messages.run import RunFact, run_statements
+from leakcheck.reporters.messages.run import RunFact, run_phrases
 
 _FACTS = (RunFact.OUTCOME, RunFact.ENVIRONMENT, RunFact.BASELINE, RunFact.DURATION, RunFact.SKIPPED_REQUESTS)
 _HOSTS = (RunFact.HOSTS, RunFact.RETRIED, RunFact.SHARD)
@@ -61,8 +61,8 @@ def _annotations(run: Run, workspace: Workspace) -> Iterator[_Annotation]:
         if (kind := _KINDS.get(result.gate)) is not None:
             message = "\n".join(lines_of(result_statements(result, LEFT_OUT)))
             yield _Annotation(kind=kind, title=headline(result), message=message, location=locate(result, workspace))
-    for statement in run_statements(run, LEFT_OUT):
-        yield _Annotation(kind="notice", title="about this run", message=statement.text)
+    for text in run_phrases(run, *(kind for kind in RunFact if kind not in LEFT_OUT)):
+        yield _Annotation(kind="notice", title="about this run", message=text)
 
 
 def _command(annotation: _Annotation) -> str:

@@ -32,12 +32,7 @@ LEFT_OUT: Mapping[Enum, str] = {
 }
 """What is not said here, and why."""
 
-_SEVERITIES = {
-    Gate.ERROR: "blocker",
-    Gate.OVER: "critical",
-    Gate.INCONCLUSIVE: "minor",
-    Gate.WITHIN: "info",
-}
+_SEVERITIES = {Gate.ERROR: "blocker", Gate.OVER: "critical", Gate.INCONCLUSIVE: "minor", Gate.WITHIN: "info"}
 
 
 @escape_arguments

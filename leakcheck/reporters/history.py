@@ -3,11 +3,9 @@
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
 
 from rich.console import RenderableType
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from leakcheck.model.history import HistoryEntry, Regression
@@ -16,11 +14,10 @@ from leakcheck.model.tolerance import Tolerance
 from leakcheck.model.units import format_duration, format_size
 from leakcheck.reporters.escape import escape_arguments
 from leakcheck.reporters.messages.cells import GATE_WORDS, commit_text, size_text, with_margin
-from leakcheck.reporters.terminal import GATE_STYLES, new_table
+from leakcheck.reporters.terminal import GATE_STYLES, table_of
 
 _BLOCKS, _ASCII = "▁▂▃▄▅▆▇█", "_.-=+*#@"
 _MOST_RUNS, _MOST_SPARKS = 20, 24
-_NUMBERS = ("runs", "growth / 1000 calls", "peak / call", "p50")
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 Series = Sequence[HistoryEntry]
 """The runs of one scenario, the oldest first."""
@@ -29,16 +26,16 @@ Series = Sequence[HistoryEntry]
 @escape_arguments
 def render_all(series: Sequence[tuple[Series, Sequence[Regression]]], *, encoding: str) -> Iterator[RenderableType]:
     """Yield a row for each series, and its last step; sparklines are ASCII where `encoding` lacks block characters."""
-    table = _table(4, "scenario", "runs", "growth / 1000 calls", "", "peak / call", "", "last")
+    table = table_of("scenario", "runs", "growth / 1000 calls", "", "peak / call", "", "last", foldable=4)
     for records, _ in series:
         last = records[-1]
         table.add_row(
             Text(escape_control(last.scenario)),
             str(len(records)),
             _growth(last),
-            _growth_spark(records, encoding),
+            spark([record.growth_bytes_per_1000_calls for record in records], encoding),
             size_text(last.peak_bytes),
-            _peak_spark(records, encoding),
+            spark([record.peak_bytes for record in records], encoding),
             Text(f"{last.verdict}, {GATE_WORDS[last.gate]}", style=GATE_STYLES[last.gate]),
         )
     yield Padding(table, (0, 0, 0, 2))
@@ -59,7 +56,7 @@ def render_one(
         style="dim",
     )
     yield Text()
-    table = _table(4, "run", "commit", "verdict", "growth / 1000 calls", "peak / call", "p50", "gate")
+    table = table_of("run", "commit", "verdict", "growth / 1000 calls", "peak / call", "p50", "gate", foldable=4)
     stepped = {id(step.after) for step in steps}
     for record in records[-_MOST_RUNS:]:
         table.add_row(
@@ -73,8 +70,8 @@ def render_one(
         )
     yield Padding(table, (0, 0, 0, 2))
     yield Text()
-    yield Text(f"  growth  {_growth_spark(records, encoding)}")
-    yield Text(f"  peak    {_peak_spark(records, encoding)}")
+    yield Text(f"  growth  {spark([record.growth_bytes_per_1000_calls for record in records], encoding)}")
+    yield Text(f"  peak    {spark([record.peak_bytes for record in records], encoding)}")
     if len(records) > _MOST_RUNS:
         yield Text(f"The table shows the newest {_MOST_RUNS} of {len(records)} runs.")
     for step in steps:
@@ -83,14 +80,6 @@ def render_one(
     if not steps:
         yield Text()
         yield Text(_no_step(records, tolerance))
-
-
-def _growth_spark(records: Series, encoding: str) -> str:
-    return spark([record.growth_bytes_per_1000_calls for record in records], encoding)
-
-
-def _peak_spark(records: Series, encoding: str) -> str:
-    return spark([record.peak_bytes for record in records], encoding)
 
 
 def spark(values: Sequence[float | None], encoding: str) -> str:
@@ -109,14 +98,6 @@ def _height(value: float, highest: float, levels: int) -> int:
     if highest <= 0 or value <= 0:
         return 0
     return min(levels - 1, round(value / highest * (levels - 1)))
-
-
-def _table(foldable: int, *headers: str) -> Table:
-    table = new_table()
-    for number, header in enumerate(headers):
-        justify: Literal["left", "right"] = "right" if header in _NUMBERS else "left"
-        table.add_column(header, justify=justify, overflow="fold", no_wrap=number >= foldable)
-    return table
 
 
 def _growth(record: HistoryEntry) -> str:

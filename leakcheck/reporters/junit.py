@@ -28,8 +28,6 @@ LEFT_OUT: Mapping[Enum, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Case:
-    """One testcase."""
-
     name: str
     suite: str
     outcome: str = ""

@@ -81,17 +81,8 @@ def escape_html(text: str) -> str:
 
 
 def _table_head(compared: bool, has_status: bool) -> Iterator[str]:
-    columns = [
-        "scenario",
-        *(["status"] if has_status else []),
-        "verdict",
-        "growth / 1000 calls",
-        "budget",
-        "peak / call",
-        "p50",
-        "gate",
-    ]
-    columns += ["against the baseline"] if compared else []
+    columns = ["scenario", *(["status"] if has_status else []), "verdict", "growth / 1000 calls", "budget"]
+    columns += ["peak / call", "p50", "gate", *(["against the baseline"] if compared else [])]
     yield f"| {' | '.join(columns)} |\n"
     yield f"| {' | '.join('---:' if column in _NUMBERS else ':---' for column in columns)} |\n"
 
@@ -102,7 +93,7 @@ def _row(result: Result, compared: bool, has_status: bool) -> str:
         *([statuses(result)] if has_status else []),
         cells.verdict_text(result),
         cells.growth_text(result.growth),
-        cells.budget_text(result),
+        cells.budget_text(result.budget),
         cells.size_text(result.peak_bytes),
         cells.p50_text(result),
         _gate(result),

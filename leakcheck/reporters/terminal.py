@@ -38,6 +38,7 @@ GATE_STYLES: Mapping[str, str] = {
     Gate.INCONCLUSIVE: "yellow",
     Gate.ERROR: "bold red",
 }
+_NUMBERS = frozenset({"runs", "growth / 1000 calls", "peak / call", "p50", "accepted", "measured", "change"})
 _WIDTH_OF_OTHER_COLUMNS = 54
 _WIDTH_FOR_ALL_COLUMNS = 100
 _SVG_COLUMNS = 118
@@ -48,6 +49,15 @@ _OFFLINE_FORMAT = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flag
 def new_table(*, padding: int = 2, has_header: bool = True) -> Table:
     """Return a table without borders, as in all our reports."""
     return Table(box=None, pad_edge=False, padding=(0, padding, 0, 0), header_style="dim", show_header=has_header)
+
+
+def table_of(*headers: str, foldable: int | None = None) -> Table:
+    """Return a table with these columns, figures to the right, in which all columns or the first ones may be folded."""
+    table = new_table()
+    for number, header in enumerate(headers):
+        is_rigid = foldable is not None and number >= foldable
+        table.add_column(header, justify="right" if header in _NUMBERS else "left", overflow="fold", no_wrap=is_rigid)
+    return table
 
 
 @escape_arguments

@@ -78,7 +78,7 @@ def test_beside_the_rooms_stand_four_modules() -> None:
         ("leakcheck.compare.sides", "from leakcheck.doctor import checks", "leakcheck.doctor.checks"),
         ("leakcheck.reporters.terminal", "from ..analysis.growth.trend import x", "leakcheck.analysis.growth.trend"),
         ("leakcheck.reporters.terminal", "import matplotlib.axes", "matplotlib.axes"),
-        ("leakcheck.reporters.plots.peak", "import matplotlib.pyplot", "matplotlib.pyplot"),
+        ("leakcheck.reporters.plots.figures", "import matplotlib.pyplot", "matplotlib.pyplot"),
         ("leakcheck.runner.session", "from leakcheck.cli.main import main", "leakcheck.cli.main"),
         ("leakcheck.runner.session", "from leakcheck import worker", "leakcheck.worker"),
         ("leakcheck.runner.measure", "import typing\nif typing.TYPE_CHECKING:\n    import typer", "typer"),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from leakcheck.cli.report import ReportOption
+from leakcheck.cli.report import RunOutputs
 from leakcheck.model.errors import ExitCode
 from leakcheck.storage import run_file
 from tests.live.command import Leakcheck
@@ -93,7 +93,7 @@ def test_what_is_no_run_is_named_and_no_page_is_left(leakcheck: Leakcheck) -> No
 def test_a_report_that_cannot_be_written_costs_the_run_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert ReportOption().write(run_of(CLEAN), tmp_path / "nowhere") is None
+    assert RunOutputs().write_report(run_of(CLEAN), tmp_path / "nowhere") is None
     said = capsys.readouterr().err
     assert said.startswith("leakcheck: the run is saved, but its report could not be written: ")
     assert "nowhere" in said

@@ -22,7 +22,6 @@ class PeakBar:
     name: str
     label: str
     role: str
-    """The colour role: within or over."""
     peak: float
     budget: float | None
 
@@ -31,7 +30,7 @@ class PeakBar:
 class PeakChart:
     """The peaks of a scenario's variants, or of a run, the highest first."""
 
-    title: str
+    title: str = "Peak"
     subject: str
     """The scenario; "" for several."""
     axis: Axis
@@ -63,7 +62,7 @@ class LatencyStrip:
 class LatencyChart:
     """The latencies of a scenario's variants."""
 
-    title: str
+    title: str = "Latency"
     axis: Axis
     strips: tuple[LatencyStrip, ...]
     note: str
@@ -94,7 +93,6 @@ def peak_chart(results: Sequence[Result]) -> PeakChart | None:
     beyond = "Budgets far beyond the peaks are not drawn." if len(shown) < len(budgets) else ""
     unmeasured = left_out(len(drawn), len(peaks), len(results), drawn_first="highest", missing="a peak")
     return PeakChart(
-        title="Peak",
         subject=drawn[0][0].scenario if is_one_scenario else "",
         axis=bytes_axis("peak memory of one call", 0.0, _AXIS_MARGIN * max([highest, *shown])),
         bars=tuple(bars),
@@ -109,7 +107,6 @@ def latency_chart(results: Sequence[Result]) -> LatencyChart | None:
         return None
     slowest = max(_slowest_drawn(latency) for _, latency in latencies)
     return LatencyChart(
-        title="Latency",
         axis=seconds_axis("time of one call", 0.0, _AXIS_MARGIN * slowest),
         strips=tuple(_strip(result, latency) for result, latency in latencies),
         note="The median is marked; a strip is darker where more calls lie.",

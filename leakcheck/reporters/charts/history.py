@@ -23,7 +23,6 @@ class HistoryPoint:
     low: float
     high: float
     role: str
-    """The colour role: within or over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,9 +13,7 @@ class StackKind(StrEnum):
     """What the bytes of a stack measure."""
 
     PEAK = "peak"
-    """Bytes at the high-water mark of one call."""
     GROWTH = "growth"
-    """Bytes gained per 1000 calls."""
 
 
 KIND_DESCRIPTIONS = {StackKind.PEAK: "bytes at the peak of one call", StackKind.GROWTH: "bytes gained per 1000 calls"}

@@ -56,27 +56,21 @@ class Flamegraphs:
         return {"frames": rows, "flames": self.trees}
 
 
-def stack_trees(result: Result) -> tuple[tuple[str, StackTree], ...]:
-    """Return the stack trees of a result with their measures."""
-    return (PEAK, result.peak_stacks), (GROWTH, result.explanation.growth_stacks)
-
-
 def add_flamegraphs(results: Sequence[Result], flames: Flamegraphs, prefix: str) -> list[tuple[Flamegraph, ...]]:
     """Add the trees of one scenario's results, and return the flamegraphs of each result."""
-    keys: dict[str, list[str]] = {PEAK: [], GROWTH: []}
+    keys: dict[str, dict[int, str]] = {PEAK: {}, GROWTH: {}}
     for number, result in enumerate(results):
-        for measure, tree in stack_trees(result):
+        for measure, tree in ((PEAK, result.peak_stacks), (GROWTH, result.explanation.growth_stacks)):
             if tree.total_bytes > 0:
-                keys[measure].append(f"{prefix}-{number}-{measure}")
-                flames.add(keys[measure][-1], result.id, measure, tree)
+                key = keys[measure][number] = f"{prefix}-{number}-{measure}"
+                flames.add(key, result.id, measure, tree)
     return [
         tuple(
             Flamegraph(
-                key=key, measure=measure, result=result, others=tuple(other for other in keys[measure] if other != key)
+                key=own, measure=measure, result=result, others=tuple(key for key in of_measure.values() if key != own)
             )
-            for measure, _ in stack_trees(result)
-            for key in [f"{prefix}-{number}-{measure}"]
-            if key in keys[measure]
+            for measure, of_measure in keys.items()
+            if (own := of_measure.get(number)) is not None
         )
         for number, result in enumerate(results)
     ]

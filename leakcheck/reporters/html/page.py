@@ -50,23 +50,20 @@ def render_report(run: Run, memray_pages: Mapping[str, str] | None = None) -> It
         if chart is not None
     }
     style, script = _asset("report.css"), "\n".join(map(_asset, _SCRIPTS))
-    page = (
-        _environment()
-        .get_template("report.html")
-        .render(
-            run=run,
-            headline=", ".join(run_phrases(run, RunFact.OUTCOME, RunFact.UNFINISHED)),
-            gate=next((gate for gate in WORST_FIRST if any(result.gate is gate for result in run.results)), "none"),
-            links=links_of(sections),
-            where=run_phrases(run, RunFact.ENVIRONMENT, RunFact.BASELINE),
-            duration=run_phrases(run, RunFact.DURATION),
-            sections=sections,
-            remarks=run_sentences(run),
-            data=json_data({"charts": charts, **flames.data}),
-            style=Markup(style),
-            script=Markup(script),
-            policy=content_policy(style, script),
-        )
+    template = _environment().get_template("report.html")
+    page = template.render(
+        run=run,
+        headline=", ".join(run_phrases(run, RunFact.OUTCOME, RunFact.UNFINISHED)),
+        gate=next((gate for gate in WORST_FIRST if any(result.gate is gate for result in run.results)), "none"),
+        links=links_of(sections),
+        where=run_phrases(run, RunFact.ENVIRONMENT, RunFact.BASELINE),
+        duration=run_phrases(run, RunFact.DURATION),
+        sections=sections,
+        remarks=run_sentences(run),
+        data=json_data({"charts": charts, **flames.data}),
+        style=Markup(style),
+        script=Markup(script),
+        policy=content_policy(style, script),
     )
     yield REPORT, page.encode("utf-8")
 
@@ -74,11 +71,20 @@ def render_report(run: Run, memray_pages: Mapping[str, str] | None = None) -> It
 @escape_arguments
 def render_comparison(comparison: "Comparison") -> Iterator[tuple[str, bytes]]:
     """Yield a comparison as one file."""
+    # imported here: it needs CSV and Markdown, which the report of a run does not
+    from leakcheck.reporters import comparison as forms
+
+    environment = _environment()
+    environment.filters |= {
+        "answered": forms.verdict_text,
+        "arm": forms.side_text,
+        "changed": forms.change_text,
+        "figure": forms.figure_text,
+        "pair": forms.pair_text,
+    }
     style, script = _asset("report.css"), _asset("theme.js")
-    page = (
-        _environment_of_comparisons()
-        .get_template("compare.html")
-        .render(comparison=comparison, style=Markup(style), script=Markup(script), policy=content_policy(style, script))
+    page = environment.get_template("compare.html").render(
+        comparison=comparison, style=Markup(style), script=Markup(script), policy=content_policy(style, script)
     )
     yield COMPARISON, page.encode("utf-8")
 
@@ -147,21 +153,5 @@ def _environment() -> Environment:
         "reasons": cells.gate_reasons,
         "size": cells.size_text,
         "verdict": cells.verdict_text,
-    }
-    return environment
-
-
-@lru_cache
-def _environment_of_comparisons() -> Environment:
-    # imported here: it needs CSV and Markdown, which the report of a run does not
-    from leakcheck.reporters import comparison
-
-    environment = _environment()
-    environment.filters |= {
-        "answered": comparison.verdict_text,
-        "arm": comparison.side_text,
-        "changed": comparison.change_text,
-        "figure": comparison.figure_text,
-        "pair": comparison.pair_text,
     }
     return environment

@@ -4,12 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from leakcheck.model.explanation import (
-    AllocationSite,
-    GrowingContainer,
-    PeakSite,
-    RetentionPath,
-)
+from leakcheck.model.explanation import AllocationSite, GrowingContainer, PeakSite, RetentionPath
 from leakcheck.model.plain_text import escape_control, shorten
 from leakcheck.model.result import Result
 from leakcheck.model.stacks import Frame, FrameKind, native_frame
@@ -210,13 +205,10 @@ def _is_heavy(share: float | None) -> bool:
 
 def known_leak_fingerprint(result: Result) -> str:
     """Return the fingerprint for the list of known leaks; "" where the growth was not explained."""
-    if result.fingerprint:
-        return result.fingerprint
-    # a run.json from before the field existed
-    fingerprints = [path.fingerprint for path in result.explanation.retention_paths] + [
-        site.fingerprint for site in result.explanation.allocation_sites
-    ]
-    return next(iter(fingerprints), "")
+    explanation = result.explanation
+    parts: Sequence[RetentionPath | AllocationSite] = (*explanation.retention_paths, *explanation.allocation_sites)
+    # a run.json from before the field existed has only those of the parts
+    return result.fingerprint or next((part.fingerprint for part in parts), "")
 
 
 def _share(share: float) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from leakcheck.model.plain_text import escape_control
-from leakcheck.model.result import Growth, Result
+from leakcheck.model.result import Budget, Growth, Result
 from leakcheck.model.units import format_duration, format_growth, format_size
 from leakcheck.model.verdict import Gate
 from leakcheck.reporters.messages.baseline import is_excused
@@ -71,11 +71,10 @@ def gate_reasons(result: Result) -> str:
     return escape_control(f"{budgets} ({', '.join(remarks)})".lstrip() if remarks else budgets)
 
 
-def budget_text(result: Result) -> str:
-    """Return a result's budgets ("64 KiB / 1000 calls, peak 10 MiB")."""
-    peak = result.budget.peak_bytes
-    growth = format_growth(result.budget.growth_bytes_per_1000_calls)
-    return growth if peak is None else f"{growth}, peak {format_size(peak)}"
+def budget_text(budget: Budget) -> str:
+    """Return the budgets of growth and peak ("64 KiB / 1000 calls, peak 10 MiB")."""
+    growth = format_growth(budget.growth_bytes_per_1000_calls)
+    return growth if budget.peak_bytes is None else f"{growth}, peak {format_size(budget.peak_bytes)}"
 
 
 def commit_text(commit: str, is_dirty: bool | None) -> str:

@@ -1,8 +1,7 @@
-"""All that is said of a run as a whole, composed once: statements, each of a kind, that every reporter prints."""
+"""All that is said of a run as a whole, composed once: texts, each of a kind, that every reporter prints."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 
 from leakcheck.model.plain_text import escape_control
@@ -139,29 +138,11 @@ PHRASES = (RunFact.OUTCOME, RunFact.UNFINISHED, RunFact.ENVIRONMENT, RunFact.BAS
 """The kinds for a headline, a first or a last line; all others are sentences."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunStatement:
-    """One thing that is said of a run."""
-
-    kind: RunFact
-    text: str
-
-
-def run_statements(run: Run, left_out: Collection[Enum] = ()) -> list[RunStatement]:
-    """Return all that is said of a run as a whole, without the kinds that are left out."""
-    return [
-        RunStatement(kind=kind, text=escape_control(text))  # again, in case a sentence forgot to
-        for kind in RunFact
-        if kind not in left_out
-        for text in kind.compose(run)
-    ]
-
-
-def run_sentences(run: Run, left_out: Collection[Enum] = ()) -> list[str]:
-    """Return the statements that are sentences, without the kinds that are left out."""
-    return [statement.text for statement in run_statements(run, (*PHRASES, *left_out))]
+def run_sentences(run: Run) -> list[str]:
+    """Return all that is said of a run in sentences."""
+    return run_phrases(run, *(kind for kind in RunFact if kind not in PHRASES))
 
 
 def run_phrases(run: Run, *kinds: RunFact) -> list[str]:
-    """Return the phrases of these kinds, in this order."""
-    return [escape_control(text) for kind in kinds for text in kind.compose(run)]
+    """Return what is said of these kinds, in this order."""
+    return [escape_control(text) for kind in kinds for text in kind.compose(run)]  # again, in case one forgot to

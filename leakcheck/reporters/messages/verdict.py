@@ -214,9 +214,6 @@ def _unaccounted_clause(result: Result) -> str:
 
 
 def _native_clause(result: Result) -> str:
-    # only where the search for retention paths was complete
-    return (
-        " No Python object retains it: native code does, or never freed it."
-        if result.explanation.nothing_in_python
-        else ""
-    )
+    if not result.explanation.nothing_in_python:  # it is set only where the search for retention paths was complete
+        return ""
+    return " No Python object retains it: native code does, or never freed it."

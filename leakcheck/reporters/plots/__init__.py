@@ -56,16 +56,16 @@ def _draw(
     try:
         import matplotlib.figure  # noqa: F401
 
-        from leakcheck.reporters.plots import canvas, growth, history, pair, peak
+        from leakcheck.reporters.plots import canvas, figures
     except ImportError as error:
         raise UsageError(
             f"plots are drawn with matplotlib, and it cannot be imported ({error}); "
             "add it with: pip install 'pytest-leakcheck[plots]'"
         ) from error
-    figures: dict[type, Callable[..., Drawing]] = {
-        GrowthPanels: growth.growth_figure,
-        PeakChart: peak.peak_figure,
-        PairChart: pair.pair_figure,
-        HistoryChart: history.history_figure,
+    draw: dict[type, Callable[..., Drawing]] = {
+        GrowthPanels: figures.growth_figure,
+        PeakChart: figures.peak_figure,
+        PairChart: figures.pair_figure,
+        HistoryChart: figures.history_figure,
     }
-    yield from canvas.render(name, lambda: figures[type(chart)](chart), formats)
+    yield from canvas.render(name, lambda: draw[type(chart)](chart), formats)

@@ -11,7 +11,6 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from leakcheck.reporters.charts.axis import Axis
 from leakcheck.reporters.charts.labels import OVER, UNKNOWN, WITHIN, short_name, spread
@@ -34,18 +33,16 @@ ROLE_COLOURS = {
 }
 
 _STYLE: dict[Any, Any] = {
+    **dict.fromkeys(("axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), QUIET),
+    # not transparent: a dark page shows plots as a light one does
+    **dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor"), PAPER),
     "axes.axisbelow": True,
-    "axes.edgecolor": QUIET,
     "axes.grid": True,
-    "axes.labelcolor": QUIET,
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.titlelocation": "left",
     "axes.titlesize": 10,
     "axes.titleweight": "bold",
-    "figure.facecolor": PAPER,  # not transparent: a dark page shows plots as a light one does
-    "axes.facecolor": PAPER,
-    "savefig.facecolor": PAPER,
     "figure.constrained_layout.h_pad": 0.1,
     "figure.constrained_layout.hspace": 0.06,
     "figure.constrained_layout.w_pad": 0.1,
@@ -58,14 +55,9 @@ _STYLE: dict[Any, Any] = {
     "svg.hashsalt": "leakcheck",
     "text.color": INK,
     "text.parse_math": False,  # a name with dollars is not a formula
-    "xtick.color": QUIET,
-    "ytick.color": QUIET,
     "ytick.labelcolor": INK,
 }
-_METADATA: dict[str, dict[str, str | None]] = {
-    "svg": {"Date": None, "Creator": None},
-    "png": {"Software": None},
-}
+_METADATA: dict[str, dict[str, str | None]] = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
 _DOTS_PER_INCH = 160
 _POINTS_PER_INCH = 72
 _LETTERS_PER_INCH = 15
@@ -130,13 +122,6 @@ def draw_axis(axes: Axes, which: str, axis: Axis, *, title: bool = True) -> None
             f"{which}label": axis.title if title else "",
         }
     )
-
-
-def number_axis(axes: Axes, which: str, most: int = 6) -> None:
-    """Put round numbers on an axis, with thousands separators and without powers of ten."""
-    numbered = axes.xaxis if which == "x" else axes.yaxis
-    numbered.set_major_locator(MaxNLocator(nbins=most, steps=[1, 2, 5, 10]))
-    numbered.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}".replace("-", "−")))
 
 
 def only_grid(axes: Axes, which: str) -> None:

@@ -10,12 +10,10 @@ from rich.console import Console, RenderableType
 
 from leakcheck.doctor import interpreter
 from leakcheck.doctor.checks import Check, Problem, check
-from leakcheck.doctor.model import CheckState, DoctorFacts, DoctorReport, Finding, InterpreterFacts
+from leakcheck.doctor.model import CheckState, DoctorReport, Finding, InterpreterFacts
 from leakcheck.doctor.report import encode, make_report, markdown, overall_answer, render_report, without_paths
 from leakcheck.model.failure import Failure, FailureKind
 from tests.unit.doctor.facts import LINUX, MACHINE, MACOS, PROJECT
-
-FACTS = DoctorFacts(interpreter=LINUX, machine=MACHINE, project=PROJECT)
 
 
 def on_console(parts: Iterator[RenderableType]) -> str:
@@ -35,20 +33,20 @@ def test_a_check_is_added_by_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     monkeypatch.setitem(interpreter.INTERPRETER_GROUPS, "Meters", (*interpreter.METERS, row))
     # THEN it is reported in every format, below its heading
-    report = make_report(FACTS)
+    report = make_report(LINUX, MACHINE, PROJECT)
     expected = Finding(group="Meters", name="file size", state=CheckState.OK, message="64 bits")
     assert expected in report.findings
     for text in (on_console(render_report(report)), encode(report).decode(), *map(str, markdown(report))):
         assert "file size" in text
     # AND with its remedy, and in the answer, where its problem is met
-    limited = make_report(replace(FACTS, interpreter=MACOS))
+    limited = make_report(MACOS, MACHINE, PROJECT)
     assert replace(expected, state=CheckState.LIMITED, message="not readable", remedy="mount /proc") in limited.findings
     assert "file size" in overall_answer(limited)
 
 
 def test_an_interpreter_that_cannot_be_started_is_broken_and_the_rest_is_checked() -> None:
     failure = Failure(kind=FailureKind.DIED, message="it ended", details="Traceback\nSyntaxError: /srv/acme/x.py")
-    report = make_report(replace(FACTS, interpreter=failure))
+    report = make_report(failure, MACHINE, PROJECT)
     assert report.names(CheckState.BROKEN) == "Python"
     assert report.findings[0].message == "it ended SyntaxError: …/x.py"
     assert "cores" in {finding.name for finding in report.findings}

@@ -30,7 +30,7 @@ from leakcheck.reporters import github, gitlab, junit, markdown, pytest_text, te
 from leakcheck.reporters.html import sections
 from leakcheck.reporters.locations import Workspace
 from leakcheck.reporters.messages.result import ResultFact, result_statements, rows_of
-from leakcheck.reporters.messages.run import PHRASES, RunFact, run_statements
+from leakcheck.reporters.messages.run import PHRASES, RunFact, run_phrases
 from tests.unit.causes import SITE
 from tests.unit.ci_runner import obeyed
 from tests.unit.pages import page_of
@@ -165,7 +165,7 @@ REPORTERS: Mapping[str, tuple[Callable[[Run], str], Mapping[Enum, str]]] = {
 def statements(results: Iterable[Result], kind: Enum) -> list[str]:
     """Return the texts of a kind, of the run or of these results."""
     if isinstance(kind, RunFact):
-        return [statement.text for statement in run_statements(RUN) if statement.kind is kind]
+        return run_phrases(RUN, kind)
     return [part.text for result in results for part in result_statements(result) if part.kind is kind]
 
 
@@ -216,5 +216,5 @@ def test_the_page_draws_the_causes_that_it_does_not_say() -> None:
 def test_nothing_is_said_twice(name: str) -> None:
     document = " ".join(REPORTERS[name][0](RUN).split())
     said = [part.text for result in FAILING for part in result_statements(result) if part.form == "sentence"]
-    said += [statement.text for statement in run_statements(RUN)]
+    said += run_phrases(RUN, *RunFact)
     assert [text for text in said if len(text) > 20 and document.count(" ".join(text[1:].split())) > 1] == []

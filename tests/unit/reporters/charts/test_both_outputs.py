@@ -16,8 +16,7 @@ from leakcheck.reporters.charts.bars import peak_chart
 from leakcheck.reporters.charts.growth import GrowthChart, growth_chart, growth_panels
 from leakcheck.reporters.html.growth_svg import growth_svg
 from leakcheck.reporters.plots.canvas import ROLE_COLOURS
-from leakcheck.reporters.plots.growth import growth_figure
-from leakcheck.reporters.plots.peak import peak_figure
+from leakcheck.reporters.plots.figures import growth_figure, peak_figure
 from tests.unit.pages import Element, page_of
 from tests.unit.runs import BOUNDED, BROKEN, run_of
 from tests.unit.shown import ITERATOR, LONELY, NAIVE_SHOWN, QUERIES, RETAINED, SHOWN

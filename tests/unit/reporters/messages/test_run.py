@@ -7,7 +7,7 @@ import pytest
 from leakcheck.model.explanation import KnownEntry
 from leakcheck.model.failure import Failure, FailureKind
 from leakcheck.model.run import Run, Shard
-from leakcheck.reporters.messages.run import PHRASES, RunFact, run_phrases, run_sentences, run_statements
+from leakcheck.reporters.messages.run import RunFact, run_phrases, run_sentences
 from tests.unit.runs import BROKEN, CLEAN, LEAK, NAIVE, UNSURE, run_of
 
 
@@ -29,13 +29,6 @@ def test_an_ordinary_run_has_no_sentences_and_is_finished() -> None:
     run = run_of(CLEAN, LEAK)
     assert run_sentences(run) == []
     assert run_phrases(run, RunFact.UNFINISHED, RunFact.BASELINE) == []
-    assert {statement.kind for statement in run_statements(run)} < {*PHRASES}
-
-
-def test_what_is_left_out_is_not_composed() -> None:
-    run = run_of(CLEAN, finished=False)
-    assert RunFact.UNFINISHED in {statement.kind for statement in run_statements(run)}
-    assert RunFact.UNFINISHED not in {statement.kind for statement in run_statements(run, {RunFact.UNFINISHED: "why"})}
 
 
 def test_a_known_leak_of_every_scenario_may_only_not_have_been_covered() -> None:

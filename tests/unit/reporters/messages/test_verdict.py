@@ -186,8 +186,8 @@ def test_foreign_text_is_escaped_in_every_sentence() -> None:
 
 
 def test_budgets_are_shown_as_they_are_written() -> None:
-    assert budget_text(CLEAN) == "64.0 KiB / 1000 calls, peak 10.0 MiB"
-    assert budget_text(UNSURE) == "4.00 KiB / 1000 calls"
+    assert budget_text(CLEAN.budget) == "64.0 KiB / 1000 calls, peak 10.0 MiB"
+    assert budget_text(UNSURE.budget) == "4.00 KiB / 1000 calls"
 
 
 def test_every_verdict_has_a_sentence_or_is_meant_to_have_none() -> None:

@@ -28,9 +28,7 @@ from leakcheck.reporters.charts.growth import growth_panels
 from leakcheck.reporters.charts.pair import pair_chart
 from leakcheck.reporters.plots import draw_history, draw_pair, draw_run
 from leakcheck.reporters.plots.canvas import Drawing, render
-from leakcheck.reporters.plots.growth import growth_figure
-from leakcheck.reporters.plots.pair import pair_figure
-from leakcheck.reporters.plots.peak import peak_figure
+from leakcheck.reporters.plots.figures import growth_figure, pair_figure, peak_figure
 from tests.unit.records import record
 from tests.unit.runs import BROKEN, CLEAN, KIB, LEAK, MIB, TOLERANCE, growth
 
