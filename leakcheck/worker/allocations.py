@@ -90,12 +90,7 @@ def serve_allocation(pass_request: PassRequest, channel: Channel, load: Load = L
             seconds = perf_counter() - start
             stacks, other_bytes = serialize_stacks(window_stacks)
             channel.send(
-                "window",
-                calls=message["calls"],
-                before=before,
-                seconds=seconds,
-                stacks=stacks,
-                other_bytes=other_bytes,
+                "window", calls=message["calls"], before=before, seconds=seconds, stacks=stacks, other_bytes=other_bytes
             )
         except BaseException as error:  # the user's code may raise anything, SystemExit included
             calls = 0 if replay is None else replay.calls

@@ -15,14 +15,7 @@ from typing import Any
 from leakcheck.probe.heap import container_functions as functions
 from leakcheck.probe.heap import introspect
 from leakcheck.probe.heap.container_functions import LruCache
-from leakcheck.probe.heap.slot_bytes import (
-    NO_SLOT,
-    SlotBytes,
-    overallocating,
-    slot_of_array,
-    slot_of_dict,
-    slot_of_set,
-)
+from leakcheck.probe.heap.slot_bytes import NO_SLOT, SlotBytes, overallocating, slot_of_array, slot_of_dict, slot_of_set
 from leakcheck.probe.originals import BUILTINS
 
 __builtins__ = BUILTINS
@@ -152,12 +145,7 @@ CONTAINER_TYPES = (
         limit=functions.cache_limit,
         limit_name="maxsize",
     ),
-    ContainerType(
-        base=SimpleQueue,
-        length=SimpleQueue.qsize,
-        remove_newest=functions.get_all,
-        has_inner_table=True,
-    ),
+    ContainerType(base=SimpleQueue, length=SimpleQueue.qsize, remove_newest=functions.get_all, has_inner_table=True),
     ContainerType(
         base=bytearray,
         length=bytearray.__len__,
