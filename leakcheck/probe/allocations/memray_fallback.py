@@ -62,6 +62,12 @@ def _import_memray() -> Any:
     return memray
 
 
+def track_all(memray: Any, path: str, *, native: bool = False) -> Any:
+    """Return a Tracker that traces Python's allocators too: without them it sees only pymalloc's arenas of 1 MiB."""
+    aggregated = memray.FileFormat.AGGREGATED_ALLOCATIONS
+    return memray.Tracker(path, native_traces=native, trace_python_allocators=True, file_format=aggregated)
+
+
 class _ImportedOnUse:
     """A class of another module, which is imported when the class is used: by code that uses memray itself."""
 
