@@ -119,9 +119,9 @@ def _from_file(target: Target, pass_request: PassRequest) -> Loaded:
 
 
 def _from_request(target: Target, pass_request: PassRequest) -> Loaded:
-    # imported by name: only requests need it
-    replay = importlib.import_module("leakcheck.worker.web.scenarios").make_replay(target, pass_request)
-    return replay, {}
+    from leakcheck.worker.web.scenarios import make_replay  # here: only requests need it
+
+    return make_replay(target, pass_request), {}
 
 
 def _arguments(mark: ScenarioMark | None, pass_request: PassRequest) -> Mapping[str, OptionValue | None]:
@@ -134,11 +134,7 @@ def _arguments(mark: ScenarioMark | None, pass_request: PassRequest) -> Mapping[
     return {"variant": variant, **pass_request.options}
 
 
-_LOADERS: Mapping[str, Callable[[Target, PassRequest], Loaded]] = {
-    "callable": _from_callable,
-    "file": _from_file,
-    "site": _from_request,
-}
+_LOADERS = {"callable": _from_callable, "file": _from_file, "site": _from_request}
 
 
 class LoadedScenario:
