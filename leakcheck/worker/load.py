@@ -151,13 +151,13 @@ class LoadedScenario:
             self._finish(find_dotted(setup.module, setup.name)())
         target = parse_target(pass_request.target)
         function, arguments = _LOADERS[target.kind](target, pass_request)
+        # what replays it once; its result is an awaitable if the scenario is async
+        self.raw_call: Callable[..., object] = function
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             self._generator = function(**arguments)
-            self._call: Callable[..., object] = self._step_generator("was set up")
+            self.raw_call = self._step_generator("was set up")
         elif arguments:
-            self._call = lambda: function(**arguments)
-        else:
-            self._call = function
+            self.raw_call = lambda: function(**arguments)
 
     def first_call(self) -> Call:
         """Make the first call and return the callable that makes the others.
@@ -165,18 +165,13 @@ class LoadedScenario:
         The first call shows whether the result has to be awaited: a lambda around a coroutine function
         looks like any other lambda until it is called.
         """
-        result = self._call()
+        result = self.raw_call()
         if not inspect.isawaitable(result):
-            return self._call
+            return self.raw_call
         self._finish(result)
-        call: Callable[[], Any] = self._call
+        call: Callable[[], Any] = self.raw_call
         run = self._event_loop().run_until_complete
         return lambda: run(call())
-
-    @property
-    def raw_call(self) -> Callable[..., object]:
-        """Return the callable that replays it once; its result is an awaitable if the scenario is async."""
-        return self._call
 
     def close(self) -> None:
         """Run the scenario's tear-down and close its event loop.
