@@ -45,8 +45,6 @@ TRACERS: dict[str, Callable[[PassRequest], Tracer]] = {
 
 
 class _CountingReplay:
-    """Replays calls and counts those that returned."""
-
     def __init__(self, call: Call) -> None:
         self._call = call
         self._pid = os.getpid()

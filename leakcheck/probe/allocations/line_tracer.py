@@ -17,7 +17,6 @@ from leakcheck.probe.originals import BUILTINS, gc, os
 
 __builtins__ = BUILTINS
 
-
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _UNTRACED = (PACKAGE, "<frozen importlib")
 _MAX_DEPTH = 60  # any value from 40 to 200 does: only the innermost forty are shown
@@ -188,7 +187,6 @@ class LineBalance(Generic[Key]):
         entry[1] += blocks
 
     def _exact_match(self, size: int) -> list[int]:
-        """Return the index of the latest gain of exactly this size, if any."""
         for index in range(len(self._open) - 1, -1, -1):
             if self._open[index][0] == size:
                 return [index]

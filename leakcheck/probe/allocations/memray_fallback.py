@@ -24,8 +24,6 @@ MEMRAY = "memray"
 
 
 class _MemrayFinder:
-    """Find memray, and nothing else, in one folder."""
-
     def __init__(self, folder: str) -> None:
         self._folder = folder
 

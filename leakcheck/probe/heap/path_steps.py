@@ -71,11 +71,6 @@ def contents(cell: CellType) -> Any:
         return None
 
 
-def is_class_dict(cls: type, mapping: object) -> bool:
-    """Return whether a dictionary holds a class's attributes."""
-    return any(referent is mapping for referent in introspect.referents((introspect.class_dict(cls),)))
-
-
 def attribute_of(owner: object, value: object) -> str | None:
     """Return the name of the attribute that refers to a value, without running the owner's code."""
     for name, attribute in introspect.attributes(owner):
@@ -99,20 +94,13 @@ def _following(chain: Sequence[Any], position: int, offset: int) -> Any:
 
 
 def _from_namespace_owner(chain: Sequence[Any], position: int) -> PathStep | None:
-    """From a module, class or instance over its dictionary to a value in that."""
     owner, mapping = chain[position], chain[position + 1]
     if type(mapping) is not dict or position + 2 >= len(chain):
         return None
-    if introspect.is_class(owner):
-        if not is_class_dict(owner, mapping):
-            return None
-        where = "class attribute"
-    elif introspect.namespace(owner) is mapping:
-        where = ""
-    else:
-        return None
-    key = key_of(mapping, chain[position + 2])
-    return PathStep(f".{key}", position + 2, where) if type(key) is str else None
+    is_class = introspect.is_class(owner)
+    own = introspect.referents((introspect.class_dict(owner),)) if is_class else [introspect.namespace(owner)]
+    key = key_of(mapping, chain[position + 2]) if any(candidate is mapping for candidate in own) else None
+    return PathStep(f".{key}", position + 2, "class attribute" if is_class else "") if type(key) is str else None
 
 
 def _from_thread_local(chain: Sequence[Any], position: int) -> PathStep | None:

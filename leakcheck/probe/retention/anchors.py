@@ -48,10 +48,6 @@ class ReferenceAnchor:
         return [reference for anchor in (self, *self.duplicates) for reference in anchor.references]
 
 
-Sources = Iterable[tuple[Any, list[Any]]]
-"""Old objects with the objects that each refers to."""
-
-
 def sources_of_new(watched: WatchedCalls, new: frozenset[int], search: ReferrerSearch) -> list[tuple[Any, list[Any]]]:
     """Return what refers to new objects: old objects except leakcheck's, and running frames."""
     search.hide(watched.new)
@@ -71,7 +67,7 @@ def sources_of_long(
 
 
 def find_anchors(
-    sources: Sources,
+    sources: Iterable[tuple[Any, list[Any]]],
     watched: WatchedCalls,
     new: frozenset[int],
     min_bytes: float,
@@ -80,7 +76,7 @@ def find_anchors(
 ) -> list[ReferenceAnchor]:
     """Return the anchors that lead to so many bytes or more, the heaviest first.
 
-    Containers that are known to grow are `skipped`.
+    `sources` are old objects with what each refers to. Containers that are known to grow are `skipped`.
     """
     groups: dict[tuple[Any, ...], list[Reference]] = {}
     for source, children in sources:

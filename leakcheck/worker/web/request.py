@@ -138,7 +138,6 @@ def next_hop(request: Request, response: Response) -> Request | None:
 
 
 def _with_cookies(headers: Headers, response: Response) -> Headers:
-    """Return the headers with the cookies that the response sets."""
     from http.cookies import SimpleCookie
 
     jar = SimpleCookie(next((value for name, value in headers if name.lower() == "cookie"), ""))
@@ -183,7 +182,6 @@ def _error_text(body: str) -> str:
 
 
 def _json_error(body: str) -> str | None:
-    """Return the message of a JSON object; None if the body is anything else."""
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
