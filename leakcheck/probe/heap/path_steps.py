@@ -5,7 +5,7 @@ pass several objects at once.
 """
 
 import _thread
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextvars import Context, ContextVar
 from dataclasses import dataclass
 from types import CellType, FrameType, FunctionType, GetSetDescriptorType, ModuleType, TracebackType
@@ -23,7 +23,6 @@ _CLOSURE = FunctionType.__dict__["__closure__"]
 _DEFAULTS = FunctionType.__dict__["__defaults__"]
 _KEYWORD_DEFAULTS = FunctionType.__dict__["__kwdefaults__"]
 _CONTENTS = CellType.__dict__["cell_contents"]
-_OBJCLASS = GetSetDescriptorType.__dict__["__objclass__"]
 
 _TRUSTED_MODULES = ("_asyncio", "_functools", "functools", "collections", "_collections")
 """C modules whose computed attributes may be read: those return what the object refers to, and run no other code."""
@@ -41,9 +40,6 @@ class PathStep:
     """The kind of the place, if it is no plain attribute or entry."""
     variable_of: str = ""
     """The function whose variable it is; then `text` is the name of that variable."""
-
-
-StepRule = Callable[[Sequence[Any], int], PathStep | None]
 
 
 def step_from(chain: Sequence[Any], position: int) -> PathStep:
@@ -204,7 +200,7 @@ def _is_future(owner: object) -> bool:
     return any(introspect.module_of_class(cls) == "_asyncio" for cls in introspect.mro(type(owner)))
 
 
-_STEP_RULES: tuple[StepRule, ...] = (
+_STEP_RULES = (
     _from_namespace_owner,
     _from_thread_local,
     _from_function,

@@ -107,13 +107,11 @@ def merge_anchors(anchors: Iterable[ReferenceAnchor]) -> list[ReferenceAnchor]:
     """Return the anchors; those that lead to the same objects are duplicates of the heaviest."""
     result: list[ReferenceAnchor] = []
     for anchor in anchors:
-        same = next((known for known in result if _is_same(known, anchor)), None)
+        ids = anchor.reachable.ids
+        min_same = _MIN_SAME_SHARE * max(1, len(ids))
+        same = next((known for known in result if len(known.reachable.ids & ids) >= min_same), None)
         if same is None:
             result.append(anchor)
         else:
             same.duplicates.append(anchor)
     return result
-
-
-def _is_same(heavier: ReferenceAnchor, lighter: ReferenceAnchor) -> bool:
-    return len(heavier.reachable.ids & lighter.reachable.ids) >= _MIN_SAME_SHARE * max(1, len(lighter.reachable.ids))

@@ -173,10 +173,7 @@ def status_text(response: Response) -> str:
 def _error_text(body: str) -> str:
     """Return the title of a page, the message of a JSON object, or otherwise the start of the text."""
     title = _TITLE.search(body)
-    if title is not None:
-        text = unescape(title[1])
-    else:
-        text = _json_error(body) or unescape(_TAGS.sub(" ", body))
+    text = unescape(title[1]) if title else _json_error(body) or unescape(_TAGS.sub(" ", body))
     text = " ".join(text.split())
     return text if len(text) <= _LONGEST_ERROR_TEXT else f"{text[: _LONGEST_ERROR_TEXT - 1]}…"
 
