@@ -35,7 +35,6 @@ class Replayable(Protocol):
 
 
 Load = Callable[[PassRequest], Replayable]
-"""Loads the target of a request."""
 
 
 def load_file(path: Path) -> ModuleType:

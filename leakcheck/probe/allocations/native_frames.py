@@ -172,10 +172,7 @@ UNKNOWN_NAME = "<unknown>"
 """memray's word for a function or source file that it cannot resolve."""
 
 _INTERPRETER_SOURCE = re.compile(r"(^|/)(Objects|Python|Modules|Parser|Include/internal)/")
-"""Matches a source file of the interpreter itself."""
-
-_MAX_FRAMES = 100  # any value from 40 to 200 does: forty are shown
-"""Only so many of the innermost frames are resolved: more are never shown, and the cost is quadratic."""
+_MAX_FRAMES = 100  # any value from 40 to 200 does: forty are shown, and the cost is quadratic
 
 
 def _stem(library: str) -> str:

@@ -91,7 +91,6 @@ class GrownContainer:
     gained: int
     growth: LengthGrowth
     peak: int
-    """Its greatest length at a reading."""
 
     @property
     def length(self) -> int:

@@ -13,7 +13,6 @@ _ENDS_SESSION = re.compile(r"(?:log|sign)[-_]?(?:out|off)(?![a-z])", re.IGNORECA
 _SERVES_FILES = frozenset({"django.views.static", "django.contrib.staticfiles.views"})
 _CLOSE = 4
 _UNQUOTED = "/:@!$&'()*+,;=-._~"
-"""Characters that are not percent-encoded in a path."""
 _IN_TEMPLATE = re.compile(r"%\((\w+)\)s")
 _IN_ROUTE = re.compile(r"<(?:[^>:]+:)?(\w+)>")
 TAKES_ARGUMENT = "takes an argument: name a sample of it under [tool.leakcheck.django.arguments]"

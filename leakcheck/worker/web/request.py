@@ -41,7 +41,6 @@ class Request:
     scheme: str = "http"
     expect: int = 0
     hops: int = 0
-    """Number of redirects that led to it."""
 
     @property
     def host(self) -> str:
