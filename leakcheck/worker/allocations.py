@@ -45,8 +45,6 @@ TRACERS: dict[str, Callable[[PassRequest], Tracer]] = {
 
 
 class _CountingReplay:
-    """Replays calls and counts those that returned."""
-
     def __init__(self, call: Call) -> None:
         self._call = call
         self._pid = os.getpid()
@@ -90,12 +88,7 @@ def serve_allocation(pass_request: PassRequest, channel: Channel, load: Load = L
             seconds = perf_counter() - start
             stacks, other_bytes = serialize_stacks(window_stacks)
             channel.send(
-                "window",
-                calls=message["calls"],
-                before=before,
-                seconds=seconds,
-                stacks=stacks,
-                other_bytes=other_bytes,
+                "window", calls=message["calls"], before=before, seconds=seconds, stacks=stacks, other_bytes=other_bytes
             )
         except BaseException as error:  # the user's code may raise anything, SystemExit included
             calls = 0 if replay is None else replay.calls

@@ -1,8 +1,7 @@
 """Collect the scenarios of a target, in the interpreter that will measure them."""
 
-import importlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from leakcheck.model.errors import UsageError
@@ -70,11 +69,9 @@ def _collect_target(
     make_current_folder_importable()
     target = parse_target(pass_request.target)
     if target.kind == "site":
-        # imported by name: only requests need it
-        collected: tuple[list[dict[str, Any]], list[dict[str, str]]] = importlib.import_module(
-            "leakcheck.worker.web.scenarios"
-        ).collect_requests(target, pass_request, report_progress)
-        return collected
+        from leakcheck.worker.web.scenarios import collect_requests  # here: only requests need it
+
+        return collect_requests(target, pass_request, report_progress)
     return _COLLECTORS[target.kind](target), []
 
 
@@ -96,10 +93,7 @@ def _collect_file(target: Target) -> list[dict[str, Any]]:
     ]
 
 
-_COLLECTORS: Mapping[str, Callable[[Target], list[dict[str, Any]]]] = {
-    "callable": _collect_callable,
-    "file": _collect_file,
-}
+_COLLECTORS = {"callable": _collect_callable, "file": _collect_file}
 
 
 def _variants(target: str, mark: ScenarioMark, function: Any) -> list[dict[str, Any]]:

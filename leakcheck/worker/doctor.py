@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from leakcheck.model.protocol import PassRequest
-from leakcheck.probe.allocations.memray_fallback import MEMRAY, load_memray
+from leakcheck.probe.allocations.memray_fallback import MEMRAY, load_memray, track_all
 from leakcheck.probe.allocations.native_frames import UNKNOWN_NAME
 from leakcheck.probe.meters.memory import Meters
 from leakcheck.probe.originals import BUILTINS, os
@@ -100,12 +100,7 @@ def _traced_records(memray: Any, *, native: bool) -> list[Any]:
     """Return memray's records that cover the memory kept here; none if it sees less than that."""
     with tempfile.TemporaryDirectory(prefix="leakcheck-", dir=own_folder()) as folder:
         path = os.path.join(folder, "capture")
-        with memray.Tracker(
-            path,
-            native_traces=native,
-            trace_python_allocators=True,
-            file_format=memray.FileFormat.AGGREGATED_ALLOCATIONS,
-        ):
+        with track_all(memray, path, native=native):
             kept = [bytes(_TRACED_BYTES) for _ in range(_TRACED_OBJECTS)]
         with memray.FileReader(path) as reader:
             # stacks can only be read while the file is open

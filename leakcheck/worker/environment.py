@@ -85,14 +85,10 @@ def name_and_version(package: "metadata.Distribution") -> tuple[str | None, str 
     for each of what may be hundreds of packages, so it is used only where the first lines do not have both.
     """
     try:
-        return _from_metadata(package)
+        text = package.read_text("METADATA") or package.read_text("PKG-INFO") or ""
+        return _name_in(text) or (package.metadata["Name"], package.version)
     except Exception:  # whatever its files hold
         return None, None
-
-
-def _from_metadata(package: "metadata.Distribution") -> tuple[str | None, str | None]:
-    text = package.read_text("METADATA") or package.read_text("PKG-INFO") or ""
-    return _name_in(text) or (package.metadata["Name"], package.version)
 
 
 def _name_in(text: str) -> tuple[str, str] | None:

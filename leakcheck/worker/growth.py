@@ -22,8 +22,6 @@ from leakcheck.worker.load import Call, Load, LoadedScenario
 __builtins__ = BUILTINS
 
 SECONDS = ("replay_seconds", "settle_seconds", "set_aside_seconds")
-"""The parts of a block's duration."""
-
 _WARM_UP_CALLS = 50
 """What the first calls leave (lazy imports, filled tables) is set aside from collection, as what set-up left is."""
 

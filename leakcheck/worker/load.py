@@ -35,7 +35,6 @@ class Replayable(Protocol):
 
 
 Load = Callable[[PassRequest], Replayable]
-"""Loads the target of a request."""
 
 
 def load_file(path: Path) -> ModuleType:
@@ -119,9 +118,9 @@ def _from_file(target: Target, pass_request: PassRequest) -> Loaded:
 
 
 def _from_request(target: Target, pass_request: PassRequest) -> Loaded:
-    # imported by name: only requests need it
-    replay = importlib.import_module("leakcheck.worker.web.scenarios").make_replay(target, pass_request)
-    return replay, {}
+    from leakcheck.worker.web.scenarios import make_replay  # here: only requests need it
+
+    return make_replay(target, pass_request), {}
 
 
 def _arguments(mark: ScenarioMark | None, pass_request: PassRequest) -> Mapping[str, OptionValue | None]:
@@ -134,11 +133,7 @@ def _arguments(mark: ScenarioMark | None, pass_request: PassRequest) -> Mapping[
     return {"variant": variant, **pass_request.options}
 
 
-_LOADERS: Mapping[str, Callable[[Target, PassRequest], Loaded]] = {
-    "callable": _from_callable,
-    "file": _from_file,
-    "site": _from_request,
-}
+_LOADERS = {"callable": _from_callable, "file": _from_file, "site": _from_request}
 
 
 class LoadedScenario:
@@ -155,13 +150,13 @@ class LoadedScenario:
             self._finish(find_dotted(setup.module, setup.name)())
         target = parse_target(pass_request.target)
         function, arguments = _LOADERS[target.kind](target, pass_request)
+        # what replays it once; its result is an awaitable if the scenario is async
+        self.raw_call: Callable[..., object] = function
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             self._generator = function(**arguments)
-            self._call: Callable[..., object] = self._step_generator("was set up")
+            self.raw_call = self._step_generator("was set up")
         elif arguments:
-            self._call = lambda: function(**arguments)
-        else:
-            self._call = function
+            self.raw_call = lambda: function(**arguments)
 
     def first_call(self) -> Call:
         """Make the first call and return the callable that makes the others.
@@ -169,18 +164,13 @@ class LoadedScenario:
         The first call shows whether the result has to be awaited: a lambda around a coroutine function
         looks like any other lambda until it is called.
         """
-        result = self._call()
+        result = self.raw_call()
         if not inspect.isawaitable(result):
-            return self._call
+            return self.raw_call
         self._finish(result)
-        call: Callable[[], Any] = self._call
+        call: Callable[[], Any] = self.raw_call
         run = self._event_loop().run_until_complete
         return lambda: run(call())
-
-    @property
-    def raw_call(self) -> Callable[..., object]:
-        """Return the callable that replays it once; its result is an awaitable if the scenario is async."""
-        return self._call
 
     def close(self) -> None:
         """Run the scenario's tear-down and close its event loop.

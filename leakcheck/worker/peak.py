@@ -3,7 +3,7 @@
 from time import perf_counter_ns
 
 from leakcheck.model.protocol import PassRequest
-from leakcheck.probe.allocations.memray_fallback import load_memray
+from leakcheck.probe.allocations.memray_fallback import load_memray, track_all
 from leakcheck.probe.allocations.memray_tracer import holdings_of_records
 from leakcheck.probe.allocations.stacks import serialize_stacks
 from leakcheck.probe.meters.settle import settle
@@ -35,12 +35,7 @@ def serve_peak(pass_request: PassRequest, channel: Channel, load: Load = LoadedS
         latencies = _time_some(call)
         calls += len(latencies) + 1
         settle()
-        # trace Python's allocators too: otherwise memray sees only arenas of 1 MiB
-        with memray.Tracker(
-            pass_request.capture_path,
-            trace_python_allocators=True,
-            file_format=memray.FileFormat.AGGREGATED_ALLOCATIONS,
-        ):
+        with track_all(memray, pass_request.capture_path):
             call()
         with memray.FileReader(pass_request.capture_path) as reader:
             records = list(reader.get_high_watermark_allocation_records(merge_threads=True))

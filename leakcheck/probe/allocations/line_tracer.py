@@ -17,7 +17,6 @@ from leakcheck.probe.originals import BUILTINS, gc, os
 
 __builtins__ = BUILTINS
 
-
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _UNTRACED = (PACKAGE, "<frozen importlib")
 _MAX_DEPTH = 60  # any value from 40 to 200 does: only the innermost forty are shown
@@ -25,8 +24,12 @@ _MAX_DEPTH = 60  # any value from 40 to 200 does: only the innermost forty are s
 _Stack = tuple[tuple[CodeType, int], ...]
 
 
-def _malloc_reader() -> Callable[[], int]:
-    """Return a reader of malloc's live bytes. Raises AttributeError where the C library has no such meter."""
+def _reader(*, mapped: bool) -> Callable[[], int]:
+    """Return a reader of malloc's live bytes; with `mapped`, plus everything mapped outside its heap.
+
+    The latter reads the size of the address space, not the resident pages: those rise only when memory is first written
+    to, whereas the line to report is the one that mapped it. Raises AttributeError where the C library has no meter.
+    """
     mallinfo2 = mallinfo2_function()
 
     def read() -> int:
@@ -34,43 +37,32 @@ def _malloc_reader() -> Callable[[], int]:
         live: int = info.uordblks + info.hblkhd
         return live
 
-    return read
-
-
-def _mapped_reader() -> Callable[[], int]:
-    """Return a reader of malloc's live bytes plus everything mapped outside its heap.
-
-    It reads the size of the address space, not the resident pages: those rise only when memory is first written to,
-    whereas the line to report is the one that mapped it.
-    """
-    mallinfo2 = mallinfo2_function()
-
-    def read() -> int:
+    def read_mapped() -> int:
         descriptor = os.open("/proc/self/statm", os.O_RDONLY)
         try:
-            mapped = int(os.read(descriptor, 128).split()[0]) * _PAGE_BYTES
+            address_space = int(os.read(descriptor, 128).split()[0]) * _PAGE_BYTES
         finally:
             os.close(descriptor)
         info = mallinfo2()
-        live: int = mapped - info.arena + info.uordblks
+        live: int = address_space - info.arena + info.uordblks
         return live
 
-    return read
+    return read_mapped if mapped else read
 
 
 class LineTracer:
     """Charge changes of malloc's live bytes to source lines."""
 
     def __init__(self) -> None:
-        _malloc_reader()  # fail now if there is no such meter
+        _reader(mapped=False)  # fail now if there is no such meter
 
     def warm_up(self, run: Run, calls: int) -> None:
         """Replay under the tracer and discard the result."""
-        _Charges(_malloc_reader()).replay(run, calls)
+        _Charges(_reader(mapped=False)).replay(run, calls)
 
     def window(self, run: Run, calls: int, *, mapped: bool) -> list[StackHolding]:
         """Return the net change that each line made, with the stack that led to it."""
-        charges = _Charges(_mapped_reader() if mapped else _malloc_reader())
+        charges = _Charges(_reader(mapped=mapped))
         charges.replay(run, calls)
         holdings = [StackHolding((), charges.balance.untraced_bytes, 0)]
         for stack, change, blocks in charges.balance.net_changes():
@@ -188,7 +180,6 @@ class LineBalance(Generic[Key]):
         entry[1] += blocks
 
     def _exact_match(self, size: int) -> list[int]:
-        """Return the index of the latest gain of exactly this size, if any."""
         for index in range(len(self._open) - 1, -1, -1):
             if self._open[index][0] == size:
                 return [index]

@@ -24,8 +24,6 @@ MEMRAY = "memray"
 
 
 class _MemrayFinder:
-    """Find memray, and nothing else, in one folder."""
-
     def __init__(self, folder: str) -> None:
         self._folder = folder
 
@@ -60,6 +58,12 @@ def _import_memray() -> Any:
     import memray.reporters.module_tools
 
     return memray
+
+
+def track_all(memray: Any, path: str, *, native: bool = False) -> Any:
+    """Return a Tracker that traces Python's allocators too: without them it sees only pymalloc's arenas of 1 MiB."""
+    aggregated = memray.FileFormat.AGGREGATED_ALLOCATIONS
+    return memray.Tracker(path, native_traces=native, trace_python_allocators=True, file_format=aggregated)
 
 
 class _ImportedOnUse:

@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from leakcheck.probe.allocations.memray_fallback import load_memray
+from leakcheck.probe.allocations.memray_fallback import load_memray, track_all
 from leakcheck.probe.allocations.native_frames import NativeLibraries
 from leakcheck.probe.allocations.stacks import (
     NATIVE,
@@ -59,13 +59,7 @@ class MemrayTracer:
 
     def _track(self, path: str, run: Run, calls: int) -> None:
         settle()
-        # Python's allocators too: without them only pymalloc's arenas of 1 MiB are seen
-        with self._memray.Tracker(
-            path,
-            native_traces=self._native,
-            trace_python_allocators=True,
-            file_format=self._memray.FileFormat.AGGREGATED_ALLOCATIONS,
-        ):
+        with track_all(self._memray, path, native=self._native):
             run(calls)
             settle()
 

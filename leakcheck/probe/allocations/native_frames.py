@@ -18,7 +18,6 @@ from leakcheck.probe.originals import BUILTINS, os
 
 __builtins__ = BUILTINS
 
-
 _TRACE = re.compile(r"NATIVE_TRACE_INDEX ip=(?:0x)?([0-9a-f]+) index=(\d+)")
 _SYSTEM_LIBRARY = re.compile(r"(ld-linux|ld-musl|libc|libm|libpthread|libdl|librt|libstdc\+\+|libgcc_s|libffi)\b")
 _TRACER_LIBRARY = re.compile(r"_memray\b")
@@ -101,12 +100,10 @@ def _hybrid_stack(record: Any, native: list[Any]) -> list[Any]:
 
 
 def _guessed_library(file: str) -> str:
-    """Return a stand-in for the library where only a source file is known."""
     return "" if _INTERPRETER_SOURCE.search(file) else os.path.basename(file)
 
 
 def _is_inlined_interpreter(file: str, library: str) -> bool:
-    """Return whether interpreter source was inlined into an extension."""
     return bool(_INTERPRETER_SOURCE.search(file)) and _stem(library) not in file
 
 
@@ -175,10 +172,7 @@ UNKNOWN_NAME = "<unknown>"
 """memray's word for a function or source file that it cannot resolve."""
 
 _INTERPRETER_SOURCE = re.compile(r"(^|/)(Objects|Python|Modules|Parser|Include/internal)/")
-"""Matches a source file of the interpreter itself."""
-
-_MAX_FRAMES = 100  # any value from 40 to 200 does: forty are shown
-"""Only so many of the innermost frames are resolved: more are never shown, and the cost is quadratic."""
+_MAX_FRAMES = 100  # any value from 40 to 200 does: forty are shown, and the cost is quadratic
 
 
 def _stem(library: str) -> str:

@@ -32,13 +32,9 @@ Run = Callable[[int], None]
 """Replays the given number of calls."""
 
 
-def _standard_library() -> tuple[str, ...]:
-    folders = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib")]
-    # where the interpreter's path has a symlink, some file names keep it and others have it resolved
-    return tuple({path + os.sep for folder in folders if folder for path in (folder, os.path.realpath(folder))})
-
-
-_STANDARD_LIBRARY = _standard_library()
+_FOLDERS = filter(None, map(sysconfig.get_path, ("stdlib", "platstdlib")))
+# where the interpreter's path has a symlink, some file names keep it and others have it resolved
+_STANDARD_LIBRARY = tuple({path + os.sep for folder in _FOLDERS for path in (folder, os.path.realpath(folder))})
 
 
 @lru_cache(maxsize=4096)

@@ -21,7 +21,6 @@ from leakcheck.probe.originals import BUILTINS
 
 __builtins__ = BUILTINS
 
-
 _FRAMES = 25  # any value from 10 to 100 does: enough to reach a line of the user's
 _CALLING_MODULES = ("load.py", "allocations.py")
 """leakcheck's modules that call the user's code; allocations under any other module of leakcheck are its own."""

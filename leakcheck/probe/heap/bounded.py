@@ -142,7 +142,9 @@ def _without_limit(
 def _rate(bounded: LimitedContainer, earlier: int, calls: int, replayed: int) -> float:
     """Return the entries added per call; for a container that became full, at least its mean over all calls so far."""
     length = length_of(bounded.container)
-    rate = (length - earlier) / calls * bounded.units
+    # units of the limit per entry: 1, unless entries have sizes of their own
+    units = bounded.length() / max(1, length)
+    rate = (length - earlier) / calls * units
     return (
         rate if bounded.limit.length < bounded.limit.maximum else max(rate, bounded.limit.length / (replayed + calls))
     )

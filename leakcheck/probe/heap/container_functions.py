@@ -1,6 +1,8 @@
 """Functions that read and empty built-in containers: what the rows of `container_types` refer to.
 
-They call the base classes' own functions only: a subclass may define `__len__` or `clear`.
+First lengths and limits, then the sizes of tables (the bytes per entry follow from CPython's own growth factors), then
+what empties, and what removes and reads the newest entries. They call the base classes' own functions only: a subclass
+may define `__len__` or `clear`.
 """
 
 import io
@@ -8,6 +10,7 @@ from _queue import SimpleQueue
 from array import array
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from typing import Any
@@ -21,7 +24,12 @@ LruCache = type(lru_cache(lambda: None))
 _LINK_BYTES = 32  # not tuned: a node of CPython's
 """Each entry of an OrderedDict has a link, apart from the tables."""
 
-# --- lengths and limits ---------------------------------------------------------------------------
+_SET_SLOT_BYTES, _FULL_SET = 16, 3 / 5  # not tuned: by setobject.c
+_LARGE_SET = 50_000  # not tuned: by setobject.c
+"""Up to so many entries a full set's table becomes four times as large, from then on twice."""
+
+_MAX_DICT_BITS = 40  # any value from 32 to 64 does: 2**32 slots fill 100 GiB
+_DICT_HEAD_BYTES = 120  # not tuned: by dictobject.c
 
 
 def cache_length(cache: Any) -> int:
@@ -34,12 +42,6 @@ def cache_length(cache: Any) -> int:
 def cache_limit(cache: Any) -> int | None:
     """Return the maxsize of an lru_cache."""
     limit: int | None = LruCache.cache_info(cache).maxsize
-    return limit
-
-
-def deque_limit(entries: Any) -> int | None:
-    """Return the maxlen of a deque."""
-    limit: int | None = deque.maxlen.__get__(entries)
     return limit
 
 
@@ -64,9 +66,6 @@ def position_in(base: Any) -> Callable[[Any], int]:
     return position
 
 
-# --- sizes ----------------------------------------------------------------------------------------
-
-
 def cache_table_bytes(cache: Any) -> int:
     """Return the bytes of the dictionary inside a cache."""
     return sum(dict.__sizeof__(table) for table in gc.get_referents(cache) if type(table) is dict)
@@ -77,7 +76,50 @@ def ordered_table_bytes(ordered: Any) -> int:
     return OrderedDict.__sizeof__(ordered) - _LINK_BYTES * OrderedDict.__len__(ordered)
 
 
-# --- emptying -------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class SlotBytes:
+    """Bytes of a table per entry: just before it is enlarged, and just after."""
+
+    low: float
+    high: float
+
+
+NO_SLOT = SlotBytes(0.0, 0.0)
+
+
+def overallocating(share: float, bytes_per_entry: float) -> Callable[[Any], SlotBytes]:
+    """Return a function for tables that are enlarged by a share of their length (listobject.c, bytearrayobject.c)."""
+    slot = SlotBytes(bytes_per_entry, bytes_per_entry * (1 + share))
+    return lambda _: slot
+
+
+def slot_of_array(numbers: "array[Any]") -> SlotBytes:
+    """Return the bytes per item of an array, which is enlarged by a sixteenth (arraymodule.c)."""
+    size: int = array.itemsize.__get__(numbers)
+    return SlotBytes(size, size * (1 + 1 / 16))
+
+
+def slot_of_set(entries: Any) -> SlotBytes:
+    """Return the bytes per entry of a set, whose table is enlarged when three fifths are in use (setobject.c)."""
+    low = _SET_SLOT_BYTES / _FULL_SET
+    return SlotBytes(low, low * (4 if set.__len__(entries) <= _LARGE_SET else 2))
+
+
+def slot_of_dict(entries: Any) -> SlotBytes:
+    """Return the bytes per entry of a dictionary (dictobject.c).
+
+    Its table doubles; it has indices of 1 to 8 bytes and two thirds as many entries as indices.
+    """
+    size = dict.__sizeof__(entries)
+    low = 24 + 3.0
+    for bits in range(3, _MAX_DICT_BITS):
+        slots = 1 << bits
+        index = 1 if bits < 8 else 2 if bits < 16 else 4 if bits < 32 else 8
+        for entry in (16, 24):
+            needed = index * slots + entry * (2 * slots // 3)
+            if 0 <= size - needed <= _DICT_HEAD_BYTES:
+                low = entry + 1.5 * index
+    return SlotBytes(low, 2 * low)
 
 
 def blank_deque(entries: "deque[Any]") -> None:
@@ -87,18 +129,10 @@ def blank_deque(entries: "deque[Any]") -> None:
         deque.__setitem__(entries, 0, None)
 
 
-def clear_array(numbers: Any) -> None:
-    """Remove all items of an array."""
-    array.__delitem__(numbers, slice(None))
-
-
 def truncate_buffer(buffer: Any) -> None:
     """Remove all bytes of a buffer."""
     io.BytesIO.seek(buffer, 0)
     io.BytesIO.truncate(buffer, 0)
-
-
-# --- removing the newest entries ------------------------------------------------------------------
 
 
 def delete_tail(base: Any) -> Callable[[Any, int], object]:
@@ -135,14 +169,6 @@ def all_by(clear: Callable[[Any], object]) -> Callable[[Any, int], object]:
         clear(container)
 
     return remove
-
-
-# --- reading the newest entries -------------------------------------------------------------------
-
-
-def no_entries(_: Any, count: int) -> list[Any]:
-    """Return an empty list, for types whose newest entries cannot be read."""
-    return []
 
 
 def newest_items(container: Any, count: int) -> list[Any]:

@@ -14,15 +14,7 @@ from typing import Any
 
 from leakcheck.probe.heap import container_functions as functions
 from leakcheck.probe.heap import introspect
-from leakcheck.probe.heap.container_functions import LruCache
-from leakcheck.probe.heap.slot_bytes import (
-    NO_SLOT,
-    SlotBytes,
-    overallocating,
-    slot_of_array,
-    slot_of_dict,
-    slot_of_set,
-)
+from leakcheck.probe.heap.container_functions import NO_SLOT, LruCache, SlotBytes, overallocating
 from leakcheck.probe.originals import BUILTINS
 
 __builtins__ = BUILTINS
@@ -41,8 +33,8 @@ class ContainerType:
     remove_newest: Callable[[Any, int], object]
     """Remove so many of the newest entries, or all if that is all that can be done."""
     removes_all: bool = False
-    newest: Callable[[Any, int], list[Any]] = functions.no_entries
-    """Return some of the newest entries; of a dictionary, keys and values alternate."""
+    newest: Callable[[Any, int], list[Any]] = lambda _, count: []
+    """Return some of the newest entries, if they can be read; of a dictionary, keys and values alternate."""
     own_bytes: Callable[[Any], int] = lambda _: 0
     """Bytes of the container's own table."""
     has_inner_table: bool = False
@@ -70,11 +62,6 @@ class ContainerType:
     limit_name: str = ""
     """What that limit is called; empty if no container of the type knows one."""
 
-    @property
-    def may_have_limit(self) -> bool:
-        """Return whether the growth pass reads the lengths of such containers and looks for their limits."""
-        return self.empty is not None
-
     def word(self, container: Any) -> str:
         """Return what to call a container, with its limit: `list`, `deque(maxlen=2000)`."""
         name = self.label or introspect.name_of_class(type(container))
@@ -94,7 +81,7 @@ CONTAINER_TYPES = (
         own_bytes=OrderedDict.__sizeof__,
         empty=OrderedDict.clear,
         table_bytes=functions.ordered_table_bytes,
-        slot=slot_of_dict,
+        slot=functions.slot_of_dict,
     ),
     ContainerType(
         base=dict,
@@ -104,7 +91,7 @@ CONTAINER_TYPES = (
         own_bytes=dict.__sizeof__,
         untracked_in_search=True,
         empty=dict.clear,
-        slot=slot_of_dict,
+        slot=functions.slot_of_dict,
         untracked_in_growth=True,
     ),
     ContainerType(
@@ -125,7 +112,7 @@ CONTAINER_TYPES = (
         newest=functions.first_of(set.__iter__),
         own_bytes=set.__sizeof__,
         empty=set.clear,
-        slot=slot_of_set,
+        slot=functions.slot_of_set,
     ),
     ContainerType(
         base=deque,
@@ -136,7 +123,7 @@ CONTAINER_TYPES = (
         empty=functions.blank_deque,
         steady_slot_bytes=8.25,  # not tuned: see below
         slot=overallocating(0, 8.25),  # not tuned: 64 to a block with 2 pointers (_collectionsmodule.c)
-        limit=functions.deque_limit,
+        limit=deque.maxlen.__get__,
         limit_name="maxlen",
     ),
     ContainerType(
@@ -152,12 +139,7 @@ CONTAINER_TYPES = (
         limit=functions.cache_limit,
         limit_name="maxsize",
     ),
-    ContainerType(
-        base=SimpleQueue,
-        length=SimpleQueue.qsize,
-        remove_newest=functions.get_all,
-        has_inner_table=True,
-    ),
+    ContainerType(base=SimpleQueue, length=SimpleQueue.qsize, remove_newest=functions.get_all, has_inner_table=True),
     ContainerType(
         base=bytearray,
         length=bytearray.__len__,
@@ -174,9 +156,9 @@ CONTAINER_TYPES = (
         length=array.__len__,
         remove_newest=functions.delete_tail(array),
         own_bytes=array.__sizeof__,
-        empty=functions.clear_array,
+        empty=lambda numbers: array.__delitem__(numbers, slice(None)),
         steady_slot_bytes=8,  # not tuned: a pointer
-        slot=slot_of_array,
+        slot=functions.slot_of_array,
         untracked_in_growth=True,
     ),
     ContainerType(
@@ -211,7 +193,7 @@ AT_EXIT = ContainerType(
 )
 """The functions to call at exit: a table in C that no object refers to."""
 
-_MAY_HAVE_LIMIT = tuple(row for row in CONTAINER_TYPES if row.may_have_limit)
+_MAY_HAVE_LIMIT = tuple(row for row in CONTAINER_TYPES if row.empty is not None)
 
 
 def container_type_of(cls: type) -> ContainerType | None:

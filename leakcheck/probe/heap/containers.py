@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
+from leakcheck.probe.heap.container_functions import NO_SLOT, SlotBytes
 from leakcheck.probe.heap.container_types import CONTAINER_TYPES, ContainerType, growth_type_of
-from leakcheck.probe.heap.slot_bytes import NO_SLOT, SlotBytes
 from leakcheck.probe.originals import BUILTINS, gc
 
 __builtins__ = BUILTINS

@@ -19,7 +19,6 @@ from leakcheck.probe.originals import BUILTINS, gc
 __builtins__ = BUILTINS
 
 MAX_FOLLOWED = 16  # any value from 8 to 64 does: the others count by their share
-"""How many containers' lengths are read with the meters."""
 
 
 class FollowedLengths:

@@ -26,7 +26,6 @@ from leakcheck.probe.originals import BUILTINS, gc, os
 
 __builtins__ = BUILTINS
 
-
 _MRO = type.__dict__["__mro__"]
 _CLASS_DICT = type.__dict__["__dict__"]
 _CLASS_NAME = type.__dict__["__qualname__"]
@@ -248,12 +247,8 @@ def thread_frames() -> Iterator[FrameType]:
 def location_of(frame: FrameType) -> str:
     """Return the location of a frame's code, relative to the working directory: `scenarios/tasks.py:collect`."""
     path = frame.f_code.co_filename
-    working_directory = os.getcwd() + os.sep
-    shortened = (
-        path.removeprefix(working_directory)
-        if path.startswith(working_directory)
-        else os.sep.join(path.split(os.sep)[-2:])
-    )
+    relative = path.removeprefix(os.getcwd() + os.sep)
+    shortened = os.sep.join(path.split(os.sep)[-2:]) if relative == path else relative
     return f"{shortened}:{frame.f_code.co_qualname}"
 
 

@@ -91,7 +91,6 @@ class GrownContainer:
     gained: int
     growth: LengthGrowth
     peak: int
-    """Its greatest length at a reading."""
 
     @property
     def length(self) -> int:
@@ -101,8 +100,6 @@ class GrownContainer:
 
 @dataclass(slots=True, eq=False)
 class _Group:
-    """The containers of one type, and their lengths at each reading."""
-
     container_type: ContainerType
     containers: list[Any]
     lengths: list["array[int]"]
@@ -184,7 +181,6 @@ class ContainerLengths:
 
 
 def _types_of(objects: list[Any]) -> dict[int, ContainerType]:
-    """Return the rows of the types among some objects that are container types, by the type's id."""
     # by ids: a metaclass may define __hash__ and __eq__
     types = dict(zip(map(id, map(type, objects)), map(type, objects), strict=True))
     rows = {type_id: container_type_of(cls) for type_id, cls in types.items()}

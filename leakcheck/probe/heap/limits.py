@@ -85,11 +85,6 @@ class LimitedContainer:
             return int(_number_from(self.rule.length, self.owner) or 0)
         return length_of(self.container)
 
-    @property
-    def units(self) -> float:
-        """Return the units per entry: 1, unless entries have sizes of their own."""
-        return self.length() / max(1, length_of(self.container))
-
     def parts(self) -> list[Any]:
         """Return the containers that hold the entries."""
         if self.rule is None or not self.rule.entries:

@@ -1,7 +1,7 @@
 """New objects, which calls have left: what is reachable through them, and how many bytes that takes."""
 
 import sys
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from types import FrameType, FunctionType
 from typing import Any
@@ -29,7 +29,7 @@ class ReachableObjects:
     """Includes the strings, numbers and buffers that they refer to."""
 
 
-def reach(starts: Iterable[Any], new: Collection[int], most: int) -> ReachableObjects:
+def reach(starts: Iterable[Any], new: Container[int], most: int) -> ReachableObjects:
     """Follow references from some objects through new ones only, visiting at most so many.
 
     Objects that the collector does not track are included if they have few references: whether they are new is unknown.
@@ -58,7 +58,7 @@ def reach(starts: Iterable[Any], new: Collection[int], most: int) -> ReachableOb
     return ReachableObjects(frozenset(tracked), total)
 
 
-def heaviest_path(entry: object, new: Collection[int], most_steps: int) -> list[Any]:
+def heaviest_path(entry: object, new: Container[int], most_steps: int) -> list[Any]:
     """Return the path that an entry leads to, for as long as a single object makes up half of the remaining bytes.
 
     For an exception that is its traceback, then a frame, then a local variable of that frame.
@@ -93,21 +93,15 @@ def heaviest_path(entry: object, new: Collection[int], most_steps: int) -> list[
     return path
 
 
-class _Difference(Collection[int]):
+class _Difference(Container[int]):
     """Ids without some others, not copied."""
 
-    def __init__(self, ids: Collection[int], without: Collection[int]) -> None:
+    def __init__(self, ids: Container[int], without: Container[int]) -> None:
         self._ids = ids
         self._without = without
 
     def __contains__(self, key: object) -> bool:
         return key in self._ids and key not in self._without
-
-    def __iter__(self) -> Any:
-        return iter(key for key in self._ids if key not in self._without)
-
-    def __len__(self) -> int:
-        return len(self._ids)
 
 
 def sample(entries: Sequence[Any], count: int) -> list[Any]:

@@ -5,7 +5,7 @@ pass several objects at once.
 """
 
 import _thread
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextvars import Context, ContextVar
 from dataclasses import dataclass
 from types import CellType, FrameType, FunctionType, GetSetDescriptorType, ModuleType, TracebackType
@@ -23,7 +23,6 @@ _CLOSURE = FunctionType.__dict__["__closure__"]
 _DEFAULTS = FunctionType.__dict__["__defaults__"]
 _KEYWORD_DEFAULTS = FunctionType.__dict__["__kwdefaults__"]
 _CONTENTS = CellType.__dict__["cell_contents"]
-_OBJCLASS = GetSetDescriptorType.__dict__["__objclass__"]
 
 _TRUSTED_MODULES = ("_asyncio", "_functools", "functools", "collections", "_collections")
 """C modules whose computed attributes may be read: those return what the object refers to, and run no other code."""
@@ -41,9 +40,6 @@ class PathStep:
     """The kind of the place, if it is no plain attribute or entry."""
     variable_of: str = ""
     """The function whose variable it is; then `text` is the name of that variable."""
-
-
-StepRule = Callable[[Sequence[Any], int], PathStep | None]
 
 
 def step_from(chain: Sequence[Any], position: int) -> PathStep:
@@ -71,11 +67,6 @@ def contents(cell: CellType) -> Any:
         return None
 
 
-def is_class_dict(cls: type, mapping: object) -> bool:
-    """Return whether a dictionary holds a class's attributes."""
-    return any(referent is mapping for referent in introspect.referents((introspect.class_dict(cls),)))
-
-
 def attribute_of(owner: object, value: object) -> str | None:
     """Return the name of the attribute that refers to a value, without running the owner's code."""
     for name, attribute in introspect.attributes(owner):
@@ -99,20 +90,13 @@ def _following(chain: Sequence[Any], position: int, offset: int) -> Any:
 
 
 def _from_namespace_owner(chain: Sequence[Any], position: int) -> PathStep | None:
-    """From a module, class or instance over its dictionary to a value in that."""
     owner, mapping = chain[position], chain[position + 1]
     if type(mapping) is not dict or position + 2 >= len(chain):
         return None
-    if introspect.is_class(owner):
-        if not is_class_dict(owner, mapping):
-            return None
-        where = "class attribute"
-    elif introspect.namespace(owner) is mapping:
-        where = ""
-    else:
-        return None
-    key = key_of(mapping, chain[position + 2])
-    return PathStep(f".{key}", position + 2, where) if type(key) is str else None
+    is_class = introspect.is_class(owner)
+    own = introspect.referents((introspect.class_dict(owner),)) if is_class else [introspect.namespace(owner)]
+    key = key_of(mapping, chain[position + 2]) if any(candidate is mapping for candidate in own) else None
+    return PathStep(f".{key}", position + 2, "class attribute" if is_class else "") if type(key) is str else None
 
 
 def _from_thread_local(chain: Sequence[Any], position: int) -> PathStep | None:
@@ -216,7 +200,7 @@ def _is_future(owner: object) -> bool:
     return any(introspect.module_of_class(cls) == "_asyncio" for cls in introspect.mro(type(owner)))
 
 
-_STEP_RULES: tuple[StepRule, ...] = (
+_STEP_RULES = (
     _from_namespace_owner,
     _from_thread_local,
     _from_function,

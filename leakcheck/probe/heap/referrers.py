@@ -118,8 +118,6 @@ def path_to(target: object, search: ReferrerSearch) -> list[Any]:
 
 
 class _Trail:
-    """The objects visited so far on the search for a path."""
-
     def __init__(self, target: object) -> None:
         self._target = target
         self.children: dict[int, Any] = {}

@@ -29,7 +29,6 @@ class SearchBudget:
         self._since = perf_counter()
         self._resident = resident_bytes()
         self._max_bytes = max(_MIN_EXTRA_BYTES, int(_SHARE_OF_HEAP * self._resident))
-        """Memory that the search may take."""
         self.stopped_by = ""
         """`time` or `memory` where the search was cut short."""
 

@@ -19,12 +19,9 @@ from leakcheck.probe.originals import BUILTINS, is_there, os
 __builtins__ = BUILTINS
 
 BLOCK_CAPACITY = 2048  # any value from 500 to 10000 does: a block has fewer readings
-"""Most readings in one block."""
-
 _STATS_BYTES = 1 << 16  # any value from 2**13 to 2**20 does: the text has some KB
 _STATS_LINE, _ARENAS_LINE = b"# bytes in allocated blocks", b" bytes/arena"
-_LEAST_BYTES = 1 << 16  # any value from 2**12 to 2**18 does: an interpreter has megabytes
-"""Any interpreter has allocated more than this from malloc before our first line runs."""
+_LEAST_BYTES = 1 << 16  # any value from 2**12 to 2**18 does: an interpreter has taken megabytes from malloc by now
 _TRIED_BYTES = 1 << 16  # any value from 2**12 to 100000 does: see below
 """Too large for a thread cache, and too small to be mapped by itself, which would change malloc's threshold."""
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096  # not tuned: a page
@@ -36,14 +33,11 @@ def _paired(read: Read, companion: Read) -> Read:
     return read
 
 
+_MALLINFO2_FIELDS = "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost"
+
+
 class _Mallinfo2(ctypes.Structure):
-    _fields_ = [
-        (name, ctypes.c_size_t)
-        for name in (
-            *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
-            *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
-        )
-    ]
+    _fields_ = [(name, ctypes.c_size_t) for name in _MALLINFO2_FIELDS.split()]
 
 
 def _python_bytes() -> Read | None:

@@ -48,7 +48,6 @@ def _merge_numbers(names: Sequence[str]) -> str:
 
 
 def _merge_names(names: Sequence[str]) -> str:
-    """Return the pattern of names in one folder: their common prefix and suffix."""
     prefix = os.path.commonprefix(names)
     suffix = os.path.commonprefix([name[len(prefix) :][::-1] for name in names])[::-1]
     return f"{prefix}[*]{suffix}".replace("[*][*]", "[*]")
@@ -70,7 +69,6 @@ def location(frame: FrameType) -> str:
 
 
 def _short(path: str) -> str:
-    """Return a path relative to the working directory or the standard library."""
     try:
         working_directory = os.getcwd() + os.sep
     except OSError:

@@ -48,10 +48,6 @@ class ReferenceAnchor:
         return [reference for anchor in (self, *self.duplicates) for reference in anchor.references]
 
 
-Sources = Iterable[tuple[Any, list[Any]]]
-"""Old objects with the objects that each refers to."""
-
-
 def sources_of_new(watched: WatchedCalls, new: frozenset[int], search: ReferrerSearch) -> list[tuple[Any, list[Any]]]:
     """Return what refers to new objects: old objects except leakcheck's, and running frames."""
     search.hide(watched.new)
@@ -71,7 +67,7 @@ def sources_of_long(
 
 
 def find_anchors(
-    sources: Sources,
+    sources: Iterable[tuple[Any, list[Any]]],
     watched: WatchedCalls,
     new: frozenset[int],
     min_bytes: float,
@@ -80,7 +76,7 @@ def find_anchors(
 ) -> list[ReferenceAnchor]:
     """Return the anchors that lead to so many bytes or more, the heaviest first.
 
-    Containers that are known to grow are `skipped`.
+    `sources` are old objects with what each refers to. Containers that are known to grow are `skipped`.
     """
     groups: dict[tuple[Any, ...], list[Reference]] = {}
     for source, children in sources:
@@ -111,13 +107,11 @@ def merge_anchors(anchors: Iterable[ReferenceAnchor]) -> list[ReferenceAnchor]:
     """Return the anchors; those that lead to the same objects are duplicates of the heaviest."""
     result: list[ReferenceAnchor] = []
     for anchor in anchors:
-        same = next((known for known in result if _is_same(known, anchor)), None)
+        ids = anchor.reachable.ids
+        min_same = _MIN_SAME_SHARE * max(1, len(ids))
+        same = next((known for known in result if len(known.reachable.ids & ids) >= min_same), None)
         if same is None:
             result.append(anchor)
         else:
             same.duplicates.append(anchor)
     return result
-
-
-def _is_same(heavier: ReferenceAnchor, lighter: ReferenceAnchor) -> bool:
-    return len(heavier.reachable.ids & lighter.reachable.ids) >= _MIN_SAME_SHARE * max(1, len(lighter.reachable.ids))

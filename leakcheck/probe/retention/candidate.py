@@ -18,7 +18,6 @@ class ContainerOwner:
     path: NamedPath
     kind: str
     where: str
-    """A description of those containers."""
     container: "RetentionCandidate | None" = None
     """The one of them that holds the others, if there is one."""
 

@@ -42,8 +42,7 @@ def confirm_growth(
     """
     replaced = [
         anchor for anchor in anchors if anchor.is_replaced and all(reference.read for reference in anchor.references)
-    ]
-    replaced = replaced[:_MAX_CONFIRMED]
+    ][:_MAX_CONFIRMED]
     if not replaced:
         return
     calls = max(1, int(watched.calls * _EXTRA_CALLS_SHARE))
@@ -84,7 +83,6 @@ def anchor_candidate(anchor: ReferenceAnchor, new: frozenset[int], search: Refer
 
 
 def _set_at(references: Sequence[Reference]) -> dict[str, Any] | None:
-    """Return the line that sets the context variable among some references; None if none of them is one."""
     match = next((reference for reference in references if type(reference.source) is Context), None)
     if match is None:
         return None

@@ -26,7 +26,6 @@ from leakcheck.probe.retention.watch import WatchedCalls
 
 __builtins__ = BUILTINS
 
-
 _MAX_CANDIDATES = 24  # any value from 8 to 100 does: the heaviest come first
 _MAX_ESTIMATED = 200  # any value from 50 to 1000 does: those that gained most come first
 _SAMPLE_SIZE = 40  # any value from 10 to 200 does: entries of a container are alike
@@ -127,7 +126,6 @@ def _on_same_path(
 
 
 def _steps_of(chain: Sequence[Any]) -> list[tuple[int, PathStep]]:
-    """Return the steps of a chain, each with the position that it starts from."""
     steps = []
     position = 0
     while position < len(chain) - 1:
@@ -138,7 +136,6 @@ def _steps_of(chain: Sequence[Any]) -> list[tuple[int, PathStep]]:
 
 
 def _similar_paths(entry: Any, pattern: Sequence[Any]) -> Iterator[list[Any]]:
-    """Yield each path from an entry over objects of the same types as the pattern's."""
     if not pattern:
         yield [entry]
         return
@@ -165,14 +162,7 @@ def _new_functions(new: frozenset[int]) -> list[Any]:
     return sample(functions, _SAMPLE_SIZE)
 
 
-def _values(grown: GrownContainer, entries: list[Any]) -> list[Any]:
-    """Return entries without their keys."""
-    newest = grown.container_type.newest(grown.container, 1)
-    return entries[1::2] if len(newest) == _PAIR else entries
-
-
 def _estimate_bytes(grown: GrownContainer, new: frozenset[int]) -> float:
-    """Return the bytes of the new entries, estimated from a few."""
     entries = _entries(grown, new)
     if not entries:
         return float(grown.gained)
@@ -209,6 +199,7 @@ def _candidate(
     heaviest = max(entries, key=lambda entry: reach([entry], new, _REACHED_PER_ENTRY).bytes, default=None)
     beyond = [] if heaviest is None else [heaviest, *heaviest_path(heaviest, new, 6)]
     shown = min(lead.gained, _SAMPLE_SIZE)
+    has_keys = len(lead.container_type.newest(lead.container, 1)) == _PAIR
     tracked = len(reach(entries, new, _REACHED_PER_ENTRY * _SAMPLE_SIZE).ids)
     gained = sum(grown.gained for grown in cluster)
     return RetentionCandidate(
@@ -221,7 +212,7 @@ def _candidate(
         is_rooted=search.is_rooted(chain),
         is_library=introspect.is_standard(chain),
         is_weak=lists_weakly(entries, new),
-        kept=kept_function(_values(lead, entries), new),
+        kept=kept_function(entries[1::2] if has_keys else entries, new),
     )
 
 

@@ -18,7 +18,7 @@ from leakcheck.probe.retention.candidate import ContainerOwner, RetentionCandida
 __builtins__ = BUILTINS
 
 _CONTAINER_BASES = (dict, list, tuple, set, frozenset, deque)
-_NEVER_OWNERS = (CellType, FrameType)
+_NEVER_OWNERS = (ModuleType, CellType, FrameType)
 _MAX_NAMES = 3  # any value from 2 to 6 does: a line of text
 
 
@@ -86,15 +86,9 @@ def _owners_on(chain: Sequence[Any]) -> Iterator[tuple[int, Any]]:
 
 
 def _is_instance(candidate: Any) -> bool:
-    cls = type(candidate)
-    # by identity: a metaclass may define __eq__
-    if (
-        any(cls is excluded for excluded in _NEVER_OWNERS)
-        or introspect.is_generator(candidate)
-        or _is_class_or_function(candidate)
-    ):
+    if introspect.is_generator(candidate) or _is_class_or_function(candidate):
         return False
-    return not issubclass(cls, (*_CONTAINER_BASES, ModuleType))
+    return not issubclass(type(candidate), (*_CONTAINER_BASES, *_NEVER_OWNERS))
 
 
 def _is_plain_container(candidate: Any) -> bool:

@@ -100,7 +100,11 @@ def _usual_bytes(replay: Replay, calls: int, grown_bytes: float) -> float | None
     """Return the bytes of pages that so many calls need; None if they do not reproduce the growth that was measured."""
     result = 0.0
     for _ in range(_MAX_TRIALS):
-        result = max(result, _bytes_needed(replay, calls))
+        settle()
+        before = _used_bytes()
+        replay(calls)
+        settle()
+        result = max(result, _used_bytes() - before)
         if result >= _ENOUGH * grown_bytes:
             break
     return result if result >= _MIN_REPRODUCED * grown_bytes else None
@@ -129,14 +133,6 @@ def _share_of(candidates: Sequence[RetentionCandidate], replay: Replay, calls: i
         if freed >= _ENOUGH * usual or perf_counter() > deadline:
             break
     return min(1.0, freed / usual)
-
-
-def _bytes_needed(replay: Replay, calls: int) -> float:
-    settle()
-    before = _used_bytes()
-    replay(calls)
-    settle()
-    return float(_used_bytes() - before)
 
 
 def _used_bytes() -> int:

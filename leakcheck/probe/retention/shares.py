@@ -40,7 +40,6 @@ def weigh_containers(
 
     Return the candidates, those of one owner merged.
     """
-
     known = list(candidates)
 
     def weigh_some(group: Sequence[RetentionCandidate]) -> float | None:

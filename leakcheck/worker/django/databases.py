@@ -129,10 +129,7 @@ def _do_not_sync(connection: Any, **_: object) -> None:
             cursor.execute("PRAGMA synchronous = OFF")
 
 
-_LISTINGS = {
-    "postgresql": "SELECT datname FROM pg_database",
-    "mysql": "SHOW DATABASES",
-}
+_LISTINGS = {"postgresql": "SELECT datname FROM pg_database", "mysql": "SHOW DATABASES"}
 
 
 def name_suffix() -> str:

@@ -13,7 +13,6 @@ _ENDS_SESSION = re.compile(r"(?:log|sign)[-_]?(?:out|off)(?![a-z])", re.IGNORECA
 _SERVES_FILES = frozenset({"django.views.static", "django.contrib.staticfiles.views"})
 _CLOSE = 4
 _UNQUOTED = "/:@!$&'()*+,;=-._~"
-"""Characters that are not percent-encoded in a path."""
 _IN_TEMPLATE = re.compile(r"%\((\w+)\)s")
 _IN_ROUTE = re.compile(r"<(?:[^>:]+:)?(\w+)>")
 TAKES_ARGUMENT = "takes an argument: name a sample of it under [tool.leakcheck.django.arguments]"
@@ -59,7 +58,7 @@ class Url:
 
 def all_urls(samples: Samples) -> Iterator[Url]:
     """Yield every URL of the project in order, without those that an earlier pattern matches."""
-    from django.urls import Resolver404, get_resolver, resolve
+    from django.urls import get_resolver
 
     paths: set[str] = set()
     for pattern in _walk(get_resolver(), Url(path="/", takes_argument=False, callback=_walk, name="", template="/")):
@@ -68,21 +67,33 @@ def all_urls(samples: Samples) -> Iterator[Url]:
             continue
         paths.add(url.path)
         if not url.takes_argument:
-            try:
-                if resolve(unquote(url.path)).func is not url.callback:
-                    continue
-            except Resolver404:
-                continue  # no text could be generated for a regular expression
+            match = _resolve(unquote(url.path))
+            # None where no text could be generated for a regular expression
+            if match is None or match.func is not url.callback:
+                continue
         yield url
-    home_page = _home_page()
-    if home_page is not None and home_page.path not in paths:
-        yield home_page
+    # the pattern of the home page may have an argument that is empty here
+    home_page = _resolve("/")
+    if home_page is not None and "/" not in paths:
+        yield _url_of("/", home_page)
+
+
+def _resolve(path: str) -> Any:
+    """Return Django's match of a path that is not percent-encoded; None if no pattern matches it."""
+    from django.urls import Resolver404, resolve
+
+    try:
+        return resolve(path)
+    except Resolver404:
+        return None
+
+
+def _url_of(path: str, match: Any) -> Url:
+    return Url(path=path, takes_argument=False, callback=match.func, name=match.url_name or "")
 
 
 def _with_samples(url: Url, samples: Samples) -> Url:
     """Return a URL with its arguments filled in, if the project's configuration has a sample of each."""
-    from django.urls import Resolver404, resolve
-
     if not url.takes_argument or not url.arguments:
         return url
     own = [samples[key] for key in (url.view, url.path, url.name) if isinstance(samples.get(key), Mapping)]
@@ -94,24 +105,10 @@ def _with_samples(url: Url, samples: Samples) -> Url:
     # not with the % operator: a path may contain a %
     texts = _IN_TEMPLATE.split(url.template)
     path = "".join(quote(str(known[text]) if index % 2 else text, safe=_UNQUOTED) for index, text in enumerate(texts))
-    try:
-        callback = resolve(unquote(path)).func
-    except Resolver404:
-        callback = None
-    if callback is url.callback:
+    match = _resolve(unquote(path))
+    if match is not None and match.func is url.callback:
         return replace(url, path=path, takes_argument=False)
     return replace(url, without_sample="takes another argument than the sample in [tool.leakcheck.django.arguments]")
-
-
-def _home_page() -> Url | None:
-    """Return the home page, whose pattern may have an argument that is empty here; None if there is none."""
-    from django.urls import Resolver404, resolve
-
-    try:
-        match = resolve("/")
-    except Resolver404:
-        return None
-    return Url(path="/", takes_argument=False, callback=match.func, name=match.url_name or "")
 
 
 def _walk(resolver: Any, parent: Url) -> Iterator[Url]:
@@ -158,17 +155,15 @@ def _pattern_parts(pattern: Any) -> tuple[str, str, tuple[str, ...]]:
 def view_name(path: str) -> str:
     """Return the dotted name of a path's view. Raises UsageError, which names similar paths, if there is none."""
     from django.conf import settings
-    from django.urls import Resolver404, resolve
     from django.utils import translation
 
     plain = unquote(path)
     with translation.override(translation.get_language_from_path(plain) or settings.LANGUAGE_CODE):
-        try:
-            match = resolve(plain)
-        except Resolver404:
+        match = _resolve(plain)
+        if match is None:
             paths = [url.path for url in all_urls({}) if not url.takes_argument]
-            raise UsageError(_no_url_message(path, paths, settings.ROOT_URLCONF)) from None
-        return Url(path=path, takes_argument=False, callback=match.func, name=match.url_name or "").view
+            raise UsageError(_no_url_message(path, paths, settings.ROOT_URLCONF))
+        return _url_of(path, match).view
 
 
 def _no_url_message(path: str, paths: list[str], urlconf: str) -> str:

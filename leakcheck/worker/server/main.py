@@ -2,6 +2,8 @@
 
 import os
 import socket
+from contextlib import suppress
+from importlib import import_module
 from typing import Any
 
 from leakcheck.model.errors import UsageError
@@ -17,7 +19,6 @@ _ASYNC_WORKERS = ("uvicorn_worker", "uvicorn.workers")
 
 def serve_limit(pass_request: PassRequest, channel: Channel) -> None:
     """Serve until the runner ends this process."""
-    assert pass_request.limit_request is not None
     try:
         server = _server(pass_request, channel)
     except ImportError as error:
@@ -79,14 +80,10 @@ def _server(pass_request: PassRequest, channel: Channel) -> Any:
 
 
 def _async_worker() -> str:
-    from importlib import import_module
-
     for name in _ASYNC_WORKERS:
-        try:
+        with suppress(ImportError):
             import_module(name)
-        except ImportError:
-            continue
-        return f"{name}.UvicornWorker"
+            return f"{name}.UvicornWorker"
     raise ImportError("No module named 'uvicorn_worker'", name="uvicorn_worker")
 
 

@@ -31,9 +31,7 @@ class DjangoRequestSettings(RequestSettings):
     """Settings of the requests to a Django project."""
 
     user: str = ""
-    """The name of the user to log in."""
     superuser: bool = False
-    """Log in a superuser."""
     fixtures: str = ""
     """Fixtures to load, one on each line."""
     migrate: bool = True

@@ -41,7 +41,6 @@ class Request:
     scheme: str = "http"
     expect: int = 0
     hops: int = 0
-    """Number of redirects that led to it."""
 
     @property
     def host(self) -> str:
@@ -138,7 +137,6 @@ def next_hop(request: Request, response: Response) -> Request | None:
 
 
 def _with_cookies(headers: Headers, response: Response) -> Headers:
-    """Return the headers with the cookies that the response sets."""
     from http.cookies import SimpleCookie
 
     jar = SimpleCookie(next((value for name, value in headers if name.lower() == "cookie"), ""))
@@ -174,16 +172,12 @@ def status_text(response: Response) -> str:
 def _error_text(body: str) -> str:
     """Return the title of a page, the message of a JSON object, or otherwise the start of the text."""
     title = _TITLE.search(body)
-    if title is not None:
-        text = unescape(title[1])
-    else:
-        text = _json_error(body) or unescape(_TAGS.sub(" ", body))
+    text = unescape(title[1]) if title else _json_error(body) or unescape(_TAGS.sub(" ", body))
     text = " ".join(text.split())
     return text if len(text) <= _LONGEST_ERROR_TEXT else f"{text[: _LONGEST_ERROR_TEXT - 1]}…"
 
 
 def _json_error(body: str) -> str | None:
-    """Return the message of a JSON object; None if the body is anything else."""
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):

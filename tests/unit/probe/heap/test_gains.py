@@ -12,9 +12,9 @@ from leakcheck.analysis.growth.progress import ReplayProgress
 from leakcheck.analysis.growth.series import Series
 from leakcheck.analysis.growth.shape import Shape
 from leakcheck.model.result import Meter
+from leakcheck.probe.heap.container_functions import SlotBytes
 from leakcheck.probe.heap.containers import slot_of
 from leakcheck.probe.heap.gains import FollowedLengths, find_gaining_containers
-from leakcheck.probe.heap.slot_bytes import SlotBytes
 from leakcheck.runner.growth_pass import GrowthPass, _take_shape_from_gains
 
 LIST_GAIN = FollowedContainer(gained=100, low=8.0, high=9.0)

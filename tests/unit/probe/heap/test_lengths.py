@@ -120,7 +120,7 @@ def test_a_dictionary_that_the_collector_does_not_track_is_found() -> None:
 
 
 def test_only_the_retention_search_sees_types_that_the_growth_pass_cannot_empty() -> None:
-    assert [row.base for row in CONTAINER_TYPES if not row.may_have_limit] == [SimpleQueue, io.StringIO]
+    assert [row.base for row in CONTAINER_TYPES if row.empty is None] == [SimpleQueue, io.StringIO]
     assert growth_type_of(SimpleQueue) is None
     assert container_type_of(SimpleQueue) is not None
 
