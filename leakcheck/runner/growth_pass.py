@@ -159,9 +159,7 @@ def _finish(state: GrowthPass, process: ReplayingProcess, policy: StopPolicy, *,
                 windows = min(_FOLLOWED_WINDOWS, calls)
                 per_window = calls // windows
                 _replay_block(
-                    state,
-                    process,
-                    NextBlock(windows=windows, calls_per_window=per_window, timed_per_window=per_window),
+                    state, process, NextBlock(windows=windows, calls_per_window=per_window, timed_per_window=per_window)
                 )
         gains = state.gains
         if (

@@ -103,11 +103,7 @@ def _serve(task: Task, serving: LimitRequest, watch: Watch) -> _ServerRun:
                 raise
             exits = 1  # the server itself, after it had answered requests
         return _ServerRun(
-            limiter=ready.limiter,
-            server=ready.server,
-            load=load,
-            exits=exits,
-            seconds=time.monotonic() - began,
+            limiter=ready.limiter, server=ready.server, load=load, exits=exits, seconds=time.monotonic() - began
         )
 
 
