@@ -30,7 +30,7 @@ from leakcheck.model.explanation import NamedCount
 from leakcheck.model.failure import Failure, WorkerFailed
 from leakcheck.model.result import Budget, DjangoFacts, Meter
 from leakcheck.runner.answer_decoding import decode_block, decode_field, decode_lengths
-from leakcheck.runner.child_processes import ChildMemory, ReplayingProcess
+from leakcheck.runner.child_memory import ChildMemory, ReplayingProcess
 from leakcheck.runner.process_usage import MappingSamples
 
 _FEWEST_GAINS_CALLS = 8
