@@ -5,7 +5,6 @@ import signal
 import socket
 import sys
 from types import FrameType
-from typing import Any
 
 import msgspec
 
@@ -37,7 +36,11 @@ def serve(descriptor: int, parent: int) -> None:
                 service, answer = JudgeService(message), {}
             else:
                 assert service is not None
-                answer = _HANDLERS[kind](service, message, connection)
+                if kind == "measure":
+                    answer = service.measure(msgspec.convert(message, JudgeRequest), connection)
+                else:
+                    service.save(**message)
+                    answer = {}
         except TestProcessGone:
             return
         except LeakcheckError as error:
@@ -46,18 +49,6 @@ def serve(descriptor: int, parent: int) -> None:
             connection.forgive()
             answer = {"broken": internal_error(error)}
         connection.send({"kind": "done", **answer})
-
-
-def _measure(service: JudgeService, message: dict[str, Any], connection: JudgeConnection) -> dict[str, Any]:
-    return service.measure(msgspec.convert(message, JudgeRequest), connection)
-
-
-def _save(service: JudgeService, message: dict[str, Any], connection: JudgeConnection) -> dict[str, Any]:
-    service.save(message["path"], message["results"], message["about"])
-    return {}
-
-
-_HANDLERS = {"measure": _measure, "save": _save}
 
 
 def _end(number: int, frame: FrameType | None) -> None:

@@ -131,24 +131,24 @@ class JudgeService:
             explicit=SettingsLayer(),
         )
 
-    def save(self, path: str, results: list[Any], facts: Mapping[str, Any]) -> None:
+    def save(self, path: str, results: list[Any], about: Mapping[str, Any]) -> None:
         """Write the run document. Raises StoreError."""
         parsed = tuple(msgspec.convert(result, Result) for result in results)
         changed = git.changed_files()
         run = Run(
             schema=SCHEMA,
-            started=facts["started"],
-            command=tuple(facts["command"]),
+            started=about["started"],
+            command=tuple(about["command"]),
             environment=Environment(
-                **facts["environment"],
+                **about["environment"],
                 leakcheck=__version__,
                 git_commit=git.commit(),
                 git_dirty=None if changed is None else bool(changed),
             ),
             results=parsed,
             known_leaks_not_found=unseen_entries(self._settings.known, parsed),
-            finished=facts["finished"],
-            duration_seconds=facts["duration_seconds"],
+            finished=about["finished"],
+            duration_seconds=about["duration_seconds"],
         )
         run_file.save(run, Path(path))
 
