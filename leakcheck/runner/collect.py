@@ -143,14 +143,11 @@ def collect(
             scenarios.setdefault((scenario.target, scenario.variant), scenario)
     picked = tuple(scenario for scenario in scenarios.values() if matches(scenario.id))
     ids = tuple(scenario.id for scenario in scenarios.values())
-    if not picked and all(
-        result.failure is not None and result.failure.kind is FailureKind.NOTHING for result in failed
-    ):
-        failures = "; ".join(
-            f"{result.id}: {result.failure.message}" for result in failed if result.failure is not None
-        )
+    failures = [(result.id, result.failure) for result in failed if result.failure is not None]
+    if not picked and all(failure.kind is FailureKind.NOTHING for _, failure in failures):
+        reasons = "; ".join(f"{name}: {failure.message}" for name, failure in failures)
         count = f"{len(ids)} scenario{'s'[: len(ids) != 1]}"
-        raise NothingMeasured(failures or f"-k matched none of {count} ({', '.join(ids)})")
+        raise NothingMeasured(reasons or f"-k matched none of {count} ({', '.join(ids)})")
     _check_options(picked, options or {})
     return Collection(
         scenarios=picked, failed=tuple(failed), environment=environment, all_ids=ids, skipped=tuple(skipped)

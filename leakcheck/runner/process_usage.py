@@ -106,9 +106,9 @@ class MappingSamples:
     def __init__(self) -> None:
         self._samples: list[tuple[int, str]] = []
 
-    def take(self, pid: int | None, calls: int, *, last: bool = False) -> None:
+    def take(self, pid: int, calls: int, *, last: bool = False) -> None:
         """Take a sample where these are at least four times the calls of the last sample, or it is the last one."""
-        if pid is None or (not last and self._samples and calls < _SAMPLE_FACTOR * self._samples[-1][0]):
+        if not last and self._samples and calls < _SAMPLE_FACTOR * self._samples[-1][0]:
             return
         text = _mappings(pid)
         if text is not None:

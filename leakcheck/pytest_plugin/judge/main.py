@@ -30,7 +30,7 @@ def serve(descriptor: int, parent: int) -> None:
     service: JudgeService | None = None
     while True:
         try:
-            message = connection.receive()
+            message = connection.next_message()
             kind = message.pop("kind")
             if kind == "project":
                 service, answer = JudgeService(message), {}
