@@ -29,8 +29,7 @@ class ChildMemory:
 
     def __init__(self) -> None:
         self._readings: list[tuple[int, ChildrenReading]] = []
-        self._seconds = 0.0
-        """How long the last reading took."""
+        self._last_reading_seconds = 0.0
 
     def record(self, process: ReplayingProcess, calls: int) -> None:
         """Read the children after so many calls; nothing is recorded before the first of them has outlived a call."""
@@ -38,12 +37,12 @@ class ChildMemory:
         reading = process.children()
         if reading.processes or self._readings:
             self._readings.append((calls, reading))
-        self._seconds = time.monotonic() - began
+        self._last_reading_seconds = time.monotonic() - began
 
     def split_block(self, block: NextBlock, progress: ReplayProgress) -> Iterator[NextBlock]:
         """Yield the block, or its parts, after each of which the children are to be read."""
-        is_slow = self._seconds > _SLOW_READING_SECONDS
-        most = max(1, int(block.calls * progress.seconds_per_call / self._seconds)) if is_slow else None
+        is_slow = self._last_reading_seconds > _SLOW_READING_SECONDS
+        most = max(1, int(block.calls * progress.seconds_per_call / self._last_reading_seconds)) if is_slow else None
         return split_block(block, self._readings, most=most)
 
     def judged(self, progress: ReplayProgress) -> Children | None:
