@@ -45,9 +45,9 @@ def merge(
     from leakcheck.storage.durations import write_durations
 
     settings = resolve(SettingsLayer(output=output, allow_inconclusive=allow_inconclusive))
-    merged = join(runs, output=settings.output, command=("leakcheck", *sys.argv[1:]))
+    run, folder = join(runs, output=settings.output, command=("leakcheck", *sys.argv[1:]))
     if durations is not None:
-        write_durations(durations, merged.run)
-    page = outputs.write_report(merged.run, merged.folder)
-    outputs.write(merged.run, merged.folder, page, allow_inconclusive=settings.allow_inconclusive)
-    raise typer.Exit(session.exit_code(merged.run.results, allow_inconclusive=settings.allow_inconclusive))
+        write_durations(durations, run)
+    page = outputs.write_report(run, folder)
+    outputs.write(run, folder, page, allow_inconclusive=settings.allow_inconclusive)
+    raise typer.Exit(session.exit_code(run.results, allow_inconclusive=settings.allow_inconclusive))

@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -21,16 +21,8 @@ class NotMergeable(LeakcheckError):
     """The runs are not complete, or not comparable. The message names every reason."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MergedRun:
-    """The merged run, and the folder that it was saved to."""
-
-    run: Run
-    folder: Path
-
-
-def merge(places: Sequence[Path], *, output: Path, command: Sequence[str]) -> MergedRun:
-    """Merge the runs at these places, and save the result in a new folder below `output`.
+def merge(places: Sequence[Path], *, output: Path, command: Sequence[str]) -> tuple[Run, Path]:
+    """Merge the runs at these places, save the result in a new folder below `output`, and return both.
 
     A place is the folder of a run, its run.json, or a folder that contains such folders. Captures are copied, so that
     the runs may be deleted afterwards. Raises NotMergeable with every reason at once, and StoreError if the merged run
@@ -54,7 +46,7 @@ def merge(places: Sequence[Path], *, output: Path, command: Sequence[str]) -> Me
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    return MergedRun(run=run, folder=folder)
+    return run, folder
 
 
 def _documents(places: Sequence[Path], reasons: list[str]) -> list[Path]:

@@ -22,10 +22,7 @@ from leakcheck.model.tolerance import Tolerance
 from leakcheck.storage import run_file
 
 Watch = Callable[[str], None]
-"""Called with a progress message."""
-
 Rounds = tuple[Sequence[Run], Sequence[Run]]
-"""The runs of the rounds of both sides."""
 
 _MAX_OUTPUT_CHARACTERS = 500
 

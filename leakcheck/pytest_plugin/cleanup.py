@@ -79,7 +79,7 @@ def _reset_warning_registries() -> None:
 
 
 def _patches(item: pytest.Item) -> Iterator[BeforeAfter]:
-    for value in _fixtures(item):
+    for value in (getattr(item, "funcargs", None) or {}).values():
         if isinstance(value, pytest.MonkeyPatch):
             yield None, _undo_patches(value)
 
@@ -109,18 +109,17 @@ def _undo_patches(patch: Any) -> Step:
 
 def _mocks(item: pytest.Item) -> Iterator[BeforeAfter]:
     cache = getattr(getattr(_fixture(item, "mocker"), "_mock_cache", None), "cache", None)
-    if isinstance(cache, list):
-        yield None, _stop_mocks(cache, len(cache))
+    if not isinstance(cache, list):
+        return
+    before = len(cache)
 
-
-def _stop_mocks(cache: list[Any], before: int) -> Step:
     def stop() -> None:
         while len(cache) > before:
             patch = cache.pop().patch
             if patch is not None:
                 patch.stop()
 
-    return stop
+    yield None, stop
 
 
 def _properties(item: pytest.Item) -> Iterator[BeforeAfter]:
@@ -138,10 +137,6 @@ _FINDERS: tuple[Callable[[pytest.Item], Iterator[BeforeAfter]], ...] = (
     # last, so that they are undone first: what they have replaced may be needed by the others
     *(_patches, _mocks),
 )
-
-
-def _fixtures(item: pytest.Item) -> list[object]:
-    return list((getattr(item, "funcargs", None) or {}).values())
 
 
 def _fixture(item: pytest.Item, name: str) -> Any:

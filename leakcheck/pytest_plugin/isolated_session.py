@@ -78,17 +78,10 @@ class IsolatedSession:
         self._reports: list[str] = []
         self._stages = [START]
         self._failed_stage = ""
-
-    @property
-    def earlier(self) -> list[Any]:
-        """The results of the fixture's calls before the one to measure."""
-        results: list[Any] = self._details.get("earlier", [])
-        return results
-
-    @property
-    def is_for_fixture(self) -> bool:
+        self.is_for_fixture = "earlier" in details
         """Whether a call of the fixture is to be measured, not the test's whole body."""
-        return "earlier" in self._details
+        self.earlier: list[Any] = details.get("earlier", [])
+        """The results of the fixture's calls before the one to measure."""
 
     def serve(self, item: pytest.Item, body: Replayable) -> None:
         """Replay the body as the runner asks. Always raises BodyServed afterwards."""
@@ -115,11 +108,8 @@ class IsolatedSession:
         items[:] = selected
         if not hasattr(config, "workerinput"):
             # only now: a plugin that sees it while configuring itself would expect a full xdist worker
-            worker_input = {
-                "workerid": self._details["worker"],
-                "workercount": 1,
-                "testrunuid": self._details["worker"],
-            }
+            worker = self._details["worker"]
+            worker_input = {"workerid": worker, "workercount": 1, "testrunuid": worker}
             config.workerinput = {**worker_input, "randomly_seed": self._details["seed"]}  # type: ignore[attr-defined]
 
     @contextmanager

@@ -31,7 +31,7 @@ _START = (
     "import os, select, sys; sys.path.append(sys.argv.pop(1)); socket, parent = map(int, sys.argv[1:3])\n"
     # nothing is loaded before a client connects: of eight xdist workers perhaps only one measures
     "while os.getppid() == parent and not select.select([socket], [], [], 1)[0]: pass\n"
-    "from leakcheck.pytest_plugin.judge.main import serve; serve(socket, parent)"
+    "from leakcheck.pytest_plugin.judge.service import serve; serve(socket, parent)"
 )
 _LATER = ("replay", "result_json")
 """Modules of the plugin that are loaded only when a test is to be measured."""

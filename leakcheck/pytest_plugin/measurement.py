@@ -23,7 +23,6 @@ MARKER_ARGS = pytest.StashKey[MarkerArgs]()
 
 IS_MARKED = pytest.StashKey[bool]()
 ANSWERS = pytest.StashKey[list[dict[str, Any]]]()
-"""The judge's answers for a test, in order."""
 
 _NO_METHOD = (
     "its class does not call it as unittest does, so it cannot be replayed; measure a callable with the fixture"

@@ -16,20 +16,20 @@ from leakcheck.model.units import parse_growth, parse_size
 _NUMBERS: tuple[Any, Any] = ("int", "float") if pytest.version_tuple >= (8, 4) else ("string", "string")
 
 INI: dict[str, tuple[str, Any]] = {
-    "leakcheck": ("Replay every test, as --leakcheck does.", "bool"),
-    "leakcheck_growth": ("Growth budget of a test, such as 64 KiB / 1000 calls.", "string"),
-    "leakcheck_peak": ("Peak budget of one call, such as 20 MiB; without it, no peak is measured.", "string"),
+    "leakcheck": ("Measure every test, as --leakcheck does.", "bool"),
+    "leakcheck_growth": ("Growth budget of all tests, e.g. '64 KiB / 1000 calls'.", "string"),
+    "leakcheck_peak": ("Peak budget of all tests, e.g. '20 MiB'; without one, no peak is measured.", "string"),
     "leakcheck_calls": ("Maximum number of calls per test.", _NUMBERS[0]),
-    "leakcheck_time": ("Maximum measuring time per test, in seconds.", _NUMBERS[1]),
+    "leakcheck_time": ("Maximum measuring time per test, in seconds (default: 60).", _NUMBERS[1]),
     "leakcheck_isolate": ("Measure every test in a fresh process, as --leakcheck-isolate does.", "bool"),
-    "leakcheck_allow_inconclusive": ("Let inconclusive tests pass.", "bool"),
+    "leakcheck_allow_inconclusive": ("Pass tests whose result is inconclusive.", "bool"),
 }
 
 
 def add_options(parser: pytest.Parser) -> None:
     """Declare the options."""
     group = parser.getgroup("leakcheck", "memory leaks")
-    group.addoption("--leakcheck", action="store_true", help="Replay every test, and fail those whose memory grows.")
+    group.addoption("--leakcheck", action="store_true", help="Measure every test, and fail those that are over budget.")
     group.addoption(
         "--leakcheck-isolate",
         action="store_true",
@@ -38,7 +38,7 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption(
         "--leakcheck-explain",
         choices=("auto", "always", "never"),
-        help="Explain growth: where it is over budget (auto), always or never.",
+        help="Explain why memory grows: auto (when it grew or is over budget), always or never (default: auto).",
     )
     group.addoption(
         "--leakcheck-calls", type=int, metavar="N", help="Maximum number of calls per test; a marker takes precedence."

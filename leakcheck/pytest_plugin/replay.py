@@ -2,9 +2,8 @@
 
 import gc
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from time import perf_counter
 from types import FrameType, ModuleType
 from typing import Any
@@ -15,7 +14,6 @@ from leakcheck.model.errors import LeakcheckException
 from leakcheck.model.units import format_duration
 from leakcheck.probe.meters.counted.open_files import raise_open_files_limit
 from leakcheck.probe.meters.memory import Meters
-from leakcheck.pytest_plugin.callables import do_nothing
 from leakcheck.worker.channel import Channel
 from leakcheck.worker.failure import describe_failure
 from leakcheck.worker.growth import SECONDS, GrowthReplay
@@ -87,12 +85,13 @@ def replay_for_judge(
 
 @contextmanager
 def _file_limit_restored() -> Iterator[None]:
-    give_back = _soft_limit_of_files()
+    limits = None if resource is None else resource.getrlimit(resource.RLIMIT_NOFILE)
     raise_open_files_limit()
     try:
         yield
     finally:
-        give_back()
+        if resource is not None:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 @contextmanager
@@ -109,13 +108,6 @@ def _thawed_afterwards(frozen_at_start: int) -> Iterator[bool]:
         yield True
     finally:
         gc.unfreeze()
-
-
-def _soft_limit_of_files() -> Callable[[], None]:
-    if resource is None:
-        return do_nothing
-    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return partial(resource.setrlimit, resource.RLIMIT_NOFILE, limits)
 
 
 @contextmanager

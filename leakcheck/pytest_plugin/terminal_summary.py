@@ -1,6 +1,7 @@
 """Attach measurements to test reports, and summarize them at the end of the session."""
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -93,12 +94,14 @@ class TerminalSummary:
 
 def _counts(tests: int, measured: Sequence[dict[str, Any]]) -> list[str]:
     only_once, unreached = (sum(answer[name] for answer in measured) for name in ("only_once", "unreached"))
+    gates = Counter(answer["gate"] for answer in measured)
+    errors = gates["error"] - only_once - unreached
     counts = {
-        "over budget": sum(answer["gate"] == "over" for answer in measured),
-        "inconclusive": sum(answer["gate"] == "inconclusive" for answer in measured),
+        "failed": gates["over"],
+        "inconclusive": gates["inconclusive"],
         "cannot be replayed": only_once,
         "not replayable here": unreached,
-        "failed": sum(answer["gate"] == "error" for answer in measured) - only_once - unreached,
+        "error" if errors == 1 else "errors": errors,
     }
     measured_tests = f"{tests} {'test' if tests == 1 else 'tests'} measured"
     return [measured_tests, *(f"{count} {outcome}" for outcome, count in counts.items() if count)]

@@ -24,8 +24,8 @@ from types import BuiltinFunctionType, ModuleType, SimpleNamespace
 from typing import Any
 
 _OURS = ("leakcheck.pytest_plugin", "leakcheck.probe", "leakcheck.worker", "leakcheck.runner")
-_LIVE = frozenset({"sys", "warnings", "logging"})
-"""Modules that are not copied, because we read or set their present state."""
+_COPIED = sys.stdlib_module_names - {"sys", "warnings", "logging"}
+"""The modules that are copied: not those whose present state we read or set."""
 
 _BUILTIN_MODULES = frozenset({"time", "gc", "sys", os.name})
 """The modules of built-in functions that are imported by name."""
@@ -72,7 +72,7 @@ def _keep_originals_in(names: dict[str, Any]) -> None:
     if _IS_DONE in names:
         return
     for name, value in list(names.items()):
-        if isinstance(value, ModuleType) and _is_to_be_copied(value):
+        if isinstance(value, ModuleType) and value.__name__ in _COPIED:
             names[name] = _copies.setdefault(value.__name__, _copy(value))
         elif isinstance(value, BuiltinFunctionType) and value.__module__ in _BUILTIN_MODULES:
             names[name] = partial(value)  # tools that search modules for the function do not find it
@@ -80,7 +80,3 @@ def _keep_originals_in(names: dict[str, Any]) -> None:
     for name, value in _BUILTINS.items():
         names.setdefault(name, value)
     names[_IS_DONE] = True
-
-
-def _is_to_be_copied(module: ModuleType) -> bool:
-    return module.__name__ in sys.stdlib_module_names and module.__name__ not in _LIVE

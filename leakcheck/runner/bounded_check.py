@@ -20,7 +20,7 @@ from leakcheck.model.explanation import NamedCount
 from leakcheck.model.result import Budget, Growth, Meter
 from leakcheck.model.units import CALLS_PER_RATE
 from leakcheck.runner.answer_decoding import decode_field
-from leakcheck.runner.child_processes import ReplayingProcess
+from leakcheck.runner.child_memory import ReplayingProcess
 from leakcheck.runner.growth_pass import GrowthPass, exhausted_limit, replay_until_clear
 
 _SHARE_OF_CALLS = 1 / 20

@@ -20,10 +20,7 @@ _TAIL_BYTES = 32_000
 _MOST_CHARACTERS = 4000
 _MOST_FRAMES = 8
 _PACKAGE = Path(__file__).resolve().parents[1]
-_OWN_FRAMES = (
-    *(f'  File "{_PACKAGE / room}' for room in ("probe", "worker")),
-    '  File "<frozen importlib',
-)
+_OWN_FRAMES = (*(f'  File "{_PACKAGE / room}' for room in ("probe", "worker")), '  File "<frozen importlib')
 _CHUNK_BYTES = 1 << 20
 
 _is_own = Event()

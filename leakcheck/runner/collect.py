@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from leakcheck.config.expressions import Matches
@@ -62,9 +61,7 @@ class WarmWorker:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         worker = self._release()
         if worker is not None:
             worker.end()
@@ -146,14 +143,11 @@ def collect(
             scenarios.setdefault((scenario.target, scenario.variant), scenario)
     picked = tuple(scenario for scenario in scenarios.values() if matches(scenario.id))
     ids = tuple(scenario.id for scenario in scenarios.values())
-    if not picked and all(
-        result.failure is not None and result.failure.kind is FailureKind.NOTHING for result in failed
-    ):
-        failures = "; ".join(
-            f"{result.id}: {result.failure.message}" for result in failed if result.failure is not None
-        )
+    failures = [(result.id, result.failure) for result in failed if result.failure is not None]
+    if not picked and all(failure.kind is FailureKind.NOTHING for _, failure in failures):
+        reasons = "; ".join(f"{name}: {failure.message}" for name, failure in failures)
         count = f"{len(ids)} scenario{'s'[: len(ids) != 1]}"
-        raise NothingMeasured(failures or f"-k matched none of {count} ({', '.join(ids)})")
+        raise NothingMeasured(reasons or f"-k matched none of {count} ({', '.join(ids)})")
     _check_options(picked, options or {})
     return Collection(
         scenarios=picked, failed=tuple(failed), environment=environment, all_ids=ids, skipped=tuple(skipped)

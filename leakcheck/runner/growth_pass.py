@@ -30,7 +30,7 @@ from leakcheck.model.explanation import NamedCount
 from leakcheck.model.failure import Failure, WorkerFailed
 from leakcheck.model.result import Budget, DjangoFacts, Meter
 from leakcheck.runner.answer_decoding import decode_block, decode_field, decode_lengths
-from leakcheck.runner.child_processes import ChildMemory, ReplayingProcess
+from leakcheck.runner.child_memory import ChildMemory, ReplayingProcess
 from leakcheck.runner.process_usage import MappingSamples
 
 _FEWEST_GAINS_CALLS = 8
@@ -159,9 +159,7 @@ def _finish(state: GrowthPass, process: ReplayingProcess, policy: StopPolicy, *,
                 windows = min(_FOLLOWED_WINDOWS, calls)
                 per_window = calls // windows
                 _replay_block(
-                    state,
-                    process,
-                    NextBlock(windows=windows, calls_per_window=per_window, timed_per_window=per_window),
+                    state, process, NextBlock(windows=windows, calls_per_window=per_window, timed_per_window=per_window)
                 )
         gains = state.gains
         if (

@@ -163,17 +163,16 @@ def _measure_growth(task: Task, watch: Watch, warm_process: WorkerProcess | None
             growth_pass.start_seconds = time.monotonic() - began
             add_block(growth_pass, worker.ask({"kind": "first"}, during="call 1"))
             growth_pass.children.record(worker, growth_pass.progress.calls)
-            pid = getattr(worker, "pid", None)  # a scripted process of the tests has none
 
             def after_block() -> None:
                 watch(scenario, "growth", growth_pass.progress)
-                growth_pass.mapping_samples.take(pid, growth_pass.progress.calls)
+                growth_pass.mapping_samples.take(worker.pid, growth_pass.progress.calls)
 
             follow_and_search_limits(
                 growth_pass, worker, policy, settings.budget(scenario), settings.resource_budgets, after_block
             )
             if growth_pass.shape is not None and growth_pass.shape.meter is Meter.RSS:
-                growth_pass.mapping_samples.take(pid, growth_pass.progress.calls, last=True)
+                growth_pass.mapping_samples.take(worker.pid, growth_pass.progress.calls, last=True)
             worker.finish()
             growth_pass.cpu_seconds = worker.cpu_seconds
             growth_pass.django = worker.django
@@ -190,11 +189,8 @@ def measure_peak(task: Task) -> tuple[PeakReading | None, Failure | None, str | 
     try:
         capture.parent.mkdir(exist_ok=True)
     except OSError as error:
-        return (
-            None,
-            Failure(kind=FailureKind.DISK, message=f"{capture.parent}: cannot be created ({error.strerror})"),
-            None,
-        )
+        message = f"{capture.parent}: cannot be created ({error.strerror})"
+        return None, Failure(kind=FailureKind.DISK, message=message), None
     capture.unlink(missing_ok=True)
     try:
         with WorkerProcess(task.pass_request(Pass.PEAK, capture), task.worker_limits) as worker:
@@ -234,11 +230,9 @@ def _last_result(task: Task, stages: Iterator[Result]) -> Result:
     except MeasurementStopped:
         raise
     except LeakcheckError as error:
-        return _with_failure(result, Failure(kind=FailureKind.USAGE, message=str(error)))
+        failure = Failure(kind=FailureKind.USAGE, message=str(error))
     except Exception as error:  # a bug of leakcheck costs this scenario alone
-        return _with_failure(result, internal_failure(error))
-    return result
-
-
-def _with_failure(result: Result, failure: Failure) -> Result:
+        failure = internal_failure(error)
+    else:
+        return result
     return replace(result, failure=result.failure or failure, gate=Gate.ERROR)

@@ -21,17 +21,6 @@ _PACKAGES = {"uvicorn": "gunicorn uvicorn uvicorn-worker", "gunicorn": "gunicorn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _ServerRun:
-    """The server, its load, and how many of its workers ended."""
-
-    limiter: str
-    server: str
-    load: "LoadResult"
-    exits: int
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Ready:
     """The answer of a server that listens."""
 
@@ -43,25 +32,24 @@ class _Ready:
 def serve_under_limit(task: Task, serving: LimitRequest, growth: Growth | None, watch: Watch) -> LimitResult | Failure:
     """Return how the scenario did, or why it could not be served. Raises MeasurementStopped alone."""
     try:
-        server_run = _serve(task, serving, watch)
+        ready, load, exits, seconds = _serve(task, serving, watch)
     except WorkerFailed as failed:
         return _with_remedy(failed.failure)
-    load = server_run.load
     kinds = [response.failure for response in load.answers]
     errors, requests = sum(map(bool, kinds)), len(kinds)
     foretold = None
     if growth is not None and load.at_first is not None:
         foretold = forecast_exhaustion(growth, serving.memory_bytes, *load.at_first)
     return LimitResult(
-        limiter=server_run.limiter,
+        limiter=ready.limiter,
         memory_bytes=serving.memory_bytes,
-        server=server_run.server,
+        server=ready.server,
         requests=requests,
         errors=errors,
         error_rate=wilson_interval(errors, requests),
         failures=failures_of(kinds),
-        crashes=server_run.exits,
-        crashes_per_1000=1000 * server_run.exits / max(requests, 1),
+        crashes=exits,
+        crashes_per_1000=1000 * exits / max(requests, 1),
         latency_seconds=successes_of([response.seconds for response in load.answers if not response.failure]),
         peak_rss_bytes=max(load.peaks.values(), default=None),
         other_requests=load.others,
@@ -69,12 +57,15 @@ def serve_under_limit(task: Task, serving: LimitRequest, growth: Growth | None, 
         concurrency=serving.concurrency,
         first_failure=min((response.number for response in load.answers if response.failure), default=None),
         predicted=foretold,
-        duration_seconds=server_run.seconds,
+        duration_seconds=seconds,
     )
 
 
-def _serve(task: Task, serving: LimitRequest, watch: Watch) -> _ServerRun:
-    """Start the server and send the requests. Raises WorkerFailed where it does not start, or no request succeeds."""
+def _serve(task: Task, serving: LimitRequest, watch: Watch) -> "tuple[_Ready, LoadResult, int, float]":
+    """Send a server the requests; return it, its load, how many of its workers ended, and how many seconds it took.
+
+    Raises WorkerFailed where it does not start, or no request succeeds.
+    """
     # here: httpx takes as long to import as all of leakcheck, and few runs have a limit pass
     from leakcheck.runner.load_generator import drive
 
@@ -102,13 +93,7 @@ def _serve(task: Task, serving: LimitRequest, watch: Watch) -> _ServerRun:
             if all(response.failure for response in load.answers):
                 raise
             exits = 1  # the server itself, after it had answered requests
-        return _ServerRun(
-            limiter=ready.limiter,
-            server=ready.server,
-            load=load,
-            exits=exits,
-            seconds=time.monotonic() - began,
-        )
+        return ready, load, exits, time.monotonic() - began
 
 
 def _with_remedy(failure: Failure) -> Failure:

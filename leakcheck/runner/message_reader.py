@@ -96,7 +96,12 @@ class MessageReader:
 def _message(line: bytes, columns: bytes) -> dict[str, Any]:
     """Return a message. Raises ValueError, TypeError, LookupError or RecursionError for data that is none."""
     text = line.decode()
-    decoded: Any = json.loads(text, parse_float=_float, parse_int=_integer, parse_constant=_refused)
+    decoded: Any = json.loads(
+        text,
+        parse_float=lambda digits: _checked(float(digits)),
+        parse_int=lambda digits: _checked(int(digits)),
+        parse_constant=_refused,
+    )
     if not isinstance(decoded, dict) or not isinstance(decoded.get("kind"), str):
         raise TypeError("a message is an object that has a kind")
     message: dict[str, Any] = _replaced(decoded) if _SURROGATE.search(text) else decoded
@@ -123,16 +128,8 @@ def _block(message: dict[str, Any], numbers: list[int], lengths: Sequence[int]) 
     }
 
 
-def _integer(digits: str) -> int:
-    number = int(digits)
-    if abs(number) > _LARGEST:
-        raise ValueError("a number is impossibly large")
-    return number
-
-
-def _float(digits: str) -> float:
-    number = float(digits)
-    if not abs(number) <= _LARGEST:
+def _checked(number: float) -> float:
+    if not abs(number) <= _LARGEST:  # NaN too
         raise ValueError("a number is impossibly large")
     return number
 

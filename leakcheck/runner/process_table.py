@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,7 +104,9 @@ def send(process: ProcessId, number: int) -> None:
     try:
         descriptor = os.pidfd_open(process.pid)
     except (AttributeError, OSError):
-        _send_by_number(process, number)
+        if is_alive(process):
+            with suppress(OSError):
+                os.kill(process.pid, number)
         return
     try:
         # checked after opening: the descriptor keeps referring to the same process
@@ -113,14 +116,6 @@ def send(process: ProcessId, number: int) -> None:
         pass  # it has ended, or belongs to another user
     finally:
         os.close(descriptor)
-
-
-def _send_by_number(process: ProcessId, number: int) -> None:
-    if is_alive(process):
-        try:
-            os.kill(process.pid, number)
-        except OSError:
-            pass
 
 
 def wait_for_end(processes: Iterable[ProcessId], seconds: float) -> list[ProcessId]:
@@ -141,10 +136,8 @@ def reap(process: ProcessId) -> None:
     status = status_of(process.pid)
     if status is None or not status.is_over or status.process != process or status.parent != os.getpid():
         return
-    try:
+    with suppress(ChildProcessError):
         os.waitpid(process.pid, os.WNOHANG)
-    except ChildProcessError:
-        pass
 
 
 _HAS_PROC = Path("/proc/self/stat").exists()

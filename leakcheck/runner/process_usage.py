@@ -106,9 +106,9 @@ class MappingSamples:
     def __init__(self) -> None:
         self._samples: list[tuple[int, str]] = []
 
-    def take(self, pid: int | None, calls: int, *, last: bool = False) -> None:
+    def take(self, pid: int, calls: int, *, last: bool = False) -> None:
         """Take a sample where these are at least four times the calls of the last sample, or it is the last one."""
-        if pid is None or (not last and self._samples and calls < _SAMPLE_FACTOR * self._samples[-1][0]):
+        if not last and self._samples and calls < _SAMPLE_FACTOR * self._samples[-1][0]:
             return
         text = _mappings(pid)
         if text is not None:
@@ -144,30 +144,28 @@ class ProcessEffort:
     new_pages: int = 0
     """The pages of memory that they touched for the first time (minor page faults)."""
 
-    def __add__(self, other: "ProcessEffort") -> "ProcessEffort":
-        return ProcessEffort(
-            busy_seconds=self.busy_seconds + other.busy_seconds, new_pages=self.new_pages + other.new_pages
-        )
-
 
 def effort_of(pid: int) -> ProcessEffort:
     """Return the effort of a process and its descendants so far; zero for one that is gone."""
     try:
         process = psutil.Process(pid)
-        return sum((_own_effort(member) for member in (process, *process.children(recursive=True))), ProcessEffort())
+        members = (process, *process.children(recursive=True))
     except psutil.Error:
         return ProcessEffort()
+    return ProcessEffort(
+        busy_seconds=sum(map(_busy_seconds, members)), new_pages=sum(_new_pages(member.pid) for member in members)
+    )
 
 
-def _own_effort(process: psutil.Process) -> ProcessEffort:
+def _busy_seconds(process: psutil.Process) -> float:
     try:
         times = process.cpu_times()
     except psutil.Error:
-        return ProcessEffort()
+        return 0.0
     # including its children that have ended
     ended = getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
     busy: float = times.user + times.system + ended + _queued_seconds(process.pid)
-    return ProcessEffort(busy_seconds=busy, new_pages=_new_pages(process.pid))
+    return busy
 
 
 def _queued_seconds(pid: int) -> float:

@@ -50,19 +50,6 @@ class Observer(Protocol):
         """Called when a scenario is done and saved."""
 
 
-class NullObserver:
-    """An observer that does nothing."""
-
-    def collected(self, scenarios: Sequence[ScenarioInfo]) -> None:
-        """Do nothing."""
-
-    def measuring(self, scenario: ScenarioInfo, doing: str, progress: ReplayProgress) -> None:
-        """Do nothing."""
-
-    def measured(self, result: Result) -> None:
-        """Do nothing."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
     """What to measure, and what to compare it with."""
@@ -106,12 +93,10 @@ class RunOutcome:
     run: Run
     folder: Path
     collection: Collection | None = None
-    """What was collected."""
     save_error: StoreError | None = None
     """Why the document could not be written, if it could not."""
     interrupted: bool = False
     executor_error: ExecutorLost | None = None
-    """The error, where the executor was lost before the run was finished."""
 
     def exit_code(self, *, allow_inconclusive: bool) -> ExitCode:
         """Return the exit code for CI."""
@@ -124,7 +109,7 @@ class RunOutcome:
         return exit_code(self.run.results, allow_inconclusive=allow_inconclusive)
 
 
-def run(request: RunRequest, observer: Observer | None = None) -> RunOutcome:
+def run(request: RunRequest, observer: Observer) -> RunOutcome:
     """Measure and judge all that the request names, and save the run after each scenario.
 
     When interrupted, return an outcome with the results so far. Raises LeakcheckError where nothing can be measured,
@@ -132,7 +117,7 @@ def run(request: RunRequest, observer: Observer | None = None) -> RunOutcome:
     """
     remove_leftovers()
     with temporary_folder() as shared_folder, executor_for(request.settings) as executor:
-        return _run(request, observer or NullObserver(), shared_folder, executor)
+        return _run(request, observer, shared_folder, executor)
 
 
 def _run(request: RunRequest, observer: Observer, shared_folder: Path, executor: Executor) -> RunOutcome:

@@ -70,11 +70,7 @@ class Task:
     """Where the run's processes share what is slow to make."""
 
     def pass_request(
-        self,
-        work: Pass,
-        capture: Path | None = None,
-        tracer: str = "",
-        serving: Mapping[str, object] | None = None,
+        self, work: Pass, capture: Path | None = None, tracer: str = "", serving: Mapping[str, object] | None = None
     ) -> PassRequest:
         """Return the request for a pass. The retention and the allocation pass replay what the growth pass did."""
         scenario = self.request.scenario

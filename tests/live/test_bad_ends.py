@@ -4,6 +4,7 @@ import resource
 import signal
 import subprocess
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -83,7 +84,8 @@ def test_an_interrupt_right_after_a_result_was_saved_does_not_take_it_back(
             targets=[parse_target(str(tmp_path / "healthy.py"))],
             settings=resolve(said, environment={}, folder=tmp_path),
             measure_peak=False,
-        )
+        ),
+        Mock(),
     )
     # THEN the result is still in the outcome, and on the disk
     assert outcome.interrupted

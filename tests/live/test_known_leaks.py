@@ -4,6 +4,7 @@ import math
 import sys
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -310,7 +311,7 @@ def test_with_fewer_meters_a_leak_is_found_by_what_is_left(
     request = session.RunRequest(
         targets=[parse_target(str(tmp_path / "leaks.py"))], settings=settings, measure_peak=False
     )
-    leak, quiet = session.run(request).run.results
+    leak, quiet = session.run(request, Mock()).run.results
     # THEN the verdicts are the same, and the bounds of the growth are as wide as the meter is coarse
     assert (leak.verdict, quiet.verdict) == (Verdict.LEAK, Verdict.CLEAN)
     assert leak.growth is not None

@@ -28,7 +28,7 @@ def test_a_leaking_test_fails_and_its_failure_says_what_the_command_would(projec
     assert "- leakcheck -" in run.text
     assert "allocated at  test_shop.py:6" in run.text
     assert "retained by   test_shop.KEPT" in run.text
-    assert "leakcheck: 1 test measured, 1 over budget" in run.text
+    assert "leakcheck: 1 test measured, 1 failed" in run.text
     assert "pytest_plugin" not in run.text
     # AND the document says the same
     assert run.result.verdict is Verdict.LEAK

@@ -87,6 +87,7 @@ class ScriptedWorker:
     def __init__(self, script: Script) -> None:
         self._script = script
         self._calls = 0
+        self.pid = 0
         self.cpu_seconds = 1.0
         self.django: object = None
         self.response_statuses: object = ()

@@ -19,30 +19,26 @@ class TestProcessGone(LeakcheckException):
     """The test process has ended."""
 
 
-class JudgeConnection:
+class JudgeConnection(RunnerChannel):
     """A connection that the test process opens, and opens again if its tests have closed it."""
 
     def __init__(self, listener: socket.socket, timeout_seconds: float = 60.0) -> None:
+        super().__init__(listener)
         self.timeout_seconds = timeout_seconds
         """How long a block of calls may take beyond its expected duration."""
         self._parent = os.getppid()
         self._children = ProcessTree(root=self._parent, besides=[os.getpid()])
-        self._channel = RunnerChannel(listener)
 
-    def send(self, message: Mapping[str, Any]) -> None:
-        """Send a message. If the test process has closed the connection, the next `receive` notices."""
-        self._channel.send(message)
-
-    def receive(self) -> dict[str, Any]:
+    def next_message(self) -> dict[str, Any]:
         """Return the next message.
 
         Raises TestProcessGone when the test process has ended, and WorkerFailed for a damaged message.
         """
-        while not self._channel.messages:
-            self._channel.raise_if_broken()
-            if not self._channel.receive(_POLL_SECONDS) and os.getppid() != self._parent:
+        while not self.messages:
+            self.raise_if_broken()
+            if not self.receive(_POLL_SECONDS) and os.getppid() != self._parent:
                 raise TestProcessGone
-        return self._channel.messages.popleft()
+        return self.messages.popleft()
 
     def ask(self, message: Mapping[str, Any], *, during: str, extra_seconds: float = 0.0) -> dict[str, Any]:
         """Send a request to the test process, and return its answer.
@@ -52,15 +48,11 @@ class JudgeConnection:
         """
         self.send({**message, "seconds": self.timeout_seconds + extra_seconds})
         self.forgive()  # what an earlier test has written
-        answer = self.receive()
-        self._channel.raise_if_corrupt()
+        answer = self.next_message()
+        self.raise_if_corrupt()
         if answer["kind"] == "failure":
             raise WorkerFailed(decode_failure(answer), answer.get("block"))
         return answer
-
-    def forgive(self) -> None:
-        """Discard input that was no message of ours."""
-        self._channel.forgive()
 
     def children(self) -> ChildrenReading:
         """Return the memory of the test process's child processes, without the judge and its own children."""

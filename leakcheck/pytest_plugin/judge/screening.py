@@ -11,7 +11,7 @@ from leakcheck.model.errors import LeakcheckException
 from leakcheck.model.failure import WorkerFailed
 from leakcheck.model.result import Result
 from leakcheck.model.verdict import Gate, Verdict
-from leakcheck.runner.child_processes import ReplayingProcess
+from leakcheck.runner.child_memory import ReplayingProcess
 from leakcheck.runner.growth_pass import GrowthPass, add_block, add_failure, replay_until_clear
 from leakcheck.runner.measure import judged_result, measure_peak
 from leakcheck.runner.task import Task

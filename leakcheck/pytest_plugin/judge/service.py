@@ -1,9 +1,14 @@
-"""Handle the requests of a test process: measure a test and describe the result, and write the run document."""
+"""The judge: measure a test and describe the result, and write the run document, as the test process requests."""
 
+import os
+import signal
+import socket
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
+from types import FrameType
 from typing import Any
 
 import msgspec
@@ -13,21 +18,63 @@ from leakcheck.analysis.gate.known_leaks import unseen_entries, without_ambiguou
 from leakcheck.config.settings import Settings, resolve
 from leakcheck.config.sources import SettingsLayer
 from leakcheck.model.answers import ScenarioInfo
-from leakcheck.model.failure import Failure, FailureKind
+from leakcheck.model.errors import LeakcheckError
+from leakcheck.model.failure import Failure, FailureKind, internal_error
 from leakcheck.model.result import Result
 from leakcheck.model.run import SCHEMA, Environment, Run
 from leakcheck.model.setup_stages import SetupStages, is_shared
 from leakcheck.model.verdict import Gate
-from leakcheck.pytest_plugin.judge.connection import JudgeConnection
+from leakcheck.pytest_plugin.judge.connection import JudgeConnection, TestProcessGone
 from leakcheck.pytest_plugin.judge.screening import screen
 from leakcheck.reporters.pytest_text import has_nothing_to_report, result_row, result_text, summary_lines
+from leakcheck.runner.child_process import declare_own_process
 from leakcheck.runner.growth_pass import GrowthPass
 from leakcheck.runner.measure import judged_result, measure
 from leakcheck.runner.task import MeasureRequest, Task
+from leakcheck.runner.temporary_folders import remove_leftovers
 from leakcheck.storage import git, run_file
+from leakcheck.worker.main import die_with_parent
 
 _SETUP_SECONDS = 240.0
 """A project's tests may have to import it all, and to migrate a database."""
+
+
+def serve(descriptor: int, parent: int) -> None:
+    """Answer the requests of the test process until it ends; `descriptor` is that of a listening socket."""
+    die_with_parent(signal.SIGTERM)
+    if os.getppid() != parent:
+        sys.exit(0)  # the test process ended before the prctl call
+    declare_own_process()
+    remove_leftovers()
+    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is meant for the test process, which then ends the judge
+    connection = JudgeConnection(socket.socket(fileno=descriptor))
+    service: JudgeService | None = None
+    while True:
+        try:
+            message = connection.next_message()
+            kind = message.pop("kind")
+            if kind == "project":
+                service, answer = JudgeService(message), {}
+            else:
+                assert service is not None
+                if kind == "measure":
+                    answer = service.measure(msgspec.convert(message, JudgeRequest), connection)
+                else:
+                    service.save(**message)
+                    answer = {}
+        except TestProcessGone:
+            return
+        except LeakcheckError as error:
+            answer = {"refused": str(error)}
+        except Exception as error:
+            connection.forgive()
+            answer = {"broken": internal_error(error)}
+        connection.send({"kind": "done", **answer})
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    sys.exit(0)  # an exception, so that the running measured processes are ended too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +107,6 @@ class JudgeService:
         )
         self._folder = Path(project["folder"])
         self._with_known_leaks: list[Result] = []
-        """The results with known leaks."""
         self._unreached: dict[str, Failure] = {}
         """The failures of fixtures that other tests use too, by their stage."""
 
@@ -131,24 +177,24 @@ class JudgeService:
             explicit=SettingsLayer(),
         )
 
-    def save(self, path: str, results: list[Any], facts: Mapping[str, Any]) -> None:
+    def save(self, path: str, results: list[Any], about: Mapping[str, Any]) -> None:
         """Write the run document. Raises StoreError."""
         parsed = tuple(msgspec.convert(result, Result) for result in results)
         changed = git.changed_files()
         run = Run(
             schema=SCHEMA,
-            started=facts["started"],
-            command=tuple(facts["command"]),
+            started=about["started"],
+            command=tuple(about["command"]),
             environment=Environment(
-                **facts["environment"],
+                **about["environment"],
                 leakcheck=__version__,
                 git_commit=git.commit(),
                 git_dirty=None if changed is None else bool(changed),
             ),
             results=parsed,
             known_leaks_not_found=unseen_entries(self._settings.known, parsed),
-            finished=facts["finished"],
-            duration_seconds=facts["duration_seconds"],
+            finished=about["finished"],
+            duration_seconds=about["duration_seconds"],
         )
         run_file.save(run, Path(path))
 

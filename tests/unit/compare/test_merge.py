@@ -32,9 +32,9 @@ def result_named(name: str, capture: str | None = None, target: str = "file.py")
 
 
 def merged(tmp_path: Path, *places: Path) -> tuple[Run, Path]:
-    result = merge(places, output=tmp_path / "out", command=("leakcheck", "merge"))
-    assert run_file.load(result.folder) == result.run
-    return result.run, result.folder
+    run, folder = merge(places, output=tmp_path / "out", command=("leakcheck", "merge"))
+    assert run_file.load(folder) == run
+    return run, folder
 
 
 def contents_of_captures(run: Run, folder: Path) -> dict[str, str | None]:

@@ -22,7 +22,7 @@ def test_each_sample_is_taken_at_four_times_the_calls_of_the_last() -> None:
 
 def test_a_process_that_is_gone_or_cannot_be_read_has_no_mappings() -> None:
     samples = MappingSamples()
-    for pid in (None, 2**22 + 1):
+    for pid in (0, 2**22 + 1):
         samples.take(pid, 10)
         samples.take(pid, 100, last=True)
     assert samples.early_and_late is None

@@ -46,7 +46,6 @@ class ExecutionEnvironment:
     """What must be the same on the machine that measures as on the one that submitted the task."""
 
     folder: str
-    """The working folder."""
     environment: Environment
     python: str | None
     """The interpreter, where one was named; None for the one that runs leakcheck on that machine."""

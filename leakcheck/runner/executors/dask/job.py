@@ -86,7 +86,7 @@ def encode(message: object) -> bytes:
 
 def decode(data: bytes, kind: type[_Message]) -> _Message:
     """Return the message of that type. Raises msgspec.ValidationError where the data is no such message."""
-    return msgspec.json.decode(data, type=kind, dec_hook=_from_text)
+    return msgspec.json.decode(data, type=kind, dec_hook=lambda wanted, value: wanted(value))
 
 
 def version_in(data: bytes) -> str:
@@ -98,7 +98,3 @@ def _to_text(value: Any) -> str:
     if isinstance(value, Path):
         return str(value)
     raise TypeError(f"a {type(value).__name__} has no JSON form")
-
-
-def _from_text(kind: type[Any], value: Any) -> Any:
-    return kind(value)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 from leakcheck.analysis.growth.child_processes import are_children_settled, judge_children, split_block
 from leakcheck.analysis.growth.progress import ReplayProgress
@@ -20,13 +20,8 @@ class ReplayingProcess(Protocol):
     def ask(self, message: Mapping[str, Any], *, during: str, extra_seconds: float = 0.0) -> dict[str, Any]:
         """Send a message and return the answer, as `WorkerProcess.ask` does. Raises WorkerFailed."""
 
-
-@runtime_checkable
-class _HasChildren(Protocol):
-    """A process whose children can be read."""
-
     def children(self) -> ChildrenReading:
-        """Return the memory that its children take now."""
+        """Return the memory that its child processes take now."""
 
 
 class ChildMemory:
@@ -34,21 +29,20 @@ class ChildMemory:
 
     def __init__(self) -> None:
         self._readings: list[tuple[int, ChildrenReading]] = []
-        self._seconds = 0.0
-        """How long the last reading took."""
+        self._last_reading_seconds = 0.0
 
-    def record(self, process: object, calls: int) -> None:
+    def record(self, process: ReplayingProcess, calls: int) -> None:
         """Read the children after so many calls; nothing is recorded before the first of them has outlived a call."""
         began = time.monotonic()
-        reading = process.children() if isinstance(process, _HasChildren) else ChildrenReading()
+        reading = process.children()
         if reading.processes or self._readings:
             self._readings.append((calls, reading))
-        self._seconds = time.monotonic() - began
+        self._last_reading_seconds = time.monotonic() - began
 
     def split_block(self, block: NextBlock, progress: ReplayProgress) -> Iterator[NextBlock]:
         """Yield the block, or its parts, after each of which the children are to be read."""
-        is_slow = self._seconds > _SLOW_READING_SECONDS
-        most = max(1, int(block.calls * progress.seconds_per_call / self._seconds)) if is_slow else None
+        is_slow = self._last_reading_seconds > _SLOW_READING_SECONDS
+        most = max(1, int(block.calls * progress.seconds_per_call / self._last_reading_seconds)) if is_slow else None
         return split_block(block, self._readings, most=most)
 
     def judged(self, progress: ReplayProgress) -> Children | None:
