@@ -58,12 +58,7 @@ def forecast_exhaustion(growth: Growth, memory_bytes: int, calls: int, held_byte
 
 
 def forecast_for_process(
-    verdict: Verdict,
-    growth: Growth | None,
-    readings: Readings,
-    memory_bytes: int,
-    *,
-    children: Children | None = None,
+    verdict: Verdict, growth: Growth | None, readings: Readings, memory_bytes: int, *, children: Children | None = None
 ) -> Forecast | None:
     """Return the forecast for the process that was measured; None unless it leaks."""
     if verdict is not Verdict.LEAK or growth is None or not readings.rss_bytes:

@@ -20,11 +20,7 @@ def find_regressions(records: Sequence[HistoryEntry], tolerance: Tolerance) -> l
     """Return the steps of one scenario's history, whose entries are in order of time; the newest step last."""
     steps = [
         Regression(
-            metric=metric,
-            before=records[before],
-            after=records[after],
-            before_bytes=old.value,
-            after_bytes=new.value,
+            metric=metric, before=records[before], after=records[after], before_bytes=old.value, after_bytes=new.value
         )
         for metric, read in _FIGURES.items()
         for before, after, old, new in find_steps(list(map(read, records)), tolerance)

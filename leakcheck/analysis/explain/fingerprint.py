@@ -77,10 +77,7 @@ def _with_origin(path: RetentionPath, by_library: dict[str, list[StackBytes]]) -
     nearest = min(likely, key=lambda name: (round(abs(math.log(weights[name] / retained)), 2), name))
     stack = _heaviest(by_library[nearest])
     return replace(
-        path,
-        native=native_frame(stack),
-        line=frame_to_name(stack),
-        fingerprint=native_fingerprint(path.links, stack),
+        path, native=native_frame(stack), line=frame_to_name(stack), fingerprint=native_fingerprint(path.links, stack)
     )
 
 
