@@ -133,14 +133,7 @@ def resolve(
     _check_values(variables, lambda name: f"LEAKCHECK_{name.upper()}")
     _check_values(flags, lambda name: f"--{name.replace('_', '-')}")
     explicit = _merge(variables, flags)
-    merged = _merge(DEFAULTS, file, beside, explicit)
-    assert merged.time is not None
-    assert merged.timeout is not None
-    assert merged.output is not None
-    assert merged.jobs is not None
-    assert merged.executor is not None
-    assert merged.explain is not None
-    assert merged.change is not None
+    merged: Any = _merge(DEFAULTS, file, beside, explicit)  # DEFAULTS has what must not be None
     share, size_bytes = parse_change(merged.change)
     return Settings(
         calls=merged.calls,
