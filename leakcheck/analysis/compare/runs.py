@@ -8,9 +8,10 @@ measured in turn on one machine. Error rates and crashes have no tolerance: thei
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from statistics import fmean, stdev
 
-from leakcheck.analysis.figures import comparable_growth
+from leakcheck.analysis.gate.baseline import comparable_growth, peak_figure
 from leakcheck.analysis.quantiles import poisson_mean, student
 from leakcheck.model.comparison import Metric, MetricComparison, ScenarioComparison
 from leakcheck.model.result import Result
@@ -52,25 +53,10 @@ def _comparable_growth(result: Result) -> Figure | None:
     return None if result.growth is None else comparable_growth(result.verdict, result.growth.figure)
 
 
-def _peak(result: Result) -> Figure | None:
-    return None if result.peak_bytes is None else Figure.exact(result.peak_bytes)
-
-
-def _p50(result: Result) -> Figure | None:
-    latency = result.latency_seconds
-    return None if latency is None else _bounded(latency.p50, latency.p50_low, latency.p50_high)
-
-
-def _p95(result: Result) -> Figure | None:
-    latency = result.latency_seconds
-    return None if latency is None else _bounded(latency.p95, latency.p95_low, latency.p95_high)
-
-
-def _bounded(value: float | None, low: float | None, high: float | None) -> Figure | None:
-    """Return a figure; None without bounds, which older run files lack."""
-    if value is None or low is None or high is None:
-        return None
-    return Figure(value=value, low=low, high=high)
+def _percentile(name: str, result: Result) -> Figure | None:
+    """Return the latency `p50` or `p95`; None where it was not measured, or without bounds, which older files lack."""
+    value, low, high = (getattr(result.latency_seconds, f"{name}{end}", None) for end in ("", "_low", "_high"))
+    return None if value is None or low is None or high is None else Figure(value=value, low=low, high=high)
 
 
 def _error_rate(result: Result) -> Figure | None:
@@ -89,9 +75,9 @@ def _crashes(result: Result) -> Figure | None:
 
 _READ: dict[Metric, ReadFigure] = {
     Metric.ERROR_RATE: _error_rate,
-    Metric.P50: _p50,
-    Metric.P95: _p95,
-    Metric.PEAK: _peak,
+    Metric.P50: partial(_percentile, "p50"),
+    Metric.P95: partial(_percentile, "p95"),
+    Metric.PEAK: peak_figure,
     Metric.GROWTH: _growth,
     Metric.CRASHES: _crashes,
 }

@@ -9,7 +9,7 @@ spans all runs on the way.
 from collections.abc import Callable, Sequence
 from operator import attrgetter
 
-from leakcheck.analysis.figures import exact_growth
+from leakcheck.analysis.gate.baseline import exact_growth
 from leakcheck.model.history import HistoryEntry, Regression
 from leakcheck.model.tolerance import ChangeVerdict, Figure, Tolerance
 

@@ -92,7 +92,8 @@ def gates(
         "growth": Gate.WITHIN if has_limit else _gate_growth(verdict, growth, budget.growth_bytes_per_1000_calls)
     }
     if budget.peak_bytes is not None:
-        by_name["peak"] = _gate_peak(peak_bytes, budget.peak_bytes)
+        is_within = peak_bytes is not None and peak_bytes <= budget.peak_bytes
+        by_name["peak"] = Gate.INCONCLUSIVE if peak_bytes is None else Gate.WITHIN if is_within else Gate.OVER
     return by_name
 
 
@@ -111,12 +112,6 @@ def _gate_growth(verdict: Verdict, growth: Growth | None, budget: float) -> Gate
     if growth.high <= budget:
         return Gate.WITHIN
     return Gate.OVER if growth.low > budget else Gate.INCONCLUSIVE
-
-
-def _gate_peak(peak_bytes: int | None, budget: float) -> Gate:
-    if peak_bytes is None:
-        return Gate.INCONCLUSIVE
-    return Gate.OVER if peak_bytes > budget else Gate.WITHIN
 
 
 def budget_gates(result: Result) -> dict[str, Gate]:
