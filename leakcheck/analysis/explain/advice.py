@@ -140,17 +140,13 @@ def _kept_querysets(result: Result, django: DjangoFacts | None) -> Iterator[Advi
 def _cached_methods(result: Result, django: DjangoFacts | None) -> Iterator[Advice]:
     for container in _growing(result, lambda container: container.kind.startswith("lru_cache(")):
         path = _path_of(result, container)
-        owner = container.name.split(".")[-2:-1]
-        if (
-            result.verdict is Verdict.LEAK
-            and path is not None
-            and owner
-            and owner[0] in (link.type for link in path.links)
-        ):
+        owner = container.name.rpartition(".")[0].rpartition(".")[2]
+        types = () if path is None else [link.type for link in path.links]
+        if result.verdict is Verdict.LEAK and owner and owner in types:
             yield Advice(
                 trap="lru_cache on a method retains every self that it was called with",
                 remedy="use functools.cached_property, or cache a function that takes only what the method needs",
-                evidence=f"{_rising(container)}, each with its {owner[0]}",
+                evidence=f"{_rising(container)}, each with its {owner}",
             )
 
 

@@ -97,8 +97,14 @@ def grown_stacks(
 
 
 def _by_line(windows: Sequence[Window]) -> dict[Line, list[_Row]]:
+    rows: dict[tuple[tuple[Frame, ...], bool, bool], _Row] = {}
+    for index, window in enumerate(windows):
+        for stack in window.stacks:
+            if stack.frames:
+                row = rows.setdefault((stack.frames, stack.native, stack.realloc), [None] * len(windows))
+                row[index] = stack
     lines: dict[Line, list[_Row]] = defaultdict(list)
-    for row in _by_stack(windows):
+    for row in rows.values():
         lines[line_of(_frames(row))].append(row)
     return lines
 
@@ -160,17 +166,6 @@ def _any(row: _Row) -> StackBytes:
 
 def _frames(row: _Row) -> tuple[Frame, ...]:
     return _any(row).frames
-
-
-def _by_stack(windows: Sequence[Window]) -> Iterator[_Row]:
-    """Yield one row per stack, with None for windows that did not report it."""
-    rows: dict[tuple[tuple[Frame, ...], bool, bool], _Row] = {}
-    for index, window in enumerate(windows):
-        for stack in window.stacks:
-            if stack.frames:
-                row = rows.setdefault((stack.frames, stack.native, stack.realloc), [None] * len(windows))
-                row[index] = stack
-    yield from rows.values()
 
 
 def _is_single_block(row: _Row) -> bool:

@@ -18,10 +18,10 @@ _LEAST_SHARE = 0.5
 def needs_explanation(result: Result, explain: Explain) -> bool:
     """Return whether the growth of a result is to be explained."""
     growth = result.growth
-    if growth is not None and growth.meter is Meter.CHILDREN:
-        return False  # the explaining passes look only into the process that replays
     if growth is None or result.failure is not None or explain is Explain.NEVER:
         return False
+    if growth.meter is Meter.CHILDREN:
+        return False  # the explaining passes look only into the process that replays
     if result.verdict is Verdict.BOUNDED:
         return True
     if growth.bytes_per_1000_calls <= 0 or result.verdict is Verdict.CLEAN:

@@ -259,10 +259,5 @@ def _unscoped(result: Result) -> list[KnownLeak]:
 
 def _is_explained(result: Result) -> bool:
     explanation = result.explanation
-    is_explained = (
-        explanation.containers
-        or explanation.retention_paths
-        or explanation.allocation_sites
-        or explanation.allocation_tracer
-    )
-    return result.verdict is not Verdict.LEAK or bool(is_explained)
+    found = explanation.containers or explanation.retention_paths or explanation.allocation_sites
+    return result.verdict is not Verdict.LEAK or bool(found or explanation.allocation_tracer)

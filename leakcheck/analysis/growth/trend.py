@@ -157,7 +157,7 @@ def slope(series: Series, *, chunks: int = CHUNKS, resolution: float = RESOLUTIO
         return Slope(per_call=0.0, low=-math.inf, high=math.inf, uncertainty=math.inf)
     line = _line(series, floors)
     if line is None:
-        rate = _rate_of_few(series)
+        rate = series.rise / series.span
         return _between(rate, abs(rate) + resolution / series.span)
     doubt = student(line.freedom, 0.975) * line.error + resolution / series.span
     rate, whole = line.rate, line.whole
@@ -172,7 +172,7 @@ def rate_without_bounds(series: Series, *, chunks: int = CHUNKS) -> float:
     if floors is None:
         return 0.0
     line = _line(series, floors)
-    return _rate_of_few(series) if line is None else line.rate
+    return series.rise / series.span if line is None else line.rate
 
 
 def latest_rate(series: Series) -> float:
@@ -193,10 +193,6 @@ class _FittedLine:
 
 def _floors(series: Series, chunks: int) -> Series | None:
     return series.floors(min(chunks, len(series))) if len(series) >= 2 and series.span else None
-
-
-def _rate_of_few(series: Series) -> float:
-    return series.rise / series.span
 
 
 def _line(series: Series, floors: Series) -> _FittedLine | None:
