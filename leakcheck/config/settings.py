@@ -69,9 +69,7 @@ class Settings:
     baseline: Path
     """The baseline file, which need not exist."""
     change: Tolerance
-    """The change of a figure that is ignored."""
     known: tuple[KnownEntry, ...] = ()
-    """Accepted leaks."""
     resource_budgets: Mapping[str, float] = field(default_factory=dict)
     """Allowed increase of each kind of resource per 1000 calls; a kind that is missing is not checked."""
     project: SettingsLayer = field(default_factory=SettingsLayer)
@@ -80,11 +78,9 @@ class Settings:
     explicit: SettingsLayer = field(default_factory=SettingsLayer)
     """The layers of environment and flags."""
     shard: ShardSpec | None = None
-    """The shard to measure; None for all scenarios."""
     cluster: str | None = None
     """Address of the Dask scheduler; None to measure on this machine."""
     durations: Path | None = None
-    """File with the duration of each scenario; None if there is none."""
 
     def budget(self, scenario: ScenarioInfo) -> Budget:
         """Return the budgets of a scenario: growth always has one, the peak only if one is set."""

@@ -92,15 +92,12 @@ def _floor_jitter(series: Series) -> float:
     return 2 * series.spread / (len(series) / 2 + 1)
 
 
-def is_rising(series: Series, *, smallest_rate: float = SMALLEST_RATE, chunks: int = CHUNKS) -> bool:
+def is_rising(series: Series, *, smallest_rate: float = SMALLEST_RATE) -> bool:
     """Return whether every floor is above the one before, and neither the later half nor the end slows down."""
-    if len(series) < 2 * chunks:
+    if len(series) < 2 * CHUNKS:
         return False
-    floors = series.floors(chunks)
-    if len(floors) < chunks:
-        return False
-    rises = differences(floors.values)
-    if min(rises) <= 0 or median(rises) * chunks < smallest_rate * series.span:
+    rises = differences(series.floors(CHUNKS).values)
+    if len(rises) < CHUNKS - 1 or min(rises) <= 0 or median(rises) * CHUNKS < smallest_rate * series.span:
         return False
     middle = len(rises) // 2
     early, late = rises[:middle], rises[-middle:]
@@ -142,7 +139,7 @@ def _slows_at_the_end(series: Series, *, smallest_rate: float) -> bool:
     return False
 
 
-def slope(series: Series, *, chunks: int = CHUNKS, resolution: float = RESOLUTION_BYTES) -> Slope:
+def slope(series: Series, *, resolution: float = RESOLUTION_BYTES) -> Slope:
     """Return the rate at which the floors rise, with bounds, which are infinite for fewer than two readings.
 
     The rate is the least-squares slope through the floors, after single jumps between floors were replaced by the
@@ -152,7 +149,7 @@ def slope(series: Series, *, chunks: int = CHUNKS, resolution: float = RESOLUTIO
     widened by `resolution` over the calls, by the jumps that were replaced, and by the rate of the last calls where
     that is lower.
     """
-    floors = _floors(series, chunks)
+    floors = _floors(series)
     if floors is None:
         return Slope(per_call=0.0, low=-math.inf, high=math.inf, uncertainty=math.inf)
     line = _line(series, floors)
@@ -166,9 +163,9 @@ def slope(series: Series, *, chunks: int = CHUNKS, resolution: float = RESOLUTIO
     return Slope(per_call=rate, low=low, high=max(rate + doubt, whole), uncertainty=doubt)
 
 
-def rate_without_bounds(series: Series, *, chunks: int = CHUNKS) -> float:
+def rate_without_bounds(series: Series) -> float:
     """Return the rate of `slope`, without the bounds, which are expensive."""
-    floors = _floors(series, chunks)
+    floors = _floors(series)
     if floors is None:
         return 0.0
     line = _line(series, floors)
@@ -191,8 +188,8 @@ class _FittedLine:
     whole: float
 
 
-def _floors(series: Series, chunks: int) -> Series | None:
-    return series.floors(min(chunks, len(series))) if len(series) >= 2 and series.span else None
+def _floors(series: Series) -> Series | None:
+    return series.floors(min(CHUNKS, len(series))) if len(series) >= 2 and series.span else None
 
 
 def _line(series: Series, floors: Series) -> _FittedLine | None:
