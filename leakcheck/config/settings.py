@@ -15,6 +15,7 @@ from typing import Any
 from leakcheck.config.sources import (
     OFF,
     RESOURCES,
+    DjangoSettings,
     Override,
     SettingsLayer,
     find_pyproject,
@@ -167,14 +168,9 @@ def _durations(pyproject: Path | None, in_file: str | None, explicit: str | None
     return path if in_file is not None or os.path.lexists(path) else None
 
 
-def project_settings(folder: Path | None = None) -> str | None:
-    """Return the Django settings module of pyproject.toml (`[tool.leakcheck.django] settings`), or None."""
-    return read_pyproject(find_pyproject(folder or Path.cwd())).django.settings
-
-
-def sample_arguments(folder: Path | None = None) -> Mapping[str, Any]:
-    """Return the sample arguments of URLs in pyproject.toml (`[tool.leakcheck.django.arguments]`)."""
-    return read_pyproject(find_pyproject(folder or Path.cwd())).django.arguments
+def django_settings(folder: Path | None = None) -> DjangoSettings:
+    """Return the table `[tool.leakcheck.django]` of pyproject.toml, empty if there is none."""
+    return read_pyproject(find_pyproject(folder or Path.cwd())).django
 
 
 def _merge(*layers: SettingsLayer) -> SettingsLayer:

@@ -1,8 +1,7 @@
 """Text formats of a document's fields, and the one walk that checks or cleans all of them.
 
 A field annotated as `str` is free text: its length is bounded and control characters are escaped. A name, a date or a
-digest has an annotation of its own (`fingerprint: Fingerprint`). A new field is covered by its annotation alone; there
-is no list to keep up to date.
+digest has an annotation of its own (`fingerprint: Fingerprint`), by which a new field is covered: there is no list.
 """
 
 import re

@@ -1,8 +1,7 @@
 """Comparison of a scenario's results before and after a change.
 
 Growth and peak are exact within their bounds, so the bounds of a difference follow by interval arithmetic, without
-assuming a distribution. Timings are compared as ratios, by the tolerance's share alone, and only where both sides were
-measured in turn on one machine. Error rates and crashes have no tolerance: their bounds decide.
+assuming a distribution. Timings are compared as ratios. Error rates and crashes have no tolerance: their bounds decide.
 """
 
 import math
@@ -35,8 +34,7 @@ def compare_results(
 ) -> ScenarioComparison:
     """Return the comparison of one scenario; each side is the results of its rounds, at least one.
 
-    `side_by_side` means that the sides were measured in turn within one run; without it no change of a latency is
-    claimed.
+    `side_by_side` means that the sides were measured in turn within one run; only then latencies are compared.
     """
     failed = _failure_of(before, "before") or _failure_of(after, "after")
     rows = tuple(_row(metric, before, after, tolerance, failed, side_by_side) for metric in Metric)

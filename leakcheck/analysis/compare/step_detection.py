@@ -2,8 +2,7 @@
 
 Exact meters differ next to nothing from run to run, so the few runs of a history need no statistics: a figure has
 stepped when it is worse or better than an earlier run of the same level. Each run is compared with every run of its
-level, so a figure that creeps, by less than the tolerance from one run to the next, is found too, and the step then
-spans all runs on the way.
+level, so a figure that creeps, by less than the tolerance from run to run, is found too: the step spans all these runs.
 """
 
 from collections.abc import Callable, Sequence

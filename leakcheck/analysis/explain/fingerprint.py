@@ -19,8 +19,7 @@ _DIGITS = 12
 def fingerprint_of(parts: Iterable[str]) -> str:
     """Return twelve hexadecimal digits for these parts in this order.
 
-    White space within a part is normalized. Parts must not change with an unrelated edit: no line number, no absolute
-    path, no address.
+    White space within a part is normalized. Parts must not change with unrelated edits: no line, full path, address.
     """
     # joined without a separator, ("ab", "c") and ("a", "bc") would have one fingerprint
     text = "\0".join(" ".join(part.split()) for part in parts)
@@ -54,8 +53,7 @@ def native_fingerprint(links: Sequence[Link], stack: Sequence[Frame] = ()) -> st
 def with_native_origin(paths: Iterable[RetentionPath], stacks: Iterable[StackBytes]) -> tuple[RetentionPath, ...]:
     """Return the paths, with the allocating extension and a fingerprint for those held by native code.
 
-    `stacks` are the growing ones, in bytes per 1000 calls. Without native frames among them, the fingerprint contains
-    only the line.
+    `stacks` are the growing ones, in bytes per 1000 calls. Without native frames, the fingerprint has only the line.
     """
     by_library: dict[str, list[StackBytes]] = defaultdict(list)
     for stack in stacks:

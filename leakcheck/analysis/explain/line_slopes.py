@@ -191,8 +191,7 @@ def _single_block_slopes(points: Sequence[Point]) -> SlopeBounds:
 def _most_per_call(points: Sequence[Point]) -> SlopeBounds:
     """Return the largest size of a block per call so far, if it grew at all.
 
-    This approximates the cost of a doubling table from one doubling to the next, because the windows end at different
-    distances from the last doubling.
+    This is about the cost of a table from doubling to doubling: the windows end at different distances from the last.
     """
     if len(points) < 2 or max(points)[1] <= min(points)[1]:
         return SlopeBounds()

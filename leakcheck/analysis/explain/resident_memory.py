@@ -1,8 +1,7 @@
 """What resident memory grows by: live bytes, freed memory that cannot be reused, and mappings outside the heap.
 
 One live byte among freed ones keeps its page resident, and an allocator cannot reuse free pieces that it cannot join
-for larger blocks. So a leak of a few bytes per call may cost tens of kilobytes of pages, and the leak is what has to be
-explained.
+for larger blocks. So a leak of a few bytes per call may cost tens of kilobytes of pages, and the leak is explained.
 """
 
 import re

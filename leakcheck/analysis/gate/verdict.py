@@ -14,14 +14,12 @@ from leakcheck.model.units import CALLS_PER_RATE
 from leakcheck.model.verdict import Gate, Verdict
 
 _WIDEST_CLEAN_BYTES_PER_1000_CALLS = WIDEST_CLEAN_BYTES_PER_CALL * CALLS_PER_RATE
-"""A plateau with wider bounds is not called clean."""
 
 _MOST_TIMES_AS_MANY = 100.0
 """Wider bounds do not tell how many calls are needed."""
 
 _EXPLAINED, _EXPLAINED_AT_LEAST = 0.9, 0.8
-"""The shares that bounded containers must account for to be the whole cause of a growth: of its lower bound, and of its
-estimate."""
+"""The shares of a growth's lower bound, and of its estimate, that bounded containers must account for to explain it."""
 
 _FILLED_ALL_ALONG = 0.5
 """The share of what a container would hold if it had filled at its present rate from the first call. One that is
@@ -56,7 +54,7 @@ def _will_fill(container: BoundedContainer, calls: int) -> bool:
 def judge(shape: Shape, growth: Growth, *, bounded: bool) -> Verdict:
     """Return the verdict; LEAK only for a steady rise without a known limit.
 
-    CLEAN needs a plateau with narrow bounds: under a high sawtooth they may be wide enough for a leak.
+    CLEAN needs a plateau with narrow bounds: under a high sawtooth they may be wide enough to hide a leak.
     """
     if shape.flat:
         is_narrow = growth.high - growth.low <= 2 * _WIDEST_CLEAN_BYTES_PER_1000_CALLS

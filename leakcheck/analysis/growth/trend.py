@@ -21,8 +21,7 @@ CHUNKS = 8
 """The number of floors that a rise is judged on. Eight in ascending order occur by chance once in 40 000."""
 
 SMALLEST_RATE = 4.0
-"""Bytes per call below which a series counts as flat: half a slot of a list, the smallest thing that Python code can
-leak with every call."""
+"""Bytes per call below which a series counts as flat: half a slot of a list, the least that Python code can leak."""
 
 STEADY_SHARE = 0.75
 """The later half of a leak rises by at least this share of the earlier half. A cache that fills with random keys slows
@@ -58,8 +57,7 @@ class Slope:
 def is_flat(series: Series, *, smallest_rate: float = SMALLEST_RATE) -> bool:
     """Return whether both halves have the same level and the same maximum.
 
-    The maximum matters: right after a high sawtooth has fallen, the floors look flat or falling while the next tooth
-    rises.
+    The maximum matters: right after a high sawtooth has fallen, the floors look flat while the next tooth rises.
     """
     if len(series) < 2 * _MIN_PER_HALF:
         return False
