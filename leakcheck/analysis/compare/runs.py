@@ -18,21 +18,20 @@ from leakcheck.model.tolerance import ChangeVerdict, Figure, Tolerance
 from leakcheck.model.verdict import Verdict
 
 _NEEDS_LIMIT_RUN = "not measured: `leakcheck limit` serves it under a memory limit"
-_AT_OTHER_TIMES = "measured at different times: timings are compared only side by side"
-_TOO_FEW_ROUNDS = "timings of fewer than three rounds differ by chance; measure with `leakcheck compare TARGET`"
 _FEWEST_ROUNDS = 3
 _NO_VERDICT = "the verdict of a side is inconclusive; set LEAKCHECK_TIME, or time in pyproject.toml, higher"
 _BOUNDED = "growth that has a limit counts as none"
 _SHORTEST_SECONDS = 20e-6
-_TOO_SHORT = "calls of less than 20 µs are timed now and then, and too coarsely to compare"
 
 ReadFigure = Callable[[Result], Figure | None]
+Rounds = Sequence[Result]
+"""The results of one side, at least one."""
 
 
 def compare_results(
-    scenario: str, before: Sequence[Result], after: Sequence[Result], tolerance: Tolerance, *, side_by_side: bool
+    scenario: str, before: Rounds, after: Rounds, tolerance: Tolerance, *, side_by_side: bool
 ) -> ScenarioComparison:
-    """Return the comparison of one scenario; each side is the results of its rounds, at least one.
+    """Return the comparison of one scenario.
 
     `side_by_side` means that the sides were measured in turn within one run; only then latencies are compared.
     """
@@ -84,12 +83,7 @@ _LIMIT_METRICS = (Metric.ERROR_RATE, Metric.CRASHES)
 
 
 def _row(
-    metric: Metric,
-    before: Sequence[Result],
-    after: Sequence[Result],
-    tolerance: Tolerance,
-    failed: str,
-    side_by_side: bool,
+    metric: Metric, before: Rounds, after: Rounds, tolerance: Tolerance, failed: str, side_by_side: bool
 ) -> MetricComparison:
     read = _READ[metric]
     old, new = _pooled(before, read), _pooled(after, read)
@@ -121,7 +115,7 @@ def _tolerance_for(metric: Metric, tolerance: Tolerance) -> Tolerance:
     return replace(tolerance, bytes=0.0) if metric in _TIMINGS else tolerance
 
 
-def _growth_row(row: MetricComparison, before: Sequence[Result], after: Sequence[Result]) -> MetricComparison:
+def _growth_row(row: MetricComparison, before: Rounds, after: Rounds) -> MetricComparison:
     """Return the row with its verdict, by the same figures as `check`: growth that has a limit is none."""
     verdicts = {result.verdict for result in (*before, *after) if result.growth is not None}
     if Verdict.INCONCLUSIVE in verdicts:
@@ -136,10 +130,12 @@ def _growth_row(row: MetricComparison, before: Sequence[Result], after: Sequence
 def _why_no_ratio(before: Figure, after: Figure, rounds: int, side_by_side: bool) -> str:
     """Return why no change of a timing can be claimed; "" where it can."""
     if not side_by_side:
-        return _AT_OTHER_TIMES
+        return "measured at different times: timings are compared only side by side"
     if min(before.low, after.low) < _SHORTEST_SECONDS:
-        return _TOO_SHORT
-    return _TOO_FEW_ROUNDS if rounds < _FEWEST_ROUNDS else ""
+        return "calls of less than 20 µs are timed now and then, and too coarsely to compare"
+    if rounds < _FEWEST_ROUNDS:
+        return "timings of fewer than three rounds differ by chance; measure with `leakcheck compare TARGET`"
+    return ""
 
 
 def _ratio(before: Figure, after: Figure, rounds: Sequence[tuple[float, float]]) -> Figure:
@@ -158,7 +154,7 @@ def _ratio(before: Figure, after: Figure, rounds: Sequence[tuple[float, float]])
     )
 
 
-def _pooled(results: Sequence[Result], read: ReadFigure) -> Figure | None:
+def _pooled(results: Rounds, read: ReadFigure) -> Figure | None:
     """Return the lower median of the rounds, with the lowest and the highest bound of any round."""
     figures = sorted(filter(None, map(read, results)), key=lambda figure: figure.value)
     if not figures:
@@ -174,6 +170,6 @@ def _why_missing(metric: Metric) -> str:
     }.get(metric, "not measured")
 
 
-def _failure_of(results: Sequence[Result], side: str) -> str:
+def _failure_of(results: Rounds, side: str) -> str:
     failure = next((result.failure for result in results if result.failure is not None), None)
     return "" if failure is None else f"{side}: {failure.kind}: {failure.message}"

@@ -32,9 +32,7 @@ _LEAST_OF_HEAVIEST = 0.1
 
 def native_parts(frame: Frame | None) -> list[str]:
     """Return the parts for a function of an extension, without the platform tag and the compiler's suffixes."""
-    if frame is None:
-        return []
-    return [_stem(frame.file), _COMPILER_SUFFIX.sub("", frame.function)]
+    return [] if frame is None else [_stem(frame.file), _COMPILER_SUFFIX.sub("", frame.function)]
 
 
 def line_parts(frame: Frame) -> list[str]:

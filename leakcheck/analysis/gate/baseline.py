@@ -87,10 +87,6 @@ def _changes(result: Result, accepted: BaselineEntry, tolerance: Tolerance) -> I
             yield replace(change, is_excused=excused, reason=accepted.reason)
 
 
-_ONLY_PAGES = "growth is not kept: only resident pages show it"
-_NO_BYTE_METER = "growth is not kept: there is no exact meter of bytes here"
-
-
 def is_acceptable(result: Result) -> bool:
     """Return whether a result may be accepted: nothing failed, and each budget is clearly kept or broken."""
     unsure = result.verdict is Verdict.INCONCLUSIVE or Gate.INCONCLUSIVE in budget_gates(result).values()
@@ -130,4 +126,6 @@ def _figure_to_write(metric: str, old: int | None, new: Figure, budget: float | 
 
 
 def _why_no_growth(result: Result) -> str:
-    return _ONLY_PAGES if result.growth is not None and result.growth.meter is Meter.RSS else _NO_BYTE_METER
+    if result.growth is not None and result.growth.meter is Meter.RSS:
+        return "growth is not kept: only resident pages show it"
+    return "growth is not kept: there is no exact meter of bytes here"
