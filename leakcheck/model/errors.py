@@ -23,7 +23,7 @@ class ExitCode(IntEnum):
     INTERNAL = 70, "internal error in leakcheck"
     INTERRUPTED = 130, "interrupted"
 
-    def __new__(cls, number: int, meaning: str) -> Self:
+    def __new__(cls, number: int, meaning: str = "") -> Self:
         """Return the code, whose value is its number alone."""
         code = int.__new__(cls, number)
         code._value_, code.meaning = number, meaning

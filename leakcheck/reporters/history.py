@@ -65,7 +65,7 @@ def render_one(
         table.add_row(
             Text(f"{'>' if id(record) in stepped else ' '} {escape_control(Path(record.document).parent.name)}"),
             Text(_commit(record)),
-            Text(record.verdict.value if record.growth_bytes_per_1000_calls is not None else "-"),
+            Text(record.verdict.value if record.growth is not None else "-"),
             _growth(record),
             size_text(record.peak_bytes),
             "-" if record.p50_seconds is None else format_duration(record.p50_seconds),
@@ -86,7 +86,7 @@ def render_one(
 
 
 def _growth_spark(records: Series, encoding: str) -> str:
-    return spark([record.growth_bytes_per_1000_calls for record in records], encoding)
+    return spark([None if record.growth is None else record.growth.value for record in records], encoding)
 
 
 def _peak_spark(records: Series, encoding: str) -> str:
