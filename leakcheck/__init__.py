@@ -2,8 +2,7 @@
 
 `__all__` names the public API. Everything else, all submodules included, is private and may change in any release.
 
-The measured process imports this package, so it imports the standard library alone, and the result's types only when
-somebody asks for one.
+The measured process imports this package, so it imports the standard library alone, and the result's types on demand.
 
 PYTEST_DONT_REWRITE: pytest would otherwise rewrite the assertions of every package that has a plugin.
 """

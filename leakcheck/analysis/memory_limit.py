@@ -50,20 +50,15 @@ def forecast_exhaustion(growth: Growth, memory_bytes: int, calls: int, held_byte
     left = memory_bytes - held_bytes
     if growth.low <= 0:
         return None
-    ends = (calls + CALLS_PER_RATE * left / rate for rate in (growth.bytes_per_1000_calls, growth.high, growth.low))
-    middle, *bounds = ends
+    rates = (growth.bytes_per_1000_calls, growth.high, growth.low)
+    middle, *bounds = (calls + CALLS_PER_RATE * left / rate for rate in rates)
     if middle <= 0:
         return None  # too little memory to even start
     return Forecast(memory_bytes=memory_bytes, calls=middle, low=min(bounds), high=max(bounds))
 
 
 def forecast_for_process(
-    verdict: Verdict,
-    growth: Growth | None,
-    readings: Readings,
-    memory_bytes: int,
-    *,
-    children: Children | None = None,
+    verdict: Verdict, growth: Growth | None, readings: Readings, memory_bytes: int, *, children: Children | None = None
 ) -> Forecast | None:
     """Return the forecast for the process that was measured; None unless it leaks."""
     if verdict is not Verdict.LEAK or growth is None or not readings.rss_bytes:

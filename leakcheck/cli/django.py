@@ -12,7 +12,7 @@ from leakcheck.cli.options import OptionalBaselineOptions, flatten_options
 from leakcheck.cli.report import RunOutputs
 from leakcheck.cli.request_options import DjangoRequestOptions
 from leakcheck.cli.run import against_baseline, measure_and_exit
-from leakcheck.config.settings import project_settings
+from leakcheck.config.settings import django_settings
 from leakcheck.model.errors import UsageError
 from leakcheck.model.explanation import Explain
 from leakcheck.scenario import DJANGO, Target, parse_request, parse_target
@@ -84,7 +84,7 @@ def _settings_module(name: str | None) -> str:
     name = (
         name
         or os.environ.get("DJANGO_SETTINGS_MODULE")
-        or project_settings()
+        or django_settings().settings
         or (None if folder is None else settings_in_manage(folder))
     )
     if name is None:

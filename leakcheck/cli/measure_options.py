@@ -149,12 +149,12 @@ def _sample_arguments(targets: "Sequence[Target]") -> "dict[str, OptionValue]":
     """Return the sample arguments as an option of requests, if all URLs of a Django project are requested."""
     import json
 
-    from leakcheck.config.settings import sample_arguments
+    from leakcheck.config.settings import django_settings
     from leakcheck.scenario import DJANGO
 
     if not any(target.module == DJANGO and request.endswith(":*") for target in targets for request in target.requests):
         return {}
-    samples = sample_arguments()
+    samples = django_settings().arguments
     return {"arguments": json.dumps(samples)} if samples else {}
 
 

@@ -4,7 +4,7 @@ As in pytest, a word matches if it is part of the id, ignoring case.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from leakcheck.model.errors import UsageError
 
@@ -34,20 +34,14 @@ class _Parser:
         return UsageError(f"-k {self._text!r}: {problem}; write words joined by and, or, not and parentheses")
 
     def disjunction(self) -> Matches:
-        left = self._conjunction()
-        if self.peek() != "or":
-            return left
-        self._tokens.pop(0)
-        right = self.disjunction()
-        return lambda name: left(name) or right(name)
+        return self._joined("or", any, lambda: self._joined("and", all, self._negation))
 
-    def _conjunction(self) -> Matches:
-        left = self._negation()
-        if self.peek() != "and":
-            return left
-        self._tokens.pop(0)
-        right = self._conjunction()
-        return lambda name: left(name) and right(name)
+    def _joined(self, word: str, combine: Callable[[Iterable[bool]], bool], part: Callable[[], Matches]) -> Matches:
+        parts = [part()]
+        while self.peek() == word:
+            self._tokens.pop(0)
+            parts.append(part())
+        return lambda name: combine(matches(name) for matches in parts)
 
     def _negation(self) -> Matches:
         if self.peek() == "not":

@@ -15,6 +15,7 @@ from typing import Any
 from leakcheck.config.sources import (
     OFF,
     RESOURCES,
+    DjangoSettings,
     Override,
     SettingsLayer,
     find_pyproject,
@@ -69,9 +70,7 @@ class Settings:
     baseline: Path
     """The baseline file, which need not exist."""
     change: Tolerance
-    """The change of a figure that is ignored."""
     known: tuple[KnownEntry, ...] = ()
-    """Accepted leaks."""
     resource_budgets: Mapping[str, float] = field(default_factory=dict)
     """Allowed increase of each kind of resource per 1000 calls; a kind that is missing is not checked."""
     project: SettingsLayer = field(default_factory=SettingsLayer)
@@ -80,11 +79,9 @@ class Settings:
     explicit: SettingsLayer = field(default_factory=SettingsLayer)
     """The layers of environment and flags."""
     shard: ShardSpec | None = None
-    """The shard to measure; None for all scenarios."""
     cluster: str | None = None
     """Address of the Dask scheduler; None to measure on this machine."""
     durations: Path | None = None
-    """File with the duration of each scenario; None if there is none."""
 
     def budget(self, scenario: ScenarioInfo) -> Budget:
         """Return the budgets of a scenario: growth always has one, the peak only if one is set."""
@@ -133,14 +130,7 @@ def resolve(
     _check_values(variables, lambda name: f"LEAKCHECK_{name.upper()}")
     _check_values(flags, lambda name: f"--{name.replace('_', '-')}")
     explicit = _merge(variables, flags)
-    merged = _merge(DEFAULTS, file, beside, explicit)
-    assert merged.time is not None
-    assert merged.timeout is not None
-    assert merged.output is not None
-    assert merged.jobs is not None
-    assert merged.executor is not None
-    assert merged.explain is not None
-    assert merged.change is not None
+    merged: Any = _merge(DEFAULTS, file, beside, explicit)  # DEFAULTS has what must not be None
     share, size_bytes = parse_change(merged.change)
     return Settings(
         calls=merged.calls,
@@ -178,14 +168,9 @@ def _durations(pyproject: Path | None, in_file: str | None, explicit: str | None
     return path if in_file is not None or os.path.lexists(path) else None
 
 
-def project_settings(folder: Path | None = None) -> str | None:
-    """Return the Django settings module of pyproject.toml (`[tool.leakcheck.django] settings`), or None."""
-    return read_pyproject(find_pyproject(folder or Path.cwd())).django.settings
-
-
-def sample_arguments(folder: Path | None = None) -> Mapping[str, Any]:
-    """Return the sample arguments of URLs in pyproject.toml (`[tool.leakcheck.django.arguments]`)."""
-    return read_pyproject(find_pyproject(folder or Path.cwd())).django.arguments
+def django_settings(folder: Path | None = None) -> DjangoSettings:
+    """Return the table `[tool.leakcheck.django]` of pyproject.toml, empty if there is none."""
+    return read_pyproject(find_pyproject(folder or Path.cwd())).django
 
 
 def _merge(*layers: SettingsLayer) -> SettingsLayer:

@@ -88,12 +88,9 @@ class PyprojectFile(SettingsLayer):
 
 def find_pyproject(folder: Path) -> Path | None:
     """Return the nearest pyproject.toml in the folder or above it."""
-    return next((path for parent in (folder, *folder.parents) if _exists(path := parent / "pyproject.toml")), None)
-
-
-def _exists(path: Path) -> bool:
+    paths = (parent / "pyproject.toml" for parent in (folder, *folder.parents))
     # a dangling link or a pipe counts: skipping it would silently ignore the project's settings
-    return path.is_symlink() or (path.exists() and not path.is_dir())
+    return next((path for path in paths if path.is_symlink() or (path.exists() and not path.is_dir())), None)
 
 
 def read_pyproject(path: Path | None) -> PyprojectFile:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
 from leakcheck.model.document_text import Commit, Name
 from leakcheck.model.tolerance import ChangeVerdict, Figure, Tolerance
@@ -9,17 +10,6 @@ from leakcheck.model.tolerance import ChangeVerdict, Figure, Tolerance
 COMPARISON_SCHEMA = "leakcheck.compare/2"
 """Schema of compare.json, which leakcheck only writes. Version 1 called the scenarios `contrasts`, and the verdict of a
 row `answer`: better, worse, `~` or `not measured`, by a rule other than the tolerance."""
-
-
-class Metric(StrEnum):
-    """Rows of a before/after table, in their order."""
-
-    ERROR_RATE = "error rate"
-    P50 = "latency p50"
-    P95 = "latency p95"
-    PEAK = "peak memory"
-    GROWTH = "growth / 1000 calls"
-    CRASHES = "crashes"
 
 
 class Unit(StrEnum):
@@ -31,14 +21,23 @@ class Unit(StrEnum):
     COUNT = "count"
 
 
-UNITS = {
-    Metric.ERROR_RATE: Unit.SHARE,
-    Metric.P50: Unit.SECONDS,
-    Metric.P95: Unit.SECONDS,
-    Metric.PEAK: Unit.BYTES,
-    Metric.GROWTH: Unit.BYTES,
-    Metric.CRASHES: Unit.COUNT,
-}
+class Metric(StrEnum):
+    """Rows of a before/after table, in their order."""
+
+    unit: Unit
+
+    ERROR_RATE = "error rate", Unit.SHARE
+    P50 = "latency p50", Unit.SECONDS
+    P95 = "latency p95", Unit.SECONDS
+    PEAK = "peak memory", Unit.BYTES
+    GROWTH = "growth / 1000 calls", Unit.BYTES
+    CRASHES = "crashes", Unit.COUNT
+
+    def __new__(cls, name: str, unit: Unit) -> Self:
+        """Return the metric, whose value is its name alone."""
+        metric = str.__new__(cls, name)
+        metric._value_, metric.unit = name, unit
+        return metric
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +59,7 @@ class MetricComparison:
     @property
     def unit(self) -> Unit:
         """The unit of the figures."""
-        return UNITS[self.metric]
+        return self.metric.unit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,7 @@
 """Text formats of a document's fields, and the one walk that checks or cleans all of them.
 
 A field annotated as `str` is free text: its length is bounded and control characters are escaped. A name, a date or a
-digest has an annotation of its own (`fingerprint: Fingerprint`). A new field is covered by its annotation alone; there
-is no list to keep up to date.
+digest has an annotation of its own (`fingerprint: Fingerprint`), by which a new field is covered: there is no list.
 """
 
 import re
@@ -113,14 +112,12 @@ class InvalidField(ValueError):
 
 def escape_text_fields(facts: _Facts) -> _Facts:
     """Return the facts with control characters escaped and long texts cut; the same object if nothing changes."""
-    result: _Facts = _walk(facts, _ESCAPE)
-    return result
+    return _walk(facts, _ESCAPE)
 
 
 def replace_invalid_texts(facts: _Facts) -> _Facts:
     """Return the facts with every text that does not fit its format replaced, so that they can be loaded again."""
-    result: _Facts = _walk(facts, _REPLACE)
-    return result
+    return _walk(facts, _REPLACE)
 
 
 def validate_fields(facts: _Facts) -> _Facts:
@@ -128,8 +125,7 @@ def validate_fields(facts: _Facts) -> _Facts:
 
     Raises InvalidField for a text that does not fit its format, or a number too large to calculate with.
     """
-    result: _Facts = _walk(facts, _VALIDATE)
-    return result
+    return _walk(facts, _VALIDATE)
 
 
 _hints = cache(partial(get_type_hints, include_extras=True))
@@ -198,17 +194,19 @@ _REPLACE = _Operation(_replacing)
 _VALIDATE = _Operation(_validating, _validate_numbers)
 
 
-def _walk(facts: Any, operation: _Operation) -> Any:
+def _walk(facts: _Facts, operation: _Operation) -> _Facts:
     """Apply an operation throughout the facts: a dataclass by its annotations, anything else by its type."""
+    step: _Step | None = None
     if is_dataclass(facts) and not isinstance(facts, type):
-        return _step(type(facts), operation)(facts)  # type: ignore[misc]
-    if type(facts) is str:
-        return operation.text(FREE)(facts)
-    if isinstance(facts, tuple | list):
-        return _of_items(lambda item: _walk(item, operation))(facts)
-    if type(facts) is dict:
-        return _of_mapping(operation.text(FREE), lambda value: _walk(value, operation))(facts)
-    return facts
+        step = _step(type(facts), operation)
+    elif type(facts) is str:
+        step = operation.text(FREE)
+    elif isinstance(facts, tuple | list):
+        step = _of_items(lambda item: _walk(item, operation))
+    elif type(facts) is dict:
+        step = _of_mapping(operation.text(FREE), lambda value: _walk(value, operation))
+    result: _Facts = facts if step is None else step(facts)
+    return result
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from enum import IntEnum
+from typing import Self
 
 from leakcheck.model.plain_text import escape_control
 
@@ -9,33 +10,25 @@ from leakcheck.model.plain_text import escape_control
 class ExitCode(IntEnum):
     """Exit codes of the command. The numbers are stable; `worst` says which one wins."""
 
-    WITHIN = 0
-    OVER_BUDGET = 1
-    USAGE = 2
-    SCENARIO_FAILED = 3
-    NO_BASELINE = 4
-    NOTHING_MEASURED = 5
-    INCONCLUSIVE = 6
-    INTERNAL = 70
-    INTERRUPTED = 130
+    meaning: str
+    """What --help and the guide print."""
 
-    @property
-    def meaning(self) -> str:
-        """The description that --help and the guide print."""
-        return _MEANINGS[self]
+    WITHIN = 0, "within budget"
+    OVER_BUDGET = 1, "over budget, or worse than the baseline"
+    USAGE = 2, "invalid usage or configuration"
+    SCENARIO_FAILED = 3, "a scenario failed or its process died"
+    NO_BASELINE = 4, "no baseline for this environment"
+    NOTHING_MEASURED = 5, "nothing was measured"
+    INCONCLUSIVE = 6, "inconclusive"
+    INTERNAL = 70, "internal error in leakcheck"
+    INTERRUPTED = 130, "interrupted"
 
+    def __new__(cls, number: int, meaning: str = "") -> Self:
+        """Return the code, whose value is its number alone."""
+        code = int.__new__(cls, number)
+        code._value_, code.meaning = number, meaning
+        return code
 
-_MEANINGS = {
-    ExitCode.WITHIN: "within budget",
-    ExitCode.OVER_BUDGET: "over budget, or worse than the baseline",
-    ExitCode.USAGE: "invalid usage or configuration",
-    ExitCode.SCENARIO_FAILED: "a scenario failed or its process died",
-    ExitCode.NO_BASELINE: "no baseline for this environment",
-    ExitCode.NOTHING_MEASURED: "nothing was measured",
-    ExitCode.INCONCLUSIVE: "inconclusive",
-    ExitCode.INTERNAL: "internal error in leakcheck",
-    ExitCode.INTERRUPTED: "interrupted",
-}
 
 _WORST_FIRST = (
     ExitCode.INTERNAL,

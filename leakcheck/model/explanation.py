@@ -6,6 +6,7 @@ A share is a fraction of the measured growth. It may slightly exceed 1.0, becaus
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from typing import Self
 
 from leakcheck.model.document_text import Day, Fingerprint, Name
 from leakcheck.model.protocol import ResourceKind as ResourceKind  # the measured process loads it without this module
@@ -22,26 +23,25 @@ class Explain(StrEnum):
     NEVER = "never"
 
 
-class TracerName(StrEnum):
+class _LabelledEnum(StrEnum):
+    label: str
+    """What reports call it."""
+
+    def __new__(cls, word: str, label: str = "") -> Self:
+        member = str.__new__(cls, word)
+        member._value_, member.label = word, label or word
+        return member
+
+
+class TracerName(_LabelledEnum):
     """The tracer that found the allocation sites."""
 
     MEMRAY = "memray"
-    MEMRAY_NATIVE = "memray_native"
+    MEMRAY_NATIVE = "memray_native", "memray with native frames"
     """memray with native frames."""
     TRACEMALLOC = "tracemalloc"
-    LINES = "lines"
+    LINES = "lines", "malloc's live bytes, line by line"
     """Live bytes read at every line, for memory that the other tracers do not see."""
-
-    @property
-    def label(self) -> str:
-        """What reports call it."""
-        return _TRACER_LABELS.get(self, self.value)
-
-
-_TRACER_LABELS = {
-    TracerName.MEMRAY_NATIVE: "memray with native frames",
-    TracerName.LINES: "malloc's live bytes, line by line",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,32 +188,16 @@ class KnownLeak:
     """Fingerprints that the entry covers: of what holds the leak, and of what allocates it."""
 
 
-class PageKind(StrEnum):
+class PageKind(_LabelledEnum):
     """What resident pages contain."""
 
-    LIVE = "live"
-    FREE = "free"
-    ARENAS = "arenas"
-    STACKS = "stacks"
-    FILES = "files"
-    MAPPED = "mapped"
-    UNREAD = "unread"
-
-    @property
-    def label(self) -> str:
-        """What reports call it."""
-        return _PAGE_LABELS[self]
-
-
-_PAGE_LABELS = {
-    PageKind.LIVE: "live in the heap",
-    PageKind.FREE: "freed in malloc's heap and not used again",
-    PageKind.ARENAS: "freed in Python's arenas and not used again",
-    PageKind.STACKS: "stacks of threads",
-    PageKind.FILES: "mapped files and shared memory",
-    PageKind.MAPPED: "mapped past the heap",
-    PageKind.UNREAD: "in memory whose allocator cannot be read",
-}
+    LIVE = "live", "live in the heap"
+    FREE = "free", "freed in malloc's heap and not used again"
+    ARENAS = "arenas", "freed in Python's arenas and not used again"
+    STACKS = "stacks", "stacks of threads"
+    FILES = "files", "mapped files and shared memory"
+    MAPPED = "mapped", "mapped past the heap"
+    UNREAD = "unread", "in memory whose allocator cannot be read"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,7 +40,7 @@ class FailureKind(StrEnum):
     START = "start"
     """No process could be started."""
     ANSWER = "answer"
-    """What the process answered is not ours, or makes no sense."""
+    """The answer of the process is invalid, or other code wrote into the connection."""
     CLUSTER = "cluster"
     """Workers of the cluster were lost, or refused it."""
     INTERNAL = "internal"
@@ -78,7 +78,7 @@ class WorkerFailed(LeakcheckException):
 def undecodable_answer(why: str) -> WorkerFailed:
     """Return the failure of a worker whose answer cannot be decoded; `why` is quoted, shortened."""
     remedy = "look for what the scenario changes in Python's own modules"
-    message = f"the measured process gave an answer that makes no sense ({why[:_MAX_QUOTED_CHARACTERS]}); {remedy}"
+    message = f"the measured process sent an invalid answer ({why[:_MAX_QUOTED_CHARACTERS]}); {remedy}"
     return WorkerFailed(Failure(kind=FailureKind.ANSWER, message=message))
 
 

@@ -28,17 +28,10 @@ class HistoryEntry:
     verdict: Verdict
     gate: Gate
     meter: Word | None
-    growth_bytes_per_1000_calls: float | None
-    growth_low: float | None
-    growth_high: float | None
+    growth: Figure | None
+    """Bytes per 1000 calls with their bounds; None if it was not measured."""
     peak_bytes: int | None
     p50_seconds: float | None
-
-    @property
-    def growth(self) -> Figure | None:
-        """The growth per 1000 calls with its bounds; None if it was not measured."""
-        value, low, high = self.growth_bytes_per_1000_calls, self.growth_low, self.growth_high
-        return None if value is None or low is None or high is None else Figure(value=value, low=low, high=high)
 
     @property
     def series(self) -> tuple[str, str, str]:

@@ -12,13 +12,7 @@ from leakcheck.model.answers import BoundedContainer, Readings, StatusCount
 from leakcheck.model.baseline import BaselineChange
 from leakcheck.model.child_processes import Children
 from leakcheck.model.document_text import Fingerprint, Name, Word
-from leakcheck.model.explanation import (
-    Explanation,
-    KnownLeak,
-    PeakSite,
-    ResidentPart,
-    Resource,
-)
+from leakcheck.model.explanation import Explanation, KnownLeak, PeakSite, ResidentPart, Resource
 from leakcheck.model.failure import Failure
 from leakcheck.model.memory_limit import Forecast, LimitResult
 from leakcheck.model.protocol import OptionValue, scenario_id

@@ -21,8 +21,8 @@ _BUSY_SHARE, _NEW_PAGES_PER_SECOND = 0.1, 20.0
 Migrating a database takes half of the CPU time and touches thousands of pages per second."""
 
 _REMEDY = (
-    "What this takes (a port, a lock, a file) has to be there for a second process: let the system choose it, or name "
-    "it by the fixture worker_id or the variable PYTEST_XDIST_WORKER, which has a value of its own there."
+    "A resource it takes (a port, a lock, a file) must be available to a second process: let the system choose it, "
+    "or derive its name from the fixture worker_id or the variable PYTEST_XDIST_WORKER, which has another value there."
 )
 
 
@@ -66,4 +66,4 @@ def describe_stage(stage: str) -> str:
 
 def not_replayable_message(what: str) -> str:
     """Return the message for a separate process that did not reach the test's body; `what` is what happened in it."""
-    return f"not replayable here, beside the session that runs it: in a process of its own {what}. {_REMEDY}"
+    return f"not replayable here: in a second process, {what}. {_REMEDY}"

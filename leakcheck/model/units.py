@@ -11,15 +11,7 @@ from leakcheck.model.errors import UsageError
 CALLS_PER_RATE = 1000
 """Growth is always given per this many calls."""
 
-_BYTES_PER_UNIT = {
-    "B": 1,
-    "kB": 1000,
-    "KiB": 1024,
-    "MB": 1000**2,
-    "MiB": 1024**2,
-    "GB": 1000**3,
-    "GiB": 1024**3,
-}
+_BYTES_PER_UNIT = {"B": 1, "kB": 1000, "KiB": 1024, "MB": 1000**2, "MiB": 1024**2, "GB": 1000**3, "GiB": 1024**3}
 _PRINTED_UNITS = ("B", "KiB", "MiB", "GiB")
 
 _QUANTITY = re.compile(

@@ -33,7 +33,7 @@ def render_all(series: Sequence[tuple[Series, Sequence[Regression]]], *, encodin
             Text(escape_control(last.scenario)),
             str(len(records)),
             _growth(last),
-            spark([record.growth_bytes_per_1000_calls for record in records], encoding),
+            spark([record.growth.value if record.growth else None for record in records], encoding),
             size_text(last.peak_bytes),
             spark([record.peak_bytes for record in records], encoding),
             Text(f"{last.verdict}, {GATE_WORDS[last.gate]}", style=GATE_STYLES[last.gate]),
@@ -62,7 +62,7 @@ def render_one(
         table.add_row(
             Text(f"{'>' if id(record) in stepped else ' '} {escape_control(Path(record.document).parent.name)}"),
             Text(_commit(record)),
-            Text(record.verdict.value if record.growth_bytes_per_1000_calls is not None else "-"),
+            Text(record.verdict.value if record.growth is not None else "-"),
             _growth(record),
             size_text(record.peak_bytes),
             "-" if record.p50_seconds is None else format_duration(record.p50_seconds),
@@ -70,7 +70,7 @@ def render_one(
         )
     yield Padding(table, (0, 0, 0, 2))
     yield Text()
-    yield Text(f"  growth  {spark([record.growth_bytes_per_1000_calls for record in records], encoding)}")
+    yield Text(f"  growth  {spark([record.growth.value if record.growth else None for record in records], encoding)}")
     yield Text(f"  peak    {spark([record.peak_bytes for record in records], encoding)}")
     if len(records) > _MOST_RUNS:
         yield Text(f"The table shows the newest {_MOST_RUNS} of {len(records)} runs.")

@@ -1,7 +1,6 @@
 """Decode untrusted JSON documents, and write files atomically.
 
-Each field of a document is validated, and its text escaped; nothing is ever unpickled. A process that is killed while
-it writes leaves the old content.
+Each field is validated, its text escaped, and nothing unpickled. A process killed while it writes leaves the old file.
 """
 
 import errno

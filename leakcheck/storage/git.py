@@ -5,8 +5,6 @@ from pathlib import Path
 
 from leakcheck.storage.command import CommandFailed, run_command
 
-_CACHE_FOLDER = "__pycache__"
-
 
 def version() -> str | None:
     """Return what `git --version` prints."""
@@ -44,7 +42,7 @@ def changes() -> str | None:
 
 
 def _is_excluded(path: Path, excluded: Sequence[Path]) -> bool:
-    if _CACHE_FOLDER in path.parts:
+    if "__pycache__" in path.parts:
         return True
     try:
         resolved = path.resolve()

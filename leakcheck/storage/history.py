@@ -100,9 +100,7 @@ def _entries(run: RunFigures, document: str) -> Iterator[HistoryEntry]:
             verdict=result.verdict,
             gate=result.gate,
             meter=None if growth is None else growth.meter.value,
-            growth_bytes_per_1000_calls=None if growth is None else growth.bytes_per_1000_calls,
-            growth_low=None if growth is None else growth.low,
-            growth_high=None if growth is None else growth.high,
+            growth=None if growth is None else growth.figure,
             peak_bytes=result.peak_bytes,
             p50_seconds=None if latency is None else latency.p50,
         )

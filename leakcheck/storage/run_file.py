@@ -54,8 +54,7 @@ def make_folder(folder: Path) -> None:
 def file_in_folder(folder: Path, name: str) -> Path:
     """Return the path of a file that a run document names, which must lie in the run's folder.
 
-    Raises StoreError if it does not exist, or if its name leads through a link or out of the folder: the document may
-    be untrusted.
+    Raises StoreError if it does not exist, or its name, which is untrusted, leads through a link or out of the folder.
     """
     try:
         path = (folder / name).resolve()

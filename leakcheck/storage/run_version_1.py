@@ -1,7 +1,6 @@
 """Turn run documents of version 1 (`leakcheck.run/1`, until November 2026) into those of version 2.
 
-Version 1 had other names for the same fields, the fields of the explanation stood among those of the result, and some
-values were sentences.
+Version 1 had other names for the same fields, those of the explanation among those of the result, and other values.
 """
 
 from collections.abc import Callable, Mapping

@@ -221,13 +221,13 @@ def test_a_shard_that_is_missing_is_not_green(leakcheck: Leakcheck, shards: list
 def test_a_shard_that_is_there_twice_is_told_with_both_places(leakcheck: Leakcheck, shards: list[Path]) -> None:
     shutil.copytree(shards[0], leakcheck.folder / "shards" / "again")
     ran = merge(leakcheck)
-    assert_not_joined(ran, "shard 1 of 3 is there 2 times: shards/", "again", "was measured in shards/")
+    assert_not_joined(ran, "shard 1 of 3 occurs 2 times: shards/", "again", "was measured in shards/")
 
 
 def test_shards_of_another_python_are_not_comparable(leakcheck: Leakcheck, shards: list[Path]) -> None:
     edit(shards[2], lambda document: document["environment"].update(python="3.13.0", libc="musl"))
     ran = merge(leakcheck)
-    assert_not_joined(ran, "cannot be compared: Python: ", ", 3.13; ", "cannot be compared: libc: ", ", musl")
+    assert_not_joined(ran, "differ: Python: ", ", 3.13; ", "differ: libc: ", ", musl")
 
 
 def test_a_shard_that_was_not_finished_is_to_be_measured_again(leakcheck: Leakcheck, shards: list[Path]) -> None:
@@ -237,12 +237,12 @@ def test_a_shard_that_was_not_finished_is_to_be_measured_again(leakcheck: Leakch
 
 def test_shards_of_different_wholes_are_told_by_what_differs(leakcheck: Leakcheck, shards: list[Path]) -> None:
     edit(shards[2], lambda document: document["shard"].update(whole=["quiet", "newcomer"]))
-    assert_not_joined(merge(leakcheck), "are of different wholes: only one has ", "only one has newcomer")
+    assert_not_joined(merge(leakcheck), "are shards of different runs: only one has ", "only one has newcomer")
 
 
 def test_a_scenario_that_no_shard_measured_is_named(leakcheck: Leakcheck, shards: list[Path]) -> None:
     edit(shards[2], lambda document: document["results"].clear())
-    assert_not_joined(merge(leakcheck), "no shard measured ", "were all split by the same file of durations?")
+    assert_not_joined(merge(leakcheck), "no shard measured ", "were all shards split by the same durations file?")
 
 
 def test_every_reason_is_said_in_one_error(leakcheck: Leakcheck, shards: list[Path]) -> None:
@@ -276,7 +276,7 @@ def test_what_a_stranger_wrote_into_the_names_does_not_reach_the_terminal(
 ) -> None:
     edit(shards[0], lambda document: document["shard"].update(whole=["\x1b[31mred\n::error::"]))
     ran = merge(leakcheck)
-    assert_not_joined(ran, "are of different wholes")
+    assert_not_joined(ran, "are shards of different runs")
     assert "\x1b" not in ran.errors
     assert "\n::error" not in ran.errors
 

@@ -88,8 +88,8 @@ def test_what_cannot_be_set_up_a_second_time_is_not_replayable_here_whether_it_w
     }
     for failure in failures.values():
         assert failure.kind == "unreached"
-        assert failure.message.startswith("not replayable here, beside the session that runs it")
-        assert "name it by the fixture worker_id" in failure.message
+        assert failure.message.startswith("not replayable here: in a second process")
+        assert "derive its name from the fixture worker_id" in failure.message
     assert "the fixture lock (session) did not end within" in failures["test_lock"].message
     assert "the fixture port (session) raised OSError" in failures["test_port"].message
     assert "the set-up did not end within" in failures["TestUnit::test_of_set_up"].message

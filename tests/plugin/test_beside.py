@@ -108,7 +108,7 @@ def test_a_fixture_that_fails_in_an_isolated_process_is_told(project: Project) -
     run = project.run("-p", "no:xdist")
     assert run.outcomes == {"failed": 1}
     assert "not replayable here" in run.text
-    assert "in a process of its own the fixture alone (function) raised OSError: there can be only one" in run.text
+    assert "in a second process, the fixture alone (function) raised OSError: there can be only one" in run.text
     assert "leakcheck: 1 test measured, 1 not replayable here" in run.text
 
 

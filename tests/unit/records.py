@@ -1,6 +1,7 @@
 """Hand-built records: what the history's index gives."""
 
 from leakcheck.model.history import HistoryEntry
+from leakcheck.model.tolerance import Figure
 from leakcheck.model.verdict import Gate, Verdict
 
 
@@ -30,9 +31,7 @@ def record(
         verdict=verdict or (Verdict.LEAK if leaks else Verdict.CLEAN),
         gate=Gate.OVER if leaks else Gate.WITHIN,
         meter=None if growth is None else "heap",
-        growth_bytes_per_1000_calls=growth,
-        growth_low=None if growth is None else growth - doubt,
-        growth_high=None if growth is None else growth + doubt,
+        growth=None if growth is None else Figure(value=growth, low=growth - doubt, high=growth + doubt),
         peak_bytes=peak,
         p50_seconds=0.012,
     )

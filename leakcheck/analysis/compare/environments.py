@@ -15,7 +15,7 @@ def run_differences(before: Run, after: Run) -> Iterator[str]:
     """
     if before.environment is None or after.environment is None:
         if before.environment is not after.environment:
-            yield "of one it is not known where it was measured"
+            yield "the environment of one of them is unknown"
     else:
         yield from environment_differences(before.environment, after.environment)
     yield from _between({"baseline": before.baseline or "none"}, {"baseline": after.baseline or "none"})

@@ -29,14 +29,14 @@ def merge_problems(pieces: Sequence[SavedShard]) -> Iterator[str]:
     first, *others = pieces
     for piece in others:
         for what in run_differences(first.run, piece.run):
-            yield f"{first.where} and {piece.where} cannot be compared: {what}"
+            yield f"{first.where} and {piece.where} differ: {what}"
     yield from _measured_twice(pieces)
     shards = [(piece, piece.run.shard) for piece in pieces if piece.run.shard is not None]
     if len(shards) == len(pieces):
         yield from _shard_problems(shards)
     elif shards:
         whole = next(piece for piece in pieces if piece.run.shard is None)
-        yield f"{shards[0][0].where} is a shard and {whole.where} is not: join the shards, or the others"
+        yield f"{shards[0][0].where} is a shard and {whole.where} is not: merge only shards, or only whole runs"
 
 
 def _measured_twice(pieces: Sequence[SavedShard]) -> Iterator[str]:
@@ -60,17 +60,17 @@ def _shard_problems(shards: Sequence[tuple[SavedShard, Shard]]) -> Iterator[str]
             yield f"{first.where} is one of {expected.count:,} shards, and {piece.where} one of {shard.count:,}"
         elif shard.whole != expected.whole:
             consistent = False
-            yield f"{first.where} and {piece.where} are of different wholes: {_whole_difference(expected, shard)}"
+            yield f"{first.where} and {piece.where} are shards of different runs: {_whole_difference(expected, shard)}"
     if not consistent:
         return
     files: dict[int, list[str]] = defaultdict(list)
     for piece, shard in shards:
         if not 1 <= shard.number <= shard.count:
-            yield f"{piece.where} says that it is shard {shard.number:,} of {shard.count:,}"
+            yield f"{piece.where} claims to be shard {shard.number:,} of {shard.count:,}"
         files[shard.number].append(piece.where)
     for number, paths in files.items():
         if len(paths) > 1:
-            yield f"shard {number:,} of {expected.count:,} is there {len(paths)} times: {' and '.join(paths)}"
+            yield f"shard {number:,} of {expected.count:,} occurs {len(paths)} times: {' and '.join(paths)}"
     # the count comes from the file and may be any number, 10**18 too: never list all that are missing
     numbers = range(1, max(1, expected.count) + 1)
     missing = list(islice((number for number in numbers if number not in files), _MOST_NAMED))
@@ -82,7 +82,7 @@ def _shard_problems(shards: Sequence[tuple[SavedShard, Shard]]) -> Iterator[str]
 def _whole_difference(expected: Shard, shard: Shard) -> str:
     before, after = Counter(expected.whole), Counter(shard.whole)
     only = [f"only one has {_listed(names)}" for names in (before - after, after - before) if names]
-    return " and ".join(only) or "their scenarios stand in another order"
+    return " and ".join(only) or "their scenarios are in a different order"
 
 
 def _coverage_problems(pieces: Sequence[SavedShard], whole: Sequence[str]) -> Iterator[str]:
@@ -91,10 +91,10 @@ def _coverage_problems(pieces: Sequence[SavedShard], whole: Sequence[str]) -> It
     # _measured_twice has reported what was measured twice
     measured = Counter(name for name, _ in {(result.id, result.target) for result in results})
     if missing := Counter(whole) - measured:
-        yield f"no shard measured {_listed(missing)}; were all split by the same file of durations?"
+        yield f"no shard measured {_listed(missing)}; were all shards split by the same durations file?"
     failed_to_load = {result.id for result in results if result.growth is None and result.failure is not None}
     if foreign := sorted(name for name in measured - Counter(whole) if name not in failed_to_load):
-        yield f"{_listed(foreign)} was measured and is not of the whole"
+        yield f"{_listed(foreign)} was measured, but is not part of the collection"
 
 
 def _listed(names: Iterable[str]) -> str:

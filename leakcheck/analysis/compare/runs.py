@@ -1,16 +1,16 @@
 """Comparison of a scenario's results before and after a change.
 
 Growth and peak are exact within their bounds, so the bounds of a difference follow by interval arithmetic, without
-assuming a distribution. Timings are compared as ratios, by the tolerance's share alone, and only where both sides were
-measured in turn on one machine. Error rates and crashes have no tolerance: their bounds decide.
+assuming a distribution. Timings are compared as ratios. Error rates and crashes have no tolerance: their bounds decide.
 """
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from statistics import fmean, stdev
 
-from leakcheck.analysis.figures import comparable_growth
+from leakcheck.analysis.gate.baseline import comparable_growth, peak_figure
 from leakcheck.analysis.quantiles import poisson_mean, student
 from leakcheck.model.comparison import Metric, MetricComparison, ScenarioComparison
 from leakcheck.model.result import Result
@@ -18,24 +18,22 @@ from leakcheck.model.tolerance import ChangeVerdict, Figure, Tolerance
 from leakcheck.model.verdict import Verdict
 
 _NEEDS_LIMIT_RUN = "not measured: `leakcheck limit` serves it under a memory limit"
-_AT_OTHER_TIMES = "measured at different times: timings are compared only side by side"
-_TOO_FEW_ROUNDS = "timings of fewer than three rounds differ by chance; measure with `leakcheck compare TARGET`"
 _FEWEST_ROUNDS = 3
 _NO_VERDICT = "the verdict of a side is inconclusive; set LEAKCHECK_TIME, or time in pyproject.toml, higher"
 _BOUNDED = "growth that has a limit counts as none"
 _SHORTEST_SECONDS = 20e-6
-_TOO_SHORT = "calls of less than 20 µs are timed now and then, and too coarsely to compare"
 
 ReadFigure = Callable[[Result], Figure | None]
+Rounds = Sequence[Result]
+"""The results of one side, at least one."""
 
 
 def compare_results(
-    scenario: str, before: Sequence[Result], after: Sequence[Result], tolerance: Tolerance, *, side_by_side: bool
+    scenario: str, before: Rounds, after: Rounds, tolerance: Tolerance, *, side_by_side: bool
 ) -> ScenarioComparison:
-    """Return the comparison of one scenario; each side is the results of its rounds, at least one.
+    """Return the comparison of one scenario.
 
-    `side_by_side` means that the sides were measured in turn within one run; without it no change of a latency is
-    claimed.
+    `side_by_side` means that the sides were measured in turn within one run; only then latencies are compared.
     """
     failed = _failure_of(before, "before") or _failure_of(after, "after")
     rows = tuple(_row(metric, before, after, tolerance, failed, side_by_side) for metric in Metric)
@@ -52,25 +50,10 @@ def _comparable_growth(result: Result) -> Figure | None:
     return None if result.growth is None else comparable_growth(result.verdict, result.growth.figure)
 
 
-def _peak(result: Result) -> Figure | None:
-    return None if result.peak_bytes is None else Figure.exact(result.peak_bytes)
-
-
-def _p50(result: Result) -> Figure | None:
-    latency = result.latency_seconds
-    return None if latency is None else _bounded(latency.p50, latency.p50_low, latency.p50_high)
-
-
-def _p95(result: Result) -> Figure | None:
-    latency = result.latency_seconds
-    return None if latency is None else _bounded(latency.p95, latency.p95_low, latency.p95_high)
-
-
-def _bounded(value: float | None, low: float | None, high: float | None) -> Figure | None:
-    """Return a figure; None without bounds, which older run files lack."""
-    if value is None or low is None or high is None:
-        return None
-    return Figure(value=value, low=low, high=high)
+def _percentile(name: str, result: Result) -> Figure | None:
+    """Return the latency `p50` or `p95`; None where it was not measured, or without bounds, which older files lack."""
+    value, low, high = (getattr(result.latency_seconds, f"{name}{end}", None) for end in ("", "_low", "_high"))
+    return None if value is None or low is None or high is None else Figure(value=value, low=low, high=high)
 
 
 def _error_rate(result: Result) -> Figure | None:
@@ -89,9 +72,9 @@ def _crashes(result: Result) -> Figure | None:
 
 _READ: dict[Metric, ReadFigure] = {
     Metric.ERROR_RATE: _error_rate,
-    Metric.P50: _p50,
-    Metric.P95: _p95,
-    Metric.PEAK: _peak,
+    Metric.P50: partial(_percentile, "p50"),
+    Metric.P95: partial(_percentile, "p95"),
+    Metric.PEAK: peak_figure,
     Metric.GROWTH: _growth,
     Metric.CRASHES: _crashes,
 }
@@ -100,12 +83,7 @@ _LIMIT_METRICS = (Metric.ERROR_RATE, Metric.CRASHES)
 
 
 def _row(
-    metric: Metric,
-    before: Sequence[Result],
-    after: Sequence[Result],
-    tolerance: Tolerance,
-    failed: str,
-    side_by_side: bool,
+    metric: Metric, before: Rounds, after: Rounds, tolerance: Tolerance, failed: str, side_by_side: bool
 ) -> MetricComparison:
     read = _READ[metric]
     old, new = _pooled(before, read), _pooled(after, read)
@@ -137,7 +115,7 @@ def _tolerance_for(metric: Metric, tolerance: Tolerance) -> Tolerance:
     return replace(tolerance, bytes=0.0) if metric in _TIMINGS else tolerance
 
 
-def _growth_row(row: MetricComparison, before: Sequence[Result], after: Sequence[Result]) -> MetricComparison:
+def _growth_row(row: MetricComparison, before: Rounds, after: Rounds) -> MetricComparison:
     """Return the row with its verdict, by the same figures as `check`: growth that has a limit is none."""
     verdicts = {result.verdict for result in (*before, *after) if result.growth is not None}
     if Verdict.INCONCLUSIVE in verdicts:
@@ -152,10 +130,12 @@ def _growth_row(row: MetricComparison, before: Sequence[Result], after: Sequence
 def _why_no_ratio(before: Figure, after: Figure, rounds: int, side_by_side: bool) -> str:
     """Return why no change of a timing can be claimed; "" where it can."""
     if not side_by_side:
-        return _AT_OTHER_TIMES
+        return "measured at different times: timings are compared only side by side"
     if min(before.low, after.low) < _SHORTEST_SECONDS:
-        return _TOO_SHORT
-    return _TOO_FEW_ROUNDS if rounds < _FEWEST_ROUNDS else ""
+        return "calls of less than 20 µs are timed now and then, and too coarsely to compare"
+    if rounds < _FEWEST_ROUNDS:
+        return "timings of fewer than three rounds differ by chance; measure with `leakcheck compare TARGET`"
+    return ""
 
 
 def _ratio(before: Figure, after: Figure, rounds: Sequence[tuple[float, float]]) -> Figure:
@@ -174,7 +154,7 @@ def _ratio(before: Figure, after: Figure, rounds: Sequence[tuple[float, float]])
     )
 
 
-def _pooled(results: Sequence[Result], read: ReadFigure) -> Figure | None:
+def _pooled(results: Rounds, read: ReadFigure) -> Figure | None:
     """Return the lower median of the rounds, with the lowest and the highest bound of any round."""
     figures = sorted(filter(None, map(read, results)), key=lambda figure: figure.value)
     if not figures:
@@ -190,6 +170,6 @@ def _why_missing(metric: Metric) -> str:
     }.get(metric, "not measured")
 
 
-def _failure_of(results: Sequence[Result], side: str) -> str:
+def _failure_of(results: Rounds, side: str) -> str:
     failure = next((result.failure for result in results if result.failure is not None), None)
     return "" if failure is None else f"{side}: {failure.kind}: {failure.message}"

@@ -2,14 +2,13 @@
 
 Exact meters differ next to nothing from run to run, so the few runs of a history need no statistics: a figure has
 stepped when it is worse or better than an earlier run of the same level. Each run is compared with every run of its
-level, so a figure that creeps, by less than the tolerance from one run to the next, is found too, and the step then
-spans all runs on the way.
+level, so a figure that creeps, by less than the tolerance from run to run, is found too: the step spans all these runs.
 """
 
 from collections.abc import Callable, Sequence
 from operator import attrgetter
 
-from leakcheck.analysis.figures import exact_growth
+from leakcheck.analysis.gate.baseline import exact_growth
 from leakcheck.model.history import HistoryEntry, Regression
 from leakcheck.model.tolerance import ChangeVerdict, Figure, Tolerance
 
@@ -20,11 +19,7 @@ def find_regressions(records: Sequence[HistoryEntry], tolerance: Tolerance) -> l
     """Return the steps of one scenario's history, whose entries are in order of time; the newest step last."""
     steps = [
         Regression(
-            metric=metric,
-            before=records[before],
-            after=records[after],
-            before_bytes=old.value,
-            after_bytes=new.value,
+            metric=metric, before=records[before], after=records[after], before_bytes=old.value, after_bytes=new.value
         )
         for metric, read in _FIGURES.items()
         for before, after, old, new in find_steps(list(map(read, records)), tolerance)

@@ -20,8 +20,6 @@ _MOSTLY = 0.5
 """The share of the peak, or of the growth, that a trap must account for."""
 
 _LONG_LIVED_ROOTS = ("module", "lru_cache", "type")
-"""Roots of retention paths that outlive any request."""
-
 _PREFETCH = "prefetch_related_objects"
 _FETCH_ALL = "_fetch_all"
 _ITERATOR = "_iterator"
@@ -39,35 +37,22 @@ def advise(result: Result) -> tuple[Advice, ...]:
 Rule = Callable[[Result, DjangoFacts | None], Iterator[Advice]]
 
 
-# --- the peak of one call --------------------------------------------------------------------------
-
-
 def _whole_result(result: Result, django: DjangoFacts | None) -> Iterator[Advice]:
-    """A queryset holds all of its rows, and what was prefetched for them, at once."""
     for site in _main_peak_site(result, lambda site: _has(site, _FETCH_ALL)):
+        trap = "a queryset keeps all of its rows while you loop over it"
+        remedy = "loop over .iterator(), or over pages by primary key"
         if _has(site, _PREFETCH):
-            yield Advice(
-                trap="a queryset with prefetch_related() holds all of its rows, and all that was prefetched for them",
-                remedy="loop over .iterator(chunk_size=2000), which prefetches chunk by chunk",
-                evidence=_evidence(result, site),
-            )
+            trap = "a queryset with prefetch_related() holds all of its rows, and all that was prefetched for them"
+            remedy = "loop over .iterator(chunk_size=2000), which prefetches chunk by chunk"
         elif django is not None and "mysql" in django.vendors:
-            yield Advice(
-                trap="a queryset keeps all of its rows while you loop over it",
-                remedy="read pages by primary key: on MySQL and MariaDB the client holds the whole result, "
-                "so .iterator() saves only half",
-                evidence=_evidence(result, site),
+            remedy = (
+                "read pages by primary key: on MySQL and MariaDB the client holds the whole result, "
+                "so .iterator() saves only half"
             )
-        else:
-            yield Advice(
-                trap="a queryset keeps all of its rows while you loop over it",
-                remedy="loop over .iterator(), or over pages by primary key",
-                evidence=_evidence(result, site),
-            )
+        yield Advice(trap=trap, remedy=remedy, evidence=_evidence(result, site))
 
 
 def _client_buffer(result: Result, django: DjangoFacts | None) -> Iterator[Advice]:
-    """The clients of MySQL and MariaDB hold the whole result, whatever Django does."""
     if django is None or "mysql" not in django.vendors:
         return
     for site in _main_peak_site(result, lambda site: _is_by(site, _MYSQL_CLIENTS) and not _has(site, _FETCH_ALL)):
@@ -79,7 +64,6 @@ def _client_buffer(result: Result, django: DjangoFacts | None) -> Iterator[Advic
 
 
 def _no_server_side_cursors(result: Result, django: DjangoFacts | None) -> Iterator[Advice]:
-    """`iterator()` reads all rows first where server-side cursors are disabled on PostgreSQL."""
     databases = django.databases if django else ()
     aliases = [
         database.alias for database in databases if database.vendor == "postgresql" and not database.server_side_cursors
@@ -100,11 +84,7 @@ def _no_server_side_cursors(result: Result, django: DjangoFacts | None) -> Itera
         )
 
 
-# --- growth from call to call ----------------------------------------------------------------------
-
-
 def _query_log(result: Result, django: DjangoFacts | None) -> Iterator[Advice]:
-    """DEBUG logs every query, and only the start of a request clears the log."""
     for container in _growing(result, lambda container: container.name.endswith(".queries_log")):
         yield Advice(
             trap="with DEBUG on, every query is logged, and only a request clears the log",
@@ -114,7 +94,6 @@ def _query_log(result: Result, django: DjangoFacts | None) -> Iterator[Advice]:
 
 
 def _outbox(result: Result, django: DjangoFacts | None) -> Iterator[Advice]:
-    """The locmem mail backend keeps every mail."""
     for container in _growing(result, lambda container: container.name == "django.core.mail.outbox"):
         yield Advice(
             trap="the locmem mail backend keeps every mail",
@@ -124,7 +103,6 @@ def _outbox(result: Result, django: DjangoFacts | None) -> Iterator[Advice]:
 
 
 def _strong_receivers(result: Result, django: DjangoFacts | None) -> Iterator[Advice]:
-    """A signal receiver is connected at every call and never disconnected."""
     for container in _growing(result, lambda container: container.name.endswith(".receivers")):
         path = _path_of(result, container)
         if path is not None and _through_signal(path.links):
@@ -136,7 +114,6 @@ def _strong_receivers(result: Result, django: DjangoFacts | None) -> Iterator[Ad
 
 
 def _local_memory_cache(result: Result, django: DjangoFacts | None) -> Iterator[Advice]:
-    """A local-memory cache that does not reach its limit."""
     for container in _growing(result, lambda container: container.kind.startswith("LocMemCache")):
         if result.verdict is Verdict.BOUNDED:
             continue  # it will be full soon
@@ -148,7 +125,6 @@ def _local_memory_cache(result: Result, django: DjangoFacts | None) -> Iterator[
 
 
 def _kept_querysets(result: Result, django: DjangoFacts | None) -> Iterator[Advice]:
-    """A long-lived object keeps querysets, with their rows."""
     for path in result.explanation.retention_paths:
         if not _is_main(path.share) or not path.links or result.verdict is not Verdict.LEAK:
             continue
@@ -162,37 +138,21 @@ def _kept_querysets(result: Result, django: DjangoFacts | None) -> Iterator[Advi
 
 
 def _cached_methods(result: Result, django: DjangoFacts | None) -> Iterator[Advice]:
-    """`lru_cache` on a method keeps every `self` that it was called with."""
     for container in _growing(result, lambda container: container.kind.startswith("lru_cache(")):
         path = _path_of(result, container)
-        owner = container.name.split(".")[-2:-1]
-        if (
-            result.verdict is Verdict.LEAK
-            and path is not None
-            and owner
-            and owner[0] in (link.type for link in path.links)
-        ):
+        owner = container.name.rpartition(".")[0].rpartition(".")[2]
+        types = () if path is None else [link.type for link in path.links]
+        if result.verdict is Verdict.LEAK and owner and owner in types:
             yield Advice(
                 trap="lru_cache on a method retains every self that it was called with",
                 remedy="use functools.cached_property, or cache a function that takes only what the method needs",
-                evidence=f"{_rising(container)}, each with its {owner[0]}",
+                evidence=f"{_rising(container)}, each with its {owner}",
             )
 
 
-_RULES: tuple[Rule, ...] = (
-    _whole_result,
-    _client_buffer,
-    _no_server_side_cursors,
-    _query_log,
-    _outbox,
-    _strong_receivers,
-    _local_memory_cache,
-    _kept_querysets,
-    _cached_methods,
-)
-
-
-# --- helpers ---------------------------------------------------------------------------------------
+_PEAK_RULES: tuple[Rule, ...] = (_whole_result, _client_buffer, _no_server_side_cursors)
+_DJANGO_RULES: tuple[Rule, ...] = (_query_log, _outbox, _strong_receivers, _local_memory_cache)
+_RULES = (*_PEAK_RULES, *_DJANGO_RULES, _kept_querysets, _cached_methods)
 
 
 def _main_peak_site(result: Result, matches: Callable[[PeakSite], bool]) -> Iterator[PeakSite]:

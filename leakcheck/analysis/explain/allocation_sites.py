@@ -69,8 +69,7 @@ def allocation_sites(
 
     A line grows if it held more after the longer of any two windows; a full cache or a sawtooth does not. A share may
     slightly exceed 1, because sites and growth are measured in different processes. Lines that exceed three times the
-    growth, or three times its upper bound `most` if that is known, are dropped. Return () for fewer than two windows,
-    or where nothing grows.
+    growth, or three times its upper bound `most` if known, are dropped. Return () for fewer than two windows.
     """
     if growth_bytes_per_1000_calls <= 0:
         return ()
@@ -184,8 +183,7 @@ def next_window(
     The first three windows have n, 2n and 3n calls. Up to four longer ones follow while the stacks do not add up to the
     growth and their sum still changes: a bounded cache that replaces its entries looks like a leak until a window has
     more calls than the cache has entries. Their lengths, 6n, 10n, 17n and 28n, are in step with neither a sawtooth nor
-    doubling tables. If the second window would take too long, a shorter one is used, because one window alone tells
-    nothing.
+    doubling tables. If the second window would take too long, a shorter one is used: one alone tells nothing.
     """
     cost = max(seconds_per_traced_call, 1e-9)
     if not windows:

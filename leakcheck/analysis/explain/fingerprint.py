@@ -19,8 +19,7 @@ _DIGITS = 12
 def fingerprint_of(parts: Iterable[str]) -> str:
     """Return twelve hexadecimal digits for these parts in this order.
 
-    White space within a part is normalized. Parts must not change with an unrelated edit: no line number, no absolute
-    path, no address.
+    White space within a part is normalized. Parts must not change with unrelated edits: no line, full path, address.
     """
     # joined without a separator, ("ab", "c") and ("a", "bc") would have one fingerprint
     text = "\0".join(" ".join(part.split()) for part in parts)
@@ -33,9 +32,7 @@ _LEAST_OF_HEAVIEST = 0.1
 
 def native_parts(frame: Frame | None) -> list[str]:
     """Return the parts for a function of an extension, without the platform tag and the compiler's suffixes."""
-    if frame is None:
-        return []
-    return [_stem(frame.file), _COMPILER_SUFFIX.sub("", frame.function)]
+    return [] if frame is None else [_stem(frame.file), _COMPILER_SUFFIX.sub("", frame.function)]
 
 
 def line_parts(frame: Frame) -> list[str]:
@@ -54,8 +51,7 @@ def native_fingerprint(links: Sequence[Link], stack: Sequence[Frame] = ()) -> st
 def with_native_origin(paths: Iterable[RetentionPath], stacks: Iterable[StackBytes]) -> tuple[RetentionPath, ...]:
     """Return the paths, with the allocating extension and a fingerprint for those held by native code.
 
-    `stacks` are the growing ones, in bytes per 1000 calls. Without native frames among them, the fingerprint contains
-    only the line.
+    `stacks` are the growing ones, in bytes per 1000 calls. Without native frames, the fingerprint has only the line.
     """
     by_library: dict[str, list[StackBytes]] = defaultdict(list)
     for stack in stacks:
@@ -77,10 +73,7 @@ def _with_origin(path: RetentionPath, by_library: dict[str, list[StackBytes]]) -
     nearest = min(likely, key=lambda name: (round(abs(math.log(weights[name] / retained)), 2), name))
     stack = _heaviest(by_library[nearest])
     return replace(
-        path,
-        native=native_frame(stack),
-        line=frame_to_name(stack),
-        fingerprint=native_fingerprint(path.links, stack),
+        path, native=native_frame(stack), line=frame_to_name(stack), fingerprint=native_fingerprint(path.links, stack)
     )
 
 

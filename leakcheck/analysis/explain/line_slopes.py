@@ -97,8 +97,14 @@ def grown_stacks(
 
 
 def _by_line(windows: Sequence[Window]) -> dict[Line, list[_Row]]:
+    rows: dict[tuple[tuple[Frame, ...], bool, bool], _Row] = {}
+    for index, window in enumerate(windows):
+        for stack in window.stacks:
+            if stack.frames:
+                row = rows.setdefault((stack.frames, stack.native, stack.realloc), [None] * len(windows))
+                row[index] = stack
     lines: dict[Line, list[_Row]] = defaultdict(list)
-    for row in _by_stack(windows):
+    for row in rows.values():
         lines[line_of(_frames(row))].append(row)
     return lines
 
@@ -162,17 +168,6 @@ def _frames(row: _Row) -> tuple[Frame, ...]:
     return _any(row).frames
 
 
-def _by_stack(windows: Sequence[Window]) -> Iterator[_Row]:
-    """Yield one row per stack, with None for windows that did not report it."""
-    rows: dict[tuple[tuple[Frame, ...], bool, bool], _Row] = {}
-    for index, window in enumerate(windows):
-        for stack in window.stacks:
-            if stack.frames:
-                row = rows.setdefault((stack.frames, stack.native, stack.realloc), [None] * len(windows))
-                row[index] = stack
-    yield from rows.values()
-
-
 def _is_single_block(row: _Row) -> bool:
     """Return whether a stack holds one block however long the window is: a table or a string that grows.
 
@@ -196,8 +191,7 @@ def _single_block_slopes(points: Sequence[Point]) -> SlopeBounds:
 def _most_per_call(points: Sequence[Point]) -> SlopeBounds:
     """Return the largest size of a block per call so far, if it grew at all.
 
-    This approximates the cost of a doubling table from one doubling to the next, because the windows end at different
-    distances from the last doubling.
+    This is about the cost of a table from doubling to doubling: the windows end at different distances from the last.
     """
     if len(points) < 2 or max(points)[1] <= min(points)[1]:
         return SlopeBounds()

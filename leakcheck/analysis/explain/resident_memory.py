@@ -1,13 +1,11 @@
 """What resident memory grows by: live bytes, freed memory that cannot be reused, and mappings outside the heap.
 
 One live byte among freed ones keeps its page resident, and an allocator cannot reuse free pieces that it cannot join
-for larger blocks. So a leak of a few bytes per call may cost tens of kilobytes of pages, and the leak is what has to be
-explained.
+for larger blocks. So a leak of a few bytes per call may cost tens of kilobytes of pages, and the leak is explained.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from leakcheck.analysis.growth.native_bound import is_native_unseen
 from leakcheck.analysis.growth.series import Series
@@ -33,17 +31,6 @@ SmapsReading = tuple[int, str]
 """The number of calls replayed, and the mappings as listed in /proc/PID/smaps."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MappedBytes:
-    """The resident bytes of a process, by the kind of mapping."""
-
-    heap_bytes: float = 0.0
-    stack_bytes: float = 0.0
-    """Of all threads except the main one."""
-    file_bytes: float = 0.0
-    """Including shared memory."""
-
-
 def resident_parts(
     verdict: Verdict, growth: Growth | None, readings: Readings, looks: tuple[SmapsReading, SmapsReading] | None
 ) -> tuple[ResidentPart, ...]:
@@ -63,13 +50,11 @@ def resident_parts(
         for name in ("python", "native", "arena", "free")
     }
     gained = _gained_per_1000_calls(looks)
-    free = rates["free"]
-    if gained is not None:
-        free = min(free, gained.heap_bytes - max(rates["native"], 0.0))
+    free = min(rates["free"], gained["heap"] - max(rates["native"], 0.0)) if gained else rates["free"]
     sizes = [
         (PageKind.LIVE, rates["python"] + rates["native"]),
-        (PageKind.STACKS, 0.0 if gained is None else gained.stack_bytes),
-        (PageKind.FILES, 0.0 if gained is None else gained.file_bytes),
+        (PageKind.STACKS, gained.get("stack", 0.0)),
+        (PageKind.FILES, gained.get("file", 0.0)),
         (PageKind.ARENAS, rates["arena"] - rates["python"]),
         (PageKind.FREE, free),
         (PageKind.UNREAD if is_native_unseen(readings) else PageKind.MAPPED, total),
@@ -88,18 +73,21 @@ def pinning_bytes_per_1000_calls(growth: Growth | None, parts: Sequence[Resident
     return heap
 
 
-def parse_smaps(smaps: str) -> MappedBytes:
-    """Return the resident bytes by kind of mapping, from the text of /proc/PID/smaps."""
-    sums = {"heap": 0, "stack": 0, "file": 0, "other": 0}
+def parse_smaps(smaps: str) -> Mapping[str, int]:
+    """Return the resident bytes by kind of mapping, from the text of /proc/PID/smaps.
+
+    `heap` is malloc's own, `stack` are those of all threads except the main one, `file` includes shared memory.
+    """
+    sums = {"heap": 0, "stack": 0, "file": 0}
     kind, previous = "other", (0, 0, "")
     for line in smaps.splitlines():
         if (match := _MAPPING.fullmatch(line)) is not None:
             start, end, permissions, name = int(match[1], 16), int(match[2], 16), match[3], match[4]
             kind = _kind(start, permissions, name, previous)
             previous = (start, end, permissions)
-        elif line.startswith("Rss:"):
+        elif line.startswith("Rss:") and kind in sums:
             sums[kind] += int(line.split()[1]) * 1024
-    return MappedBytes(heap_bytes=sums["heap"], stack_bytes=sums["stack"], file_bytes=sums["file"])
+    return sums
 
 
 def _kind(start: int, permissions: str, name: str, previous: tuple[int, int, str]) -> str:
@@ -113,16 +101,12 @@ def _kind(start: int, permissions: str, name: str, previous: tuple[int, int, str
     return "stack" if not name and is_guarded and permissions.startswith("rw") else "other"
 
 
-def _gained_per_1000_calls(looks: tuple[SmapsReading, SmapsReading] | None) -> MappedBytes | None:
+def _gained_per_1000_calls(looks: tuple[SmapsReading, SmapsReading] | None) -> Mapping[str, float]:
     if looks is None:
-        return None
+        return {}
     (first, early), (last, late) = ((calls, parse_smaps(text)) for calls, text in looks)
     per_1000 = CALLS_PER_RATE / max(last - first, 1)
-    return MappedBytes(
-        heap_bytes=(late.heap_bytes - early.heap_bytes) * per_1000,
-        stack_bytes=(late.stack_bytes - early.stack_bytes) * per_1000,
-        file_bytes=(late.file_bytes - early.file_bytes) * per_1000,
-    )
+    return {kind: (late[kind] - early[kind]) * per_1000 for kind in early}
 
 
 def _allot(total: float, sizes: Iterable[tuple[PageKind, float]]) -> Iterator[ResidentPart]:

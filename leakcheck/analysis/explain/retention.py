@@ -1,25 +1,12 @@
 """Growing containers and retention paths from the candidates of the retention pass, the heaviest first."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from leakcheck.analysis.explain.fingerprint import fingerprint_of, native_fingerprint
 from leakcheck.model.explanation import GrowingContainer, Link, RetentionPath
 from leakcheck.model.stacks import Frame
 from leakcheck.model.units import CALLS_PER_RATE
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CandidateContainer:
-    """The container that a retention candidate is, as the measured process saw it."""
-
-    name: str
-    kind: str
-    where: str = ""
-    length: int
-    length_per_call: float
-    limit: int | None = None
-    stopped: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,11 +18,10 @@ class Candidate:
     """How many of the links identify it; the links after those only show what it holds."""
     kept_function: Frame | None = None
     set_at: Frame | None = None
-    container: CandidateContainer | None = None
+    container: GrowingContainer | None = None
+    """The container that it is, without its share of the growth."""
     objects_per_call: float = 0.0
     bytes_per_call: float | None = None
-    weighed: str = ""
-    """How the bytes were measured: by emptying it (`emptied`), from sizes (`reckoned`), or not at all ("")."""
     held_by_native: bool = False
     first_objects_per_call: float = 0.0
 
@@ -43,14 +29,8 @@ class Candidate:
 def containers_of(candidates: Sequence[Candidate], growth_per_1000_calls: float) -> tuple[GrowingContainer, ...]:
     """Return the growing containers with their shares of the growth, unweighed ones last."""
     return tuple(
-        GrowingContainer(
-            name=candidate.container.name,
-            kind=candidate.container.kind,
-            where=candidate.container.where,
-            length=candidate.container.length,
-            length_per_call=candidate.container.length_per_call,
-            limit=candidate.container.limit,
-            stopped=candidate.container.stopped,
+        replace(
+            candidate.container,
             bytes_per_1000_calls=_per_1000(candidate),
             share=_share(candidate, growth_per_1000_calls),
             fingerprint=_fingerprint(candidate),

@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
-from leakcheck.analysis.figures import exact_growth
 from leakcheck.analysis.gate.verdict import budget_gates, with_gate
 from leakcheck.model.baseline import BaselineChange, BaselineEntry
 from leakcheck.model.result import Meter, Result
@@ -15,6 +14,18 @@ _GATES = {ChangeVerdict.WORSE: Gate.OVER, ChangeVerdict.INCONCLUSIVE: Gate.INCON
 """All other changes are within."""
 
 _WORST_FIRST = (Gate.OVER, Gate.INCONCLUSIVE, Gate.WITHIN)
+
+
+def comparable_growth(verdict: Verdict, growth: Figure) -> Figure | None:
+    """Return the growth per 1000 calls that a verdict stands for: 0 for clean and bounded, None for inconclusive."""
+    if verdict is Verdict.INCONCLUSIVE:
+        return None  # the figure of a rise that is not clear yet does not predict the next 1000 calls
+    return growth if verdict is Verdict.LEAK else Figure.exact(0.0)
+
+
+def exact_growth(verdict: Verdict, growth: Figure, meter: str | None) -> Figure | None:
+    """Return the same, but None for a leak that no exact meter measured: pages differ from machine to machine."""
+    return None if verdict is Verdict.LEAK and meter != Meter.HEAP else comparable_growth(verdict, growth)
 
 
 def growth_figure(result: Result) -> Figure | None:
@@ -76,10 +87,6 @@ def _changes(result: Result, accepted: BaselineEntry, tolerance: Tolerance) -> I
             yield replace(change, is_excused=excused, reason=accepted.reason)
 
 
-_ONLY_PAGES = "growth is not kept: only resident pages show it"
-_NO_BYTE_METER = "growth is not kept: there is no exact meter of bytes here"
-
-
 def is_acceptable(result: Result) -> bool:
     """Return whether a result may be accepted: nothing failed, and each budget is clearly kept or broken."""
     unsure = result.verdict is Verdict.INCONCLUSIVE or Gate.INCONCLUSIVE in budget_gates(result).values()
@@ -119,4 +126,6 @@ def _figure_to_write(metric: str, old: int | None, new: Figure, budget: float | 
 
 
 def _why_no_growth(result: Result) -> str:
-    return _ONLY_PAGES if result.growth is not None and result.growth.meter is Meter.RSS else _NO_BYTE_METER
+    if result.growth is not None and result.growth.meter is Meter.RSS:
+        return "growth is not kept: only resident pages show it"
+    return "growth is not kept: there is no exact meter of bytes here"

@@ -18,10 +18,10 @@ _LEAST_SHARE = 0.5
 def needs_explanation(result: Result, explain: Explain) -> bool:
     """Return whether the growth of a result is to be explained."""
     growth = result.growth
-    if growth is not None and growth.meter is Meter.CHILDREN:
-        return False  # the explaining passes look only into the process that replays
     if growth is None or result.failure is not None or explain is Explain.NEVER:
         return False
+    if growth.meter is Meter.CHILDREN:
+        return False  # the explaining passes look only into the process that replays
     if result.verdict is Verdict.BOUNDED:
         return True
     if growth.bytes_per_1000_calls <= 0 or result.verdict is Verdict.CLEAN:
@@ -46,18 +46,15 @@ def with_known(result: Result, entries: Sequence[KnownEntry], today: date) -> Re
     """
     share = known_share(result.explanation, entries, result.id, today)
     result = replace(result, known_leaks=share.known)
-    if "growth" in result.over_budget and share.is_forgiven(_allowed_growth(result)):
+    not_worse = [
+        change.most for change in result.baseline_changes if change.metric == "growth" and change.most is not None
+    ]
+    allowed = min([result.budget.growth_bytes_per_1000_calls, *not_worse])
+    if "growth" in result.over_budget and share.is_forgiven(allowed):
         failures = tuple(name for name in result.over_budget if name != "growth")
         gate = Gate.WITHIN if result.gate is Gate.OVER and not failures else result.gate
         result = replace(result, over_budget=failures, gate=gate)
     return result
-
-
-def _allowed_growth(result: Result) -> float:
-    not_worse = [
-        change.most for change in result.baseline_changes if change.metric == "growth" and change.most is not None
-    ]
-    return min([result.budget.growth_bytes_per_1000_calls, *not_worse])
 
 
 def _without_growing(explanation: Explanation) -> Explanation:

@@ -207,10 +207,6 @@ def culprits_of(result: Result) -> list[Culprit]:
     return [*_paths(explanation, weighed=False), *_sites(explanation), *containers]
 
 
-EVERY_SCENARIO = "*"
-"""The scenario pattern of an entry that names none."""
-
-
 def unseen_entries(entries: Sequence[KnownEntry], results: Sequence[Result]) -> tuple[KnownEntry, ...]:
     """Return the entries that occurred in no result, although a result that they apply to has a verdict.
 
@@ -257,15 +253,11 @@ def _failed_if_ambiguous(result: Result, counts: Mapping[str, int]) -> Result:
 
 
 def _unscoped(result: Result) -> list[KnownLeak]:
-    return [leak for leak in result.known_leaks if leak.scenario == EVERY_SCENARIO and leak.causes]
+    """Return the known leaks whose entry names no scenario."""
+    return [leak for leak in result.known_leaks if leak.scenario == "*" and leak.causes]
 
 
 def _is_explained(result: Result) -> bool:
     explanation = result.explanation
-    is_explained = (
-        explanation.containers
-        or explanation.retention_paths
-        or explanation.allocation_sites
-        or explanation.allocation_tracer
-    )
-    return result.verdict is not Verdict.LEAK or bool(is_explained)
+    found = explanation.containers or explanation.retention_paths or explanation.allocation_sites
+    return result.verdict is not Verdict.LEAK or bool(found or explanation.allocation_tracer)

@@ -9,19 +9,17 @@ from leakcheck.analysis.growth.resources import gate_resources
 from leakcheck.analysis.growth.shape import FEWEST_CALLS, Shape, rising_calls
 from leakcheck.model.answers import BoundedContainer
 from leakcheck.model.failure import FailureKind
-from leakcheck.model.result import Budget, Growth, Result
+from leakcheck.model.result import Growth, Result
 from leakcheck.model.units import CALLS_PER_RATE
 from leakcheck.model.verdict import Gate, Verdict
 
 _WIDEST_CLEAN_BYTES_PER_1000_CALLS = WIDEST_CLEAN_BYTES_PER_CALL * CALLS_PER_RATE
-"""A plateau with wider bounds is not called clean."""
 
 _MOST_TIMES_AS_MANY = 100.0
 """Wider bounds do not tell how many calls are needed."""
 
 _EXPLAINED, _EXPLAINED_AT_LEAST = 0.9, 0.8
-"""The shares that bounded containers must account for to be the whole cause of a growth: of its lower bound, and of its
-estimate."""
+"""The shares of a growth's lower bound, and of its estimate, that bounded containers must account for to explain it."""
 
 _FILLED_ALL_ALONG = 0.5
 """The share of what a container would hold if it had filled at its present rate from the first call. One that is
@@ -56,7 +54,7 @@ def _will_fill(container: BoundedContainer, calls: int) -> bool:
 def judge(shape: Shape, growth: Growth, *, bounded: bool) -> Verdict:
     """Return the verdict; LEAK only for a steady rise without a known limit.
 
-    CLEAN needs a plateau with narrow bounds: under a high sawtooth they may be wide enough for a leak.
+    CLEAN needs a plateau with narrow bounds: under a high sawtooth they may be wide enough to hide a leak.
     """
     if shape.flat:
         is_narrow = growth.high - growth.low <= 2 * _WIDEST_CLEAN_BYTES_PER_1000_CALLS
@@ -80,53 +78,34 @@ def calls_for_a_verdict(shape: Shape, growth: Growth, seconds_per_call: float) -
     return ceil(max(FEWEST_CALLS, growth.calls * min(width, _MOST_TIMES_AS_MANY)))
 
 
-def gates(
-    verdict: Verdict, growth: Growth | None, peak_bytes: int | None, budget: Budget, *, has_limit: bool = False
-) -> dict[str, Gate]:
-    """Return the gate of each budget, by its name.
+def budget_gates(result: Result) -> dict[str, Gate]:
+    """Return the gate of each budget of a result, by its name; without the peak if it was not to be measured.
 
-    Growth is over if its lower bound exceeds the budget, and within if its upper bound does not. With `has_limit`, a
-    known limit will end the growth, which is therefore within. A peak is exact.
+    Growth is over if its lower bound exceeds the budget, and within if its upper bound does not, or if a known limit
+    will end it. A peak is exact.
     """
-    by_name = {
-        "growth": Gate.WITHIN if has_limit else _gate_growth(verdict, growth, budget.growth_bytes_per_1000_calls)
-    }
-    if budget.peak_bytes is not None:
-        by_name["peak"] = _gate_peak(peak_bytes, budget.peak_bytes)
+    by_name = {"growth": _gate_growth(result)}
+    peak_bytes, peak_budget = result.peak_bytes, result.budget.peak_bytes
+    if peak_budget is not None and peak_bytes is not None:
+        by_name["peak"] = Gate.OVER if peak_bytes > peak_budget else Gate.WITHIN
+    elif peak_budget is not None and result.peak_failure is not None:
+        by_name["peak"] = Gate.INCONCLUSIVE
     return by_name
 
 
-def combine_gates(by_name: Mapping[str, Gate]) -> tuple[Gate, tuple[str, ...]]:
-    """Return the worst of several gates, and the names of those that are over."""
-    failures = tuple(name for name, gate in by_name.items() if gate is Gate.OVER)
-    if failures:
-        return Gate.OVER, failures
-    return (Gate.INCONCLUSIVE if Gate.INCONCLUSIVE in by_name.values() else Gate.WITHIN), ()
-
-
-def _gate_growth(verdict: Verdict, growth: Growth | None, budget: float) -> Gate:
-    if growth is None or verdict is Verdict.INCONCLUSIVE:
+def _gate_growth(result: Result) -> Gate:
+    growth, budget = result.growth, result.budget.growth_bytes_per_1000_calls
+    if result.verdict is Verdict.INCONCLUSIVE:
         # the figure of a rise that is not clear yet does not predict the next 1000 calls
+        return Gate.INCONCLUSIVE
+    # in a result that has settled, bounded_by names what filled up, not a limit that will end the growth
+    if result.bounded_by is not None and result.settled_after_calls is None:
+        return Gate.WITHIN
+    if growth is None:
         return Gate.INCONCLUSIVE
     if growth.high <= budget:
         return Gate.WITHIN
     return Gate.OVER if growth.low > budget else Gate.INCONCLUSIVE
-
-
-def _gate_peak(peak_bytes: int | None, budget: float) -> Gate:
-    if peak_bytes is None:
-        return Gate.INCONCLUSIVE
-    return Gate.OVER if peak_bytes > budget else Gate.WITHIN
-
-
-def budget_gates(result: Result) -> dict[str, Gate]:
-    """Return the gate of each budget of a result, by its name; without the peak if it was not to be measured."""
-    is_skipped = result.peak_bytes is None and result.peak_failure is None
-    budget = replace(result.budget, peak_bytes=None) if is_skipped else result.budget
-    # in a result that has settled, bounded_by names what filled up, not a limit that will end the growth
-    is_filling = result.bounded_by is not None and result.settled_after_calls is None
-    has_limit = is_filling and result.verdict is not Verdict.INCONCLUSIVE
-    return gates(result.verdict, result.growth, result.peak_bytes, budget, has_limit=has_limit)
 
 
 def with_gate(result: Result, by_name: Mapping[str, Gate]) -> Result:
@@ -134,7 +113,8 @@ def with_gate(result: Result, by_name: Mapping[str, Gate]) -> Result:
 
     A failed peak pass is an error if the peak is gated and no budget is broken anyway.
     """
-    gate, failures = combine_gates(by_name)
+    failures = tuple(name for name, gate in by_name.items() if gate is Gate.OVER)
+    gate = Gate.OVER if failures else Gate.INCONCLUSIVE if Gate.INCONCLUSIVE in by_name.values() else Gate.WITHIN
     died = result.peak_failure is not None and result.peak_failure.kind is not FailureKind.MISSING and "peak" in by_name
     if result.failure is not None or (died and gate is not Gate.OVER):
         gate = Gate.ERROR

@@ -6,7 +6,7 @@ hundred calls falls back, and a cache that is full stops.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from leakcheck.analysis.growth.series import Series, differences
 from leakcheck.analysis.growth.trend import Slope, is_rising, slope
@@ -61,7 +61,7 @@ class ContainerGains:
     """Table bytes that all containers gained during the check."""
     followed: tuple[FollowedContainer, ...] = ()
     calls: tuple[int, ...] = ()
-    lengths: tuple[tuple[int, ...], ...] = field(default=())
+    lengths: tuple[tuple[int, ...], ...] = ()
     """One row per followed container."""
 
     @property
@@ -99,12 +99,8 @@ class ContainerGains:
         """Return the bytes per call that the tables gain in the long run, with the bounds of the bytes per entry."""
         share = self.share
         low, mean, high = (
-            slope(self._weighed(weights), resolution=8.0)
-            for weights in (
-                [container.low for container in self.followed],
-                [container.mean for container in self.followed],
-                [container.high for container in self.followed],
-            )
+            slope(self._weighed([getattr(container, name) for container in self.followed]), resolution=8.0)
+            for name in ("low", "mean", "high")
         )
         return Slope(
             per_call=share * mean.per_call,

@@ -26,8 +26,7 @@ _PLATEAU_SHARE, _CLIMB_SHARE = 1 / 16, 1 / 64
 """Of the calls so far: a step follows a plateau of at least the former, and takes at most the latter."""
 
 _PLATEAU_RISE = 1 / 4
-"""Of the step: the most that may rise on the plateau before it. A dict that fills rises all along, so that the doubling
-of its table is not a step here."""
+"""Of the step: the most that may rise on the plateau before it, as the entries of a dict do until its table doubles."""
 
 _GAPS = 3
 """The next step is expected after the widest of so many gaps, the latest ones."""

@@ -77,8 +77,7 @@ def can_narrow_bound(
 ) -> bool:
     """Return whether a total of `calls` calls, or `seconds`, could narrow the bound enough to matter.
 
-    It matters if the bound falls below what may be called clean, or below the budget. It does not narrow while pages
-    keep moving.
+    It matters below what may be called clean, or below the budget. The bound does not narrow while pages keep moving.
     """
     most_calls = min(seconds / max(progress.seconds_per_call, 1e-9), math.inf if calls is None else calls)
     still = max((HIDDEN_BYTES, *progress.readings.page_bytes[-1:])) / max(progress.calls * (1 - min(_STARTS)), 1.0)

@@ -1,7 +1,6 @@
 """The shape of the readings: flat, rising, or neither yet; and the meter that decides it.
 
-The heap decides if it can be read. Resident pages decide if only they rise steadily: then memory was mapped past the
-allocators.
+The heap decides if it can be read; resident pages do if only they rise: then memory is mapped past the allocators.
 """
 
 from bisect import bisect_left

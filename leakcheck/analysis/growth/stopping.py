@@ -2,8 +2,7 @@
 
 Exact meters decide a quiet scenario in a few hundred calls; a filling cache, a doubling table or a sawtooth may need
 ten thousand. So the readings are judged again and again, each time with a third more calls, until more calls would not
-change the result. A plateau is accepted early, and a rise late, because a straight line may be a cache that is not full
-yet.
+change the result. A plateau is accepted early, and a rise late: a straight line may be a cache that is not full yet.
 """
 
 from dataclasses import dataclass, replace
@@ -29,8 +28,7 @@ CALLS_FACTOR = 1.35
 
 PRECISION = 0.05
 PRECISION_SECONDS = 10.0
-"""A rise is followed until its rate is known to this share and is clearly on one side of the budget, but for no longer
-than this."""
+"""A rise is followed until its rate is known to this share and clearly on one side of the budget, at most so long."""
 
 MOST_LENGTH_CHECK_CALLS = 100  # any value from 50 to 200 does: three entries show as well as twelve
 """The most calls between the two readings of all container lengths: they show an entry in every sixteenth call."""
@@ -135,8 +133,7 @@ def next_block(progress: ReplayProgress, policy: StopPolicy) -> NextBlock | None
 def _calls_per_window(progress: ReplayProgress) -> int:
     """Return a window long enough that readings cost little, and short enough to sample a sawtooth.
 
-    Under a sawtooth, readings may cost half as much as the calls: rare ones would alias with the sawtooth, and an alias
-    looks like growth.
+    Under a sawtooth, readings may cost half as much as the calls: rare ones would alias, which looks like growth.
     """
     calls, cost = progress.calls, progress.seconds_per_call
     if not cost:

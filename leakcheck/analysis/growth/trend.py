@@ -21,8 +21,7 @@ CHUNKS = 8
 """The number of floors that a rise is judged on. Eight in ascending order occur by chance once in 40 000."""
 
 SMALLEST_RATE = 4.0
-"""Bytes per call below which a series counts as flat: half a slot of a list, the smallest thing that Python code can
-leak with every call."""
+"""Bytes per call below which a series counts as flat: half a slot of a list, the least that Python code can leak."""
 
 STEADY_SHARE = 0.75
 """The later half of a leak rises by at least this share of the earlier half. A cache that fills with random keys slows
@@ -58,8 +57,7 @@ class Slope:
 def is_flat(series: Series, *, smallest_rate: float = SMALLEST_RATE) -> bool:
     """Return whether both halves have the same level and the same maximum.
 
-    The maximum matters: right after a high sawtooth has fallen, the floors look flat or falling while the next tooth
-    rises.
+    The maximum matters: right after a high sawtooth has fallen, the floors look flat while the next tooth rises.
     """
     if len(series) < 2 * _MIN_PER_HALF:
         return False
@@ -92,15 +90,12 @@ def _floor_jitter(series: Series) -> float:
     return 2 * series.spread / (len(series) / 2 + 1)
 
 
-def is_rising(series: Series, *, smallest_rate: float = SMALLEST_RATE, chunks: int = CHUNKS) -> bool:
+def is_rising(series: Series, *, smallest_rate: float = SMALLEST_RATE) -> bool:
     """Return whether every floor is above the one before, and neither the later half nor the end slows down."""
-    if len(series) < 2 * chunks:
+    if len(series) < 2 * CHUNKS:
         return False
-    floors = series.floors(chunks)
-    if len(floors) < chunks:
-        return False
-    rises = differences(floors.values)
-    if min(rises) <= 0 or median(rises) * chunks < smallest_rate * series.span:
+    rises = differences(series.floors(CHUNKS).values)
+    if len(rises) < CHUNKS - 1 or min(rises) <= 0 or median(rises) * CHUNKS < smallest_rate * series.span:
         return False
     middle = len(rises) // 2
     early, late = rises[:middle], rises[-middle:]
@@ -142,7 +137,7 @@ def _slows_at_the_end(series: Series, *, smallest_rate: float) -> bool:
     return False
 
 
-def slope(series: Series, *, chunks: int = CHUNKS, resolution: float = RESOLUTION_BYTES) -> Slope:
+def slope(series: Series, *, resolution: float = RESOLUTION_BYTES) -> Slope:
     """Return the rate at which the floors rise, with bounds, which are infinite for fewer than two readings.
 
     The rate is the least-squares slope through the floors, after single jumps between floors were replaced by the
@@ -152,12 +147,12 @@ def slope(series: Series, *, chunks: int = CHUNKS, resolution: float = RESOLUTIO
     widened by `resolution` over the calls, by the jumps that were replaced, and by the rate of the last calls where
     that is lower.
     """
-    floors = _floors(series, chunks)
+    floors = _floors(series)
     if floors is None:
         return Slope(per_call=0.0, low=-math.inf, high=math.inf, uncertainty=math.inf)
     line = _line(series, floors)
     if line is None:
-        rate = _rate_of_few(series)
+        rate = series.rise / series.span
         return _between(rate, abs(rate) + resolution / series.span)
     doubt = student(line.freedom, 0.975) * line.error + resolution / series.span
     rate, whole = line.rate, line.whole
@@ -166,13 +161,13 @@ def slope(series: Series, *, chunks: int = CHUNKS, resolution: float = RESOLUTIO
     return Slope(per_call=rate, low=low, high=max(rate + doubt, whole), uncertainty=doubt)
 
 
-def rate_without_bounds(series: Series, *, chunks: int = CHUNKS) -> float:
+def rate_without_bounds(series: Series) -> float:
     """Return the rate of `slope`, without the bounds, which are expensive."""
-    floors = _floors(series, chunks)
+    floors = _floors(series)
     if floors is None:
         return 0.0
     line = _line(series, floors)
-    return _rate_of_few(series) if line is None else line.rate
+    return series.rise / series.span if line is None else line.rate
 
 
 def latest_rate(series: Series) -> float:
@@ -191,12 +186,8 @@ class _FittedLine:
     whole: float
 
 
-def _floors(series: Series, chunks: int) -> Series | None:
-    return series.floors(min(chunks, len(series))) if len(series) >= 2 and series.span else None
-
-
-def _rate_of_few(series: Series) -> float:
-    return series.rise / series.span
+def _floors(series: Series) -> Series | None:
+    return series.floors(min(CHUNKS, len(series))) if len(series) >= 2 and series.span else None
 
 
 def _line(series: Series, floors: Series) -> _FittedLine | None:

@@ -57,7 +57,8 @@ def history_chart(entries: Sequence[HistoryEntry], steps: Sequence[Regression]) 
     every = max(1, -(-len(drawn) // _MOST_NAMED))
     ticks = tuple(Tick(value=index, label=_run_name(drawn[index])) for index in range(0, len(drawn), every))
     newest = f"The newest {_MOST_RUNS} of {len(entries)} runs. " if len(drawn) < len(entries) else ""
-    growths = [(entry.growth_bytes_per_1000_calls, entry.growth_low, entry.growth_high) for entry in drawn]
+    figures = [entry.growth for entry in drawn]
+    growths = [(None,) * 3 if figure is None else (figure.value, figure.low, figure.high) for figure in figures]
     peaks = [(entry.peak_bytes,) * 3 for entry in drawn]
     return HistoryChart(
         title=f"{short_name(drawn[-1].scenario)}, run by run",

@@ -190,7 +190,7 @@ def test_a_block_that_continues_the_readings_is_valid() -> None:
     ids=str,
 )
 def test_an_impossible_block_is_refused(changed: dict[str, Any]) -> None:
-    with pytest.raises(WorkerFailed, match="an answer that makes no sense"):
+    with pytest.raises(WorkerFailed, match="sent an invalid answer"):
         decode_block({"block": {**BLOCK, **changed}}, BEFORE, 1)
 
 

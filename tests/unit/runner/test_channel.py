@@ -96,7 +96,7 @@ def test_a_message_that_makes_no_sense_is_reported(channel: RunnerChannel) -> No
     with connect(channel) as process:
         process.sendall(framed(channel, ["no object"]))
         channel.receive_rest()
-    with pytest.raises(WorkerFailed, match="an answer that makes no sense"):
+    with pytest.raises(WorkerFailed, match="sent an invalid answer"):
         channel.raise_if_broken()
 
 

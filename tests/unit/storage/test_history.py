@@ -61,7 +61,8 @@ def test_an_entry_has_the_values_of_its_document(folder: Folder) -> None:
     clean, leak, naive = folder.gather().records
     assert (clean.scenario, leak.scenario, naive.scenario) == (CLEAN.id, LEAK.id, NAIVE.id)
     assert (leak.verdict, leak.gate) == (Verdict.LEAK, Gate.OVER)
-    assert leak.growth_bytes_per_1000_calls == 144 * MIB
+    assert leak.growth is not None
+    assert leak.growth.value == 144 * MIB
     assert leak.peak_bytes == LEAK.peak_bytes
     assert leak.p50_seconds == 1.9
     assert (leak.git_commit, leak.git_dirty) == (ENVIRONMENT.git_commit, True)

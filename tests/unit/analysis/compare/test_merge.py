@@ -65,22 +65,28 @@ def test_an_empty_shard_belongs_to_the_whole() -> None:
     [
         ([ONE, THREE], ["shard 2 of 3 is missing"]),
         ([TWO], ["shard 1 of 3 is missing", "shard 3 of 3 is missing"]),
-        ([ONE, TWO, THREE, replace(THREE, results=())], ["shard 3 of 3 is there 2 times: run c and run d"]),
+        ([ONE, TWO, THREE, replace(THREE, results=())], ["shard 3 of 3 occurs 2 times: run c and run d"]),
         ([ONE, TWO, replace(THREE, finished=False)], ["run c was not finished: measure it again"]),
         ([ONE, TWO, shard(3, count=4)], ["run a is one of 3 shards, and run c one of 4"]),
         (
             [ONE, TWO, shard(3, result("echo"), whole=(*NAMES[:-1], "foxtrot"))],
-            ["run a and run c are of different wholes: only one has charlie and only one has foxtrot"],
+            ["run a and run c are shards of different runs: only one has charlie and only one has foxtrot"],
         ),
         (
             [ONE, TWO, shard(3, result("echo"), whole=sorted(NAMES))],
-            ["run a and run c are of different wholes: their scenarios stand in another order"],
+            ["run a and run c are shards of different runs: their scenarios are in a different order"],
         ),
-        ([ONE, TWO, shard(3)], ["no shard measured echo; were all split by the same file of durations?"]),
+        ([ONE, TWO, shard(3)], ["no shard measured echo; were all shards split by the same durations file?"]),
         ([ONE, TWO, shard(3, result("echo"), result("alpha"))], ["alpha was measured in run a and in run c"]),
-        ([ONE, TWO, shard(3, result("echo"), result("golf"))], ["golf was measured and is not of the whole"]),
-        ([ONE, TWO, shard(5, result("echo"))], ["run c says that it is shard 5 of 3", "shard 3 of 3 is missing"]),
-        ([ONE, TWO, replace(THREE, shard=None)], ["run a is a shard and run c is not: join the shards, or the others"]),
+        (
+            [ONE, TWO, shard(3, result("echo"), result("golf"))],
+            ["golf was measured, but is not part of the collection"],
+        ),
+        ([ONE, TWO, shard(5, result("echo"))], ["run c claims to be shard 5 of 3", "shard 3 of 3 is missing"]),
+        (
+            [ONE, TWO, replace(THREE, shard=None)],
+            ["run a is a shard and run c is not: merge only shards, or only whole runs"],
+        ),
     ],
     ids=lambda value: str(value)[:60] if isinstance(value, list) and value and isinstance(value[0], str) else "",
 )
@@ -92,7 +98,7 @@ def test_all_reasons_are_reported_at_once() -> None:
     other = replace(THREE, finished=False, environment=replace(ENVIRONMENT, python="3.12.1"))
     assert reasons(ONE, other) == [
         "run b was not finished: measure it again",
-        "run a and run b cannot be compared: Python: 3.11, 3.12",
+        "run a and run b differ: Python: 3.11, 3.12",
         "shard 2 of 3 is missing",
     ]
 
@@ -135,7 +141,7 @@ def test_scenarios_of_the_same_name_in_two_files_are_no_duplicates() -> None:
 )
 def test_a_difference_of_environments_is_reported(changes: dict[str, Any], expected: str) -> None:
     other = replace(TWO, environment=replace(ENVIRONMENT, **changes))
-    assert reasons(ONE, other, THREE) == [f"run a and run b cannot be compared: {expected}"]
+    assert reasons(ONE, other, THREE) == [f"run a and run b differ: {expected}"]
 
 
 @pytest.mark.parametrize("changes", [{"python": "3.11.9"}, {"executable": "/elsewhere"}, {"git_dirty": False}])
@@ -145,12 +151,12 @@ def test_a_difference_that_does_not_matter_is_ignored(changes: dict[str, Any]) -
 
 def test_a_run_without_an_environment_is_not_comparable() -> None:
     (reason,) = reasons(ONE, replace(TWO, environment=None), THREE)
-    assert reason == "run a and run b cannot be compared: of one it is not known where it was measured"
+    assert reason == "run a and run b differ: the environment of one of them is unknown"
 
 
 def test_all_runs_must_have_the_same_baseline() -> None:
     (reason,) = reasons(ONE, replace(TWO, baseline="leakcheck-baseline.json"), THREE)
-    assert reason == "run a and run b cannot be compared: baseline: none, leakcheck-baseline.json"
+    assert reason == "run a and run b differ: baseline: none, leakcheck-baseline.json"
 
 
 def test_of_many_different_packages_a_few_are_listed() -> None:

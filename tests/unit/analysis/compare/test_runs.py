@@ -153,8 +153,10 @@ def test_timings_are_compared_only_side_by_side_in_three_rounds_of_calls_long_en
     assert (apart.verdict, apart.note.partition(":")[0]) == (None, "measured at different times")
     assert change_text(apart) == "~"
     assert "three rounds" in rows(slow[:2], fast[:2])[Metric.P50].note
-    tiny = [result(milliseconds=0.001, spread=0)] * 3
-    assert "20 µs" in rows(tiny, tiny)[Metric.P50].note
+    short, enough = ([result(milliseconds=milliseconds, spread=0)] * 3 for milliseconds in (0.019, 0.021))
+    for before, after in ((short, short), (short, enough), (enough, short)):
+        assert "20 µs" in rows(before, after)[Metric.P50].note
+    assert rows(enough, enough)[Metric.P50].note == ""
 
 
 def test_a_metric_that_was_not_measured_has_a_note() -> None:

@@ -115,7 +115,7 @@ def test_growth_and_peak_step_independently_in_order_of_time() -> None:
 def test_a_bounded_run_is_no_step_and_uncertain_runs_are_skipped() -> None:
     filling = record(1, growth=500 * KIB, verdict=Verdict.BOUNDED)
     unsure = record(2, growth=500 * KIB, verdict=Verdict.INCONCLUSIVE)
-    unknown = replace(record(3, growth=MIB), growth_low=-1e15, growth_high=1e15)
+    unknown = replace(record(3, growth=MIB), growth=Figure(value=MIB, low=-1e15, high=1e15))
     pages = replace(record(4, growth=MIB), meter=Meter.RSS.value)
     failed = record(5, growth=None, peak=None)
     assert numbered_steps(record(0), filling, unsure, unknown, pages, failed, record(6)) == []

@@ -88,7 +88,7 @@ def by_kind(parts: Sequence[ResidentPart]) -> dict[PageKind, int]:
 
 def test_mappings_are_distinguished_by_their_entries_in_smaps() -> None:
     mapped = parse_smaps(snapshot(1, heap=1000, stacks=30, files=40, other=50)[1])
-    assert (mapped.heap_bytes, mapped.stack_bytes, mapped.file_bytes) == (1000 * KIB, 30 * KIB, 40 * KIB)
+    assert (mapped["heap"], mapped["stack"], mapped["file"]) == (1000 * KIB, 30 * KIB, 40 * KIB)
 
 
 def test_a_text_that_is_not_smaps_has_no_mappings() -> None:

@@ -2,16 +2,15 @@
 
 from dataclasses import replace
 
-from leakcheck.analysis.explain.retention import Candidate, CandidateContainer, containers_of, largest_share, paths_of
-from leakcheck.model.explanation import Link
+from leakcheck.analysis.explain.retention import Candidate, containers_of, largest_share, paths_of
+from leakcheck.model.explanation import GrowingContainer, Link
 from leakcheck.model.stacks import Frame, FrameKind
 
 LIST = Candidate(
     links=(Link(step="views", type="module"), Link(step=".SENT", type="list"), Link(step="[*]", type="QuerySet")),
     anchor=2,
-    container=CandidateContainer(name="views.SENT", kind="list", length=100, length_per_call=1.0),
+    container=GrowingContainer(name="views.SENT", kind="list", length=100, length_per_call=1.0),
     bytes_per_call=900.0,
-    weighed="emptied",
 )
 CHAIN = Candidate(
     links=(Link(step="views", type="module"), Link(step=".Chain.last", type="Node")), anchor=2, bytes_per_call=95.0

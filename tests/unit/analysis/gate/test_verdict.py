@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leakcheck.analysis.gate.verdict import bounded_cause, calls_for_a_verdict, combine_gates, gates, judge
+from leakcheck.analysis.gate.verdict import bounded_cause, budget_gates, calls_for_a_verdict, judge, with_gate
 from leakcheck.analysis.growth.series import Series
 from leakcheck.analysis.growth.shape import Shape
 from leakcheck.model.answers import BoundedContainer
+from leakcheck.model.failure import Failure, FailureKind
 from leakcheck.model.result import Budget, Growth, Meter
 from leakcheck.model.verdict import Gate, Verdict
-from tests.unit.runs import growth
+from tests.unit.runs import CLEAN, growth
 
 BUDGET = Budget(growth_bytes_per_1000_calls=4096.0)
 NO_READINGS = Series([], [])
@@ -24,7 +25,17 @@ NEITHER = Shape(meter=Meter.HEAP, tail=NO_READINGS)
 def gate(
     verdict: Verdict, growth: Growth | None, peak_bytes: int | None, budget: Budget, *, has_limit: bool = False
 ) -> tuple[Gate, tuple[str, ...]]:
-    return combine_gates(gates(verdict, growth, peak_bytes, budget, has_limit=has_limit))
+    result = replace(
+        CLEAN,
+        verdict=verdict,
+        growth=growth,
+        peak_bytes=peak_bytes,
+        peak_failure=Failure(kind=FailureKind.MISSING, message="no memray") if peak_bytes is None else None,
+        budget=budget,
+        bounded_by=cache(0.0) if has_limit else None,
+    )
+    gated = with_gate(result, budget_gates(result))
+    return gated.gate, gated.over_budget
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from wsgiref.validate import validator
 
 import pytest
 
-from leakcheck.config.settings import project_settings, resolve
+from leakcheck.config.settings import django_settings, resolve
 from leakcheck.config.sources import SettingsLayer
 from leakcheck.model.answers import SkippedRequest
 from leakcheck.model.errors import ConfigError, ScenarioFailed, UsageError
@@ -265,7 +265,7 @@ def test_without_a_settings_module_in_manage_py_none_is_returned(tmp_path: Path)
 
 def test_pyproject_may_name_the_settings(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text('[tool.leakcheck.django]\nsettings = "mysite.settings"\n')
-    assert project_settings(tmp_path) == "mysite.settings"
+    assert django_settings(tmp_path).settings == "mysite.settings"
 
     (tmp_path / "pyproject.toml").write_text('[tool.leakcheck.django]\nsetting = "mysite.settings"\n')
     with pytest.raises(ConfigError, match="did you mean settings"):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from leakcheck.analysis.figures import comparable_growth, exact_growth
+from leakcheck.analysis.gate.baseline import comparable_growth, exact_growth
 from leakcheck.model.result import Meter
 from leakcheck.model.tolerance import Figure
 from leakcheck.model.verdict import Verdict
