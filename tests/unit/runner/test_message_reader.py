@@ -76,7 +76,8 @@ def test_a_message_with_foreign_bytes_inside_is_dropped(stray: bytes, data: st.D
     whole = frame(MESSAGES[0])
     split = data.draw(st.integers(1, len(whole) - 1))
     reader = reader_after(whole[:split] + stray + whole[split:], frame(MESSAGES[1]))
-    assert MESSAGES[0] not in reader.messages or reader.foreign == stray
+    # beside equal bytes it may stand as well behind the frame, and begin at another of its own bytes
+    assert MESSAGES[0] not in reader.messages or sorted(reader.foreign) == sorted(stray)
     assert all(message in MESSAGES for message in reader.messages)
 
 
