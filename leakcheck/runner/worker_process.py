@@ -263,7 +263,7 @@ class WorkerProcess:
 def first_answer(process: WorkerProcess, stages: SetupStages, most_seconds: float) -> dict[str, Any]:
     """Return the first answer after a set-up that reports its stages. Raises WorkerFailed, also for one without end.
 
-    A stage may wait for ever, as for a lock that the test process holds.
+    A stage may wait forever, as for a lock that the test process holds.
     """
     end = time.monotonic() + most_seconds
     stages.latest = START

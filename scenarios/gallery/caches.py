@@ -20,7 +20,7 @@ BY_NUMBER: dict[int, bytes] = {}
 
 @lru_cache(maxsize=None)  # noqa: UP033 - as people write it
 def render_unbounded(number: int) -> bytes:
-    """Return a page of 2 KB, for ever."""
+    """Return a page of 2 KB, forever."""
     return bytes(2000)
 
 

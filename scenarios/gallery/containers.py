@@ -1,4 +1,4 @@
-"""Containers that grow for ever, and containers that only look like it.
+"""Containers that grow without bound, and containers that only look like it.
 
 A list, a dict or a class-level registry that nothing ever empties is the leak most programs have.
 The look-alikes have a limit, a day of clearing out, or a peak that does not last.
@@ -173,7 +173,7 @@ def dict_of_bounded_keys() -> None:
 
 @scenario
 def grown_then_trimmed() -> None:
-    """Let a history grow to 750 entries, then cut it back to 500, for ever."""
+    """Let a history grow to 750 entries, then cut it back to 500, forever."""
     HISTORY.append(bytes(300))
     if len(HISTORY) > 750:
         del HISTORY[:250]

@@ -103,7 +103,7 @@ def thread_joined() -> None:
 
 @scenario
 def child_never_waited_for() -> None:
-    """Start a program and never ask how it ended: what is left of it waits for ever."""
+    """Start a program and never ask how it ended: what is left of it waits forever."""
     os.posix_spawn("/bin/true", ["true"], {})
 
 

@@ -103,10 +103,10 @@ def own_server(database: str) -> str:
     return "" if choice.address else choice.arm.server
 
 
-def _running(told: Path) -> Any:
-    """Return what the supervisor told of itself and its server; None unless both are alive."""
+def _running(state_file: Path) -> Any:
+    """Return what the supervisor wrote about itself and its server; None unless both are alive."""
     try:
-        state = json.loads(told.read_text(encoding="utf-8"))
+        state = json.loads(state_file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     alive = all(identity_of(int(pid)) == identity for pid, identity in state["processes"].items())
@@ -127,7 +127,7 @@ def _seed(rows: int, environment: Mapping[str, str], where: str, server: str = "
     if seeding.returncode:
         said = seeding.stderr.strip()
         last_line = said.rpartition("\n")[2]
-        # an error of the database's is told in one line, after warnings perhaps; anything else by its traceback
+        # an error of the database's is reported in one line, after warnings perhaps; anything else by its traceback
         said = last_line if last_line.startswith("CommandError") else said
         raise RuntimeError(f"seeding {rows} subscribers into {where} failed:\n{said}{last_words(server, said)}")
 

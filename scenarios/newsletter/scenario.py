@@ -12,7 +12,7 @@ from leakcheck import scenario
 from scenarios.newsletter.children import last_words, own_server, seeded_database, smtp_sink
 
 VARIANTS = {
-    "naive": "all() holds every row at the peak of a call and nothing after it: dear, but no leak.",
+    "naive": "all() holds every row at the peak of a call and nothing after it: expensive, but no leak.",
     "iterator": "iterator() holds 2000 rows at a time: a flat peak, except on MariaDB, whose client holds them all.",
     "values": "values_list() with iterator() makes no model instances: the cheapest way, in memory and in time.",
     "keyset": "Pages of 1000 by primary key are flat on every database, even where iterator() is not.",

@@ -63,10 +63,10 @@ def _is_over(program: Program, files: Files, server: "subprocess.Popen[bytes]", 
     with locked(files.folder):  # a run that comes now waits until this server is down, and starts the next
         if server.poll() is None and has_users(files.folder):
             return False
-        told = files.folder / STATE
+        state_file = files.folder / STATE
         # where it died, the next pass may have started another already
-        if told.exists() and told.read_text(encoding="utf-8") == state:
-            told.unlink()
+        if state_file.exists() and state_file.read_text(encoding="utf-8") == state:
+            state_file.unlink()
         _stop(program, server)
     return True
 

@@ -3,7 +3,7 @@
     python -m scenarios.newsletter.story [--memory SIZE] [--rows N] [--requests N] [--database NAME]
 
 The newsletter is served under a memory limit by `leakcheck limit`, as it was sent before the incident and as
-it is sent since, and the four rows that were told of it are filled from that run, beside the story's own figures.
+it is sent since, and the four figures that were reported are measured from that run, beside the story's own figures.
 """
 
 import argparse
@@ -38,7 +38,7 @@ class Row:
     """A row of the incident's table."""
 
     name: str
-    told: str
+    reported: str
     figure: Callable[[LimitResult], str]
     why: "Callable[[Ran], str]"
     """The sentence that says why ours differs."""
@@ -114,10 +114,10 @@ def _why_crashes(ran: Ran) -> str:
 
 
 ROWS = (
-    Row(name="error rate", told="15 % → 1 %", figure=_errors, why=_why_errors),
-    Row(name="median latency", told="2500 ms → 300 ms", figure=_latency, why=_why_latency),
-    Row(name="worker's memory", told="512 MB → 100 MB", figure=_memory, why=_why_memory),
-    Row(name="crashes a day", told="5 → 0", figure=_crashes, why=_why_crashes),
+    Row(name="error rate", reported="15 % → 1 %", figure=_errors, why=_why_errors),
+    Row(name="median latency", reported="2500 ms → 300 ms", figure=_latency, why=_why_latency),
+    Row(name="worker's memory", reported="512 MB → 100 MB", figure=_memory, why=_why_memory),
+    Row(name="crashes a day", reported="5 → 0", figure=_crashes, why=_why_crashes),
 )
 
 
@@ -134,7 +134,7 @@ def served(
         command = [
             *(sys.executable, "-m", "leakcheck", "limit", "scenarios/newsletter", "-k", " or ".join(strategies)),
             *("--database", database, f"--memory={memory}", f"-olimit.rows={rows}", f"--requests={requests}"),
-            # how it grows is told elsewhere: some calls are enough here
+            # how it grows is reported elsewhere: some calls are enough here
             *("--concurrency=2", "--calls=10", "--timeout=30", "--allow-inconclusive"),
             *(f"--output={folder}", f"--json={document}"),
         ]
@@ -152,7 +152,7 @@ def story_table(ran: Ran) -> Table:
     for name in ("the story", f"{BEFORE}\n(before)", f"{SINCE}\n(since)", *BESIDE):
         table.add_column(name, justify="right")
     for row in ROWS:
-        table.add_row(row.name, row.told, *(row.figure(ran.limits[name]) for name in (BEFORE, SINCE, *BESIDE)))
+        table.add_row(row.name, row.reported, *(row.figure(ran.limits[name]) for name in (BEFORE, SINCE, *BESIDE)))
     return table
 
 

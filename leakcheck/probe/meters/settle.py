@@ -9,7 +9,7 @@ from leakcheck.probe.originals import BUILTINS, gc
 
 __builtins__ = BUILTINS
 
-_MAX_COLLECTIONS = 3  # any value from 2 to 10 does: a finalizer may make garbage for ever, which is the user's
+_MAX_COLLECTIONS = 3  # any value from 2 to 10 does: a finalizer may make garbage forever, which is the user's
 _NAP_SECONDS = 0.0005  # any value from 0.0001 to 0.005 does: a thread finishes in microseconds
 _MAX_NAPS = 8  # any value from 4 to 40 does: a thread that never rests costs so many naps
 """A thread that never rests is waited for no longer. Naps are counted, not timed: the user's code may patch clocks."""
