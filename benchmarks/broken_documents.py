@@ -22,9 +22,9 @@ from leakcheck.model.errors import StoreError
 from leakcheck.storage import baseline_file, run_file
 from leakcheck.storage.durations import read_durations
 from leakcheck.storage.history import load_history
+from tests.unit.all_reporters import PICTURES, REPORTERS, Facts, obeyed_letters, refuse_broken
 from tests.unit.broken import mutated
 from tests.unit.filled import baseline_of_all, comparison_of_all, filled, fitting, record_of_all, run_of_all
-from tests.unit.told_of_all import PICTURES, REPORTERS, Facts, obeyed_letters, refuse_broken
 from tests.unit.worked_with import worked_with
 
 Reporters = dict[str, Callable[[Facts], bytes]]

@@ -24,6 +24,7 @@ from leakcheck.model.errors import StoreError
 from leakcheck.model.run import Run
 from leakcheck.runner.task import file_name
 from leakcheck.storage import baseline_file, run_file
+from tests.unit.all_reporters import PICTURES, REPORTERS, Facts, obeyed_letters, refuse_broken
 from tests.unit.broken import mutated
 from tests.unit.ci_runner import obeyed
 from tests.unit.filled import (
@@ -40,7 +41,6 @@ from tests.unit.hostile import EVERYTHING, text_of_others
 from tests.unit.pages import page_of
 from tests.unit.rendered import rendered
 from tests.unit.runs import CLEAN, run_of
-from tests.unit.told_of_all import PICTURES, REPORTERS, Facts, obeyed_letters, refuse_broken
 from tests.unit.worked_with import worked_with
 
 NUMBERS = (0, 1, -1, 3, 2**53, -(2**63), 2**64 - 1)

@@ -1,4 +1,4 @@
-"""Every reporter, what it is given, and how its document is told to be whole and harmless."""
+"""Every reporter, the documents that it is given, and how its output is checked to be whole and harmless."""
 
 import io
 import json
