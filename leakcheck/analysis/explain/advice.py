@@ -152,7 +152,12 @@ def _cached_methods(result: Result, django: DjangoFacts | None) -> Iterator[Advi
 
 _PEAK_RULES: tuple[Rule, ...] = (_whole_result, _client_buffer, _no_server_side_cursors)
 _DJANGO_RULES: tuple[Rule, ...] = (_query_log, _outbox, _strong_receivers, _local_memory_cache)
-_RULES = (*_PEAK_RULES, *_DJANGO_RULES, _kept_querysets, _cached_methods)
+_RULES: tuple[Rule, ...] = (
+    *_PEAK_RULES,
+    *_DJANGO_RULES,
+    _kept_querysets,
+    _cached_methods,
+)
 
 
 def _main_peak_site(result: Result, matches: Callable[[PeakSite], bool]) -> Iterator[PeakSite]:
