@@ -1,11 +1,13 @@
 """Where a run is written: always to the terminal, and on request to the files and logs that CI reads."""
 
+import inspect
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -35,12 +37,21 @@ def _file(flag: str, what: str) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputOptions:
-    """The options that name what else is written."""
+    """The options that name what else is written: each with its flag, and the reporter that yields the document.
 
-    json: Annotated[str | None, _file("--json", "the run document")] = None
-    junit: Annotated[str | None, _file("--junit", "JUnit XML")] = None
-    gitlab: Annotated[str | None, _file("--gitlab", "a GitLab code quality report")] = None
-    markdown: Annotated[str | None, _file("--markdown", "a Markdown summary, for a pull request comment,")] = None
+    A reporter is imported when it is used. It is given the run, and what else of `_ARGUMENTS` its parameters name.
+    """
+
+    json: Annotated[str | None, _file("--json", "the run document"), "leakcheck.storage.run_file:encode"] = None
+    junit: Annotated[str | None, _file("--junit", "JUnit XML"), "leakcheck.reporters.junit:junit"] = None
+    gitlab: Annotated[
+        str | None, _file("--gitlab", "a GitLab code quality report"), "leakcheck.reporters.gitlab:gitlab"
+    ] = None
+    markdown: Annotated[
+        str | None,
+        _file("--markdown", "a Markdown summary, for a pull request comment,"),
+        "leakcheck.reporters.markdown:markdown",
+    ] = None
     github: Annotated[
         GitHubMode,
         output_option(
@@ -65,7 +76,7 @@ class OutputOptions:
         """
         self._print(run, folder, page, to_stderr=bool(self._on_stdout()))
         errors: list[StoreError] = []
-        paths = {name: path for name in _DOCUMENTS if (path := getattr(self, name)) is not None}
+        paths = {name: path for name in _REPORTERS if (path := getattr(self, name)) is not None}
         writers = [partial(_write, name, path, run, allow_inconclusive) for name, path in paths.items()]
         summary = os.environ.get("GITHUB_STEP_SUMMARY", "")
         if summary and self.github is not GitHubMode.NEVER:
@@ -79,7 +90,7 @@ class OutputOptions:
             raise errors[0]
 
     def _on_stdout(self) -> list[str]:
-        return [name for name in _DOCUMENTS if getattr(self, name) == _STANDARD_OUTPUT]
+        return [name for name in _REPORTERS if getattr(self, name) == _STANDARD_OUTPUT]
 
     def _print(self, run: "Run", folder: Path | None, page: Path | None, *, to_stderr: bool) -> None:
         from leakcheck.cli.console import make_console
@@ -97,50 +108,36 @@ class OutputOptions:
             _print_bytes("".join(lines).encode(), to_stderr=to_stderr)
 
 
-def _run_document(run: "Run", allow_inconclusive: bool) -> bytes:
-    from leakcheck.storage import run_file
-
-    return run_file.encode(run)
-
-
-def _junit(run: "Run", allow_inconclusive: bool) -> bytes:
-    import socket
-
-    from leakcheck.reporters.junit import junit
-
-    return _joined(junit(run, hostname=socket.gethostname(), allow_inconclusive=allow_inconclusive))
+def _reporters() -> Iterator[tuple[str, str]]:
+    for field in fields(OutputOptions):
+        metadata: tuple[Any, ...] = getattr(field.type, "__metadata__", ())
+        yield from ((field.name, reporter) for reporter in metadata[1:])
 
 
-def _gitlab(run: "Run", allow_inconclusive: bool) -> bytes:
-    from leakcheck.reporters.gitlab import gitlab
+_REPORTERS: Mapping[str, str] = dict(_reporters())
+"""`module:function` of the reporter of each document, by the name of its option."""
 
-    return _joined(gitlab(run, _workspace()))
-
-
-def _markdown(run: "Run", allow_inconclusive: bool) -> bytes:
-    from leakcheck.reporters.markdown import markdown
-
-    return _joined(markdown(run))
-
-
-_DOCUMENTS: Mapping[str, Callable[["Run", bool], bytes]] = {
-    "json": _run_document,
-    "junit": _junit,
-    "gitlab": _gitlab,
-    "markdown": _markdown,
+_ARGUMENTS: Mapping[str, Callable[[bool], object]] = {
+    "allow_inconclusive": lambda allow_inconclusive: allow_inconclusive,
+    "hostname": lambda _: import_module("socket").gethostname(),
+    "workspace": lambda _: _workspace(),
 }
-"""The writer of each document by the name of its option. Each imports its reporter only when it is used."""
 
 
-def _joined(documents: Iterable[tuple[str, bytes]]) -> bytes:
-    return b"".join(data for _, data in documents)
+def _document(name: str, run: "Run", allow_inconclusive: bool) -> bytes:
+    module, _, function = _REPORTERS[name].partition(":")
+    reporter = getattr(import_module(module), function)
+    wanted = inspect.signature(reporter).parameters
+    arguments = {key: value(allow_inconclusive) for key, value in _ARGUMENTS.items() if key in wanted}
+    data = reporter(run, **arguments)
+    return data if isinstance(data, bytes) else b"".join(part for _, part in data)
 
 
 def _write(name: str, path: str, run: "Run", allow_inconclusive: bool) -> None:
     from leakcheck.reporters.escape import escape_ci_commands
     from leakcheck.storage.document import write_atomically
 
-    data = _DOCUMENTS[name](run, allow_inconclusive)
+    data = _document(name, run, allow_inconclusive)
     if path != _STANDARD_OUTPUT:
         write_atomically(Path(path), data)
         return

@@ -3,12 +3,12 @@
 import ast
 import json
 import re
-from dataclasses import fields
 from pathlib import Path
+from pkgutil import resolve_name
 
 import yaml
 
-from leakcheck.cli.outputs import _DOCUMENTS, OutputOptions
+from leakcheck.cli.outputs import _REPORTERS
 from leakcheck.model.answers import Readings
 from leakcheck.model.explanation import ResourceKind
 from leakcheck.probe.meters.memory import Meters
@@ -25,8 +25,9 @@ def test_every_kind_of_resource_has_a_module_and_every_module_its_kind() -> None
     assert {"calls", *Meters(("python", "native", "rss")).names} <= {*Readings().columns, *ResourceKind}
 
 
-def test_every_document_has_a_flag() -> None:
-    assert set(_DOCUMENTS) <= {one.name for one in fields(OutputOptions)}
+def test_every_flag_for_a_document_names_a_reporter() -> None:
+    assert {"json", "junit", "gitlab", "markdown"} <= _REPORTERS.keys()
+    assert all(callable(resolve_name(reporter)) for reporter in _REPORTERS.values())
 
 
 def test_every_case_of_the_gallery_has_its_truth_and_every_truth_its_case() -> None:
