@@ -44,7 +44,7 @@ still gain: with less there is reason to look further.
 _TEMPORARY_BYTES = 1024
 """Readings may be this much higher at first, from temporaries: a growth that is short by less has not ended."""
 
-_MAX_WEIGHING_SECONDS = 20.0
+_MAX_WEIGHING_SECONDS = 20.0  # any value from 10 to 60 does: a copy that hangs is ended
 """A copy collects its whole heap for each container, which takes a second where there are millions of objects."""
 
 _MIN_ENTRIES_PER_CALL = 0.9
