@@ -152,8 +152,6 @@ class BoundedAnswer:
     """Result of a search for containers with a limit, over the calls that it replayed."""
 
     calls: int
-    risen_bytes: int
-    """Growth of the heap over these calls."""
     has_ended: bool = False
     """The growth has stopped and some container is full; nothing was weighed."""
     limited: tuple[BoundedContainer, ...] = ()

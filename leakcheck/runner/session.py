@@ -6,7 +6,7 @@ whatever went wrong with the user's code. Nothing is printed here; an Observer i
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
 from threading import Event
@@ -22,8 +22,6 @@ from leakcheck.model.answers import ScenarioInfo
 from leakcheck.model.baseline import BaselineEntry
 from leakcheck.model.errors import ExecutorLost, ExitCode, StoreError, worst
 from leakcheck.model.failure import FailureKind
-from leakcheck.model.memory_limit import LimitRequest
-from leakcheck.model.protocol import OptionValue
 from leakcheck.model.result import Result
 from leakcheck.model.run import SCHEMA, Environment, Run
 from leakcheck.model.verdict import Gate
@@ -31,7 +29,7 @@ from leakcheck.runner.baseline import BaselineRef, gone_entries, refuse_same_ids
 from leakcheck.runner.collect import Collection, collect
 from leakcheck.runner.executors import Executor, executor_for
 from leakcheck.runner.shards import share_of
-from leakcheck.runner.task import MeasureRequest, Task
+from leakcheck.runner.task import MeasurePlan, MeasureRequest, Task
 from leakcheck.runner.temporary_folders import remove_leftovers, temporary_folder
 from leakcheck.scenario import Target, replace_surrogates
 from leakcheck.storage import git, run_file
@@ -51,18 +49,11 @@ class Observer(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunRequest:
+class RunRequest(MeasurePlan):
     """What to measure, and what to compare it with."""
 
     targets: Sequence[Target]
-    settings: Settings
     matches: Matches = lambda name: True
-    options: Mapping[str, OptionValue] = field(default_factory=dict)
-    """By their names: `rows` for every pass, `peak.rows` for one."""
-    setup: str | None = None
-    measure_peak: bool = True
-    limit_request: LimitRequest | None = None
-    """How to serve each scenario under a memory limit; None for no limit pass."""
     is_ranked: bool = False
     """List the scenarios of the finished run by their growth, and then by their peaks, the largest first."""
     command: Sequence[str] = ()
@@ -74,12 +65,8 @@ class RunRequest:
     ) -> MeasureRequest:
         """Return the request for one scenario, with its own entry of a baseline."""
         return MeasureRequest(
+            **{plan.name: getattr(self, plan.name) for plan in fields(MeasurePlan)},
             scenario=scenario,
-            settings=self.settings,
-            options=self.options,
-            setup=self.setup,
-            measure_peak=self.measure_peak,
-            limit_request=self.limit_request,
             baseline_entries=None
             if baseline_entries is None
             else {name: entry for name, entry in baseline_entries.items() if name == scenario.id},

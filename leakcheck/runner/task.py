@@ -24,16 +24,23 @@ Watch = Callable[[ScenarioInfo, str, ReplayProgress], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MeasureRequest:
-    """What to measure of one scenario, and how: the part of a task that can be sent to another machine."""
+class MeasurePlan:
+    """How to measure: the part of a request that all scenarios of a run have in common."""
 
-    scenario: ScenarioInfo
     settings: Settings
     options: Mapping[str, OptionValue] = field(default_factory=dict)
+    """By their names: `rows` for every pass, `peak.rows` for one."""
     setup: str | None = None
     measure_peak: bool = True
     limit_request: LimitRequest | None = None
-    """How to serve it under a memory limit; None where there is no limit pass."""
+    """How to serve a scenario under a memory limit; None for no limit pass."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasureRequest(MeasurePlan):
+    """What to measure of one scenario, and how: the part of a task that can be sent to another machine."""
+
+    scenario: ScenarioInfo
     baseline_entries: Mapping[str, BaselineEntry] | None = None
     """The scenario's entry of the baseline by its id, if it has one; None where the budgets alone count."""
 

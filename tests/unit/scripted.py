@@ -119,7 +119,7 @@ class ScriptedWorker:
         if message["kind"] == "name":
             return {"resources": {kind: self._script.named.get(kind, []) for kind in message["resources"]}}
         if message["kind"] == "weigh":
-            return {"weighed": {"calls": 1, "risen_bytes": 0, "limited": [asdict(one) for one in self._script.limited]}}
+            return {"weighed": {"calls": 1, "limited": [asdict(one) for one in self._script.limited]}}
         if message["kind"] == "look":
             return {"block": self._look(message["calls"]), "gains": {"gained_bytes": 0.0, "followed": []}}
         windows = min(message["windows"], BLOCK_CAPACITY)

@@ -84,7 +84,7 @@ def weigh_bounded_containers(
         heap_bytes[index] = heap()
     seconds = perf_counter() - started
     gained_bytes = heap_bytes[2] - heap_bytes[1]
-    answer: dict[str, Any] = {"calls": calls, "risen_bytes": gained_bytes, "has_ended": False}
+    answer: dict[str, Any] = {"calls": calls, "has_ended": False}
     is_unusual = gained_bytes < _MIN_GOING_ON_SHARE * expected.least
     if _falls_short(gained_bytes, calls, expected) and (is_unusual or _is_any_full(before)):
         return {**answer, "has_ended": True, "limited": [], "beside": [], "emptied": False}
