@@ -44,7 +44,8 @@ def compare(
     ] = False,
     change: Change = None,
     fail_on_worse: Annotated[
-        bool, budget_option("--fail-on-worse", help="Exit 1 when growth or peak is worse; not when inconclusive.")
+        bool,
+        budget_option("--fail-on-worse", help="Exit 1 when growth or peak is worse, 3 when a scenario failed."),
     ] = False,
     output: Annotated[
         str | None, output_option(metavar="DIR", help="Folder for the saved comparison. \\[default: reports]")
@@ -71,7 +72,6 @@ def compare(
     """
     from leakcheck.cli.console import make_console
     from leakcheck.compare.request import CompareRequest, run_comparison
-    from leakcheck.model.errors import ExitCode
     from leakcheck.model.plain_text import escape_control
     from leakcheck.reporters import comparison as forms
 
@@ -107,5 +107,5 @@ def compare(
             write_atomically(Path(html), page)
     if json is not None:
         write_atomically(Path(json), run_file.encode_comparison(comparison))
-    if fail_on_worse and comparison.is_worse:
-        raise typer.Exit(ExitCode.OVER_BUDGET)
+    if fail_on_worse:
+        raise typer.Exit(comparison.exit_code)

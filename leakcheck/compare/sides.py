@@ -13,6 +13,7 @@ from pathlib import Path
 
 from leakcheck import __version__
 from leakcheck.analysis.compare.runs import compare_results
+from leakcheck.analysis.gate.verdict import peak_has_died
 from leakcheck.config.values import LOCAL
 from leakcheck.model.comparison import COMPARISON_SCHEMA, Comparison, Side
 from leakcheck.model.errors import NothingMeasured, StoreError, UsageError
@@ -165,7 +166,8 @@ def _compare(
             f"{before.label} and {after.label} have no scenario in common; the first has "
             f"{', '.join(old_by_name) or 'none'}, the second {', '.join(new_by_name) or 'none'}"
         )
-    notes = [f"{name} is in {before.label} alone" for name in old_by_name if name not in new_by_name]
+    notes = list(_failures(before.label, old_by_name))
+    notes += [f"{name} is in {before.label} alone" for name in old_by_name if name not in new_by_name]
     notes += [f"{name} is in {after.label} alone" for name in new_by_name if name not in old_by_name]
     if before.python != after.python:
         notes.append(
@@ -192,7 +194,19 @@ def _compare(
             for name in common
         ),
         notes=tuple(notes),
+        failures=tuple(_failures(after.label, new_by_name)),
     )
+
+
+def _failures(label: str, by_name: Mapping[str, Sequence[Result]]) -> Iterator[str]:
+    """Yield what failed on a side, in any of its rounds."""
+    for name, results in by_name.items():
+        failure = next((result.failure for result in results if result.failure is not None), None)
+        if failure is not None:
+            yield f"{name} failed in {label}: {failure.kind}: {failure.message}"
+        peak_failure = next((result.peak_failure for result in results if peak_has_died(result)), None)
+        if peak_failure is not None:
+            yield f"the peak pass of {name} failed in {label}: {peak_failure.kind}: {peak_failure.message}"
 
 
 def _by_name(rounds: Sequence[Sequence[Result]], by_variant: bool) -> Mapping[str, list[Result]]:

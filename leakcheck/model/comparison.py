@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Self
 
 from leakcheck.model.document_text import Commit, Name
+from leakcheck.model.errors import ExitCode
 from leakcheck.model.tolerance import ChangeVerdict, Figure, Tolerance
 
 COMPARISON_SCHEMA = "leakcheck.compare/2"
@@ -96,9 +97,14 @@ class Comparison:
     scenarios: tuple[ScenarioComparison, ...]
     notes: tuple[str, ...] = ()
     """Sentences on what is on one side only, or cannot be compared."""
+    failures: tuple[str, ...] = ()
+    """Sentences on what failed on the side after, so that nothing vouches for it."""
 
     @property
-    def is_worse(self) -> bool:
-        """Whether growth or peak of a scenario is worse; latencies differ from run to run."""
+    def exit_code(self) -> ExitCode:
+        """The exit code for CI, by growth and peak; latencies differ from run to run. A change may be uncertain."""
+        if self.failures:
+            return ExitCode.SCENARIO_FAILED
         rows = [row for scenario in self.scenarios for row in scenario.rows]
-        return any(row.verdict is ChangeVerdict.WORSE for row in rows if row.metric in (Metric.GROWTH, Metric.PEAK))
+        is_worse = any(row.verdict is ChangeVerdict.WORSE for row in rows if row.metric in (Metric.GROWTH, Metric.PEAK))
+        return ExitCode.OVER_BUDGET if is_worse else ExitCode.WITHIN

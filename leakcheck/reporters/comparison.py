@@ -73,10 +73,11 @@ def render_comparison(comparison: Comparison) -> Iterator[RenderableType]:
         yield Text()
         yield Text(pair_text(scenario), style="bold")
         yield Padding(_table(scenario), (0, 0, 0, 2))
-    if comparison.notes:
+    sentences = [(text, "bold red") for text in comparison.failures] + [(text, "") for text in comparison.notes]
+    if sentences:
         yield Text()
-    for note in comparison.notes:
-        yield Text(f"{escape_control(note)}.")
+    for text, style in sentences:
+        yield Text(f"{escape_control(text)}.", style=style)
 
 
 @escape_arguments
@@ -95,7 +96,8 @@ def markdown(comparison: Comparison) -> Iterator[tuple[str, bytes]]:
         for row in scenario.rows:
             *figures, note = _cells(row)
             lines.append(f"| {' | '.join([*figures, _note(note) if row.note else note])} |")
-    lines += ["", *(f"- {_note(note)}" for note in comparison.notes)] if comparison.notes else []
+    sentences = [*comparison.failures, *comparison.notes]
+    lines += ["", *(f"- {_note(text)}" for text in sentences)] if sentences else []
     yield "compare.md", ("\n".join(lines) + "\n").encode()
 
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -11,15 +12,17 @@ from typer.testing import CliRunner
 from leakcheck.cli.main import command_line
 from leakcheck.model.baseline import SCHEMA, Baseline, BaselineEntry
 from leakcheck.model.errors import ExitCode
+from leakcheck.model.failure import Failure, FailureKind
 from leakcheck.model.result import Budget, Result
 from leakcheck.model.tolerance import ChangeVerdict
-from leakcheck.model.verdict import Verdict
+from leakcheck.model.verdict import Gate, Verdict
 from leakcheck.storage import baseline_file, run_file
 from tests.unit.runs import CLEAN, ENVIRONMENT, KIB, MIB, growth, run_of
 
 WORSE, INCONCLUSIVE, SAME, NOT_WORSE, BETTER = ChangeVerdict
 CHECK_CODE: Mapping[ChangeVerdict, int] = {WORSE: ExitCode.OVER_BUDGET, INCONCLUSIVE: ExitCode.INCONCLUSIVE}
 STEP: Mapping[ChangeVerdict, str] = {WORSE: "rose", BETTER: "fell"}
+DIED = Failure(kind=FailureKind.DIED, message="the process ended")
 ROWS = {"growth": "growth / 1000 calls", "peak": "peak memory"}
 
 
@@ -121,6 +124,20 @@ def test_the_tolerance_is_that_of_the_settings_for_all_commands(
 def test_growth_that_has_a_limit_is_none_for_all_commands() -> None:
     filling = replace(growing(MIB, MIB), verdict=Verdict.BOUNDED)
     assert ask_all("growth", CLEAN, filling) == answers(SAME)
+
+
+@pytest.mark.parametrize(
+    ("lost", "code"),
+    [
+        ({"growth": None, "failure": DIED, "gate": Gate.ERROR}, ExitCode.SCENARIO_FAILED),
+        ({"peak_bytes": None, "peak_failure": DIED}, ExitCode.SCENARIO_FAILED),
+    ],
+)
+def test_a_scenario_that_failed_is_green_for_no_command(lost: dict[str, Any], code: ExitCode) -> None:
+    check, _, fail_on_worse, _ = ask_all("peak", CLEAN, replace(CLEAN, **lost))
+    assert (check, fail_on_worse) == (code, code)
+    _, output = command("compare", *sorted(map(str, Path("reports").iterdir())))
+    assert "died: the process ended" in output
 
 
 def test_two_equal_variants_are_refused_with_the_remedy() -> None:

@@ -17,7 +17,6 @@ from leakcheck.model.result import Result
 from leakcheck.model.tolerance import ChangeVerdict, Figure, Tolerance
 from leakcheck.model.verdict import Verdict
 
-_NEEDS_LIMIT_RUN = "not measured: `leakcheck limit` serves it under a memory limit"
 _FEWEST_ROUNDS = 3
 _NO_VERDICT = "the verdict of a side is inconclusive; set LEAKCHECK_TIME, or time in pyproject.toml, higher"
 _BOUNDED = "growth that has a limit counts as none"
@@ -35,8 +34,7 @@ def compare_results(
 
     `side_by_side` means that the sides were measured in turn within one run; only then latencies are compared.
     """
-    failed = _failure_of(before, "before") or _failure_of(after, "after")
-    rows = tuple(_row(metric, before, after, tolerance, failed, side_by_side) for metric in Metric)
+    rows = tuple(_row(metric, before, after, tolerance, side_by_side) for metric in Metric)
     return ScenarioComparison(
         scenario=scenario, before=before[0].id, after=after[0].id, rows=rows, rounds=min(len(before), len(after))
     )
@@ -82,15 +80,18 @@ _TIMINGS = (Metric.P50, Metric.P95)
 _LIMIT_METRICS = (Metric.ERROR_RATE, Metric.CRASHES)
 
 
-def _row(
-    metric: Metric, before: Rounds, after: Rounds, tolerance: Tolerance, failed: str, side_by_side: bool
-) -> MetricComparison:
+def _row(metric: Metric, before: Rounds, after: Rounds, tolerance: Tolerance, side_by_side: bool) -> MetricComparison:
     read = _READ[metric]
     old, new = _pooled(before, read), _pooled(after, read)
     tolerance = _tolerance_for(metric, tolerance)
     row = MetricComparison(metric=metric, before=old, after=new, change=None, verdict=None, tolerance=tolerance)
     if old is None or new is None:
-        return replace(row, note=_NEEDS_LIMIT_RUN if metric in _LIMIT_METRICS else failed or _why_missing(metric))
+        failed = "before" if old is None and _has_failed(before, metric) else ""
+        failed = "after" if new is None and _has_failed(after, metric) else failed
+        # a peak that could not be measured again may be worse
+        is_lost = metric is Metric.PEAK and old is not None and failed
+        why = f"not measured: it failed {failed}" if failed else _why_missing(metric)
+        return replace(row, verdict=ChangeVerdict.INCONCLUSIVE if is_lost else None, note=why)
     if metric in _TIMINGS:
         rounds = [
             (first.value, second.value)
@@ -163,13 +164,15 @@ def _pooled(results: Rounds, read: ReadFigure) -> Figure | None:
     return Figure(value=figures[(len(figures) - 1) // 2].value, low=low, high=high)
 
 
+def _has_failed(results: Rounds, metric: Metric) -> bool:
+    if metric in _LIMIT_METRICS:
+        return False
+    return any(result.failure or (metric is Metric.PEAK and result.peak_failure) for result in results)
+
+
 def _why_missing(metric: Metric) -> str:
     return {
+        **dict.fromkeys(_LIMIT_METRICS, "not measured: `leakcheck limit` serves it under a memory limit"),
         Metric.P95: "not measured: fewer than 100 calls were timed",
         Metric.PEAK: "not measured: there was no peak pass",
     }.get(metric, "not measured")
-
-
-def _failure_of(results: Rounds, side: str) -> str:
-    failure = next((result.failure for result in results if result.failure is not None), None)
-    return "" if failure is None else f"{side}: {failure.kind}: {failure.message}"

@@ -108,6 +108,11 @@ def _gate_growth(result: Result) -> Gate:
     return Gate.OVER if growth.low > budget else Gate.INCONCLUSIVE
 
 
+def peak_has_died(result: Result) -> bool:
+    """Return whether the peak pass failed; a measured Python without memray has none, which is no failure."""
+    return result.peak_failure is not None and result.peak_failure.kind is not FailureKind.MISSING
+
+
 def with_gate(result: Result, by_name: Mapping[str, Gate]) -> Result:
     """Return the result with the overall gate of its metrics, its resources and its failures.
 
@@ -115,8 +120,7 @@ def with_gate(result: Result, by_name: Mapping[str, Gate]) -> Result:
     """
     failures = tuple(name for name, gate in by_name.items() if gate is Gate.OVER)
     gate = Gate.OVER if failures else Gate.INCONCLUSIVE if Gate.INCONCLUSIVE in by_name.values() else Gate.WITHIN
-    died = result.peak_failure is not None and result.peak_failure.kind is not FailureKind.MISSING and "peak" in by_name
-    if result.failure is not None or (died and gate is not Gate.OVER):
+    if result.failure is not None or ("peak" in by_name and peak_has_died(result) and gate is not Gate.OVER):
         gate = Gate.ERROR
     gate, failures = gate_resources(gate, failures, result.resources)
     return replace(result, gate=gate, over_budget=failures)

@@ -163,9 +163,19 @@ def test_a_metric_that_was_not_measured_has_a_note() -> None:
     died = Failure(kind=FailureKind.DIED, message="the process ended")
     metrics = rows([result(growth=None, peak=None, failure=died)], [result(peak=None)])
     assert metrics[Metric.GROWTH].verdict is None
-    assert metrics[Metric.GROWTH].note == "before: died: the process ended"
+    assert metrics[Metric.GROWTH].note == "not measured: it failed before"
     assert rows([result(peak=None)], [result()])[Metric.PEAK].note == "not measured: there was no peak pass"
     assert "leakcheck limit" in metrics[Metric.ERROR_RATE].note
+
+
+def test_a_peak_that_could_not_be_measured_again_may_be_worse() -> None:
+    died = Failure(kind=FailureKind.DIED, message="the process ended")
+    lost = [replace(result(peak=None), peak_failure=died)]
+    row = rows([result()], lost)[Metric.PEAK]
+    assert row.verdict is ChangeVerdict.INCONCLUSIVE
+    assert row.note == "not measured: it failed after"
+    assert rows(lost, lost)[Metric.PEAK].verdict is None
+    assert rows([result()], [*lost, result()])[Metric.PEAK].verdict is ChangeVerdict.SAME
 
 
 def served(errors: int, crashes: int) -> Result:
