@@ -23,7 +23,7 @@ from leakcheck.probe.heap.containers import (
     with_own_limit,
 )
 from leakcheck.probe.heap.limits import ContainerLimit, LimitedContainer, any_weak_valued, find_limit, owners_of
-from leakcheck.probe.heap.weigh import in_copy
+from leakcheck.probe.heap.weigh import freeze_all_but, in_copy, retained_by
 from leakcheck.probe.meters.settle import settle
 from leakcheck.probe.originals import BUILTINS, gc, signal
 
@@ -273,7 +273,14 @@ def _weigh(
             result.append(freed / length if length else math.nan)
         return result
 
-    weights = in_copy(bytes_per_entry, len(containers), _MAX_WEIGHING_SECONDS)
+    def bytes_per_entry_of_copy() -> list[float]:
+        entries = retained_by(part for bounded in containers for part in (bounded.container, *bounded.parts()))
+        if entries is not None:
+            freeze_all_but(entries)
+            entries.clear()
+        return bytes_per_entry()
+
+    weights = in_copy(bytes_per_entry_of_copy, len(containers), _MAX_WEIGHING_SECONDS)
     # without a copy they are emptied here, in a process that is about to end
     freed = bytes_per_entry() if weights is None else weights
     return [

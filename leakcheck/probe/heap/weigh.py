@@ -14,12 +14,15 @@ from array import array
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from leakcheck.probe.heap.introspect import namespace
 from leakcheck.probe.meters.settle import collect_garbage
 from leakcheck.probe.originals import BUILTINS, gc, os, signal
 
 __builtins__ = BUILTINS
 
 _MAX_SECONDS = 5.0  # any value from 1 to 30 does: a copy that hangs is ended
+_MAX_RETAINED = 500_000  # any value from 100,000 to 5,000,000 does: beyond it the copy collects its whole heap
+_BATCH = 100  # any value from 1 to 10,000 does: objects asked at once for what they refer to
 _REFUSED_EVENTS = frozenset(
     {
         *("os.remove", "os.rmdir", "os.rename", "os.link", "os.symlink", "os.truncate", "os.mkdir", "os.kill"),
@@ -105,7 +108,7 @@ def _kill(pid: int) -> None:
 def _freed_bytes(release: Release, new: list[Any], heap: Callable[[], int], is_mixed: bool) -> float:
     """Release, and return the bytes freed that count; runs in the forked copy."""
     callbacks = _take_callbacks()
-    _freeze_old(new)
+    freeze_all_but(new)
     new.clear()
     # empties the free lists too, in which a freed object would still be counted
     collect_garbage()
@@ -148,8 +151,8 @@ def _take_callbacks() -> list[Any]:
     return callbacks
 
 
-def _freeze_old(new: list[Any]) -> None:
-    """Freeze all but the new objects: collecting millions takes seconds, and a copy of each of their pages.
+def freeze_all_but(objects: Iterable[object]) -> None:
+    """Freeze the rest of the heap: collecting millions takes seconds, and a copy of each of their pages.
 
     Objects of the youngest generation, which the search itself has made, stay unfrozen as well: an object's dictionary
     is created when its attributes are first looked at.
@@ -161,10 +164,30 @@ def _freeze_old(new: list[Any]) -> None:
     untrack.restype = track.restype = None
     youngest = gc.get_objects(generation=0)
     # each once: tracking an object twice is a fatal error
-    tracked = set(map(id, filter(gc.is_tracked, new))).union(map(id, youngest))
+    tracked = set(map(id, filter(gc.is_tracked, objects))).union(map(id, youngest))
     tracked.discard(id(youngest))
     for object_id in tracked:
         untrack(object_id)
     gc.freeze()
     for object_id in tracked:
         track(object_id)
+
+
+def retained_by(containers: Iterable[object]) -> list[object] | None:
+    """Return the tracked objects that the containers refer to, at any distance; None if these are too many to list.
+
+    No module's variables are among them: whatever is reached through these stays when a container is emptied.
+    """
+    modules = {id(namespace(module)) for module in list(sys.modules.values())}
+    retained: list[object] = []
+    known = set(modules)
+    todo = list(containers)
+    while todo and len(retained) < _MAX_RETAINED:
+        referents = gc.get_referents(*todo[-_BATCH:])
+        del todo[-_BATCH:]
+        for referent in filter(gc.is_tracked, referents):
+            if id(referent) not in known:
+                known.add(id(referent))
+                retained.append(referent)
+                todo.append(referent)
+    return None if todo else retained

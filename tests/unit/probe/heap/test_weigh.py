@@ -1,6 +1,8 @@
 """A forked copy of the process releases something, and answers with numbers; the process itself stays as it is."""
 
+import gc
 import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from leakcheck.probe import originals
-from leakcheck.probe.heap.weigh import in_copy, weigh
+from leakcheck.probe.heap import weigh as weigh_module
+from leakcheck.probe.heap.weigh import freeze_all_but, in_copy, retained_by, weigh
 from leakcheck.probe.meters.memory import Meters
 
 
@@ -98,3 +101,44 @@ def test_the_bytes_that_releasing_frees_are_those_that_were_kept() -> None:
 
     assert freed == pytest.approx(100 * 10_033, rel=0.01)
     assert len(kept) == 100
+
+
+class Node:
+    """An object in a cycle, beside a function, which leads to all that its module holds."""
+
+    def __init__(self, number: int) -> None:
+        self.number, self.myself, self.function = number, self, test_the_numbers_of_the_copy_come_back
+
+
+def test_what_containers_retain_ends_at_modules() -> None:
+    nodes = [Node(number) for number in range(20)]
+    retained = retained_by([nodes])
+
+    assert retained is not None
+    assert {id(node) for node in nodes} < {id(found) for found in retained}
+    assert not {id(vars(module)) for module in sys.modules.values()} & {id(found) for found in retained}
+    assert len({id(found) for found in retained}) == len(retained) < 2000
+
+
+def test_what_is_too_much_to_list_is_not_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    nodes = [[number] for number in range(20)]
+    nested = [[nodes[0], [nodes]]]
+    monkeypatch.setattr(weigh_module, "_MAX_RETAINED", 5)
+    assert retained_by([nested]) is None
+
+
+def test_a_copy_collects_only_what_it_releases_and_cycles_among_that() -> None:
+    others = [[number] for number in range(50_000)]
+    nodes = [Node(number) for number in range(1000)]
+
+    def release() -> list[float]:
+        freeze_all_but(retained_by([nodes]) or [])
+        unfrozen = len(gc.get_objects())
+        nodes.clear()
+        return [float(gc.get_freeze_count() >= len(others)), unfrozen, gc.collect()]
+
+    gc.collect()
+    is_frozen, unfrozen, collected = in_copy(release, 3, 60.0) or (0.0, 0.0, 0.0)
+    assert is_frozen
+    assert unfrozen < 10_000
+    assert collected >= 1000
