@@ -11,6 +11,7 @@ from functools import partial
 from statistics import fmean, stdev
 
 from leakcheck.analysis.gate.baseline import comparable_growth, peak_figure
+from leakcheck.analysis.gate.verdict import peak_has_died
 from leakcheck.analysis.quantiles import poisson_mean, student
 from leakcheck.model.comparison import Metric, MetricComparison, ScenarioComparison
 from leakcheck.model.result import Result
@@ -88,8 +89,8 @@ def _row(metric: Metric, before: Rounds, after: Rounds, tolerance: Tolerance, si
     if old is None or new is None:
         failed = "before" if old is None and _has_failed(before, metric) else ""
         failed = "after" if new is None and _has_failed(after, metric) else failed
-        # a peak that could not be measured again may be worse
-        is_lost = metric is Metric.PEAK and old is not None and failed
+        # a peak that could not be measured again, also for want of memray, may be worse
+        is_lost = metric is Metric.PEAK and old is not None and any(each.failure or each.peak_failure for each in after)
         why = f"not measured: it failed {failed}" if failed else _why_missing(metric)
         return replace(row, verdict=ChangeVerdict.INCONCLUSIVE if is_lost else None, note=why)
     if metric in _TIMINGS:
@@ -167,7 +168,7 @@ def _pooled(results: Rounds, read: ReadFigure) -> Figure | None:
 def _has_failed(results: Rounds, metric: Metric) -> bool:
     if metric in _LIMIT_METRICS:
         return False
-    return any(result.failure or (metric is Metric.PEAK and result.peak_failure) for result in results)
+    return any(result.failure or (metric is Metric.PEAK and peak_has_died(result)) for result in results)
 
 
 def _why_missing(metric: Metric) -> str:

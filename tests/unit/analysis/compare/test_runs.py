@@ -175,6 +175,10 @@ def test_a_peak_that_could_not_be_measured_again_may_be_worse() -> None:
     assert row.verdict is ChangeVerdict.INCONCLUSIVE
     assert row.note == "not measured: it failed after"
     assert rows(lost, lost)[Metric.PEAK].verdict is None
+    skipped = [replace(result(peak=None), peak_failure=Failure(kind=FailureKind.MISSING, message="no memray"))]
+    row = rows([result()], skipped)[Metric.PEAK]
+    assert row.verdict is ChangeVerdict.INCONCLUSIVE
+    assert row.note == "not measured: there was no peak pass"
     assert rows([result()], [*lost, result()])[Metric.PEAK].verdict is ChangeVerdict.SAME
 
 
