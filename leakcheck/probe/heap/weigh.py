@@ -21,7 +21,7 @@ from leakcheck.probe.originals import BUILTINS, gc, os, signal
 __builtins__ = BUILTINS
 
 _MAX_SECONDS = 5.0  # any value from 1 to 30 does: a copy that hangs is ended
-_MAX_RETAINED = 500_000  # any value from 100,000 to 5,000,000 does: beyond it the copy collects its whole heap
+_MAX_RETAINED = 500_000  # any value from 100,000 to 1,000,000 does: beyond it the copy collects its whole heap
 _BATCH = 100  # any value from 1 to 10,000 does: objects asked at once for what they refer to
 _REFUSED_EVENTS = frozenset(
     {
